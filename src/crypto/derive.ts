@@ -1,0 +1,33 @@
+import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+
+const SALT = 'latchkey/v1'
+
+/** One key for each purpose out of the one application secret: HKDF-SHA-256 (RFC 5869), the label as its info. */
+export function deriveKey(appSecret: string, label: string, length = 32): Buffer {
+  return Buffer.from(hkdfSync('sha256', appSecret, SALT, label, length))
+}
+
+/**
+ * HMAC-SHA-256 (32 bytes) over the parts in order, texts as UTF-8. Each part goes in behind its length in bytes,
+ * for ('ab', 'c') and ('a', 'bc') must not yield the same code.
+ */
+export function hmac(key: Buffer, ...parts: (string | Uint8Array)[]): Buffer {
+  const mac = createHmac('sha256', key)
+  for (const part of parts) {
+    const bytes = typeof part === 'string' ? Buffer.from(part) : part
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(bytes.byteLength)
+    mac.update(length).update(bytes)
+  }
+  return mac.digest()
+}
+
+/** SHA-256 (32 bytes) of bytes, or of a text as UTF-8. */
+export function sha256(bytes: string | Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest()
+}
+
+/** Whether both hold the same bytes, in a time that depends on nothing but their length. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && timingSafeEqual(a, b)
+}

@@ -1,0 +1,127 @@
+// bcrypt in a few threads of our own, behind a queue with an end. In the libuv pool four logins in flight would
+// hold up every DNS look-up and file read behind them; a queue without an end would answer a flood of logins only
+// after the clients have left. Here it fails at once, so that the caller can say "try again".
+import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import type { Answer, Job } from './password-worker.ts'
+
+export type Hasher = AsyncDisposable & {
+  /** The bcrypt hash (60 characters) of a password at the current cost. */
+  hash(password: string): Promise<string>
+  /**
+   * Whether the password belongs to the stored hash, and whether that hash should be made anew at the current
+   * cost. Null, or what is no bcrypt hash, stands for an account that is not there: the same path, one bcrypt at
+   * the current cost, and no match.
+   */
+  compare(password: string, storedHash: string | null): Promise<{ matches: boolean; needsRehash: boolean }>
+}
+
+type Waiting = { job: Job; resolve: (done: string | boolean) => void; reject: (fault: Error) => void }
+type Slot = { worker: Worker | null; current: Waiting | null }
+
+const BCRYPT = /^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$/
+
+/**
+ * Opens the pool: `cost` is bcrypt's (4 to 31), `threads` one a core, `maxQueue` the jobs that may wait (16 a
+ * thread). Rejections are errors with a `code`: ERR_HASHER_BUSY (queue full), ERR_HASHER_FAILED (the thread died
+ * or bcrypt failed), ERR_HASHER_CLOSED (disposed). None of them holds the password.
+ */
+export function openHasher(options: { cost: number; threads?: number; maxQueue?: number }): Hasher {
+  const { cost, threads = availableParallelism(), maxQueue = threads * 16 } = options
+  if (!Number.isInteger(cost) || cost < 4 || cost > 31) throw new RangeError('bcrypt cost must be 4 to 31')
+  if (!(threads >= 1)) throw new RangeError('a password pool needs a thread')
+  const pool = openPool(threads, maxQueue)
+  const decoy = decoyHash(cost)
+  return {
+    hash: async password => String(await pool.run({ kind: 'hash', password, cost })),
+    compare: async (password, storedHash) => {
+      const rounds = Number(BCRYPT.exec(storedHash ?? '')?.[1] ?? 0)
+      const hash = rounds === 0 ? decoy : `${storedHash}`.replace(/^\$2y\$/, '$2b$')
+      const equal = await pool.run({ kind: 'compare', password, hash })
+      const matches = rounds !== 0 && equal === true
+      return { matches, needsRehash: matches && rounds !== cost }
+    },
+    [Symbol.asyncDispose]: () => pool.close(),
+  }
+}
+
+/** A well-formed hash of this cost which no known password has. */
+export function decoyHash(cost: number): string {
+  const text = randomBytes(48).toString('base64').slice(0, 53).replaceAll('+', '.')
+  return `$2b$${String(cost).padStart(2, '0')}$${text}`
+}
+
+function openPool(threads: number, maxQueue: number) {
+  const queue: Waiting[] = []
+  const slots = Array.from({ length: threads }, (): Slot => ({ worker: null, current: null }))
+  let closed = false
+
+  function start(slot: Slot): Worker {
+    // Flags of the main process (--input-type, --inspect) are not for a thread that runs one file.
+    const file = new URL('./password-worker.ts', import.meta.url)
+    const worker = new Worker(file, { name: 'password', execArgv: [] })
+    let cause: unknown
+    slot.worker = worker
+    worker.on('message', (answer: Answer) => {
+      const waiting = slot.current
+      slot.current = null
+      if ('done' in answer) waiting?.resolve(answer.done)
+      else waiting?.reject(fault('ERR_HASHER_FAILED', 'bcrypt failed'))
+      next(slot)
+    })
+    // An 'exit' always follows; without a listener the error would end the whole process.
+    worker.on('error', error => {
+      cause = error
+    })
+    worker.on('exit', () => {
+      const waiting = slot.current
+      slot.current = null
+      slot.worker = null
+      waiting?.reject(
+        fault(closed ? 'ERR_HASHER_CLOSED' : 'ERR_HASHER_FAILED', 'the password thread ended', cause),
+      )
+      next(slot)
+    })
+    worker.unref()
+    return worker
+  }
+
+  // A dead thread is replaced when there is work for it, so one that cannot start fails a job each time instead
+  // of being started over and over. A thread keeps the process alive only while it has work.
+  function next(slot: Slot): void {
+    const waiting = closed ? undefined : queue.shift()
+    if (waiting === undefined) {
+      slot.worker?.unref()
+      return
+    }
+    slot.current = waiting
+    const worker = slot.worker ?? start(slot)
+    worker.ref()
+    worker.postMessage(waiting.job)
+  }
+
+  for (const slot of slots) start(slot)
+  return {
+    run(job: Job): Promise<string | boolean> {
+      const free = slots.find(slot => slot.current === null)
+      if (closed) return Promise.reject(fault('ERR_HASHER_CLOSED', 'the password threads are closed'))
+      if (!free && queue.length >= maxQueue)
+        return Promise.reject(fault('ERR_HASHER_BUSY', 'too many passwords are waiting'))
+      const { promise, resolve, reject } = Promise.withResolvers<string | boolean>()
+      queue.push({ job, resolve, reject })
+      if (free) next(free)
+      return promise
+    },
+    async close(): Promise<void> {
+      closed = true
+      for (const waiting of queue.splice(0))
+        waiting.reject(fault('ERR_HASHER_CLOSED', 'the password threads are closed'))
+      await Promise.all(slots.map(slot => slot.worker?.terminate()))
+    },
+  }
+}
+
+function fault(code: string, message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, cause === undefined ? {} : { cause }), { code })
+}

@@ -1,0 +1,36 @@
+import { parse as parseUuid, stringify as uuidText } from 'uuid'
+import { decode, encode } from './base64url.ts'
+import { hmac, sha256 } from './derive.ts'
+
+// What a mail proves. Token and code are the HMAC of the e-mail's id, so they exist nowhere until the mail
+// is written, and a job that runs twice writes the same ones. Stores hold hashes.
+
+const prefix = 'lkp_'
+
+/** Token secret (32 bytes) and code (6 digits) of one e-mail. */
+export const mailSecrets = (mailKey: Buffer, purpose: string, emailId: string) => ({
+  secret: hmac(mailKey, 'token', purpose, emailId),
+  code: String(hmac(mailKey, 'code', purpose, emailId).readUIntBE(0, 6) % 1_000_000).padStart(6, '0'),
+})
+
+/** `lkp_` and the base64url of user id (16 bytes) and secret (32). */
+export const writeProofToken = (userId: string, secret: Buffer): string =>
+  prefix + encode(Buffer.concat([parseUuid(userId), secret]))
+
+/** Reads a mailed token; null where it cannot be one. */
+export const readProofToken = (text: string): { userId: string; secret: Buffer } | null => {
+  if (!text.startsWith(prefix)) return null
+  const bytes = decode(text.slice(prefix.length))
+  if (bytes?.length !== 48) return null
+  try {
+    return { userId: uuidText(bytes.subarray(0, 16)), secret: bytes.subarray(16) }
+  } catch {
+    return null // 16 bytes that are no UUID
+  }
+}
+
+export const tokenHash = (secret: Buffer): string => encode(sha256(secret))
+
+/** A million codes are soon tried, so a dump must not suffice: the hash is keyed. */
+export const codeHash = (mailKey: Buffer, userId: string, purpose: string, code: string): string =>
+  encode(hmac(mailKey, 'code hash', userId, purpose, code))

@@ -1,0 +1,59 @@
+import * as v from 'valibot'
+import { exampleSecret, type VariableName, variables } from './variables.ts'
+
+type Parsed = { [N in VariableName]: v.InferOutput<(typeof variables)[N]['schema']> }
+type Optional = 'SMTP_URL' | 'FRONTEND_URL'
+
+/** The configuration, parsed once at the door. Durations are in milliseconds. */
+export type Config = Omit<Parsed, Optional> & { [N in Optional]: Parsed[N] | undefined }
+
+export type ProcessName = 'api' | 'worker' | 'migrate'
+
+const inProduction = (config: Partial<Config>): string[] => {
+  if (config.NODE_ENV !== 'production') return []
+  const faults: string[] = []
+  if (config.APP_SECRET === exampleSecret) faults.push('APP_SECRET must not be the example')
+  if (config.APP_SECRET && new Set(config.APP_SECRET).size < 12)
+    faults.push('APP_SECRET is too easy to guess')
+  if (!config.PUBLIC_URL?.startsWith('https:'))
+    faults.push('PUBLIC_URL must begin with https:// in production')
+  if (config.BCRYPT_COST !== undefined && config.BCRYPT_COST < 10)
+    faults.push('BCRYPT_COST must be 10 at least in production')
+  return faults
+}
+
+/**
+ * Reads the environment for one process. An empty variable counts as unset.
+ * Returns the configuration, or every fault at once: names and rules, never values.
+ */
+export const readConfig = (
+  env: Record<string, string | undefined>,
+  process: ProcessName,
+): { config: Config } | { faults: string[] } => {
+  const config: Record<string, unknown> = {}
+  const faults: string[] = []
+  for (const [name, variable] of Object.entries(variables)) {
+    const text = env[name] || ('default' in variable ? variable.default : undefined)
+    if (text === undefined) {
+      const needed: readonly string[] = 'needed' in variable ? variable.needed : []
+      if (needed.includes(process)) faults.push(`${name} is not set`)
+      continue
+    }
+    const result = v.safeParse<v.GenericSchema<string, unknown>>(variable.schema, text)
+    if (result.success) config[name] = result.output
+    else faults.push(`${name} ${result.issues[0].message}`)
+  }
+  faults.push(...inProduction(config))
+  return faults.length > 0 ? { faults } : { config: config as Config }
+}
+
+/** EX_CONFIG of sysexits.h: a supervisor need not try again. */
+const exitConfig = 78
+
+/** Reads the environment, or prints every fault and ends the process with 78. */
+export const configOrExit = (processName: ProcessName): Config => {
+  const result = readConfig(process.env, processName)
+  if ('config' in result) return result.config
+  process.stderr.write(`latchkey cannot start:\n${result.faults.map(fault => `  ${fault}\n`).join('')}`)
+  process.exit(exitConfig)
+}

@@ -1,0 +1,155 @@
+// The one form of each kind of input. A field is a valibot schema that turns text into its canonical form; its
+// metadata is JSON Schema. An issue names the rule as `expected` and says it in `message`, both ours, and does not
+// carry the text, which may be a password and would end up in a reply or a log.
+import { domainToASCII, domainToUnicode } from 'node:url'
+import * as v from 'valibot'
+
+const CONTROL = /\p{Cc}/u
+// What makes a name read as another one, or as two lines: bidirectional overrides, line and paragraph separators.
+const DISORDER = /[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u
+const LOCAL_PART = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/i
+const DOMAIN = /^[a-z0-9.\-\p{L}\p{M}\p{N}]+$/iu
+const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+const FOREIGN = /[^\0-\x7f]/
+
+/**
+ * The canonical form of an e-mail address (lower case, domain as A-labels), or null if it is none that we mail to:
+ * the unquoted form of RFC 5321 with an ASCII local part. Quotes, comments, lists, address literals and letters
+ * that merely look like ASCII are how one address passes for two, or two for one. What is ASCII is decided before
+ * any folding, because the Kelvin sign lower-cases to "k" and the wide "＠" folds to "@".
+ */
+export function canonicalEmail(text: string): string | null {
+  if (text.length > 512 || CONTROL.test(text)) return null
+  const trimmed = text.trim()
+  const at = trimmed.indexOf('@')
+  const local = trimmed.slice(0, at)
+  if (at < 1 || at > 64 || !LOCAL_PART.test(local)) return null
+  const domain = canonicalDomain(trimmed.slice(at + 1))
+  const address = `${local.toLowerCase()}@${domain}`
+  return domain === null || address.length > 254 ? null : address
+}
+
+// `domainToASCII` reads the host of a URL: it decodes "%41", cuts at "/", drops what is invisible and folds "ⅷ" to
+// "viii". So it gets letters, digits, dots and hyphens only, and what it made must read back as what came in.
+function canonicalDomain(text: string): string | null {
+  if (!DOMAIN.test(text)) return null
+  const wanted = text.normalize('NFC').toLowerCase()
+  const ascii = domainToASCII(wanted)
+  const [came, labels] = [text.split('.'), ascii.split('.')]
+  const readable = domainToUnicode(ascii).split('.')
+  const same = wanted.split('.').every((label, at) => {
+    const isForeign = FOREIGN.test(came[at] ?? '')
+    const isCoded = labels[at]?.startsWith('xn--') === true
+    if (isForeign) return isCoded && readable[at] === label
+    return labels[at] === label && !(isCoded && readable[at] === label)
+  })
+  if (!same || labels.length < 2 || !labels.every(label => LABEL.test(label))) return null
+  return /^[0-9]+$/.test(labels.at(-1) ?? '') || domainToASCII(readable.join('.')) !== ascii ? null : ascii
+}
+
+type About = {
+  description: string
+  format?: string
+  minLength?: number
+  maxLength?: number
+  pattern?: string
+}
+
+// A schema for text: `parse` gives the canonical form, or null where the text breaks the rule.
+function field(rule: string, message: string, about: About, parse: (text: string) => string | null) {
+  return v.pipe(
+    v.string('must be a text'),
+    v.metadata(about),
+    v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
+      const value = dataset.value.isWellFormed() ? parse(dataset.value) : null
+      if (value !== null) return value
+      addIssue({ message, expected: rule, received: 'another text', input: undefined })
+      return NEVER
+    }),
+  )
+}
+
+function pattern(rule: string, message: string, description: string, shape: RegExp) {
+  const about = { description, pattern: shape.source }
+  return field(rule, message, about, text => (shape.test(text) ? text : null))
+}
+
+function line(max: number, description: string) {
+  const about = { description, minLength: 1, maxLength: max }
+  return field('text', `must be 1 to ${max} characters on one line`, about, text => {
+    const value = text.trim().normalize('NFC')
+    return value !== '' && !DISORDER.test(value) && !longerThan(max, value) ? value : null
+  })
+}
+
+function longerThan(codePoints: number, text: string): boolean {
+  return text.length > codePoints && (text.length > 2 * codePoints || [...text].length > codePoints)
+}
+
+export const email = field(
+  'email',
+  'must be one e-mail address',
+  { description: 'An e-mail address; its canonical form is in lower case.', format: 'email', maxLength: 254 },
+  canonicalEmail,
+)
+
+/** Any password that may be tried. Nothing is trimmed or cut; what a new one must be is in passwords/rules. */
+export const password = field(
+  'password',
+  'must be 1 to 256 characters',
+  { description: 'A password, taken as it is.', format: 'password', minLength: 1, maxLength: 256 },
+  text => (text !== '' && !longerThan(256, text) ? text : null),
+)
+
+export const fullName = line(200, 'The name of a person, as they write it.')
+export const address = line(500, 'A postal address, on one line.')
+
+export const phone = field(
+  'phone',
+  'must be a phone number: + and 8 to 15 digits, or at least 10 digits as written',
+  { description: 'A phone number: E.164 (`+` and digits), or at least 10 digits as written.', maxLength: 32 },
+  text => {
+    const value = text.trim()
+    const digits = value.replace(/[^0-9]/g, '')
+    if (value.length > 32 || !/^\+?[0-9 ().-]+$/.test(value)) return null
+    if (value.startsWith('+')) return /^[1-9][0-9]{7,14}$/.test(digits) ? `+${digits}` : null
+    return digits.length >= 10 ? value : null
+  },
+)
+
+export const languageTag = field(
+  'language',
+  'must be a language tag such as en or pt-BR',
+  { description: 'A language tag (BCP 47).', maxLength: 35 },
+  text => {
+    try {
+      return text.length > 35 ? null : (Intl.getCanonicalLocales(text)[0] ?? null)
+    } catch {
+      return null
+    }
+  },
+)
+
+export const httpsUrl = field(
+  'https_url',
+  'must be an https address without credentials',
+  { description: 'An https address.', format: 'uri', maxLength: 2048 },
+  text => {
+    const url = text.length > 2048 || DISORDER.test(text) ? null : URL.parse(text)
+    if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') return null
+    return url.href.length > 2048 ? null : url.href
+  },
+)
+
+export const uuid = field('uuid', 'must be a UUID', { description: 'A UUID.', format: 'uuid' }, text =>
+  /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text) ? text.toLowerCase() : null,
+)
+
+export const opaqueToken = pattern(
+  'token',
+  'must be a token as it was issued',
+  'A token, to be sent back as it was issued.',
+  /^[A-Za-z0-9_-]{1,512}$/,
+)
+
+export const code = pattern('code', 'must be 6 digits', 'A code of 6 digits.', /^[0-9]{6}$/)

@@ -1,0 +1,34 @@
+// Templates hold `{{holes}}` and nothing else: no conditions, no raw output, so there is nothing to inject into.
+// A template is cut once, before any value is known: a value that contains a hole is never filled again.
+
+export type Values = Readonly<Record<string, string>>
+/** Text at even places, the names of holes at odd ones. */
+export type Cut = readonly string[]
+
+const hole = /\{\{(.*?)\}\}/
+const word = /\{\{t\.(\w+)\}\}/g
+const entities: Values = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
+
+/** Makes text safe inside HTML elements and quoted attributes. */
+export const escapeHtml = (text: string): string =>
+  /[&<>"']/.test(text) ? text.replace(/[&<>"']/g, sign => entities[sign] ?? '') : text
+
+/** Leaves text as it is: for targets that know no markup. */
+export const plain = (text: string): string => text
+
+/** Throws where there is none. */
+export const valueFor = (values: Values, name: string): string => {
+  const value = Object.hasOwn(values, name) ? values[name] : undefined
+  if (typeof value !== 'string') throw new Error(`Nothing to fill in for {{${name}}}`)
+  return value
+}
+
+export const cut = (template: string): Cut => template.split(hole)
+
+/** Fills every hole. Throws where a value is missing: a mail with a gap in it must not leave. */
+export const fill = (template: Cut, values: Values, encode: (text: string) => string): string =>
+  template.map((part, at) => (at % 2 ? encode(valueFor(values, part)) : part)).join('')
+
+/** Puts the words of a language in place of `{{t.…}}`. Throws where a word is missing. */
+export const fillWords = (template: string, words: Values, encode: (text: string) => string): string =>
+  template.replace(word, (_, name: string) => encode(valueFor(words, name)))

@@ -1,0 +1,44 @@
+import { parseDuration } from './duration.ts'
+
+// Every rate limit of the service. `by` says whose requests are counted together.
+
+const catalogue = {
+  register: { points: 5, window: '15m', by: 'ip' },
+  login: { points: 10, window: '15m', by: 'ip' },
+  refresh: { points: 20, window: '15m', by: 'session' },
+  anonymous: { points: 100, window: '15m', by: 'ip' },
+  bearer: { points: 1000, window: '15m', by: 'session' },
+  mail: { points: 3, window: '1h', by: 'recipient' },
+  mail_ip: { points: 10, window: '1h', by: 'ip' },
+  code: { points: 5, window: '24h', by: 'proof' },
+} as const satisfies Record<string, { points: number; window: string; by: LimitedBy }>
+
+export type LimitedBy = 'ip' | 'session' | 'recipient' | 'proof'
+export type LimitName = keyof typeof catalogue
+/** `points` per `window` milliseconds. */
+export type Limit = { points: number; window: number; by: LimitedBy }
+/** `off` switches every limit off: for benchmarks alone. */
+export type Limits = Record<LimitName, Limit> | 'off'
+
+export const limitNames = Object.keys(catalogue) as LimitName[]
+
+export const defaultLimits = Object.fromEntries(
+  limitNames.map(name => [name, { ...catalogue[name], window: parseDuration(catalogue[name].window) ?? 0 }]),
+) as Record<LimitName, Limit>
+
+const override = /^([a-z_]+)=([1-9]\d{0,6})\/(\w+)$/
+
+/** Reads `login=10/15m,register=5/15m` over the defaults, or `off`. Returns null where the text is neither. */
+export const parseLimits = (text: string): Limits | null => {
+  if (text === 'off') return 'off'
+  const limits = structuredClone(defaultLimits)
+  for (const part of text.split(',').filter(Boolean)) {
+    const [, name, points, window] = override.exec(part.trim()) ?? []
+    const limit = limits[name as LimitName]
+    const milliseconds = parseDuration(window ?? '')
+    if (!limit || !milliseconds) return null
+    limit.points = Number(points)
+    limit.window = milliseconds
+  }
+  return limits
+}

@@ -1,0 +1,99 @@
+// Every answer that is not a success. Codes are a public contract: they are added, never changed.
+
+const catalogue = {
+  VALIDATION_ERROR: [
+    400,
+    'The request is not valid',
+    'A field is missing, unknown, or does not follow its rule. `errors` names each by path and rule.',
+  ],
+  AUTH_ERROR: [
+    401,
+    'Credentials are required',
+    'The request carries no credentials. Send `Authorization: Bearer <access token>`.',
+  ],
+  INVALID_TOKEN: [
+    401,
+    'The token is not valid',
+    'The token is malformed, was not issued here, was used already, or was replaced by a newer one.',
+  ],
+  TOKEN_EXPIRED: [
+    401,
+    'The access token has expired',
+    'Exchange the refresh token for a new access token and try again.',
+  ],
+  INVALID_CREDENTIALS: [
+    401,
+    'The e-mail or the password is wrong',
+    'No account matches this e-mail and password. Which of the two is wrong is not said.',
+  ],
+  INVALID_REFRESH_TOKEN: [
+    401,
+    'The refresh token is not valid',
+    'The session has ended or expired, or the token was used before. Sign in again.',
+  ],
+  SESSION_REVOKED: [
+    401,
+    'The session has ended',
+    'The access token is genuine, but its session was ended. Sign in again.',
+  ],
+  ACCOUNT_DEACTIVATED: [
+    403,
+    'The account is deactivated',
+    'The password is right, but the account was deactivated.',
+  ],
+  NOT_FOUND: [404, 'There is nothing here', 'No route or resource has this address.'],
+  METHOD_NOT_ALLOWED: [
+    405,
+    'The method is not allowed',
+    'The address exists, but not for this method. `Allow` lists those that it takes.',
+  ],
+  USER_EXISTS: [409, 'An account with this e-mail exists', 'Sign in, or ask for a password reset.'],
+  PAYLOAD_TOO_LARGE: [413, 'The body is too large', 'A body may have 16 kB at most.'],
+  UNSUPPORTED_MEDIA_TYPE: [
+    415,
+    'The media type is not supported',
+    'Send the body as `application/json` in UTF-8.',
+  ],
+  RATE_LIMIT_EXCEEDED: [
+    429,
+    'Too many requests',
+    'Wait for as long as `Retry-After` says. `RateLimit-Policy` states the limit.',
+  ],
+  INTERNAL_ERROR: [
+    500,
+    'Something went wrong here',
+    'The fault is ours. Quote `request_id` when you report it.',
+  ],
+  SERVICE_UNAVAILABLE: [
+    503,
+    'The service is not available for the moment',
+    'Nothing was changed or spent. Try again after `Retry-After` seconds.',
+  ],
+} as const satisfies Record<string, readonly [status: number, title: string, help: string]>
+
+export type Code = keyof typeof catalogue
+
+export type FieldError = { path: string; rule: string; message: string }
+
+type Extra = { errors?: FieldError[]; retryAfter?: number; headers?: Record<string, string> }
+
+export const codes = Object.keys(catalogue) as Code[]
+export const problemStatus = (code: Code): number => catalogue[code][0]
+export const problemTitle = (code: Code): string => catalogue[code][1]
+export const problemHelp = (code: Code): string => catalogue[code][2]
+
+/** The name of a code in addresses: `USER_EXISTS` is explained at `/problems/user-exists`. */
+export const problemSlug = (code: Code): string => code.toLowerCase().replaceAll('_', '-')
+
+/**
+ * A refusal, as a value: flows return it and the type checker knows which codes may come out of where.
+ * `retryAfter` is in seconds. Becomes a reply in `http/problem-json.ts` (RFC 9457) and nowhere else.
+ */
+export class Problem<const C extends Code = Code> {
+  readonly code: C
+  readonly extra: Extra
+  constructor(code: C, extra: Extra = {}) {
+    this.code = code
+    this.extra = extra
+  }
+}

@@ -1,0 +1,65 @@
+import * as v from 'valibot'
+import { parseDuration } from './duration.ts'
+
+// What a variable of the environment may hold. A rule reads the text and says what it must be, never what it was.
+
+export const rule = <T>(message: string, parse: (text: string) => T | null | undefined) =>
+  v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const value = parse(dataset.value)
+      if (value !== null && value !== undefined) return value
+      addIssue({ message })
+      return NEVER
+    }),
+  )
+
+export const url = (...protocols: string[]) =>
+  rule(`must be a URL that begins with ${protocols.map(p => `${p}//`).join(' or ')}`, text =>
+    URL.canParse(text) && protocols.includes(new URL(text).protocol) ? text : null,
+  )
+
+export const origin = rule('must be an http(s) address without path, query or credentials', text => {
+  const parsed = URL.canParse(text) ? new URL(text) : null
+  const bare = parsed && /^https?:$/.test(parsed.protocol) && parsed.origin === text.replace(/\/$/, '')
+  return bare ? parsed.origin : null
+})
+
+export const baseUrl = rule('must be an http(s) address without query, fragment or credentials', text => {
+  const parsed = URL.canParse(text) ? new URL(text) : null
+  const plain =
+    parsed && /^https?:$/.test(parsed.protocol) && !parsed.search && !parsed.hash && !parsed.username
+  return plain ? text.replace(/\/+$/, '') : null
+})
+
+export const integer = (least: number, most: number) =>
+  rule(`must be a whole number from ${least} to ${most}`, text =>
+    /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : null,
+  )
+
+export const duration = (least: string, most: string) =>
+  rule(`must be a duration from ${least} to ${most}, such as 90s, 15m, 12h or 7d`, text => {
+    const value = parseDuration(text)
+    const [from, to] = [parseDuration(least) ?? 0, parseDuration(most) ?? 0]
+    return value !== null && value >= from && value <= to ? value : null
+  })
+
+export const oneOf = <const T extends string>(...choices: T[]) =>
+  rule(`must be one of ${choices.join(', ')}`, text => choices.find(choice => choice === text))
+
+export const list = <T>(message: string, parse: (part: string) => T | null | undefined) =>
+  rule(message, text => {
+    const parts = text
+      .split(',')
+      .map(part => part.trim())
+      .filter(Boolean)
+      .map(parse)
+    return parts.every(part => part !== null && part !== undefined) ? (parts as T[]) : null
+  })
+
+export const parsedBy =
+  <T>(schema: v.GenericSchema<string, T>) =>
+  (text: string) => {
+    const result = v.safeParse(schema, text)
+    return result.success ? result.output : null
+  }

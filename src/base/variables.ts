@@ -1,0 +1,140 @@
+import type * as v from 'valibot'
+import { parseLimits } from './limits.ts'
+import { baseUrl, duration, integer, list, oneOf, origin, parsedBy, rule, url } from './variable-rules.ts'
+
+// Every environment variable: its rule, its default, and the words that `.env.example` and the README
+// carry. `example` is what `.env.example` shows; a secret that reads like it is refused in production.
+
+export const exampleSecret = 'change-me-to-the-output-of-openssl-rand-base64-32'
+
+const passwordKinds = ['letter', 'digit', 'lower', 'upper', 'symbol'] as const
+
+/** Processes that cannot run without the variable. */
+type Needed = readonly ('api' | 'worker' | 'migrate')[]
+
+type Variable = {
+  schema: v.GenericSchema<string, unknown>
+  help: string
+  default?: string
+  example?: string
+  needed?: Needed
+}
+
+export const variables = {
+  NODE_ENV: {
+    schema: oneOf('production', 'development', 'test'),
+    default: 'development',
+    help: '`production` refuses weak secrets and plain http addresses.',
+  },
+  DATABASE_URL: {
+    schema: url('postgres:', 'postgresql:'),
+    needed: ['api', 'worker', 'migrate'],
+    example: 'postgres://latchkey:password@localhost:5432/latchkey',
+    help: 'Postgres 15 or newer: users, outbox, keys.',
+  },
+  REDIS_URL: {
+    schema: url('redis:', 'rediss:'),
+    needed: ['api', 'worker'],
+    example: 'redis://:password@localhost:6379',
+    help: 'Redis 7 or newer: sessions, limits, queue. Run it with AOF and `maxmemory-policy noeviction`.',
+  },
+  REDIS_PREFIX: {
+    schema: rule('must be 1 to 32 of a-z, 0-9 and -', text => (/^[a-z0-9-]{1,32}$/.test(text) ? text : null)),
+    default: 'lk',
+    help: 'What every Redis key begins with.',
+  },
+  SMTP_URL: {
+    schema: url('smtp:', 'smtps:'),
+    needed: ['worker'],
+    example: 'smtp://user:password@localhost:587',
+    help: 'The mail server that the worker hands mails to.',
+  },
+  MAIL_FROM: {
+    schema: rule('must be an e-mail address, or "Name <address>", in one line', text =>
+      /^(?:[^<>"\r\n]{1,64}<[^\s<>@,;]+@[^\s<>@,;]+>|[^\s<>@,;]+@[^\s<>@,;]+)$/.test(text) ? text : null,
+    ),
+    default: 'Latchkey <no-reply@localhost>',
+    help: 'The sender of every mail.',
+  },
+  APP_SECRET: {
+    schema: rule('must have 32 characters at least', text => (text.length >= 32 ? text : null)),
+    needed: ['api', 'worker', 'migrate'],
+    example: exampleSecret,
+    help: 'Every key derives from it. Keep it safe, and the same on every instance.',
+  },
+  PUBLIC_URL: {
+    schema: baseUrl,
+    default: 'http://localhost:8000',
+    help: 'Where clients reach this service: the base of mailed links, issuer and audience of tokens.',
+  },
+  FRONTEND_URL: {
+    schema: baseUrl,
+    example: 'http://localhost:3000',
+    help: 'Your front end. Unset: pages of our own take its place.',
+  },
+  CORS_ORIGINS: {
+    schema: list(
+      'must be a comma-separated list of origins such as https://app.example.com',
+      parsedBy(origin),
+    ),
+    default: '',
+    help: 'Origins whose scripts may call the API, comma-separated, matched exactly.',
+  },
+  PORT: { schema: integer(0, 65535), default: '8000', help: 'The port of the API.' },
+  HOST: {
+    schema: rule('must be an address to listen on', text => text || null),
+    default: '127.0.0.1',
+    help: 'The address that the API listens on.',
+  },
+  TRUSTED_PROXIES: {
+    schema: integer(0, 10),
+    default: '0',
+    help: 'How many proxies stand in front: `X-Forwarded-For` is believed for that many hops, from the right.',
+  },
+  ACCESS_TOKEN_TTL: {
+    schema: duration('1m', '1h'),
+    default: '15m',
+    help: 'The life of an access token: how long another service may go on accepting one after a revocation.',
+  },
+  REFRESH_TOKEN_TTL: {
+    schema: duration('5m', '400d'),
+    default: '7d',
+    help: 'A session that is not refreshed for as long ends.',
+  },
+  SESSION_MAX_AGE: {
+    schema: duration('5m', '400d'),
+    default: '30d',
+    help: 'A session ends at this age, refreshed or not.',
+  },
+  BCRYPT_COST: {
+    schema: integer(4, 16),
+    default: '12',
+    help: 'Each step doubles the time of a hash. A changed cost is applied at the next login.',
+  },
+  PASSWORD_MIN_LENGTH: { schema: integer(8, 64), default: '8', help: 'In code points.' },
+  PASSWORD_REQUIRE: {
+    schema: list(`must be a comma-separated list of ${passwordKinds.join(', ')}`, part =>
+      passwordKinds.find(kind => kind === part),
+    ),
+    default: 'letter,digit',
+    help: 'What a new password must hold: any of `letter,digit,lower,upper,symbol`.',
+  },
+  RATE_LIMITS: {
+    schema: rule('must be `off`, or lines such as login=10/15m,register=5/15m', parseLimits),
+    default: '',
+    example: 'login=10/15m,register=5/15m',
+    help: 'Overrides of the limits. `off` is for benchmarks alone.',
+  },
+  EMAIL_LINK_CONFIRM: {
+    schema: oneOf('click', 'instant'),
+    default: 'click',
+    help: '`click`: a mailed link shows a page with a button, so that mail scanners cannot spend it. `instant`: opening it is enough.',
+  },
+  LOG_LEVEL: {
+    schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
+    default: 'info',
+    help: 'How much is logged, as JSON lines on standard output.',
+  },
+} as const satisfies Record<string, Variable>
+
+export type VariableName = keyof typeof variables

@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { EmailKind } from '../base/emails.ts'
+import { type Cut, cut, escapeHtml, fillWords, plain, type Values } from '../base/fill.ts'
+import { direction, templates } from '../base/locales.ts'
+
+// MJML costs 0.3 s and 100 MB to import and milliseconds to run, so it runs once for a template and a language,
+// over text that is ours alone: mj-include and raw elements would let anybody whose text got in there read files.
+
+/** A mail in one language, with holes for what differs from mail to mail. */
+export type Compiled = {
+  readonly subject: Cut
+  readonly html: Cut
+  readonly text: Cut
+  readonly greeting: Cut
+  readonly words: Values
+  readonly hours: Intl.NumberFormat
+  readonly time: Intl.DateTimeFormat
+}
+
+const read = (...path: string[]): Promise<string> => readFile(join(templates, ...path), 'utf8')
+
+const toHtml = async (source: string): Promise<string> => {
+  const { default: mjml2html } = await import('mjml')
+  const { html } = await mjml2html(source, {
+    validationLevel: 'strict',
+    fonts: {},
+    minify: true,
+    minifyOptions: { minifyCss: false },
+  })
+  return html
+}
+
+// Latin digits in every language: the code and the IP address beside them are written so too.
+const formatsOf = (locale: string) => ({
+  hours: new Intl.NumberFormat(`${locale}-u-nu-latn`, { style: 'unit', unit: 'hour', unitDisplay: 'long' }),
+  time: new Intl.DateTimeFormat(`${locale}-u-nu-latn`, {
+    year: 'numeric',
+    month: 'long',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+    timeZone: 'UTC',
+    timeZoneName: 'short',
+  }),
+})
+
+const compile = async (kind: EmailKind, locale: string): Promise<Compiled> => {
+  const [layout, body, text, json] = await Promise.all([
+    read('layout.mjml'),
+    read(`${kind}.mjml`),
+    read(`${kind}.txt`),
+    read(locale, `${kind}.json`),
+  ])
+  const words: Values = JSON.parse(json)
+  const dir = direction(locale)
+  const start = dir === 'rtl' ? 'right' : 'left'
+  const source = layout.replace('{{content}}', () => body)
+  const html = await toHtml(fillWords(source, { ...words, locale, dir, start }, escapeHtml))
+  return {
+    subject: cut(fillWords('{{t.subject}}', words, plain)),
+    html: cut(html),
+    text: cut(fillWords(text, words, plain)),
+    greeting: cut(fillWords('{{t.greeting}}', words, plain)),
+    words,
+    ...formatsOf(locale),
+  }
+}
+
+const cache = new Map<string, Promise<Compiled>>()
+
+/** The compiled mail, from memory after the first time. `locale` is one of `locales`. */
+export const compiled = (kind: EmailKind, locale: string): Promise<Compiled> => {
+  const key = `${locale}/${kind}`
+  const known = cache.get(key)
+  if (known) return known
+  const fresh = compile(kind, locale)
+  cache.set(key, fresh)
+  fresh.catch(() => cache.delete(key))
+  return fresh
+}

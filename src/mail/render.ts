@@ -1,0 +1,51 @@
+import { type EmailKind, type EmailVars, emailKinds, emails } from '../base/emails.ts'
+import { escapeHtml, fill, plain, type Values, valueFor } from '../base/fill.ts'
+import { locales, pickLocale } from '../base/locales.ts'
+import { type Compiled, compiled } from './compile.ts'
+import { harmless, harmlessName } from './harmless.ts'
+
+export type Rendered = { subject: string; html: string; text: string }
+
+const inWords = (mail: Compiled, name: string, value: string): string => {
+  if (name === 'hours') return mail.hours.format(Number(value))
+  if (name === 'time') {
+    const time = Date.parse(value)
+    return Number.isNaN(time) ? valueFor(mail.words, 'unknown') : mail.time.format(time)
+  }
+  if (name === 'name') return harmlessName(value)
+  if (name === 'ip' || name === 'device') return harmless(value, 160) || valueFor(mail.words, 'unknown')
+  return value
+}
+
+const valuesOf = (kind: EmailKind, mail: Compiled, vars: Values): Values => {
+  const values: Record<string, string> = {}
+  for (const name of emails[kind].vars) values[name] = inWords(mail, name, valueFor(vars, name))
+  const greeting = values.name
+    ? fill(mail.greeting, values, plain)
+    : valueFor(mail.words, 'greeting_anonymous')
+  return { ...values, greeting }
+}
+
+/**
+ * Renders a mail. `locale` may be any tag: the closest language that there is will be used. `html` is a whole
+ * document, `text` the part for readers without HTML, `subject` a single line. Throws where a variable is missing.
+ */
+export const render = async <K extends EmailKind>(
+  kind: K,
+  locale: string,
+  vars: EmailVars<K>,
+): Promise<Rendered> => {
+  const mail = await compiled(kind, pickLocale(locale, null))
+  const values = valuesOf(kind, mail, vars)
+  return {
+    // RFC 5322, 2.2: a line break would start a header of the sender's choosing.
+    subject: fill(mail.subject, values, plain).replace(/\s+/g, ' ').trim(),
+    html: fill(mail.html, values, escapeHtml),
+    text: fill(mail.text, values, plain),
+  }
+}
+
+/** Compiles every mail in every language, so that a fault in a template shows at start and the first mail is quick. */
+export const compileAll = async (): Promise<void> => {
+  await Promise.all(locales.flatMap(locale => emailKinds.map(kind => compiled(kind, locale))))
+}

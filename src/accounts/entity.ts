@@ -1,0 +1,47 @@
+import { EntitySchema } from 'typeorm'
+
+export type Role = 'user' | 'admin'
+
+export type User = {
+  id: string
+  email: string
+  email_verified: boolean
+  password_hash: string | null
+  full_name: string | null
+  phone: string | null
+  address: string | null
+  preferred_language: string | null
+  picture_url: string | null
+  roles: Role[]
+  is_active: boolean
+  /** Sessions remember the epoch they began in. Raising it ends them all, even ones that Redis forgot to forget. */
+  session_epoch: number
+  last_login_at: Date | null
+  last_password_change_at: Date | null
+  created_at: Date
+  updated_at: Date
+}
+
+export const Users = new EntitySchema<User>({
+  name: 'User',
+  tableName: 'users',
+  columns: {
+    id: { type: 'uuid', primary: true },
+    email: { type: 'text' },
+    email_verified: { type: 'boolean', default: false },
+    password_hash: { type: 'text', nullable: true },
+    full_name: { type: 'text', nullable: true },
+    phone: { type: 'text', nullable: true },
+    address: { type: 'text', nullable: true },
+    preferred_language: { type: 'text', nullable: true },
+    picture_url: { type: 'text', nullable: true },
+    roles: { type: 'text', array: true, default: ['user'] },
+    is_active: { type: 'boolean', default: true },
+    session_epoch: { type: 'integer', default: 0 },
+    last_login_at: { type: 'timestamptz', nullable: true },
+    last_password_change_at: { type: 'timestamptz', nullable: true },
+    created_at: { type: 'timestamptz', default: () => 'now()' },
+    updated_at: { type: 'timestamptz', default: () => 'now()' },
+  },
+  uniques: [{ name: 'users_email_key', columns: ['email'] }],
+})

@@ -1,0 +1,44 @@
+import * as v from 'valibot'
+import type { User } from './entity.ts'
+
+const time = v.pipe(v.string(), v.isoTimestamp())
+
+/** A user as replies show one. */
+export const userReply = v.object({
+  id: v.pipe(v.string(), v.uuid()),
+  email: v.pipe(v.string(), v.email()),
+  email_verified: v.boolean(),
+  full_name: v.nullable(v.string()),
+  phone: v.nullable(v.string()),
+  address: v.nullable(v.string()),
+  preferred_language: v.nullable(v.string()),
+  picture_url: v.nullable(v.string()),
+  roles: v.array(v.picklist(['user', 'admin'])),
+  is_active: v.boolean(),
+  mfa_enabled: v.boolean(),
+  last_login_at: v.nullable(time),
+  last_password_change_at: v.nullable(time),
+  created_at: time,
+  updated_at: time,
+})
+
+export type UserReply = v.InferOutput<typeof userReply>
+
+export const userView = (user: User): UserReply => ({
+  id: user.id,
+  email: user.email,
+  email_verified: user.email_verified,
+  full_name: user.full_name,
+  phone: user.phone,
+  address: user.address,
+  preferred_language: user.preferred_language,
+  picture_url: user.picture_url,
+  roles: user.roles,
+  is_active: user.is_active,
+  // Passwords are the only factor so far.
+  mfa_enabled: false,
+  last_login_at: user.last_login_at?.toISOString() ?? null,
+  last_password_change_at: user.last_password_change_at?.toISOString() ?? null,
+  created_at: user.created_at.toISOString(),
+  updated_at: user.updated_at.toISOString(),
+})

@@ -1,0 +1,69 @@
+import type { Redis } from 'ioredis'
+import type { Clock } from './base/clock.ts'
+import type { Config } from './base/config.ts'
+import type { Log } from './base/log.ts'
+import { type Hasher, openHasher } from './crypto/password.ts'
+import { deriveSecrets, type Secrets } from './crypto/secrets.ts'
+import { entities } from './entities.ts'
+import { type KeyRing, openKeyRing } from './keys/store.ts'
+import { type CheckPassword, passwordPolicy } from './passwords/rules.ts'
+import { type Keys, redisKeys } from './storage/keys.ts'
+import { type Limiter, openLimiter } from './storage/limiter.ts'
+import { type Database, openPostgres } from './storage/postgres.ts'
+import { type MailQueue, openMailQueue } from './storage/queue.ts'
+import { openRedis, redisUp } from './storage/redis.ts'
+
+/** What flows are given. A flow names the part that it uses: `Pick<Deps, 'database' | 'log'>`. */
+export type Deps = {
+  config: Config
+  clock: Clock
+  log: Log
+  secrets: Secrets
+  database: Database
+  redis: Redis
+  keys: Keys
+  queue: MailQueue
+  limiter: Limiter
+  ring: KeyRing
+  hasher: Hasher
+  checkPassword: CheckPassword
+}
+
+/**
+ * Opens everything in order; disposing closes it in reverse. Postgres and its keys must be there; Redis may
+ * be late.
+ */
+export const open = async (
+  config: Config,
+  log: Log,
+  clock: Clock = { shift: 0 },
+): Promise<Deps & AsyncDisposable> => {
+  await using opened = new AsyncDisposableStack()
+  const secrets = deriveSecrets(config.APP_SECRET)
+  const keys = redisKeys(config.REDIS_PREFIX)
+
+  const database = await openPostgres({ url: config.DATABASE_URL, entities, log })
+  opened.defer(() => database.destroy())
+  const ring = await openKeyRing(database, secrets)
+
+  const redis = openRedis(config.REDIS_URL, log)
+  opened.defer(() => redis.disconnect())
+  await redisUp(redis, 2000)
+
+  const queue = openMailQueue(redis, keys, log)
+  opened.defer(() => queue.close())
+  const limiter = openLimiter(redis, keys, config.RATE_LIMITS, log)
+
+  const hasher = opened.use(openHasher({ cost: config.BCRYPT_COST }))
+
+  const checkPassword = passwordPolicy({
+    minLength: config.PASSWORD_MIN_LENGTH,
+    require: config.PASSWORD_REQUIRE,
+  })
+
+  const all = opened.move()
+  return {
+    ...{ config, clock, log, secrets, database, redis, keys, queue, limiter, ring, hasher, checkPassword },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  }
+}

@@ -1,0 +1,41 @@
+import { EntitySchema } from 'typeorm'
+import type { EmailKind } from '../base/emails.ts'
+
+export type EmailStatus = 'queued' | 'sent' | 'failed' | 'dropped'
+
+/** A row of the outbox: a mail that is owed, or was sent. It holds no secret: those derive from `id`. */
+export type Email = {
+  id: string
+  kind: EmailKind
+  recipient: string
+  user_id: string | null
+  locale: string
+  data: Record<string, string>
+  status: EmailStatus
+  attempts: number
+  last_error: string | null
+  created_at: Date
+  sweep_after: Date
+  sent_at: Date | null
+  proof_spent_at: Date | null
+}
+
+export const Emails = new EntitySchema<Email>({
+  name: 'Email',
+  tableName: 'emails',
+  columns: {
+    id: { type: 'uuid', primary: true },
+    kind: { type: 'text' },
+    recipient: { type: 'text' },
+    user_id: { type: 'uuid', nullable: true },
+    locale: { type: 'text' },
+    data: { type: 'jsonb', default: {} },
+    status: { type: 'text', default: 'queued' },
+    attempts: { type: 'integer', default: 0 },
+    last_error: { type: 'text', nullable: true },
+    created_at: { type: 'timestamptz', default: () => 'now()' },
+    sweep_after: { type: 'timestamptz', default: () => "now() + interval '15 seconds'" },
+    sent_at: { type: 'timestamptz', nullable: true },
+    proof_spent_at: { type: 'timestamptz', nullable: true },
+  },
+})

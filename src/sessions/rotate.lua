@@ -1,0 +1,43 @@
+-- Exchanges a refresh secret for its successor, once, and says the same when asked again within the grace
+-- period: a retry, a second tab, a lost reply, or the driver sending the command anew after a reconnect.
+-- A secret older than that is a stolen one (RFC 9700, section 4.14.2): the session ends, and a stub stays
+-- so that the theft can still be told if telling it fails the first time.
+-- KEYS  1 session, 2 index of the user's sessions
+-- ARGV  1 session id, 2 hash presented, 3 hash of its successor, 4 grace (ms), 5 idle (ms), 6 shift (ms)
+-- Returns {outcome, milliseconds until the new refresh token expires, auth time (ms), epoch};
+-- outcome: rotated | repeated | reused | gone
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[6])
+local s = redis.call('HMGET', KEYS[1],
+  'current', 'previous', 'rotated_at', 'idle_until', 'expires_at', 'auth_time', 'epoch', 'reused')
+local current, previous = s[1], s[2]
+
+if s[7] and s[8] then return { 'reused', 0, s[6], s[7] } end
+if not current then return { 'gone', 0, 0, 0 } end
+
+local expires = tonumber(s[5])
+if now >= expires or now >= tonumber(s[4]) then
+  redis.call('DEL', KEYS[1])
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  return { 'gone', 0, 0, 0 }
+end
+
+if ARGV[2] == current then
+  local life = math.min(tonumber(ARGV[5]), expires - now)
+  redis.call('HSET', KEYS[1],
+    'current', ARGV[3], 'previous', current, 'rotated_at', now, 'used_at', now, 'idle_until', now + life)
+  redis.call('PEXPIRE', KEYS[1], life)
+  redis.call('ZADD', KEYS[2], now + life, ARGV[1])
+  if redis.call('PTTL', KEYS[2]) < life then redis.call('PEXPIRE', KEYS[2], life) end
+  return { 'rotated', life, s[6], s[7] }
+end
+
+if ARGV[2] == previous and now - tonumber(s[3]) <= tonumber(ARGV[4]) then
+  return { 'repeated', tonumber(s[4]) - now, s[6], s[7] }
+end
+
+redis.call('HDEL', KEYS[1], 'current', 'previous')
+redis.call('HSET', KEYS[1], 'reused', now)
+redis.call('PEXPIRE', KEYS[1], 3600000)
+redis.call('ZREM', KEYS[2], ARGV[1])
+return { 'reused', 0, s[6], s[7] }

@@ -1,0 +1,100 @@
+import type { Redis } from 'ioredis'
+import type { Clock } from '../base/clock.ts'
+import { now } from '../base/clock.ts'
+import type { Keys } from '../storage/keys.ts'
+import { script } from '../storage/script.ts'
+import { rotationGrace } from './rules.ts'
+
+type Store = { redis: Redis; keys: Keys; clock: Clock }
+
+const startScript = script(import.meta.dirname, 'start.lua')
+const rotateScript = script(import.meta.dirname, 'rotate.lua')
+const endAllScript = script(import.meta.dirname, 'end-all.lua')
+
+/** Times in milliseconds. `epoch` is the user's at the start; `hash` stands for the first secret. */
+export type NewSession = {
+  userId: string
+  sessionId: string
+  hash: string
+  epoch: number
+  authTime: number
+  ip: string
+  userAgent: string
+}
+
+/** Returns the milliseconds until the first refresh token expires. */
+export const putSession = async (
+  { redis, keys, clock }: Store,
+  session: NewSession,
+  life: { idle: number; max: number },
+): Promise<number> =>
+  Number(
+    await startScript(
+      redis,
+      [keys.session(session.userId, session.sessionId), keys.sessions(session.userId)],
+      [
+        session.sessionId,
+        session.hash,
+        session.epoch,
+        session.ip,
+        session.userAgent,
+        session.authTime,
+        life.idle,
+        life.max,
+        clock.shift,
+      ],
+    ),
+  )
+
+export type Rotation = {
+  outcome: 'rotated' | 'repeated' | 'reused' | 'gone'
+  expiresIn: number
+  authTime: number
+  epoch: number
+}
+
+/** Exchanges one secret's hash for the next in one atomic step. Safe to send twice. */
+export const rotateSession = async (
+  { redis, keys, clock }: Store,
+  at: { userId: string; sessionId: string; presented: string; next: string; idle: number },
+): Promise<Rotation> => {
+  const [outcome, expiresIn, authTime, epoch] = (await rotateScript(
+    redis,
+    [keys.session(at.userId, at.sessionId), keys.sessions(at.userId)],
+    [at.sessionId, at.presented, at.next, rotationGrace, at.idle, clock.shift],
+  )) as [Rotation['outcome'], number, string, string]
+  return { outcome, expiresIn, authTime: Number(authTime), epoch: Number(epoch) }
+}
+
+/** A session that lives, or null. */
+export const findSession = async (
+  { redis, keys, clock }: Store,
+  userId: string,
+  sessionId: string,
+): Promise<{ epoch: number } | null> => {
+  const [current, epoch, idleUntil] = await redis.hmget(
+    keys.session(userId, sessionId),
+    'current',
+    'epoch',
+    'idle_until',
+  )
+  return current && now(clock) < Number(idleUntil) ? { epoch: Number(epoch) } : null
+}
+
+export const dropSession = async (
+  { redis, keys }: Store,
+  userId: string,
+  sessionId: string,
+): Promise<void> => {
+  const replies = await redis
+    .multi()
+    .del(keys.session(userId, sessionId))
+    .zrem(keys.sessions(userId), sessionId)
+    .exec()
+  const fault = replies?.find(([error]) => error)?.[0]
+  if (fault) throw fault
+}
+
+export const dropAllSessions = async ({ redis, keys }: Store, userId: string): Promise<void> => {
+  await endAllScript(redis, [keys.sessions(userId)], [keys.session(userId, '')])
+}

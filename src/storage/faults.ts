@@ -1,0 +1,46 @@
+// What a store's own failure looks like, as opposed to a fault of ours. Such a failure is answered with
+// 503 and never with 401: a client would throw away a good session.
+
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+])
+
+// https://www.postgresql.org/docs/current/errcodes-appendix.html: 08 connection, 53 resources, 57 operator
+// intervention (57014 is a statement timeout), 40 serialization and deadlock, 55P03 lock timeout, 25006
+// read-only after a failover, 58 disk.
+const postgresCodes = /^(?:08...|53...|57...|58...|40001|40P01|55P03|25006|25P03)$/
+
+// node-postgres and ioredis mark these by their words alone.
+const words =
+  /^(?:timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Command timed out|Connection is closed|Stream isn't writeable|Connection is not established|Driver not Connected|(?:LOADING|READONLY|OOM|MISCONF|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|BUSY) ?)/
+
+/** True where a store or the hash pool could not serve: worth another try later. */
+export const isFault = (error: unknown): boolean => {
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return (
+    code === 'ERR_HASHER_BUSY' ||
+    networkCodes.has(code) ||
+    postgresCodes.test(code) ||
+    error.name === 'MaxRetriesPerRequestError' ||
+    error.name === 'ClusterAllFailedError' ||
+    words.test(error.message) ||
+    isFault(error.cause)
+  )
+}
+
+/** True where an insert or update met the named unique constraint (SQLSTATE 23505). */
+export const isDuplicate = (error: unknown, constraint: string): boolean =>
+  error instanceof Error &&
+  'code' in error &&
+  error.code === '23505' &&
+  'constraint' in error &&
+  error.constraint === constraint

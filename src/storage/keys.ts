@@ -1,0 +1,13 @@
+// Every Redis key. The keys that one script touches share the hash tag `{user id}`, so that a Redis
+// Cluster keeps them in one slot.
+
+export type Keys = ReturnType<typeof redisKeys>
+
+/** The names of all keys under one prefix (`lk` unless configured). */
+export const redisKeys = (prefix: string) => ({
+  session: (userId: string, sessionId: string) => `${prefix}:{${userId}}:session:${sessionId}`,
+  sessions: (userId: string) => `${prefix}:{${userId}}:sessions`,
+  proof: (userId: string, purpose: string) => `${prefix}:{${userId}}:proof:${purpose}`,
+  limit: (name: string) => `${prefix}:limit:${name}`,
+  queue: `{${prefix}}`,
+})

@@ -1,0 +1,61 @@
+import type { Redis } from 'ioredis'
+import {
+  type RateLimiterAbstract,
+  RateLimiterMemory,
+  RateLimiterRedis,
+  RateLimiterRes,
+} from 'rate-limiter-flexible'
+import { type LimitName, type Limits, limitNames } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
+import type { Keys } from './keys.ts'
+
+/** What taking one point left: `resetIn` is in milliseconds. */
+export type Taken = {
+  name: LimitName
+  allowed: boolean
+  points: number
+  window: number
+  remaining: number
+  resetIn: number
+}
+
+export type Limiter = (name: LimitName, key: string) => Promise<Taken | null>
+
+type Pair = { shared: RateLimiterAbstract; own: RateLimiterAbstract; points: number; window: number }
+
+/**
+ * Counts in Redis, or in this process for as long as Redis does not answer: a fault neither lets everyone
+ * through nor shuts everyone out. Returns null where limits are off.
+ */
+export const openLimiter = (redis: Redis, keys: Keys, limits: Limits, log: Log): Limiter => {
+  if (limits === 'off') return async () => null
+  const pairs = Object.fromEntries(
+    limitNames.map(name => {
+      const { points, window } = limits[name]
+      const options = { points, duration: window / 1000, keyPrefix: keys.limit(name) }
+      const shared = new RateLimiterRedis({ ...options, storeClient: redis, rejectIfRedisNotReady: true })
+      return [name, { shared, own: new RateLimiterMemory(options), points, window }]
+    }),
+  ) as { [name: string]: Pair } as Record<LimitName, Pair>
+
+  return async (name, key) => {
+    const { shared, own, points, window } = pairs[name]
+    const { result, allowed } = await take(shared, key).catch(err => {
+      log.warn({ err, limit: name }, 'limits are counted in memory: redis does not answer')
+      return take(own, key)
+    })
+    return { name, allowed, points, window, remaining: result.remainingPoints, resetIn: result.msBeforeNext }
+  }
+}
+
+const take = async (
+  limiter: RateLimiterAbstract,
+  key: string,
+): Promise<{ result: RateLimiterRes; allowed: boolean }> => {
+  try {
+    return { result: await limiter.consume(key), allowed: true }
+  } catch (error) {
+    if (error instanceof RateLimiterRes) return { result: error, allowed: false }
+    throw error
+  }
+}

@@ -1,0 +1,34 @@
+import type { EntityManager } from 'typeorm'
+import { v7 as uuid } from 'uuid'
+import type { EmailKind } from '../base/emails.ts'
+import type { Log } from '../base/log.ts'
+import { Emails } from '../mail/entity.ts'
+import { addMails, type MailQueue } from './queue.ts'
+
+/** A mail to owe. `data` holds what cannot be derived later, and nothing secret. */
+export type OwedMail = {
+  kind: EmailKind
+  recipient: string
+  userId: string | null
+  locale: string
+  data?: Record<string, string>
+}
+
+/** Writes the mail into the outbox, in the transaction of the change that causes it. Returns its id. */
+export const oweMail = async (manager: EntityManager, mail: OwedMail): Promise<string> => {
+  const id = uuid()
+  const { kind, recipient, userId, locale, data = {} } = mail
+  await manager.insert(Emails, { id, kind, recipient, user_id: userId, locale, data })
+  return id
+}
+
+/**
+ * Hands committed mails to the worker. A queue that does not answer is no reason to fail: the sweeper
+ * finds the rows.
+ */
+export const enqueueMails = async (
+  deps: { queue: MailQueue; log: Log },
+  emailIds: string[],
+): Promise<void> => {
+  await addMails(deps.queue, emailIds).catch(err => deps.log.warn({ err }, 'mail waits for the sweeper'))
+}

@@ -1,0 +1,76 @@
+import type { Pool } from 'pg'
+import { DataSource, type EntitySchema, type Logger } from 'typeorm'
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
+import type { Log } from '../base/log.ts'
+
+export type Database = DataSource
+
+// TypeORM's own loggers print parameters: password hashes, addresses.
+const quiet = (log: Log): Logger => ({
+  logQuery() {},
+  logQueryError(error) {
+    log.debug({ err: error }, 'query failed')
+  },
+  logQuerySlow(milliseconds) {
+    log.warn({ milliseconds }, 'slow query')
+  },
+  logSchemaBuild() {},
+  logMigration(message) {
+    log.info(message)
+  },
+  log() {},
+})
+
+type Options = {
+  url: string
+  log: Log
+  entities: EntitySchema[]
+  poolSize?: number
+  /** Milliseconds; 0 for no limit, as migrations need. */
+  statementTimeout?: number
+  migrations?: (new () => { up: unknown; down: unknown })[]
+}
+
+/**
+ * Connects to Postgres. Nothing waits for ever: 2 s for a free connection, 3 s for a statement, 4 s for a
+ * network that hangs, 2 s for a lock.
+ */
+export const openPostgres = async (options: Options): Promise<Database> => {
+  const { log, poolSize = 10, statementTimeout = 3000 } = options
+  const database = new DataSource({
+    type: 'postgres',
+    url: options.url,
+    entities: options.entities,
+    migrations: (options.migrations ?? []) as never[],
+    migrationsTableName: 'migrations',
+    installExtensions: false,
+    synchronize: false,
+    logger: quiet(log),
+    poolSize,
+    connectTimeoutMS: 2000,
+    applicationName: 'latchkey',
+    poolErrorHandler: (error: unknown) => log.warn({ err: error }, 'postgres connection'),
+    extra: {
+      statement_timeout: statementTimeout,
+      query_timeout: statementTimeout === 0 ? 0 : statementTimeout + 1000,
+      lock_timeout: statementTimeout === 0 ? 0 : 2000,
+      idle_in_transaction_session_timeout: 10_000,
+      idleTimeoutMillis: 30_000,
+      keepAlive: true,
+    },
+  })
+  return database.initialize()
+}
+
+/** A statement that is parsed and planned once per connection. */
+export type Statement = { name: string; text: string }
+
+/** Runs a prepared statement on the pool, past the ORM: for reads that every request makes. */
+export const read = async <Row extends object>(
+  database: Database,
+  statement: Statement,
+  values: unknown[],
+): Promise<Row[]> => {
+  const pool = (database.driver as PostgresDriver).master as Pool
+  return (await pool.query<Row>({ ...statement, values })).rows
+}

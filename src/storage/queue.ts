@@ -1,0 +1,34 @@
+import { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import type { Log } from '../base/log.ts'
+import type { Keys } from './keys.ts'
+
+/** A job is the id of a row of `emails` and no more: what it says is read, and its secrets derived, at the moment of sending. */
+export type MailQueue = Queue<Record<string, never>>
+
+export const mailQueueName = 'mail'
+
+/** Up to 12 tries, 5 s after the first and twice as long each time: 3 hours or so, spread by half. */
+const mailAttempts = 12
+
+export const openMailQueue = (redis: Redis, keys: Keys, log: Log): MailQueue => {
+  const queue: MailQueue = new Queue(mailQueueName, {
+    connection: redis,
+    prefix: keys.queue,
+    skipWaitingForReady: true,
+    defaultJobOptions: {
+      attempts: mailAttempts,
+      backoff: { type: 'exponential', delay: 5000, jitter: 0.5 },
+      // The row is the record. A finished job that stayed would also keep its row from being queued again.
+      removeOnComplete: true,
+      removeOnFail: true,
+    },
+  })
+  queue.on('error', err => log.warn({ err }, 'mail queue'))
+  return queue
+}
+
+/** Adding the same e-mail again while it waits changes nothing. */
+export const addMails = async (queue: MailQueue, emailIds: string[]): Promise<void> => {
+  await queue.addBulk(emailIds.map(jobId => ({ name: 'deliver', data: {}, opts: { jobId } })))
+}

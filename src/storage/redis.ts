@@ -1,0 +1,43 @@
+import { Redis } from 'ioredis'
+import type { Log } from '../base/log.ts'
+
+/**
+ * A connection that answers or fails within half a second: a request never waits for Redis to come back.
+ * It reconnects by itself for as long as it lives.
+ */
+export const openRedis = (url: string, log: Log): Redis => {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: 500,
+    connectTimeout: 2000,
+    retryStrategy: attempt => Math.min(attempt * 50, 1000),
+    reconnectOnError: error => (error.message.startsWith('READONLY') ? 2 : false),
+  })
+  redis.on('error', err => log.warn({ err }, 'redis connection'))
+  return redis
+}
+
+/** BullMQ's workers wait on a connection of their own, for ever if need be. */
+export const openBlockingRedis = (url: string, log: Log): Redis => {
+  const redis = new Redis(url, {
+    maxRetriesPerRequest: null,
+    connectTimeout: 2000,
+    retryStrategy: attempt => Math.min(attempt * 50, 1000),
+    reconnectOnError: error => (error.message.startsWith('READONLY') ? 2 : false),
+  })
+  redis.on('error', err => log.warn({ err }, 'redis connection of the queue'))
+  return redis
+}
+
+/** Resolves once the connection is up, or after `patience` milliseconds either way. */
+export const redisUp = async (redis: Redis, patience: number): Promise<void> => {
+  if (redis.status === 'ready') return
+  await new Promise<void>(resolve => {
+    const timer = setTimeout(resolve, patience)
+    redis.once('ready', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}

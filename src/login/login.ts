@@ -1,0 +1,37 @@
+import { type User, Users } from '../accounts/entity.ts'
+import { findUserByEmail } from '../accounts/store.ts'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import type { SessionReply } from '../sessions/rules.ts'
+import { type Origin, startSession } from '../sessions/start-session.ts'
+
+/**
+ * Signs in by e-mail and password. An account that is not there, one without a password and a wrong password
+ * take the same path: one bcrypt, one answer. What else stands in the way is said only to the right password.
+ */
+export const login = async (
+  deps: Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'ring' | 'secrets' | 'hasher'>,
+  { email, password, origin }: { email: string; password: string; origin: Origin },
+): Promise<SessionReply | Problem<'INVALID_CREDENTIALS' | 'ACCOUNT_DEACTIVATED'>> => {
+  const found = await findUserByEmail(deps.database, email)
+  const { matches, needsRehash } = await deps.hasher.compare(password, found?.password_hash ?? null)
+  if (!found || !matches) return new Problem('INVALID_CREDENTIALS')
+  if (!found.is_active) return new Problem('ACCOUNT_DEACTIVATED')
+
+  const newHash = needsRehash ? await deps.hasher.hash(password) : found.password_hash
+  const user = await recordLogin(deps.database, found, newHash)
+  return user ? startSession(deps, { user, origin }) : new Problem('INVALID_CREDENTIALS')
+}
+
+// The hash that was compared must still be the stored one: a password that was reset meanwhile opens nothing.
+// The epoch that comes back is the one that the session belongs to.
+const recordLogin = async (database: Deps['database'], found: User, newHash: string | null) => {
+  const { raw } = await database
+    .createQueryBuilder()
+    .update(Users)
+    .set({ password_hash: newHash, last_login_at: () => 'now()' })
+    .where('id = :id AND password_hash = :hash AND is_active', { id: found.id, hash: found.password_hash })
+    .returning('*')
+    .execute()
+  return (raw[0] as User | undefined) ?? null
+}

@@ -1,0 +1,29 @@
+import type { Deps } from '../deps.ts'
+import { addMails } from '../storage/queue.ts'
+
+const batch = 500
+
+/**
+ * Queues what a crash or a lost Redis left behind: rows that are owed and that nobody has looked at for a while.
+ * Each is looked at again after 30 s, and adding one that waits already changes nothing, so any number of workers
+ * may sweep. Returns how many rows were queued.
+ */
+export const sweep = async (deps: Pick<Deps, 'database' | 'queue' | 'log'>): Promise<number> => {
+  let found = 0
+  for (;;) {
+    const [rows] = (await deps.database.query(
+      `UPDATE emails SET sweep_after = now() + interval '30 seconds'
+        WHERE id IN (SELECT id FROM emails WHERE status = 'queued' AND sweep_after <= now()
+                      ORDER BY sweep_after LIMIT $1 FOR UPDATE SKIP LOCKED)
+        RETURNING id`,
+      [batch],
+    )) as [{ id: string }[], number]
+    if (rows.length > 0)
+      await addMails(
+        deps.queue,
+        rows.map(({ id }) => id),
+      )
+    found += rows.length
+    if (rows.length < batch) return found
+  }
+}

@@ -1,0 +1,34 @@
+import { createTransport, type Transporter } from 'nodemailer'
+
+export type Transport = Transporter & Disposable
+
+/** A pooled connection to the mail server. Every wait ends well before a job's lock does. */
+export const openTransport = (smtpUrl: string): Transport => {
+  const transport = createTransport({
+    url: smtpUrl,
+    pool: true,
+    maxConnections: 5,
+    connectionTimeout: 8000,
+    greetingTimeout: 8000,
+    socketTimeout: 20_000,
+    dnsTimeout: 8000,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  })
+  return Object.assign(transport, { [Symbol.dispose]: () => transport.close() })
+}
+
+/**
+ * What may be kept of a failed delivery: a reply code or a system error's name. The server's own words quote
+ * addresses.
+ */
+export const deliveryFault = (error: unknown): { text: string; final: boolean } => {
+  if (!(error instanceof Error)) return { text: 'unknown', final: false }
+  const { responseCode, code } = error as { responseCode?: unknown; code?: unknown }
+  if (typeof responseCode === 'number')
+    return {
+      text: `SMTP ${responseCode}`,
+      final: responseCode >= 500 && responseCode < 600 && code !== 'EAUTH',
+    }
+  return { text: typeof code === 'string' ? code : error.name, final: false }
+}

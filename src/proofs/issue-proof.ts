@@ -1,0 +1,40 @@
+import { now } from '../base/clock.ts'
+import { type EmailKind, emails, type ProofPurpose } from '../base/emails.ts'
+import { codeHash, mailSecrets, tokenHash, writeProofToken } from '../crypto/proof.ts'
+import type { Deps } from '../deps.ts'
+import type { Email } from '../mail/entity.ts'
+import { putProof } from './store.ts'
+
+/** Kinds of mail that carry a proof. */
+export type ProvingKind = {
+  [K in EmailKind]: (typeof emails)[K] extends { proof: object } ? K : never
+}[EmailKind]
+
+export type IssuedProof = { token: string; code: string; purpose: ProofPurpose }
+
+/**
+ * Makes the token and the code of a mail live. Its life counts from the row, not from this attempt. Returns null
+ * where the mail would be dead on arrival: it is too old, was used already, or a newer one has replaced it.
+ */
+export const issueProof = async (
+  deps: Pick<Deps, 'clock' | 'redis' | 'keys' | 'secrets'>,
+  email: Email & { kind: ProvingKind },
+  to: { userId: string; address: string },
+): Promise<IssuedProof | null> => {
+  const { purpose, ttl } = emails[email.kind].proof
+  const life = email.created_at.getTime() + ttl - now(deps.clock)
+  if (life <= 0 || email.proof_spent_at) return null
+  const { secret, code } = mailSecrets(deps.secrets.mail, purpose, email.id)
+  const stands = await putProof(
+    deps,
+    { userId: to.userId, purpose },
+    {
+      emailId: email.id,
+      token: tokenHash(secret),
+      code: codeHash(deps.secrets.mail, to.userId, purpose, code),
+      address: to.address,
+      life,
+    },
+  )
+  return stands ? { token: writeProofToken(to.userId, secret), code, purpose } : null
+}

@@ -1,0 +1,21 @@
+import type { User } from '../accounts/entity.ts'
+import { findUser } from '../accounts/store.ts'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import { findSession } from './store.ts'
+
+/**
+ * Asks the stores whether a session of a genuine access token still lives: it is in Redis, its user is
+ * active, and it began in the user's present epoch. So a revocation is felt at once.
+ */
+export const checkSession = async (
+  deps: Pick<Deps, 'clock' | 'database' | 'redis' | 'keys'>,
+  { userId, sessionId }: { userId: string; sessionId: string },
+): Promise<User | Problem<'SESSION_REVOKED'>> => {
+  const [session, user] = await Promise.all([
+    findSession(deps, userId, sessionId),
+    findUser(deps.database, userId),
+  ])
+  const lives = session && user?.is_active && session.epoch === user.session_epoch
+  return lives ? user : new Problem('SESSION_REVOKED')
+}

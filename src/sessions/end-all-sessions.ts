@@ -1,0 +1,15 @@
+import { Users } from '../accounts/entity.ts'
+import type { Deps } from '../deps.ts'
+import { dropAllSessions } from './store.ts'
+
+/**
+ * Ends every session of a user. The epoch in Postgres decides and outlasts a Redis that comes back with
+ * old sessions; dropping them there only tidies up.
+ */
+export const endAllSessions = async (
+  deps: Pick<Deps, 'clock' | 'database' | 'redis' | 'keys'>,
+  userId: string,
+): Promise<void> => {
+  await deps.database.getRepository(Users).increment({ id: userId }, 'session_epoch', 1)
+  await dropAllSessions(deps, userId)
+}

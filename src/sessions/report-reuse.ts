@@ -1,0 +1,45 @@
+import { v7 as uuid } from 'uuid'
+import type { User } from '../accounts/entity.ts'
+import { AuditEvents } from '../audit/entity.ts'
+import { now } from '../base/clock.ts'
+import type { Deps } from '../deps.ts'
+import { enqueueMails, oweMail } from '../storage/outbox.ts'
+import type { Origin } from './start-session.ts'
+
+/**
+ * Tells the owner, once, that a spent refresh token of theirs was presented: an audit event and a mail, in
+ * one transaction. The session has ended already. A fault here may be met by presenting the token again.
+ */
+export const reportReuse = async (
+  deps: Pick<Deps, 'clock' | 'log' | 'database' | 'queue'>,
+  { user, sessionId, origin }: { user: User; sessionId: string; origin: Origin },
+): Promise<void> => {
+  deps.log.warn({ user_id: user.id, session_id: sessionId }, 'a spent refresh token was presented')
+  const mails = await deps.database.transaction(async manager => {
+    const { raw } = await manager
+      .createQueryBuilder()
+      .insert()
+      .into(AuditEvents)
+      .values({
+        id: uuid(),
+        type: 'session.reused',
+        user_id: user.id,
+        session_id: sessionId,
+        ip: origin.ip,
+        user_agent: origin.userAgent,
+      })
+      .orIgnore()
+      .returning('id')
+      .execute()
+    if (raw.length === 0) return []
+    const mail = await oweMail(manager, {
+      kind: 'session_reuse',
+      recipient: user.email,
+      userId: user.id,
+      locale: user.preferred_language ?? 'en',
+      data: { time: new Date(now(deps.clock)).toISOString(), ip: origin.ip, device: origin.userAgent },
+    })
+    return [mail]
+  })
+  await enqueueMails(deps, mails)
+}

@@ -1,0 +1,36 @@
+import { v7 as uuid } from 'uuid'
+import type { User } from '../accounts/entity.ts'
+import { userView } from '../accounts/rules.ts'
+import { now } from '../base/clock.ts'
+import type { Deps } from '../deps.ts'
+import { firstSecret, type SessionReply, secretHash, type TokenReply, writeRefreshToken } from './rules.ts'
+import { signAccessToken } from './sign-access-token.ts'
+import { putSession } from './store.ts'
+
+/** Where a request comes from, as its session remembers. */
+export type Origin = { ip: string; userAgent: string }
+
+/** Begins a session for someone who has just proven who they are. */
+export const startSession = async (
+  deps: Pick<Deps, 'config' | 'clock' | 'redis' | 'keys' | 'ring' | 'secrets'>,
+  { user, origin }: { user: User; origin: Origin },
+): Promise<SessionReply> => {
+  const { config, clock } = deps
+  const token = { userId: user.id, sessionId: uuid(), secret: firstSecret() }
+  const authTime = now(clock)
+  const life = { idle: config.REFRESH_TOKEN_TTL, max: config.SESSION_MAX_AGE }
+  const expiresIn = await putSession(
+    deps,
+    { ...token, ...origin, hash: secretHash(token.secret), epoch: user.session_epoch, authTime },
+    life,
+  )
+  const tokens: TokenReply = {
+    access_token: await signAccessToken(deps, { user, sessionId: token.sessionId, authTime }),
+    token_type: 'Bearer',
+    expires_in: config.ACCESS_TOKEN_TTL / 1000,
+    refresh_token: writeRefreshToken(deps.secrets, token),
+    refresh_expires_in: Math.floor(expiresIn / 1000),
+    session_id: token.sessionId,
+  }
+  return { ...tokens, user: userView(user) }
+}

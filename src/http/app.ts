@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
+import cors from '@koa/cors'
+import Router from '@koa/router'
+import Koa, { type Context, type Next } from 'koa'
+import helmet from 'koa-helmet'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import { type Asset, assets } from './docs.ts'
+import { problemOf } from './problem-json.ts'
+import type { Route } from './route.ts'
+import { sendProblem, serve } from './serve.ts'
+
+/** The whole API over HTTP: from outside in, a log line, a safety net, headers, and the routes. */
+export const createApp = (deps: Deps, routes: readonly Route[]): Server => {
+  const router = new Router({ strict: true, sensitive: true })
+  for (const route of routes) router.register(route.path, [route.method.toLowerCase()], serve(deps, route))
+  router.redirect('/', '/docs', 303)
+  for (const [path, asset] of Object.entries(assets(routes, deps.config.PUBLIC_URL)))
+    router.get(path, ctx => sendAsset(ctx, asset()))
+
+  const app = new Koa()
+  app.silent = true
+  app.use(logged(deps))
+  app.use(caught)
+  app.use(securityHeaders())
+  app.use(crossOrigin(deps.config.CORS_ORIGINS))
+  app.use(router.routes())
+  app.use(unrouted(router))
+  return createServer(
+    // A client that drips its request is cut off (slow loris).
+    {
+      headersTimeout: 8000,
+      requestTimeout: 10_000,
+      connectionsCheckingInterval: 1000,
+      keepAliveTimeout: 65_000,
+    },
+    app.callback(),
+  )
+}
+
+const requestIdShape = /^[\w-]{8,64}$/
+
+const logged =
+  ({ log, config }: Deps) =>
+  async (ctx: Context, next: Next): Promise<void> => {
+    const began = performance.now()
+    const given = config.TRUSTED_PROXIES > 0 ? ctx.get('X-Request-Id') : ''
+    const requestId = requestIdShape.test(given) ? given : randomUUID()
+    ctx.state.requestId = requestId
+    ctx.state.log = log.child({ request_id: requestId })
+    ctx.set('X-Request-Id', requestId)
+    await next()
+    const milliseconds = Math.round((performance.now() - began) * 10) / 10
+    const { method, status, _matchedRoute: route } = ctx as Context & { _matchedRoute?: string }
+    ctx.state.log.info({ method, route: route ?? null, status, ms: milliseconds }, 'request')
+  }
+
+const caught = async (ctx: Context, next: Next): Promise<void> => {
+  try {
+    await next()
+  } catch (error) {
+    const problem = problemOf(error)
+    if (problem.code === 'INTERNAL_ERROR') ctx.state.log.error({ err: error }, 'request failed')
+    if (problem.code === 'SERVICE_UNAVAILABLE') ctx.state.log.warn({ err: error }, 'request met a fault')
+    sendProblem(ctx, problem)
+  }
+}
+
+const securityHeaders = () =>
+  helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    referrerPolicy: { policy: 'no-referrer' },
+    strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: true },
+    xFrameOptions: { action: 'deny' },
+  })
+
+const crossOrigin = (origins: readonly string[]) =>
+  cors({
+    origin: ctx => {
+      const origin = ctx.get('Origin')
+      return origins.includes(origin) ? origin : ''
+    },
+    allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    allowHeaders: ['Authorization', 'Content-Type'],
+    exposeHeaders: ['RateLimit', 'RateLimit-Policy', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
+    maxAge: 600,
+    keepHeadersOnError: false,
+  })
+
+const sendAsset = (ctx: Context, { type, body, csp }: Asset): void => {
+  ctx.set('Cache-Control', 'public, max-age=300')
+  if (csp) ctx.set('Content-Security-Policy', csp)
+  ctx.type = type
+  ctx.body = body
+}
+
+const unrouted = (router: Router) => async (ctx: Context) => {
+  const { path: layers } = router.match(ctx.path, ctx.method)
+  const methods = [...new Set(layers.flatMap(layer => layer.methods))]
+  if (methods.length === 0) return sendProblem(ctx, new Problem('NOT_FOUND'))
+  const allow = methods.sort().join(', ')
+  if (ctx.method !== 'OPTIONS')
+    return sendProblem(ctx, new Problem('METHOD_NOT_ALLOWED', { headers: { Allow: allow } }))
+  ctx.status = 204
+  ctx.set('Allow', allow)
+}

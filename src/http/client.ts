@@ -1,0 +1,57 @@
+import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
+import { pickLocale } from '../base/locales.ts'
+
+/** Who sent a request, as far as the network tells. `network` is what limits count by. */
+export type Client = { ip: string; network: string; userAgent: string; locale: string }
+
+/** The sixteen-bit groups of an IPv6 address. */
+const groups = (ip: string): string[] => {
+  const [head = '', tail] = new URL(`http://[${ip}]`).hostname.slice(1, -1).split('::')
+  const front = head.split(':').filter(Boolean)
+  const back = (tail ?? '').split(':').filter(Boolean)
+  return [...front, ...Array(8 - front.length - back.length).fill('0'), ...back]
+}
+
+/** One spelling for each address: IPv4 also where it came mapped into IPv6. Null where the text is no address. */
+export const normalAddress = (text: string): string | null => {
+  const bare = text.replace(/%.*$/, '')
+  if (isIP(bare) === 4) return bare
+  if (isIP(bare) !== 6) return null
+  const parts = groups(bare)
+  if (parts.slice(0, 5).every(part => part === '0') && parts[5] === 'ffff') {
+    const [high = 0, low = 0] = parts.slice(6).map(part => Number.parseInt(part, 16))
+    return [high >> 8, high & 255, low >> 8, low & 255].join('.')
+  }
+  return parts.join(':')
+}
+
+/** A household has a /64 of IPv6 at least, so single addresses in it cost nothing and count as one. */
+const networkOf = (address: string): string =>
+  address.includes(':') ? `${address.split(':').slice(0, 4).join(':')}::/64` : address
+
+/**
+ * The address that the outermost trusted proxy saw. `X-Forwarded-For` is read from the right, one hop for each
+ * trusted proxy; what stands further left is what a client may have written.
+ */
+const addressOf = (request: IncomingMessage, trustedProxies: number): string => {
+  const peer = normalAddress(request.socket.remoteAddress ?? '') ?? '0.0.0.0'
+  if (trustedProxies === 0) return peer
+  const header = request.headers['x-forwarded-for'] ?? ''
+  const hops = String(header)
+    .split(',')
+    .map(hop => hop.trim())
+    .filter(Boolean)
+  const seen = hops.at(-trustedProxies) ?? hops[0]
+  return (seen && normalAddress(seen)) ?? peer
+}
+
+export const clientOf = (request: IncomingMessage, trustedProxies: number): Client => {
+  const ip = addressOf(request, trustedProxies)
+  return {
+    ip,
+    network: networkOf(ip),
+    userAgent: (request.headers['user-agent'] ?? '').slice(0, 256),
+    locale: pickLocale(null, request.headers['accept-language']),
+  }
+}

@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { codes, problemHelp, problemSlug, problemStatus, problemTitle } from '../base/problems.ts'
+import { openapi } from './openapi.ts'
+import type { Route } from './route.ts'
+
+// The documentation: static, the same for everybody, and made of the routes. Each page has the narrowest policy
+// under which it works: Swagger UI needs nothing but its own files; Redoc writes its styles into the page and
+// searches in a worker made from a blob.
+
+/** A file that is served as it is. */
+export type Asset = { type: string; body: string; csp?: string }
+
+const closed = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
+const swaggerPolicy = `${closed}; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'`
+const redocPolicy = `${closed}; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src blob:`
+
+const html = (title: string, head: string, body: string): string => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<link rel="icon" href="data:,">
+${head}
+</head>
+<body>
+${body}
+</body>
+</html>
+`
+
+const swaggerPage = html(
+  'Latchkey API',
+  '<link rel="stylesheet" href="docs/swagger-ui.css">\n<link rel="stylesheet" href="docs/own.css">',
+  '<div id="ui"></div>\n<script src="docs/swagger-ui-bundle.js"></script>\n<script src="docs/init.js"></script>',
+)
+
+const swaggerInit = `window.ui = SwaggerUIBundle({ url: 'openapi.json', dom_id: '#ui', deepLinking: true, validatorUrl: null })\n`
+
+// Swagger UI paints text for white paper; in the dark the browser would leave the page behind it dark.
+const swaggerStyle = ':root { color-scheme: light }\nbody { margin: 0; background: #fff }\n'
+
+const redocPage = html(
+  'Latchkey API',
+  '<link rel="stylesheet" href="redoc/own.css">',
+  '<div id="ui"></div>\n<script src="redoc/redoc.standalone.js"></script>\n<script src="redoc/init.js"></script>',
+)
+
+const redocInit = `Redoc.init('openapi.json', { disableSearch: false }, document.getElementById('ui'))\n`
+
+// Redoc shows its maker's logo from a server of theirs: a request that tells them who reads what.
+const redocLogo = 'https://cdn.redoc.ly/redoc/logo-mini.svg'
+
+const file = (specifier: string): string =>
+  readFileSync(fileURLToPath(import.meta.resolve(specifier)), 'utf8')
+
+const problemPolicy = `${closed}; style-src 'self'`
+const problemStyle = `:root { color-scheme: light dark }
+body { max-width: 40rem; margin: 4rem auto; padding: 0 1rem; font: 1rem/1.6 system-ui, sans-serif }
+code { font-size: 1.1em }
+`
+
+const problemPage = (code: (typeof codes)[number]): Asset => ({
+  type: 'text/html',
+  csp: problemPolicy,
+  body: html(
+    code,
+    '<link rel="stylesheet" href="own.css">',
+    `<main>\n<h1>${problemTitle(code)}</h1>\n<p><code>${code}</code>, HTTP ${problemStatus(code)}</p>\n<p>${problemHelp(code)}</p>\n</main>`,
+  ),
+})
+
+const once = <T>(make: () => T): (() => T) => {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+const js = 'text/javascript'
+
+/** Every static address and what it serves, read at its first request. */
+export const assets = (routes: readonly Route[], publicUrl: string): Record<string, () => Asset> => ({
+  '/openapi.json': once(() => ({
+    type: 'application/json',
+    body: JSON.stringify(openapi(routes, publicUrl)),
+  })),
+  '/docs': () => ({ type: 'text/html', body: swaggerPage, csp: swaggerPolicy }),
+  '/docs/init.js': () => ({ type: js, body: swaggerInit }),
+  '/docs/own.css': () => ({ type: 'text/css', body: swaggerStyle }),
+  '/docs/swagger-ui.css': once(() => ({
+    type: 'text/css',
+    body: file(import.meta.resolve('swagger-ui-dist/swagger-ui.css')),
+  })),
+  '/docs/swagger-ui-bundle.js': once(() => ({
+    type: js,
+    body: file(import.meta.resolve('swagger-ui-dist/swagger-ui-bundle.js')),
+  })),
+  '/redoc': () => ({ type: 'text/html', body: redocPage, csp: redocPolicy }),
+  '/redoc/init.js': () => ({ type: js, body: redocInit }),
+  '/redoc/own.css': () => ({ type: 'text/css', body: swaggerStyle }),
+  '/redoc/redoc.standalone.js': once(() => ({
+    type: js,
+    body: file(import.meta.resolve('redoc/bundles/redoc.standalone.js')).replaceAll(redocLogo, 'data:,'),
+  })),
+  '/problems/own.css': () => ({ type: 'text/css', body: problemStyle }),
+  ...Object.fromEntries(codes.map(code => [`/problems/${problemSlug(code)}`, once(() => problemPage(code))])),
+})

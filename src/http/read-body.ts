@@ -1,0 +1,44 @@
+import type { Context } from 'koa'
+import { koaBody } from 'koa-body'
+import { Problem } from '../base/problems.ts'
+
+const types = { json: 'application/json', form: 'application/x-www-form-urlencoded' } as const
+
+const parsers = {
+  json: parser({ json: true, urlencoded: false }),
+  form: parser({ json: false, urlencoded: true }),
+} as const
+
+function parser(kinds: { json: boolean; urlencoded: boolean }) {
+  return koaBody({
+    ...kinds,
+    text: false,
+    multipart: false,
+    jsonLimit: '16kb',
+    formLimit: '16kb',
+    patchNode: false,
+    includeUnparsed: true,
+  })
+}
+
+/**
+ * Reads a body of one kind, 16 kB at most, also after decompression. No body reads as an empty object. Throws what
+ * the parser throws; a body whose bytes are not UTF-8 would be read as something that nobody sent, and is refused.
+ */
+export const readBody = async (ctx: Context, accepts: 'json' | 'form'): Promise<unknown> => {
+  const { headers } = ctx.req
+  const sent = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+  if (!sent) return {}
+  const [type = '', ...parameters] = (headers['content-type'] ?? '').toLowerCase().split(';')
+  const charset = parameters
+    .map(parameter => parameter.trim())
+    .find(parameter => parameter.startsWith('charset='))
+  if (type.trim() !== types[accepts] || (charset && !/^charset="?utf-8"?$/.test(charset)))
+    return new Problem('UNSUPPORTED_MEDIA_TYPE')
+  await parsers[accepts](ctx, async () => {})
+  const body: unknown = ctx.request.body
+  const text: string = ctx.request.rawBody ?? ''
+  if (text.includes('\uFFFD') || typeof body !== 'object' || body === null || Array.isArray(body))
+    throw Object.assign(new SyntaxError('not a JSON object in UTF-8'), { status: 400 })
+  return body
+}

@@ -1,0 +1,99 @@
+import type * as v from 'valibot'
+import type { User } from '../accounts/entity.ts'
+import type { LimitName } from '../base/limits.ts'
+import type { Code, Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import type { RefreshToken } from '../sessions/rules.ts'
+import type { Client } from './client.ts'
+
+export type Schema = v.GenericSchema
+
+/**
+ * Who may call: anybody; the bearer of an access token whose session lives; the holder of a refresh token; or
+ * either of the two (to end a session), where an expired access token and a dead session are still good.
+ */
+export type Auth = 'none' | 'bearer' | 'refresh' | 'either'
+
+/** A reply by its status: a schema for JSON, a page, a redirect, or nothing. */
+export type ReplySpec = Schema | 'html' | 'redirect' | 'empty'
+type Replies = Record<number, ReplySpec>
+
+type Content<S extends ReplySpec> = S extends Schema
+  ? { body: v.InferInput<S> }
+  : S extends 'html'
+    ? { html: string; csp: string }
+    : S extends 'redirect'
+      ? { location: string }
+      : object
+
+type Reply<R extends Replies> = {
+  [S in keyof R & number]: { status: S } & Content<R[S]>
+}[keyof R & number]
+
+type Parsed<S> = S extends Schema ? v.InferOutput<S> : undefined
+
+type Proven<A extends Auth> = A extends 'bearer'
+  ? { user: User; sessionId: string }
+  : A extends 'refresh'
+    ? { refresh: RefreshToken }
+    : A extends 'either'
+      ? { session: { userId: string; sessionId: string } | null }
+      : object
+
+/** What a handler is told of a request: parsed, checked, and nothing raw. */
+export type Call<A extends Auth, B, Q> = {
+  client: Client
+  requestId: string
+  body: Parsed<B>
+  query: Parsed<Q>
+  /** HEAD asks what GET would say. It must change nothing. */
+  head: boolean
+} & Proven<A>
+
+type Common = {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  path: string
+  summary: string
+  description?: string
+  auth: Auth
+  /** Taken before the handler runs, each under its own key. */
+  limits: readonly LimitName[]
+  /** `form` is for the pages of our own; everything else is JSON. */
+  accepts?: 'json' | 'form'
+  /** Replies that carry a token, or answer one, are not to be stored by anybody (RFC 6749, section 5.1). */
+  cache?: string
+}
+
+/** A route with its types rubbed off, as the table of contents holds it. */
+export type Route = Common & {
+  body?: Schema
+  query?: Schema
+  replies: Replies
+  problems: readonly Code[]
+  handle: (deps: Deps, call: never) => Promise<Outcome>
+}
+
+export type Outcome =
+  | { status: number; body?: unknown; html?: string; csp?: string; location?: string }
+  | Problem
+
+/**
+ * A route as a value. From this one place come its validation, its limits, its documentation and the stripping
+ * of its replies; a reply or a problem that it does not declare does not compile.
+ */
+export const route = <
+  const A extends Auth,
+  const R extends Replies,
+  const P extends Code = never,
+  B extends Schema | undefined = undefined,
+  Q extends Schema | undefined = undefined,
+>(
+  spec: Common & {
+    auth: A
+    body?: B
+    query?: Q
+    replies: R
+    problems: readonly P[]
+    handle: (deps: Deps, call: Call<A, B, Q>) => Promise<Reply<NoInfer<R>> | Problem<NoInfer<P>>>
+  },
+): Route => spec as unknown as Route

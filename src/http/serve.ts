@@ -1,0 +1,74 @@
+import type { Context } from 'koa'
+import * as v from 'valibot'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import { admit } from './admit.ts'
+import { clientOf } from './client.ts'
+import { problemJson } from './problem-json.ts'
+import { readBody } from './read-body.ts'
+import type { Outcome, Route } from './route.ts'
+import { validate } from './validate.ts'
+
+/** The way of every request: parse, prove, limit, handle, reply. Each step may end it with a problem. */
+export const serve =
+  (deps: Deps, route: Route) =>
+  async (ctx: Context): Promise<void> => {
+    const { log, requestId } = ctx.state
+    const own = { ...deps, log }
+    send(ctx, route, await outcomeOf(own, route, ctx, requestId))
+  }
+
+const outcomeOf = async (deps: Deps, route: Route, ctx: Context, requestId: string): Promise<Outcome> => {
+  const client = clientOf(ctx.req, deps.config.TRUSTED_PROXIES)
+  const input = await parse(route, ctx)
+  if (input instanceof Problem) return input
+  const { headers, outcome } = await admit(deps, { route, request: ctx.req, client, body: input.body })
+  ctx.set(headers)
+  if (outcome instanceof Problem) return outcome
+  const call = { ...outcome, ...input, client, requestId, head: ctx.method === 'HEAD' }
+  return route.handle(deps, call as never)
+}
+
+const parse = async (route: Route, ctx: Context): Promise<{ body: unknown; query: unknown } | Problem> => {
+  const query = route.query ? validate(route.query, { ...ctx.query }) : { value: undefined }
+  if (query instanceof Problem) return query
+  if (!route.body) return { body: undefined, query: query.value }
+  const raw = await readBody(ctx, route.accepts ?? 'json')
+  if (raw instanceof Problem) return raw
+  const body = validate(route.body, raw)
+  return body instanceof Problem ? body : { body: body.value, query: query.value }
+}
+
+const send = (ctx: Context, route: Route, outcome: Outcome): void => {
+  if (outcome instanceof Problem) {
+    sendProblem(ctx, outcome)
+    return
+  }
+  const spec = route.replies[outcome.status]
+  ctx.status = outcome.status
+  ctx.set('Cache-Control', route.cache ?? 'no-store')
+  if (outcome.location !== undefined) {
+    ctx.set('Location', outcome.location)
+    ctx.body = null
+    ctx.status = outcome.status
+  } else if (outcome.html !== undefined) {
+    ctx.set('Content-Security-Policy', outcome.csp ?? '')
+    ctx.type = 'html'
+    ctx.body = outcome.html
+  } else if (typeof spec === 'object') {
+    // What the schema does not name does not leave the house.
+    ctx.body = JSON.stringify(v.parse(spec, outcome.body))
+    ctx.type = 'application/json'
+  } else {
+    ctx.body = null
+    ctx.status = outcome.status
+  }
+}
+
+/** Sends a problem, whatever was prepared before. */
+export const sendProblem = (ctx: Context, problem: Problem): void => {
+  const reply = problemJson(problem, ctx.state.requestId)
+  ctx.status = reply.status
+  ctx.body = JSON.stringify(reply.body)
+  ctx.set(reply.headers)
+}

@@ -1,0 +1,38 @@
+import * as v from 'valibot'
+import { type FieldError, Problem } from '../base/problems.ts'
+import type { Schema } from './route.ts'
+
+// The validator's own messages quote the value, so none is passed on.
+const messages: Record<string, string> = {
+  missing: 'This field is required.',
+  unknown: 'There is no such field.',
+  string: 'This must be a string.',
+  boolean: 'This must be true or false.',
+  array: 'This must be a list.',
+  object: 'This must be an object.',
+}
+
+const fieldError = (issue: v.BaseIssue<unknown>): FieldError => {
+  const path = (v.getDotPath(issue) ?? '').slice(0, 64)
+  // The fields of our own name their rule and say it without the value.
+  if (issue.type === 'raw_transform')
+    return { path, rule: issue.expected ?? 'format', message: `This ${issue.message}.` }
+  const rule = ruleOf(issue)
+  return { path, rule, message: messages[rule] ?? 'This does not follow the rule of the field.' }
+}
+
+const ruleOf = (issue: v.BaseIssue<unknown>): string => {
+  if (issue.expected === 'never') return 'unknown'
+  if (issue.received === 'undefined') return 'missing'
+  return issue.type
+}
+
+/** Parses input at the door. What it returns may be trusted inside. */
+export const validate = (
+  schema: Schema,
+  input: unknown,
+): { value: unknown } | Problem<'VALIDATION_ERROR'> => {
+  const result = v.safeParse(schema, input)
+  if (result.success) return { value: result.output }
+  return new Problem('VALIDATION_ERROR', { errors: result.issues.slice(0, 20).map(fieldError) })
+}

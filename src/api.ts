@@ -1,0 +1,55 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { configOrExit } from './base/config.ts'
+import { openLog } from './base/log.ts'
+import { closeOnSignal } from './base/shutdown.ts'
+import { type Deps, open } from './deps.ts'
+import { createApp } from './http/app.ts'
+import { routes } from './routes.ts'
+
+/** How long requests in flight may take to finish, in milliseconds. */
+const drainPatience = 30_000
+
+export type Api = { port: number; close: () => Promise<void> }
+
+/** Serves the API on the configured address. Closing lets requests in flight finish. */
+export const startApi = async (deps: Deps): Promise<Api> => {
+  let draining = false
+  const server = createApp(
+    deps,
+    routes(() => draining),
+  )
+  server.listen(deps.config.PORT, deps.config.HOST)
+  await once(server, 'listening')
+  const close = async (): Promise<void> => {
+    draining = true
+    await drain(server)
+  }
+  return { port: (server.address() as AddressInfo).port, close }
+}
+
+const drain = async (server: Server): Promise<void> => {
+  const closed = once(server, 'close')
+  server.close()
+  const timer = setTimeout(() => server.closeAllConnections(), drainPatience)
+  await closed
+  clearTimeout(timer)
+}
+
+if (import.meta.main) {
+  const config = configOrExit('api')
+  const log = openLog('api', config.LOG_LEVEL)
+  try {
+    const deps = await open(config, log)
+    const api = await startApi(deps)
+    log.info({ port: api.port, url: config.PUBLIC_URL }, 'listening')
+    closeOnSignal(log, drainPatience + 5000, async () => {
+      await api.close()
+      await deps[Symbol.asyncDispose]()
+    })
+  } catch (err) {
+    log.fatal({ err, reason: err instanceof Error ? err.message : '' }, 'cannot start')
+    process.exit(1)
+  }
+}

@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { findServices } from './local/find-services.ts'
+import { openMailbox } from './local/mailbox.ts'
+
+// Everything at once, on one machine: finds or starts Postgres and Redis, migrates, and runs the API, the worker
+// and a mailbox. Each is a process of its own, as in production.
+
+const root = join(import.meta.dirname, '..')
+const stateFolder = join(root, '.latchkey')
+
+const prettyPrinter = fileURLToPath(new URL('bin.js', import.meta.resolve('pino-pretty')))
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+/** The secret of this checkout: without one that lasts, sealed keys and sessions would not outlast a restart. */
+const ownSecret = async (): Promise<string> => {
+  const file = join(stateFolder, 'app-secret')
+  await mkdir(stateFolder, { recursive: true, mode: 0o700 })
+  await writeFile(file, randomBytes(32).toString('base64'), { flag: 'wx', mode: 0o600 }).catch(() => {})
+  return readFile(file, 'utf8')
+}
+
+const run = (name: string, env: NodeJS.ProcessEnv, output: 'inherit' | 'pipe'): ChildProcess =>
+  spawn(process.execPath, [join(import.meta.dirname, `${name}.ts`)], {
+    env,
+    // A group of its own: the order of an end is ours to give, not Ctrl-C's.
+    detached: true,
+    stdio: ['ignore', output, 'inherit'],
+  })
+
+const ended = async (child: ChildProcess): Promise<void> => {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+}
+
+const stop = async (child: ChildProcess): Promise<void> => {
+  child.kill('SIGTERM')
+  await ended(child)
+}
+
+const untilReady = async (url: string, alive: () => boolean): Promise<boolean> => {
+  while (alive()) {
+    const ready = await fetch(`${url}/readyz`).then(
+      reply => reply.ok,
+      () => false,
+    )
+    if (ready) return true
+    await sleep(100)
+  }
+  return false
+}
+
+const stopped = new Promise<string>(resolve => {
+  process.once('SIGINT', () => resolve('SIGINT'))
+  process.once('SIGTERM', () => resolve('SIGTERM'))
+})
+
+const main = async (): Promise<number> => {
+  await using opened = new AsyncDisposableStack()
+  const services = opened.use(await findServices({ purpose: 'dev', env: process.env, say }))
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    DATABASE_URL: services.databaseUrl,
+    REDIS_URL: services.redisUrl,
+    APP_SECRET: process.env.APP_SECRET || (await ownSecret()),
+  }
+  const port = env.PORT || '8000'
+  const local = `http://localhost:${port}`
+  env.PUBLIC_URL ||= local
+
+  let mails = env.SMTP_URL ? 'sent through SMTP_URL' : ''
+  if (!env.SMTP_URL) {
+    const mailbox = await openMailbox(join(stateFolder, 'mail'))
+    opened.defer(() => stop(mailbox.process))
+    env.SMTP_URL = mailbox.smtpUrl
+    mails = mailbox.pageUrl
+  }
+
+  const migration = run('migrate', { ...env, LOG_LEVEL: 'warn' }, 'inherit')
+  await ended(migration)
+  if (migration.exitCode !== 0) return migration.exitCode ?? 1
+
+  const pretty = spawn(process.execPath, [prettyPrinter, '--colorize'], {
+    detached: true,
+    stdio: ['pipe', 'inherit', 'inherit'],
+  })
+  opened.defer(async () => {
+    pretty.stdin?.end()
+    await ended(pretty)
+  })
+  const processes = ['api', 'worker'].map(name => {
+    const child = run(name, env, 'pipe')
+    child.stdout?.pipe(pretty.stdin as NodeJS.WritableStream, { end: false })
+    opened.defer(() => stop(child))
+    return child
+  })
+  const fallen = Promise.race(processes.map(ended))
+  const alive = () => processes.every(child => child.exitCode === null && child.signalCode === null)
+
+  const up = await Promise.race([untilReady(local, alive), stopped])
+  if (up === true)
+    say(
+      [
+        '',
+        `  API        ${local}/api/v1   (docs: ${local}/docs)`,
+        `  Mailbox    ${mails}`,
+        `  Postgres   ${services.how.postgres}`,
+        `  Redis      ${services.how.redis}`,
+        '',
+        '  Ctrl-C ends all of it.',
+        '',
+      ].join('\n'),
+    )
+  const reason = await Promise.race([stopped, fallen.then(() => 'fallen')])
+  if (reason === 'fallen')
+    say(`A process has ended by itself. If port ${port} is taken, choose another: PORT=8001 npm start`)
+  return reason === 'fallen' ? 1 : 0
+}
+
+process.exitCode = await main().catch(fault => {
+  process.stderr.write(`${fault instanceof Error ? fault.message : fault}\n`)
+  return 1
+})

@@ -1,0 +1,35 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+
+const freePort = async (wanted = 0): Promise<number> => {
+  const server = createServer()
+  try {
+    server.listen(wanted, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('No port on 127.0.0.1')
+    return address.port
+  } catch (fault) {
+    if (wanted === 0) throw fault
+    return freePort()
+  } finally {
+    server.close()
+  }
+}
+
+// Between the choice of a port and its use another process may take it: then the next one is tried.
+
+/** Calls `start` with a port that is free on 127.0.0.1: the wanted one if it can be. */
+export const onFreePort = async <T>(
+  wanted: number | undefined,
+  start: (port: number) => Promise<T>,
+): Promise<T> => {
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort(attempt === 1 ? wanted : undefined)
+    try {
+      return await start(port)
+    } catch (fault) {
+      if (attempt === 3 || !/address already in use/i.test(String(fault))) throw fault
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'bullmq'
+import { configOrExit } from './base/config.ts'
+import { openLog } from './base/log.ts'
+import { closeOnSignal } from './base/shutdown.ts'
+import { type Deps, open } from './deps.ts'
+import { deliver, giveUp } from './mail/deliver.ts'
+import { compileAll } from './mail/render.ts'
+import { sweep } from './mail/sweep.ts'
+import { openTransport } from './mail/transport.ts'
+import { mailQueueName } from './storage/queue.ts'
+import { openBlockingRedis } from './storage/redis.ts'
+
+const sweepEvery = 5000
+const closePatience = 20_000
+
+export type MailWorker = { close: () => Promise<void> }
+
+/**
+ * Sends mails: takes jobs from the queue, and sweeps the outbox for rows that have none. A job whose worker dies is
+ * taken over within 15 s.
+ */
+export const startWorker = (deps: Deps): MailWorker => {
+  const { config, log } = deps
+  const transport = openTransport(config.SMTP_URL ?? '')
+  const connection = openBlockingRedis(config.REDIS_URL, log)
+  const worker = new Worker(
+    mailQueueName,
+    async job => {
+      await deliver({ ...deps, transport }, job.id ?? '')
+    },
+    { connection, prefix: deps.keys.queue, concurrency: 20, lockDuration: 10_000, stalledInterval: 5000 },
+  )
+  worker.on('error', err => log.warn({ err }, 'mail worker'))
+  worker.on('failed', job => {
+    const last = job && job.attemptsMade >= (job.opts.attempts ?? 1)
+    if (last) giveUp(deps, job.id ?? '').catch(err => log.error({ err }, 'a failed mail stays queued'))
+  })
+
+  const stop = new AbortController()
+  const sweeping = keepSweeping(deps, stop.signal)
+
+  return {
+    close: async () => {
+      stop.abort()
+      // With Redis gone a worker waits for it for ever: then it is left behind.
+      await Promise.race([
+        worker.close(),
+        sleep(closePatience, null, { ref: false }).then(() => worker.close(true)),
+      ])
+      await sweeping
+      connection.disconnect()
+      transport[Symbol.dispose]()
+    },
+  }
+}
+
+const keepSweeping = async (deps: Deps, signal: AbortSignal): Promise<void> => {
+  while (!signal.aborted) {
+    await sweep(deps).catch(err => deps.log.warn({ err }, 'sweep failed'))
+    await sleep(sweepEvery, null, { signal }).catch(() => {})
+  }
+}
+
+if (import.meta.main) {
+  const config = configOrExit('worker')
+  const log = openLog('worker', config.LOG_LEVEL)
+  try {
+    const deps = await open(config, log)
+    await compileAll()
+    const worker = startWorker(deps)
+    log.info('waiting for mails')
+    closeOnSignal(log, closePatience + 5000, async () => {
+      await worker.close()
+      await deps[Symbol.asyncDispose]()
+    })
+  } catch (err) {
+    log.fatal({ err, reason: err instanceof Error ? err.message : '' }, 'cannot start')
+    process.exit(1)
+  }
+}

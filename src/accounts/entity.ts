@@ -1,26 +1,7 @@
 import { EntitySchema } from 'typeorm'
+import type { User } from './rules.ts'
 
-export type Role = 'user' | 'admin'
-
-export type User = {
-  id: string
-  email: string
-  email_verified: boolean
-  password_hash: string | null
-  full_name: string | null
-  phone: string | null
-  address: string | null
-  preferred_language: string | null
-  picture_url: string | null
-  roles: Role[]
-  is_active: boolean
-  /** Sessions remember the epoch they began in. Raising it ends them all, even ones that Redis forgot to forget. */
-  session_epoch: number
-  last_login_at: Date | null
-  last_password_change_at: Date | null
-  created_at: Date
-  updated_at: Date
-}
+export type { User }
 
 export const Users = new EntitySchema<User>({
   name: 'User',

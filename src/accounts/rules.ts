@@ -1,5 +1,26 @@
 import * as v from 'valibot'
-import type { User } from './entity.ts'
+
+export type Role = 'user' | 'admin'
+
+export type User = {
+  id: string
+  email: string
+  email_verified: boolean
+  password_hash: string | null
+  full_name: string | null
+  phone: string | null
+  address: string | null
+  preferred_language: string | null
+  picture_url: string | null
+  roles: Role[]
+  is_active: boolean
+  /** Sessions remember the epoch they began in. Raising it ends them all, even ones that Redis forgot to forget. */
+  session_epoch: number
+  last_login_at: Date | null
+  last_password_change_at: Date | null
+  created_at: Date
+  updated_at: Date
+}
 
 const time = v.pipe(v.string(), v.isoTimestamp())
 

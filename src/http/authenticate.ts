@@ -5,6 +5,9 @@ import { tokenKid, verifyToken } from '../crypto/paseto.ts'
 import type { Deps } from '../deps.ts'
 import { type RefreshToken, readRefreshToken } from '../sessions/rules.ts'
 
+/** Seconds that the clocks of two instances may differ by. */
+const clockTolerance = 5
+
 type Claimed = { userId: string; sessionId: string }
 
 // RFC 6750, section 3.1: what was wrong with a token that was presented.
@@ -44,7 +47,13 @@ export const bearerSession = async (
   const key = kid && (await deps.ring.find(kid))
   if (!key) return new Problem('INVALID_TOKEN', challenge('invalid_token'))
   const { PUBLIC_URL } = deps.config
-  const expected = { issuer: PUBLIC_URL, audience: PUBLIC_URL, now: new Date(now(deps.clock)), allowExpired }
+  const expected = {
+    issuer: PUBLIC_URL,
+    audience: PUBLIC_URL,
+    now: new Date(now(deps.clock)),
+    clockTolerance,
+    allowExpired,
+  }
   const verified = await verifyToken(key, token, expected)
   if (verified === 'invalid') return new Problem('INVALID_TOKEN', challenge('invalid_token'))
   if (verified === 'expired') return new Problem('TOKEN_EXPIRED', challenge('invalid_token'))

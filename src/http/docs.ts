@@ -37,10 +37,14 @@ const swaggerPage = html(
   '<div id="ui"></div>\n<script src="docs/swagger-ui-bundle.js"></script>\n<script src="docs/init.js"></script>',
 )
 
-const swaggerInit = `window.ui = SwaggerUIBundle({ url: 'openapi.json', dom_id: '#ui', deepLinking: true, validatorUrl: null })\n`
+const swaggerInit = `document.documentElement.classList.toggle('dark-mode', matchMedia('(prefers-color-scheme: dark)').matches)
+window.ui = SwaggerUIBundle({ url: 'openapi.json', dom_id: '#ui', deepLinking: true, validatorUrl: null })
+`
 
-// Swagger UI paints text for white paper; in the dark the browser would leave the page behind it dark.
-const swaggerStyle = ':root { color-scheme: light }\nbody { margin: 0; background: #fff }\n'
+const swaggerStyle = 'body { margin: 0 }\nhtml.dark-mode body { background: #1c2022 }\n'
+
+// Redoc paints text for white paper alone.
+const redocStyle = ':root { color-scheme: light }\nbody { margin: 0; background: #fff }\n'
 
 const redocPage = html(
   'Latchkey API',
@@ -56,7 +60,7 @@ const redocLogo = 'https://cdn.redoc.ly/redoc/logo-mini.svg'
 const file = (specifier: string): string =>
   readFileSync(fileURLToPath(import.meta.resolve(specifier)), 'utf8')
 
-const problemPolicy = `${closed}; style-src 'self'`
+const problemPolicy = `${closed}; style-src 'self'; img-src data:`
 const problemStyle = `:root { color-scheme: light dark }
 body { max-width: 40rem; margin: 4rem auto; padding: 0 1rem; font: 1rem/1.6 system-ui, sans-serif }
 code { font-size: 1.1em }
@@ -101,7 +105,7 @@ export const assets = (routes: readonly Route[], publicUrl: string): Record<stri
   })),
   '/redoc': () => ({ type: 'text/html', body: redocPage, csp: redocPolicy }),
   '/redoc/init.js': () => ({ type: js, body: redocInit }),
-  '/redoc/own.css': () => ({ type: 'text/css', body: swaggerStyle }),
+  '/redoc/own.css': () => ({ type: 'text/css', body: redocStyle }),
   '/redoc/redoc.standalone.js': once(() => ({
     type: js,
     body: file(import.meta.resolve('redoc/bundles/redoc.standalone.js')).replaceAll(redocLogo, 'data:,'),

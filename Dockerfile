@@ -1,0 +1,20 @@
+FROM node:24-bookworm-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production HOST=0.0.0.0
+WORKDIR /app
+COPY --from=dependencies /app/node_modules node_modules
+COPY package.json ./
+COPY templates templates
+COPY migrations migrations
+COPY src src
+# What runs can read all of this and change none of it.
+USER node
+EXPOSE 8000
+# For the API. The worker listens on nothing: switch this off where it runs.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8000}/livez`).then(reply => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "src/api.ts"]

@@ -24,24 +24,24 @@ const isNeeded = ({ needed }: Entry): boolean => needed.length > 0
 const line = (name: string, value: string): string =>
   `${name}=${/^[\w@%+=:,./-]*$/.test(value) ? value : `"${value}"`}`
 
-const wrap = (text: string): string => text.replace(/(.{1,100})(?:\s+|$)/g, '# $1\n').trimEnd()
+const wrap = (text: string): string => text.replace(/(.{1,108})(?:\s+|$)/g, '# $1\n').trimEnd()
 
 const neededEntry = ({ name, help, needed, example }: Entry): string =>
-  `${wrap(`${help} (${needed.join(', ')})`)}\n${line(name, example)}\n`
+  `${wrap(`${help} Needed by ${needed.join(', ')}.`)}\n${line(name, example)}\n`
 
 const optionalEntry = ({ name, help, standard, example }: Entry): string =>
-  `${wrap(standard || !example ? help : `${help} Unset by default; for example:`)}\n# ${line(name, standard || example)}\n`
+  `${wrap(standard || !example ? help : `${help} For example:`)}\n# ${line(name, standard || example)}\n`
 
 /** The text of `.env.example`: needed variables with an example, all others commented out with their default. */
 export const envExample = (): string =>
   [
-    '# An empty variable counts as unset. Behind the help of each: the processes that cannot run without it.\n',
+    '# Copy this file to `.env`. An empty variable counts as unset.\n',
     ...entries.filter(isNeeded).map(neededEntry),
     '# What follows may stay away: these are the defaults.\n',
     ...entries.filter(entry => !isNeeded(entry)).map(optionalEntry),
   ].join('\n')
 
-const code = (text: string): string => (text ? `\`${text}\`` : '')
+const code = (text: string): string => (text ? `\`${text}\`` : '–')
 
 const table = (head: string[], rows: string[][]): string =>
   [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
@@ -50,7 +50,11 @@ const table = (head: string[], rows: string[][]): string =>
 export const configurationTable = (): string =>
   table(
     ['Name', 'Default', 'Meaning'],
-    entries.map(entry => [code(entry.name), isNeeded(entry) ? 'needed' : code(entry.standard), entry.help]),
+    entries.map(entry => [
+      code(entry.name),
+      isNeeded(entry) ? `needed (${entry.needed.join(', ')})` : code(entry.standard),
+      entry.help,
+    ]),
   )
 
 const span = (milliseconds: number): string =>

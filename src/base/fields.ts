@@ -145,11 +145,12 @@ export const uuid = field('uuid', 'must be a UUID', { description: 'A UUID.', fo
   /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text) ? text.toLowerCase() : null,
 )
 
-export const opaqueToken = pattern(
+/** Any text that may be tried as a token: what is none is told by whoever issued it, not by its spelling. */
+export const opaqueToken = field(
   'token',
   'must be a token as it was issued',
-  'A token, to be sent back as it was issued.',
-  /^[A-Za-z0-9_-]{1,512}$/,
+  { description: 'A token, to be sent back as it was issued.', minLength: 1, maxLength: 4096 },
+  text => (text !== '' && text.length <= 4096 && !text.includes('\0') ? text : null),
 )
 
 export const code = pattern('code', 'must be 6 digits', 'A code of 6 digits.', /^[0-9]{6}$/)

@@ -34,7 +34,7 @@ export const parseLimits = (text: string): Limits | null => {
   const limits = structuredClone(defaultLimits)
   for (const part of text.split(',').filter(Boolean)) {
     const [, name, points, window] = override.exec(part.trim()) ?? []
-    const limit = limits[name as LimitName]
+    const limit = limitNames.includes(name as LimitName) ? limits[name as LimitName] : null
     const milliseconds = parseDuration(window ?? '')
     if (!limit || !milliseconds) return null
     limit.points = Number(points)

@@ -19,10 +19,11 @@ export const url = (...protocols: string[]) =>
     URL.canParse(text) && protocols.includes(new URL(text).protocol) ? text : null,
   )
 
-export const origin = rule('must be an http(s) address without path, query or credentials', text => {
+// Origins are compared as they are: a `*` would match nothing, and whoever wrote it believes otherwise.
+export const origin = rule('must be an http(s) address without path, query, credentials or *', text => {
   const parsed = URL.canParse(text) ? new URL(text) : null
   const bare = parsed && /^https?:$/.test(parsed.protocol) && parsed.origin === text.replace(/\/$/, '')
-  return bare ? parsed.origin : null
+  return bare && !text.includes('*') ? parsed.origin : null
 })
 
 export const baseUrl = rule('must be an http(s) address without query, fragment or credentials', text => {

@@ -60,12 +60,13 @@ const admitted: Record<Auth, Admit> = {
     const { headers, refusal } = await limited(deps, arrival)
     if (refusal) return { headers, outcome: refusal }
     const claimed = await bearerSession(deps, arrival.request, true)
-    if (claimed instanceof Problem)
-      return { headers, outcome: claimed.code === 'VALIDATION_ERROR' ? claimed : { session: null } }
-    const session = claimed ?? refreshSessionOf(deps, arrival.body)
+    if (claimed instanceof Problem && claimed.code === 'VALIDATION_ERROR')
+      return { headers, outcome: claimed }
+    // An access token that is none does not shield the session of the refresh token beside it.
+    const session = claimed instanceof Problem ? null : claimed
     const { refresh_token } = arrival.body as { refresh_token?: string }
-    const nothing = !claimed && refresh_token === undefined
-    return { headers, outcome: nothing ? new Problem('AUTH_ERROR') : { session } }
+    if (!claimed && refresh_token === undefined) return { headers, outcome: new Problem('AUTH_ERROR') }
+    return { headers, outcome: { session: session ?? refreshSessionOf(deps, arrival.body) } }
   },
 }
 

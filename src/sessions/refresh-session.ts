@@ -5,7 +5,7 @@ import { reportReuse } from './report-reuse.ts'
 import { nextSecret, type RefreshToken, secretHash, type TokenReply, writeRefreshToken } from './rules.ts'
 import { signAccessToken } from './sign-access-token.ts'
 import type { Origin } from './start-session.ts'
-import { dropSession, rotateSession } from './store.ts'
+import { condemnSession, dropSession, rotateSession } from './store.ts'
 
 /**
  * Exchanges a refresh token for its successor and a new access token. The user is read before the token is
@@ -18,7 +18,10 @@ export const refreshSession = async (
   const { config, secrets } = deps
   const { userId, sessionId } = token
   const user = await findUser(deps.database, userId)
-  if (!user) return new Problem('INVALID_REFRESH_TOKEN')
+  if (!user) {
+    await dropSession(deps, userId, sessionId)
+    return new Problem('INVALID_REFRESH_TOKEN')
+  }
 
   const next = { userId, sessionId, secret: nextSecret(secrets, token) }
   const { outcome, expiresIn, authTime, epoch } = await rotateSession(deps, {
@@ -28,7 +31,10 @@ export const refreshSession = async (
     next: secretHash(next.secret),
     idle: config.REFRESH_TOKEN_TTL,
   })
-  if (outcome === 'reused') await reportReuse(deps, { user, sessionId, origin })
+  if (outcome === 'reused') {
+    await condemnSession(deps, userId, sessionId)
+    await reportReuse(deps, { user, sessionId, origin })
+  }
   if (outcome === 'reused' || outcome === 'gone') return new Problem('INVALID_REFRESH_TOKEN')
 
   if (!user.is_active || epoch !== user.session_epoch) {

@@ -1,7 +1,8 @@
 -- Exchanges a refresh secret for its successor, once, and says the same when asked again within the grace
 -- period: a retry, a second tab, a lost reply, or the driver sending the command anew after a reconnect.
--- A secret older than that is a stolen one (RFC 9700, section 4.14.2): the session ends, and a stub stays
--- so that the theft can still be told if telling it fails the first time.
+-- A secret older than that is a stolen one (RFC 9700, section 4.14.2). This script only says so: a command that
+-- a fault held back may arrive long after its client went on by another way, and nobody reads its reply. Whoever
+-- does read it ends the session (condemn.lua).
 -- KEYS  1 session, 2 index of the user's sessions
 -- ARGV  1 session id, 2 hash presented, 3 hash of its successor, 4 grace (ms), 5 idle (ms), 6 shift (ms)
 -- Returns {outcome, milliseconds until the new refresh token expires, auth time (ms), epoch};
@@ -36,8 +37,4 @@ if ARGV[2] == previous and now - tonumber(s[3]) <= tonumber(ARGV[4]) then
   return { 'repeated', tonumber(s[4]) - now, s[6], s[7] }
 end
 
-redis.call('HDEL', KEYS[1], 'current', 'previous')
-redis.call('HSET', KEYS[1], 'reused', now)
-redis.call('PEXPIRE', KEYS[1], 3600000)
-redis.call('ZREM', KEYS[2], ARGV[1])
 return { 'reused', 0, s[6], s[7] }

@@ -9,6 +9,7 @@ type Store = { redis: Redis; keys: Keys; clock: Clock }
 
 const startScript = script(import.meta.dirname, 'start.lua')
 const rotateScript = script(import.meta.dirname, 'rotate.lua')
+const condemnScript = script(import.meta.dirname, 'condemn.lua')
 const endAllScript = script(import.meta.dirname, 'end-all.lua')
 
 /** Times in milliseconds. `epoch` is the user's at the start; `hash` stands for the first secret. */
@@ -66,6 +67,15 @@ export const rotateSession = async (
   return { outcome, expiresIn, authTime: Number(authTime), epoch: Number(epoch) }
 }
 
+/** Ends a session of which a spent secret was presented. It goes on answering `reused` for an hour. */
+export const condemnSession = async (
+  { redis, keys }: Store,
+  userId: string,
+  sessionId: string,
+): Promise<void> => {
+  await condemnScript(redis, [keys.session(userId, sessionId), keys.sessions(userId)], [sessionId])
+}
+
 /** A session that lives, or null. */
 export const findSession = async (
   { redis, keys, clock }: Store,
@@ -86,13 +96,10 @@ export const dropSession = async (
   userId: string,
   sessionId: string,
 ): Promise<void> => {
-  const replies = await redis
-    .multi()
-    .del(keys.session(userId, sessionId))
-    .zrem(keys.sessions(userId), sessionId)
-    .exec()
-  const fault = replies?.find(([error]) => error)?.[0]
-  if (fault) throw fault
+  await Promise.all([
+    redis.del(keys.session(userId, sessionId)),
+    redis.zrem(keys.sessions(userId), sessionId),
+  ])
 }
 
 export const dropAllSessions = async ({ redis, keys }: Store, userId: string): Promise<void> => {

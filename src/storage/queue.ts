@@ -11,11 +11,13 @@ export const mailQueueName = 'mail'
 /** Up to 12 tries, 5 s after the first and twice as long each time: 3 hours or so, spread by half. */
 const mailAttempts = 12
 
+/** Asks Redis nothing at the start: BullMQ never again tries what failed there, so a late Redis would cost the queue. */
 export const openMailQueue = (redis: Redis, keys: Keys, log: Log): MailQueue => {
   const queue: MailQueue = new Queue(mailQueueName, {
     connection: redis,
     prefix: keys.queue,
     skipWaitingForReady: true,
+    skipVersionCheck: true,
     defaultJobOptions: {
       attempts: mailAttempts,
       backoff: { type: 'exponential', delay: 5000, jitter: 0.5 },

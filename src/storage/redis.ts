@@ -1,6 +1,9 @@
 import { Redis } from 'ioredis'
 import type { Log } from '../base/log.ts'
 
+// A host that vanishes closes no connection: without `socketTimeout` the kernel would go on sending to it for a
+// quarter of an hour, while its successor at the same address waits for us.
+
 /**
  * A connection that answers or fails within 0.4 s: a request never waits for Redis to come back.
  * It reconnects by itself for as long as it lives.
@@ -10,6 +13,7 @@ export const openRedis = (url: string, log: Log): Redis => {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
     commandTimeout: 400,
+    socketTimeout: 2000,
     connectTimeout: 2000,
     retryStrategy: attempt => Math.min(attempt * 50, 1000),
     reconnectOnError: error => (error.message.startsWith('READONLY') ? 2 : false),
@@ -22,6 +26,8 @@ export const openRedis = (url: string, log: Log): Redis => {
 export const openBlockingRedis = (url: string, log: Log): Redis => {
   const redis = new Redis(url, {
     maxRetriesPerRequest: null,
+    // Above what a blocking command waits.
+    socketTimeout: 30_000,
     connectTimeout: 2000,
     retryStrategy: attempt => Math.min(attempt * 50, 1000),
     reconnectOnError: error => (error.message.startsWith('READONLY') ? 2 : false),

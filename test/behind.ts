@@ -1,0 +1,49 @@
+import { startApi } from '../src/api.ts'
+import { openLog } from '../src/base/log.ts'
+import { open } from '../src/deps.ts'
+import { openClient } from './client.ts'
+import { openProxy, type TcpProxy } from './proxy.ts'
+import type { Instance, World } from './world.ts'
+
+/** An instance of the API whose way to a store can fail. */
+export type Behind = Instance & AsyncDisposable & { redis: TcpProxy; postgres: TcpProxy }
+
+const proxied = async (url: string, port: string): Promise<{ proxy: TcpProxy; url: string }> => {
+  const target = new URL(url)
+  const proxy = await openProxy(target.hostname, Number(target.port || port))
+  return { proxy, url: proxy.through(url) }
+}
+
+/**
+ * Another instance of the API over the stores of a world, each behind a proxy. The world itself reaches them
+ * directly, so a test can look at what a fault has left.
+ */
+export const openBehind = async (
+  { config, clock, logs }: World,
+  prepare: (proxies: { redis: TcpProxy; postgres: TcpProxy }) => void = () => {},
+): Promise<Behind> => {
+  await using opened = new AsyncDisposableStack()
+  const redis = await proxied(config.REDIS_URL, '6379')
+  opened.use(redis.proxy)
+  const postgres = await proxied(config.DATABASE_URL, '5432')
+  opened.use(postgres.proxy)
+  prepare({ redis: redis.proxy, postgres: postgres.proxy })
+
+  const log = openLog('behind', config.LOG_LEVEL, { write: line => logs.push(line) })
+  const own = { ...config, REDIS_URL: redis.url, DATABASE_URL: postgres.url }
+  const deps = opened.use(await open(own, log, clock))
+  const api = await startApi(deps)
+  opened.defer(api.close)
+  // What is still cut or held would keep the stores from being closed.
+  opened.defer(() => {
+    redis.proxy.heal()
+    postgres.proxy.heal()
+  })
+  const url = `http://127.0.0.1:${api.port}`
+  const all = opened.move()
+  return {
+    ...{ url, deps, client: openClient(url), redis: redis.proxy, postgres: postgres.proxy },
+    close: () => all.disposeAsync(),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  }
+}

@@ -1,0 +1,28 @@
+import { randomBytes } from 'node:crypto'
+import type { Client } from './client.ts'
+
+export const password = 'correct horse 9'
+
+/** An address that nobody else in the world has. */
+export const anEmail = (): string => `user-${randomBytes(6).toString('hex')}@example.com`
+
+export type Account = {
+  email: string
+  password: string
+  userId: string
+  sessionId: string
+  access: string
+  refresh: string
+}
+
+/** Registers somebody, and throws where that fails. */
+export const anAccount = async (client: Client, given: Record<string, unknown> = {}): Promise<Account> => {
+  const body = { email: anEmail(), password, ...given }
+  const reply = await client.post('register', body)
+  if (reply.status !== 201) throw new Error(`register answered ${reply.status}: ${reply.text}`)
+  const { access_token: access, refresh_token: refresh, session_id: sessionId, user } = reply.body
+  return { email: user.email, password: body.password, userId: user.id, sessionId, access, refresh }
+}
+
+/** The token in a mailed link. */
+export const tokenOf = (link: string): string => new URL(link).searchParams.get('token') ?? ''

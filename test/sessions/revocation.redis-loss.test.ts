@@ -1,0 +1,39 @@
+import test from 'ava'
+import { anAccount } from '../make.ts'
+import { openWorld } from '../world.ts'
+
+const world = await openWorld()
+const other = await world.instance()
+test.after.always(() => world[Symbol.asyncDispose]())
+
+const { client, deps, sql } = world
+
+test('a Redis that has lost everything logs people out and lets nobody in', async t => {
+  const account = await anAccount(client)
+  const { email, password } = account
+  const second = (await client.post('login', { email, password })).body
+  const spent = account.refresh
+  const current = (await client.post('refresh', { refresh_token: spent })).body
+
+  const { REDIS_PREFIX: prefix } = deps.config
+  const keys = [...(await deps.redis.keys(`${prefix}:*`)), ...(await deps.redis.keys(`{${prefix}}:*`))]
+  t.true(keys.length > 0)
+  await deps.redis.del(...keys)
+
+  for (const by of [client, other.client]) {
+    for (const token of [account.access, current.access_token, second.access_token])
+      t.is((await by.get('me', { token })).body.code, 'SESSION_REVOKED')
+    for (const token of [spent, current.refresh_token, second.refresh_token])
+      t.is((await by.post('refresh', { refresh_token: token })).body.code, 'INVALID_REFRESH_TOKEN')
+  }
+  t.is((await client.post('logout', { refresh_token: current.refresh_token })).status, 204)
+  t.deepEqual(await deps.redis.keys(`${prefix}:{*`), [], 'asking brings nothing back')
+  t.is((await sql(`SELECT 1 FROM audit_events WHERE user_id = $1`, [account.userId])).length, 0)
+
+  const again = await client.post('login', { email, password })
+  t.is(again.status, 200)
+  for (const by of [client, other.client])
+    t.is((await by.get('me', { token: again.body.access_token })).status, 200)
+  t.is((await other.client.post('refresh', { refresh_token: again.body.refresh_token })).status, 200)
+  t.is((await client.get('me', { token: account.access })).status, 401)
+})

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { emailReply } from '../accounts/rules.ts'
 import type { Config } from '../base/config.ts'
 import * as field from '../base/fields.ts'
 import { pickLocale } from '../base/locales.ts'
@@ -10,7 +11,7 @@ import { verifyEmail } from './verify-email.ts'
 
 const path = '/api/v1/auth/verify-email'
 
-const verified = v.object({ email: v.pipe(v.string(), v.email()), email_verified: v.literal(true) })
+const verified = v.object({ email: emailReply, email_verified: v.literal(true) })
 
 const byCode = v.strictObject({ email: field.email, code: field.code })
 const byToken = v.strictObject({ token: field.opaqueToken })

@@ -1,0 +1,97 @@
+import test from 'ava'
+import { defaultLimits, limitNames, parseLimits } from '../../src/base/limits.ts'
+import { codes, problemHelp, problemSlug, problemStatus, problemTitle } from '../../src/base/problems.ts'
+import { openWorld } from '../world.ts'
+
+const world = await openWorld()
+test.after.always(() => world[Symbol.asyncDispose]())
+
+const minute = 60_000
+
+test('the limits are those that are promised', t => {
+  const said = limitNames.map(name => {
+    const { points, window, by } = defaultLimits[name]
+    return `${name}: ${points} in ${window / minute} min by ${by}`
+  })
+  t.deepEqual(said, [
+    'register: 5 in 15 min by ip',
+    'login: 10 in 15 min by ip',
+    'refresh: 20 in 15 min by session',
+    'anonymous: 100 in 15 min by ip',
+    'bearer: 1000 in 15 min by session',
+    'mail: 3 in 60 min by recipient',
+    'mail_ip: 10 in 60 min by ip',
+    'code: 5 in 1440 min by proof',
+  ])
+})
+
+test('one line overrides one limit and leaves the rest', t => {
+  const limits = parseLimits('login=3/90s, mail=1/1d')
+  t.deepEqual(limits, {
+    ...defaultLimits,
+    login: { points: 3, window: 90_000, by: 'ip' },
+    mail: { points: 1, window: 1440 * minute, by: 'recipient' },
+  })
+  t.is(defaultLimits.login.points, 10, 'the defaults themselves stay')
+  t.deepEqual(parseLimits(''), defaultLimits)
+  t.is(parseLimits('off'), 'off')
+})
+
+test('a limit that is misspelt is a fault, never no limit', t => {
+  const wrong = [
+    'Off',
+    'login',
+    'login=',
+    'login=10',
+    'login=off',
+    'login=0/15m',
+    'login=-1/15m',
+    'login=1.5/15m',
+    'login=1e3/15m',
+    'login=10/15',
+    'login=10/0m',
+    'login=10/15m/ip',
+    'logon=10/15m',
+    'LOGIN=10/15m',
+    'login=10/15m;register=5/15m',
+    'login=10/15m,off',
+    'constructor=10/15m',
+    '__proto__=10/15m',
+  ]
+  for (const text of wrong) t.is(parseLimits(text), null, text)
+  t.false('points' in {}, 'nothing leaks into other objects')
+})
+
+test('every problem is a client error or a server error, under a code that never changes', t => {
+  for (const code of codes) {
+    t.regex(code, /^[A-Z]+(_[A-Z]+)*$/)
+    t.true(problemStatus(code) >= 400 && problemStatus(code) < 600, code)
+    t.regex(problemTitle(code), /^[A-Z].*[^.]$/, code)
+    t.regex(problemHelp(code), /^[A-Z`].*\.$/, code)
+  }
+  t.is(new Set(codes.map(problemTitle)).size, codes.length, 'two problems that read the same')
+})
+
+for (const code of codes)
+  test(`the type of ${code} is an address that explains it`, async t => {
+    const path = `/problems/${problemSlug(code)}`
+    t.regex(path, /^\/problems\/[a-z]+(-[a-z]+)*$/)
+    const { status, headers, text } = await world.client.get(path)
+    t.is(status, 200)
+    t.regex(headers.get('content-type') ?? '', /^text\/html/)
+    t.true(text.includes(`<code>${code}</code>, HTTP ${problemStatus(code)}`))
+    t.true(text.includes(problemTitle(code)))
+  })
+
+test('a reply names its problem by that address, and itself by its request', async t => {
+  const { status, headers, body } = await world.client.get('/nowhere')
+  t.is(status, 404)
+  t.is(headers.get('content-type'), 'application/problem+json')
+  t.deepEqual(body, {
+    type: '/problems/not-found',
+    title: problemTitle('NOT_FOUND'),
+    status: 404,
+    code: 'NOT_FOUND',
+    request_id: headers.get('x-request-id'),
+  })
+})

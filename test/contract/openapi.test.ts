@@ -1,0 +1,183 @@
+import { Validator } from '@seriousme/openapi-schema-validator'
+import test from 'ava'
+import { codes } from '../../src/base/problems.ts'
+import { compileAll } from '../../src/mail/render.ts'
+import { routes } from '../../src/routes.ts'
+import type { Reply } from '../client.ts'
+import { anAccount, anEmail, password, tokenOf } from '../make.ts'
+import { openWorld } from '../world.ts'
+import { faultsOf, unnamed } from './json-schema.ts'
+
+type Schema = Record<string, unknown>
+type Content = Record<string, { schema: Schema }>
+type Operation = {
+  operationId: string
+  requestBody?: { content: Content }
+  responses: Record<string, { content?: Content }>
+}
+type Document = {
+  openapi: string
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, Schema> }
+}
+
+// As a worker process does at its start: MJML would hold up the API that runs beside it here.
+await compileAll()
+const world = await openWorld({ worker: true })
+const { client, mails } = world
+// Read before the first hook: AVA wants every test declared in one go.
+const document: Document = (await client.get('/openapi.json')).body
+test.after.always(() => world[Symbol.asyncDispose]())
+
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({
+    name: `${method.toUpperCase()} ${path}`,
+    method: method.toUpperCase(),
+    path,
+    operation,
+  })),
+)
+
+const resolve = (ref: string): Schema => {
+  const schema = document.components.schemas[ref.replace('#/components/schemas/', '')]
+  if (!schema) throw new Error(`nothing is at ${ref}`)
+  return schema
+}
+
+type Sent = { query?: string; body?: object; form?: Record<string, string>; token?: string }
+
+const send = (method: string, path: string, { query = '', body, form, token }: Sent): Promise<Reply> =>
+  client.send(method, path + query, {
+    token,
+    body: form ? new URLSearchParams(form).toString() : body,
+    headers: form ? { 'content-type': 'application/x-www-form-urlencoded' } : {},
+  })
+
+const mediaType = (reply: Reply): string => (reply.headers.get('content-type') ?? '').split(';')[0] ?? ''
+
+/** What of a reply the document does not say: its status, its kind of content, or its shape. */
+const undescribed = (operation: Operation, reply: Reply): string[] => {
+  const response = operation.responses[reply.status]
+  if (!response) return [`${reply.status} is not in the document: ${reply.text}`]
+  if (!response.content) return reply.text === '' ? [] : [`${reply.status} should have no content`]
+  const type = mediaType(reply)
+  const schema = response.content[type]?.schema
+  if (!schema) return [`${reply.status} as "${type}" is not in the document`]
+  const value = reply.body ?? reply.text
+  const whole = type === 'application/problem+json' ? resolve('Problem') : schema
+  return [...faultsOf(schema, value, 'reply', resolve), ...unnamed(whole, value, 'reply')]
+}
+
+const mailed = async (): Promise<{ email: string; token: string }> => {
+  const { email } = await anAccount(client)
+  return { email, token: tokenOf((await mails.to(email)).link) }
+}
+
+/** A call of each operation that succeeds. A new one needs a line here. */
+const successes: Record<string, () => Promise<Sent>> = {
+  'POST /api/v1/auth/register': async () => ({
+    body: { email: anEmail(), password, full_name: 'Ada', phone: '+442071838750', preferred_language: 'en' },
+  }),
+  'POST /api/v1/auth/login': async () => {
+    const { email } = await anAccount(client)
+    return { body: { email, password } }
+  },
+  'POST /api/v1/auth/refresh': async () => ({ body: { refresh_token: (await anAccount(client)).refresh } }),
+  'POST /api/v1/auth/logout': async () => ({ body: {}, token: (await anAccount(client)).access }),
+  'POST /api/v1/auth/logout-all': async () => ({ token: (await anAccount(client)).access }),
+  'GET /api/v1/auth/me': async () => ({ token: (await anAccount(client)).access }),
+  'PATCH /api/v1/auth/me': async () => ({
+    body: { full_name: 'Ada', address: '12 St James’s Square', picture_url: 'https://example.com/ada.png' },
+    token: (await anAccount(client)).access,
+  }),
+  'PUT /api/v1/auth/me': async () => ({ body: { phone: null }, token: (await anAccount(client)).access }),
+  'POST /api/v1/auth/verify-email': async () => ({ body: { token: (await mailed()).token } }),
+  'GET /api/v1/auth/verify-email': async () => ({ query: `?token=${(await mailed()).token}` }),
+  'POST /api/v1/auth/verify-email/confirm': async () => ({ form: { token: (await mailed()).token } }),
+  'GET /api/v1/auth/email-verified': async () => ({ query: '?lang=es' }),
+  'POST /api/v1/auth/resend-verification': async () => ({ body: { email: anEmail() } }),
+  'GET /.well-known/paseto-keys': async () => ({}),
+  'GET /livez': async () => ({}),
+  'GET /readyz': async () => ({}),
+}
+
+test('the document is valid OpenAPI 3.1', async t => {
+  t.regex(document.openapi, /^3\.1\./)
+  const { valid, errors } = await new Validator().validate(structuredClone(document))
+  t.true(valid, JSON.stringify(errors, null, 2))
+  const ids = operations.map(({ operation }) => operation.operationId)
+  t.is(new Set(ids).size, ids.length, 'an operation id is given twice')
+})
+
+test('every route is in the document, and nothing else is', t => {
+  const all = routes(() => false).map(({ method, path }) => `${method} ${path}`)
+  t.deepEqual(operations.map(({ name }) => name).sort(), all.sort())
+})
+
+test('every problem in the document is one that there is, under its own status', t => {
+  const found = [...JSON.stringify(document).matchAll(/`([A-Z]+(?:_[A-Z]+)+)`: /g)].map(([, code]) => code)
+  t.true(found.length > 0)
+  for (const { operation } of operations)
+    for (const [status, { content }] of Object.entries(operation.responses)) {
+      const schema = content?.['application/problem+json']?.schema as { allOf: [Schema, Schema] } | undefined
+      if (!schema) continue
+      const { code } = schema.allOf[1].properties as { code: { enum: (typeof codes)[number][] } }
+      t.true(code.enum.length > 0, `${operation.operationId} ${status}`)
+      for (const each of code.enum) t.true(codes.includes(each), each)
+    }
+  for (const code of found) t.true((codes as (string | undefined)[]).includes(code), code)
+})
+
+test('every operation has a call here that succeeds', t => {
+  t.deepEqual(operations.map(({ name }) => name).sort(), Object.keys(successes).sort())
+})
+
+for (const { name, method, path, operation } of operations) {
+  test.serial(`${name}: what goes in and what comes out is as the document says`, async t => {
+    const sent = (await successes[name]?.()) ?? {}
+    const given = sent.form ?? sent.body
+    t.is(
+      given === undefined,
+      operation.requestBody === undefined,
+      'a body is sent where the document has one',
+    )
+    if (given) {
+      const type = sent.form ? 'application/x-www-form-urlencoded' : 'application/json'
+      const schema = operation.requestBody?.content[type]?.schema ?? {}
+      t.deepEqual(faultsOf(schema, given, name, resolve), [])
+      t.not(
+        faultsOf(schema, { ...given, nonsense: true }, name, resolve).length,
+        0,
+        'what is unknown is refused',
+      )
+    }
+    const reply = await send(method, path, sent)
+    t.true(reply.status < 400, reply.text)
+    t.deepEqual(undescribed(operation, reply), [])
+  })
+
+  test.serial(`${name}: every refusal is in the document`, async t => {
+    const { access } = await anAccount(client)
+    const options = [
+      {},
+      { token: 'v4.public.garbage' },
+      { token: access, headers: { authorization: 'Basic YTpi' } },
+      ...(operation.requestBody
+        ? [
+            { body: {}, token: access },
+            { body: { nonsense: true }, token: access },
+            { body: '{"email":', token: access },
+            { body: [1], token: access },
+            { body: { refresh_token: 'lkr_garbage', token: 'garbage' } },
+            { body: { email: anEmail(), password: 'not the password 1' } },
+            { body: `{"email":"${'x'.repeat(20_000)}"}`, token: access },
+            { body: 'plain', headers: { 'content-type': 'text/plain' }, token: access },
+          ]
+        : []),
+    ]
+    for (const each of options) {
+      const reply = await client.send(method, path, each)
+      t.deepEqual(undescribed(operation, reply), [], JSON.stringify(each).slice(0, 80))
+    }
+  })
+}

@@ -1,0 +1,106 @@
+import { basename, dirname } from 'node:path'
+import test from 'ava'
+import { floorOf, height, type Source, sources } from './source.ts'
+
+const src = sources('src/**/*.ts')
+const scripts = sources('src/**/*.lua')
+const migrations = sources('migrations/*.ts')
+const written = [...src, ...scripts, ...migrations, ...sources('templates/**/*', 'test/**/*.ts')]
+
+const below = (file: Source): boolean => height(floorOf(file.path) ?? 'processes') < height('routes')
+const paths = (files: Source[]): string[] => files.map(({ path }) => path)
+
+/** Files that one thought holds together, though they are long. A shorter one leaves the list. */
+const long = [
+  'src/base/fields.ts',
+  'src/base/variables.ts',
+  'src/crypto/paseto.ts',
+  'src/crypto/password.ts',
+  'src/dev.ts',
+  'src/http/openapi.ts',
+  'src/verification/routes.ts',
+]
+
+test('no file is longer than 200 lines, and few are longer than 120', t => {
+  t.deepEqual(paths(src.filter(({ lines }) => lines > 200)), [])
+  t.deepEqual(paths(src.filter(({ lines }) => lines > 120)), long)
+})
+
+test('a name says what a file does, and is no drawer for anything', t => {
+  const drawer = /^(.*-)?(utils?|helpers?|index|service|manager|common|misc)\.\w+$/
+  const folder = /(^|\/)(utils?|helpers?|services?|managers?|common|misc)\//
+  const files = [...src, ...scripts]
+  t.deepEqual(paths(files.filter(({ path }) => drawer.test(basename(path)) || folder.test(path))), [])
+})
+
+test('there is no class but Problem', t => {
+  const classes = src.flatMap(({ path, code }) =>
+    [...code.matchAll(/\bclass\s+(?!=)(\w+|\{)/g)].map(([, name]) => `${path} ${name}`),
+  )
+  t.deepEqual(classes, ['src/base/problems.ts Problem'])
+})
+
+test('a problem is a value, and nobody throws one', t => {
+  t.deepEqual(paths(src.filter(({ code }) => /throw\s+new\s+Problem\b/.test(code))), [])
+})
+
+test('only problem-json turns a problem into a reply', t => {
+  const naming = (word: RegExp) => paths(src.filter(({ code }) => word.test(code)))
+  t.deepEqual(naming(/application\/problem\+json/), ['src/http/openapi.ts', 'src/http/problem-json.ts'])
+  t.deepEqual(naming(/\bproblemStatus\b/), [
+    'src/base/problems.ts',
+    'src/http/docs.ts',
+    'src/http/openapi.ts',
+    'src/http/problem-json.ts',
+  ])
+  t.deepEqual(naming(/\bproblemJson\b/), ['src/http/problem-json.ts', 'src/http/serve.ts'])
+})
+
+test('what is not a route knows nothing of HTTP', t => {
+  const http = /\bctx\b|from 'koa|from '@koa|from 'node:http'/
+  t.deepEqual(paths(src.filter(file => below(file) && http.test(file.code))), [])
+})
+
+test('the environment is read at the door and nowhere else', t => {
+  const readers = src.filter(({ code }) => /\bprocess\.env\b/.test(code))
+  t.deepEqual(paths(readers.filter(({ path }) => floorOf(path) !== 'processes')), ['src/base/config.ts'])
+})
+
+test('one flow, one file, one exported verb that the file is named after', t => {
+  const flows = src.filter(({ path }) => floorOf(path) === 'flows' && !path.startsWith('src/mail/'))
+  t.true(flows.length > 0)
+  for (const { path, code } of flows) {
+    const verb = basename(path, '.ts').replace(/-./g, found => found.charAt(1).toUpperCase())
+    const exported = [...code.matchAll(/^export (?:async )?(?:const|let|function\*?) (\w+)/gm)]
+    t.deepEqual(
+      exported.map(([, name]) => name),
+      [verb],
+      path,
+    )
+    t.notRegex(code, /^export (default|\{|\*)/m, path)
+  }
+})
+
+test('each script of Redis belongs to the store beside it', t => {
+  t.true(scripts.length > 0)
+  const loaded = src.flatMap(({ path, code }) =>
+    [...code.matchAll(/script\(import\.meta\.dirname, '([\w-]+\.lua)'\)/g)].map(
+      ([, name]) => `${path}: ${dirname(path)}/${name}`,
+    ),
+  )
+  const owned = scripts.map(({ path }) => `${dirname(path)}/store.ts: ${path}`)
+  t.deepEqual(loaded.sort(), owned.sort())
+})
+
+test('nothing is put off, and no checker is silenced', t => {
+  const words = [
+    'TO' + 'DO',
+    'FIX' + 'ME',
+    'X' + 'XX',
+    '@ts-' + '\\w+',
+    'biome-' + 'ignore',
+    'eslint-' + 'disable',
+  ]
+  const shape = new RegExp(`(?<!\\w)(${words.join('|')})(?!\\w)`)
+  t.deepEqual(paths(written.filter(({ text }) => shape.test(text))), [])
+})

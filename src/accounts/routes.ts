@@ -58,11 +58,11 @@ const changeMe = (method: 'PATCH' | 'PUT') =>
     limits: ['bearer'],
     body: profileChange,
     replies: { 200: userReply },
-    problems: [],
-    handle: async (deps, { user, body }) => ({
-      status: 200,
-      body: userView(await updateProfile(deps, { user, profile: body })),
-    }),
+    problems: ['SESSION_REVOKED'],
+    handle: async (deps, { user, body }) => {
+      const changed = await updateProfile(deps, { user, profile: body })
+      return changed instanceof Problem ? changed : { status: 200, body: userView(changed) }
+    },
   })
 
 export const accountRoutes: Route[] = [postRegister, getMe, changeMe('PATCH'), changeMe('PUT')]

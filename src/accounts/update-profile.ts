@@ -1,3 +1,4 @@
+import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { type User, Users } from './entity.ts'
 
@@ -9,9 +10,15 @@ export type Profile = Partial<
 export const updateProfile = async (
   deps: Pick<Deps, 'database'>,
   { user, profile }: { user: User; profile: Profile },
-): Promise<User> => {
+): Promise<User | Problem<'SESSION_REVOKED'>> => {
   if (Object.keys(profile).length === 0) return user
-  const users = deps.database.getRepository(Users)
-  await users.update({ id: user.id }, { ...profile, updated_at: () => 'now()' })
-  return users.findOneByOrFail({ id: user.id })
+  const { raw } = await deps.database
+    .createQueryBuilder()
+    .update(Users)
+    .set({ ...profile, updated_at: () => 'now()' })
+    .where({ id: user.id })
+    .returning('*')
+    .execute()
+  // An account may be erased between the check of its session and this.
+  return (raw[0] as User | undefined) ?? new Problem('SESSION_REVOKED')
 }

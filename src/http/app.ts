@@ -15,7 +15,10 @@ import { sendProblem, serve } from './serve.ts'
 export const createApp = (deps: Deps, routes: readonly Route[]): Server => {
   const router = new Router({ strict: true, sensitive: true })
   for (const route of routes) router.register(route.path, [route.method.toLowerCase()], serve(deps, route))
-  router.redirect('/', '/docs', 303)
+  router.get('/', ctx => {
+    ctx.status = 303
+    ctx.redirect('/docs')
+  })
   for (const [path, asset] of Object.entries(assets(routes, deps.config.PUBLIC_URL)))
     router.get(path, ctx => sendAsset(ctx, asset()))
 

@@ -21,6 +21,13 @@ function parser(kinds: { json: boolean; urlencoded: boolean }) {
   })
 }
 
+const notAnObject = () => Object.assign(new SyntaxError('not a JSON object in UTF-8'), { status: 400 })
+
+// What the socket and the decompressor throw: a body that broke off, or that is not what its Content-Encoding says.
+// Unlike the fault of a store they are the client's own.
+const brokenOff = (error: NodeJS.ErrnoException): boolean =>
+  error.errno !== undefined || error.code === 'ECONNABORTED'
+
 /**
  * Reads a body of one kind, 16 kB at most, also after decompression. No body reads as an empty object. Throws what
  * the parser throws; a body whose bytes are not UTF-8 would be read as something that nobody sent, and is refused.
@@ -35,10 +42,12 @@ export const readBody = async (ctx: Context, accepts: 'json' | 'form'): Promise<
     .find(parameter => parameter.startsWith('charset='))
   if (type.trim() !== types[accepts] || (charset && !/^charset="?utf-8"?$/.test(charset)))
     return new Problem('UNSUPPORTED_MEDIA_TYPE')
-  await parsers[accepts](ctx, async () => {})
+  await parsers[accepts](ctx, async () => {}).catch((error: Error) => {
+    throw brokenOff(error) ? notAnObject() : error
+  })
   const body: unknown = ctx.request.body
   const text: string = ctx.request.rawBody ?? ''
   if (text.includes('\uFFFD') || typeof body !== 'object' || body === null || Array.isArray(body))
-    throw Object.assign(new SyntaxError('not a JSON object in UTF-8'), { status: 400 })
+    throw notAnObject()
   return body
 }

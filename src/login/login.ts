@@ -5,14 +5,23 @@ import type { Deps } from '../deps.ts'
 import type { SessionReply } from '../sessions/rules.ts'
 import { type Origin, startSession } from '../sessions/start-session.ts'
 
+type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'ring' | 'secrets' | 'hasher'>
+type Attempt = { email: string; password: string; origin: Origin }
+
 /**
  * Signs in by e-mail and password. An account that is not there, one without a password and a wrong password
  * take the same path: one bcrypt, one answer. What else stands in the way is said only to the right password.
  */
 export const login = async (
-  deps: Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'ring' | 'secrets' | 'hasher'>,
-  { email, password, origin }: { email: string; password: string; origin: Origin },
-): Promise<SessionReply | Problem<'INVALID_CREDENTIALS' | 'ACCOUNT_DEACTIVATED'>> => {
+  deps: Needs,
+  attempt: Attempt,
+): Promise<SessionReply | Problem<'INVALID_CREDENTIALS' | 'ACCOUNT_DEACTIVATED'>> =>
+  // A row that changed meanwhile is looked at once more: another login may have renewed the hash of this
+  // very password.
+  (await tryLogin(deps, attempt)) ?? (await tryLogin(deps, attempt)) ?? new Problem('INVALID_CREDENTIALS')
+
+/** Null where the row changed between the comparison and the recording. */
+const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
   const found = await findUserByEmail(deps.database, email)
   const { matches, needsRehash } = await deps.hasher.compare(password, found?.password_hash ?? null)
   if (!found || !matches) return new Problem('INVALID_CREDENTIALS')
@@ -20,7 +29,7 @@ export const login = async (
 
   const newHash = needsRehash ? await deps.hasher.hash(password) : found.password_hash
   const user = await recordLogin(deps.database, found, newHash)
-  return user ? startSession(deps, { user, origin }) : new Problem('INVALID_CREDENTIALS')
+  return user && startSession(deps, { user, origin })
 }
 
 // The hash that was compared must still be the stored one: a password that was reset meanwhile opens nothing.

@@ -1,0 +1,41 @@
+import { connect } from 'node:net'
+import test from 'ava'
+import { openWorld } from '../world.ts'
+
+const world = await openWorld()
+test.after.always(() => world[Symbol.asyncDispose]())
+
+/** Sends the beginning and then drop by drop; resolves with the seconds until the server has had enough. */
+const drip = (beginning: string, drop: string): Promise<{ seconds: number; said: string }> =>
+  new Promise(resolve => {
+    const socket = connect(Number(new URL(world.url).port), '127.0.0.1')
+    const began = performance.now()
+    let said = ''
+    socket.on('data', chunk => {
+      said += chunk
+    })
+    socket.on('error', () => {})
+    socket.write(beginning)
+    const timer = setInterval(() => socket.write(drop), 250)
+    socket.on('close', () => {
+      clearInterval(timer)
+      resolve({ seconds: (performance.now() - began) / 1000, said })
+    })
+  })
+
+test('a request that is dripped is cut off within a dozen seconds, and keeps nobody else waiting', async t => {
+  const post = 'POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+  const slow = Promise.all([
+    drip('GET /livez HTTP/1.1\r\nHost: x\r\n', 'X-Drop: y\r\n'),
+    drip('GET /livez HTTP/1.1\r\nX-Drop: ', 'y'),
+    drip(`${post}Content-Length: 16000\r\n\r\n`, ' '),
+    drip(`${post}Transfer-Encoding: chunked\r\n\r\n`, '1\r\n \r\n'),
+  ])
+  const began = performance.now()
+  t.is((await world.client.get('/livez')).status, 200)
+  t.true(performance.now() - began < 5000)
+  for (const { seconds, said } of await slow) {
+    t.true(seconds < 13, `${seconds} s`)
+    t.regex(said, /^(HTTP\/1\.1 4\d\d |$)/)
+  }
+})

@@ -43,11 +43,8 @@ export const startWorker = (deps: Deps): MailWorker => {
   return {
     close: async () => {
       stop.abort()
-      // With Redis gone a worker waits for it for ever: then it is left behind.
-      await Promise.race([
-        worker.close(),
-        sleep(closePatience, null, { ref: false }).then(() => worker.close(true)),
-      ])
+      // With Redis gone a worker waits for it for ever, and a second close() waits for the first: it is left behind.
+      await Promise.race([worker.close(), sleep(closePatience, null, { ref: false })])
       await sweeping
       connection.disconnect()
       transport[Symbol.dispose]()

@@ -20,10 +20,10 @@ export const deliver = async (deps: Needs, emailId: string): Promise<Email['stat
   if (!email) return 'settled'
   if (email.attempts > attemptsAtMost) return settle(deps, email, 'failed', 'too many attempts')
 
-  const mail = await composeMail(deps, email)
-  if (!mail) return settle(deps, email, 'dropped')
-  const content = await render(mail.kind, mail.locale, mail.vars)
   try {
+    const mail = await composeMail(deps, email)
+    if (!mail) return await settle(deps, email, 'dropped')
+    const content = await render(mail.kind, mail.locale, mail.vars)
     await deps.transport.sendMail({
       from: deps.config.MAIL_FROM,
       to: { name: '', address: mail.to },
@@ -37,7 +37,7 @@ export const deliver = async (deps: Needs, emailId: string): Promise<Email['stat
     if (final) return settle(deps, email, 'failed', text)
     await deps.database.getRepository(Emails).update({ id: email.id }, { last_error: text })
     deps.log.warn(
-      { email_id: email.id, kind: email.kind, attempt: email.attempts, fault: text },
+      { email_id: email.id, kind: email.kind, attempt: email.attempts, fault: text, err: error },
       'mail not sent',
     )
     throw new Error(text)

@@ -23,12 +23,12 @@ type Slot = { worker: Worker | null; current: Waiting | null }
 const BCRYPT = /^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$/
 
 /**
- * Opens the pool: `cost` is bcrypt's (4 to 31), `threads` one a core, `maxQueue` the jobs that may wait (16 a
+ * Opens the pool: `cost` is bcrypt's (4 to 31), `threads` one a core, `maxQueue` the jobs that may wait (24 a
  * thread). Rejections are errors with a `code`: ERR_HASHER_BUSY (queue full), ERR_HASHER_FAILED (the thread died
  * or bcrypt failed), ERR_HASHER_CLOSED (disposed). None of them holds the password.
  */
 export function openHasher(options: { cost: number; threads?: number; maxQueue?: number }): Hasher {
-  const { cost, threads = availableParallelism(), maxQueue = threads * 16 } = options
+  const { cost, threads = availableParallelism(), maxQueue = threads * 24 } = options
   if (!Number.isInteger(cost) || cost < 4 || cost > 31) throw new RangeError('bcrypt cost must be 4 to 31')
   if (!(threads >= 1)) throw new RangeError('a password pool needs a thread')
   const pool = openPool(threads, maxQueue)

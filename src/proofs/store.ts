@@ -7,6 +7,7 @@ import { script } from '../storage/script.ts'
 type Store = { redis: Redis; keys: Keys; clock: Clock }
 
 const issueScript = script(import.meta.dirname, 'issue.lua')
+const dropScript = script(import.meta.dirname, 'drop.lua')
 const checkScript = script(import.meta.dirname, 'check.lua')
 
 export type ProofAt = { userId: string; purpose: ProofPurpose }
@@ -36,6 +37,11 @@ export const matchProof = async (
   return reply && { emailId: reply[0], address: reply[1], expiresIn: reply[2] }
 }
 
-export const dropProof = async ({ redis, keys }: Store, { userId, purpose }: ProofAt): Promise<void> => {
-  await redis.del(keys.proof(userId, purpose))
+/** Drops a proof that was spent, unless a newer one has taken its place. */
+export const dropProof = async (
+  { redis, keys }: Pick<Store, 'redis' | 'keys'>,
+  { userId, purpose }: ProofAt,
+  emailId: string,
+): Promise<void> => {
+  await dropScript(redis, [keys.proof(userId, purpose)], [emailId])
 }

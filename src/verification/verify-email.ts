@@ -28,7 +28,7 @@ export const verifyEmail = async (
     if (affected !== 1) return null
     return oweMail(manager, { kind: 'welcome', recipient: address, userId, locale })
   })
-  await dropProof(deps, proof).catch(err => deps.log.warn({ err }, 'a spent proof was not dropped'))
+  await dropProof(deps, proof, emailId).catch(err => deps.log.warn({ err }, 'a spent proof was not dropped'))
   if (!welcome) return new Problem('INVALID_TOKEN')
   await enqueueMails(deps, [welcome])
   return { email: address }

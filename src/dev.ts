@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { findServices } from './local/find-services.ts'
+import { ended, isRunning, keptProcess, stop } from './local/kept-process.ts'
 import { openMailbox } from './local/mailbox.ts'
 
 // Everything at once, on one machine: finds or starts Postgres and Redis, migrates, and runs the API, the worker
@@ -28,22 +28,8 @@ const ownSecret = async (): Promise<string> => {
   return readFile(file, 'utf8')
 }
 
-const run = (name: string, env: NodeJS.ProcessEnv, output: 'inherit' | 'pipe'): ChildProcess =>
-  spawn(process.execPath, [join(import.meta.dirname, `${name}.ts`)], {
-    env,
-    // A group of its own: the order of an end is ours to give, not Ctrl-C's.
-    detached: true,
-    stdio: ['ignore', output, 'inherit'],
-  })
-
-const ended = async (child: ChildProcess): Promise<void> => {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-}
-
-const stop = async (child: ChildProcess): Promise<void> => {
-  child.kill('SIGTERM')
-  await ended(child)
-}
+const run = (name: string, env: NodeJS.ProcessEnv, stdout: 'inherit' | 'pipe'): ChildProcess =>
+  keptProcess(join(import.meta.dirname, `${name}.ts`), [], { env, stdout })
 
 const untilReady = async (url: string, alive: () => boolean): Promise<boolean> => {
   while (alive()) {
@@ -91,10 +77,7 @@ const main = async (): Promise<number> => {
     detached: true,
     stdio: ['pipe', 'inherit', 'inherit'],
   })
-  opened.defer(async () => {
-    pretty.stdin?.end()
-    await ended(pretty)
-  })
+  opened.defer(() => stop(pretty))
   const processes = ['api', 'worker'].map(name => {
     const child = run(name, env, 'pipe')
     child.stdout?.pipe(pretty.stdin as NodeJS.WritableStream, { end: false })
@@ -102,7 +85,7 @@ const main = async (): Promise<number> => {
     return child
   })
   const fallen = Promise.race(processes.map(ended))
-  const alive = () => processes.every(child => child.exitCode === null && child.signalCode === null)
+  const alive = () => processes.every(isRunning)
 
   const up = await Promise.race([untilReady(local, alive), stopped])
   if (up === true)

@@ -16,7 +16,6 @@ const long = [
   'src/base/variables.ts',
   'src/crypto/paseto.ts',
   'src/crypto/password.ts',
-  'src/dev.ts',
   'src/http/openapi.ts',
   'src/verification/routes.ts',
 ]

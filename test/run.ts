@@ -26,7 +26,7 @@ process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
 // The tests are told of servers for tests alone: DATABASE_URL and REDIS_URL of the shell stop here.
 const runAva = async (services: Services, files: string[]): Promise<Tally> => {
   const { DATABASE_URL: _database, REDIS_URL: _redis, ...env } = process.env
-  const concurrency = Math.min(8, 2 * availableParallelism())
+  const concurrency = Math.min(8, 4 * availableParallelism())
   running = spawn(process.execPath, [ava, `--concurrency=${concurrency}`, ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {

@@ -17,14 +17,22 @@ export type Hasher = AsyncDisposable & {
   compare(password: string, storedHash: string | null): Promise<{ matches: boolean; needsRehash: boolean }>
 }
 
-type Waiting = { job: Job; resolve: (done: string | boolean) => void; reject: (fault: Error) => void }
+type Waiting = {
+  job: Job
+  since: number
+  resolve: (done: string | boolean) => void
+  reject: (fault: Error) => void
+}
 type Slot = { worker: Worker | null; current: Waiting | null }
+
+/** How long a job may wait for a thread, in milliseconds. */
+const patience = 2500
 
 const BCRYPT = /^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$/
 
 /**
  * Opens the pool: `cost` is bcrypt's (4 to 31), `threads` one a core, `maxQueue` the jobs that may wait (24 a
- * thread). Rejections are errors with a `code`: ERR_HASHER_BUSY (queue full), ERR_HASHER_FAILED (the thread died
+ * thread). Rejections are errors with a `code`: ERR_HASHER_BUSY (queue full, or waited for 2.5 s), ERR_HASHER_FAILED (the thread died
  * or bcrypt failed), ERR_HASHER_CLOSED (disposed). None of them holds the password.
  */
 export function openHasher(options: { cost: number; threads?: number; maxQueue?: number }): Hasher {
@@ -38,7 +46,12 @@ export function openHasher(options: { cost: number; threads?: number; maxQueue?:
     compare: async (password, storedHash) => {
       const rounds = Number(BCRYPT.exec(storedHash ?? '')?.[1] ?? 0)
       const hash = rounds === 0 ? decoy : `${storedHash}`.replace(/^\$2y\$/, '$2b$')
-      const equal = await pool.run({ kind: 'compare', password, hash })
+      // A hash of a lower cost would answer sooner than the decoy does, and so tell that there is an account. One
+      // bcrypt of each cost in between makes up for it to the round: 2^r + (2^r + … + 2^(c-1)) = 2^c.
+      const pads = Array.from({ length: rounds === 0 ? 0 : Math.max(0, cost - rounds) }, (_, i) =>
+        decoyHash(rounds + i),
+      )
+      const equal = await pool.run({ kind: 'compare', password, hash, pads })
       const matches = rounds !== 0 && equal === true
       return { matches, needsRehash: matches && rounds !== cost }
     },
@@ -87,10 +100,19 @@ function openPool(threads: number, maxQueue: number) {
     return worker
   }
 
+  // Whoever has waited for too long has been told to try again by others, or has left.
+  function nextInTime(): Waiting | undefined {
+    for (;;) {
+      const waiting = queue.shift()
+      if (waiting === undefined || performance.now() - waiting.since < patience) return waiting
+      waiting.reject(fault('ERR_HASHER_BUSY', 'too many passwords are waiting'))
+    }
+  }
+
   // A dead thread is replaced when there is work for it, so one that cannot start fails a job each time instead
   // of being started over and over. A thread keeps the process alive only while it has work.
   function next(slot: Slot): void {
-    const waiting = closed ? undefined : queue.shift()
+    const waiting = closed ? undefined : nextInTime()
     if (waiting === undefined) {
       slot.worker?.unref()
       return
@@ -109,7 +131,7 @@ function openPool(threads: number, maxQueue: number) {
       if (!free && queue.length >= maxQueue)
         return Promise.reject(fault('ERR_HASHER_BUSY', 'too many passwords are waiting'))
       const { promise, resolve, reject } = Promise.withResolvers<string | boolean>()
-      queue.push({ job, resolve, reject })
+      queue.push({ job, since: performance.now(), resolve, reject })
       if (free) next(free)
       return promise
     },

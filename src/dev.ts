@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { findServices } from './local/find-services.ts'
+import { isFree } from './local/free-port.ts'
 import { ended, isRunning, keptProcess, stop } from './local/kept-process.ts'
 import { openMailbox } from './local/mailbox.ts'
 
@@ -33,7 +34,7 @@ const run = (name: string, env: NodeJS.ProcessEnv, stdout: 'inherit' | 'pipe'): 
 
 const untilReady = async (url: string, alive: () => boolean): Promise<boolean> => {
   while (alive()) {
-    const ready = await fetch(`${url}/readyz`).then(
+    const ready = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1000) }).then(
       reply => reply.ok,
       () => false,
     )
@@ -42,6 +43,9 @@ const untilReady = async (url: string, alive: () => boolean): Promise<boolean> =
   }
   return false
 }
+
+const nonEmpty = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
 
 const stopped = new Promise<string>(resolve => {
   process.once('SIGINT', () => resolve('SIGINT'))
@@ -57,8 +61,12 @@ const main = async (): Promise<number> => {
     REDIS_URL: services.redisUrl,
     APP_SECRET: process.env.APP_SECRET || (await ownSecret()),
   }
-  const port = env.PORT || '8000'
-  const local = `http://localhost:${port}`
+  const { PORT: port = '8000', HOST: host = '127.0.0.1' } = nonEmpty(env)
+  if (!(await isFree(Number(port), host))) {
+    say(`Port ${port} is taken. Choose another: PORT=8001 npm start`)
+    return 1
+  }
+  const local = `http://${host === '127.0.0.1' || host === '0.0.0.0' ? 'localhost' : host}:${port}`
   env.PUBLIC_URL ||= local
 
   let mails = env.SMTP_URL ? 'sent through SMTP_URL' : ''
@@ -102,8 +110,7 @@ const main = async (): Promise<number> => {
       ].join('\n'),
     )
   const reason = await Promise.race([stopped, fallen.then(() => 'fallen')])
-  if (reason === 'fallen')
-    say(`A process has ended by itself. If port ${port} is taken, choose another: PORT=8001 npm start`)
+  if (reason === 'fallen') say('A process has ended by itself: its last words are above.')
   return reason === 'fallen' ? 1 : 0
 }
 

@@ -17,6 +17,9 @@ const inProduction = (config: Partial<Config>): string[] => {
     faults.push('APP_SECRET is too easy to guess')
   if (!config.PUBLIC_URL?.startsWith('https:'))
     faults.push('PUBLIC_URL must begin with https:// in production')
+  if (config.FRONTEND_URL && !config.FRONTEND_URL.startsWith('https:'))
+    faults.push('FRONTEND_URL must begin with https:// in production')
+  if (config.RATE_LIMITS === 'off') faults.push('RATE_LIMITS must not be off in production')
   if (config.BCRYPT_COST !== undefined && config.BCRYPT_COST < 10)
     faults.push('BCRYPT_COST must be 10 at least in production')
   return faults

@@ -36,7 +36,9 @@ export const parseLimits = (text: string): Limits | null => {
     const [, name, points, window] = override.exec(part.trim()) ?? []
     const limit = limitNames.includes(name as LimitName) ? limits[name as LimitName] : null
     const milliseconds = parseDuration(window ?? '')
-    if (!limit || !milliseconds) return null
+    // The counters know whole seconds, and what is set for later than 24 days is done at once.
+    const countable = milliseconds && milliseconds % 1000 === 0 && milliseconds <= 24 * 86_400_000
+    if (!limit || !countable) return null
     limit.points = Number(points)
     limit.window = milliseconds
   }

@@ -28,9 +28,8 @@ export const origin = rule('must be an http(s) address without path, query, cred
 
 export const baseUrl = rule('must be an http(s) address without query, fragment or credentials', text => {
   const parsed = URL.canParse(text) ? new URL(text) : null
-  const plain =
-    parsed && /^https?:$/.test(parsed.protocol) && !parsed.search && !parsed.hash && !parsed.username
-  return plain ? text.replace(/\/+$/, '') : null
+  if (!parsed || !/^https?:$/.test(parsed.protocol) || /[?#\s]/.test(text)) return null
+  return parsed.username || parsed.password ? null : (parsed.origin + parsed.pathname).replace(/\/+$/, '')
 })
 
 export const integer = (least: number, most: number) =>

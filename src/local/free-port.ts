@@ -33,3 +33,17 @@ export const onFreePort = async <T>(
     }
   }
 }
+
+/** Whether nobody listens there yet. Port 0 is any that is free. */
+export const isFree = async (port: number, host: string): Promise<boolean> => {
+  const server = createServer()
+  try {
+    server.listen(port, host)
+    await once(server, 'listening')
+    return true
+  } catch {
+    return false
+  } finally {
+    server.close()
+  }
+}

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { onFreePort } from './free-port.ts'
 import { keptProcess } from './kept-process.ts'
@@ -9,6 +10,7 @@ const maildev = fileURLToPath(new URL('bin/maildev.js', import.meta.resolve('mai
 export type Mailbox = { smtpUrl: string; pageUrl: string; process: ChildProcess }
 
 export const openMailbox = async (mailFolder: string): Promise<Mailbox> => {
+  await mkdir(mailFolder, { recursive: true, mode: 0o700 })
   const pick = (wanted: number) => onFreePort(wanted, async port => port)
   const [smtp, web] = [await pick(1025), await pick(1080)]
   const args = ['--smtp', smtp, '--web', web, '--ip', '127.0.0.1', '--web-ip', '127.0.0.1']

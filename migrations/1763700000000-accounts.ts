@@ -13,7 +13,8 @@ export class Accounts1763700000000 implements MigrationInterface {
         address                 text,
         preferred_language      text,
         picture_url             text,
-        roles                   text[] NOT NULL DEFAULT '{user}',
+        roles                   text[] NOT NULL DEFAULT '{user}'
+                                CONSTRAINT users_roles_check CHECK (roles <@ '{user,admin}'),
         is_active               boolean NOT NULL DEFAULT true,
         session_epoch           integer NOT NULL DEFAULT 0,
         last_login_at           timestamptz,

@@ -36,7 +36,7 @@ if (import.meta.main) {
   const config = configOrExit('migrate')
   const log = openLog('migrate', config.LOG_LEVEL)
   await migrate(config, log).catch(err => {
-    log.fatal({ err }, 'migration failed')
+    log.fatal({ err, reason: err instanceof Error ? err.message : '' }, 'migration failed')
     process.exitCode = 1
   })
 }

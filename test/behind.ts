@@ -32,7 +32,7 @@ export const openBehind = async (
   const log = openLog('behind', config.LOG_LEVEL, { write: line => logs.push(line) })
   const own = { ...config, REDIS_URL: redis.url, DATABASE_URL: postgres.url }
   const deps = opened.use(await open(own, log, clock))
-  const api = await startApi(deps)
+  const api = await startApi(deps, { grace: 0 })
   opened.defer(api.close)
   // What is still cut or held would keep the stores from being closed.
   opened.defer(() => {

@@ -96,7 +96,7 @@ export const openWorld = async ({ worker = false, env: given = {} }: Options = {
 
   const instance = async (): Promise<Instance> => {
     const deps = await open(config, log, clock)
-    const api = await startApi(deps)
+    const api = await startApi(deps, { grace: 0 })
     const url = `http://127.0.0.1:${api.port}`
     const close = async () => {
       await api.close()

@@ -1,8 +1,7 @@
 import { type Database, read, type Statement } from '../storage/postgres.ts'
-import type { User } from './entity.ts'
+import { type User, Users } from './entity.ts'
 
-const columns = `id, email, email_verified, password_hash, full_name, phone, address, preferred_language, picture_url,
-  roles, is_active, session_epoch, last_login_at, last_password_change_at, created_at, updated_at`
+const columns = Object.keys(Users.options.columns).join(', ')
 
 const byId: Statement = { name: 'user-by-id', text: `SELECT ${columns} FROM users WHERE id = $1` }
 const byEmail: Statement = { name: 'user-by-email', text: `SELECT ${columns} FROM users WHERE email = $1` }

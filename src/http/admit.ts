@@ -4,7 +4,7 @@ import { defaultLimits } from '../base/limits.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { checkSession } from '../sessions/check-session.ts'
-import { bearerSession, refreshSessionOf, revoked } from './authenticate.ts'
+import { bearerSession, expired, refreshSessionOf, revoked } from './authenticate.ts'
 import type { Client } from './client.ts'
 import { type LimitKeys, recipientKey, takeLimits } from './limit.ts'
 import type { Auth, Route } from './route.ts'
@@ -41,12 +41,14 @@ const admitted: Record<Auth, Admit> = {
   bearer: async (deps, arrival) => {
     const claimed = (await bearerSession(deps, arrival.request)) ?? new Problem('AUTH_ERROR')
     if (claimed instanceof Problem) return stranger(deps, arrival, claimed)
-    const { sessionId } = claimed
+    const { sessionId, isExpired } = claimed
     const [{ headers, refusal }, user] = await Promise.all([
       limited(deps, arrival, sessionId),
-      checkSession(deps, claimed),
+      isExpired ? expired() : checkSession(deps, claimed),
     ])
-    return { headers, outcome: refusal ?? (user instanceof Problem ? revoked() : { user, sessionId }) }
+    if (refusal) return { headers, outcome: refusal }
+    if (!(user instanceof Problem)) return { headers, outcome: { user, sessionId } }
+    return { headers, outcome: user.code === 'TOKEN_EXPIRED' ? user : revoked() }
   },
 
   refresh: async (deps, arrival) => {
@@ -57,16 +59,21 @@ const admitted: Record<Auth, Admit> = {
   },
 
   either: async (deps, arrival) => {
-    const { headers, refusal } = await limited(deps, arrival)
-    if (refusal) return { headers, outcome: refusal }
-    const claimed = await bearerSession(deps, arrival.request, true)
+    const claimed = await bearerSession(deps, arrival.request)
     if (claimed instanceof Problem && claimed.code === 'VALIDATION_ERROR')
-      return { headers, outcome: claimed }
+      return stranger(deps, arrival, claimed)
     // An access token that is none does not shield the session of the refresh token beside it.
-    const session = claimed instanceof Problem ? null : claimed
+    const byAccess = claimed instanceof Problem ? null : claimed
+    const sessions = [byAccess, refreshSessionOf(deps, arrival.body)].filter(session => session !== null)
     const { refresh_token } = arrival.body as { refresh_token?: string }
-    if (!claimed && refresh_token === undefined) return { headers, outcome: new Problem('AUTH_ERROR') }
-    return { headers, outcome: { session: session ?? refreshSessionOf(deps, arrival.body) } }
+    if (claimed === null && refresh_token === undefined)
+      return stranger(deps, arrival, new Problem('AUTH_ERROR'))
+    // Somebody known is counted by session: what neighbours at the same address do keeps nobody signed in.
+    const [first] = sessions
+    const { headers, refusal } = await (first
+      ? takeLimits(deps, named(['bearer'], { session: first.sessionId }))
+      : limited(deps, arrival))
+    return { headers, outcome: refusal ?? { sessions } }
   },
 }
 

@@ -1,18 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
-import cors from '@koa/cors'
 import Router from '@koa/router'
 import Koa, { type Context, type Next } from 'koa'
-import helmet from 'koa-helmet'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { type Asset, assets } from './docs.ts'
+import { crossOrigin, securityHeaders } from './headers.ts'
 import { problemOf } from './problem-json.ts'
 import type { Route } from './route.ts'
 import { sendProblem, serve } from './serve.ts'
 
 /** The whole API over HTTP: from outside in, a log line, a safety net, headers, and the routes. */
-export const createApp = (deps: Deps, routes: readonly Route[]): Server => {
+export const createApp = (deps: Deps, routes: readonly Route[], draining: () => boolean): Server => {
   const router = new Router({ strict: true, sensitive: true })
   for (const route of routes) router.register(route.path, [route.method.toLowerCase()], serve(deps, route))
   router.get('/', ctx => {
@@ -25,9 +24,11 @@ export const createApp = (deps: Deps, routes: readonly Route[]): Server => {
   const app = new Koa()
   app.silent = true
   app.use(logged(deps))
+  app.use(lastOnConnection(draining))
   app.use(caught)
   app.use(securityHeaders())
   app.use(crossOrigin(deps.config.CORS_ORIGINS))
+  app.use(readableTarget)
   app.use(router.routes())
   app.use(unrouted(router))
   return createServer(
@@ -59,6 +60,12 @@ const logged =
     ctx.state.log.info({ method, route: route ?? null, status, ms: milliseconds }, 'request')
   }
 
+// Whoever keeps a connection open to a process that is about to end would send the next request into the void.
+const lastOnConnection = (draining: () => boolean) => async (ctx: Context, next: Next) => {
+  await next()
+  if (draining()) ctx.set('Connection', 'close')
+}
+
 const caught = async (ctx: Context, next: Next): Promise<void> => {
   try {
     await next()
@@ -70,34 +77,12 @@ const caught = async (ctx: Context, next: Next): Promise<void> => {
   }
 }
 
-const securityHeaders = () =>
-  helmet({
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        baseUri: ["'none'"],
-        formAction: ["'none'"],
-        frameAncestors: ["'none'"],
-      },
-    },
-    referrerPolicy: { policy: 'no-referrer' },
-    strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: true },
-    xFrameOptions: { action: 'deny' },
-  })
-
-const crossOrigin = (origins: readonly string[]) =>
-  cors({
-    origin: ctx => {
-      const origin = ctx.get('Origin')
-      return origins.includes(origin) ? origin : ''
-    },
-    allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowHeaders: ['Authorization', 'Content-Type'],
-    exposeHeaders: ['RateLimit', 'RateLimit-Policy', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
-    maxAge: 600,
-    keepHeadersOnError: false,
-  })
+// A target that is neither a path nor an address (`http://[::/`) would fail wherever somebody asks for its path.
+const readableTarget = async (ctx: Context, next: Next) => {
+  const { url = '' } = ctx.req
+  if (url.startsWith('/') || URL.canParse(url)) return next()
+  sendProblem(ctx, new Problem('NOT_FOUND'))
+}
 
 const sendAsset = (ctx: Context, { type, body, csp }: Asset): void => {
   ctx.set('Cache-Control', 'public, max-age=300')

@@ -15,7 +15,11 @@ const groups = (ip: string): string[] => {
 
 /** One spelling for each address: IPv4 also where it came mapped into IPv6. Null where the text is no address. */
 export const normalAddress = (text: string): string | null => {
-  const bare = text.replace(/%.*$/, '')
+  // Some gateways write the port as well: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
+  const bare = text
+    .replace(/%.*$/, '')
+    .replace(/^\[(.*)\](?::\d+)?$/, '$1')
+    .replace(/^([\d.]+):\d+$/, '$1')
   if (isIP(bare) === 4) return bare
   if (isIP(bare) !== 6) return null
   const parts = groups(bare)
@@ -42,7 +46,7 @@ const addressOf = (request: IncomingMessage, trustedProxies: number): string => 
     .split(',')
     .map(hop => hop.trim())
     .filter(Boolean)
-  const seen = hops.at(-trustedProxies) ?? hops[0]
+  const seen = hops.at(-trustedProxies)
   return (seen && normalAddress(seen)) ?? peer
 }
 

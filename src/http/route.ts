@@ -37,7 +37,7 @@ type Proven<A extends Auth> = A extends 'bearer'
   : A extends 'refresh'
     ? { refresh: RefreshToken }
     : A extends 'either'
-      ? { session: { userId: string; sessionId: string } | null }
+      ? { sessions: { userId: string; sessionId: string }[] }
       : object
 
 /** What a handler is told of a request: parsed, checked, and nothing raw. */

@@ -27,12 +27,25 @@ const ruleOf = (issue: v.BaseIssue<unknown>): string => {
   return issue.type
 }
 
+type Union = { type: 'union'; options: { entries: Record<string, unknown> }[] }
+
+// Of alternatives the one that shares most names with the input is what was meant: its faults say something.
+const meant = (schema: Schema, input: unknown): Schema => {
+  if (schema.type !== 'union') return schema
+  const names = Object.keys((input ?? {}) as object)
+  const shared = ({ entries }: Union['options'][number]) => names.filter(name => name in entries).length
+  const { options } = schema as unknown as Union
+  return options.reduce((best, option) =>
+    shared(option) > shared(best) ? option : best,
+  ) as unknown as Schema
+}
+
 /** Parses input at the door. What it returns may be trusted inside. */
 export const validate = (
   schema: Schema,
   input: unknown,
 ): { value: unknown } | Problem<'VALIDATION_ERROR'> => {
-  const result = v.safeParse(schema, input)
+  const result = v.safeParse(meant(schema, input), input)
   if (result.success) return { value: result.output }
   return new Problem('VALIDATION_ERROR', { errors: result.issues.slice(0, 20).map(fieldError) })
 }

@@ -2,7 +2,7 @@ import { createTransport, type Transporter } from 'nodemailer'
 
 export type Transport = Transporter & Disposable
 
-/** A pooled connection to the mail server. Every wait ends well before a job's lock does. */
+/** A pooled connection to the mail server. No wait is for ever. */
 export const openTransport = (smtpUrl: string): Transport => {
   const transport = createTransport({
     url: smtpUrl,

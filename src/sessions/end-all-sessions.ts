@@ -7,9 +7,9 @@ import { dropAllSessions } from './store.ts'
  * old sessions; dropping them there only tidies up.
  */
 export const endAllSessions = async (
-  deps: Pick<Deps, 'clock' | 'database' | 'redis' | 'keys'>,
+  deps: Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys'>,
   userId: string,
 ): Promise<void> => {
   await deps.database.getRepository(Users).increment({ id: userId }, 'session_epoch', 1)
-  await dropAllSessions(deps, userId)
+  await dropAllSessions(deps, userId).catch(err => deps.log.warn({ err }, 'ended sessions were not dropped'))
 }

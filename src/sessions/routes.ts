@@ -12,7 +12,7 @@ const postRefresh = route({
   path: '/api/v1/auth/refresh',
   summary: 'Exchange a refresh token',
   description:
-    'Gives a new access token and the next refresh token. Asked again with the same token within 10 seconds (a lost reply, a second tab) it gives the same next token. A token older than that counts as stolen and ends the session.',
+    'Gives a new access token and the next refresh token. Asked again with the same token within 10 seconds (a lost reply, a second tab) it gives the same next token. A token that comes back later, or after its successor was used, counts as stolen and ends the session.',
   auth: 'refresh',
   limits: ['refresh'],
   body: v.strictObject({ refresh_token: field.opaqueToken }),
@@ -35,8 +35,8 @@ const postLogout = route({
   body: v.strictObject({ refresh_token: v.exactOptional(field.opaqueToken) }),
   replies: { 204: 'empty' },
   problems: [],
-  handle: async (deps, { session }) => {
-    if (session) await endSession(deps, session)
+  handle: async (deps, { sessions }) => {
+    for (const session of sessions) await endSession(deps, session)
     return { status: 204 }
   },
 })

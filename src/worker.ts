@@ -5,6 +5,7 @@ import { openLog } from './base/log.ts'
 import { closeOnSignal } from './base/shutdown.ts'
 import { type Deps, open } from './deps.ts'
 import { deliver, giveUp } from './mail/deliver.ts'
+import { forgetDropped } from './mail/forget-dropped.ts'
 import { compileAll } from './mail/render.ts'
 import { sweep } from './mail/sweep.ts'
 import { openTransport } from './mail/transport.ts'
@@ -12,6 +13,7 @@ import { mailQueueName } from './storage/queue.ts'
 import { openBlockingRedis } from './storage/redis.ts'
 
 const sweepEvery = 5000
+const forgetEvery = 600_000
 const closePatience = 20_000
 
 export type MailWorker = { close: () => Promise<void> }
@@ -38,24 +40,33 @@ export const startWorker = (deps: Deps): MailWorker => {
   })
 
   const stop = new AbortController()
-  const sweeping = keepSweeping(deps, stop.signal)
+  const chores = Promise.all([
+    keepDoing(sweep, sweepEvery, deps, stop.signal),
+    keepDoing(forgetDropped, forgetEvery, deps, stop.signal),
+  ])
 
   return {
     close: async () => {
       stop.abort()
       // With Redis gone a worker waits for it for ever, and a second close() waits for the first: it is left behind.
       await Promise.race([worker.close(), sleep(closePatience, null, { ref: false })])
-      await sweeping
+      await chores
       connection.disconnect()
       transport[Symbol.dispose]()
     },
   }
 }
 
-const keepSweeping = async (deps: Deps, signal: AbortSignal): Promise<void> => {
+/** Does a chore over and over, `every` milliseconds after its last end. Any number of workers may. */
+const keepDoing = async (
+  chore: (deps: Deps) => Promise<unknown>,
+  every: number,
+  deps: Deps,
+  signal: AbortSignal,
+): Promise<void> => {
   while (!signal.aborted) {
-    await sweep(deps).catch(err => deps.log.warn({ err }, 'sweep failed'))
-    await sleep(sweepEvery, null, { signal }).catch(() => {})
+    await chore(deps).catch(err => deps.log.warn({ err, chore: chore.name }, 'a chore failed'))
+    await sleep(every, null, { signal }).catch(() => {})
   }
 }
 

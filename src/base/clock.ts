@@ -1,7 +1,7 @@
 /**
- * The time, and how far it is moved from this machine's. Scripts in Redis read the time there and add
- * `shift` (milliseconds), so that instances whose clocks differ agree on what has expired. In production
- * the shift is 0; tests travel with it.
+ * The time, and how far it is moved from this machine's. What is decided in Redis reads the time there and adds
+ * `shift` (milliseconds), so that instances whose clocks differ agree on a rotation. In production the shift is 0;
+ * tests travel with it.
  */
 export type Clock = { shift: number }
 

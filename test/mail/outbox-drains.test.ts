@@ -97,6 +97,6 @@ test.serial('a sweep finds nothing to do in a healthy queue', async t => {
   const worker = startWorker(world.deps)
   await world.mails.to(email)
   await worker.close()
-  const lines = world.logs.filter(line => line.includes('sweep failed'))
+  const lines = world.logs.filter(line => line.includes('a chore failed'))
   t.deepEqual(lines, [])
 })

@@ -19,6 +19,7 @@ function watched(options: { cost: number; threads: number; maxQueue?: number }) 
 
 test('a flood is turned away at once while those who came first are served', async t => {
   await using hasher = openHasher({ cost: 4, threads: 2, maxQueue: 3 })
+  await Promise.all([hasher.hash('warm'), hasher.hash('warm')])
   const flood = Array.from({ length: 40 }, () => hasher.hash(secret))
   const results = await Promise.allSettled(flood)
   const served = results.map(result => result.status === 'fulfilled')
@@ -33,8 +34,18 @@ test('a flood is turned away at once while those who came first are served', asy
 
 test('without a bound of its own the queue holds 24 a thread', async t => {
   await using hasher = openHasher({ cost: 4, threads: 1 })
+  await hasher.hash('warm')
   const results = await Promise.allSettled(Array.from({ length: 30 }, () => hasher.hash(secret)))
   t.is(results.filter(result => result.status === 'fulfilled').length, 25)
+})
+
+test('who has waited for four seconds is told to come back, and a later one is served', async t => {
+  await using hasher = openHasher({ cost: 15, threads: 1 })
+  const results = await Promise.allSettled(Array.from({ length: 12 }, () => hasher.hash(secret)))
+  const late = results.filter(result => result.status === 'rejected')
+  t.true(late.length > 0 && late.length < 12)
+  for (const { reason } of late) t.is(reason.code, 'ERR_HASHER_BUSY')
+  await t.notThrowsAsync(hasher.compare(secret, null))
 })
 
 // The tests below watch the process for new threads, so they take turns.

@@ -1,7 +1,7 @@
 import { startApi } from '../src/api.ts'
 import { openLog } from '../src/base/log.ts'
 import { open } from '../src/deps.ts'
-import { openClient } from './client.ts'
+import { openClient, type Reply } from './client.ts'
 import { openProxy, type TcpProxy } from './proxy.ts'
 import type { Instance, World } from './world.ts'
 
@@ -46,4 +46,10 @@ export const openBehind = async (
     close: () => all.disposeAsync(),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
+}
+
+/** How long an answer took, in milliseconds, beside the answer. */
+export const timed = async (asking: Promise<Reply>): Promise<{ reply: Reply; took: number }> => {
+  const began = performance.now()
+  return { reply: await asking, took: performance.now() - began }
 }

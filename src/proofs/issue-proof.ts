@@ -1,5 +1,5 @@
 import { now } from '../base/clock.ts'
-import { type EmailKind, emails, type ProofPurpose } from '../base/emails.ts'
+import { type EmailKind, emails } from '../base/emails.ts'
 import { codeHash, mailSecrets, tokenHash, writeProofToken } from '../crypto/proof.ts'
 import type { Deps } from '../deps.ts'
 import type { Email } from '../mail/entity.ts'
@@ -10,7 +10,7 @@ export type ProvingKind = {
   [K in EmailKind]: (typeof emails)[K] extends { proof: object } ? K : never
 }[EmailKind]
 
-export type IssuedProof = { token: string; code: string; purpose: ProofPurpose }
+export type IssuedProof = { token: string; code: string }
 
 /**
  * Makes the token and the code of a mail live. Its life counts from the row, not from this attempt. Returns null
@@ -36,5 +36,5 @@ export const issueProof = async (
       life,
     },
   )
-  return stands ? { token: writeProofToken(to.userId, secret), code, purpose } : null
+  return stands ? { token: writeProofToken(to.userId, secret), code } : null
 }

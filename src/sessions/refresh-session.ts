@@ -1,9 +1,9 @@
 import { findUser } from '../accounts/store.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import { issueTokens } from './issue-tokens.ts'
 import { reportReuse } from './report-reuse.ts'
-import { nextSecret, type RefreshToken, secretHash, type TokenReply, writeRefreshToken } from './rules.ts'
-import { signAccessToken } from './sign-access-token.ts'
+import { nextSecret, type RefreshToken, secretHash, type TokenReply } from './rules.ts'
 import type { Origin } from './start-session.ts'
 import { condemnSession, dropSession, rotateSession } from './store.ts'
 
@@ -41,12 +41,5 @@ export const refreshSession = async (
     await dropSession(deps, userId, sessionId)
     return new Problem('INVALID_REFRESH_TOKEN')
   }
-  return {
-    access_token: await signAccessToken(deps, { user, sessionId, authTime }),
-    token_type: 'Bearer',
-    expires_in: config.ACCESS_TOKEN_TTL / 1000,
-    refresh_token: writeRefreshToken(secrets, next),
-    refresh_expires_in: Math.floor(expiresIn / 1000),
-    session_id: sessionId,
-  }
+  return issueTokens(deps, { user, token: next, authTime, expiresIn })
 }

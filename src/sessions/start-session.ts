@@ -3,8 +3,8 @@ import type { User } from '../accounts/entity.ts'
 import { userView } from '../accounts/rules.ts'
 import { now } from '../base/clock.ts'
 import type { Deps } from '../deps.ts'
-import { firstSecret, type SessionReply, secretHash, type TokenReply, writeRefreshToken } from './rules.ts'
-import { signAccessToken } from './sign-access-token.ts'
+import { issueTokens } from './issue-tokens.ts'
+import { firstSecret, type SessionReply, secretHash } from './rules.ts'
 import { putSession } from './store.ts'
 
 /** Where a request comes from, as its session remembers. */
@@ -24,13 +24,5 @@ export const startSession = async (
     { ...token, ...origin, hash: secretHash(token.secret), epoch: user.session_epoch, authTime },
     life,
   )
-  const tokens: TokenReply = {
-    access_token: await signAccessToken(deps, { user, sessionId: token.sessionId, authTime }),
-    token_type: 'Bearer',
-    expires_in: config.ACCESS_TOKEN_TTL / 1000,
-    refresh_token: writeRefreshToken(deps.secrets, token),
-    refresh_expires_in: Math.floor(expiresIn / 1000),
-    session_id: token.sessionId,
-  }
-  return { ...tokens, user: userView(user) }
+  return { ...(await issueTokens(deps, { user, token, authTime, expiresIn })), user: userView(user) }
 }

@@ -1,6 +1,5 @@
 import test from 'ava'
-import { openBehind } from '../behind.ts'
-import type { Reply } from '../client.ts'
+import { openBehind, timed } from '../behind.ts'
 import { anAccount, anEmail, password } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 
@@ -15,10 +14,6 @@ test.serial.afterEach.always(() => behind.postgres.heal())
 
 const { client, deps, sql } = world
 const patience = 5000
-const timed = async (asking: Promise<Reply>) => {
-  const began = performance.now()
-  return { reply: await asking, took: performance.now() - began }
-}
 
 const healed = (token: string) =>
   until(

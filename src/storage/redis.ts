@@ -1,6 +1,19 @@
 import { Redis } from 'ioredis'
 import type { Log } from '../base/log.ts'
 
+// ioredis before 6 leaves the timer of `socketTimeout` running when its connection closes: there it holds up the end
+// of the process, and else destroys the connection that came after it (redis/ioredis#2147).
+const withoutStaleTimer = (redis: Redis): Redis => {
+  const own = redis as unknown as { socketTimeoutTimer: NodeJS.Timeout | undefined }
+  redis.on('close', () => {
+    clearTimeout(own.socketTimeoutTimer)
+    own.socketTimeoutTimer = undefined
+  })
+  const duplicate = redis.duplicate.bind(redis)
+  redis.duplicate = options => withoutStaleTimer(duplicate(options))
+  return redis
+}
+
 // A host that vanishes closes no connection: without `socketTimeout` the kernel would go on sending to it for a
 // quarter of an hour, while its successor at the same address waits for us.
 
@@ -19,7 +32,7 @@ export const openRedis = (url: string, log: Log): Redis => {
     reconnectOnError: error => (error.message.startsWith('READONLY') ? 2 : false),
   })
   redis.on('error', err => log.warn({ err }, 'redis connection'))
-  return redis
+  return withoutStaleTimer(redis)
 }
 
 /** BullMQ's workers wait on a connection of their own, for ever if need be. */
@@ -33,7 +46,7 @@ export const openBlockingRedis = (url: string, log: Log): Redis => {
     reconnectOnError: error => (error.message.startsWith('READONLY') ? 2 : false),
   })
   redis.on('error', err => log.warn({ err }, 'redis connection of the queue'))
-  return redis
+  return withoutStaleTimer(redis)
 }
 
 /** Resolves once the connection is up, or after `patience` milliseconds either way. */

@@ -26,7 +26,7 @@ process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
 // The tests are told of servers for tests alone: DATABASE_URL and REDIS_URL of the shell stop here.
 const runAva = async (services: Services, files: string[]): Promise<Tally> => {
   const { DATABASE_URL: _database, REDIS_URL: _redis, ...env } = process.env
-  const concurrency = Math.min(8, 4 * availableParallelism())
+  const concurrency = Math.min(8, 3 * availableParallelism())
   running = spawn(process.execPath, [ava, `--concurrency=${concurrency}`, ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
@@ -35,6 +35,8 @@ const runAva = async (services: Services, files: string[]): Promise<Tally> => {
       TEST_REDIS_URL: services.redisUrl,
       FORCE_COLOR: '0',
       TERM: 'dumb',
+      // A process for each file loads the same modules.
+      NODE_COMPILE_CACHE: fileURLToPath(new URL('../.latchkey/compiled', import.meta.url)),
     },
   })
   const ended = once(running, 'exit')

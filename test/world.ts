@@ -68,6 +68,8 @@ const configOf = (env: Record<string, string>): Config => {
 
 /** Opens a world. Limits are off and bcrypt is cheap unless `env` says otherwise. */
 export const openWorld = async ({ worker = false, env: given = {} }: Options = {}): Promise<World> => {
+  // MJML would hold up the API that runs beside it. What is in another language than most is compiled when it is sent.
+  if (worker) await compileAll(['en'])
   await using opened = new AsyncDisposableStack()
   const id = randomBytes(6).toString('hex')
   const database = `lk_${id}`
@@ -112,10 +114,7 @@ export const openWorld = async ({ worker = false, env: given = {} }: Options = {
 
   const { url, deps, client } = await keep()
   opened.defer(() => dropKeys(deps))
-  if (worker) {
-    await compileAll()
-    opened.defer(startWorker(deps).close)
-  }
+  if (worker) opened.defer(startWorker(deps).close)
 
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })
   pool.on('error', () => {})

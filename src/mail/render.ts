@@ -45,7 +45,7 @@ export const render = async <K extends EmailKind>(
   }
 }
 
-/** Compiles every mail in every language, so that a fault in a template shows at start and the first mail is quick. */
-export const compileAll = async (): Promise<void> => {
-  await Promise.all(locales.flatMap(locale => emailKinds.map(kind => compiled(kind, locale))))
+/** Compiles every mail in these languages, so that a fault in a template shows at start and the first mail is quick. */
+export const compileAll = async (tags: readonly string[] = locales): Promise<void> => {
+  await Promise.all(tags.flatMap(locale => emailKinds.map(kind => compiled(kind, locale))))
 }

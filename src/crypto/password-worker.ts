@@ -1,9 +1,10 @@
-// One thread of the password pool: prepares and bcrypts one password at a time, so that neither the main thread
-// nor the libuv pool ever waits for it.
+// One thread of the password pool: prepares and bcrypts one password at a time, or compares it with the hash of
+// another system, so that neither the main thread nor the libuv pool ever waits for it.
 import { createHmac } from 'node:crypto'
 import { setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import bcrypt from 'bcrypt'
+import { matchesForeignHash, readForeignHash } from './foreign-hash.ts'
 
 export type Job =
   | { kind: 'hash'; password: string; cost: number }
@@ -23,8 +24,10 @@ function prepare(password: string): Buffer {
 
 function work(job: Job): Answer {
   try {
+    if (job.kind === 'hash') return { done: bcrypt.hashSync(prepare(job.password), job.cost) }
+    const foreign = readForeignHash(job.hash)
+    if (foreign) return { done: matchesForeignHash(job.password, foreign) }
     const password = prepare(job.password)
-    if (job.kind === 'hash') return { done: bcrypt.hashSync(password, job.cost) }
     if (bcrypt.compareSync(password, job.hash)) return { done: true }
     for (const pad of job.pads) bcrypt.compareSync(password, pad)
     return { done: false }

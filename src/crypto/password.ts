@@ -4,22 +4,24 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { readForeignHash } from './foreign-hash.ts'
 import type { Answer, Job } from './password-worker.ts'
 
 export type Hasher = AsyncDisposable & {
   /** The bcrypt hash (60 characters) of a password at the current cost. */
   hash(password: string): Promise<string>
   /**
-   * Whether the password belongs to the stored hash, and whether that hash should be made anew at the current
-   * cost. Null, or what is no bcrypt hash, stands for an account that is not there: the same path, one bcrypt at
-   * the current cost, and no match.
+   * Whether the password belongs to the stored hash, and whether that hash should be made anew: it is not `$2b$`
+   * at the current cost. Null, or what is no hash that can be read, stands for an account that is not there: the
+   * same path, one bcrypt at the current cost, and no match. A bcrypt hash that another system made of more than
+   * 72 bytes, or of a NUL, matches nothing here, for that system did not look at all of the password.
    */
   compare(password: string, storedHash: string | null): Promise<{ matches: boolean; needsRehash: boolean }>
 }
 
 type Waiting = {
   job: Job
-  since: number
+  timer: NodeJS.Timeout
   resolve: (done: string | boolean) => void
   reject: (fault: Error) => void
 }
@@ -32,8 +34,8 @@ const BCRYPT = /^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$/
 
 /**
  * Opens the pool: `cost` is bcrypt's (4 to 31), `threads` one a core, `maxQueue` the jobs that may wait (24 a
- * thread). Rejections are errors with a `code`: ERR_HASHER_BUSY (queue full, or waited for 4 s), ERR_HASHER_FAILED (the thread died
- * or bcrypt failed), ERR_HASHER_CLOSED (disposed). None of them holds the password.
+ * thread). Rejections are errors with a `code`: ERR_HASHER_BUSY (queue full, or waited for 4 s), ERR_HASHER_FAILED
+ * (the thread died or hashing failed), ERR_HASHER_CLOSED (disposed). None of them holds the password.
  */
 export function openHasher(options: { cost: number; threads?: number; maxQueue?: number }): Hasher {
   const { cost, threads = availableParallelism(), maxQueue = threads * 24 } = options
@@ -41,22 +43,36 @@ export function openHasher(options: { cost: number; threads?: number; maxQueue?:
   if (!(threads >= 1)) throw new RangeError('a password pool needs a thread')
   const pool = openPool(threads, maxQueue)
   const decoy = decoyHash(cost)
+  const ours = decoy.slice(0, 7)
   return {
     hash: async password => String(await pool.run({ kind: 'hash', password, cost })),
     compare: async (password, storedHash) => {
-      const rounds = Number(BCRYPT.exec(storedHash ?? '')?.[1] ?? 0)
-      const hash = rounds === 0 ? decoy : `${storedHash}`.replace(/^\$2y\$/, '$2b$')
+      const known = storedHash !== null && isReadable(storedHash) ? storedHash : null
+      const rounds = Number(BCRYPT.exec(known ?? '')?.[1] ?? cost)
+      // Known leak: an imported hash that is not bcrypt costs what it says and not what the decoy costs. Until its
+      // owner has signed in once, and it has become one of ours, the time of an answer tells that there is an account.
+      const hash = known === null ? decoy : known.replace(/^\$2y\$/, '$2b$')
       // A hash of a lower cost would answer sooner than the decoy does, and so tell that there is an account. One
       // bcrypt of each cost in between makes up for it to the round: 2^r + (2^r + … + 2^(c-1)) = 2^c.
-      const pads = Array.from({ length: rounds === 0 ? 0 : Math.max(0, cost - rounds) }, (_, i) =>
-        decoyHash(rounds + i),
-      )
+      const pads = Array.from({ length: Math.max(0, cost - rounds) }, (_, i) => decoyHash(rounds + i))
       const equal = await pool.run({ kind: 'compare', password, hash, pads })
-      const matches = rounds !== 0 && equal === true
-      return { matches, needsRehash: matches && rounds !== cost }
+      const matches = known !== null && equal === true
+      return { matches, needsRehash: matches && !known.startsWith(ours) }
     },
     [Symbol.asyncDispose]: () => pool.close(),
   }
+}
+
+/**
+ * Whether an account may be imported with this hash: bcrypt up to a cost of 16, or what `readForeignHash` reads. At
+ * 31, bcrypt would keep a thread for a day.
+ */
+export function isImportable(hash: string): boolean {
+  return isReadable(hash) && Number(BCRYPT.exec(hash)?.[1] ?? 0) <= 16
+}
+
+function isReadable(hash: string): boolean {
+  return BCRYPT.test(hash) || readForeignHash(hash) !== null
 }
 
 /** A well-formed hash of this cost which no known password has. */
@@ -80,7 +96,7 @@ function openPool(threads: number, maxQueue: number) {
       const waiting = slot.current
       slot.current = null
       if ('done' in answer) waiting?.resolve(answer.done)
-      else waiting?.reject(fault('ERR_HASHER_FAILED', 'bcrypt failed'))
+      else waiting?.reject(fault('ERR_HASHER_FAILED', 'the password could not be hashed'))
       next(slot)
     })
     // An 'exit' always follows; without a listener the error would end the whole process.
@@ -100,23 +116,22 @@ function openPool(threads: number, maxQueue: number) {
     return worker
   }
 
-  // Whoever has waited for too long has been told to try again by others, or has left.
-  function nextInTime(): Waiting | undefined {
-    for (;;) {
-      const waiting = queue.shift()
-      if (waiting === undefined || performance.now() - waiting.since < patience) return waiting
-      waiting.reject(fault('ERR_HASHER_BUSY', 'too many passwords are waiting'))
-    }
+  // However long the threads take: a client that waits for longer has left.
+  function giveUp(job: Job): void {
+    const at = queue.findIndex(waiting => waiting.job === job)
+    const [waiting] = at < 0 ? [] : queue.splice(at, 1)
+    waiting?.reject(fault('ERR_HASHER_BUSY', 'too many passwords are waiting'))
   }
 
   // A dead thread is replaced when there is work for it, so one that cannot start fails a job each time instead
   // of being started over and over. A thread keeps the process alive only while it has work.
   function next(slot: Slot): void {
-    const waiting = closed ? undefined : nextInTime()
+    const waiting = closed ? undefined : queue.shift()
     if (waiting === undefined) {
       slot.worker?.unref()
       return
     }
+    clearTimeout(waiting.timer)
     slot.current = waiting
     const worker = slot.worker ?? start(slot)
     worker.ref()
@@ -131,14 +146,16 @@ function openPool(threads: number, maxQueue: number) {
       if (!free && queue.length >= maxQueue)
         return Promise.reject(fault('ERR_HASHER_BUSY', 'too many passwords are waiting'))
       const { promise, resolve, reject } = Promise.withResolvers<string | boolean>()
-      queue.push({ job, since: performance.now(), resolve, reject })
+      queue.push({ job, timer: setTimeout(giveUp, patience, job), resolve, reject })
       if (free) next(free)
       return promise
     },
     async close(): Promise<void> {
       closed = true
-      for (const waiting of queue.splice(0))
+      for (const waiting of queue.splice(0)) {
+        clearTimeout(waiting.timer)
         waiting.reject(fault('ERR_HASHER_CLOSED', 'the password threads are closed'))
+      }
       await Promise.all(slots.map(slot => slot.worker?.terminate()))
     },
   }

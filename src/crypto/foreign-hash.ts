@@ -1,0 +1,109 @@
+// Password hashes that other systems made, in the PHC string format and in passlib's
+// (https://github.com/P-H-C/phc-string-format, https://passlib.readthedocs.io/en/stable/modular_crypt_format.html).
+// They come from a file, and each costs what it says itself: one hash that asks for an hour or for all memory
+// would take a thread from everybody's logins. So a hash is read strictly and within limits, or not at all.
+import { argon2Sync, pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto'
+
+type Bytes = { salt: Buffer; hash: Buffer }
+type Argon2 = { kind: 'argon2id' | 'argon2i' | 'argon2d'; memory: number; passes: number; lanes: number }
+type Scrypt = { kind: 'scrypt'; logN: number; blockSize: number; lanes: number }
+type Pbkdf2 = { kind: 'pbkdf2'; digest: 'sha1' | 'sha256' | 'sha512'; iterations: number }
+
+/** What a foreign hash says. Argon2's `memory` is in KiB. */
+export type ForeignHash = (Argon2 | Scrypt | Pbkdf2) & Bytes
+
+const KIB = 1024
+const GIB = KIB * KIB * KIB
+const DIGEST_BYTES = { sha1: 20, sha256: 32, sha512: 64 }
+
+const count = (name: string) => `(?<${name}>[1-9][0-9]{0,8})`
+const BASE64 = '\\$(?<salt>[A-Za-z0-9+/]{1,100})\\$(?<hash>[A-Za-z0-9+/]{1,100})$'
+const COSTS = `m=${count('memory')},t=${count('passes')},p=${count('lanes')}`
+const ARGON2 = new RegExp(`^\\$(?<kind>argon2(?:id|i|d))\\$v=19\\$${COSTS}${BASE64}`)
+const SCRYPT = new RegExp(
+  `^\\$scrypt\\$ln=${count('logN')},r=${count('blockSize')},p=${count('lanes')}${BASE64}`,
+)
+const ROUNDS = `i=${count('iterations')}(?:,l=${count('length')})?`
+const PBKDF2 = new RegExp(`^\\$pbkdf2-(?<digest>sha1|sha256|sha512)\\$${ROUNDS}${BASE64}`)
+// passlib leaves SHA-1 unsaid, gives the rounds without a name, and writes "." for "+" (and reads both).
+const ADAPTED = BASE64.replaceAll('+', '+.')
+const PASSLIB = new RegExp(`^\\$pbkdf2(?:-(?<digest>sha256|sha512))?\\$${count('iterations')}${ADAPTED}`)
+
+/**
+ * Reads argon2 (version 1.3), scrypt or PBKDF2 with a salt of 8 to 64 and a hash of 16 to 64 bytes. Null for what
+ * is none of them, is not in canonical form, or would cost too much: argon2 more than 128 MiB, 16 passes, 16 lanes
+ * or 512 MiB over all passes; scrypt more than 128 MiB, 16 lanes or 512 MiB over all lanes; PBKDF2 more than 2 million
+ * iterations over all blocks.
+ */
+export function readForeignHash(text: string): ForeignHash | null {
+  return readArgon2(text) ?? readScrypt(text) ?? readPbkdf2(text)
+}
+
+function readArgon2(text: string): ForeignHash | null {
+  const found = ARGON2.exec(text)?.groups
+  const bytes = readBytes(found)
+  if (!found || !bytes) return null
+  const [memory, passes, lanes] = [Number(found.memory), Number(found.passes), Number(found.lanes)]
+  if (memory > GIB / 8 / KIB || passes > 16 || lanes > 16) return null
+  if (memory < 8 * lanes || memory * passes > GIB / 2 / KIB) return null
+  return { kind: found.kind as Argon2['kind'], memory, passes, lanes, ...bytes }
+}
+
+// N is below 2^(16 r): RFC 7914, section 2.
+function readScrypt(text: string): ForeignHash | null {
+  const found = SCRYPT.exec(text)?.groups
+  const bytes = readBytes(found)
+  if (!found || !bytes) return null
+  const [logN, blockSize, lanes] = [Number(found.logN), Number(found.blockSize), Number(found.lanes)]
+  const memory = 128 * blockSize * 2 ** logN
+  if (memory > GIB / 8 || lanes > 16 || memory * lanes > GIB / 2 || logN >= 16 * blockSize) return null
+  return { kind: 'scrypt', logN, blockSize, lanes, ...bytes }
+}
+
+// Each block of the output costs all iterations (RFC 8018, section 5.2).
+function readPbkdf2(text: string): ForeignHash | null {
+  const found = (PBKDF2.exec(text) ?? PASSLIB.exec(text))?.groups
+  const bytes = readBytes(found)
+  if (!found || !bytes) return null
+  const digest = (found.digest ?? 'sha1') as Pbkdf2['digest']
+  const iterations = Number(found.iterations)
+  if (found.length !== undefined && Number(found.length) !== bytes.hash.length) return null
+  if (iterations * Math.ceil(bytes.hash.length / DIGEST_BYTES[digest]) > 2_000_000) return null
+  return { kind: 'pbkdf2', digest, iterations, ...bytes }
+}
+
+function readBytes(found: Record<string, string> | undefined): Bytes | null {
+  const [salt, hash] = [fromBase64(found?.salt), fromBase64(found?.hash)]
+  if (!salt || salt.length < 8 || salt.length > 64) return null
+  return hash && hash.length >= 16 && hash.length <= 64 ? { salt, hash } : null
+}
+
+// Unpadded, and with the unused bits of the last character zero.
+function fromBase64(text = ''): Buffer | null {
+  const plain = text.replaceAll('.', '+')
+  const bytes = Buffer.from(plain, 'base64')
+  return bytes.toString('base64').replace(/=+$/, '') === plain ? bytes : null
+}
+
+/**
+ * Whether the password has this hash; takes as long as the hash asks for, on this thread. Other systems hashed what
+ * was typed, so it is tried as it is, and then in NFC: the keyboard of today may decompose what that of then did
+ * not. Nothing is cut or hashed before. Throws where there is not enough memory.
+ */
+export function matchesForeignHash(password: string, foreign: ForeignHash): boolean {
+  const forms = new Set([password, password.normalize('NFC')])
+  return [...forms].some(form => timingSafeEqual(derive(Buffer.from(form), foreign), foreign.hash))
+}
+
+function derive(message: Buffer, foreign: ForeignHash): Buffer {
+  const { salt, hash } = foreign
+  if (foreign.kind === 'pbkdf2')
+    return pbkdf2Sync(message, salt, foreign.iterations, hash.length, foreign.digest)
+  if (foreign.kind === 'scrypt') {
+    const { logN, blockSize: r, lanes: p } = foreign
+    const maxmem = 128 * r * (2 ** logN + p + 2)
+    return scryptSync(message, salt, hash.length, { N: 2 ** logN, r, p, maxmem })
+  }
+  const { kind, memory, passes, lanes: parallelism } = foreign
+  return argon2Sync(kind, { message, nonce: salt, memory, passes, parallelism, tagLength: hash.length })
+}

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'bullmq'
+import { eraseAccounts } from './accounts/erase-accounts.ts'
 import { configOrExit } from './base/config.ts'
 import { openLog } from './base/log.ts'
 import { closeOnSignal } from './base/shutdown.ts'
@@ -14,6 +15,7 @@ import { openBlockingRedis } from './storage/redis.ts'
 
 const sweepEvery = 5000
 const forgetEvery = 600_000
+const eraseEvery = 600_000
 const closePatience = 20_000
 
 export type MailWorker = { close: () => Promise<void> }
@@ -43,6 +45,7 @@ export const startWorker = (deps: Deps): MailWorker => {
   const chores = Promise.all([
     keepDoing(sweep, sweepEvery, deps, stop.signal),
     keepDoing(forgetDropped, forgetEvery, deps, stop.signal),
+    keepDoing(eraseAccounts, eraseEvery, deps, stop.signal),
   ])
 
   return {

@@ -1,76 +1,103 @@
 import { v7 as uuid } from 'uuid'
+import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import { deviceOf } from '../devices/rules.ts'
+import { markDevice } from '../devices/store.ts'
+import { weakPassword } from '../passwords/weak-password.ts'
 import type { SessionReply } from '../sessions/rules.ts'
 import { type Origin, startSession } from '../sessions/start-session.ts'
-import { isDuplicate, isFault } from '../storage/faults.ts'
+import { isFault } from '../storage/faults.ts'
 import { enqueueMails, oweMail } from '../storage/outbox.ts'
+import { dropUnprovenPassword } from './drop-unproven-password.ts'
 import { type User, Users } from './entity.ts'
 import { type UserReply, userView } from './rules.ts'
 import type { Profile } from './update-profile.ts'
 
 export type Registration = { email: string; password: string } & Omit<Profile, 'picture_url'>
 
+type Needs = Pick<
+  Deps,
+  | 'config'
+  | 'clock'
+  | 'log'
+  | 'database'
+  | 'redis'
+  | 'keys'
+  | 'queue'
+  | 'ring'
+  | 'secrets'
+  | 'hasher'
+  | 'checkPassword'
+>
+
+type Asked = { registration: Registration; locale: string; origin: Origin & { network: string } }
+
 /**
  * Makes an account, owes it the mail that verifies its address in the same transaction, and begins a session.
- * Where sessions cannot be begun for the moment the account stands all the same: the reply then holds the user
- * alone, and the client signs in later.
+ * Where no session may or can begin (an address must be verified first; Redis does not answer) the reply holds the
+ * user alone. With `REGISTRATION_PRIVACY` it holds nothing, the same for a new address and a taken one, whose owner
+ * gets a mail.
  */
 export const register = async (
-  deps: Pick<
-    Deps,
-    | 'config'
-    | 'clock'
-    | 'log'
-    | 'database'
-    | 'redis'
-    | 'keys'
-    | 'queue'
-    | 'ring'
-    | 'secrets'
-    | 'hasher'
-    | 'checkPassword'
-  >,
-  { registration, locale, origin }: { registration: Registration; locale: string; origin: Origin },
-): Promise<SessionReply | { user: UserReply } | Problem<'USER_EXISTS' | 'VALIDATION_ERROR'>> => {
+  deps: Needs,
+  { registration, locale, origin }: Asked,
+): Promise<SessionReply | { user?: UserReply } | Problem<'USER_EXISTS' | 'VALIDATION_ERROR'>> => {
+  const { config } = deps
   const { password, ...profile } = registration
-  const weakness = deps.checkPassword(password, { email: profile.email, fullName: profile.full_name })
-  if (weakness)
-    return new Problem('VALIDATION_ERROR', {
-      errors: [{ path: 'password', rule: weakness.rule, message: `This ${weakness.message}.` }],
-    })
+  const owner = { email: profile.email, full_name: profile.full_name ?? null }
+  const weak = weakPassword(deps, owner, password, 'password')
+  if (weak) return weak
 
-  const created = await insert(deps.database, profile, await deps.hasher.hash(password), locale)
-  if (!created) return new Problem('USER_EXISTS')
-  const { user, mail } = created
+  const hash = await deps.hasher.hash(password)
+  const made = await insert(deps, { profile, hash, locale, origin })
+  if (!made) return new Problem('USER_EXISTS')
+  const { user, mail } = made
   await enqueueMails(deps, [mail])
-  return startSession(deps, { user, origin }).catch(error => {
+  if (config.REGISTRATION_PRIVACY || !user) return {}
+  return config.REQUIRE_VERIFIED_EMAIL ? { user: userView(user) } : begin(deps, user, origin)
+}
+
+const begin = async (
+  deps: Needs,
+  user: User,
+  origin: Asked['origin'],
+): Promise<SessionReply | { user: UserReply }> => {
+  try {
+    const session = await startSession(deps, { user, origin })
+    await markDevice(deps, user.id, deviceOf(origin))
+    return session
+  } catch (error) {
     if (!isFault(error)) throw error
     deps.log.warn({ err: error, user_id: user.id }, 'registered without a session')
     return { user: userView(user) }
-  })
-}
-
-const insert = async (
-  database: Deps['database'],
-  profile: Omit<Registration, 'password'>,
-  passwordHash: string,
-  locale: string,
-): Promise<{ user: User; mail: string } | null> => {
-  const id = uuid()
-  try {
-    return await database.transaction(async manager => {
-      await manager.insert(Users, { ...profile, id, password_hash: passwordHash })
-      const mail = await oweMail(manager, {
-        kind: 'verify_email',
-        recipient: profile.email,
-        userId: id,
-        locale,
-      })
-      return { user: await manager.findOneByOrFail(Users, { id }), mail }
-    })
-  } catch (error) {
-    if (isDuplicate(error, 'users_email_key')) return null
-    throw error
   }
 }
+
+type Entry = { profile: Omit<Registration, 'password'>; hash: string; locale: string; origin: Origin }
+
+// A taken address costs the same statements as a new one where nobody is to know: an insert, an update, an event, a
+// mail.
+const insert = (
+  { database, config }: Needs,
+  { profile, hash, locale, origin }: Entry,
+): Promise<{ user: User | null; mail: string } | null> =>
+  database.transaction(async manager => {
+    const { raw } = await manager
+      .createQueryBuilder()
+      .insert()
+      .into(Users)
+      .values({ ...profile, id: uuid(), password_hash: hash })
+      .orIgnore()
+      .returning('*')
+      .execute()
+    const user = (raw[0] as User | undefined) ?? null
+    if (!user && !config.REGISTRATION_PRIVACY) return null
+    const id = user?.id ?? null
+    const claimed = config.REGISTRATION_PRIVACY && (await dropUnprovenPassword(manager, profile.email, id))
+    const type = user ? 'user.registered' : 'user.registration_refused'
+    await recordEvent(manager, { type, userId: id, origin })
+    const kind = user ? 'verify_email' : claimed ? 'reset_password' : 'account_exists'
+    const mail = await oweMail(manager, { kind, recipient: profile.email, userId: id, locale })
+    return { user, mail }
+  })

@@ -2,9 +2,12 @@ import * as v from 'valibot'
 import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
 import { type Route, route } from '../http/route.ts'
+import { tokensBy, tokenTransport } from '../http/session-reply.ts'
 import { sessionReply } from '../sessions/rules.ts'
+import { deletionRoutes } from './deletion-routes.ts'
+import { exportAccount } from './export-account.ts'
 import { register } from './register.ts'
-import { userReply, userView } from './rules.ts'
+import { exportReply, userReply, userView } from './rules.ts'
 import { updateProfile } from './update-profile.ts'
 
 const profile = {
@@ -14,32 +17,41 @@ const profile = {
   preferred_language: v.exactOptional(v.nullable(field.languageTag)),
 }
 
-const registration = v.strictObject({ email: field.email, password: field.password, ...profile })
+const registration = v.strictObject({
+  email: field.email,
+  password: field.password,
+  ...profile,
+  token_transport: v.exactOptional(tokenTransport),
+})
 
 const profileChange = v.strictObject({ ...profile, picture_url: v.exactOptional(v.nullable(field.httpsUrl)) })
+
+const path = '/api/v1/auth/me'
 
 const postRegister = route({
   method: 'POST',
   path: '/api/v1/auth/register',
   summary: 'Make an account and begin a session',
   description:
-    'A mail with a link and a code goes out to verify the address. In the rare case that sessions cannot be begun for the moment, `202` says that the account stands: sign in later.',
+    'A mail with a link and a code goes out to verify the address. `202` is the answer where no session begins: the address must be verified first (`REQUIRE_VERIFIED_EMAIL`), nothing may be told, and then there is no `user` either (`REGISTRATION_PRIVACY`), or sessions cannot be begun for the moment. Then sign in later.',
   auth: 'none',
   limits: ['register'],
   body: registration,
-  replies: { 201: sessionReply, 202: v.object({ user: userReply }) },
+  replies: { 201: sessionReply, 202: v.object({ user: v.exactOptional(userReply) }) },
   problems: ['USER_EXISTS', 'VALIDATION_ERROR'],
   handle: async (deps, { body, client }) => {
-    const locale = client.locale
-    const made = await register(deps, { registration: body, locale, origin: client })
+    const { token_transport: transport = 'body', ...given } = body
+    const made = await register(deps, { registration: given, locale: client.locale, origin: client })
     if (made instanceof Problem) return made
-    return 'access_token' in made ? { status: 201, body: made } : { status: 202, body: made }
+    return 'access_token' in made
+      ? { status: 201, ...tokensBy(made, transport) }
+      : { status: 202, body: made }
   },
 })
 
 const getMe = route({
   method: 'GET',
-  path: '/api/v1/auth/me',
+  path,
   summary: 'Read your own account',
   auth: 'bearer',
   limits: ['bearer'],
@@ -51,7 +63,7 @@ const getMe = route({
 const changeMe = (method: 'PATCH' | 'PUT') =>
   route({
     method,
-    path: '/api/v1/auth/me',
+    path,
     summary: 'Change your own profile',
     description: 'Changes the fields that are given and no others; `null` clears one.',
     auth: 'bearer',
@@ -65,4 +77,18 @@ const changeMe = (method: 'PATCH' | 'PUT') =>
     },
   })
 
-export const accountRoutes: Route[] = [postRegister, getMe, changeMe('PATCH'), changeMe('PUT')]
+const getExport = route({
+  method: 'GET',
+  path: `${path}/export`,
+  summary: 'Everything that is held on you',
+  auth: 'bearer',
+  limits: ['bearer'],
+  replies: { 200: exportReply },
+  problems: [],
+  handle: async (deps, call) => ({ status: 200, body: await exportAccount(deps, call) }),
+})
+
+export const accountRoutes: Route[] = [
+  ...[postRegister, getMe, changeMe('PATCH'), changeMe('PUT'), getExport],
+  ...deletionRoutes,
+]

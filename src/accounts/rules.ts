@@ -16,6 +16,8 @@ export type User = {
   is_active: boolean
   /** Sessions remember the epoch they began in. Raising it ends them all, even ones that Redis forgot to forget. */
   session_epoch: number
+  /** Set while the account waits to be erased: nobody signs in, and the owner may still undo it. */
+  erase_after: Date | null
   last_login_at: Date | null
   last_password_change_at: Date | null
   created_at: Date
@@ -65,4 +67,52 @@ export const userView = (user: User): UserReply => ({
   last_password_change_at: user.last_password_change_at?.toISOString() ?? null,
   created_at: user.created_at.toISOString(),
   updated_at: user.updated_at.toISOString(),
+})
+
+/** Whether an account takes part: not deactivated, and not waiting to be erased. */
+export const isOpen = (user: Pick<User, 'is_active' | 'erase_after'>): boolean =>
+  user.is_active && user.erase_after === null
+
+/** The same, for a statement on `users`. */
+export const openOnly = 'is_active AND erase_after IS NULL'
+
+/** An address as a mail may show it to somebody who has a right to a hint and no more: `a••@example.com`. */
+export const maskEmail = (email: string): string => {
+  const at = email.lastIndexOf('@')
+  return `${email.slice(0, 1)}••${email.slice(at)}`
+}
+
+export const liveSessionReply = v.object({
+  id: v.string(),
+  created_at: time,
+  last_used_at: time,
+  expires_at: time,
+  ip: v.string(),
+  user_agent: v.string(),
+  browser: v.nullable(v.string()),
+  system: v.nullable(v.string()),
+  current: v.boolean(),
+})
+
+/** What `GET /auth/me/export` gives. */
+export const exportReply = v.object({
+  user: userReply,
+  sessions: v.array(liveSessionReply),
+  emails: v.array(
+    v.object({
+      kind: v.string(),
+      recipient: v.string(),
+      status: v.nullable(v.string()),
+      created_at: time,
+      sent_at: v.nullable(time),
+    }),
+  ),
+  audit_events: v.array(
+    v.object({
+      type: v.string(),
+      ip: v.nullable(v.string()),
+      user_agent: v.nullable(v.string()),
+      created_at: time,
+    }),
+  ),
 })

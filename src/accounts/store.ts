@@ -12,3 +12,13 @@ export const findUser = async (database: Database, id: string): Promise<User | n
 /** `email` in its canonical form. */
 export const findUserByEmail = async (database: Database, email: string): Promise<User | null> =>
   (await read<User>(database, byEmail, [email]))[0] ?? null
+
+const pendingMoves: Statement = {
+  name: 'pending-moves',
+  text: `SELECT user_id AS id FROM emails WHERE kind = 'email_change' AND recipient = $1 AND proof_spent_at IS NULL
+    GROUP BY user_id ORDER BY max(id::text) DESC LIMIT 5`,
+}
+
+/** Those who asked to move to this address and have not yet, the latest first. */
+export const findPendingMoves = (database: Database, email: string): Promise<Pick<User, 'id'>[]> =>
+  read<Pick<User, 'id'>>(database, pendingMoves, [email])

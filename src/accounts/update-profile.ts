@@ -1,6 +1,7 @@
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { type User, Users } from './entity.ts'
+import { openOnly } from './rules.ts'
 
 export type Profile = Partial<
   Pick<User, 'full_name' | 'phone' | 'address' | 'preferred_language' | 'picture_url'>
@@ -16,7 +17,7 @@ export const updateProfile = async (
     .createQueryBuilder()
     .update(Users)
     .set({ ...profile, updated_at: () => 'now()' })
-    .where({ id: user.id })
+    .where(`id = :id AND ${openOnly}`, { id: user.id })
     .returning('*')
     .execute()
   // An account may be erased between the check of its session and this.

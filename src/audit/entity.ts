@@ -1,11 +1,13 @@
 import { EntitySchema } from 'typeorm'
-
-export type AuditType = 'session.reused'
+import type { AuditType } from '../base/audit.ts'
 
 export type AuditEvent = {
   id: string
   type: AuditType
+  /** Whom it is about. */
   user_id: string | null
+  /** Who did it, where that was somebody else: an administrator. */
+  actor_id: string | null
   session_id: string | null
   ip: string | null
   user_agent: string | null
@@ -19,6 +21,7 @@ export const AuditEvents = new EntitySchema<AuditEvent>({
     id: { type: 'uuid', primary: true },
     type: { type: 'text' },
     user_id: { type: 'uuid', nullable: true },
+    actor_id: { type: 'uuid', nullable: true },
     session_id: { type: 'uuid', nullable: true },
     ip: { type: 'text', nullable: true },
     user_agent: { type: 'text', nullable: true },

@@ -2,6 +2,7 @@
 // Its look is `templates/<kind>.mjml` and `.txt`, its words are `templates/<locale>/<kind>.json`.
 
 const hour = 3_600_000
+const day = 24 * hour
 
 type Email = {
   readonly vars: readonly string[]
@@ -12,10 +13,29 @@ type Email = {
 export const emails = {
   verify_email: {
     vars: ['name', 'link', 'code', 'hours'],
-    proof: { purpose: 'verify_email', ttl: 24 * hour },
+    proof: { purpose: 'verify_email', ttl: day },
   },
   welcome: { vars: ['name', 'link'] },
+  account_exists: { vars: ['name', 'link'] },
+  reset_password: {
+    vars: ['name', 'link', 'code', 'minutes'],
+    proof: { purpose: 'reset_password', ttl: hour },
+  },
+  password_changed: { vars: ['name', 'time', 'ip', 'device', 'link'] },
+  email_change: {
+    vars: ['name', 'link', 'code', 'hours'],
+    proof: { purpose: 'change_email', ttl: day },
+  },
+  email_changed: {
+    vars: ['name', 'email', 'link', 'days'],
+    proof: { purpose: 'undo_email_change', ttl: 7 * day },
+  },
+  new_device: { vars: ['name', 'time', 'ip', 'device', 'link'] },
   session_reuse: { vars: ['name', 'time', 'ip', 'device'] },
+  account_deleted: {
+    vars: ['name', 'link', 'days'],
+    proof: { purpose: 'undo_deletion', ttl: 400 * day },
+  },
 } as const satisfies Record<string, Email>
 
 export type EmailKind = keyof typeof emails
@@ -24,8 +44,9 @@ export type EmailKind = keyof typeof emails
 export type ProofPurpose = Extract<(typeof emails)[EmailKind], { proof: unknown }>['proof']['purpose']
 
 /**
- * What a mail needs, as text. `hours` is a number and `time` an ISO 8601 date: both are put into the reader's
- * words. `name`, `time`, `ip` and `device` may be empty; `name`, `ip` and `device` may hold anything.
+ * What a mail needs, as text. `minutes`, `hours` and `days` are numbers and `time` an ISO 8601 date: they are put into
+ * the reader's words. `email` is another address than the reader's, masked. `name`, `time`, `ip`, `device` and `email`
+ * may be empty; all of them but `time` may hold anything.
  */
 export type EmailVars<K extends EmailKind> = K extends EmailKind
   ? { readonly [V in (typeof emails)[K]['vars'][number]]: string }

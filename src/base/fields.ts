@@ -2,6 +2,7 @@
 // metadata is JSON Schema. An issue names the rule as `expected` and says it in `message`, both ours, and does not
 // carry the text, which may be a password and would end up in a reply or a log.
 import { domainToASCII, domainToUnicode } from 'node:url'
+import { parsePhoneNumberFromString as parsePhoneNumber } from 'libphonenumber-js'
 import * as v from 'valibot'
 
 const CONTROL = /\p{Cc}/u
@@ -112,7 +113,10 @@ export const phone = field(
     const value = text.trim()
     const digits = value.replace(/[^0-9]/g, '')
     if (value.length > 32 || !/^\+?[0-9 ().-]+$/.test(value)) return null
-    if (value.startsWith('+')) return /^[1-9][0-9]{7,14}$/.test(digits) ? `+${digits}` : null
+    if (value.startsWith('+')) {
+      const parsed = parsePhoneNumber(value)
+      return parsed?.isPossible() ? parsed.number : null
+    }
     return digits.length >= 10 ? value : null
   },
 )

@@ -11,9 +11,10 @@ const catalogue = {
   mail: { points: 3, window: '1h', by: 'recipient' },
   mail_ip: { points: 10, window: '1h', by: 'ip' },
   code: { points: 5, window: '24h', by: 'proof' },
+  code_day: { points: 20, window: '24h', by: 'user' },
 } as const satisfies Record<string, { points: number; window: string; by: LimitedBy }>
 
-export type LimitedBy = 'ip' | 'session' | 'recipient' | 'proof'
+export type LimitedBy = 'ip' | 'session' | 'recipient' | 'proof' | 'user'
 export type LimitName = keyof typeof catalogue
 /** `points` per `window` milliseconds. */
 export type Limit = { points: number; window: number; by: LimitedBy }

@@ -26,6 +26,11 @@ const catalogue = {
     'The e-mail or the password is wrong',
     'No account matches this e-mail and password. Which of the two is wrong is not said.',
   ],
+  INVALID_CURRENT_PASSWORD: [
+    403,
+    'The current password is wrong',
+    'Nothing was changed. This is no 401, since your session is fine: do not refresh and try again.',
+  ],
   INVALID_REFRESH_TOKEN: [
     401,
     'The refresh token is not valid',
@@ -41,6 +46,16 @@ const catalogue = {
     'The account is deactivated',
     'The password is right, but the account was deactivated.',
   ],
+  EMAIL_NOT_VERIFIED: [
+    403,
+    'The e-mail address is not verified',
+    'The password is right, but the address must be verified before anybody signs in. Ask for another mail if need be.',
+  ],
+  FORBIDDEN: [
+    403,
+    'This is not allowed',
+    'You may not do this, or the request came from a page that may not make it.',
+  ],
   NOT_FOUND: [404, 'There is nothing here', 'No route or resource has this address.'],
   METHOD_NOT_ALLOWED: [
     405,
@@ -48,6 +63,7 @@ const catalogue = {
     'The address exists, but not for this method. `Allow` lists those that it takes.',
   ],
   USER_EXISTS: [409, 'An account with this e-mail exists', 'Sign in, or ask for a password reset.'],
+  DUPLICATE_ENTRY: [409, 'The address is taken', 'Somebody else has it by now. Nothing was changed.'],
   PAYLOAD_TOO_LARGE: [413, 'The body is too large', 'A body may have 16 kB at most.'],
   UNSUPPORTED_MEDIA_TYPE: [
     415,

@@ -63,3 +63,8 @@ export const parsedBy =
     const result = v.safeParse(schema, text)
     return result.success ? result.output : null
   }
+
+export const flag = rule('must be true, false, on or off', text => {
+  if (text === 'true' || text === 'on') return true
+  return text === 'false' || text === 'off' ? false : null
+})

@@ -1,6 +1,17 @@
 import type * as v from 'valibot'
 import { parseLimits } from './limits.ts'
-import { baseUrl, duration, integer, list, oneOf, origin, parsedBy, rule, url } from './variable-rules.ts'
+import {
+  baseUrl,
+  duration,
+  flag,
+  integer,
+  list,
+  oneOf,
+  origin,
+  parsedBy,
+  rule,
+  url,
+} from './variable-rules.ts'
 
 // Every environment variable: its rule, its default, and the words that `.env.example` and the README
 // carry. `example` is what `.env.example` shows; a secret that reads like it is refused in production.
@@ -70,7 +81,7 @@ export const variables = {
   FRONTEND_URL: {
     schema: baseUrl,
     example: 'http://localhost:3000',
-    help: 'Your front end. Unset: pages of our own take its place.',
+    help: 'Your front end, where mails lead. Unset: pages of our own confirm, reset and undo; a button such as “Secure my account” leads to the service.',
   },
   CORS_ORIGINS: {
     schema: list(
@@ -105,6 +116,21 @@ export const variables = {
     schema: duration('5m', '400d'),
     default: '30d',
     help: 'A session ends at this age, refreshed or not.',
+  },
+  ACCOUNT_ERASURE_DELAY: {
+    schema: duration('1m', '400d'),
+    default: '30d',
+    help: 'A deleted account is erased after this time; until then its owner can take the deletion back.',
+  },
+  REQUIRE_VERIFIED_EMAIL: {
+    schema: flag,
+    default: 'false',
+    help: '`true`: nobody gets a session before their address is verified.',
+  },
+  REGISTRATION_PRIVACY: {
+    schema: flag,
+    default: 'off',
+    help: '`on`: registering answers the same whether or not the address has an account, and nobody signs in before they have verified theirs by mail.',
   },
   BCRYPT_COST: {
     schema: integer(4, 16),

@@ -1,16 +1,25 @@
 import type { IncomingMessage } from 'node:http'
+import type { User } from '../accounts/rules.ts'
 import type { LimitName } from '../base/limits.ts'
 import { defaultLimits } from '../base/limits.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import { forbidden } from '../guard/bearer.ts'
 import { checkSession } from '../sessions/check-session.ts'
 import { bearerSession, expired, refreshSessionOf, revoked } from './authenticate.ts'
 import type { Client } from './client.ts'
+import { type Cookie, isOwnPage } from './cookie.ts'
 import { type LimitKeys, recipientKey, takeLimits } from './limit.ts'
 import type { Auth, Route } from './route.ts'
 
 /** A request on its way to a handler. */
-export type Arrival = { route: Route; request: IncomingMessage; client: Client; body: unknown }
+export type Arrival = {
+  route: Route
+  request: IncomingMessage
+  client: Client
+  body: unknown
+  cookie: Cookie | null
+}
 
 /** What a caller has proven, in the shape that `Call` gives it, or why the request goes no further. */
 export type Admission = { headers: Record<string, string>; outcome: Record<string, unknown> | Problem }
@@ -18,8 +27,8 @@ export type Admission = { headers: Record<string, string>; outcome: Record<strin
 type Admit = (deps: Deps, arrival: Arrival) => Promise<Admission>
 
 const limited = (deps: Deps, { route, client, body }: Arrival, session?: string) => {
-  const { email } = (body ?? {}) as { email?: string }
-  const keys: LimitKeys = { ip: client.network, session, recipient: email && recipientKey(email) }
+  const { new_email, email = new_email } = (body ?? {}) as { email?: string; new_email?: string }
+  const keys: LimitKeys = { ip: client.network, session, recipient: email && recipientKey(route.path, email) }
   return takeLimits(deps, named(route.limits, keys))
 }
 
@@ -32,50 +41,69 @@ const stranger = async (deps: Deps, { client }: Arrival, problem: Problem): Prom
   return { headers, outcome: refusal ?? problem }
 }
 
-const admitted: Record<Auth, Admit> = {
-  none: async (deps, arrival) => {
-    const { headers, refusal } = await limited(deps, arrival)
-    return { headers, outcome: refusal ?? {} }
-  },
-
-  bearer: async (deps, arrival) => {
-    const claimed = (await bearerSession(deps, arrival.request)) ?? new Problem('AUTH_ERROR')
-    if (claimed instanceof Problem) return stranger(deps, arrival, claimed)
-    const { sessionId, isExpired } = claimed
-    const [{ headers, refusal }, user] = await Promise.all([
-      limited(deps, arrival, sessionId),
-      isExpired ? expired() : checkSession(deps, claimed),
-    ])
-    if (refusal) return { headers, outcome: refusal }
-    if (!(user instanceof Problem)) return { headers, outcome: { user, sessionId } }
-    return { headers, outcome: user.code === 'TOKEN_EXPIRED' ? user : revoked() }
-  },
-
-  refresh: async (deps, arrival) => {
-    const refresh = refreshSessionOf(deps, arrival.body)
-    if (!refresh) return stranger(deps, arrival, new Problem('INVALID_REFRESH_TOKEN'))
-    const { headers, refusal } = await limited(deps, arrival, refresh.sessionId)
-    return { headers, outcome: refusal ?? { refresh } }
-  },
-
-  either: async (deps, arrival) => {
-    const claimed = await bearerSession(deps, arrival.request)
-    if (claimed instanceof Problem && claimed.code === 'VALIDATION_ERROR')
-      return stranger(deps, arrival, claimed)
-    // An access token that is none does not shield the session of the refresh token beside it.
-    const byAccess = claimed instanceof Problem ? null : claimed
-    const sessions = [byAccess, refreshSessionOf(deps, arrival.body)].filter(session => session !== null)
-    const { refresh_token } = arrival.body as { refresh_token?: string }
-    if (claimed === null && refresh_token === undefined)
-      return stranger(deps, arrival, new Problem('AUTH_ERROR'))
-    // Somebody known is counted by session: what neighbours at the same address do keeps nobody signed in.
-    const [first] = sessions
-    const { headers, refusal } = await (first
-      ? takeLimits(deps, named(['bearer'], { session: first.sessionId }))
-      : limited(deps, arrival))
-    return { headers, outcome: refusal ?? { sessions } }
-  },
+const none: Admit = async (deps, arrival) => {
+  const { headers, refusal } = await limited(deps, arrival)
+  return { headers, outcome: refusal ?? {} }
 }
+
+const bearer: Admit = async (deps, arrival) => {
+  const claimed = (await bearerSession(deps, arrival.request)) ?? new Problem('AUTH_ERROR')
+  if (claimed instanceof Problem) return stranger(deps, arrival, claimed)
+  const { sessionId, isExpired } = claimed
+  const [{ headers, refusal }, user] = await Promise.all([
+    limited(deps, arrival, sessionId),
+    isExpired ? expired() : checkSession(deps, claimed),
+  ])
+  if (refusal) return { headers, outcome: refusal }
+  if (!(user instanceof Problem)) return { headers, outcome: { user, sessionId } }
+  return { headers, outcome: user.code === 'TOKEN_EXPIRED' ? user : revoked() }
+}
+
+const admin: Admit = async (deps, arrival) => {
+  const { headers, outcome } = await bearer(deps, arrival)
+  if (outcome instanceof Problem) return { headers, outcome }
+  const { roles } = outcome.user as User
+  return { headers, outcome: roles.includes('admin') ? outcome : forbidden() }
+}
+
+const hasBodyToken = (body: unknown) => (body as { refresh_token?: string }).refresh_token !== undefined
+
+/** The refresh token of a body, or of a cookie that a page of ours sent along; null where there is none. */
+const presented = (deps: Deps, { request, body, cookie }: Arrival) => {
+  if (hasBodyToken(body)) return refreshSessionOf(deps, body)
+  if (!cookie) return null
+  return isOwnPage(request, deps.config) ? cookie.token : new Problem('FORBIDDEN')
+}
+
+const refresh: Admit = async (deps, arrival) => {
+  const token = presented(deps, arrival) ?? new Problem('INVALID_REFRESH_TOKEN')
+  if (token instanceof Problem) return stranger(deps, arrival, token)
+  const { headers, refusal } = await limited(deps, arrival, token.sessionId)
+  return { headers, outcome: refusal ?? { refresh: token } }
+}
+
+const isSession = <T>(claimed: T | null | Problem): claimed is T =>
+  claimed !== null && !(claimed instanceof Problem)
+
+const either: Admit = async (deps, arrival) => {
+  const claimed = await bearerSession(deps, arrival.request)
+  if (claimed instanceof Problem && claimed.code === 'VALIDATION_ERROR')
+    return stranger(deps, arrival, claimed)
+  const byRefresh = presented(deps, arrival)
+  if (claimed === null && byRefresh instanceof Problem) return stranger(deps, arrival, byRefresh)
+  if (claimed === null && !hasBodyToken(arrival.body) && !arrival.cookie)
+    return stranger(deps, arrival, new Problem('AUTH_ERROR'))
+  // An access token that is none does not shield the session of the refresh token beside it.
+  const sessions = [claimed, byRefresh].filter(isSession)
+  // Somebody known is counted by session: what neighbours at the same address do keeps nobody signed in.
+  const [first] = sessions
+  const { headers, refusal } = await (first
+    ? takeLimits(deps, named(['bearer'], { session: first.sessionId }))
+    : limited(deps, arrival))
+  return { headers, outcome: refusal ?? { sessions } }
+}
+
+const admitted: Record<Auth, Admit> = { none, bearer, admin, refresh, either }
 
 /** Proves the caller and takes the limits of a route, before its handler sees the request. */
 export const admit: Admit = (deps, arrival) => admitted[arrival.route.auth](deps, arrival)

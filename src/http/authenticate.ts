@@ -3,34 +3,18 @@ import { now } from '../base/clock.ts'
 import { Problem } from '../base/problems.ts'
 import { tokenKid, verifyToken } from '../crypto/paseto.ts'
 import type { Deps } from '../deps.ts'
+import { bearerOf, challenge } from '../guard/bearer.ts'
 import { type RefreshToken, readRefreshToken } from '../sessions/rules.ts'
+import { type Cookie, cookieText } from './cookie.ts'
 
 /** Seconds that the clocks of two instances may differ by. */
 const clockTolerance = 5
 
 type Claimed = { userId: string; sessionId: string; isExpired: boolean }
 
-// RFC 6750, section 3.1: what was wrong with a token that was presented.
-const challenge = (error: string) => ({
-  headers: { 'WWW-Authenticate': `Bearer realm="latchkey", error="${error}"` },
-})
-
 /** A session whose end or expiry a store has told. */
 export const revoked = (): Problem<'SESSION_REVOKED'> =>
   new Problem('SESSION_REVOKED', challenge('invalid_token'))
-
-/** The one bearer token of a request; null without the header. */
-const bearerOf = (request: IncomingMessage): string | null | Problem<'VALIDATION_ERROR'> => {
-  const header = request.headers.authorization
-  if (header === undefined) return null
-  const sent = request.rawHeaders.filter(
-    (name, i) => i % 2 === 0 && name.toLowerCase() === 'authorization',
-  ).length
-  const [, token] = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(header) ?? []
-  if (sent === 1 && token) return token
-  const errors = [{ path: 'Authorization', rule: 'bearer', message: 'This must be `Bearer` and one token.' }]
-  return new Problem('VALIDATION_ERROR', { errors, ...challenge('invalid_request') })
-}
 
 /** A token that was genuine and is too old. */
 export const expired = (): Problem<'TOKEN_EXPIRED'> =>
@@ -63,4 +47,10 @@ export const bearerSession = async (
 export const refreshSessionOf = (deps: Pick<Deps, 'secrets'>, body: unknown): RefreshToken | null => {
   const { refresh_token: text } = (body ?? {}) as { refresh_token?: unknown }
   return typeof text === 'string' ? readRefreshToken(deps.secrets, text) : null
+}
+
+/** The cookie of a request; null without one. */
+export const cookieOf = (deps: Pick<Deps, 'secrets'>, request: IncomingMessage): Cookie | null => {
+  const text = cookieText(request)
+  return text === null ? null : { token: readRefreshToken(deps.secrets, text) }
 }

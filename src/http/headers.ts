@@ -28,6 +28,7 @@ export const crossOrigin = (origins: readonly string[]) =>
     allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowHeaders: ['Authorization', 'Content-Type'],
     exposeHeaders: ['RateLimit', 'RateLimit-Policy', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
+    credentials: true,
     maxAge: 600,
     keepHeadersOnError: false,
   })

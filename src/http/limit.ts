@@ -5,10 +5,14 @@ import type { Deps } from '../deps.ts'
 import type { Taken } from '../storage/limiter.ts'
 
 /** What the requests of one limit are counted under. */
-export type LimitKeys = { [K in Exclude<LimitedBy, 'proof'>]?: string | undefined }
+export type LimitKeys = { [K in Exclude<LimitedBy, 'proof' | 'user'>]?: string | undefined }
 
-/** An address in a key would be personal data where it does not belong. */
-export const recipientKey = (email: string): string => sha256(email).toString('base64url').slice(0, 22)
+/**
+ * Of one route alone: a mail that is not sent, since nobody is to be told, must not use up another one that is. An
+ * address in a key would be personal data where it does not belong.
+ */
+export const recipientKey = (path: string, email: string): string =>
+  sha256(`${path}\n${email}`).toString('base64url').slice(0, 22)
 
 const seconds = (milliseconds: number): number => Math.ceil(milliseconds / 1000)
 

@@ -5,26 +5,32 @@ import type { Auth, ReplySpec, Route, Schema } from './route.ts'
 
 type Json = Record<string, unknown>
 
+const bearerProblems: Code[] = [
+  'AUTH_ERROR',
+  'INVALID_TOKEN',
+  'TOKEN_EXPIRED',
+  'SESSION_REVOKED',
+  'VALIDATION_ERROR',
+  'RATE_LIMIT_EXCEEDED',
+]
+
 const impliedByAuth: Record<Auth, readonly Code[]> = {
   none: [],
-  bearer: [
-    'AUTH_ERROR',
-    'INVALID_TOKEN',
-    'TOKEN_EXPIRED',
-    'SESSION_REVOKED',
-    'VALIDATION_ERROR',
-    'RATE_LIMIT_EXCEEDED',
-  ],
-  refresh: ['INVALID_REFRESH_TOKEN', 'RATE_LIMIT_EXCEEDED'],
-  either: ['AUTH_ERROR', 'VALIDATION_ERROR'],
+  bearer: bearerProblems,
+  admin: [...bearerProblems, 'FORBIDDEN'],
+  refresh: ['INVALID_REFRESH_TOKEN', 'FORBIDDEN', 'RATE_LIMIT_EXCEEDED'],
+  either: ['AUTH_ERROR', 'FORBIDDEN', 'VALIDATION_ERROR'],
 }
 
 /** Every problem that a route may answer: its own, and those of the steps before its handler. */
 export const problemsOf = (route: Route): Code[] => {
   const body: Code[] = route.body ? ['VALIDATION_ERROR', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] : []
+  const params: Code[] = route.params ? ['NOT_FOUND'] : []
   const limit: Code[] = route.limits.length > 0 ? ['RATE_LIMIT_EXCEEDED'] : []
   const always: Code[] = ['INTERNAL_ERROR', 'SERVICE_UNAVAILABLE']
-  return [...new Set([...route.problems, ...impliedByAuth[route.auth], ...body, ...limit, ...always])]
+  return [
+    ...new Set([...route.problems, ...impliedByAuth[route.auth], ...body, ...params, ...limit, ...always]),
+  ]
 }
 
 const jsonSchema = (schema: Schema, typeMode: 'input' | 'output'): Json => {
@@ -48,18 +54,24 @@ const requestBody = ({ body, accepts = 'json' }: Route): Json =>
       }
     : {}
 
-const parameters = ({ query }: Route): Json => {
-  if (!query) return {}
-  const { properties = {} } = jsonSchema(query, 'input') as { properties?: Record<string, Json> }
-  return {
-    parameters: Object.entries(properties).map(([name, schema]) => ({
-      name,
-      in: 'query',
-      required: false,
-      schema,
-    })),
-  }
+const parametersIn = (place: 'query' | 'path', schema: Schema | undefined): Json[] => {
+  if (!schema) return []
+  const { properties = {} } = jsonSchema(schema, 'input') as { properties?: Record<string, Json> }
+  return Object.entries(properties).map(([name, property]) => ({
+    name,
+    in: place,
+    required: place === 'path',
+    schema: property,
+  }))
 }
+
+const parameters = ({ query, params }: Route): Json => {
+  const all = [...parametersIn('path', params), ...parametersIn('query', query)]
+  return all.length > 0 ? { parameters: all } : {}
+}
+
+/** `/users/:id` as OpenAPI writes it. */
+const template = (path: string): string => path.replace(/:(\w+)/g, '{$1}')
 
 const reply = (status: number, spec: ReplySpec): Json => {
   const description = status === 303 ? 'Go on there' : status < 400 ? 'Success' : 'Refused'
@@ -103,6 +115,7 @@ const responses = (route: Route): Json => {
 const security: Record<Auth, Json> = {
   none: { security: [] },
   bearer: { security: [{ accessToken: [] }] },
+  admin: { security: [{ accessToken: [] }] },
   refresh: { security: [] },
   either: { security: [{ accessToken: [] }, {}] },
 }
@@ -150,7 +163,10 @@ const problem = {
 export const openapi = (routes: readonly Route[], publicUrl: string): Json => {
   const paths: Record<string, Json> = {}
   for (const route of routes)
-    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route) }
+    paths[template(route.path)] = {
+      ...paths[template(route.path)],
+      [route.method.toLowerCase()]: operation(route),
+    }
   return {
     openapi: '3.1.0',
     info: {

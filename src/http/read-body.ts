@@ -1,8 +1,11 @@
 import type { Context } from 'koa'
-import { koaBody } from 'koa-body'
+import { HttpMethodEnum, koaBody } from 'koa-body'
 import { Problem } from '../base/problems.ts'
 
 const types = { json: 'application/json', form: 'application/x-www-form-urlencoded' } as const
+
+// Who deletes an account proves it by the password, so DELETE has a body too.
+const bodied = [HttpMethodEnum.POST, HttpMethodEnum.PUT, HttpMethodEnum.PATCH, HttpMethodEnum.DELETE]
 
 const parsers = {
   json: parser({ json: true, urlencoded: false }),
@@ -14,6 +17,7 @@ function parser(kinds: { json: boolean; urlencoded: boolean }) {
     ...kinds,
     text: false,
     multipart: false,
+    parsedMethods: bodied,
     jsonLimit: '16kb',
     formLimit: '16kb',
     patchNode: false,

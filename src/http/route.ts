@@ -5,14 +5,16 @@ import type { Code, Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import type { RefreshToken } from '../sessions/rules.ts'
 import type { Client } from './client.ts'
+import type { Cookie } from './cookie.ts'
 
 export type Schema = v.GenericSchema
 
 /**
- * Who may call: anybody; the bearer of an access token whose session lives; the holder of a refresh token; or
- * either of the two (to end a session), where an expired access token and a dead session are still good.
+ * Who may call: anybody; the bearer of an access token whose session lives; such a bearer who is an administrator;
+ * the holder of a refresh token, in the body or the cookie; or a bearer or holder (to end a session), where an
+ * expired access token and a dead session are still good.
  */
-export type Auth = 'none' | 'bearer' | 'refresh' | 'either'
+export type Auth = 'none' | 'bearer' | 'admin' | 'refresh' | 'either'
 
 /** A reply by its status: a schema for JSON, a page, a redirect, or nothing. */
 export type ReplySpec = Schema | 'html' | 'redirect' | 'empty'
@@ -27,13 +29,15 @@ type Content<S extends ReplySpec> = S extends Schema
       : object
 
 type Reply<R extends Replies> = {
-  [S in keyof R & number]: { status: S } & Content<R[S]>
+  [S in keyof R & number]: { status: S; headers?: Record<string, string> } & Content<R[S]>
 }[keyof R & number]
 
 type Parsed<S> = S extends Schema ? v.InferOutput<S> : undefined
 
-type Proven<A extends Auth> = A extends 'bearer'
-  ? { user: User; sessionId: string }
+type Bearer = { user: User; sessionId: string }
+
+type Proven<A extends Auth> = A extends 'bearer' | 'admin'
+  ? Bearer
   : A extends 'refresh'
     ? { refresh: RefreshToken }
     : A extends 'either'
@@ -41,11 +45,13 @@ type Proven<A extends Auth> = A extends 'bearer'
       : object
 
 /** What a handler is told of a request: parsed, checked, and nothing raw. */
-export type Call<A extends Auth, B, Q> = {
+export type Call<A extends Auth, B, Q, P> = {
   client: Client
   requestId: string
   body: Parsed<B>
   query: Parsed<Q>
+  params: Parsed<P>
+  cookie: Cookie | null
   /** HEAD asks what GET would say. It must change nothing. */
   head: boolean
 } & Proven<A>
@@ -68,13 +74,21 @@ type Common = {
 export type Route = Common & {
   body?: Schema
   query?: Schema
+  params?: Schema
   replies: Replies
   problems: readonly Code[]
   handle: (deps: Deps, call: never) => Promise<Outcome>
 }
 
 export type Outcome =
-  | { status: number; body?: unknown; html?: string; csp?: string; location?: string }
+  | {
+      status: number
+      headers?: Record<string, string>
+      body?: unknown
+      html?: string
+      csp?: string
+      location?: string
+    }
   | Problem
 
 /**
@@ -87,13 +101,15 @@ export const route = <
   const P extends Code = never,
   B extends Schema | undefined = undefined,
   Q extends Schema | undefined = undefined,
+  M extends Schema | undefined = undefined,
 >(
   spec: Common & {
     auth: A
     body?: B
     query?: Q
+    params?: M
     replies: R
     problems: readonly P[]
-    handle: (deps: Deps, call: Call<A, B, Q>) => Promise<Reply<NoInfer<R>> | Problem<NoInfer<P>>>
+    handle: (deps: Deps, call: Call<A, B, Q, M>) => Promise<Reply<NoInfer<R>> | Problem<NoInfer<P>>>
   },
 ): Route => spec as unknown as Route

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { admit } from './admit.ts'
+import { cookieOf } from './authenticate.ts'
 import { clientOf } from './client.ts'
 import { problemJson } from './problem-json.ts'
 import { readBody } from './read-body.ts'
@@ -22,21 +23,34 @@ const outcomeOf = async (deps: Deps, route: Route, ctx: Context, requestId: stri
   const client = clientOf(ctx.req, deps.config.TRUSTED_PROXIES)
   const input = await parse(route, ctx)
   if (input instanceof Problem) return input
-  const { headers, outcome } = await admit(deps, { route, request: ctx.req, client, body: input.body })
+  const cookie = cookieOf(deps, ctx.req)
+  const { headers, outcome } = await admit(deps, {
+    route,
+    request: ctx.req,
+    client,
+    body: input.body,
+    cookie,
+  })
   ctx.set(headers)
   if (outcome instanceof Problem) return outcome
-  const call = { ...outcome, ...input, client, requestId, head: ctx.method === 'HEAD' }
+  const call = { ...outcome, ...input, client, requestId, cookie, head: ctx.method === 'HEAD' }
   return route.handle(deps, call as never)
 }
 
-const parse = async (route: Route, ctx: Context): Promise<{ body: unknown; query: unknown } | Problem> => {
+type Input = { body: unknown; query: unknown; params: unknown }
+
+const parse = async (route: Route, ctx: Context): Promise<Input | Problem> => {
+  // An id that cannot be one names nothing.
+  const params = route.params ? validate(route.params, { ...ctx.params }) : { value: undefined }
+  if (params instanceof Problem) return new Problem('NOT_FOUND')
   const query = route.query ? validate(route.query, { ...ctx.query }) : { value: undefined }
   if (query instanceof Problem) return query
-  if (!route.body) return { body: undefined, query: query.value }
+  const known = { query: query.value, params: params.value }
+  if (!route.body) return { body: undefined, ...known }
   const raw = await readBody(ctx, route.accepts ?? 'json')
   if (raw instanceof Problem) return raw
   const body = validate(route.body, raw)
-  return body instanceof Problem ? body : { body: body.value, query: query.value }
+  return body instanceof Problem ? body : { body: body.value, ...known }
 }
 
 const send = (ctx: Context, route: Route, outcome: Outcome): void => {
@@ -47,6 +61,7 @@ const send = (ctx: Context, route: Route, outcome: Outcome): void => {
   const spec = route.replies[outcome.status]
   ctx.status = outcome.status
   ctx.set('Cache-Control', route.cache ?? 'no-store')
+  ctx.set(outcome.headers ?? {})
   if (outcome.location !== undefined) {
     ctx.set('Location', outcome.location)
     ctx.body = null

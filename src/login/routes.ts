@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
 import { type Route, route } from '../http/route.ts'
+import { tokensBy, tokenTransport } from '../http/session-reply.ts'
 import { sessionReply } from '../sessions/rules.ts'
 import { login } from './login.ts'
 
@@ -11,12 +12,17 @@ const postLogin = route({
   summary: 'Sign in by e-mail and password',
   auth: 'none',
   limits: ['login'],
-  body: v.strictObject({ email: field.email, password: field.password }),
+  body: v.strictObject({
+    email: field.email,
+    password: field.password,
+    token_transport: v.exactOptional(tokenTransport),
+  }),
   replies: { 200: sessionReply },
-  problems: ['INVALID_CREDENTIALS', 'ACCOUNT_DEACTIVATED'],
+  problems: ['INVALID_CREDENTIALS', 'ACCOUNT_DEACTIVATED', 'EMAIL_NOT_VERIFIED'],
   handle: async (deps, { body, client }) => {
-    const session = await login(deps, { ...body, origin: client })
-    return session instanceof Problem ? session : { status: 200, body: session }
+    const { token_transport: transport = 'body', ...credentials } = body
+    const session = await login(deps, { ...credentials, origin: client })
+    return session instanceof Problem ? session : { status: 200, ...tokensBy(session, transport) }
   },
 })
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { EmailKind } from '../base/emails.ts'
 import { type Cut, cut, escapeHtml, fillWords, plain, type Values } from '../base/fill.ts'
 import { direction, templates } from '../base/locales.ts'
+import { durationsIn } from './durations.ts'
 
 // MJML costs 0.3 s and 100 MB to import and milliseconds to run, so it runs once for a template and a language,
 // over text that is ours alone: mj-include and raw elements would let anybody whose text got in there read files.
@@ -14,7 +15,7 @@ export type Compiled = {
   readonly text: Cut
   readonly greeting: Cut
   readonly words: Values
-  readonly hours: Intl.NumberFormat
+  readonly duration: ReturnType<typeof durationsIn>
   readonly time: Intl.DateTimeFormat
 }
 
@@ -32,9 +33,8 @@ const toHtml = async (source: string): Promise<string> => {
 }
 
 // Latin digits in every language: the code and the IP address beside them are written so too.
-const formatsOf = (locale: string) => ({
-  hours: new Intl.NumberFormat(`${locale}-u-nu-latn`, { style: 'unit', unit: 'hour', unitDisplay: 'long' }),
-  time: new Intl.DateTimeFormat(`${locale}-u-nu-latn`, {
+const timesIn = (locale: string): Intl.DateTimeFormat =>
+  new Intl.DateTimeFormat(`${locale}-u-nu-latn`, {
     year: 'numeric',
     month: 'long',
     day: 'numeric',
@@ -43,15 +43,15 @@ const formatsOf = (locale: string) => ({
     hourCycle: 'h23',
     timeZone: 'UTC',
     timeZoneName: 'short',
-  }),
-})
+  })
 
 const compile = async (kind: EmailKind, locale: string): Promise<Compiled> => {
-  const [layout, body, text, json] = await Promise.all([
+  const [layout, body, text, json, durations] = await Promise.all([
     read('layout.mjml'),
     read(`${kind}.mjml`),
     read(`${kind}.txt`),
     read(locale, `${kind}.json`),
+    read(locale, 'durations.json'),
   ])
   const words: Values = JSON.parse(json)
   const dir = direction(locale)
@@ -64,7 +64,8 @@ const compile = async (kind: EmailKind, locale: string): Promise<Compiled> => {
     text: cut(fillWords(text, words, plain)),
     greeting: cut(fillWords('{{t.greeting}}', words, plain)),
     words,
-    ...formatsOf(locale),
+    duration: durationsIn(locale, JSON.parse(durations)),
+    time: timesIn(locale),
   }
 }
 

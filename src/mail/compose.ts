@@ -1,60 +1,134 @@
 import type { User } from '../accounts/entity.ts'
+import { isOpen } from '../accounts/rules.ts'
 import { findUser, findUserByEmail } from '../accounts/store.ts'
 import { type EmailKind, type EmailVars, emails } from '../base/emails.ts'
 import type { Deps } from '../deps.ts'
-import { issueProof } from '../proofs/issue-proof.ts'
+import { deviceName } from '../devices/rules.ts'
+import { type IssuedProof, issueProof, type ProvingKind } from '../proofs/issue-proof.ts'
+import { writeUndoToken } from '../proofs/write-undo-token.ts'
 import type { Email } from './entity.ts'
+import { toldEnough } from './told-enough.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'secrets'>
 
-/** A mail about to be written. `to` is the stored address and none that a request named. */
+/** A mail about to be written. `to` is the account's own address, but in mails about a move: there the other one. */
 export type Composed = {
   [K in EmailKind]: { kind: K; to: string; locale: string; vars: EmailVars<K> }
 }[EmailKind]
 
 const hour = 3_600_000
+const day = 24 * hour
+
+const hello = (user: User) => ({ name: user.full_name ?? '' })
+
+const localeOf = (email: Email, user: User): string => user.preferred_language ?? email.locale
 
 const frontPage = ({ config }: Needs): string => config.FRONTEND_URL ?? config.PUBLIC_URL
+
+/** A page of our own, by the address that it has under the API. */
+const ownPage = ({ config }: Needs, name: string, query: Record<string, string>): string =>
+  `${config.PUBLIC_URL}/api/v1/auth/${name}?${new URLSearchParams(query)}`
+
+const prove = (deps: Needs, email: Email, user: User, kind: ProvingKind): Promise<IssuedProof | null> =>
+  issueProof(deps, { ...email, kind }, { userId: user.id, address: email.recipient })
+
+/** When, from where and by what, as the row remembers. */
+const circumstances = ({ data }: Email) => ({
+  time: data.time ?? '',
+  ip: data.ip ?? '',
+  device: deviceName(data.device ?? ''),
+})
+
+const notice = (deps: Needs, email: Email, user: User) => ({
+  ...hello(user),
+  ...circumstances(email),
+  link: frontPage(deps),
+})
 
 const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Promise<EmailVars<K> | null> } =
   {
     verify_email: async (deps, email, user) => {
-      if (user.email_verified) return null
-      const proof = await issueProof(
-        deps,
-        { ...email, kind: 'verify_email' },
-        { userId: user.id, address: user.email },
-      )
+      const proof = user.email_verified ? null : await prove(deps, email, user, 'verify_email')
       if (!proof) return null
-      const query = new URLSearchParams({ token: proof.token, lang: user.preferred_language ?? email.locale })
+      const link = ownPage(deps, 'verify-email', { token: proof.token, lang: localeOf(email, user) })
+      return { ...hello(user), link, code: proof.code, hours: String(emails.verify_email.proof.ttl / hour) }
+    },
+
+    welcome: async (deps, _email, user) => ({ ...hello(user), link: frontPage(deps) }),
+
+    reset_password: async (deps, email, user) => {
+      const proof = await prove(deps, email, user, 'reset_password')
+      if (!proof) return null
+      const { FRONTEND_URL } = deps.config
+      const link = FRONTEND_URL
+        ? `${FRONTEND_URL}/reset-password?token=${proof.token}`
+        : ownPage(deps, 'reset-password', { token: proof.token, lang: localeOf(email, user) })
       return {
-        name: user.full_name ?? '',
-        link: `${deps.config.PUBLIC_URL}/api/v1/auth/verify-email?${query}`,
+        ...hello(user),
+        link,
         code: proof.code,
-        hours: String(emails.verify_email.proof.ttl / hour),
+        minutes: String(emails.reset_password.proof.ttl / 60_000),
       }
     },
 
-    welcome: async (deps, _email, user) => ({ name: user.full_name ?? '', link: frontPage(deps) }),
+    password_changed: async (deps, email, user) => notice(deps, email, user),
 
-    session_reuse: async (_deps, email, user) => ({
-      name: user.full_name ?? '',
-      time: email.data.time ?? '',
-      ip: email.data.ip ?? '',
-      device: email.data.device ?? '',
-    }),
+    email_change: async (deps, email, user) => {
+      // Somebody has the address: their mailbox is not to be bothered, and nobody is told.
+      if (await findUserByEmail(deps.database, email.recipient)) return null
+      const proof = await prove(deps, email, user, 'email_change')
+      if (!proof) return null
+      const link = ownPage(deps, 'confirm-email', { token: proof.token, lang: localeOf(email, user) })
+      return { ...hello(user), link, code: proof.code, hours: String(emails.email_change.proof.ttl / hour) }
+    },
+
+    email_changed: async (deps, email, user) => {
+      const token = writeUndoToken(deps, { ...email, kind: 'email_changed' }, user.id)
+      if (!token) return null
+      const link = ownPage(deps, 'undo-email-change', { token, lang: localeOf(email, user) })
+      const days = String(emails.email_changed.proof.ttl / day)
+      return { ...hello(user), email: email.data.email ?? '', link, days }
+    },
+
+    new_device: async (deps, email, user) => notice(deps, email, user),
+
+    session_reuse: async (_deps, email, user) => ({ ...hello(user), ...circumstances(email) }),
+
+    account_deleted: async (deps, email, user) => {
+      const token = writeUndoToken(deps, { ...email, kind: 'account_deleted' }, user.id)
+      if (!token) return null
+      const link = ownPage(deps, 'undo-deletion', { token, lang: localeOf(email, user) })
+      return {
+        ...hello(user),
+        link,
+        days: String(Math.max(1, Math.round(deps.config.ACCOUNT_ERASURE_DELAY / day))),
+      }
+    },
+
+    account_exists: async (deps, email, user) =>
+      (await toldEnough(deps, email)) ? null : { ...hello(user), link: frontPage(deps) },
   }
+
+/** Mails to an address that the account does not have yet, or may not have any more: whoever moves it away silences none. */
+const toAnotherAddress: readonly EmailKind[] = [
+  ...(['email_change', 'email_changed'] as const),
+  ...(['password_changed', 'new_device', 'session_reuse'] as const),
+]
+
+/** An owner's ways back: whoever closes the account does not hold them back. */
+const waysBack: readonly EmailKind[] = ['email_changed', 'account_deleted']
 
 /**
  * Decides, at the moment of sending, whether a row of the outbox is still owed and what it says. Returns null where
  * nobody has the address, it is no longer theirs, or the mail has nothing left to say.
  */
 export const composeMail = async (deps: Needs, email: Email): Promise<Composed | null> => {
+  const { kind, recipient } = email
   const user = email.user_id
     ? await findUser(deps.database, email.user_id)
-    : await findUserByEmail(deps.database, email.recipient)
-  if (!user?.is_active || user.email !== email.recipient) return null
-  const vars = await compose[email.kind](deps, email, user)
-  const locale = user.preferred_language ?? email.locale
-  return vars && ({ kind: email.kind, to: user.email, locale, vars } as Composed)
+    : await findUserByEmail(deps.database, recipient)
+  if (!user || email.proof_spent_at || (!isOpen(user) && !waysBack.includes(kind))) return null
+  if (user.email !== recipient && !toAnotherAddress.includes(kind)) return null
+  const vars = await compose[kind](deps, email, user)
+  return vars && ({ kind, to: recipient, locale: localeOf(email, user), vars } as Composed)
 }

@@ -11,15 +11,26 @@ const glance = 1024
 const looksLikeLink = (text: string): boolean =>
   address.test(text.normalize('NFKC').replace(/\p{Default_Ignorable_Code_Point}/gu, ''))
 
+const oneLine = (text: string, limit: number): string => {
+  const line = text.slice(0, glance).replace(control, ' ').replace(/\s+/g, ' ').trim()
+  return Array.from(line).slice(0, limit).join('').trim()
+}
+
 /**
  * One line of text that is safe to show: control and direction marks gone, at most `limit` code points,
  * or '' where a mail client could make a link of it.
  */
 export const harmless = (text: string, limit: number): string => {
-  const line = text.slice(0, glance).replace(control, ' ').replace(/\s+/g, ' ').trim()
-  const kept = Array.from(line).slice(0, limit).join('').trim()
+  const kept = oneLine(text, limit)
   return looksLikeLink(kept) ? '' : kept
 }
+
+/**
+ * An e-mail address as one line that reads the same and that no mail client makes a link of: a thief who moves an
+ * account picks the domain that its owner is then shown.
+ */
+export const harmlessAddress = (address: string): string =>
+  oneLine(address, 254).replace(/[.:/@\u3002]/g, '\u200B$&')
 
 /** A person's name as `harmless` text of at most 64 code points, or '' where it holds a phone number. */
 export const harmlessName = (name: string): string => {

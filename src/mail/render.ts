@@ -2,18 +2,20 @@ import { type EmailKind, type EmailVars, emailKinds, emails } from '../base/emai
 import { escapeHtml, fill, plain, type Values, valueFor } from '../base/fill.ts'
 import { locales, pickLocale } from '../base/locales.ts'
 import { type Compiled, compiled } from './compile.ts'
-import { harmless, harmlessName } from './harmless.ts'
+import { isUnit } from './durations.ts'
+import { harmless, harmlessAddress, harmlessName } from './harmless.ts'
 
 export type Rendered = { subject: string; html: string; text: string }
 
 const inWords = (mail: Compiled, name: string, value: string): string => {
-  if (name === 'hours') return mail.hours.format(Number(value))
+  if (isUnit(name)) return mail.duration(name, value)
   if (name === 'time') {
     const time = Date.parse(value)
     return Number.isNaN(time) ? valueFor(mail.words, 'unknown') : mail.time.format(time)
   }
   if (name === 'name') return harmlessName(value)
   if (name === 'ip' || name === 'device') return harmless(value, 160) || valueFor(mail.words, 'unknown')
+  if (name === 'email') return harmlessAddress(value) || valueFor(mail.words, 'unknown')
   return value
 }
 

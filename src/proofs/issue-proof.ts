@@ -3,12 +3,14 @@ import { type EmailKind, emails } from '../base/emails.ts'
 import { codeHash, mailSecrets, tokenHash, writeProofToken } from '../crypto/proof.ts'
 import type { Deps } from '../deps.ts'
 import type { Email } from '../mail/entity.ts'
+import type { UndoKind } from './check-undo.ts'
 import { putProof } from './store.ts'
 
-/** Kinds of mail that carry a proof. */
-export type ProvingKind = {
-  [K in EmailKind]: (typeof emails)[K] extends { proof: object } ? K : never
-}[EmailKind]
+/** Kinds of mail that carry a proof which Redis keeps. */
+export type ProvingKind = Exclude<
+  { [K in EmailKind]: (typeof emails)[K] extends { proof: object } ? K : never }[EmailKind],
+  UndoKind
+>
 
 export type IssuedProof = { token: string; code: string }
 

@@ -1,11 +1,17 @@
 import { type EntityManager, IsNull } from 'typeorm'
 import { Emails } from '../mail/entity.ts'
 
+const lockUser = `SELECT FROM users WHERE id = (
+  SELECT coalesce(e.user_id, (SELECT u.id FROM users u WHERE u.email = e.recipient)) FROM emails e WHERE e.id = $1
+) FOR UPDATE`
+
 /**
  * Spends a proof in the transaction of what it proves, so that both happen or neither: Postgres decides which
- * of several comes first, and a fault spends nothing. Returns false where it was spent before.
+ * of several comes first, and a fault spends nothing. Returns false where it was spent before. The row of its user
+ * is locked first, as by whoever spends all of them: in another order the two would wait for each other.
  */
 export const spendProof = async (manager: EntityManager, emailId: string): Promise<boolean> => {
+  await manager.query(lockUser, [emailId])
   const { affected } = await manager.update(
     Emails,
     { id: emailId, proof_spent_at: IsNull() },

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Clock } from '../base/clock.ts'
-import type { ProofPurpose } from '../base/emails.ts'
+import { emails, type ProofPurpose } from '../base/emails.ts'
 import type { Keys } from '../storage/keys.ts'
 import { script } from '../storage/script.ts'
 
@@ -24,16 +24,22 @@ export const putProof = async (
 
 export type LiveProof = { emailId: string; address: string; expiresIn: number }
 
-/** Compares without spending; a code costs one of `guesses`. */
+/**
+ * Compares without spending; a code costs one of `guesses`, and one of the `guessesInAll` that every code of the user
+ * and purpose has in a `window` of milliseconds.
+ */
 export const matchProof = async (
   { redis, keys, clock }: Store,
   { userId, purpose }: ProofAt,
-  presented: { by: 'token' | 'code'; hash: string; guesses: number },
+  presented: { by: 'token' | 'code'; hash: string; guesses: number; guessesInAll: number; window: number },
 ): Promise<LiveProof | null> => {
-  const args = [presented.by, presented.hash, presented.guesses, clock.shift]
-  const reply = (await checkScript(redis, [keys.proof(userId, purpose)], args)) as
-    | [string, string, number]
-    | null
+  const { by, hash, guesses, guessesInAll, window } = presented
+  const args = [by, hash, guesses, clock.shift, guessesInAll, window]
+  const reply = (await checkScript(
+    redis,
+    [keys.proof(userId, purpose), keys.guesses(userId, purpose)],
+    args,
+  )) as [string, string, number] | null
   return reply && { emailId: reply[0], address: reply[1], expiresIn: reply[2] }
 }
 
@@ -44,4 +50,14 @@ export const dropProof = async (
   emailId: string,
 ): Promise<void> => {
   await dropScript(redis, [keys.proof(userId, purpose)], [emailId])
+}
+
+const purposes = Object.values(emails).flatMap(email => ('proof' in email ? [email.proof.purpose] : []))
+
+/** Forgets the proofs of a user, which hold addresses, and the guesses at them. */
+export const dropAllProofs = async (
+  { redis, keys }: Pick<Store, 'redis' | 'keys'>,
+  userId: string,
+): Promise<void> => {
+  await redis.del(...purposes.flatMap(each => [keys.proof(userId, each), keys.guesses(userId, each)]))
 }

@@ -1,4 +1,5 @@
 import type { User } from '../accounts/entity.ts'
+import { isOpen } from '../accounts/rules.ts'
 import { findUser } from '../accounts/store.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
@@ -16,6 +17,6 @@ export const checkSession = async (
     findSession(deps, userId, sessionId),
     findUser(deps.database, userId),
   ])
-  const lives = session && user?.is_active && session.epoch === user.session_epoch
+  const lives = session && user && isOpen(user) && session.epoch === user.session_epoch
   return lives ? user : new Problem('SESSION_REVOKED')
 }

@@ -1,15 +1,20 @@
 import { Users } from '../accounts/entity.ts'
+import { recordEvent } from '../audit/record-event.ts'
 import type { Deps } from '../deps.ts'
-import { dropAllSessions } from './store.ts'
+import { dropSessions } from './drop-sessions.ts'
+import type { Origin } from './start-session.ts'
 
 /**
  * Ends every session of a user. The epoch in Postgres decides and outlasts a Redis that comes back with
- * old sessions; dropping them there only tidies up.
+ * old sessions; dropping them there only tidies up. `actorId` is an administrator who did it.
  */
 export const endAllSessions = async (
   deps: Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys'>,
-  userId: string,
+  { userId, actorId, origin }: { userId: string; actorId?: string; origin: Origin },
 ): Promise<void> => {
-  await deps.database.getRepository(Users).increment({ id: userId }, 'session_epoch', 1)
-  await dropAllSessions(deps, userId).catch(err => deps.log.warn({ err }, 'ended sessions were not dropped'))
+  await deps.database.transaction(async manager => {
+    await manager.increment(Users, { id: userId }, 'session_epoch', 1)
+    await recordEvent(manager, { type: 'sessions.ended', userId, actorId, origin })
+  })
+  await dropSessions(deps, userId)
 }

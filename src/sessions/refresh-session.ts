@@ -1,3 +1,4 @@
+import { isOpen } from '../accounts/rules.ts'
 import { findUser } from '../accounts/store.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
@@ -37,7 +38,7 @@ export const refreshSession = async (
   }
   if (outcome === 'reused' || outcome === 'gone') return new Problem('INVALID_REFRESH_TOKEN')
 
-  if (!user.is_active || epoch !== user.session_epoch) {
+  if (!isOpen(user) || epoch !== user.session_epoch) {
     await dropSession(deps, userId, sessionId)
     return new Problem('INVALID_REFRESH_TOKEN')
   }

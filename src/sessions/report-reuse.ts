@@ -1,6 +1,5 @@
-import { v7 as uuid } from 'uuid'
 import type { User } from '../accounts/entity.ts'
-import { AuditEvents } from '../audit/entity.ts'
+import { recordEvent } from '../audit/record-event.ts'
 import { now } from '../base/clock.ts'
 import type { Deps } from '../deps.ts'
 import { enqueueMails, oweMail } from '../storage/outbox.ts'
@@ -16,22 +15,8 @@ export const reportReuse = async (
 ): Promise<void> => {
   deps.log.warn({ user_id: user.id, session_id: sessionId }, 'a spent refresh token was presented')
   const mails = await deps.database.transaction(async manager => {
-    const { raw } = await manager
-      .createQueryBuilder()
-      .insert()
-      .into(AuditEvents)
-      .values({
-        id: uuid(),
-        type: 'session.reused',
-        user_id: user.id,
-        session_id: sessionId,
-        ip: origin.ip,
-        user_agent: origin.userAgent,
-      })
-      .orIgnore()
-      .returning('id')
-      .execute()
-    if (raw.length === 0) return []
+    const told = !(await recordEvent(manager, { type: 'session.reused', userId: user.id, sessionId, origin }))
+    if (told) return []
     const mail = await oweMail(manager, {
       kind: 'session_reuse',
       recipient: user.email,

@@ -1,9 +1,13 @@
 import * as v from 'valibot'
+import { liveSessionReply } from '../accounts/rules.ts'
 import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
+import { clearCookie } from '../http/cookie.ts'
 import { type Route, route } from '../http/route.ts'
+import { tokensBy } from '../http/session-reply.ts'
 import { endAllSessions } from './end-all-sessions.ts'
 import { endSession } from './end-session.ts'
+import { listSessions } from './list-sessions.ts'
 import { refreshSession } from './refresh-session.ts'
 import { tokenReply } from './rules.ts'
 
@@ -15,12 +19,14 @@ const postRefresh = route({
     'Gives a new access token and the next refresh token. Asked again with the same token within 10 seconds (a lost reply, a second tab) it gives the same next token. A token that comes back later, or after its successor was used, counts as stolen and ends the session.',
   auth: 'refresh',
   limits: ['refresh'],
-  body: v.strictObject({ refresh_token: field.opaqueToken }),
+  body: v.strictObject({ refresh_token: v.exactOptional(field.opaqueToken) }),
   replies: { 200: tokenReply },
   problems: ['INVALID_REFRESH_TOKEN'],
-  handle: async (deps, { refresh, client }) => {
+  handle: async (deps, { refresh, client, body }) => {
     const tokens = await refreshSession(deps, { token: refresh, origin: client })
-    return tokens instanceof Problem ? tokens : { status: 200, body: tokens }
+    if (tokens instanceof Problem) return tokens
+    const byCookie = body.refresh_token === undefined
+    return { status: 200, ...tokensBy(tokens, byCookie ? 'cookie' : 'body') }
   },
 })
 
@@ -35,9 +41,10 @@ const postLogout = route({
   body: v.strictObject({ refresh_token: v.exactOptional(field.opaqueToken) }),
   replies: { 204: 'empty' },
   problems: [],
-  handle: async (deps, { sessions }) => {
-    for (const session of sessions) await endSession(deps, session)
-    return { status: 204 }
+  handle: async (deps, { sessions, cookie, client }) => {
+    for (const { userId, sessionId } of sessions)
+      await endSession(deps, { userId, sessionId, origin: client })
+    return { status: 204, headers: clearCookie(cookie) }
   },
 })
 
@@ -49,10 +56,42 @@ const postLogoutAll = route({
   limits: ['bearer'],
   replies: { 204: 'empty' },
   problems: [],
-  handle: async (deps, { user }) => {
-    await endAllSessions(deps, user.id)
-    return { status: 204 }
+  handle: async (deps, { user, client, cookie }) => {
+    await endAllSessions(deps, { userId: user.id, origin: client })
+    return { status: 204, headers: clearCookie(cookie) }
   },
 })
 
-export const sessionRoutes: Route[] = [postRefresh, postLogout, postLogoutAll]
+const getSessions = route({
+  method: 'GET',
+  path: '/api/v1/auth/sessions',
+  summary: 'Where you are signed in',
+  auth: 'bearer',
+  limits: ['bearer'],
+  replies: { 200: v.object({ data: v.array(liveSessionReply), next_cursor: v.null() }) },
+  problems: [],
+  handle: async (deps, { user, sessionId }) => ({
+    status: 200,
+    // A user has few enough for one page.
+    body: { data: await listSessions(deps, { user, currentId: sessionId }), next_cursor: null },
+  }),
+})
+
+const deleteSession = route({
+  method: 'DELETE',
+  path: '/api/v1/auth/sessions/:id',
+  summary: 'End one of your sessions',
+  auth: 'bearer',
+  limits: ['bearer'],
+  params: v.strictObject({ id: field.uuid }),
+  replies: { 204: 'empty' },
+  problems: ['NOT_FOUND'],
+  handle: async (deps, { user, params, client, cookie }) => {
+    const ended = await endSession(deps, { userId: user.id, sessionId: params.id, origin: client })
+    if (!ended) return new Problem('NOT_FOUND')
+    const isOwn = cookie?.token?.sessionId === params.id
+    return { status: 204, headers: isOwn ? clearCookie(cookie) : {} }
+  },
+})
+
+export const sessionRoutes: Route[] = [postRefresh, postLogout, postLogoutAll, getSessions, deleteSession]

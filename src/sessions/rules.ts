@@ -13,6 +13,9 @@ import type { Secrets } from '../crypto/secrets.ts'
 /** How long after a rotation the token before it still gets the same successor, in milliseconds. */
 export const rotationGrace = 10_000
 
+/** One more ends the one that was quiet for longest. */
+export const sessionsAtMost = 20
+
 const prefix = 'lkr_'
 const tagLength = 16
 const bodyLength = 16 + 16 + 32
@@ -54,7 +57,8 @@ export const tokenReply = v.object({
   access_token: v.string(),
   token_type: v.literal('Bearer'),
   expires_in: v.pipe(v.number(), v.integer()),
-  refresh_token: v.string(),
+  /** Absent where the token is in a cookie. */
+  refresh_token: v.optional(v.string()),
   refresh_expires_in: v.pipe(v.number(), v.integer()),
   session_id: v.pipe(v.string(), v.uuid()),
 })

@@ -1,7 +1,7 @@
 -- Begins a session.
 -- KEYS  1 session, 2 index of the user's sessions
 -- ARGV  1 session id, 2 hash of the first secret, 3 epoch, 4 ip, 5 user agent, 6 auth time (ms),
---       7 idle (ms), 8 max age (ms), 9 shift (ms)
+--       7 idle (ms), 8 max age (ms), 9 shift (ms), 10 sessions at most, 11 what a session's key begins with
 -- Returns the milliseconds until the refresh token expires.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[9])
@@ -16,4 +16,19 @@ redis.call('PEXPIRE', KEYS[1], life)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('ZADD', KEYS[2], now + life, ARGV[1])
 if redis.call('PTTL', KEYS[2]) < life then redis.call('PEXPIRE', KEYS[2], life) end
+
+-- One session too many ends the one that was quiet for longest. The index knows only when each will end.
+local excess = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[10])
+if excess > 0 then
+  local others = {}
+  for _, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+    local used = tonumber(redis.call('HGET', ARGV[11] .. id, 'used_at') or 0)
+    if id ~= ARGV[1] then table.insert(others, { id = id, used = used }) end
+  end
+  table.sort(others, function(a, b) return a.used < b.used end)
+  for i = 1, excess do
+    redis.call('DEL', ARGV[11] .. others[i].id)
+    redis.call('ZREM', KEYS[2], others[i].id)
+  end
+end
 return life

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import { now } from '../base/clock.ts'
 import type { Keys } from '../storage/keys.ts'
 import { script } from '../storage/script.ts'
-import { rotationGrace } from './rules.ts'
+import { rotationGrace, sessionsAtMost } from './rules.ts'
 
 type Store = { redis: Redis; keys: Keys; clock: Clock }
 
@@ -43,6 +43,8 @@ export const putSession = async (
         life.idle,
         life.max,
         clock.shift,
+        sessionsAtMost,
+        keys.session(session.userId, ''),
       ],
     ),
   )
@@ -91,15 +93,53 @@ export const findSession = async (
   return current && now(clock) < Number(idleUntil) ? { epoch: Number(epoch) } : null
 }
 
+export type LiveSession = {
+  id: string
+  createdAt: number
+  usedAt: number
+  expiresAt: number
+  ip: string
+  userAgent: string
+}
+
+/** Every session of a user that lives, the latest used first. One of an older epoch has ended. */
+export const findSessions = async (
+  { redis, keys, clock }: Store,
+  user: { id: string; session_epoch: number },
+): Promise<LiveSession[]> => {
+  const ids = await redis.zrange(keys.sessions(user.id), 0, -1)
+  const found = await Promise.all(
+    ids.map(async id => ({ id, fields: await redis.hgetall(keys.session(user.id, id)) })),
+  )
+  return found
+    .filter(
+      ({ fields: { current, idle_until, epoch } }) =>
+        current && now(clock) < Number(idle_until) && Number(epoch) === user.session_epoch,
+    )
+    .map(({ id, fields }) => ({
+      id,
+      createdAt: Number(fields.created_at),
+      usedAt: Number(fields.used_at),
+      expiresAt: Number(fields.expires_at),
+      ip: fields.ip ?? '',
+      userAgent: fields.user_agent ?? '',
+    }))
+    .sort((a, b) => b.usedAt - a.usedAt)
+}
+
+/** Returns whether there was one; what is left of a stolen one is none. */
 export const dropSession = async (
   { redis, keys }: Store,
   userId: string,
   sessionId: string,
-): Promise<void> => {
-  await Promise.all([
-    redis.del(keys.session(userId, sessionId)),
+): Promise<boolean> => {
+  const key = keys.session(userId, sessionId)
+  const [lived, dropped] = await Promise.all([
+    redis.hexists(key, 'current'),
+    redis.del(key),
     redis.zrem(keys.sessions(userId), sessionId),
   ])
+  return lived === 1 && dropped === 1
 }
 
 export const dropAllSessions = async ({ redis, keys }: Store, userId: string): Promise<void> => {

@@ -8,6 +8,8 @@ export const redisKeys = (prefix: string) => ({
   session: (userId: string, sessionId: string) => `${prefix}:{${userId}}:session:${sessionId}`,
   sessions: (userId: string) => `${prefix}:{${userId}}:sessions`,
   proof: (userId: string, purpose: string) => `${prefix}:{${userId}}:proof:${purpose}`,
+  guesses: (userId: string, purpose: string) => `${prefix}:{${userId}}:guesses:${purpose}`,
+  seen: (userId: string) => `${prefix}:{${userId}}:seen`,
   limit: (name: string) => `${prefix}:limit:${name}`,
   queue: `{${prefix}}`,
 })

@@ -22,6 +22,7 @@ test('the limits are those that are promised', t => {
     'mail: 3 in 60 min by recipient',
     'mail_ip: 10 in 60 min by ip',
     'code: 5 in 1440 min by proof',
+    'code_day: 20 in 1440 min by user',
   ])
 })
 

@@ -1,11 +1,10 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import test from 'ava'
 import { codes } from '../../src/base/problems.ts'
-import { compileAll } from '../../src/mail/render.ts'
 import { routes } from '../../src/routes.ts'
 import type { Reply } from '../client.ts'
 import { anAccount, anEmail, password, tokenOf } from '../make.ts'
-import { openWorld } from '../world.ts'
+import { openWorld, until } from '../world.ts'
 import { faultsOf, unnamed } from './json-schema.ts'
 
 type Schema = Record<string, unknown>
@@ -21,8 +20,6 @@ type Document = {
   components: { schemas: Record<string, Schema> }
 }
 
-// As a worker process does at its start: MJML would hold up the API that runs beside it here.
-await compileAll()
 const world = await openWorld({ worker: true })
 const { client, mails } = world
 // Read before the first hook: AVA wants every test declared in one go.
@@ -44,10 +41,14 @@ const resolve = (ref: string): Schema => {
   return schema
 }
 
-type Sent = { query?: string; body?: object; form?: Record<string, string>; token?: string }
+type Sent = { id?: string; query?: string; body?: object; form?: Record<string, string>; token?: string }
 
-const send = (method: string, path: string, { query = '', body, form, token }: Sent): Promise<Reply> =>
-  client.send(method, path + query, {
+const send = (
+  method: string,
+  path: string,
+  { id = '', query = '', body, form, token }: Sent,
+): Promise<Reply> =>
+  client.send(method, path.replace('{id}', id) + query, {
     token,
     body: form ? new URLSearchParams(form).toString() : body,
     headers: form ? { 'content-type': 'application/x-www-form-urlencoded' } : {},
@@ -68,9 +69,76 @@ const undescribed = (operation: Operation, reply: Reply): string[] => {
   return [...faultsOf(schema, value, 'reply', resolve), ...unnamed(whole, value, 'reply')]
 }
 
-const mailed = async (): Promise<{ email: string; token: string }> => {
+/** The token of the first link to this page that an address is mailed. */
+const tokenTo = async (email: string, page: string): Promise<string> => {
+  const found = await until(`a link to ${page}`, () =>
+    mails.caught.find(({ to, link }) => to.includes(email) && link.includes(`/${page}?`)),
+  )
+  return tokenOf(found.link)
+}
+
+const accepted = async (reply: Promise<Reply>): Promise<void> => {
+  const { status, text } = await reply
+  if (status >= 400) throw new Error(`${status}: ${text}`)
+}
+
+const verifying = async (): Promise<string> => tokenTo((await anAccount(client)).email, 'verify-email')
+
+const resetting = async (): Promise<string> => {
   const { email } = await anAccount(client)
-  return { email, token: tokenOf((await mails.to(email)).link) }
+  await accepted(client.post('forgot-password', { email }))
+  return tokenTo(email, 'reset-password')
+}
+
+const moving = async (): Promise<{ from: string; token: string }> => {
+  const { email: from, access: token } = await anAccount(client)
+  await accepted(client.post('verify-email', { token: await tokenTo(from, 'verify-email') }))
+  const to = anEmail()
+  await accepted(client.post('change-email', { current_password: password, new_email: to }, { token }))
+  return { from, token: await tokenTo(to, 'confirm-email') }
+}
+
+const moved = async (): Promise<string> => {
+  const { from, token } = await moving()
+  await accepted(client.post('confirm-email', { token }))
+  return tokenTo(from, 'undo-email-change')
+}
+
+const deleted = async (): Promise<string> => {
+  const { email, access: token } = await anAccount(client)
+  await accepted(client.send('DELETE', 'me', { body: { password }, token }))
+  return tokenTo(email, 'undo-deletion')
+}
+
+const change = async (): Promise<Sent> => ({
+  body: { current_password: password, new_password: 'another horse 10' },
+  token: (await anAccount(client)).access,
+})
+
+const administering = async (): Promise<string> => {
+  const { userId, access } = await anAccount(client)
+  await world.sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [userId])
+  return access
+}
+
+const onSomebody = async (): Promise<Sent> => ({
+  token: await administering(),
+  id: (await anAccount(client)).userId,
+})
+
+const onFailedMail = async (): Promise<Sent> => {
+  const { email } = await anAccount(client)
+  await until('the mail to be settled', async () => {
+    const [mail] = await world.sql<{ status: string }>('SELECT status FROM emails WHERE recipient = $1', [
+      email,
+    ])
+    return mail?.status === 'sent'
+  })
+  const [mail] = await world.sql<{ id: string }>(
+    `UPDATE emails SET status = 'failed' WHERE recipient = $1 RETURNING id`,
+    [email],
+  )
+  return { token: await administering(), id: mail?.id ?? '' }
 }
 
 /** A call of each operation that succeeds. A new one needs a line here. */
@@ -91,11 +159,60 @@ const successes: Record<string, () => Promise<Sent>> = {
     token: (await anAccount(client)).access,
   }),
   'PUT /api/v1/auth/me': async () => ({ body: { phone: null }, token: (await anAccount(client)).access }),
-  'POST /api/v1/auth/verify-email': async () => ({ body: { token: (await mailed()).token } }),
-  'GET /api/v1/auth/verify-email': async () => ({ query: `?token=${(await mailed()).token}` }),
-  'POST /api/v1/auth/verify-email/confirm': async () => ({ form: { token: (await mailed()).token } }),
+  'DELETE /api/v1/auth/me': async () => ({ body: { password }, token: (await anAccount(client)).access }),
+  'GET /api/v1/auth/me/export': async () => ({ token: (await anAccount(client)).access }),
+  'POST /api/v1/auth/undo-deletion': async () => ({ body: { token: await deleted() } }),
+  'GET /api/v1/auth/undo-deletion': async () => ({ query: '?token=lkp_any' }),
+  'POST /api/v1/auth/undo-deletion/confirm': async () => ({ form: { token: await deleted() } }),
+  'GET /api/v1/auth/account-restored': async () => ({ query: '?lang=ar' }),
+  'GET /api/v1/auth/sessions': async () => ({ token: (await anAccount(client)).access }),
+  'DELETE /api/v1/auth/sessions/{id}': async () => {
+    const { access: token, sessionId: id } = await anAccount(client)
+    return { token, id }
+  },
+  'POST /api/v1/auth/verify-email': async () => ({ body: { token: await verifying() } }),
+  'GET /api/v1/auth/verify-email': async () => ({ query: `?token=${await verifying()}` }),
+  'POST /api/v1/auth/verify-email/confirm': async () => ({ form: { token: await verifying() } }),
   'GET /api/v1/auth/email-verified': async () => ({ query: '?lang=es' }),
   'POST /api/v1/auth/resend-verification': async () => ({ body: { email: anEmail() } }),
+  'POST /api/v1/auth/forgot-password': async () => ({ body: { email: anEmail() } }),
+  'POST /api/v1/auth/verify-reset-token': async () => ({ body: { token: await resetting() } }),
+  'POST /api/v1/auth/reset-password': async () => ({
+    body: { token: await resetting(), new_password: 'another horse 10' },
+  }),
+  'GET /api/v1/auth/reset-password': async () => ({ query: '?token=lkp_any' }),
+  'POST /api/v1/auth/reset-password/confirm': async () => ({
+    form: { token: await resetting(), new_password: 'another horse 10' },
+  }),
+  'GET /api/v1/auth/password-reset': async () => ({}),
+  'POST /api/v1/auth/change-password': change,
+  'PUT /api/v1/auth/change-password': change,
+  'POST /api/v1/auth/change-email': async () => ({
+    body: { current_password: password, new_email: anEmail() },
+    token: (await anAccount(client)).access,
+  }),
+  'POST /api/v1/auth/confirm-email': async () => ({ body: { token: (await moving()).token } }),
+  'GET /api/v1/auth/confirm-email': async () => ({ query: '?token=lkp_any' }),
+  'POST /api/v1/auth/confirm-email/confirm': async () => ({ form: { token: (await moving()).token } }),
+  'GET /api/v1/auth/email-confirmed': async () => ({}),
+  'POST /api/v1/auth/undo-email-change': async () => ({ body: { token: await moved() } }),
+  'GET /api/v1/auth/undo-email-change': async () => ({ query: '?token=lkp_any' }),
+  'POST /api/v1/auth/undo-email-change/confirm': async () => ({ form: { token: await moved() } }),
+  'GET /api/v1/auth/email-restored': async () => ({}),
+  'GET /api/v1/admin/users': async () => ({
+    token: await administering(),
+    query: '?limit=2&role=user&is_active=true&search=user-',
+  }),
+  'GET /api/v1/admin/users/{id}': onSomebody,
+  'PATCH /api/v1/admin/users/{id}': async () => ({ ...(await onSomebody()), body: { is_active: false } }),
+  'DELETE /api/v1/admin/users/{id}': onSomebody,
+  'POST /api/v1/admin/users/{id}/logout': onSomebody,
+  'GET /api/v1/admin/emails': async () => ({ token: await administering(), query: '?status=sent' }),
+  'POST /api/v1/admin/emails/{id}/retry': onFailedMail,
+  'GET /api/v1/admin/audit-events': async () => ({
+    token: await administering(),
+    query: '?type=user.registered&from=2020-01-01T00:00:00Z',
+  }),
   'GET /.well-known/paseto-keys': async () => ({}),
   'GET /livez': async () => ({}),
   'GET /readyz': async () => ({}),
@@ -110,7 +227,7 @@ test('the document is valid OpenAPI 3.1', async t => {
 })
 
 test('every route is in the document, and nothing else is', t => {
-  const all = routes(() => false).map(({ method, path }) => `${method} ${path}`)
+  const all = routes(() => false).map(({ method, path }) => `${method} ${path.replace(':id', '{id}')}`)
   t.deepEqual(operations.map(({ name }) => name).sort(), all.sort())
 })
 

@@ -17,7 +17,8 @@ const long = [
   'src/crypto/paseto.ts',
   'src/crypto/password.ts',
   'src/http/openapi.ts',
-  'src/verification/routes.ts',
+  'src/mail/compose.ts',
+  'src/sessions/store.ts',
 ]
 
 test('no file is longer than 200 lines, and few are longer than 120', t => {

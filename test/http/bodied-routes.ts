@@ -15,7 +15,10 @@ type Shape = {
 
 /** One form that a body may have: each field, and whether it may be null. */
 export type Form = Record<string, { nullable: boolean }>
-export type Bodied = { route: Route; name: string; forms: Form[] }
+export type Bodied = { route: Pick<Route, 'method' | 'path' | 'accepts'>; name: string; forms: Form[] }
+
+/** An id that nothing has. */
+const someId = '018f0000-0000-7000-8000-000000000001'
 
 const mayBeNull = ({ type, wrapped }: Shape): boolean =>
   type === 'nullable' || type === 'nullish' || (wrapped !== undefined && mayBeNull(wrapped))
@@ -30,7 +33,7 @@ const all = routes(() => false).flatMap((route): Bodied[] =>
   route.body
     ? [
         {
-          route,
+          route: { ...route, path: route.path.replace(':id', someId) },
           name: `${route.method} ${route.path}`,
           forms: formsOf(route.body as Schema & Shape),
         },
@@ -52,6 +55,12 @@ const samples: Record<string, (account: Account) => unknown> = {
   address: () => '12 St James’s Square, London',
   preferred_language: () => 'en',
   picture_url: () => 'https://img.example/a',
+  token_transport: () => 'body',
+  current_password: () => password,
+  new_password: () => 'another horse 10',
+  new_email: () => anEmail(),
+  is_active: () => true,
+  roles: () => ['user'],
 }
 
 /** A body that the route takes. Throws for a field that has no example here yet. */

@@ -40,11 +40,11 @@ const strangers = [
 const given = (headers: Headers): string[] =>
   [...headers.keys()].filter(name => name.startsWith('access-control-'))
 const varies = (headers: Headers): boolean => /(^|, )Origin(,|$)/i.test(headers.get('vary') ?? '')
-const preflight = (origin: string, client = world.client) =>
-  client.send('OPTIONS', 'me', {
+const preflight = (origin: string, client = world.client, method = 'PATCH', path = 'me') =>
+  client.send('OPTIONS', path, {
     headers: {
       origin,
-      'access-control-request-method': 'PATCH',
+      'access-control-request-method': method,
       'access-control-request-headers': 'authorization,content-type',
     },
   })
@@ -54,6 +54,7 @@ for (const origin of allowed)
     const { status, headers } = await world.client.get('me', { token: account.access, headers: { origin } })
     t.is(status, 200)
     t.is(headers.get('access-control-allow-origin'), origin)
+    t.is(headers.get('access-control-allow-credentials'), 'true')
     t.true(varies(headers))
     const exposed = (headers.get('access-control-expose-headers') ?? '').toLowerCase()
     for (const name of ['retry-after', 'ratelimit', 'ratelimit-policy', 'www-authenticate', 'x-request-id'])
@@ -81,6 +82,30 @@ for (const origin of strangers)
     }
   })
 
+const asked: [method: string, path: string][] = [
+  ['PATCH', 'me'],
+  ['PUT', 'me'],
+  ['DELETE', 'me'],
+  ['DELETE', 'sessions/00000000-0000-7000-8000-000000000000'],
+  ['POST', 'refresh'],
+]
+for (const [method, path] of asked)
+  test(`${method} ${path.slice(0, 8)} may be asked with cookies by the origins named, each by its exact name`, async t => {
+    for (const origin of allowed) {
+      const { status, headers } = await preflight(origin, world.client, method, path)
+      t.is(status, 204)
+      t.is(headers.get('access-control-allow-origin'), origin)
+      t.is(headers.get('access-control-allow-credentials'), 'true')
+      const methods = (headers.get('access-control-allow-methods') ?? '').split(/, ?/)
+      t.true(methods.includes(method))
+      t.false(methods.includes('*'))
+      t.true(varies(headers))
+    }
+    const { headers } = await preflight('https://app.example.com.evil.test', world.client, method, path)
+    t.deepEqual(given(headers), [])
+    t.true(varies(headers))
+  })
+
 test('refusals can be read by the origins that may call', async t => {
   const origin = allowed[0] ?? ''
   const { client } = world
@@ -101,6 +126,7 @@ test('refusals can be read by the origins that may call', async t => {
   )
   for (const { headers, status } of replies) {
     t.is(headers.get('access-control-allow-origin'), origin, String(status))
+    t.is(headers.get('access-control-allow-credentials'), 'true')
     t.true(varies(headers))
   }
 })

@@ -1,11 +1,8 @@
 import test from 'ava'
-import { compileAll } from '../../src/mail/render.ts'
 import { anEmail, password, tokenOf } from '../make.ts'
 import { openWorld } from '../world.ts'
 import { sendRaw } from './raw.ts'
 
-// In a process that is an API too, compiling templates would hold up its requests.
-await compileAll()
 const plain = await openWorld({ worker: true })
 const proxied = await openWorld({ worker: true, env: { TRUSTED_PROXIES: '1' } })
 test.after.always(async () => {

@@ -1,12 +1,10 @@
 import test from 'ava'
-import { compileAll } from '../../src/mail/render.ts'
 import { anAccount, anEmail, password } from '../make.ts'
 import { openWorld } from '../world.ts'
 
 // Anybody can register a victim's address under a name of their choosing, so the name is an attacker's text in
 // our mail. What counts is what leaves: the raw bytes and the envelope.
 
-await compileAll()
 const world = await openWorld({ worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 

@@ -1,11 +1,9 @@
 import test from 'ava'
 import { v7 as uuid } from 'uuid'
-import { compileAll } from '../../src/mail/render.ts'
 import { addMails } from '../../src/storage/queue.ts'
 import { anAccount } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 
-await compileAll()
 const world = await openWorld({ worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 

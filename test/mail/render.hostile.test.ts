@@ -106,6 +106,21 @@ test('a device that calls itself a link is unknown, a real one is shown', async 
   t.true((await reuse(real, '')).text.includes('IP address\nUnknown\n'))
 })
 
+test('the new address of a stolen account is shown, and is no link that its owner could follow', async t => {
+  const moved = (email: string, locale = 'en') =>
+    render('email_changed', locale, { name: 'Ana', email, link, days: '7' })
+  for (const locale of locales) {
+    const { html, text } = await moved('t••@www.call-support.evil.example', locale)
+    for (const part of [html, text]) {
+      t.true(part.replaceAll('\u200B', '').includes('t••@www.call-support.evil.example'))
+      t.notRegex(part, /t••@|www\.call|evil\.example/)
+    }
+  }
+  const { html, text } = await moved('<b>@x\r\nhttps://evil\u202E')
+  t.true(html.replaceAll('\u200B', '').includes('&lt;b&gt;@x https://evil<'))
+  t.notRegex(html + text, /<b>@|https:\/\/evil|\u202E/)
+})
+
 test('a link is one attribute whatever it holds', async t => {
   const { html, text } = await render('welcome', 'en', { name: '', link: 'https://x/?a="><script>&b=1' })
   t.true(html.includes('href="https://x/?a=&quot;&gt;&lt;script&gt;&amp;b=1"'))

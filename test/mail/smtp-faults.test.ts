@@ -4,12 +4,10 @@ import { createServer } from 'node:net'
 import test from 'ava'
 import { v7 as uuid } from 'uuid'
 import { deliver } from '../../src/mail/deliver.ts'
-import { compileAll } from '../../src/mail/render.ts'
 import { openTransport } from '../../src/mail/transport.ts'
 import { anAccount, password } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 
-await compileAll()
 const world = await openWorld({ worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 

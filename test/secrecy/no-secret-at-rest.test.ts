@@ -1,5 +1,4 @@
 import test from 'ava'
-import { compileAll } from '../../src/mail/render.ts'
 import { addMails } from '../../src/storage/queue.ts'
 import { anEmail, tokenOf } from '../make.ts'
 import { openWorld, until } from '../world.ts'
@@ -8,7 +7,6 @@ import { readPostgres, readRedis } from './everything-at-rest.ts'
 // One life of an account, with marked secrets; then everything that Postgres, Redis and the log hold is read, as a
 // thief of a backup would. Twice: with everything still open, and after it.
 
-await compileAll()
 const world = await openWorld({ worker: true, env: { RATE_LIMITS: '' } })
 test.after.always(() => world[Symbol.asyncDispose]())
 

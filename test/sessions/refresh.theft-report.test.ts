@@ -8,7 +8,8 @@ test.after.always(() => world[Symbol.asyncDispose]())
 const { client, sql } = world
 const refresh = (token: string) => client.post('refresh', { refresh_token: token })
 const told = async (userId: string) => ({
-  events: (await sql('SELECT 1 FROM audit_events WHERE user_id = $1', [userId])).length,
+  events: (await sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [userId]))
+    .length,
   mails: (await sql(`SELECT 1 FROM emails WHERE user_id = $1 AND kind = 'session_reuse'`, [userId])).length,
 })
 

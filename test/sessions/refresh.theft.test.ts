@@ -1,10 +1,8 @@
 import test from 'ava'
-import { compileAll } from '../../src/mail/render.ts'
 import { anAccount } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 
 // As a worker does at its start: it stops this process for longer than a command of Redis may take.
-await compileAll()
 const world = await openWorld({ worker: true })
 const other = await world.instance()
 test.after.always(() => world[Symbol.asyncDispose]())
@@ -18,7 +16,8 @@ const rotated = async (token: string) => {
 }
 
 type Event = { type: string; session_id: string; user_id: string; ip: string; user_agent: string }
-const eventsOf = (userId: string) => sql<Event>('SELECT * FROM audit_events WHERE user_id = $1', [userId])
+const eventsOf = (userId: string) =>
+  sql<Event>(`SELECT * FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [userId])
 const warningsOf = (userId: string) =>
   sql<{ status: string }>(`SELECT status FROM emails WHERE user_id = $1 AND kind = 'session_reuse'`, [userId])
 

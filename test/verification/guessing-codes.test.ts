@@ -2,7 +2,6 @@ import test from 'ava'
 import { v7 as uuid } from 'uuid'
 import { mailSecrets } from '../../src/crypto/proof.ts'
 import { deliver } from '../../src/mail/deliver.ts'
-import { compileAll } from '../../src/mail/render.ts'
 import { openTransport } from '../../src/mail/transport.ts'
 import type { Reply } from '../client.ts'
 import { anAccount, anEmail, tokenOf } from '../make.ts'
@@ -10,7 +9,6 @@ import { openWorld } from '../world.ts'
 
 // A code has a million values: five guesses and no more, however they come.
 
-await compileAll()
 const world = await openWorld({ worker: true })
 const other = await world.instance()
 test.after.always(() => world[Symbol.asyncDispose]())

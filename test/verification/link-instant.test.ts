@@ -1,9 +1,7 @@
 import test from 'ava'
-import { compileAll } from '../../src/mail/render.ts'
 import { anAccount } from '../make.ts'
 import { openWorld } from '../world.ts'
 
-await compileAll()
 const world = await openWorld({ worker: true, env: { EMAIL_LINK_CONFIRM: 'instant' } })
 test.after.always(() => world[Symbol.asyncDispose]())
 

@@ -1,9 +1,7 @@
 import test from 'ava'
-import { compileAll } from '../../src/mail/render.ts'
 import { anAccount, tokenOf } from '../make.ts'
 import { openWorld } from '../world.ts'
 
-await compileAll()
 const world = await openWorld({ worker: true, env: { FRONTEND_URL: 'https://app.example:8443/shop/' } })
 test.after.always(() => world[Symbol.asyncDispose]())
 

@@ -1,13 +1,11 @@
 import test from 'ava'
 import { pageStyleHash } from '../../src/http/pages.ts'
-import { compileAll } from '../../src/mail/render.ts'
 import type { Client } from '../client.ts'
 import { anAccount, tokenOf } from '../make.ts'
 import { openWorld } from '../world.ts'
 
 // Mail scanners and previews open every link: opening one must change nothing.
 
-await compileAll()
 const world = await openWorld({ worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 

@@ -1,10 +1,8 @@
 import { request } from 'node:http'
 import test from 'ava'
-import { compileAll } from '../../src/mail/render.ts'
 import { anAccount, anEmail, password, tokenOf } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 
-await compileAll()
 const world = await openWorld({ worker: true, env: { MAIL_FROM: 'Latchkey <no-reply@mail.example>' } })
 test.after.always(() => world[Symbol.asyncDispose]())
 

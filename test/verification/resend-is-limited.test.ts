@@ -1,9 +1,7 @@
 import test from 'ava'
-import { compileAll } from '../../src/mail/render.ts'
 import { anAccount, anEmail } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 
-await compileAll()
 const world = await openWorld({ worker: true, env: { RATE_LIMITS: 'register=1000/1h,mail_ip=1000/1h' } })
 const other = await world.instance()
 test.after.always(() => world[Symbol.asyncDispose]())

@@ -1,10 +1,8 @@
 import test from 'ava'
-import { compileAll } from '../../src/mail/render.ts'
 import type { Reply } from '../client.ts'
 import { anAccount, anEmail, tokenOf } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 
-await compileAll()
 const world = await openWorld({ worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 

@@ -1,11 +1,9 @@
 import test from 'ava'
-import { compileAll } from '../../src/mail/render.ts'
 import { anAccount, tokenOf } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 
 // Whoever holds a link or a code may use it once: also with both, also in parallel, also at two instances.
 
-await compileAll()
 const world = await openWorld({ worker: true })
 const other = await world.instance()
 test.after.always(() => world[Symbol.asyncDispose]())

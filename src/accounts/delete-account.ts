@@ -1,0 +1,65 @@
+import { keepsAnAdmin } from '../admin/keeps-an-admin.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
+import { dropSessions } from '../sessions/drop-sessions.ts'
+import type { Origin } from '../sessions/start-session.ts'
+import { enqueueMails, oweMail } from '../storage/outbox.ts'
+import { type User, Users } from './entity.ts'
+
+type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'hasher'>
+
+/**
+ * Closes an account at the wish of its owner: sessions end at once, the row is erased after `ACCOUNT_ERASURE_DELAY`,
+ * and a mail lets the owner take it back until then. The last administrator stays.
+ */
+export const deleteAccount = async (
+  deps: Needs,
+  { user, password, origin }: { user: User; password: string; origin: Origin },
+): Promise<null | Problem<'INVALID_CURRENT_PASSWORD' | 'SESSION_REVOKED' | 'FORBIDDEN'>> => {
+  const { matches } = await deps.hasher.compare(password, user.password_hash)
+  if (!matches) return new Problem('INVALID_CURRENT_PASSWORD')
+  const mail = await closeAccount(deps, user, { origin })
+  if (mail instanceof Problem) return mail
+  await enqueueMails(deps, [mail])
+  await dropSessions(deps, user.id)
+  return null
+}
+
+// The epoch that the session was checked in must still stand: after a reset that came meanwhile, whoever knows the old
+// password closes nothing.
+const closeAccount = (
+  { database, config }: Needs,
+  user: User,
+  { origin }: { origin: Origin },
+): Promise<string | Problem<'SESSION_REVOKED' | 'FORBIDDEN'>> =>
+  database.transaction(async manager => {
+    const isAdmin = user.roles.includes('admin')
+    if (isAdmin && !(await keepsAnAdmin(manager, { userId: user.id, actorId: null }, { is_active: false })))
+      return new Problem('FORBIDDEN')
+    const { raw } = await manager
+      .createQueryBuilder()
+      .update(Users)
+      .set({
+        erase_after: () => `now() + interval '${config.ACCOUNT_ERASURE_DELAY} milliseconds'`,
+        session_epoch: () => 'session_epoch + 1',
+        updated_at: () => 'now()',
+      })
+      .where('id = :id AND session_epoch = :epoch AND erase_after IS NULL', {
+        id: user.id,
+        epoch: user.session_epoch,
+      })
+      .returning('*')
+      .execute()
+    const closed = raw[0] as User | undefined
+    if (!closed) return new Problem('SESSION_REVOKED')
+    await spendAllProofs(manager, closed)
+    await recordEvent(manager, { type: 'user.deleted', userId: closed.id, origin })
+    return oweMail(manager, {
+      kind: 'account_deleted',
+      recipient: closed.email,
+      userId: closed.id,
+      locale: closed.preferred_language ?? 'en',
+    })
+  })

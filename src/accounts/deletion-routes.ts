@@ -1,0 +1,51 @@
+import * as v from 'valibot'
+import * as field from '../base/fields.ts'
+import { Problem } from '../base/problems.ts'
+import { clearCookie } from '../http/cookie.ts'
+import { linkRoutes } from '../http/link-routes.ts'
+import { type Route, route } from '../http/route.ts'
+import { deleteAccount } from './delete-account.ts'
+import { undoDeletion } from './undo-deletion.ts'
+
+const deleteMe = route({
+  method: 'DELETE',
+  path: '/api/v1/auth/me',
+  summary: 'Delete your own account',
+  description:
+    'Sessions end at once. The account is erased after `ACCOUNT_ERASURE_DELAY`; until then a mailed link takes it back. The last administrator stays.',
+  auth: 'bearer',
+  limits: ['bearer', 'login'],
+  body: v.strictObject({ password: field.password }),
+  replies: { 204: 'empty' },
+  problems: ['INVALID_CURRENT_PASSWORD', 'SESSION_REVOKED', 'FORBIDDEN'],
+  handle: async (deps, { user, body, client, cookie }) => {
+    const refusal = await deleteAccount(deps, { user, password: body.password, origin: client })
+    return refusal ?? { status: 204, headers: clearCookie(cookie) }
+  },
+})
+
+const postUndoDeletion = route({
+  method: 'POST',
+  path: '/api/v1/auth/undo-deletion',
+  summary: 'Take the deletion of an account back',
+  auth: 'none',
+  limits: ['anonymous'],
+  body: v.strictObject({ token: field.opaqueToken }),
+  replies: { 204: 'empty' },
+  problems: ['INVALID_TOKEN'],
+  handle: async (deps, { body, client }) => {
+    const done = await undoDeletion(deps, { token: body.token, origin: client })
+    return done instanceof Problem ? done : { status: 204 }
+  },
+})
+
+const undoPages = linkRoutes({
+  name: 'undo-deletion',
+  summary: 'Take the deletion of an account back',
+  button: 'undo_deletion',
+  done: { name: 'account-restored', page: 'undo_deletion_done' },
+  mayBeInstant: false,
+  act: (deps, { token, client }) => undoDeletion(deps, { token, origin: client }),
+})
+
+export const deletionRoutes: Route[] = [deleteMe, postUndoDeletion, ...undoPages]

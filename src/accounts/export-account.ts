@@ -1,0 +1,52 @@
+import { IsNull } from 'typeorm'
+import { type AuditEvent, AuditEvents } from '../audit/entity.ts'
+import type { Deps } from '../deps.ts'
+import { type Email, Emails } from '../mail/entity.ts'
+import { listSessions } from '../sessions/list-sessions.ts'
+import type { User } from './entity.ts'
+import { userView } from './rules.ts'
+
+// Some mails are asked for by address alone.
+const mailsOf = ({ id, email }: User) => [{ user_id: id }, { user_id: IsNull(), recipient: email }]
+
+const most = 5000
+
+// Whether a mail to a new address was sent would tell whether somebody has that address.
+const mailView = ({ kind, recipient, status, created_at, sent_at }: Email) => ({
+  kind,
+  recipient,
+  status: kind === 'email_change' ? null : status,
+  created_at: created_at.toISOString(),
+  sent_at: kind === 'email_change' ? null : (sent_at?.toISOString() ?? null),
+})
+
+// Where an administrator works is nothing that is held on the user.
+const eventView = ({ type, actor_id, ip, user_agent, created_at }: AuditEvent) => ({
+  type,
+  ip: actor_id ? null : ip,
+  user_agent: actor_id ? null : user_agent,
+  created_at: created_at.toISOString(),
+})
+
+/**
+ * Everything that is held on a user, for the user (GDPR, article 20): of mails and events the latest 5000, which strangers
+ * may cause. No secret and no hash is part of it.
+ */
+export const exportAccount = async (
+  deps: Pick<Deps, 'clock' | 'database' | 'redis' | 'keys'>,
+  { user, sessionId }: { user: User; sessionId: string },
+) => {
+  const [sessions, mails, events] = await Promise.all([
+    listSessions(deps, { user, currentId: sessionId }),
+    deps.database.getRepository(Emails).find({ where: mailsOf(user), order: { id: 'DESC' }, take: most }),
+    deps.database
+      .getRepository(AuditEvents)
+      .find({ where: { user_id: user.id }, order: { id: 'DESC' }, take: most }),
+  ])
+  return {
+    user: userView(user),
+    sessions,
+    emails: mails.reverse().map(mailView),
+    audit_events: events.reverse().map(eventView),
+  }
+}

@@ -1,0 +1,31 @@
+import { type User, Users } from '../accounts/entity.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import type { Origin } from '../sessions/start-session.ts'
+import { enqueueMails, oweMail } from '../storage/outbox.ts'
+
+type Needs = Pick<Deps, 'database' | 'queue' | 'log' | 'hasher'>
+type Request = { user: User; password: string; newEmail: string; locale: string; origin: Origin }
+
+/**
+ * Owes a mail to the new address. Nothing changes until that confirms, and whether the address is somebody's already
+ * is not said here: only its mailbox can find out. What was compared must still stand: after a reset that came
+ * meanwhile, whoever knows the old password moves nothing.
+ */
+export const requestEmailChange = async (
+  deps: Needs,
+  { user, password, newEmail, locale, origin }: Request,
+): Promise<null | Problem<'INVALID_CURRENT_PASSWORD'>> => {
+  const { matches } = await deps.hasher.compare(password, user.password_hash)
+  if (!matches) return new Problem('INVALID_CURRENT_PASSWORD')
+  const mail = await deps.database.transaction(async manager => {
+    const where = { id: user.id, session_epoch: user.session_epoch }
+    if (!(await manager.findOne(Users, { where, lock: { mode: 'pessimistic_read' } }))) return null
+    await recordEvent(manager, { type: 'email.change_requested', userId: user.id, origin })
+    return oweMail(manager, { kind: 'email_change', recipient: newEmail, userId: user.id, locale })
+  })
+  if (!mail) return new Problem('INVALID_CURRENT_PASSWORD')
+  await enqueueMails(deps, [mail])
+  return null
+}

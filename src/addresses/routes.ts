@@ -1,0 +1,85 @@
+import * as v from 'valibot'
+import { emailReply } from '../accounts/rules.ts'
+import * as field from '../base/fields.ts'
+import { Problem } from '../base/problems.ts'
+import { linkRoutes } from '../http/link-routes.ts'
+import { type Route, route } from '../http/route.ts'
+import { confirmEmailChange } from './confirm-email-change.ts'
+import { requestEmailChange } from './request-email-change.ts'
+import { undoEmailChange } from './undo-email-change.ts'
+
+const byCode = v.strictObject({ email: field.email, code: field.code })
+const byToken = v.strictObject({ token: field.opaqueToken })
+const verified = v.object({ email: emailReply, email_verified: v.literal(true) })
+
+const postChange = route({
+  method: 'POST',
+  path: '/api/v1/auth/change-email',
+  summary: 'Move your account to another address',
+  description:
+    'Mails a link and a code to the new address. Nothing changes before that confirms; then the old address, if it was verified, is told and can undo it for 7 days. Whether somebody has the address already is not said.',
+  auth: 'bearer',
+  limits: ['bearer', 'login', 'mail', 'mail_ip'],
+  body: v.strictObject({ current_password: field.password, new_email: field.email }),
+  replies: { 202: 'empty' },
+  problems: ['INVALID_CURRENT_PASSWORD'],
+  handle: async (deps, { user, body, client }) => {
+    const { current_password: password, new_email: newEmail } = body
+    const asked = { user, password, newEmail, locale: client.locale, origin: client }
+    return (await requestEmailChange(deps, asked)) ?? { status: 202 }
+  },
+})
+
+const postConfirm = route({
+  method: 'POST',
+  path: '/api/v1/auth/confirm-email',
+  summary: 'Confirm a new address',
+  description: 'Takes the token of the mailed link, or the new address and the code of the same mail.',
+  auth: 'none',
+  limits: ['anonymous'],
+  body: v.union([byToken, byCode]),
+  replies: { 200: verified },
+  problems: ['INVALID_TOKEN', 'DUPLICATE_ENTRY'],
+  handle: async (deps, { body, client }) => {
+    const done = await confirmEmailChange(deps, { presented: body, origin: client })
+    return done instanceof Problem ? done : { status: 200, body: { ...done, email_verified: true as const } }
+  },
+})
+
+const postUndoChange = route({
+  method: 'POST',
+  path: '/api/v1/auth/undo-email-change',
+  summary: 'Take a change of address back',
+  description:
+    'By the link in the mail to the old address. Every session ends, and a mail lets the owner choose a new password.',
+  auth: 'none',
+  limits: ['anonymous'],
+  body: byToken,
+  replies: { 200: verified },
+  problems: ['INVALID_TOKEN', 'DUPLICATE_ENTRY'],
+  handle: async (deps, { body, client }) => {
+    const done = await undoEmailChange(deps, { token: body.token, locale: client.locale, origin: client })
+    return done instanceof Problem ? done : { status: 200, body: { ...done, email_verified: true as const } }
+  },
+})
+
+const pages = [
+  ...linkRoutes({
+    name: 'confirm-email',
+    summary: 'Confirm a new address',
+    button: 'email_confirm',
+    done: { name: 'email-confirmed', page: 'email_confirmed', frontend: 'email-confirmed' },
+    mayBeInstant: true,
+    act: (deps, { token, client }) => confirmEmailChange(deps, { presented: { token }, origin: client }),
+  }),
+  ...linkRoutes({
+    name: 'undo-email-change',
+    summary: 'Take a change of address back',
+    button: 'undo_email',
+    done: { name: 'email-restored', page: 'undo_email_done' },
+    mayBeInstant: false,
+    act: (deps, { token, lang, client }) => undoEmailChange(deps, { token, locale: lang, origin: client }),
+  }),
+]
+
+export const addressRoutes: Route[] = [postChange, postConfirm, postUndoChange, ...pages]

@@ -1,0 +1,69 @@
+import { Users } from '../accounts/entity.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import { checkUndo } from '../proofs/check-undo.ts'
+import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
+import { spendLaterUndos } from '../proofs/spend-later-undos.ts'
+import { spendProof } from '../proofs/spend-proof.ts'
+import { dropSessions } from '../sessions/drop-sessions.ts'
+import type { Origin } from '../sessions/start-session.ts'
+import { isDuplicate } from '../storage/faults.ts'
+import { enqueueMails, oweMail } from '../storage/outbox.ts'
+import { displaceUnverified } from './displace-unverified.ts'
+
+type Needs = Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
+
+/**
+ * Gives an account back to the address it had, also one that was deleted meanwhile. Whoever moved it knew the
+ * password, so the password goes too: every session ends, and a mail lets the owner choose a new one.
+ */
+export const undoEmailChange = async (
+  deps: Needs,
+  { token, locale, origin }: { token: string; locale: string; origin: Origin },
+): Promise<{ email: string } | Problem<'INVALID_TOKEN' | 'DUPLICATE_ENTRY'>> => {
+  const undo = await checkUndo(deps, 'email_changed', token)
+  if (!undo) return new Problem('INVALID_TOKEN')
+  const { userId, emailId, address } = undo
+  const mail = await restore(deps, { userId, emailId, address, locale, origin }).catch(error => {
+    if (isDuplicate(error, 'users_email_key')) return new Problem('DUPLICATE_ENTRY')
+    throw error
+  })
+  if (mail instanceof Problem) return mail
+  if (!mail) return new Problem('INVALID_TOKEN')
+  await enqueueMails(deps, [mail])
+  await dropSessions(deps, userId)
+  return { email: address }
+}
+
+type Restore = { userId: string; emailId: string; address: string; locale: string; origin: Origin }
+
+const restore = (
+  deps: Needs,
+  { userId, emailId, address, locale, origin }: Restore,
+): Promise<string | null> =>
+  deps.database.transaction(async manager => {
+    if (!(await spendProof(manager, emailId))) return null
+    const before = await manager.findOne(Users, {
+      where: { id: userId },
+      lock: { mode: 'pessimistic_write' },
+    })
+    if (!before) return null
+    await displaceUnverified(manager, { email: address, by: userId, origin })
+    await manager.update(
+      Users,
+      { id: userId },
+      {
+        email: address,
+        email_verified: true,
+        password_hash: null,
+        erase_after: null,
+        session_epoch: () => 'session_epoch + 1',
+        updated_at: () => 'now()',
+      },
+    )
+    await spendAllProofs(manager, before)
+    await spendLaterUndos(manager, { userId, emailId })
+    await recordEvent(manager, { type: 'email.change_undone', userId, origin })
+    return oweMail(manager, { kind: 'reset_password', recipient: address, userId, locale })
+  })

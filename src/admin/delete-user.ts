@@ -1,0 +1,33 @@
+import { Users } from '../accounts/entity.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
+import { dropSessions } from '../sessions/drop-sessions.ts'
+import type { Origin } from '../sessions/start-session.ts'
+import { keepsAnAdmin } from './keeps-an-admin.ts'
+
+type Act = { userId: string; actorId: string; origin: Origin }
+
+/** Closes an account for good: sessions end at once and the next round of the worker erases it. No undo is mailed. */
+export const deleteUser = async (
+  deps: Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys'>,
+  { userId, actorId, origin }: Act,
+): Promise<null | Problem<'NOT_FOUND' | 'FORBIDDEN'>> => {
+  const refusal = await deps.database.transaction(async manager => {
+    const allowed = await keepsAnAdmin(manager, { userId, actorId }, { is_active: false })
+    const user = await manager.findOne(Users, { where: { id: userId }, lock: { mode: 'pessimistic_write' } })
+    if (!user) return new Problem('NOT_FOUND')
+    if (!allowed) return new Problem('FORBIDDEN')
+    await manager.update(
+      Users,
+      { id: userId },
+      { erase_after: () => 'now()', session_epoch: () => 'session_epoch + 1', updated_at: () => 'now()' },
+    )
+    await spendAllProofs(manager, user, [])
+    await recordEvent(manager, { type: 'user.deleted', userId, actorId, origin })
+    return null
+  })
+  if (!refusal) await dropSessions(deps, userId)
+  return refusal
+}

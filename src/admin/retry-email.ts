@@ -1,0 +1,30 @@
+import { recordEvent } from '../audit/record-event.ts'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import { type Email, Emails } from '../mail/entity.ts'
+import type { Origin } from '../sessions/start-session.ts'
+import { enqueueMails } from '../storage/outbox.ts'
+
+type Act = { emailId: string; actorId: string | null; origin: Origin }
+
+/** Sends a mail again that was given up. What its link proves still dies at its hour: then it is dropped. */
+export const retryEmail = async (
+  deps: Pick<Deps, 'database' | 'queue' | 'log'>,
+  { emailId, actorId, origin }: Act,
+): Promise<null | Problem<'NOT_FOUND'>> => {
+  const found = await deps.database.transaction(async manager => {
+    const { raw } = await manager
+      .createQueryBuilder()
+      .update(Emails)
+      .set({ status: 'queued', attempts: 0, sweep_after: () => 'now()' })
+      .where(`id = :emailId AND status = 'failed'`, { emailId })
+      .returning('user_id')
+      .execute()
+    const [mail] = raw as Pick<Email, 'user_id'>[]
+    if (mail) await recordEvent(manager, { type: 'email.retried', userId: mail.user_id, actorId, origin })
+    return mail !== undefined
+  })
+  if (!found) return new Problem('NOT_FOUND')
+  await enqueueMails(deps, [emailId])
+  return null
+}

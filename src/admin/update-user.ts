@@ -1,0 +1,62 @@
+import type { EntityManager } from 'typeorm'
+import { type User, Users } from '../accounts/entity.ts'
+import type { Role } from '../accounts/rules.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import type { AuditType } from '../base/audit.ts'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
+import { dropSessions } from '../sessions/drop-sessions.ts'
+import type { Origin } from '../sessions/start-session.ts'
+import { keepsAnAdmin } from './keeps-an-admin.ts'
+
+export type UserChange = { is_active?: boolean; roles?: Role[] }
+
+type Act = { userId: string; actorId: string | null; origin: Origin }
+
+/**
+ * Changes what an administrator may change. A deactivation ends every session at once, and a change of roles too,
+ * since tokens carry them. Nobody takes the last administrator away, and nobody becomes one by an address that they
+ * may not hold.
+ */
+export const updateUser = async (
+  deps: Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys'>,
+  { change, ...act }: Act & { change: UserChange },
+): Promise<User | Problem<'NOT_FOUND' | 'FORBIDDEN' | 'EMAIL_NOT_VERIFIED'>> => {
+  const updated = await deps.database.transaction(manager => apply(manager, change, act))
+  if (updated instanceof Problem) return updated
+  if (updated.ended) await dropSessions(deps, act.userId)
+  return updated.user
+}
+
+const apply = async (manager: EntityManager, change: UserChange, { userId, actorId, origin }: Act) => {
+  const allowed = await keepsAnAdmin(manager, { userId, actorId }, change)
+  const before = await manager.findOne(Users, { where: { id: userId }, lock: { mode: 'pessimistic_write' } })
+  if (!before) return new Problem('NOT_FOUND')
+  if (!allowed) return new Problem('FORBIDDEN')
+  const isPromotion = change.roles?.includes('admin') && !before.roles.includes('admin')
+  if (isPromotion && !before.email_verified) return new Problem('EMAIL_NOT_VERIFIED')
+
+  const events = eventsOf(before, change)
+  const ended = events.some(type => type !== 'user.activated')
+  await manager.update(
+    Users,
+    { id: userId },
+    {
+      ...change,
+      updated_at: () => 'now()',
+      ...(ended && { session_epoch: () => 'session_epoch + 1' }),
+    },
+  )
+  if (change.is_active === false) await spendAllProofs(manager, before)
+  for (const type of events) await recordEvent(manager, { type, userId, actorId, origin })
+  return { user: await manager.findOneByOrFail(Users, { id: userId }), ended }
+}
+
+const eventsOf = (before: User, { is_active, roles }: UserChange): AuditType[] => {
+  const events: AuditType[] = []
+  if (is_active !== undefined && is_active !== before.is_active)
+    events.push(is_active ? 'user.activated' : 'user.deactivated')
+  if (roles && [...roles].sort().join() !== [...before.roles].sort().join()) events.push('user.roles_changed')
+  return events
+}

@@ -1,0 +1,39 @@
+import type { EntityManager } from 'typeorm'
+import { v7 as uuid } from 'uuid'
+import type { AuditType } from '../base/audit.ts'
+import { AuditEvents } from './entity.ts'
+
+export type AuditedEvent = {
+  type: AuditType
+  userId: string | null
+  /** Null for an operator at the command line, who has no account. */
+  actorId?: string | null | undefined
+  sessionId?: string | undefined
+  origin: { ip: string; userAgent: string }
+}
+
+/**
+ * Keeps a security event, in the transaction of what it tells of. Returns false where the same event was kept
+ * before: a theft is told once for each session.
+ */
+export const recordEvent = async (manager: EntityManager, event: AuditedEvent): Promise<boolean> => {
+  const { raw } = await manager
+    .createQueryBuilder()
+    .insert()
+    .into(AuditEvents)
+    .values({
+      id: uuid(),
+      type: event.type,
+      // Whoever is erased at this moment is left out: the foreign key would refuse the event.
+      user_id: () => '(SELECT id FROM users WHERE id = :userId FOR KEY SHARE)',
+      actor_id: event.actorId ?? null,
+      session_id: event.sessionId ?? null,
+      ip: event.origin.ip || null,
+      user_agent: event.origin.userAgent,
+    })
+    .setParameter('userId', event.userId)
+    .orIgnore()
+    .returning('id')
+    .execute()
+  return raw.length === 1
+}

@@ -1,0 +1,110 @@
+import * as v from 'valibot'
+import type { Config } from '../base/config.ts'
+import { pickLocale } from '../base/locales.ts'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import type { Client } from './client.ts'
+import type { ButtonPage, PlainPage } from './page-bodies.ts'
+import { pagePolicy } from './page-policy.ts'
+import { page } from './pages.ts'
+import { type Route, route } from './route.ts'
+
+// The pages behind a mailed link. Mail scanners and previews open links, so opening one shows a button and changes
+// nothing; the button posts. The token comes and goes as text: whatever a mail program made of it, nothing fails.
+
+const language = v.fallback(v.optional(v.string()), undefined)
+const linkQuery = v.object({ token: v.fallback(v.string(), ''), lang: language })
+
+type Link = {
+  /** The last part of the address that the mail carries. */
+  name: string
+  summary: string
+  /** The page with the button, and the one that follows. */
+  button: ButtonPage
+  done: { name: string; page: PlainPage; frontend?: string }
+  /** With `EMAIL_LINK_CONFIRM=instant` opening the link is enough. */
+  mayBeInstant: boolean
+  act: (deps: Deps, input: { token: string; lang: string; client: Client }) => Promise<unknown>
+}
+
+const base = '/api/v1/auth'
+
+const doneAddress = ({ done }: Link, { FRONTEND_URL, PUBLIC_URL }: Config, lang: string): string =>
+  done.frontend && FRONTEND_URL
+    ? `${FRONTEND_URL}/${done.frontend}`
+    : `${PUBLIC_URL}${base}/${done.name}?lang=${lang}`
+
+const follow = async (link: Link, deps: Deps, input: { token: string; lang: string; client: Client }) => {
+  const { config } = deps
+  const outcome = await link.act(deps, input)
+  const csp = pagePolicy(config)
+  if (outcome instanceof Problem && outcome.code === 'DUPLICATE_ENTRY')
+    return { status: 409, html: page(input.lang, 'taken', {}), csp } as const
+  if (outcome instanceof Problem) return { status: 401, html: page(input.lang, 'invalid', {}), csp } as const
+  return { status: 303, location: doneAddress(link, config, input.lang) } as const
+}
+
+const open = (link: Link): Route =>
+  route({
+    method: 'GET',
+    path: `${base}/${link.name}`,
+    summary: `${link.summary}: the page`,
+    description: link.mayBeInstant
+      ? 'Shows a button and changes nothing, unless `EMAIL_LINK_CONFIRM=instant`.'
+      : 'Shows a button and changes nothing.',
+    auth: 'none',
+    limits: ['anonymous'],
+    query: linkQuery,
+    replies: { 200: 'html', 303: 'redirect', 401: 'html', 409: 'html' },
+    problems: [],
+    handle: async (deps, { query, client, head }) => {
+      const { config } = deps
+      const lang = pickLocale(query.lang, client.locale)
+      const { token } = query
+      if (link.mayBeInstant && config.EMAIL_LINK_CONFIRM === 'instant' && !head)
+        return follow(link, deps, { token, lang, client })
+      const action = `${link.name}/confirm?lang=${lang}`
+      return { status: 200, html: page(lang, link.button, { action, token }), csp: pagePolicy(config) }
+    },
+  })
+
+const press = (link: Link): Route =>
+  route({
+    method: 'POST',
+    path: `${base}/${link.name}/confirm`,
+    summary: `${link.summary}: the button of the page`,
+    auth: 'none',
+    limits: ['anonymous'],
+    accepts: 'form',
+    query: v.object({ lang: language }),
+    body: v.strictObject({ token: v.fallback(v.string(), '') }),
+    replies: { 303: 'redirect', 401: 'html', 409: 'html' },
+    problems: [],
+    handle: async (deps, { body, query, client }) =>
+      follow(link, deps, { token: body.token, lang: pickLocale(query.lang, client.locale), client }),
+  })
+
+/** A page that only says something. */
+export const plainPage = (name: string, shown: PlainPage, summary: string): Route =>
+  route({
+    method: 'GET',
+    path: `${base}/${name}`,
+    summary,
+    auth: 'none',
+    limits: ['anonymous'],
+    query: v.object({ lang: language }),
+    replies: { 200: 'html' },
+    problems: [],
+    handle: async ({ config }, { query, client }) => ({
+      status: 200,
+      html: page(pickLocale(query.lang, client.locale), shown, {}),
+      csp: pagePolicy(config),
+    }),
+  })
+
+/** The three addresses of a mailed link: the page, its button, and where that leads. */
+export const linkRoutes = (link: Link): Route[] => [
+  open(link),
+  press(link),
+  plainPage(link.done.name, link.done.page, `${link.summary}: done`),
+]

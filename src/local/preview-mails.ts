@@ -1,0 +1,25 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { previewPage } from '../mail/preview.ts'
+import { onFreePort } from './free-port.ts'
+
+// Shows the mails of this checkout to whoever works on them, and to this machine alone.
+
+const usualPort = 8026
+
+const headers = {
+  'Content-Type': 'text/html; charset=utf-8',
+  'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'",
+}
+
+const page = await previewPage()
+const server = createServer((request, reply) => {
+  const found = request.url === '/'
+  reply.writeHead(found ? 200 : 404, headers).end(found ? page : '')
+})
+const port = await onFreePort(usualPort, async free => {
+  server.listen(free, '127.0.0.1')
+  await once(server, 'listening')
+  return free
+})
+process.stdout.write(`Every mail in every language: http://localhost:${port}\n`)

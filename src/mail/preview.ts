@@ -1,0 +1,69 @@
+import { type EmailKind, type EmailVars, emailKinds } from '../base/emails.ts'
+import { escapeHtml } from '../base/fill.ts'
+import { direction, locales } from '../base/locales.ts'
+import { render } from './render.ts'
+
+const link = 'https://accounts.example.com/api/v1/auth/link?token=lkp_AZ2Vq1sZc3mXo7Rk9tYw4bNd'
+const name = 'Ada Lovelace'
+const device =
+  'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36'
+const seen = { time: '2027-01-31T18:05:00.000Z', ip: '203.0.113.7', device }
+
+/** What each mail is shown with. */
+const samples: { readonly [K in EmailKind]: EmailVars<K> } = {
+  verify_email: { name, link, code: '048213', hours: '24' },
+  welcome: { name, link },
+  account_exists: { name, link },
+  reset_password: { name, link, code: '048213', minutes: '60' },
+  password_changed: { name, link, ...seen },
+  email_change: { name, link, code: '048213', hours: '24' },
+  email_changed: { name, link, email: 'a••@example.org', days: '7' },
+  new_device: { name, link, ...seen },
+  session_reuse: { name, ...seen },
+  account_deleted: { name, link, days: '30' },
+}
+
+const style = `
+:root { color-scheme: light dark }
+body { margin: 0 auto; max-width: 90rem; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif }
+nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem }
+section { margin: 2rem 0; border-top: 1px solid #8888; padding-top: 1rem }
+h2 { margin: 0; font-size: 1.1rem }
+.parts { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem }
+iframe { width: 100%; height: 46rem; border: 1px solid #8888; background: #fff }
+pre { margin: 0; border: 1px solid #8888; padding: 1rem; white-space: pre-wrap; overflow-wrap: anywhere }
+`
+
+const section = async <K extends EmailKind>(kind: K, locale: string): Promise<string> => {
+  const { subject, html, text } = await render(kind, locale, samples[kind])
+  const words = `lang="${locale}" dir="${direction(locale)}"`
+  return `<section id="${kind}-${locale}">
+<h2>${kind} · ${locale}</h2>
+<p ${words}>${escapeHtml(subject)}</p>
+<div class="parts">
+<iframe sandbox title="${kind} in ${locale}" srcdoc="${escapeHtml(html)}"></iframe>
+<pre ${words}>${escapeHtml(text)}</pre>
+</div>
+</section>`
+}
+
+/** A page that shows every mail in every language, HTML and text side by side. */
+export const previewPage = async (): Promise<string> => {
+  const all = locales.flatMap(locale => emailKinds.map(kind => ({ kind, locale })))
+  const sections = await Promise.all(all.map(({ kind, locale }) => section(kind, locale)))
+  const links = all.map(({ kind, locale }) => `<a href="#${kind}-${locale}">${kind} · ${locale}</a>`)
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>E-mails · Latchkey</title>
+<style>${style}</style>
+</head>
+<body>
+<nav>${links.join('\n')}</nav>
+${sections.join('\n')}
+</body>
+</html>
+`
+}

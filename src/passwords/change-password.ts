@@ -1,0 +1,79 @@
+import { type User, Users } from '../accounts/entity.ts'
+import { openOnly } from '../accounts/rules.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
+import { dropSessions } from '../sessions/drop-sessions.ts'
+import type { SessionReply } from '../sessions/rules.ts'
+import { type Origin, startSession } from '../sessions/start-session.ts'
+import { enqueueMails, oweMail } from '../storage/outbox.ts'
+import { passwordNotice } from './password-notice.ts'
+import { weakPassword } from './weak-password.ts'
+
+type Needs = Pick<
+  Deps,
+  | 'config'
+  | 'clock'
+  | 'log'
+  | 'database'
+  | 'redis'
+  | 'keys'
+  | 'queue'
+  | 'ring'
+  | 'secrets'
+  | 'hasher'
+  | 'checkPassword'
+>
+
+type Change = { user: User; sessionId: string; current: string; next: string; origin: Origin }
+
+/**
+ * Changes the password of somebody signed in who knows the present one. Every session ends, and a new one takes the
+ * place of this one: its tokens may be in other hands too (OWASP, renew the session after a privilege change).
+ */
+export const changePassword = async (
+  deps: Needs,
+  { user, sessionId, current, next, origin }: Change,
+): Promise<SessionReply | Problem<'INVALID_CURRENT_PASSWORD' | 'VALIDATION_ERROR'>> => {
+  const { matches } = await deps.hasher.compare(current, user.password_hash)
+  if (!matches) return new Problem('INVALID_CURRENT_PASSWORD')
+  const weak = weakPassword(deps, user, next, 'new_password')
+  if (weak) return weak
+
+  const changed = await store(deps, user, await deps.hasher.hash(next), { sessionId, origin })
+  if (!changed) return new Problem('INVALID_CURRENT_PASSWORD')
+  await enqueueMails(deps, [changed.notice])
+  await dropSessions(deps, user.id)
+  return startSession(deps, { user: changed.user, origin })
+}
+
+// The hash that was compared must still stand: of two changes at once one wins.
+const store = (
+  deps: Needs,
+  user: User,
+  hash: string,
+  { sessionId, origin }: { sessionId: string; origin: Origin },
+): Promise<{ user: User; notice: string } | null> =>
+  deps.database.transaction(async manager => {
+    const { raw } = await manager
+      .createQueryBuilder()
+      .update(Users)
+      .set({
+        password_hash: hash,
+        session_epoch: () => 'session_epoch + 1',
+        last_password_change_at: () => 'now()',
+        updated_at: () => 'now()',
+      })
+      .where(`id = :id AND password_hash = :before AND ${openOnly}`, {
+        id: user.id,
+        before: user.password_hash,
+      })
+      .returning('*')
+      .execute()
+    const changed = raw[0] as User | undefined
+    if (!changed) return null
+    await spendAllProofs(manager, changed)
+    await recordEvent(manager, { type: 'password.changed', userId: user.id, sessionId, origin })
+    return { user: changed, notice: await oweMail(manager, passwordNotice(deps, changed, origin)) }
+  })

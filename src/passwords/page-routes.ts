@@ -1,0 +1,67 @@
+import * as v from 'valibot'
+import { pickLocale } from '../base/locales.ts'
+import { Problem } from '../base/problems.ts'
+import { plainPage } from '../http/link-routes.ts'
+import { pagePolicy } from '../http/page-policy.ts'
+import { page } from '../http/pages.ts'
+import { type Route, route } from '../http/route.ts'
+import { resetPassword } from './reset-password.ts'
+
+// The reset form, for services without a front end of their own. It works without scripts.
+
+const text = v.fallback(v.string(), '')
+const language = v.fallback(v.optional(v.string()), undefined)
+
+const getReset = route({
+  method: 'GET',
+  path: '/api/v1/auth/reset-password',
+  summary: 'Set a new password: the page',
+  auth: 'none',
+  limits: ['anonymous'],
+  query: v.object({ token: text, lang: language }),
+  replies: { 200: 'html' },
+  problems: [],
+  handle: async ({ config }, { query, client }) => {
+    const lang = pickLocale(query.lang, client.locale)
+    const action = `reset-password/confirm?lang=${lang}`
+    const html = page(lang, 'reset', { action, token: query.token, min: config.PASSWORD_MIN_LENGTH })
+    return { status: 200, html, csp: pagePolicy(config) }
+  },
+})
+
+const postReset = route({
+  method: 'POST',
+  path: '/api/v1/auth/reset-password/confirm',
+  summary: 'Set a new password: the button of the page',
+  auth: 'none',
+  limits: ['anonymous'],
+  accepts: 'form',
+  query: v.object({ lang: language }),
+  body: v.strictObject({ token: text, new_password: text }),
+  replies: { 303: 'redirect', 400: 'html', 401: 'html' },
+  problems: [],
+  handle: async (deps, { body, query, client }) => {
+    const { config } = deps
+    const lang = pickLocale(query.lang, client.locale)
+    const { token, new_password: newPassword } = body
+    const refusal = await resetPassword(deps, { presented: { token }, newPassword, origin: client })
+    const csp = pagePolicy(config)
+    if (!(refusal instanceof Problem))
+      return { status: 303, location: `${config.PUBLIC_URL}/api/v1/auth/password-reset?lang=${lang}` }
+    if (refusal.code === 'INVALID_TOKEN') return { status: 401, html: page(lang, 'invalid', {}), csp }
+    // The relative address of the form's action is that of the page it was on.
+    const again = page(lang, 'reset', {
+      action: `confirm?lang=${lang}`,
+      token,
+      min: config.PASSWORD_MIN_LENGTH,
+      error: refusal.extra.errors?.[0]?.rule ?? 'other',
+    })
+    return { status: 400, html: again, csp }
+  },
+})
+
+export const passwordPageRoutes: Route[] = [
+  getReset,
+  postReset,
+  plainPage('password-reset', 'reset_done', 'Set a new password: done'),
+]

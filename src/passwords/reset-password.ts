@@ -1,0 +1,76 @@
+import { IsNull } from 'typeorm'
+import { type User, Users } from '../accounts/entity.ts'
+import { isOpen } from '../accounts/rules.ts'
+import { findUser } from '../accounts/store.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import { checkProof, type Presented } from '../proofs/check-proof.ts'
+import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
+import { spendProof } from '../proofs/spend-proof.ts'
+import { dropSessions } from '../sessions/drop-sessions.ts'
+import type { Origin } from '../sessions/start-session.ts'
+import { enqueueMails, oweMail } from '../storage/outbox.ts'
+import { passwordNotice } from './password-notice.ts'
+import { weakPassword } from './weak-password.ts'
+
+type Needs = Pick<
+  Deps,
+  | 'config'
+  | 'clock'
+  | 'log'
+  | 'database'
+  | 'redis'
+  | 'keys'
+  | 'queue'
+  | 'secrets'
+  | 'hasher'
+  | 'checkPassword'
+>
+
+/**
+ * Sets a new password for whoever holds the mailbox. What stood before falls with it: sessions, a pending change of
+ * address, mailed proofs but an owner's ways back. The address counts as verified. It signs nobody in.
+ */
+export const resetPassword = async (
+  deps: Needs,
+  { presented, newPassword, origin }: { presented: Presented; newPassword: string; origin: Origin },
+): Promise<null | Problem<'INVALID_TOKEN' | 'VALIDATION_ERROR'>> => {
+  const proof = await checkProof(deps, 'reset_password', presented)
+  const user = proof && (await findUser(deps.database, proof.userId))
+  if (!user || !isOpen(user) || user.email !== proof?.address) return new Problem('INVALID_TOKEN')
+  const weak = weakPassword(deps, user, newPassword, 'new_password')
+  if (weak) return weak
+
+  const notice = await replacePassword(deps, user, proof.emailId, await deps.hasher.hash(newPassword), origin)
+  if (!notice) return new Problem('INVALID_TOKEN')
+  await enqueueMails(deps, [notice])
+  await dropSessions(deps, user.id)
+  return null
+}
+
+const replacePassword = (
+  deps: Needs,
+  user: User,
+  emailId: string,
+  hash: string,
+  origin: Origin,
+): Promise<string | null> =>
+  deps.database.transaction(async manager => {
+    if (!(await spendProof(manager, emailId))) return null
+    const { affected } = await manager.update(
+      Users,
+      { id: user.id, email: user.email, is_active: true, erase_after: IsNull() },
+      {
+        password_hash: hash,
+        email_verified: true,
+        session_epoch: () => 'session_epoch + 1',
+        last_password_change_at: () => 'now()',
+        updated_at: () => 'now()',
+      },
+    )
+    if (affected !== 1) return null
+    await spendAllProofs(manager, user)
+    await recordEvent(manager, { type: 'password.reset', userId: user.id, origin })
+    return oweMail(manager, passwordNotice(deps, user, origin))
+  })

@@ -1,0 +1,98 @@
+import * as v from 'valibot'
+import * as field from '../base/fields.ts'
+import { Problem } from '../base/problems.ts'
+import { type Route, route } from '../http/route.ts'
+import { tokensBy } from '../http/session-reply.ts'
+import { sessionReply } from '../sessions/rules.ts'
+import { changePassword } from './change-password.ts'
+import { checkResetToken } from './check-reset-token.ts'
+import { forgotPassword } from './forgot-password.ts'
+import { passwordPageRoutes } from './page-routes.ts'
+import { resetPassword } from './reset-password.ts'
+
+const byToken = { token: field.opaqueToken }
+const byCode = { email: field.email, code: field.code }
+const newPassword = { new_password: field.password }
+
+const postForgot = route({
+  method: 'POST',
+  path: '/api/v1/auth/forgot-password',
+  summary: 'Ask for a mail that resets a password',
+  description: 'Always answers the same, whether or not anybody has this address.',
+  auth: 'none',
+  limits: ['mail', 'mail_ip'],
+  body: v.strictObject({ email: field.email }),
+  replies: { 202: 'empty' },
+  problems: [],
+  handle: async (deps, { body, client }) => {
+    await forgotPassword(deps, { email: body.email, locale: client.locale })
+    return { status: 202 }
+  },
+})
+
+const postCheck = route({
+  method: 'POST',
+  path: '/api/v1/auth/verify-reset-token',
+  summary: 'Ask whether a reset token or code would do',
+  description: 'Spends nothing; a wrong code counts as a guess.',
+  auth: 'none',
+  limits: ['anonymous'],
+  body: v.union([v.strictObject(byToken), v.strictObject(byCode)]),
+  replies: { 200: v.object({ valid: v.literal(true), expires_at: v.pipe(v.string(), v.isoTimestamp()) }) },
+  problems: ['INVALID_TOKEN'],
+  handle: async (deps, { body }) => {
+    const proof = await checkResetToken(deps, body)
+    if (proof instanceof Problem) return proof
+    return { status: 200, body: { valid: true as const, expires_at: proof.expiresAt.toISOString() } }
+  },
+})
+
+const postReset = route({
+  method: 'POST',
+  path: '/api/v1/auth/reset-password',
+  summary: 'Set a new password by a mailed token or code',
+  description:
+    'Every session ends, other mailed links die but those that take a change back, the address counts as verified. It signs nobody in: log in with the new password.',
+  auth: 'none',
+  limits: ['anonymous'],
+  body: v.union([
+    v.strictObject({ ...byToken, ...newPassword }),
+    v.strictObject({ ...byCode, ...newPassword }),
+  ]),
+  replies: { 204: 'empty' },
+  problems: ['INVALID_TOKEN', 'VALIDATION_ERROR'],
+  handle: async (deps, { body, client }) => {
+    const { new_password, ...presented } = body
+    const refusal = await resetPassword(deps, { presented, newPassword: new_password, origin: client })
+    return refusal ?? { status: 204 }
+  },
+})
+
+const change = (method: 'POST' | 'PUT') =>
+  route({
+    method,
+    path: '/api/v1/auth/change-password',
+    summary: 'Change your password',
+    description:
+      'Every session ends, and a new one takes the place of yours: go on with the tokens of the reply.',
+    auth: 'bearer',
+    limits: ['bearer', 'login'],
+    body: v.strictObject({ current_password: field.password, ...newPassword }),
+    replies: { 200: sessionReply },
+    problems: ['INVALID_CURRENT_PASSWORD', 'VALIDATION_ERROR'],
+    handle: async (deps, { user, sessionId, body, client, cookie }) => {
+      const { current_password: current, new_password: next } = body
+      const session = await changePassword(deps, { user, sessionId, current, next, origin: client })
+      if (session instanceof Problem) return session
+      return { status: 200, ...tokensBy(session, cookie?.token?.sessionId === sessionId ? 'cookie' : 'body') }
+    },
+  })
+
+export const passwordRoutes: Route[] = [
+  postForgot,
+  postCheck,
+  postReset,
+  change('POST'),
+  change('PUT'),
+  ...passwordPageRoutes,
+]

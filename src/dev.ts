@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { leaveDevEnv } from './local/dev-env.ts'
 import { findServices } from './local/find-services.ts'
 import { isFree } from './local/free-port.ts'
 import { ended, isRunning, keptProcess, stop } from './local/kept-process.ts'
 import { openMailbox } from './local/mailbox.ts'
+import { ownSecret } from './local/own-secret.ts'
 
 // Everything at once, on one machine: finds or starts Postgres and Redis, migrates, and runs the API, the worker
 // and a mailbox. Each is a process of its own, as in production.
@@ -19,14 +19,6 @@ const prettyPrinter = fileURLToPath(new URL('bin.js', import.meta.resolve('pino-
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
-}
-
-/** The secret of this checkout: without one that lasts, sealed keys and sessions would not outlast a restart. */
-const ownSecret = async (): Promise<string> => {
-  const file = join(stateFolder, 'app-secret')
-  await mkdir(stateFolder, { recursive: true, mode: 0o700 })
-  await writeFile(file, randomBytes(32).toString('base64'), { flag: 'wx', mode: 0o600 }).catch(() => {})
-  return readFile(file, 'utf8')
 }
 
 const run = (name: string, env: NodeJS.ProcessEnv, stdout: 'inherit' | 'pipe'): ChildProcess =>
@@ -59,7 +51,7 @@ const main = async (): Promise<number> => {
     ...process.env,
     DATABASE_URL: services.databaseUrl,
     REDIS_URL: services.redisUrl,
-    APP_SECRET: process.env.APP_SECRET || (await ownSecret()),
+    APP_SECRET: process.env.APP_SECRET || (await ownSecret(stateFolder)),
   }
   const { PORT: port = '8000', HOST: host = '127.0.0.1' } = nonEmpty(env)
   if (!(await isFree(Number(port), host))) {
@@ -76,6 +68,8 @@ const main = async (): Promise<number> => {
     env.SMTP_URL = mailbox.smtpUrl
     mails = mailbox.pageUrl
   }
+
+  opened.use(await leaveDevEnv(env))
 
   const migration = run('migrate', { ...env, LOG_LEVEL: 'warn' }, 'inherit')
   await ended(migration)

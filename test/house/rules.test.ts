@@ -14,6 +14,7 @@ const paths = (files: Source[]): string[] => files.map(({ path }) => path)
 const long = [
   'src/base/fields.ts',
   'src/base/variables.ts',
+  'src/cli/user-commands.ts',
   'src/crypto/paseto.ts',
   'src/crypto/password.ts',
   'src/http/openapi.ts',

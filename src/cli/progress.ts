@@ -1,0 +1,19 @@
+const width = 30
+
+/** Draws how far a file has been read, at a terminal and nowhere else. */
+export const openProgress = (total: number, read: () => number) => {
+  const { stderr } = process
+  let drawn = false
+  return {
+    draw: (count: number): void => {
+      if (!stderr.isTTY) return
+      const share = total === 0 ? 1 : Math.min(1, read() / total)
+      const bar = '#'.repeat(Math.round(share * width)).padEnd(width)
+      stderr.write(`\r[${bar}] ${String(Math.round(share * 100)).padStart(3)} %, ${count} lines`)
+      drawn = true
+    },
+    [Symbol.dispose]: (): void => {
+      if (drawn) stderr.write('\n')
+    },
+  }
+}

@@ -54,7 +54,11 @@ test('only problem-json turns a problem into a reply', t => {
     'src/http/openapi.ts',
     'src/http/problem-json.ts',
   ])
-  t.deepEqual(naming(/\bproblemJson\b/), ['src/http/problem-json.ts', 'src/http/serve.ts'])
+  t.deepEqual(naming(/\bproblemJson\b/), [
+    'src/guard/koa.ts',
+    'src/http/problem-json.ts',
+    'src/http/serve.ts',
+  ])
 })
 
 test('what is not a route knows nothing of HTTP', t => {

@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto'
+import { Agent, type IncomingMessage, request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { append, load, table } from './enumeration-report.ts'
+import { openInstance } from './instance.ts'
+import { differenceInterval, median, quantile, separation } from './statistics.ts'
+
+// Can the answers, or their times, tell whether an address has an account? Each question is asked of addresses that
+// have one and of addresses that have none, in turn and in random order, over one connection, so that whatever else
+// the machine does falls on both alike.
+
+const samples = 200
+const warmUp = 10
+const patience = AbortSignal.timeout(300_000)
+const password = 'correct horse 9'
+
+type Answer = { milliseconds: number; shape: string }
+type Ask = (email: string) => { path: string; body: object }
+
+const questions: Record<string, Ask> = {
+  'login, wrong password': email => ({ path: 'login', body: { email, password: 'not the password 1' } }),
+  'forgot-password': email => ({ path: 'forgot-password', body: { email } }),
+  'resend-verification': email => ({ path: 'resend-verification', body: { email } }),
+  'register, REGISTRATION_PRIVACY=on': email => ({ path: 'register', body: { email, password } }),
+}
+
+// All of one length, so that no answer is longer for it.
+const anEmail = (): string => `u${randomBytes(8).toString('hex')}@example.com`
+
+const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+
+/** What differs from one answer to the next by itself. */
+const passing = /^(date|x-request-id)$/
+
+const shapeOf = (reply: IncomingMessage, body: string): string => {
+  const headers = Object.entries(reply.headers).filter(([name]) => !passing.test(name))
+  return JSON.stringify([reply.statusCode, headers.sort(), body.replace(/"request_id":"[^"]*"/, '')])
+}
+
+const post = (url: string, { path, body }: ReturnType<Ask>): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const content = JSON.stringify(body)
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }
+    const options = { method: 'POST', agent, headers, signal: patience }
+    const began = performance.now()
+    request(`${url}/api/v1/auth/${path}`, options, async reply => {
+      const milliseconds = performance.now() - began
+      resolve({ milliseconds, shape: shapeOf(reply, await text(reply)) })
+    })
+      .on('error', reject)
+      .end(content)
+  })
+
+type Measured = { name: string; known: Answer[]; unknown: Answer[] }
+
+const measure = async (url: string, name: string, ask: Ask, accounts: string[]): Promise<Measured> => {
+  const measured: Measured = { name, known: [], unknown: [] }
+  for (const [at, account] of accounts.entries()) {
+    const pair = [
+      { kept: measured.known, email: account },
+      { kept: measured.unknown, email: anEmail() },
+    ]
+    if (Math.random() < 0.5) pair.reverse()
+    for (const { kept, email } of pair) {
+      const answer = await post(url, ask(email))
+      if (at >= warmUp) kept.push(answer)
+    }
+  }
+  return measured
+}
+
+const times = (answers: Answer[]): number[] => answers.map(({ milliseconds }) => milliseconds)
+const shown = (milliseconds: number): string => milliseconds.toFixed(2)
+
+const row = ({ name, known, unknown }: Measured): string[] => {
+  const [a, b] = [times(known), times(unknown)]
+  const shapes = new Set([...known, ...unknown].map(({ shape }) => shape))
+  const [low, high] = differenceInterval(a, b)
+  return [
+    name,
+    ...[median(a), median(b), median(a) - median(b)].map(shown),
+    `${shown(low)} to ${shown(high)}`,
+    ...[quantile(a, 0.95), quantile(b, 0.95)].map(shown),
+    separation(a, b).toFixed(3),
+    shapes.size === 1 ? 'yes' : `NO: ${shapes.size} kinds`,
+    low > 0 || high < 0 ? '**yes**' : 'no',
+  ]
+}
+
+const main = async (): Promise<void> => {
+  const cost = process.env.BCRYPT_COST || '10'
+  const given = { BCRYPT_COST: cost, RATE_LIMITS: 'off', REGISTRATION_PRIVACY: 'on' }
+  const before = load()
+  await using instance = await openInstance(given)
+  const accounts = Array.from({ length: samples + warmUp }, anEmail)
+  for (const email of accounts) await post(instance.url, { path: 'register', body: { email, password } })
+
+  const rows: string[][] = []
+  for (const [name, ask] of Object.entries(questions)) {
+    process.stderr.write(`${name} …\n`)
+    rows.push(row(await measure(instance.url, name, ask, accounts)))
+  }
+  agent.destroy()
+  process.stdout.write(`${table(rows)}\n`)
+  await append(rows, { samples, cost, loads: [before, load()], versions: instance.versions })
+}
+
+await main()

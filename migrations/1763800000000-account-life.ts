@@ -14,6 +14,10 @@ export class AccountLife1763800000000 implements MigrationInterface {
     await db.query(
       `CREATE INDEX audit_events_actor_id_idx ON audit_events (actor_id) WHERE actor_id IS NOT NULL`,
     )
+    // A refresh asks whether its session was ended.
+    await db.query(
+      `CREATE INDEX audit_events_session_id_idx ON audit_events (session_id) WHERE session_id IS NOT NULL`,
+    )
     await db.query(`CREATE INDEX audit_events_created_at_idx ON audit_events (created_at)`)
     await db.query(`CREATE INDEX audit_events_type_idx ON audit_events (type, id)`)
 
@@ -34,7 +38,9 @@ export class AccountLife1763800000000 implements MigrationInterface {
     await db.query(
       'DROP INDEX emails_email_change_idx, emails_stray_idx, emails_unsent_idx, emails_recipient_idx',
     )
-    await db.query('DROP INDEX audit_events_type_idx, audit_events_created_at_idx')
+    await db.query(
+      'DROP INDEX audit_events_type_idx, audit_events_created_at_idx, audit_events_session_id_idx',
+    )
     await db.query('ALTER TABLE audit_events DROP COLUMN actor_id')
     await db.query(
       'DROP INDEX users_admins_idx, users_name_prefix_idx, users_email_prefix_idx, users_erase_after_idx',

@@ -1,5 +1,6 @@
 import { isOpen } from '../accounts/rules.ts'
 import { findUser } from '../accounts/store.ts'
+import { wasEnded } from '../audit/store.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { issueTokens } from './issue-tokens.ts'
@@ -18,8 +19,11 @@ export const refreshSession = async (
 ): Promise<TokenReply | Problem<'INVALID_REFRESH_TOKEN'>> => {
   const { config, secrets } = deps
   const { userId, sessionId } = token
-  const user = await findUser(deps.database, userId)
-  if (!user) {
+  const [user, ended] = await Promise.all([
+    findUser(deps.database, userId),
+    wasEnded(deps.database, sessionId),
+  ])
+  if (!user || ended) {
     await dropSession(deps, userId, sessionId)
     return new Problem('INVALID_REFRESH_TOKEN')
   }

@@ -8,7 +8,7 @@ test.after.always(() => world[Symbol.asyncDispose]())
 
 const { client, deps, sql } = world
 
-test('a Redis that has lost everything logs people out and lets nobody in', async t => {
+test.serial('a Redis that has lost everything logs people out and lets nobody in', async t => {
   const account = await anAccount(client)
   const { email, password } = account
   const second = (await client.post('login', { email, password })).body
@@ -41,3 +41,29 @@ test('a Redis that has lost everything logs people out and lets nobody in', asyn
   t.is((await other.client.post('refresh', { refresh_token: again.body.refresh_token })).status, 200)
   t.is((await client.get('me', { token: account.access })).status, 401)
 })
+
+test.serial(
+  'a session that was ended one by one stays ended when Redis comes back from an older state',
+  async t => {
+    const account = await anAccount(client)
+    const { email, password } = account
+    const listed = (await client.post('login', { email, password })).body
+    const left = (await client.post('login', { email, password })).body
+    const stolen = (await client.post('login', { email, password })).body
+    const keys = await deps.redis.keys(`*{${account.userId}}:session*`)
+    const older = await Promise.all(keys.map(async key => [key, await deps.redis.dumpBuffer(key)] as const))
+
+    const at = { token: account.access }
+    t.is((await client.send('DELETE', `sessions/${listed.session_id}`, at)).status, 204)
+    t.is((await client.post('logout', { refresh_token: left.refresh_token })).status, 204)
+    const next = (await client.post('refresh', { refresh_token: stolen.refresh_token })).body
+    await client.post('refresh', { refresh_token: next.refresh_token })
+    t.is((await client.post('refresh', { refresh_token: stolen.refresh_token })).status, 401, 'a theft')
+
+    for (const [key, value] of older) await deps.redis.restore(key, 0, value, 'REPLACE')
+    for (const by of [client, other.client])
+      for (const { refresh_token } of [listed, left, stolen])
+        t.is((await by.post('refresh', { refresh_token })).body.code, 'INVALID_REFRESH_TOKEN')
+    t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 200, 'this one was not')
+  },
+)

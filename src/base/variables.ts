@@ -118,7 +118,7 @@ export const variables = {
     help: 'A session ends at this age, refreshed or not.',
   },
   ACCOUNT_ERASURE_DELAY: {
-    schema: duration('1m', '400d'),
+    schema: duration('1d', '400d'),
     default: '30d',
     help: 'A deleted account is erased after this time; until then its owner can take the deletion back.',
   },

@@ -101,7 +101,7 @@ const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Pr
       return {
         ...hello(user),
         link,
-        days: String(Math.max(1, Math.round(deps.config.ACCOUNT_ERASURE_DELAY / day))),
+        days: String(Math.round(deps.config.ACCOUNT_ERASURE_DELAY / day)),
       }
     },
 

@@ -5,8 +5,7 @@ import { render } from './render.ts'
 
 const link = 'https://accounts.example.com/api/v1/auth/link?token=lkp_AZ2Vq1sZc3mXo7Rk9tYw4bNd'
 const name = 'Ada Lovelace'
-const device =
-  'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36'
+const device = 'Chrome, Linux'
 const seen = { time: '2027-01-31T18:05:00.000Z', ip: '203.0.113.7', device }
 
 /** What each mail is shown with. */

@@ -22,7 +22,7 @@ const settled = () =>
     const queued = await world.sql(`SELECT 1 FROM emails WHERE status = 'queued'`)
     return queued.length === 0
   })
-type Mail = { kind: string; recipient: string; status: string; sent_at: string | null }
+type Mail = { kind: string; recipient: string; status: string | null; sent_at: string | null }
 type Event = { type: string; ip: string; user_agent: string }
 const kindsOf = (mails: Mail[]) => mails.map(({ kind }) => kind)
 const typesOf = (events: Event[]) => events.map(({ type }) => type)
@@ -154,4 +154,39 @@ test.serial('it is one’s own and nobody else’s, whatever is asked for', asyn
     t.false(plain.includes(word))
   for (const token of [undefined, mine.refresh, `${mine.access}x`])
     t.is((await client.get('me/export', { token })).status, 401)
+})
+
+test.serial(
+  'whether the mail to a new address was sent, and so whether somebody has it, is not told',
+  async t => {
+    const { email: taken } = await anAccount(client)
+    const account = await anAccount(client)
+    const free = anEmail()
+    for (const new_email of [taken, free])
+      await client.post('change-email', { current_password: password, new_email }, { token: account.access })
+    await settled()
+    const { emails } = (await exported(account)).body
+    const asked = (emails as Mail[]).filter(({ kind }) => kind === 'email_change')
+    t.deepEqual(
+      asked.map(({ recipient, status, sent_at }) => [recipient, status, sent_at]),
+      [
+        [taken, null, null],
+        [free, null, null],
+      ],
+    )
+  },
+)
+
+test.serial('where an administrator works is not told', async t => {
+  const [admin, account] = [await anAccount(client), await anAccount(client)]
+  await world.sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [admin.userId])
+  const headers = { 'user-agent': 'console of the administrator' }
+  const path = `/api/v1/admin/users/${account.userId}/logout`
+  t.is((await client.send('POST', path, { token: admin.access, headers })).status, 204)
+  const { body } = await client.post('login', { email: account.email, password })
+  const events: Event[] = (await exported({ access: body.access_token })).body.audit_events
+  t.like(
+    events.find(({ type }) => type === 'sessions.ended'),
+    { ip: null, user_agent: null },
+  )
 })

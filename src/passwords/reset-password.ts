@@ -1,16 +1,15 @@
 import { IsNull } from 'typeorm'
 import { type User, Users } from '../accounts/entity.ts'
-import { isOpen } from '../accounts/rules.ts'
-import { findUser } from '../accounts/store.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
-import { checkProof, type Presented } from '../proofs/check-proof.ts'
+import type { Presented } from '../proofs/check-proof.ts'
 import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
 import { spendProof } from '../proofs/spend-proof.ts'
 import { dropSessions } from '../sessions/drop-sessions.ts'
 import type { Origin } from '../sessions/start-session.ts'
 import { enqueueMails, oweMail } from '../storage/outbox.ts'
+import { findReset } from './find-reset.ts'
 import { passwordNotice } from './password-notice.ts'
 import { weakPassword } from './weak-password.ts'
 
@@ -36,13 +35,13 @@ export const resetPassword = async (
   deps: Needs,
   { presented, newPassword, origin }: { presented: Presented; newPassword: string; origin: Origin },
 ): Promise<null | Problem<'INVALID_TOKEN' | 'VALIDATION_ERROR'>> => {
-  const proof = await checkProof(deps, 'reset_password', presented)
-  const user = proof && (await findUser(deps.database, proof.userId))
-  if (!user || !isOpen(user) || user.email !== proof?.address) return new Problem('INVALID_TOKEN')
+  const reset = await findReset(deps, presented)
+  if (!reset) return new Problem('INVALID_TOKEN')
+  const { user, emailId } = reset
   const weak = weakPassword(deps, user, newPassword, 'new_password')
   if (weak) return weak
 
-  const notice = await replacePassword(deps, user, proof.emailId, await deps.hasher.hash(newPassword), origin)
+  const notice = await replacePassword(deps, user, emailId, await deps.hasher.hash(newPassword), origin)
   if (!notice) return new Problem('INVALID_TOKEN')
   await enqueueMails(deps, [notice])
   await dropSessions(deps, user.id)

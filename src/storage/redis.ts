@@ -1,5 +1,27 @@
-import { Redis } from 'ioredis'
+import { type Command, Redis } from 'ioredis'
 import type { Log } from '../base/log.ts'
+
+// After a stall of this process timers come before sockets: an answer that lies there waiting would count as late, and
+// with it every request of that moment. A command is given up only after its connection was read once more.
+const giveUpAfterReading = (command: Command): void => {
+  let timer: NodeJS.Timeout | undefined
+  command.setTimeout = milliseconds => {
+    if (timer) return
+    const giveUp = () => command.reject(new Error('Command timed out'))
+    timer = setTimeout(() => setImmediate(giveUp), milliseconds)
+    const stop = () => clearTimeout(timer)
+    command.promise.then(stop, stop)
+  }
+}
+
+const withPatience = (redis: Redis): Redis => {
+  const send = redis.sendCommand.bind(redis)
+  redis.sendCommand = (command, stream) => {
+    giveUpAfterReading(command)
+    return send(command, stream)
+  }
+  return redis
+}
 
 // ioredis before 6 leaves the timer of `socketTimeout` running when its connection closes: there it holds up the end
 // of the process, and else destroys the connection that came after it (redis/ioredis#2147).
@@ -10,9 +32,11 @@ const withoutStaleTimer = (redis: Redis): Redis => {
     own.socketTimeoutTimer = undefined
   })
   const duplicate = redis.duplicate.bind(redis)
-  redis.duplicate = options => withoutStaleTimer(duplicate(options))
+  redis.duplicate = options => mended(duplicate(options))
   return redis
 }
+
+const mended = (redis: Redis): Redis => withPatience(withoutStaleTimer(redis))
 
 // A host that vanishes closes no connection: without `socketTimeout` the kernel would go on sending to it for a
 // quarter of an hour, while its successor at the same address waits for us.
@@ -32,7 +56,7 @@ export const openRedis = (url: string, log: Log): Redis => {
     reconnectOnError: error => (error.message.startsWith('READONLY') ? 2 : false),
   })
   redis.on('error', err => log.warn({ err }, 'redis connection'))
-  return withoutStaleTimer(redis)
+  return mended(redis)
 }
 
 /** BullMQ's workers wait on a connection of their own, for ever if need be. */
@@ -46,7 +70,7 @@ export const openBlockingRedis = (url: string, log: Log): Redis => {
     reconnectOnError: error => (error.message.startsWith('READONLY') ? 2 : false),
   })
   redis.on('error', err => log.warn({ err }, 'redis connection of the queue'))
-  return withoutStaleTimer(redis)
+  return mended(redis)
 }
 
 /** Resolves once the connection is up, or after `patience` milliseconds either way. */

@@ -1,3 +1,4 @@
+import { BlockList, isIP } from 'node:net'
 import * as v from 'valibot'
 import { parseDuration } from './duration.ts'
 
@@ -63,6 +64,28 @@ export const parsedBy =
     const result = v.safeParse(schema, text)
     return result.success ? result.output : null
   }
+
+/** How many proxies stand in front, or the networks that they are in. */
+export type TrustedProxies = number | BlockList
+
+const networks = (text: string): BlockList | null => {
+  const list = new BlockList()
+  for (const part of text.split(',').map(each => each.trim())) {
+    const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(part) ?? []
+    const family = isIP(address)
+    const bits = family === 4 ? 32 : 128
+    // A network of everybody would let every client write its own address.
+    const length = Number(prefix ?? bits)
+    if (family === 0 || length > bits || length === 0) return null
+    list.addSubnet(address, length, family === 4 ? 'ipv4' : 'ipv6')
+  }
+  return list
+}
+
+export const trustedProxies = rule(
+  'must be a number of proxies from 0 to 10, or a comma-separated list of networks such as 10.0.0.0/8,2001:db8::/32',
+  (text): TrustedProxies | null => (/^(?:\d|10)$/.test(text) ? Number(text) : networks(text)),
+)
 
 export const flag = rule('must be true, false, on or off', text => {
   if (text === 'true' || text === 'on') return true

@@ -10,6 +10,7 @@ import {
   origin,
   parsedBy,
   rule,
+  trustedProxies,
   url,
 } from './variable-rules.ts'
 
@@ -98,9 +99,9 @@ export const variables = {
     help: 'The address that the API listens on.',
   },
   TRUSTED_PROXIES: {
-    schema: integer(0, 10),
+    schema: trustedProxies,
     default: '0',
-    help: 'How many proxies stand in front: `X-Forwarded-For` is believed for that many hops, from the right.',
+    help: 'How many proxies stand in front, or the networks that they are in (`10.0.0.0/8,2001:db8::/32`): `X-Forwarded-For` is believed for that many hops, or for as long as they are of these, from the right.',
   },
   ACCESS_TOKEN_TTL: {
     schema: duration('1m', '1h'),

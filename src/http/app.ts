@@ -4,6 +4,7 @@ import Router from '@koa/router'
 import Koa, { type Context, type Next } from 'koa'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import { behindProxy } from './client.ts'
 import { type Asset, assets } from './docs.ts'
 import { crossOrigin, securityHeaders } from './headers.ts'
 import { problemOf } from './problem-json.ts'
@@ -49,7 +50,7 @@ const logged =
   ({ log, config }: Deps) =>
   async (ctx: Context, next: Next): Promise<void> => {
     const began = performance.now()
-    const given = config.TRUSTED_PROXIES > 0 ? ctx.get('X-Request-Id') : ''
+    const given = behindProxy(ctx.req, config.TRUSTED_PROXIES) ? ctx.get('X-Request-Id') : ''
     const requestId = requestIdShape.test(given) ? given : randomUUID()
     ctx.state.requestId = requestId
     ctx.state.log = log.child({ request_id: requestId })

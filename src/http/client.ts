@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
+import { type BlockList, isIP } from 'node:net'
 import { pickLocale } from '../base/locales.ts'
+import type { TrustedProxies } from '../base/variable-rules.ts'
 
 /** Who sent a request, as far as the network tells. `network` is what limits count by. */
 export type Client = { ip: string; network: string; userAgent: string; locale: string }
@@ -34,24 +35,45 @@ export const normalAddress = (text: string): string | null => {
 const networkOf = (address: string): string =>
   address.includes(':') ? `${address.split(':').slice(0, 4).join(':')}::/64` : address
 
+const isTrusted = (address: string, networks: BlockList): boolean =>
+  networks.check(address, address.includes(':') ? 'ipv6' : 'ipv4')
+
+/** Whether what a proxy says is believed, of whoever the connection is from. */
+export const behindProxy = ({ socket }: IncomingMessage, trusted: TrustedProxies): boolean => {
+  if (typeof trusted === 'number') return trusted > 0
+  const peer = normalAddress(socket.remoteAddress ?? '')
+  return peer !== null && isTrusted(peer, trusted)
+}
+
+/** The first from the right that is none of our proxies. What cannot be read ends the walk before it. */
+const outermost = (hops: readonly string[], trusted: BlockList, peer: string): string => {
+  let seen = peer
+  for (const hop of hops.toReversed()) {
+    if (!isTrusted(seen, trusted)) break
+    const next = normalAddress(hop)
+    if (!next) break
+    seen = next
+  }
+  return seen
+}
+
 /**
- * The address that the outermost trusted proxy saw. `X-Forwarded-For` is read from the right, one hop for each
- * trusted proxy; what stands further left is what a client may have written.
+ * The address that the outermost trusted proxy saw. `X-Forwarded-For` is read from the right; what stands further
+ * left is what a client may have written.
  */
-const addressOf = (request: IncomingMessage, trustedProxies: number): string => {
+const addressOf = (request: IncomingMessage, trusted: TrustedProxies): string => {
   const peer = normalAddress(request.socket.remoteAddress ?? '') ?? '0.0.0.0'
-  if (trustedProxies === 0) return peer
-  const header = request.headers['x-forwarded-for'] ?? ''
-  const hops = String(header)
+  const hops = String(request.headers['x-forwarded-for'] ?? '')
     .split(',')
     .map(hop => hop.trim())
     .filter(Boolean)
-  const seen = hops.at(-trustedProxies)
+  if (typeof trusted !== 'number') return outermost(hops, trusted, peer)
+  const seen = trusted === 0 ? undefined : hops.at(-trusted)
   return (seen && normalAddress(seen)) ?? peer
 }
 
-export const clientOf = (request: IncomingMessage, trustedProxies: number): Client => {
-  const ip = addressOf(request, trustedProxies)
+export const clientOf = (request: IncomingMessage, trusted: TrustedProxies): Client => {
+  const ip = addressOf(request, trusted)
   return {
     ip,
     network: networkOf(ip),

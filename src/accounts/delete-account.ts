@@ -1,4 +1,5 @@
 import { keepsAnAdmin } from '../admin/keeps-an-admin.ts'
+import { proveCurrentPassword } from '../attempts/prove-current-password.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
@@ -10,16 +11,20 @@ import { type User, Users } from './entity.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'hasher'>
 
+type Request = { user: User; sessionId: string; password: string; origin: Origin }
+
 /**
  * Closes an account at the wish of its owner: sessions end at once, the row is erased after `ACCOUNT_ERASURE_DELAY`,
  * and a mail lets the owner take it back until then. The last administrator stays.
  */
 export const deleteAccount = async (
   deps: Needs,
-  { user, password, origin }: { user: User; password: string; origin: Origin },
-): Promise<null | Problem<'INVALID_CURRENT_PASSWORD' | 'SESSION_REVOKED' | 'FORBIDDEN'>> => {
-  const { matches } = await deps.hasher.compare(password, user.password_hash)
-  if (!matches) return new Problem('INVALID_CURRENT_PASSWORD')
+  { user, sessionId, password, origin }: Request,
+): Promise<null | Problem<
+  'INVALID_CURRENT_PASSWORD' | 'RATE_LIMIT_EXCEEDED' | 'SESSION_REVOKED' | 'FORBIDDEN'
+>> => {
+  const refusal = await proveCurrentPassword(deps, { user, sessionId, password, origin })
+  if (refusal) return refusal
   const mail = await closeAccount(deps, user, { origin })
   if (mail instanceof Problem) return mail
   await enqueueMails(deps, [mail])

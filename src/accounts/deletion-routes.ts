@@ -17,9 +17,10 @@ const deleteMe = route({
   limits: ['bearer', 'login'],
   body: v.strictObject({ password: field.password }),
   replies: { 204: 'empty' },
-  problems: ['INVALID_CURRENT_PASSWORD', 'SESSION_REVOKED', 'FORBIDDEN'],
-  handle: async (deps, { user, body, client, cookie }) => {
-    const refusal = await deleteAccount(deps, { user, password: body.password, origin: client })
+  problems: ['INVALID_CURRENT_PASSWORD', 'RATE_LIMIT_EXCEEDED', 'SESSION_REVOKED', 'FORBIDDEN'],
+  handle: async (deps, { user, sessionId, body, client, cookie }) => {
+    const { password } = body
+    const refusal = await deleteAccount(deps, { user, sessionId, password, origin: client })
     return refusal ?? { status: 204, headers: clearCookie(cookie) }
   },
 })

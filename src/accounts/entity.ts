@@ -19,6 +19,7 @@ export const Users = new EntitySchema<User>({
     roles: { type: 'text', array: true, default: ['user'] },
     is_active: { type: 'boolean', default: true },
     session_epoch: { type: 'integer', default: 0 },
+    failed_logins: { type: 'integer', default: 0 },
     erase_after: { type: 'timestamptz', nullable: true },
     last_login_at: { type: 'timestamptz', nullable: true },
     last_password_change_at: { type: 'timestamptz', nullable: true },

@@ -1,3 +1,4 @@
+import { dropAttempts } from '../attempts/store.ts'
 import { emails } from '../base/emails.ts'
 import type { Deps } from '../deps.ts'
 import { dropDevices } from '../devices/store.ts'
@@ -47,9 +48,10 @@ const dueAfter = async ({ database }: Needs, last: string): Promise<string[]> =>
 const eraseAccount = async (deps: Needs, id: string): Promise<boolean> => {
   await forgetEvents(deps, id)
   const erased = await deleteRow(deps, id)
+  if (!erased) return false
   // A user id comes once, so what a fault leaves here is found by nobody and runs out.
-  if (erased) await Promise.all([dropDevices(deps, id), dropAllProofs(deps, id)])
-  return erased
+  await Promise.all([dropDevices(deps, id), dropAllProofs(deps, id), dropAttempts(deps, erased)])
+  return true
 }
 
 // Strangers who try to sign in cause events, so there may be many: a slice at a time stays below the limit of a
@@ -67,14 +69,14 @@ const forgetEvents = async ({ database }: Needs, id: string): Promise<void> => {
     }
 }
 
-const deleteRow = ({ database }: Needs, id: string): Promise<boolean> =>
+const deleteRow = ({ database }: Needs, id: string): Promise<{ id: string; email: string } | null> =>
   database.transaction(async manager => {
     // The deletion may have been taken back meanwhile, and another worker may be at it.
-    const due: unknown[] = await manager.query(
-      `SELECT 1 FROM users WHERE id = $1 AND erase_after <= now() FOR UPDATE SKIP LOCKED`,
+    const [due]: { id: string; email: string }[] = await manager.query(
+      `SELECT id, email FROM users WHERE id = $1 AND erase_after <= now() FOR UPDATE SKIP LOCKED`,
       [id],
     )
-    if (due.length === 0) return false
+    if (!due) return null
     // Also what went to addresses that they had before, unless somebody else has one of them now. A mail about another
     // account is that one's, whatever address it went to: its way back, perhaps.
     await manager.query(
@@ -86,5 +88,5 @@ const deleteRow = ({ database }: Needs, id: string): Promise<boolean> =>
       [id],
     )
     await manager.query(`DELETE FROM users WHERE id = $1`, [id])
-    return true
+    return due
   })

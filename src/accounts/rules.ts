@@ -16,6 +16,8 @@ export type User = {
   is_active: boolean
   /** Sessions remember the epoch they began in. Raising it ends them all, even ones that Redis forgot to forget. */
   session_epoch: number
+  /** Wrong passwords in a row that strangers tried. At 100 theirs are compared no more. */
+  failed_logins: number
   /** Set while the account waits to be erased: nobody signs in, and the owner may still undo it. */
   erase_after: Date | null
   last_login_at: Date | null

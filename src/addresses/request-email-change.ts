@@ -1,12 +1,20 @@
 import { type User, Users } from '../accounts/entity.ts'
+import { proveCurrentPassword } from '../attempts/prove-current-password.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import type { Origin } from '../sessions/start-session.ts'
 import { enqueueMails, oweMail } from '../storage/outbox.ts'
 
-type Needs = Pick<Deps, 'database' | 'queue' | 'log' | 'hasher'>
-type Request = { user: User; password: string; newEmail: string; locale: string; origin: Origin }
+type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'queue' | 'log' | 'hasher'>
+type Request = {
+  user: User
+  sessionId: string
+  password: string
+  newEmail: string
+  locale: string
+  origin: Origin
+}
 
 /**
  * Owes a mail to the new address. Nothing changes until that confirms, and whether the address is somebody's already
@@ -15,10 +23,10 @@ type Request = { user: User; password: string; newEmail: string; locale: string;
  */
 export const requestEmailChange = async (
   deps: Needs,
-  { user, password, newEmail, locale, origin }: Request,
-): Promise<null | Problem<'INVALID_CURRENT_PASSWORD'>> => {
-  const { matches } = await deps.hasher.compare(password, user.password_hash)
-  if (!matches) return new Problem('INVALID_CURRENT_PASSWORD')
+  { user, sessionId, password, newEmail, locale, origin }: Request,
+): Promise<null | Problem<'INVALID_CURRENT_PASSWORD' | 'RATE_LIMIT_EXCEEDED'>> => {
+  const refusal = await proveCurrentPassword(deps, { user, sessionId, password, origin })
+  if (refusal) return refusal
   const mail = await deps.database.transaction(async manager => {
     const where = { id: user.id, session_epoch: user.session_epoch }
     if (!(await manager.findOne(Users, { where, lock: { mode: 'pessimistic_read' } }))) return null

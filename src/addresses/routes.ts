@@ -22,10 +22,10 @@ const postChange = route({
   limits: ['bearer', 'login', 'mail', 'mail_ip'],
   body: v.strictObject({ current_password: field.password, new_email: field.email }),
   replies: { 202: 'empty' },
-  problems: ['INVALID_CURRENT_PASSWORD'],
-  handle: async (deps, { user, body, client }) => {
+  problems: ['INVALID_CURRENT_PASSWORD', 'RATE_LIMIT_EXCEEDED'],
+  handle: async (deps, { user, sessionId, body, client }) => {
     const { current_password: password, new_email: newEmail } = body
-    const asked = { user, password, newEmail, locale: client.locale, origin: client }
+    const asked = { user, sessionId, password, newEmail, locale: client.locale, origin: client }
     return (await requestEmailChange(deps, asked)) ?? { status: 202 }
   },
 })

@@ -16,6 +16,8 @@ export const auditTypes = [
   'session.reused',
   'session.ended',
   'sessions.ended',
+  'password.refused',
+  'password.closed',
   'password.reset',
   'password.changed',
   'email.change_requested',

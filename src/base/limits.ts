@@ -14,6 +14,12 @@ const catalogue = {
   code_day: { points: 20, window: '24h', by: 'user' },
 } as const satisfies Record<string, { points: number; window: string; by: LimitedBy }>
 
+/**
+ * Wrong passwords of one account in a row, in milliseconds: some are free, then each waits twice as long as the one
+ * before it, and the last closes the password until a reset (NIST SP 800-63B-4, section 3.2.2).
+ */
+export const wrongPasswords = { free: 5, wait: 30_000, longestWait: 3_600_000, atMost: 100 } as const
+
 export type LimitedBy = 'ip' | 'session' | 'recipient' | 'proof' | 'user'
 export type LimitName = keyof typeof catalogue
 /** `points` per `window` milliseconds. */

@@ -6,18 +6,13 @@ type Store = { redis: Redis; keys: Keys }
 
 const markScript = script(import.meta.dirname, 'mark.lua')
 
-/** Whether nobody signed in from this device before, while others are known. */
-export const isNewDevice = async (
-  { redis, keys }: Store,
-  userId: string,
-  device: string,
-): Promise<boolean> => {
-  const [known, seen] = await Promise.all([
-    redis.zcard(keys.seen(userId)),
-    redis.zscore(keys.seen(userId), device),
-  ])
-  return known > 0 && seen === null
-}
+/** Whether somebody signed in from this device before. `of` is a user's id, or what stands for one that is not there. */
+export const isKnownDevice = async ({ redis, keys }: Store, of: string, device: string): Promise<boolean> =>
+  (await redis.zscore(keys.seen(of), device)) !== null
+
+/** Whether any device of a user is known. */
+export const hasDevices = async ({ redis, keys }: Store, userId: string): Promise<boolean> =>
+  (await redis.exists(keys.seen(userId))) === 1
 
 /** Remembers a device that somebody signed in from. */
 export const markDevice = async ({ redis, keys }: Store, userId: string, device: string): Promise<void> => {

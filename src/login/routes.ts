@@ -18,7 +18,7 @@ const postLogin = route({
     token_transport: v.exactOptional(tokenTransport),
   }),
   replies: { 200: sessionReply },
-  problems: ['INVALID_CREDENTIALS', 'ACCOUNT_DEACTIVATED', 'EMAIL_NOT_VERIFIED'],
+  problems: ['INVALID_CREDENTIALS', 'RATE_LIMIT_EXCEEDED', 'ACCOUNT_DEACTIVATED', 'EMAIL_NOT_VERIFIED'],
   handle: async (deps, { body, client }) => {
     const { token_transport: transport = 'body', ...credentials } = body
     const session = await login(deps, { ...credentials, origin: client })

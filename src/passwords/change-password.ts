@@ -1,5 +1,7 @@
 import { type User, Users } from '../accounts/entity.ts'
 import { openOnly } from '../accounts/rules.ts'
+import { forgetAttempts } from '../attempts/forget-attempts.ts'
+import { proveCurrentPassword } from '../attempts/prove-current-password.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
@@ -35,9 +37,11 @@ type Change = { user: User; sessionId: string; current: string; next: string; or
 export const changePassword = async (
   deps: Needs,
   { user, sessionId, current, next, origin }: Change,
-): Promise<SessionReply | Problem<'INVALID_CURRENT_PASSWORD' | 'VALIDATION_ERROR'>> => {
-  const { matches } = await deps.hasher.compare(current, user.password_hash)
-  if (!matches) return new Problem('INVALID_CURRENT_PASSWORD')
+): Promise<
+  SessionReply | Problem<'INVALID_CURRENT_PASSWORD' | 'RATE_LIMIT_EXCEEDED' | 'VALIDATION_ERROR'>
+> => {
+  const refusal = await proveCurrentPassword(deps, { user, sessionId, password: current, origin })
+  if (refusal) return refusal
   const weak = weakPassword(deps, user, next, 'new_password')
   if (weak) return weak
 
@@ -45,6 +49,7 @@ export const changePassword = async (
   if (!changed) return new Problem('INVALID_CURRENT_PASSWORD')
   await enqueueMails(deps, [changed.notice])
   await dropSessions(deps, user.id)
+  await forgetAttempts(deps, user)
   return startSession(deps, { user: changed.user, origin })
 }
 
@@ -62,6 +67,7 @@ const store = (
       .set({
         password_hash: hash,
         session_epoch: () => 'session_epoch + 1',
+        failed_logins: 0,
         last_password_change_at: () => 'now()',
         updated_at: () => 'now()',
       })

@@ -1,5 +1,6 @@
 import { IsNull } from 'typeorm'
 import { type User, Users } from '../accounts/entity.ts'
+import { forgetAttempts } from '../attempts/forget-attempts.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
@@ -45,6 +46,7 @@ export const resetPassword = async (
   if (!notice) return new Problem('INVALID_TOKEN')
   await enqueueMails(deps, [notice])
   await dropSessions(deps, user.id)
+  await forgetAttempts(deps, user)
   return null
 }
 
@@ -64,6 +66,7 @@ const replacePassword = (
         password_hash: hash,
         email_verified: true,
         session_epoch: () => 'session_epoch + 1',
+        failed_logins: 0,
         last_password_change_at: () => 'now()',
         updated_at: () => 'now()',
       },

@@ -79,7 +79,7 @@ const change = (method: 'POST' | 'PUT') =>
     limits: ['bearer', 'login'],
     body: v.strictObject({ current_password: field.password, ...newPassword }),
     replies: { 200: sessionReply },
-    problems: ['INVALID_CURRENT_PASSWORD', 'VALIDATION_ERROR'],
+    problems: ['INVALID_CURRENT_PASSWORD', 'RATE_LIMIT_EXCEEDED', 'VALIDATION_ERROR'],
     handle: async (deps, { user, sessionId, body, client, cookie }) => {
       const { current_password: current, new_password: next } = body
       const session = await changePassword(deps, { user, sessionId, current, next, origin: client })

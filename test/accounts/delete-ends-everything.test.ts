@@ -36,7 +36,7 @@ const aMailed = async (given: Record<string, unknown> = {}) => {
   return { ...account, verifying: { token: tokenOf(link), code } }
 }
 
-test.serial('a wrong password is refused, and nothing has happened', async t => {
+test.serial('a wrong password is refused, and nothing has happened but that this is kept', async t => {
   const account = await aMailed()
   const before = await stateOf(account)
   for (const wrong of ['wrong horse 9', `${password} `, password.toUpperCase()]) {
@@ -45,6 +45,10 @@ test.serial('a wrong password is refused, and nothing has happened', async t => 
     t.is(reply.body.code, 'INVALID_CURRENT_PASSWORD')
     t.is(reply.headers.get('www-authenticate'), null)
   }
+  t.deepEqual(await eventsOf(account), ['user.registered', ...Array(3).fill('password.refused')])
+  await world.sql(`DELETE FROM audit_events WHERE user_id = $1 AND type = 'password.refused'`, [
+    account.userId,
+  ])
   t.deepEqual(await stateOf(account), before)
   for (const client of clients) t.is((await client.get('me', { token: account.access })).status, 200)
 })

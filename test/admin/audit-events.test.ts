@@ -125,6 +125,13 @@ test.serial('every act leaves its event: who, whom, from where and by what', asy
   await act('password.reset', { path: 'reset-password', body: reset }, { status: 204 })
 
   const fifth = await login()
+  const mistaken = { current_password: 'wrong horse 10', new_password: next }
+  const { event: refused } = await act(
+    'password.refused',
+    { path: 'change-password', body: mistaken, token: fifth.access_token },
+    { status: 403 },
+  )
+  t.is(refused.session_id, fifth.session_id)
   const change = { current_password: password, new_password: next }
   const sixth = await act('password.changed', {
     path: 'change-password',
@@ -156,7 +163,7 @@ test.serial('every act leaves its event: who, whom, from where and by what', asy
 
   t.deepEqual(
     auditTypes.filter(type => !produced.has(type)),
-    ['user.registration_refused'],
+    ['user.registration_refused', 'password.closed'],
     'nothing that is kept was left out',
   )
 

@@ -92,7 +92,7 @@ test('a move whose password was compared before the reset, and that is written a
   if (!user) throw new Error('the account is gone')
   t.is(await takeOver(ours), 204)
   const late = await requestEmailChange(world.deps, {
-    ...{ user, password, newEmail: theirs, locale: 'en' },
+    ...{ user, sessionId: uuid(), password, newEmail: theirs, locale: 'en' },
     origin: { ip: '192.0.2.1', userAgent: '' },
   })
   t.true(late instanceof Problem)

@@ -1,0 +1,21 @@
+import { wrongPasswords } from '../base/limits.ts'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import type { Budget } from './rules.ts'
+import { takeAttempt } from './store.ts'
+
+type Needs = Pick<Deps, 'config' | 'clock' | 'redis' | 'keys' | 'hasher'>
+
+/**
+ * Compares a password with a hash, at the price of an attempt that is taken before. A budget that is used up takes the
+ * same path as a wrong password; so does null, for an account that is not there.
+ */
+export const comparePassword = async (
+  deps: Needs,
+  { password, hash, budget }: { password: string; hash: string | null; budget: Budget },
+): Promise<{ matches: boolean; needsRehash: boolean } | Problem<'RATE_LIMIT_EXCEEDED'>> => {
+  if (deps.config.RATE_LIMITS === 'off') return deps.hasher.compare(password, hash)
+  const { inRow, wait } = await takeAttempt(deps, budget)
+  if (wait > 0) return new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: Math.ceil(wait / 1000) })
+  return deps.hasher.compare(password, inRow > wrongPasswords.atMost ? null : hash)
+}

@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import type { Clock } from '../base/clock.ts'
+import { wrongPasswords } from '../base/limits.ts'
+import type { Keys } from '../storage/keys.ts'
+import { script } from '../storage/script.ts'
+import { accountKey, type Budget } from './rules.ts'
+
+type Store = { redis: Redis; keys: Keys; clock: Clock }
+
+const takeScript = script(import.meta.dirname, 'take.lua')
+
+/** Returns how many were taken in a row, with this one, and the milliseconds to wait; it is taken only where none. */
+export const takeAttempt = async (
+  { redis, keys, clock }: Store,
+  { of, name, life }: Budget,
+): Promise<{ inRow: number; wait: number }> => {
+  const { free, wait, longestWait } = wrongPasswords
+  const id = randomBytes(9).toString('base64url')
+  const args = [name, id, free, wait, longestWait, life, clock.shift]
+  const [inRow, toWait] = (await takeScript(redis, [keys.attempts(of)], args)) as [number, number]
+  return { inRow, wait: toWait }
+}
+
+/** The password was right: the next wrong one is the first again. */
+export const clearAttempts = async (
+  { redis, keys }: Pick<Store, 'redis' | 'keys'>,
+  { of, name }: Budget,
+): Promise<void> => {
+  await redis.hdel(keys.attempts(of), name, `${name}:until`, `${name}:latest`)
+}
+
+/** The password is another one: every budget is whole again. */
+export const dropAttempts = async (
+  { redis, keys }: Pick<Store, 'redis' | 'keys'>,
+  user: { id: string; email: string },
+): Promise<void> => {
+  await Promise.all([user.id, accountKey(user.email)].map(of => redis.del(keys.attempts(of))))
+}

@@ -62,6 +62,11 @@ const catalogue = {
     'The method is not allowed',
     'The address exists, but not for this method. `Allow` lists those that it takes.',
   ],
+  REQUEST_TIMEOUT: [
+    408,
+    'The request took too long to arrive',
+    'A request has eight seconds to arrive whole. Nothing was done.',
+  ],
   USER_EXISTS: [409, 'An account with this e-mail exists', 'Sign in, or ask for a password reset.'],
   DUPLICATE_ENTRY: [409, 'The address is taken', 'Somebody else has it by now. Nothing was changed.'],
   PAYLOAD_TOO_LARGE: [413, 'The body is too large', 'A body may have 16 kB at most.'],
@@ -70,6 +75,7 @@ const catalogue = {
     'The media type is not supported',
     'Send the body as `application/json` in UTF-8.',
   ],
+  HEADERS_TOO_LARGE: [431, 'The headers are too large', 'The head of a request may have 16 kB at most.'],
   RATE_LIMIT_EXCEEDED: [
     429,
     'Too many requests',

@@ -4,6 +4,7 @@ import Router from '@koa/router'
 import Koa, { type Context, type Next } from 'koa'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import { answerBroken } from './broken-requests.ts'
 import { behindProxy } from './client.ts'
 import { type Asset, assets } from './docs.ts'
 import { crossOrigin, securityHeaders } from './headers.ts'
@@ -32,16 +33,17 @@ export const createApp = (deps: Deps, routes: readonly Route[], draining: () => 
   app.use(readableTarget)
   app.use(router.routes())
   app.use(unrouted(router))
-  return createServer(
+  const server = createServer(
     // A client that drips its request is cut off (slow loris).
     {
-      headersTimeout: 8000,
-      requestTimeout: 10_000,
+      headersTimeout: 6000,
+      requestTimeout: 8000,
       connectionsCheckingInterval: 1000,
       keepAliveTimeout: 65_000,
     },
     app.callback(),
   )
+  return server.on('clientError', answerBroken)
 }
 
 const requestIdShape = /^[\w-]{8,64}$/

@@ -13,6 +13,7 @@ const paths = (files: Source[]): string[] => files.map(({ path }) => path)
 /** Files that one thought holds together, though they are long. A shorter one leaves the list. */
 const long = [
   'src/base/fields.ts',
+  'src/base/problems.ts',
   'src/base/variables.ts',
   'src/cli/user-commands.ts',
   'src/crypto/paseto.ts',
@@ -56,6 +57,7 @@ test('only problem-json turns a problem into a reply', t => {
   ])
   t.deepEqual(naming(/\bproblemJson\b/), [
     'src/guard/koa.ts',
+    'src/http/broken-requests.ts',
     'src/http/problem-json.ts',
     'src/http/serve.ts',
   ])
@@ -95,6 +97,27 @@ test('each script of Redis belongs to the store beside it', t => {
   )
   const owned = scripts.map(({ path }) => `${dirname(path)}/store.ts: ${path}`)
   t.deepEqual(loaded.sort(), owned.sort())
+})
+
+// A transaction holds one of few connections: what waits for another store or for a hash in it would hold up everybody.
+test('no password is hashed and no other store is asked within a transaction', t => {
+  const inside = (code: string): string[] =>
+    [...code.matchAll(/\.transaction\(async \w+ => \{/g)].map(({ index }) => {
+      let depth = 0
+      for (let at = code.indexOf('{', index); ; at++) {
+        if (code[at] === '{') depth++
+        if (code[at] === '}') depth--
+        if (depth === 0 || at > code.length) return code.slice(index, at)
+      }
+    })
+  const transactions = src.flatMap(({ path, code }) => inside(code).map(text => ({ path, text })))
+  t.true(transactions.length >= 10)
+  const elsewhere =
+    /hasher|comparePassword|proveCurrent|enqueueMails|drop(Sessions|Devices|AllProofs|Attempts)|startSession|\bredis\b|\bqueue\b|transport|sleep|fetch\(/
+  t.deepEqual(
+    transactions.filter(({ text }) => elsewhere.test(text)).map(({ path }) => path),
+    [],
+  )
 })
 
 test('nothing is put off, and no checker is silenced', t => {

@@ -7,6 +7,7 @@ import { openLog } from './base/log.ts'
 import { closeOnSignal } from './base/shutdown.ts'
 import { type Deps, open } from './deps.ts'
 import { createApp } from './http/app.ts'
+import { serveMetrics } from './http/metrics.ts'
 import { routes } from './routes.ts'
 
 /** How long balancers are given to notice, in milliseconds. */
@@ -48,10 +49,12 @@ if (import.meta.main) {
   const log = openLog('api', config.LOG_LEVEL)
   try {
     const deps = await open(config, log)
+    const metrics = await serveMetrics(deps)
     const api = await startApi(deps, { grace: drainGrace })
     log.info({ port: api.port, url: config.PUBLIC_URL }, 'listening')
     closeOnSignal(log, drainGrace + drainPatience + 5000, async () => {
       await api.close()
+      await metrics?.[Symbol.asyncDispose]()
       await deps[Symbol.asyncDispose]()
     })
   } catch (err) {

@@ -9,17 +9,21 @@ import { type KeyRing, openKeyRing } from './keys/store.ts'
 import { type CheckPassword, passwordPolicy } from './passwords/rules.ts'
 import { type Keys, redisKeys } from './storage/keys.ts'
 import { type Limiter, openLimiter } from './storage/limiter.ts'
-import { type Database, openPostgres } from './storage/postgres.ts'
+import { type OpenMetrics, openMetrics } from './storage/metrics.ts'
+import { type Database, openPostgres, poolOf } from './storage/postgres.ts'
 import { type MailQueue, openMailQueue } from './storage/queue.ts'
 import { openRedis, redisUp } from './storage/redis.ts'
+import { openStaleRead, type StaleRead } from './storage/stale-read.ts'
 
 /** What flows are given. A flow names the part that it uses: `Pick<Deps, 'database' | 'log'>`. */
 export type Deps = {
   config: Config
   clock: Clock
   log: Log
+  metrics: OpenMetrics
   secrets: Secrets
   database: Database
+  staleRead: StaleRead
   redis: Redis
   keys: Keys
   queue: MailQueue
@@ -39,11 +43,14 @@ export const open = async (
   clock: Clock = { shift: 0 },
 ): Promise<Deps & AsyncDisposable> => {
   await using opened = new AsyncDisposableStack()
+  const metrics = openMetrics(config.METRICS_PORT !== undefined)
   const secrets = deriveSecrets(config.APP_SECRET)
   const keys = redisKeys(config.REDIS_PREFIX)
 
   const database = await openPostgres({ url: config.DATABASE_URL, entities, log })
   opened.defer(() => database.destroy())
+  const replicas = config.DATABASE_REPLICA_URLS.map(url => () => openPostgres({ url, entities, log }))
+  const { staleRead } = opened.use(openStaleRead({ database, log, metrics }, replicas))
   const ring = await openKeyRing(database, secrets)
 
   const redis = openRedis(config.REDIS_URL, log)
@@ -52,9 +59,12 @@ export const open = async (
 
   const queue = openMailQueue(redis, keys, log)
   opened.defer(() => queue.close())
-  const limiter = openLimiter(redis, keys, config.RATE_LIMITS, log)
+  const limiter = openLimiter({ redis, keys, log, metrics }, config.RATE_LIMITS)
 
   const hasher = opened.use(openHasher({ cost: config.BCRYPT_COST }))
+
+  metrics.gauge('passwords_waiting', () => hasher.waiting())
+  metrics.gauge('postgres_connections_waited_for', () => poolOf(database).waitingCount)
 
   const checkPassword = passwordPolicy({
     minLength: config.PASSWORD_MIN_LENGTH,
@@ -63,7 +73,22 @@ export const open = async (
 
   const all = opened.move()
   return {
-    ...{ config, clock, log, secrets, database, redis, keys, queue, limiter, ring, hasher, checkPassword },
+    ...{
+      config,
+      clock,
+      log,
+      metrics,
+      secrets,
+      database,
+      staleRead,
+      redis,
+      keys,
+      queue,
+      limiter,
+      ring,
+      hasher,
+      checkPassword,
+    },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
 }

@@ -5,6 +5,7 @@ import { configOrExit } from './base/config.ts'
 import { openLog } from './base/log.ts'
 import { closeOnSignal } from './base/shutdown.ts'
 import { type Deps, open } from './deps.ts'
+import { serveMetrics } from './http/metrics.ts'
 import { deliver, giveUp } from './mail/deliver.ts'
 import { forgetDropped } from './mail/forget-dropped.ts'
 import { compileAll } from './mail/render.ts'
@@ -79,10 +80,12 @@ if (import.meta.main) {
   try {
     const deps = await open(config, log)
     await compileAll()
+    const metrics = await serveMetrics(deps)
     const worker = startWorker(deps)
     log.info('waiting for mails')
     closeOnSignal(log, closePatience + 5000, async () => {
       await worker.close()
+      await metrics?.[Symbol.asyncDispose]()
       await deps[Symbol.asyncDispose]()
     })
   } catch (err) {

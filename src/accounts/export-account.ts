@@ -33,15 +33,17 @@ const eventView = ({ type, actor_id, ip, user_agent, created_at }: AuditEvent) =
  * may cause. No secret and no hash is part of it.
  */
 export const exportAccount = async (
-  deps: Pick<Deps, 'clock' | 'database' | 'redis' | 'keys'>,
+  deps: Pick<Deps, 'clock' | 'staleRead' | 'redis' | 'keys'>,
   { user, sessionId }: { user: User; sessionId: string },
 ) => {
   const [sessions, mails, events] = await Promise.all([
     listSessions(deps, { user, currentId: sessionId }),
-    deps.database.getRepository(Emails).find({ where: mailsOf(user), order: { id: 'DESC' }, take: most }),
-    deps.database
-      .getRepository(AuditEvents)
-      .find({ where: { user_id: user.id }, order: { id: 'DESC' }, take: most }),
+    deps.staleRead(manager =>
+      manager.find(Emails, { where: mailsOf(user), order: { id: 'DESC' }, take: most }),
+    ),
+    deps.staleRead(manager =>
+      manager.find(AuditEvents, { where: { user_id: user.id }, order: { id: 'DESC' }, take: most }),
+    ),
   ])
   return {
     user: userView(user),

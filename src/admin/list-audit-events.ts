@@ -7,19 +7,20 @@ export type AuditFilter = PageQuery & { user_id?: string; type?: AuditType; from
 
 /** Security events, the newest first, by user, type and time. */
 export const listAuditEvents = (
-  { database }: Pick<Deps, 'database'>,
+  { staleRead }: Pick<Deps, 'staleRead'>,
   filter: AuditFilter,
-): Promise<AuditEvent[]> => {
-  const query = database
-    .getRepository(AuditEvents)
-    .createQueryBuilder('a')
-    .orderBy('a.id', 'DESC')
-    .limit(rowsFor(filter))
-  const { cursor, user_id, type, from, to } = filter
-  if (cursor) query.andWhere('a.id < :cursor', { cursor })
-  if (user_id) query.andWhere('a.user_id = :user_id', { user_id })
-  if (type) query.andWhere('a.type = :type', { type })
-  if (from) query.andWhere('a.created_at >= :from', { from })
-  if (to) query.andWhere('a.created_at < :to', { to })
-  return query.getMany()
-}
+): Promise<AuditEvent[]> =>
+  staleRead(manager => {
+    const query = manager
+      .getRepository(AuditEvents)
+      .createQueryBuilder('a')
+      .orderBy('a.id', 'DESC')
+      .limit(rowsFor(filter))
+    const { cursor, user_id, type, from, to } = filter
+    if (cursor) query.andWhere('a.id < :cursor', { cursor })
+    if (user_id) query.andWhere('a.user_id = :user_id', { user_id })
+    if (type) query.andWhere('a.type = :type', { type })
+    if (from) query.andWhere('a.created_at >= :from', { from })
+    if (to) query.andWhere('a.created_at < :to', { to })
+    return query.getMany()
+  })

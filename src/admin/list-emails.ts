@@ -5,15 +5,16 @@ import { type PageQuery, rowsFor } from './rules.ts'
 export type EmailFilter = PageQuery & { status?: EmailStatus; recipient?: string }
 
 /** The delivery log, the newest first. */
-export const listEmails = ({ database }: Pick<Deps, 'database'>, filter: EmailFilter): Promise<Email[]> => {
-  const query = database
-    .getRepository(Emails)
-    .createQueryBuilder('e')
-    .orderBy('e.id', 'DESC')
-    .limit(rowsFor(filter))
-  const { cursor, status, recipient } = filter
-  if (cursor) query.andWhere('e.id < :cursor', { cursor })
-  if (status) query.andWhere('e.status = :status', { status })
-  if (recipient) query.andWhere('e.recipient = :recipient', { recipient })
-  return query.getMany()
-}
+export const listEmails = ({ staleRead }: Pick<Deps, 'staleRead'>, filter: EmailFilter): Promise<Email[]> =>
+  staleRead(manager => {
+    const query = manager
+      .getRepository(Emails)
+      .createQueryBuilder('e')
+      .orderBy('e.id', 'DESC')
+      .limit(rowsFor(filter))
+    const { cursor, status, recipient } = filter
+    if (cursor) query.andWhere('e.id < :cursor', { cursor })
+    if (status) query.andWhere('e.status = :status', { status })
+    if (recipient) query.andWhere('e.recipient = :recipient', { recipient })
+    return query.getMany()
+  })

@@ -9,19 +9,20 @@ export type UserFilter = PageQuery & { search?: string; is_active?: boolean; rol
  * Users, the newest first: by the beginning of an address or of a name, by state, by role. Postgres folds the case on
  * both sides: JavaScript writes another sigma at the end of a word.
  */
-export const listUsers = ({ database }: Pick<Deps, 'database'>, filter: UserFilter): Promise<User[]> => {
-  const query = database
-    .getRepository(Users)
-    .createQueryBuilder('u')
-    .orderBy('u.id', 'DESC')
-    .limit(rowsFor(filter))
-  const { cursor, search, is_active, role } = filter
-  if (cursor) query.andWhere('u.id < :cursor', { cursor })
-  if (search)
-    query.andWhere('(u.email LIKE lower(:prefix) OR lower(u.full_name) LIKE lower(:prefix))', {
-      prefix: `${literally(search)}%`,
-    })
-  if (is_active !== undefined) query.andWhere('u.is_active = :is_active', { is_active })
-  if (role) query.andWhere(':role = ANY(u.roles)', { role })
-  return query.getMany()
-}
+export const listUsers = ({ staleRead }: Pick<Deps, 'staleRead'>, filter: UserFilter): Promise<User[]> =>
+  staleRead(manager => {
+    const query = manager
+      .getRepository(Users)
+      .createQueryBuilder('u')
+      .orderBy('u.id', 'DESC')
+      .limit(rowsFor(filter))
+    const { cursor, search, is_active, role } = filter
+    if (cursor) query.andWhere('u.id < :cursor', { cursor })
+    if (search)
+      query.andWhere('(u.email LIKE lower(:prefix) OR lower(u.full_name) LIKE lower(:prefix))', {
+        prefix: `${literally(search)}%`,
+      })
+    if (is_active !== undefined) query.andWhere('u.is_active = :is_active', { is_active })
+    if (role) query.andWhere(':role = ANY(u.roles)', { role })
+    return query.getMany()
+  })

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { exampleSecret, type VariableName, variables } from './variables.ts'
 
 type Parsed = { [N in VariableName]: v.InferOutput<(typeof variables)[N]['schema']> }
-type Optional = 'SMTP_URL' | 'FRONTEND_URL'
+type Optional = 'SMTP_URL' | 'FRONTEND_URL' | 'METRICS_PORT'
 
 /** The configuration, parsed once at the door. Durations are in milliseconds. */
 export type Config = Omit<Parsed, Optional> & { [N in Optional]: Parsed[N] | undefined }

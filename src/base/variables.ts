@@ -44,6 +44,14 @@ export const variables = {
     example: 'postgres://latchkey:password@localhost:5432/latchkey',
     help: 'Postgres 15 or newer: users, outbox, keys.',
   },
+  DATABASE_REPLICA_URLS: {
+    schema: list(
+      'must be a comma-separated list of URLs that begin with postgres:// or postgresql://',
+      parsedBy(url('postgres:', 'postgresql:')),
+    ),
+    default: '',
+    help: 'Read replicas, comma-separated, for what may lag behind: lists of the administration and the export. Where none answers, the primary does.',
+  },
   REDIS_URL: {
     schema: url('redis:', 'rediss:'),
     needed: ['api', 'worker'],
@@ -102,6 +110,11 @@ export const variables = {
     schema: trustedProxies,
     default: '0',
     help: 'How many proxies stand in front, or the networks that they are in (`10.0.0.0/8,2001:db8::/32`): `X-Forwarded-For` is believed for that many hops, or for as long as they are of these, from the right.',
+  },
+  METRICS_PORT: {
+    schema: integer(0, 65535),
+    example: '9464',
+    help: 'Where Prometheus finds `/metrics`, on the address of `HOST`; each process has a port of its own. Unset: nowhere. Let nobody else reach it.',
   },
   ACCESS_TOKEN_TTL: {
     schema: duration('1m', '1h'),

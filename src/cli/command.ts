@@ -6,7 +6,7 @@ type Schema = v.GenericSchema
 /** What a command is given, by what it says that it needs: the stores that it does not need may be down. */
 export type Given = {
   configuration: Pick<Deps, 'config'>
-  database: Pick<Deps, 'config' | 'clock' | 'log' | 'database'>
+  database: Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'staleRead'>
   everything: Deps
 }
 

@@ -14,7 +14,12 @@ const openers: { [N in Needs]: () => Promise<Given[N] & AsyncDisposable> } = {
     const config = configOrExit('migrate')
     const given = { config, clock: { shift: 0 }, log: log() }
     const database = await openPostgres({ url: config.DATABASE_URL, entities, log: given.log, poolSize: 2 })
-    return { ...given, database, [Symbol.asyncDispose]: () => database.destroy() }
+    return {
+      ...given,
+      database,
+      staleRead: run => run(database.manager),
+      [Symbol.asyncDispose]: () => database.destroy(),
+    }
   },
   everything: () => open(configOrExit('api'), log()),
 }

@@ -17,6 +17,8 @@ export type Hasher = AsyncDisposable & {
    * 72 bytes, or of a NUL, matches nothing here, for that system did not look at all of the password.
    */
   compare(password: string, storedHash: string | null): Promise<{ matches: boolean; needsRehash: boolean }>
+  /** How many wait for a thread. */
+  waiting(): number
 }
 
 type Waiting = {
@@ -59,6 +61,7 @@ export function openHasher(options: { cost: number; threads?: number; maxQueue?:
       const matches = known !== null && equal === true
       return { matches, needsRehash: matches && !known.startsWith(ours) }
     },
+    waiting: () => pool.waiting(),
     [Symbol.asyncDispose]: () => pool.close(),
   }
 }
@@ -150,6 +153,7 @@ function openPool(threads: number, maxQueue: number) {
       if (free) next(free)
       return promise
     },
+    waiting: () => queue.length,
     async close(): Promise<void> {
       closed = true
       for (const waiting of queue.splice(0)) {

@@ -4,6 +4,7 @@ import Router from '@koa/router'
 import Koa, { type Context, type Next } from 'koa'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import { storeOf } from '../storage/faults.ts'
 import { answerBroken } from './broken-requests.ts'
 import { behindProxy } from './client.ts'
 import { type Asset, assets } from './docs.ts'
@@ -27,7 +28,7 @@ export const createApp = (deps: Deps, routes: readonly Route[], draining: () => 
   app.silent = true
   app.use(logged(deps))
   app.use(lastOnConnection(draining))
-  app.use(caught)
+  app.use(caught(deps))
   app.use(securityHeaders())
   app.use(crossOrigin(deps.config.CORS_ORIGINS))
   app.use(readableTarget)
@@ -49,7 +50,7 @@ export const createApp = (deps: Deps, routes: readonly Route[], draining: () => 
 const requestIdShape = /^[\w-]{8,64}$/
 
 const logged =
-  ({ log, config }: Deps) =>
+  ({ log, config, metrics }: Deps) =>
   async (ctx: Context, next: Next): Promise<void> => {
     const began = performance.now()
     const given = behindProxy(ctx.req, config.TRUSTED_PROXIES) ? ctx.get('X-Request-Id') : ''
@@ -58,9 +59,14 @@ const logged =
     ctx.state.log = log.child({ request_id: requestId })
     ctx.set('X-Request-Id', requestId)
     await next()
-    const milliseconds = Math.round((performance.now() - began) * 10) / 10
+    const took = performance.now() - began
     const { method, status, _matchedRoute: route } = ctx as Context & { _matchedRoute?: string }
-    ctx.state.log.info({ method, route: route ?? null, status, ms: milliseconds }, 'request')
+    const ms = Math.round(took * 10) / 10
+    ctx.state.log.info({ method, route: route ?? null, status, ms }, 'request')
+    // A method that nobody has would be a label that a client wrote.
+    const counted = { method: route ? method : '', route: route ?? '' }
+    metrics.count('http_requests', { ...counted, status: String(status) })
+    metrics.timed(counted.route, took / 1000)
   }
 
 // Whoever keeps a connection open to a process that is about to end would send the next request into the void.
@@ -69,16 +75,22 @@ const lastOnConnection = (draining: () => boolean) => async (ctx: Context, next:
   if (draining()) ctx.set('Connection', 'close')
 }
 
-const caught = async (ctx: Context, next: Next): Promise<void> => {
-  try {
-    await next()
-  } catch (error) {
-    const problem = problemOf(error)
-    if (problem.code === 'INTERNAL_ERROR') ctx.state.log.error({ err: error }, 'request failed')
-    if (problem.code === 'SERVICE_UNAVAILABLE') ctx.state.log.warn({ err: error }, 'request met a fault')
-    sendProblem(ctx, problem)
+const caught =
+  ({ metrics }: Deps) =>
+  async (ctx: Context, next: Next): Promise<void> => {
+    try {
+      await next()
+    } catch (error) {
+      const problem = problemOf(error)
+      if (problem.code === 'INTERNAL_ERROR') ctx.state.log.error({ err: error }, 'request failed')
+      if (problem.code === 'SERVICE_UNAVAILABLE') {
+        const store = storeOf(error)
+        metrics.count('faults', { store })
+        ctx.state.log.warn({ err: error, store }, 'request met a fault')
+      }
+      sendProblem(ctx, problem)
+    }
   }
-}
 
 // A target that is neither a path nor an address (`http://[::/`) would fail wherever somebody asks for its path.
 const readableTarget = async (ctx: Context, next: Next) => {

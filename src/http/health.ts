@@ -1,30 +1,41 @@
 import * as v from 'valibot'
 import type { Deps } from '../deps.ts'
+import { readBacklog } from '../mail/backlog.ts'
 import { type Route, route } from './route.ts'
 
 type Needs = Pick<Deps, 'database' | 'redis' | 'queue'>
 
 const state = v.picklist(['up', 'down'])
 const checks = v.object({ postgres: state, redis: state, queue: state })
-const readyReply = v.object({ status: v.picklist(['ready', 'not_ready', 'draining']), checks })
+const readyReply = v.object({
+  status: v.picklist(['ready', 'not_ready', 'draining']),
+  checks,
+  /** Null where Postgres does not say. */
+  oldest_unsent_mail_seconds: v.nullable(v.number()),
+})
 
-type Checks = v.InferOutput<typeof checks>
+type Found = { checks: v.InferOutput<typeof checks>; oldest_unsent_mail_seconds: number | null }
 
 const patience = 1000
 const probeEvery = 1000
 
-const up = async (probe: Promise<unknown>): Promise<'up' | 'down'> => {
-  const late = new Promise<'down'>(resolve => setTimeout(resolve, patience, 'down').unref())
-  return Promise.race([probe.then(() => 'up' as const).catch(() => 'down' as const), late])
+const inTime = async <T>(probe: Promise<T>): Promise<T | null> => {
+  const late = new Promise<null>(resolve => setTimeout(resolve, patience, null).unref())
+  return Promise.race([probe.catch(() => null), late])
 }
 
-const probe = async ({ database, redis, queue }: Needs): Promise<Checks> => {
-  const [postgres, redisState, queueState] = await Promise.all([
-    up(database.query('SELECT 1')),
-    up(redis.ping()),
-    up(queue.getJobCounts('waiting')),
+const upOrDown = (answer: unknown) => (answer === null ? ('down' as const) : ('up' as const))
+
+const probe = async ({ database, redis, queue }: Needs): Promise<Found> => {
+  const [backlog, pong, counts] = await Promise.all([
+    inTime(readBacklog(database)),
+    inTime(redis.ping()),
+    inTime(queue.getJobCounts('waiting')),
   ])
-  return { postgres, redis: redisState, queue: queueState }
+  return {
+    checks: { postgres: upOrDown(backlog), redis: upOrDown(pong), queue: upOrDown(counts) },
+    oldest_unsent_mail_seconds: backlog?.oldest ?? null,
+  }
 }
 
 const getLive = route({
@@ -40,7 +51,7 @@ const getLive = route({
 
 const getReady = (draining: () => boolean) => {
   // However many ask, the stores are asked once a second.
-  let last: { at: number; checks: Promise<Checks> } | null = null
+  let last: { at: number; found: Promise<Found> } | null = null
   return route({
     method: 'GET',
     path: '/readyz',
@@ -51,13 +62,13 @@ const getReady = (draining: () => boolean) => {
     problems: [],
     handle: async deps => {
       if (!last || performance.now() - last.at > probeEvery)
-        last = { at: performance.now(), checks: probe(deps) }
-      const found = await last.checks
-      if (draining()) return { status: 503, body: { status: 'draining' as const, checks: found } }
-      const ready = Object.values(found).every(each => each === 'up')
+        last = { at: performance.now(), found: probe(deps) }
+      const found = await last.found
+      if (draining()) return { status: 503, body: { status: 'draining' as const, ...found } }
+      const ready = Object.values(found.checks).every(each => each === 'up')
       return ready
-        ? { status: 200, body: { status: 'ready' as const, checks: found } }
-        : { status: 503, body: { status: 'not_ready' as const, checks: found } }
+        ? { status: 200, body: { status: 'ready' as const, ...found } }
+        : { status: 503, body: { status: 'not_ready' as const, ...found } }
     },
   })
 }

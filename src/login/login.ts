@@ -18,7 +18,17 @@ import { recordLogin } from './record-login.ts'
 
 type Needs = Pick<
   Deps,
-  'config' | 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'ring' | 'secrets' | 'hasher'
+  | 'config'
+  | 'clock'
+  | 'log'
+  | 'metrics'
+  | 'database'
+  | 'redis'
+  | 'keys'
+  | 'queue'
+  | 'ring'
+  | 'secrets'
+  | 'hasher'
 >
 
 type Attempt = { email: string; password: string; origin: Origin & { network: string } }

@@ -7,7 +7,10 @@ import { deliveryFault, type Transport } from './transport.ts'
 /** A row that was begun as often without an end kills workers: it is set aside. */
 const attemptsAtMost = 30
 
-type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'secrets'> & {
+type Needs = Pick<
+  Deps,
+  'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'secrets'
+> & {
   transport: Transport
 }
 
@@ -36,6 +39,7 @@ export const deliver = async (deps: Needs, emailId: string): Promise<Email['stat
     const { text, final } = deliveryFault(error)
     if (final) return settle(deps, email, 'failed', text)
     await deps.database.getRepository(Emails).update({ id: email.id }, { last_error: text })
+    deps.metrics.count('mail_attempts_failed')
     deps.log.warn(
       { email_id: email.id, kind: email.kind, attempt: email.attempts, fault: text, err: error },
       'mail not sent',
@@ -62,13 +66,14 @@ const beginAttempt = async ({ database }: Needs, emailId: string): Promise<Email
 }
 
 const settle = async (
-  { database, log }: Needs,
+  { database, log, metrics }: Needs,
   email: Email,
   status: 'sent' | 'failed' | 'dropped',
   fault: string | null = null,
 ): Promise<Email['status']> => {
   const sentAt = status === 'sent' ? { sent_at: () => 'now()' } : {}
   await database.getRepository(Emails).update({ id: email.id }, { status, last_error: fault, ...sentAt })
+  metrics.count('mails', { outcome: status })
   log.info({ email_id: email.id, kind: email.kind, attempt: email.attempts, fault }, `mail ${status}`)
   return status
 }

@@ -14,7 +14,10 @@ import { condemnSession, dropSession, rotateSession } from './store.ts'
  * spent, so a fault of Postgres costs nobody a session; a fault of Redis in between is met by asking again.
  */
 export const refreshSession = async (
-  deps: Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'ring' | 'secrets'>,
+  deps: Pick<
+    Deps,
+    'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'queue' | 'ring' | 'secrets'
+  >,
   { token, origin }: { token: RefreshToken; origin: Origin },
 ): Promise<TokenReply | Problem<'INVALID_REFRESH_TOKEN'>> => {
   const { config, secrets } = deps

@@ -10,7 +10,7 @@ import type { Origin } from './start-session.ts'
  * one transaction. The session has ended already. A fault here may be met by presenting the token again.
  */
 export const reportReuse = async (
-  deps: Pick<Deps, 'clock' | 'log' | 'database' | 'queue'>,
+  deps: Pick<Deps, 'clock' | 'log' | 'metrics' | 'database' | 'queue'>,
   { user, sessionId, origin }: { user: User; sessionId: string; origin: Origin },
 ): Promise<void> => {
   deps.log.warn({ user_id: user.id, session_id: sessionId }, 'a spent refresh token was presented')
@@ -24,6 +24,7 @@ export const reportReuse = async (
       locale: user.preferred_language ?? 'en',
       data: { time: new Date(now(deps.clock)).toISOString(), ip: origin.ip, device: origin.userAgent },
     })
+    deps.metrics.count('session_reuses')
     return [mail]
   })
   await enqueueMails(deps, mails)

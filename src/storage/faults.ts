@@ -22,12 +22,15 @@ const postgresCodes = /^(?:08...|53...|57...|58...|40001|40P01|55P03|25006|25P03
 const words =
   /^(?:timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Command timed out|Command aborted due to connection close|Connection is closed|Stream isn't writeable|Connection is not established|Driver not Connected|(?:LOADING|READONLY|OOM|MISCONF|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|BUSY) ?)/
 
+const ioredisWords = /^(?:Command |Connection is closed|Stream isn't writeable|[A-Z]{3,} )/
+
 /** True where a store or the hash pool could not serve: worth another try later. */
 export const isFault = (error: unknown): boolean => {
   if (!(error instanceof Error)) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return (
     code === 'ERR_HASHER_BUSY' ||
+    code === 'ERR_POOL_BUSY' ||
     networkCodes.has(code) ||
     postgresCodes.test(code) ||
     error.name === 'MaxRetriesPerRequestError' ||
@@ -35,6 +38,26 @@ export const isFault = (error: unknown): boolean => {
     words.test(error.message) ||
     isFault(error.cause)
   )
+}
+
+const droppedCodes = /^(?:08...|57P0.|ECONNRESET|EPIPE)$/
+
+/** True where Postgres, or the way to it, ended a connection: the next one may do. */
+export const isDropped = (error: unknown): boolean => {
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const words = /^(?:Connection terminated(?: unexpectedly)?|Client has encountered a connection error.*)$/
+  return droppedCodes.test(code) || words.test(error.message) || isDropped(error.cause)
+}
+
+/** What did not serve, for those who watch. */
+export const storeOf = (error: unknown): 'postgres' | 'redis' | 'passwords' => {
+  if (!(error instanceof Error)) return 'postgres'
+  const { code, name, message, command } = error as Error & { code?: unknown; command?: unknown }
+  if (code === 'ERR_HASHER_BUSY') return 'passwords'
+  const ofRedis =
+    command !== undefined || ioredisWords.test(message) || /^(MaxRetries|ClusterAllFailed|Reply)/.test(name)
+  return ofRedis ? 'redis' : 'postgres'
 }
 
 /** True where an insert or update met the named unique constraint (SQLSTATE 23505). */

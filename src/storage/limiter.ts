@@ -8,6 +8,7 @@ import {
 import { type LimitName, type Limits, limitNames } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import type { Keys } from './keys.ts'
+import type { OpenMetrics } from './metrics.ts'
 
 /** What taking one point left: `resetIn` is in milliseconds. */
 export type Taken = {
@@ -23,11 +24,13 @@ export type Limiter = (name: LimitName, key: string) => Promise<Taken | null>
 
 type Pair = { shared: RateLimiterAbstract; own: RateLimiterAbstract; points: number; window: number }
 
+type Needs = { redis: Redis; keys: Keys; log: Log; metrics: OpenMetrics }
+
 /**
  * Counts in Redis, or in this process for as long as Redis does not answer: a fault neither lets everyone
  * through nor shuts everyone out. Returns null where limits are off.
  */
-export const openLimiter = (redis: Redis, keys: Keys, limits: Limits, log: Log): Limiter => {
+export const openLimiter = ({ redis, keys, log, metrics }: Needs, limits: Limits): Limiter => {
   if (limits === 'off') return async () => null
   const pairs = Object.fromEntries(
     limitNames.map(name => {
@@ -38,12 +41,28 @@ export const openLimiter = (redis: Redis, keys: Keys, limits: Limits, log: Log):
     }),
   ) as { [name: string]: Pair } as Record<LimitName, Pair>
 
+  let inMemory = false
+  metrics.gauge('limiter_in_memory', () => Number(inMemory))
+  const counted = (alone: boolean, err?: unknown): void => {
+    if (alone) metrics.count('limits_in_memory')
+    if (alone === inMemory) return
+    inMemory = alone
+    if (alone) log.error({ err }, 'limits are counted in memory: redis does not answer')
+    else log.warn('limits are counted in redis again')
+  }
+
   return async (name, key) => {
     const { shared, own, points, window } = pairs[name]
-    const { result, allowed } = await take(shared, key).catch(err => {
-      log.warn({ err, limit: name }, 'limits are counted in memory: redis does not answer')
-      return take(own, key)
-    })
+    const { result, allowed } = await take(shared, key).then(
+      taken => {
+        counted(false)
+        return taken
+      },
+      err => {
+        counted(true, err)
+        return take(own, key)
+      },
+    )
     return { name, allowed, points, window, remaining: result.remainingPoints, resetIn: result.msBeforeNext }
   }
 }

@@ -1,7 +1,8 @@
-import type { Pool } from 'pg'
+import type { Pool, PoolClient } from 'pg'
 import { DataSource, type EntitySchema, type Logger } from 'typeorm'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import type { Log } from '../base/log.ts'
+import { isDropped } from './faults.ts'
 
 export type Database = DataSource
 
@@ -32,7 +33,7 @@ type Options = {
 }
 
 /**
- * Connects to Postgres. Nothing waits for ever: 2 s for a free connection, 1.75 s for a statement, 1.5 s for a
+ * Connects to Postgres. Nothing waits for ever: 2 s for a free connection, which so many wait for and no more, 1.75 s for a statement, 1.5 s for a
  * lock, 2 s for a network that hangs, which a transaction meets twice: its ROLLBACK waits as well.
  */
 export const openPostgres = async (options: Options): Promise<Database> => {
@@ -59,8 +60,37 @@ export const openPostgres = async (options: Options): Promise<Database> => {
       keepAlive: true,
     },
   })
-  return database.initialize()
+  await database.initialize()
+  boundWaiting(poolOf(database), 8 * poolSize)
+  return database
 }
+
+type Connected = (error: Error | undefined, client: PoolClient | undefined, done: () => void) => void
+
+// Who comes when many wait already would wait in vain, and hold a request open meanwhile: better said at once.
+const boundWaiting = (pool: Pool, atMost: number): void => {
+  const connect = pool.connect.bind(pool) as (connected?: Connected) => Promise<PoolClient>
+  const bounded = (connected?: Connected): Promise<PoolClient> | undefined => {
+    if (pool.waitingCount < atMost) return connect(connected)
+    const busy = Object.assign(new Error('too many wait for a connection'), { code: 'ERR_POOL_BUSY' })
+    if (!connected) return Promise.reject(busy)
+    process.nextTick(connected, busy, undefined, () => {})
+  }
+  pool.connect = bounded as Pool['connect']
+}
+
+/** Repeats a read, which changes nothing, where its connection was lost. */
+export const onceMore = async <T>(read: () => Promise<T>): Promise<T> => {
+  try {
+    return await read()
+  } catch (error) {
+    if (!isDropped(error)) throw error
+    return read()
+  }
+}
+
+/** The pool below the ORM. */
+export const poolOf = (database: Database): Pool => (database.driver as PostgresDriver).master as Pool
 
 /** A statement that is parsed and planned once per connection. */
 export type Statement = { name: string; text: string }
@@ -71,6 +101,5 @@ export const read = async <Row extends object>(
   statement: Statement,
   values: unknown[],
 ): Promise<Row[]> => {
-  const pool = (database.driver as PostgresDriver).master as Pool
-  return (await pool.query<Row>({ ...statement, values })).rows
+  return (await onceMore(() => poolOf(database).query<Row>({ ...statement, values }))).rows
 }

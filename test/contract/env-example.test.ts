@@ -21,8 +21,8 @@ test('.env.example starts the service, and its comments are the defaults', async
   t.true('config' in plain)
   const uncommented = parseEnv(text.replace(/^# ([A-Z][A-Z_]*=)/gm, '$1'))
   t.deepEqual(Object.keys(uncommented).sort(), Object.keys(variables).sort())
-  // These two have no default to show, so an example stands there.
-  const { FRONTEND_URL: _front, RATE_LIMITS: _limits, ...defaults } = uncommented
+  // These have no default to show, so an example stands there.
+  const { FRONTEND_URL: _front, METRICS_PORT: _metrics, RATE_LIMITS: _limits, ...defaults } = uncommented
   t.deepEqual(readConfig(defaults, 'worker'), plain)
 })
 

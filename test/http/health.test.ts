@@ -24,7 +24,11 @@ test.serial('a process that lives says so, and asks nobody', async t => {
 test.serial('readiness names each store', async t => {
   const { status, body, headers } = await world.client.get('/readyz')
   t.is(status, 200)
-  t.deepEqual(body, { status: 'ready', checks: { postgres: 'up', redis: 'up', queue: 'up' } })
+  t.deepEqual(body, {
+    status: 'ready',
+    checks: { postgres: 'up', redis: 'up', queue: 'up' },
+    oldest_unsent_mail_seconds: 0,
+  })
   t.is(headers.get('cache-control'), 'no-store')
 })
 

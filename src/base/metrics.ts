@@ -1,0 +1,47 @@
+// Every metric of the service, as Prometheus names them. Labels hold names out of catalogues, never what a client
+// wrote and nobody's data.
+
+export const counters = {
+  http_requests: {
+    help: 'Requests answered, by the pattern of their route.',
+    labels: ['method', 'route', 'status'],
+  },
+  faults: { help: 'Requests that met a fault (503), by what did not serve.', labels: ['store'] },
+  limits_in_memory: {
+    help: 'Limits that were counted in this process, as Redis did not answer.',
+    labels: [],
+  },
+  stale_reads_on_primary: {
+    help: 'Reads that the primary served, as no replica did.',
+    labels: [],
+  },
+  logins_failed: { help: 'Wrong e-mails or passwords at the login.', labels: [] },
+  passwords_closed: { help: 'Passwords closed after too many wrong ones in a row.', labels: [] },
+  session_reuses: { help: 'Spent refresh tokens that were presented again: thefts.', labels: [] },
+  mails: { help: 'Mails that this worker brought to an end, by outcome.', labels: ['outcome'] },
+  mail_attempts_failed: { help: 'Deliveries that failed and are tried again.', labels: [] },
+} as const satisfies Record<string, { help: string; labels: readonly string[] }>
+
+/** Asked when somebody looks. */
+export const gauges = {
+  limiter_in_memory: '1 while limits are counted in this process, as Redis does not answer.',
+  passwords_waiting: 'Passwords that wait for a hash thread.',
+  postgres_connections_waited_for: 'Queries that wait for a free connection.',
+  mails_unsent: 'Mails that are owed.',
+  mails_failed: 'Mails that were given up and can be sent again.',
+  oldest_unsent_mail_seconds: 'Age of the oldest mail that is owed; 0 where there is none.',
+} as const satisfies Record<string, string>
+
+export type CounterName = keyof typeof counters
+export type GaugeName = keyof typeof gauges
+export type Labels<N extends CounterName> = Record<(typeof counters)[N]['labels'][number], string>
+
+/** What flows may count. */
+export type Metrics = {
+  count: <N extends CounterName>(
+    name: N,
+    ...labels: (typeof counters)[N]['labels'] extends readonly [] ? [] : [Labels<N>]
+  ) => void
+  /** A request's time, in seconds. */
+  timed: (route: string, seconds: number) => void
+}

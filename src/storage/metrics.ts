@@ -1,0 +1,61 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { type CounterName, counters, type GaugeName, gauges, type Metrics } from '../base/metrics.ts'
+
+export type OpenMetrics = Metrics & {
+  /** Says where a gauge is read from. One that cannot be read is left out. */
+  gauge: (name: GaugeName, read: () => number | Promise<number>) => void
+  /** Everything, in the text format of Prometheus. */
+  text: () => Promise<string>
+  contentType: string
+}
+
+const nowhere: OpenMetrics = {
+  count: () => {},
+  timed: () => {},
+  gauge: () => {},
+  text: async () => '',
+  contentType: 'text/plain',
+}
+
+/** Counts in this process; does nothing where nobody is to look. */
+export const openMetrics = (wanted: boolean): OpenMetrics => {
+  if (!wanted) return nowhere
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const made = Object.fromEntries(
+    Object.entries(counters).map(([name, { help, labels }]) => [
+      name,
+      new Counter({
+        name: `latchkey_${name}_total`,
+        help,
+        labelNames: [...labels],
+        registers: [registry],
+      }),
+    ]),
+  ) as Record<string, Counter> as Record<CounterName, Counter>
+  const times = new Histogram({
+    name: 'latchkey_http_request_seconds',
+    help: 'Time to answer, by the pattern of the route.',
+    labelNames: ['route'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers: [registry],
+  })
+  return {
+    count: (name, ...[labels]) => (labels ? made[name].inc(labels) : made[name].inc()),
+    timed: (route, seconds) => times.observe({ route }, seconds),
+    gauge: (name, read) => {
+      new Gauge({
+        name: `latchkey_${name}`,
+        help: gauges[name],
+        registers: [registry],
+        async collect() {
+          this.remove()
+          const value = await Promise.resolve(read()).catch(() => null)
+          if (value !== null) this.set(value)
+        },
+      })
+    },
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  }
+}

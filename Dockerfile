@@ -11,6 +11,8 @@ COPY package.json ./
 COPY templates templates
 COPY migrations migrations
 COPY src src
+# So that the worker need not load MJML.
+RUN node -e "import('./src/mail/render.ts').then(mails => mails.compileAll())"
 # What runs can read all of this and change none of it.
 USER node
 EXPOSE 8000

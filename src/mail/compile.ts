@@ -4,9 +4,7 @@ import type { EmailKind } from '../base/emails.ts'
 import { type Cut, cut, escapeHtml, fillWords, plain, type Values } from '../base/fill.ts'
 import { direction, templates } from '../base/locales.ts'
 import { durationsIn } from './durations.ts'
-
-// MJML costs 0.3 s and 100 MB to import and milliseconds to run, so it runs once for a template and a language,
-// over text that is ours alone: mj-include and raw elements would let anybody whose text got in there read files.
+import { toHtml } from './mjml.ts'
 
 /** A mail in one language, with holes for what differs from mail to mail. */
 export type Compiled = {
@@ -20,17 +18,6 @@ export type Compiled = {
 }
 
 const read = (...path: string[]): Promise<string> => readFile(join(templates, ...path), 'utf8')
-
-const toHtml = async (source: string): Promise<string> => {
-  const { default: mjml2html } = await import('mjml')
-  const { html } = await mjml2html(source, {
-    validationLevel: 'strict',
-    fonts: {},
-    minify: true,
-    minifyOptions: { minifyCss: false },
-  })
-  return html
-}
 
 // Latin digits in every language: the code and the IP address beside them are written so too.
 const timesIn = (locale: string): Intl.DateTimeFormat =>

@@ -19,10 +19,12 @@ export const answerBroken = (error: Error & { code?: string }, socket: Socket): 
   // A reply that has begun cannot be followed by another.
   const { _httpMessage: begun } = socket as Socket & { _httpMessage?: { headersSent: boolean } }
   if (!socket.writable || error.code === 'ECONNRESET' || begun?.headersSent) return void socket.destroy()
-  const { status, headers, body } = problemJson(byCode[error.code ?? '']?.() ?? unreadable(), randomUUID())
+  const requestId = randomUUID()
+  const { status, headers, body } = problemJson(byCode[error.code ?? '']?.() ?? unreadable(), requestId)
   const content = JSON.stringify(body)
   const all = {
     ...headers,
+    'X-Request-Id': requestId,
     'X-Content-Type-Options': 'nosniff',
     'Content-Length': String(Buffer.byteLength(content)),
     Connection: 'close',

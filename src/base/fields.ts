@@ -31,10 +31,11 @@ export function canonicalEmail(text: string): string | null {
 }
 
 // `domainToASCII` reads the host of a URL: it decodes "%41", cuts at "/", drops what is invisible and folds "ⅷ" to
-// "viii". So it gets letters, digits, dots and hyphens only, and what it made must read back as what came in.
+// "viii". So it gets letters, digits, dots and hyphens only, and what it made must read back as what came in. Letters
+// change case one by one (UTS 46): within a text a last "Σ" becomes "ς", which is a letter of another domain.
 function canonicalDomain(text: string): string | null {
   if (!DOMAIN.test(text)) return null
-  const wanted = text.normalize('NFC').toLowerCase()
+  const wanted = text.normalize('NFC').replace(/./gu, letter => letter.toLowerCase())
   const ascii = domainToASCII(wanted)
   const [came, labels] = [text.split('.'), ascii.split('.')]
   const readable = domainToUnicode(ascii).split('.')

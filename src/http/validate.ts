@@ -12,8 +12,13 @@ const messages: Record<string, string> = {
   object: 'This must be an object.',
 }
 
+// Of a body that came as another type than it is, all of it may stand where a name should: a form whose only field is
+// called `{"password":"…"}`. A name is quoted up to what none has.
+const nameOf = (issue: v.BaseIssue<unknown>): string =>
+  (v.getDotPath(issue) ?? '').slice(0, 64).replace(/[^\w .[\]-].*$/s, '')
+
 const fieldError = (issue: v.BaseIssue<unknown>): FieldError => {
-  const path = (v.getDotPath(issue) ?? '').slice(0, 64)
+  const path = nameOf(issue)
   // The fields of our own name their rule and say it without the value.
   if (issue.type === 'raw_transform')
     return { path, rule: issue.expected ?? 'format', message: `This ${issue.message}.` }

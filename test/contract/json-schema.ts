@@ -39,6 +39,8 @@ const checks: Record<string, Check> = {
     fault(!new RegExp(shape, 'u').test(value), at, 'breaks its pattern'),
   minLength: (least: number, value: string, at) => fault([...value].length < least, at, 'is too short'),
   maxLength: (most: number, value: string, at) => fault([...value].length > most, at, 'is too long'),
+  minItems: (least: number, value: unknown[], at) => fault(value.length < least, at, 'has too few items'),
+  maxItems: (most: number, value: unknown[], at) => fault(value.length > most, at, 'has too many items'),
   required: (names: string[], value: object, at) =>
     names.flatMap(name => fault(!Object.hasOwn(value, name), `${at}.${name}`, 'is missing')),
   properties: (schemas: Record<string, Schema>, value: Record<string, unknown>, at, resolve) =>

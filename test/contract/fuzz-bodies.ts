@@ -1,0 +1,165 @@
+import fc from 'fast-check'
+import type { Schema } from './described.ts'
+import { canary, extraNames, hostileText, mark, oddName, own, wrongValues } from './fuzz-values.ts'
+
+// Bodies for a schema: such as it describes, such as lie at its edges, and such as nobody sends who means well.
+
+/** `value` is what the text says, where it is JSON; `isGood`: the schema has nothing against it. */
+export type Body = {
+  type: string | null
+  text: string
+  bytes: 'utf8' | 'latin1'
+  value?: unknown
+  isGood: boolean
+  more: string[]
+}
+
+const fresh = fc.nat(0xffffff).map(n => `${canary}.${n}@example.com`)
+const samples: Record<string, fc.Arbitrary<unknown>> = {
+  email: fc.oneof(fresh, fc.constant(mark('email'))),
+  new_email: fresh,
+  recipient: fresh,
+  password: fc.constant(mark('password')),
+  current_password: fc.constant(mark('password')),
+  new_password: fc.nat(9999).map(n => `purple ${n} wagons ${canary}`),
+  refresh_token: fc.constantFrom(mark('refresh'), `lkr_${canary}`),
+  token: fc.constantFrom(mark('proof'), mark('proof'), `lkp_${canary}`),
+  phone: fc.constantFrom('+442071234567', '020 7123 4567'),
+  preferred_language: fc.constantFrom('en', 'pt-BR', 'ar'),
+  picture_url: fc.constant(`https://${canary}.example/a`),
+  user_id: fc.constantFrom(mark('userId'), mark('victimId')),
+  from: fc.constant('2020-01-01T00:00:00Z'),
+  to: fc.constant('2030-01-01T00:00:00.123Z'),
+  limit: fc.constantFrom('1', '10', '100'),
+}
+
+type Known = {
+  type?: string
+  enum?: unknown[]
+  const?: unknown
+  anyOf?: Schema[]
+  items?: Schema
+  pattern?: string
+  minLength?: number
+  maxLength?: number
+  properties?: Record<string, Schema>
+  required?: string[]
+}
+
+const text = (most = 60) => fc.nat(99).map(n => `${canary} ${n}`.slice(0, most))
+
+/** A value that a schema describes. */
+export const goodValue = (name: string, schema: Schema): fc.Arbitrary<unknown> => {
+  const { type, anyOf, items, pattern, maxLength, ...known } = schema as Known
+  if (known.enum) return fc.constantFrom(...known.enum)
+  if ('const' in known) return fc.constant(known.const)
+  if (anyOf) return fc.oneof(...anyOf.map(each => goodValue(name, each)))
+  if (type === 'object') return goodObject(schema)
+  if (type === 'array') return fc.array(goodValue(name, items ?? {}), { minLength: 1, maxLength: 3 })
+  if (type === 'boolean') return fc.boolean()
+  if (type === 'null') return fc.constant(null)
+  return samples[name] ?? (pattern ? fc.stringMatching(new RegExp(pattern)) : text(maxLength))
+}
+
+type Fields = Record<string, unknown>
+
+const goodObject = (schema: Schema): fc.Arbitrary<Fields> => {
+  const { anyOf, properties = {}, required = [] } = schema as Known
+  if (anyOf) return fc.oneof(...anyOf.map(goodObject))
+  const fields = Object.entries(properties).map(([name, field]) => [name, goodValue(name, field)])
+  return fc.record<Fields>(Object.fromEntries(fields), { requiredKeys: required })
+}
+
+const json = 'application/json'
+const said = (value: unknown, isGood = false): Body => ({
+  type: json,
+  text: JSON.stringify(value),
+  bytes: 'utf8',
+  value,
+  isGood,
+  more: [],
+})
+const raw = (whole: string, bytes: Body['bytes'] = 'utf8'): Body => ({
+  type: json,
+  text: whole,
+  bytes,
+  isGood: false,
+  more: [],
+})
+
+const spoilt = (whole: string, at: number, way: number): Body => {
+  const ways: (() => Body)[] = [
+    () => raw(whole.slice(0, at % (whole.length || 1))),
+    () => raw(`${whole.slice(0, -1)},}`),
+    () => raw(`\uFEFF${whole}`),
+    () => raw(`${whole}${whole}`),
+    () =>
+      raw(
+        `${whole.slice(0, -1)},"email":"${canary}@example.com","email":"b@example.com","token":1,"token":"${canary}"}`,
+      ),
+    () => raw(`${whole.slice(0, at % (whole.length || 1))}\xff\xfe${canary}`, 'latin1'),
+    () => raw(`// ${canary}\n${whole}`),
+    () => raw(whole.replaceAll('"', "'")),
+    () => raw(`{"a":${'['.repeat(5000)}`),
+    () => raw(`{"a":${'{"a":'.repeat(1500)}1${'}'.repeat(1500)}}`),
+    () => raw(`{"${oddName}":NaN}`),
+    () => raw(`{"${oddName}":"${'x'.repeat(17_000)}"}`),
+    () => raw(whole.replace(/":"/g, '":"\\u0000')),
+    () => ({ ...raw(whole), type: null }),
+    () => ({ ...raw(whole), type: `text/plain; ${canary}` }),
+    () => ({ ...raw(whole), type: `${json}; charset=utf-16` }),
+    () => ({ ...raw(whole), type: `${json}, ${json}` }),
+    () => ({ ...raw(whole), type: 'application/x-www-form-urlencoded' }),
+    () => ({ ...raw(whole), type: `multipart/form-data; boundary=${canary}` }),
+    () => ({ ...raw(whole), more: ['Content-Encoding: gzip'] }),
+    () => ({ ...raw(whole), more: [`Content-Encoding: ${canary}`] }),
+    () => ({ ...raw(whole), more: ['Content-Encoding: br, deflate'] }),
+  ]
+  return (ways[way % ways.length] as () => Body)()
+}
+
+const fieldsOf = (schema: Schema): [string, Schema][] => {
+  const { anyOf = [], properties = {} } = schema as Known
+  return [...anyOf.flatMap(fieldsOf), ...Object.entries(properties)]
+}
+
+/** JSON for this schema, of every kind. */
+export const jsonBody = (schema: Schema): fc.Arbitrary<Body> => {
+  const good = goodObject(schema)
+  const fields = fieldsOf(schema)
+  const [first] = fields
+  const field = first ? fc.constantFrom(...fields) : fc.constant<[string, Schema]>(['email', {}])
+  const swapped = (values: (of: Schema) => fc.Arbitrary<unknown>) =>
+    fc
+      .tuple(
+        good,
+        field.chain(([name, of]) => values(of).map(value => own(name, value))),
+      )
+      .map(([all, one]) => said({ ...all, ...one }))
+  const extra = fc.tuple(
+    good,
+    fc.constantFrom(...extraNames),
+    fc.constantFrom(...wrongValues, canary, 'admin'),
+  )
+  return fc.oneof(
+    { weight: 5, arbitrary: good.map(value => said(value, true)) },
+    { weight: 5, arbitrary: swapped(hostileText) },
+    { weight: 4, arbitrary: swapped(() => fc.constantFrom(...wrongValues)) },
+    {
+      weight: 2,
+      arbitrary: fc
+        .tuple(good, field)
+        .map(([all, [name]]) =>
+          said(Object.fromEntries(Object.entries(all).filter(([key]) => key !== name))),
+        ),
+    },
+    { weight: 2, arbitrary: extra.map(([all, name, value]) => said({ ...all, ...own(name, value) })) },
+    { weight: 1, arbitrary: fc.constantFrom(...wrongValues, canary, '').map(value => said(value)) },
+    {
+      weight: 5,
+      arbitrary: fc
+        .tuple(good, fc.nat(500), fc.nat(99))
+        .map(([all, at, way]) => spoilt(JSON.stringify(all), at, way)),
+    },
+  )
+}

@@ -1,0 +1,101 @@
+import fc from 'fast-check'
+import { limitNames } from '../../src/base/limits.ts'
+import { variables } from '../../src/base/variables.ts'
+
+// What variables of the environment may hold, for whoever reads a great many environments.
+
+/** What no fault may quote. */
+export const canary = 'cNaRy7Qx'
+
+/** All that each process needs. */
+export const sound = {
+  DATABASE_URL: 'postgres://app@localhost/app',
+  REDIS_URL: 'redis://localhost',
+  SMTP_URL: 'smtp://localhost',
+  APP_SECRET: 'Xv9-of-tests-alone-0123456789-abcdef',
+}
+
+export const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const { m, d } = units
+
+const host = fc.domain().map(name => name.toLowerCase())
+const port = fc.integer({ min: 1, max: 65_535 }).filter(each => each !== 80 && each !== 443)
+const authority = fc.oneof(
+  host,
+  fc.tuple(host, port).map(parts => parts.join(':')),
+)
+const joined = (...parts: fc.Arbitrary<string>[]) => fc.tuple(...parts).map(found => found.join(''))
+const anOrigin = joined(fc.constantFrom('http://', 'https://'), authority)
+const path = fc
+  .array(fc.stringMatching(/^\/[a-z0-9~_-]{1,8}$/), { maxLength: 3 })
+  .map(segments => segments.join(''))
+
+export const urls = {
+  origin: anOrigin,
+  base: joined(anOrigin, path),
+  /** Of any kind, with credentials, queries and fragments too. */
+  any: fc.webUrl({
+    validSchemes: ['http', 'https', 'ftp', 'HTTPS'],
+    authoritySettings: { withUserInfo: true, withPort: true, withIPv4: true, withIPv6: true },
+    withQueryParameters: true,
+    withFragments: true,
+  }),
+}
+
+/** The ends of each duration, in milliseconds. */
+export const spans = {
+  ACCESS_TOKEN_TTL: [m, 60 * m],
+  REFRESH_TOKEN_TTL: [5 * m, 400 * d],
+  SESSION_MAX_AGE: [5 * m, 400 * d],
+  ACCOUNT_ERASURE_DELAY: [d, 400 * d],
+} as const
+
+const unit = fc.constantFrom(...(Object.keys(units) as (keyof typeof units)[]))
+const span = ([least, most]: readonly [number, number]) =>
+  fc.tuple(fc.integer({ min: least / 1000, max: most / 1000 }), unit).map(([seconds, each]) => {
+    const amount = Math.floor((seconds * 1000) / units[each])
+    const whole = amount * units[each]
+    return whole >= least && amount <= 999_999_999 ? `${amount}${each}` : `${seconds}s`
+  })
+
+const whole = (min: number, max: number) => fc.integer({ min, max }).map(String)
+const listOf = (part: fc.Arbitrary<string>) =>
+  fc.array(part, { minLength: 1, maxLength: 4 }).map(parts => parts.join(', '))
+const flag = fc.constantFrom('true', 'false', 'on', 'off')
+const limit = joined(
+  fc.constantFrom(...limitNames),
+  fc.constant('='),
+  whole(1, 9_999_999),
+  fc.constant('/15m'),
+)
+
+const values: Record<string, fc.Arbitrary<string>> = {
+  NODE_ENV: fc.constantFrom('development', 'test'),
+  DATABASE_URL: host.map(at => `postgres://app:pass@${at}/app`),
+  REDIS_URL: host.map(at => `rediss://${at}:6379`),
+  REDIS_PREFIX: fc.stringMatching(/^[a-z0-9-]{1,32}$/),
+  SMTP_URL: host.map(at => `smtp://${at}`),
+  MAIL_FROM: host.map(at => `Ann <ann@${at}>`),
+  // Fourteen characters that differ, and some more.
+  APP_SECRET: fc.string({ minLength: 18, maxLength: 50 }).map(word => `aB3dE5gH7jK9mN${word}`),
+  PUBLIC_URL: urls.base,
+  FRONTEND_URL: urls.base,
+  CORS_ORIGINS: listOf(anOrigin),
+  PORT: whole(0, 65_535),
+  HOST: fc.constantFrom('0.0.0.0', '::', 'localhost'),
+  ...Object.fromEntries(Object.entries(spans).map(([name, ends]) => [name, span(ends)])),
+  REQUIRE_VERIFIED_EMAIL: flag,
+  REGISTRATION_PRIVACY: flag,
+  BCRYPT_COST: whole(4, 16),
+  PASSWORD_MIN_LENGTH: whole(8, 64),
+  PASSWORD_REQUIRE: listOf(fc.constantFrom('letter', 'digit', 'lower', 'upper', 'symbol')),
+  RATE_LIMITS: fc.oneof(fc.constant('off'), listOf(limit)),
+  EMAIL_LINK_CONFIRM: fc.constantFrom('click', 'instant'),
+  LOG_LEVEL: fc.constantFrom('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
+}
+
+/** A text that the variable takes: of one that is not listed here, its default or its example. */
+export const goodValue = (name: string): fc.Arbitrary<string> => {
+  const variable = (variables as Record<string, { default?: string; example?: string }>)[name]
+  return values[name] ?? fc.constant(variable?.default ?? variable?.example ?? '')
+}

@@ -18,12 +18,19 @@ export const sweep = async (deps: Pick<Deps, 'database' | 'queue' | 'log'>): Pro
         RETURNING id`,
       [batch],
     )) as [{ id: string }[], number]
-    if (rows.length > 0)
-      await addMails(
-        deps.queue,
-        rows.map(({ id }) => id),
-      )
+    const ids = rows.map(({ id }) => id)
+    if (ids.length > 0) await addMails(deps.queue, ids).catch(fault => putBack(deps, ids, fault))
     found += rows.length
     if (rows.length < batch) return found
   }
+}
+
+/** What could not be queued is not to wait for another round: the next sweep finds it. */
+const putBack = async (
+  { database }: Pick<Deps, 'database'>,
+  ids: string[],
+  fault: unknown,
+): Promise<never> => {
+  await database.query('UPDATE emails SET sweep_after = now() WHERE id = ANY($1)', [ids])
+  throw fault
 }

@@ -1,0 +1,137 @@
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { findPostgresPrograms, findRedisProgram } from '../src/local/binaries.ts'
+import { type Child, startChild, untilReady } from '../src/local/child.ts'
+import { onFreePort } from '../src/local/free-port.ts'
+import { preparePostgres } from '../src/local/init-postgres.ts'
+import { openPlace, readSettings, withSecretFile } from '../src/local/place.ts'
+import { redisConfig } from '../src/local/private-redis.ts'
+import { probePostgres, probeRedis, queryOnce } from '../src/local/probe.ts'
+import { childrenOf } from './soak-processes.ts'
+
+// Stores of the soak's own, in folders that are thrown away at the end. Unlike those for tests they outlive a stop: they
+// start again on the same port with the same data, as after a crash or an upgrade.
+
+export type Store = AsyncDisposable & {
+  url: string
+  version: () => Promise<string>
+  start: () => Promise<void>
+  stop: () => Promise<void>
+  /** The processes to stop together where it is to fall silent, the one that starts others first. */
+  pids: () => Promise<number[]>
+}
+
+const restartable = (launch: () => Promise<Child>) => {
+  let child: Child | null = null
+  return {
+    start: async () => {
+      child = await launch()
+    },
+    stop: async () => {
+      await child?.[Symbol.asyncDispose]()
+      child = null
+    },
+  }
+}
+
+/** A Postgres with everything that keeps its promises on. It is stopped without a checkpoint. */
+export const openPostgresStore = async (): Promise<Store> => {
+  await using stack = new AsyncDisposableStack()
+  const programs = findPostgresPrograms(process.env)
+  if (programs.length === 0) throw new Error('the soak needs the programs of Postgres on this machine')
+  const place = await openPlace('test', 'postgres')
+  stack.defer(() => rm(place.base, { recursive: true, force: true }))
+  const settings = await readSettings(place, 'postgres')
+  const { folder } = await preparePostgres(place, settings, programs)
+  const port = await onFreePort(undefined, async free => free)
+  const urlOf = (database: string) => `postgres://latchkey:${settings.password}@127.0.0.1:${port}/${database}`
+  const args = ['-D', place.data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1']
+  const server = restartable(async () => {
+    const child = startChild(
+      {
+        command: join(folder, 'postgres'),
+        args: [...args, '-c', 'unix_socket_directories='],
+        cwd: place.data,
+        runAs: place.runAs,
+        stopSignals: ['SIGQUIT', 'SIGKILL'],
+      },
+      join(place.base, 'postgres.log'),
+    )
+    await untilReady('Postgres', () => probePostgres(urlOf('postgres')), child)
+    return child
+  })
+  stack.defer(server.stop)
+  await server.start()
+  await queryOnce(urlOf('postgres'), 'CREATE DATABASE latchkey')
+  const kept = stack.move()
+  return {
+    ...server,
+    url: urlOf('latchkey'),
+    version: async () => {
+      const [row] = await queryOnce(urlOf('postgres'), 'SHOW server_version')
+      return (row as { server_version: string }).server_version
+    },
+    pids: async () => {
+      const first = Number.parseInt(await readFile(join(place.data, 'postmaster.pid'), 'utf8'), 10)
+      return [first, ...(await childrenOf(first))]
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  }
+}
+
+/** Asks Redis one thing on a connection of its own. */
+export const askRedis = async <T>(url: string, ask: (redis: Redis) => Promise<T>): Promise<T> => {
+  const redis = new Redis(url, { retryStrategy: () => null, connectTimeout: 3000 })
+  redis.on('error', () => {})
+  try {
+    return await ask(redis)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+const infoOf = (url: string, name: string): Promise<string> =>
+  askRedis(
+    url,
+    async redis => new RegExp(`${name}:(\\S+)`).exec(await redis.info('server'))?.[1] ?? 'unknown',
+  )
+
+/** A Redis with an append-only file. */
+export const openRedisStore = async (): Promise<Store> => {
+  await using stack = new AsyncDisposableStack()
+  const program = findRedisProgram(process.env)
+  if (!program) throw new Error('the soak needs the program of Redis on this machine')
+  const place = await openPlace('test', 'redis')
+  stack.defer(() => rm(place.base, { recursive: true, force: true }))
+  const { password } = await readSettings(place, 'redis')
+  const port = await onFreePort(undefined, async free => free)
+  const url = `redis://:${password}@127.0.0.1:${port}`
+  const config = `bind 127.0.0.1\nport ${port}\ndir ./\n${redisConfig(password, true)}`
+  const server = restartable(() =>
+    withSecretFile(place, 'redis.conf', config, async file => {
+      const child = startChild(
+        {
+          command: program,
+          args: [file],
+          cwd: place.data,
+          runAs: place.runAs,
+          stopSignals: ['SIGTERM', 'SIGKILL'],
+        },
+        join(place.base, 'redis.log'),
+      )
+      await untilReady('Redis', () => probeRedis(url), child)
+      return child
+    }),
+  )
+  stack.defer(server.stop)
+  await server.start()
+  const kept = stack.move()
+  return {
+    ...server,
+    url,
+    version: () => infoOf(url, 'redis_version'),
+    pids: async () => [Number(await infoOf(url, 'process_id'))],
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  }
+}

@@ -30,13 +30,13 @@ type Waiting = {
 type Slot = { worker: Worker | null; current: Waiting | null }
 
 /** How long a job may wait for a thread, in milliseconds. */
-const patience = 4000
+const patience = 2000
 
 const BCRYPT = /^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$/
 
 /**
  * Opens the pool: `cost` is bcrypt's (4 to 31), `threads` one a core, `maxQueue` the jobs that may wait (24 a
- * thread). Rejections are errors with a `code`: ERR_HASHER_BUSY (queue full, or waited for 4 s), ERR_HASHER_FAILED
+ * thread). Rejections are errors with a `code`: ERR_HASHER_BUSY (queue full, or waited for 2 s), ERR_HASHER_FAILED
  * (the thread died or hashing failed), ERR_HASHER_CLOSED (disposed). None of them holds the password.
  */
 export function openHasher(options: { cost: number; threads?: number; maxQueue?: number }): Hasher {

@@ -2,7 +2,7 @@ import type { LimitedBy, LimitName } from '../base/limits.ts'
 import { Problem } from '../base/problems.ts'
 import { sha256 } from '../crypto/derive.ts'
 import type { Deps } from '../deps.ts'
-import type { Taken } from '../storage/limiter.ts'
+import type { Limiter, Taken } from '../storage/limiter.ts'
 
 /** What the requests of one limit are counted under. */
 export type LimitKeys = { [K in Exclude<LimitedBy, 'proof' | 'user'>]?: string | undefined }
@@ -26,6 +26,24 @@ const headersOf = (taken: Taken[]): Record<string, string> =>
           .map(t => `"${t.name}";r=${Math.max(t.remaining, 0)};t=${seconds(t.resetIn)}`)
           .join(', '),
       }
+
+/**
+ * A limiter that remembers what one request takes. A fault is no reason to be refused later: its client asks again and
+ * again, as it is told to, and must not run out of points by that. Guesses at a password or a code count elsewhere too.
+ */
+export const remembering = (limiter: Limiter): { limiter: Limiter; giveBack: () => Promise<void> } => {
+  const all: Taken[] = []
+  return {
+    limiter: async (name, key) => {
+      const taken = await limiter(name, key)
+      if (taken?.allowed) all.push(taken)
+      return taken
+    },
+    giveBack: async () => {
+      await Promise.allSettled(all.map(taken => taken.giveBack()))
+    },
+  }
+}
 
 /**
  * Takes a point from each limit before anything is looked at, so that parallel guesses cannot slip through

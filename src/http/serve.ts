@@ -2,9 +2,11 @@ import type { Context } from 'koa'
 import * as v from 'valibot'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import { isFault, storeOf } from '../storage/faults.ts'
 import { admit } from './admit.ts'
 import { cookieOf } from './authenticate.ts'
 import { clientOf } from './client.ts'
+import { remembering } from './limit.ts'
 import { problemJson } from './problem-json.ts'
 import { readBody } from './read-body.ts'
 import type { Outcome, Route } from './route.ts'
@@ -15,8 +17,15 @@ export const serve =
   (deps: Deps, route: Route) =>
   async (ctx: Context): Promise<void> => {
     const { log, requestId } = ctx.state
-    const own = { ...deps, log }
-    send(ctx, route, await outcomeOf(own, route, ctx, requestId))
+    const { limiter, giveBack } = remembering(deps.limiter)
+    const own = { ...deps, log, limiter }
+    try {
+      send(ctx, route, await outcomeOf(own, route, ctx, requestId))
+    } catch (error) {
+      // A flood that fills the hash queue is what limits are for.
+      if (isFault(error) && storeOf(error) !== 'passwords') await giveBack()
+      throw error
+    }
   }
 
 const outcomeOf = async (deps: Deps, route: Route, ctx: Context, requestId: string): Promise<Outcome> => {

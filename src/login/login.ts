@@ -69,12 +69,14 @@ const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
     return hindrance
   }
 
+  // Before what may meet a fault: whoever has to try the right password again is not held up.
+  await clearAttempts(deps, budget)
   const newHash = compared.needsRehash ? await deps.hasher.hash(password) : found.password_hash
   const isNew = !isKnown && (await hasDevices(deps, found.id))
   const recorded = await recordLogin(deps, { found, newHash, isNewDevice: isNew, clears: !isKnown, origin })
   if (!recorded) return null
   await enqueueMails(deps, recorded.mails)
-  await Promise.all([clearAttempts(deps, budget), markDevice(deps, found.id, device)])
+  await markDevice(deps, found.id, device)
   return startSession(deps, { user: recorded.user, origin })
 }
 

@@ -32,13 +32,14 @@ type Change = { user: User; sessionId: string; current: string; next: string; or
 
 /**
  * Changes the password of somebody signed in who knows the present one. Every session ends, and a new one takes the
- * place of this one: its tokens may be in other hands too (OWASP, renew the session after a privilege change).
+ * place of this one: its tokens may be in other hands too (OWASP, renew the session after a privilege change). Null where
+ * the password is changed, and a fault keeps that session from beginning.
  */
 export const changePassword = async (
   deps: Needs,
   { user, sessionId, current, next, origin }: Change,
 ): Promise<
-  SessionReply | Problem<'INVALID_CURRENT_PASSWORD' | 'RATE_LIMIT_EXCEEDED' | 'VALIDATION_ERROR'>
+  SessionReply | null | Problem<'INVALID_CURRENT_PASSWORD' | 'RATE_LIMIT_EXCEEDED' | 'VALIDATION_ERROR'>
 > => {
   const refusal = await proveCurrentPassword(deps, { user, sessionId, password: current, origin })
   if (refusal) return refusal
@@ -50,7 +51,10 @@ export const changePassword = async (
   await enqueueMails(deps, [changed.notice])
   await dropSessions(deps, user.id)
   await forgetAttempts(deps, user)
-  return startSession(deps, { user: changed.user, origin })
+  return startSession(deps, { user: changed.user, origin }).catch(err => {
+    deps.log.warn({ err }, 'a new password is set, and its session did not begin')
+    return null
+  })
 }
 
 // The hash that was compared must still stand: of two changes at once one wins.

@@ -74,16 +74,17 @@ const change = (method: 'POST' | 'PUT') =>
     path: '/api/v1/auth/change-password',
     summary: 'Change your password',
     description:
-      'Every session ends, and a new one takes the place of yours: go on with the tokens of the reply.',
+      'Every session ends, and a new one takes the place of yours: go on with the tokens of the reply. `204`: the password is changed, but a fault keeps the new session from beginning; log in.',
     auth: 'bearer',
     limits: ['bearer', 'login'],
     body: v.strictObject({ current_password: field.password, ...newPassword }),
-    replies: { 200: sessionReply },
+    replies: { 200: sessionReply, 204: 'empty' },
     problems: ['INVALID_CURRENT_PASSWORD', 'RATE_LIMIT_EXCEEDED', 'VALIDATION_ERROR'],
     handle: async (deps, { user, sessionId, body, client, cookie }) => {
       const { current_password: current, new_password: next } = body
       const session = await changePassword(deps, { user, sessionId, current, next, origin: client })
       if (session instanceof Problem) return session
+      if (!session) return { status: 204 }
       return { status: 200, ...tokensBy(session, cookie?.token?.sessionId === sessionId ? 'cookie' : 'body') }
     },
   })

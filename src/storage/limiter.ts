@@ -18,6 +18,8 @@ export type Taken = {
   window: number
   remaining: number
   resetIn: number
+  /** Takes the point back, where it was counted. */
+  giveBack: () => Promise<unknown>
 }
 
 export type Limiter = (name: LimitName, key: string) => Promise<Taken | null>
@@ -53,7 +55,7 @@ export const openLimiter = ({ redis, keys, log, metrics }: Needs, limits: Limits
 
   return async (name, key) => {
     const { shared, own, points, window } = pairs[name]
-    const { result, allowed } = await take(shared, key).then(
+    const { result, allowed, by } = await take(shared, key).then(
       taken => {
         counted(false)
         return taken
@@ -63,18 +65,19 @@ export const openLimiter = ({ redis, keys, log, metrics }: Needs, limits: Limits
         return take(own, key)
       },
     )
-    return { name, allowed, points, window, remaining: result.remainingPoints, resetIn: result.msBeforeNext }
+    const { remainingPoints: remaining, msBeforeNext: resetIn } = result
+    return { name, allowed, points, window, remaining, resetIn, giveBack: () => by.reward(key) }
   }
 }
 
 const take = async (
   limiter: RateLimiterAbstract,
   key: string,
-): Promise<{ result: RateLimiterRes; allowed: boolean }> => {
+): Promise<{ result: RateLimiterRes; allowed: boolean; by: RateLimiterAbstract }> => {
   try {
-    return { result: await limiter.consume(key), allowed: true }
+    return { result: await limiter.consume(key), allowed: true, by: limiter }
   } catch (error) {
-    if (error instanceof RateLimiterRes) return { result: error, allowed: false }
+    if (error instanceof RateLimiterRes) return { result: error, allowed: false, by: limiter }
     throw error
   }
 }

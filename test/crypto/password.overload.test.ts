@@ -39,7 +39,7 @@ test('without a bound of its own the queue holds 24 a thread', async t => {
   t.is(results.filter(result => result.status === 'fulfilled').length, 25)
 })
 
-test('who has waited for four seconds is told to come back, and a later one is served', async t => {
+test('who has waited for two seconds is told to come back, and a later one is served', async t => {
   await using hasher = openHasher({ cost: 15, threads: 1 })
   const results = await Promise.allSettled(Array.from({ length: 12 }, () => hasher.hash(secret)))
   const late = results.filter(result => result.status === 'rejected')

@@ -15,7 +15,7 @@ export type KeeperTask = {
   runAs?: RunAs
   /** The signals that stop the server, from polite to final, 15 s apart. */
   stopSignals: NodeJS.Signals[]
-  /** A folder to remove when the server has ended. */
+  /** A folder to remove once we are done with the server and it has ended. */
   remove?: string | undefined
 }
 

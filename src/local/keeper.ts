@@ -12,12 +12,13 @@ const { command, args, cwd, runAs, stopSignals, remove } = JSON.parse(process.ar
 
 const server = spawn(command, args, { cwd, ...runAs, stdio: ['ignore', 'inherit', 'inherit'] })
 
+let stopping = false
+
 const end = (code: number): never => {
-  if (remove) rmSync(remove, { recursive: true, force: true })
+  if (remove && stopping) rmSync(remove, { recursive: true, force: true })
   process.exit(code)
 }
 
-let stopping = false
 const stop = (): void => {
   if (stopping) return
   stopping = true

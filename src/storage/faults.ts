@@ -35,6 +35,8 @@ export const isFault = (error: unknown): boolean => {
     postgresCodes.test(code) ||
     error.name === 'MaxRetriesPerRequestError' ||
     error.name === 'ClusterAllFailedError' ||
+    // TypeORM, of a transaction whose connection broke between two statements.
+    error.name === 'QueryRunnerAlreadyReleasedError' ||
     words.test(error.message) ||
     isFault(error.cause)
   )

@@ -1,4 +1,5 @@
-import type { Pool, PoolClient } from 'pg'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ClientBase, Pool, PoolClient } from 'pg'
 import { DataSource, type EntitySchema, type Logger } from 'typeorm'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import type { Log } from '../base/log.ts'
@@ -32,6 +33,9 @@ type Options = {
   migrations?: (new () => { up: unknown; down: unknown })[]
 }
 
+// A server that ends a connection in the same packet in which it says that it is ready meets nobody who listens: the
+// pool has handed it on, and TypeORM takes it a moment later. Without a listener of its own that ends the process.
+
 /**
  * Connects to Postgres. Nothing waits for ever: 2 s for a free connection, which so many wait for and no more, 1.75 s for a statement, 1.5 s for a
  * lock, 2 s for a network that hangs, which a transaction meets twice: its ROLLBACK waits as well.
@@ -58,6 +62,8 @@ export const openPostgres = async (options: Options): Promise<Database> => {
       idle_in_transaction_session_timeout: 10_000,
       idleTimeoutMillis: 30_000,
       keepAlive: true,
+      onConnect: (client: ClientBase) =>
+        client.on('error', err => log.debug({ err }, 'postgres connection broke')),
     },
   })
   await database.initialize()
@@ -85,6 +91,8 @@ export const onceMore = async <T>(read: () => Promise<T>): Promise<T> => {
     return await read()
   } catch (error) {
     if (!isDropped(error)) throw error
+    // Others of the pool were perhaps ended with it, and it is about to hear of them.
+    await sleep(25)
     return read()
   }
 }

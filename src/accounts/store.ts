@@ -9,6 +9,19 @@ const byEmail: Statement = { name: 'user-by-email', text: `SELECT ${columns} FRO
 export const findUser = async (database: Database, id: string): Promise<User | null> =>
   (await read<User>(database, byId, [id]))[0] ?? null
 
+const ofSession: Statement = {
+  name: 'user-of-session',
+  text: `SELECT ${columns} FROM users WHERE id = $1 AND NOT EXISTS
+    (SELECT 1 FROM audit_events WHERE session_id = $2 AND type IN ('session.ended', 'session.reused'))`,
+}
+
+/** The user of a session, unless its end was kept: a Redis that comes back from an older state does not know of it. */
+export const findUserOfSession = async (
+  database: Database,
+  userId: string,
+  sessionId: string,
+): Promise<User | null> => (await read<User>(database, ofSession, [userId, sessionId]))[0] ?? null
+
 /** `email` in its canonical form. */
 export const findUserByEmail = async (database: Database, email: string): Promise<User | null> =>
   (await read<User>(database, byEmail, [email]))[0] ?? null

@@ -1,6 +1,5 @@
 import { isOpen } from '../accounts/rules.ts'
-import { findUser } from '../accounts/store.ts'
-import { wasEnded } from '../audit/store.ts'
+import { findUserOfSession } from '../accounts/store.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { issueTokens } from './issue-tokens.ts'
@@ -22,11 +21,8 @@ export const refreshSession = async (
 ): Promise<TokenReply | Problem<'INVALID_REFRESH_TOKEN'>> => {
   const { config, secrets } = deps
   const { userId, sessionId } = token
-  const [user, ended] = await Promise.all([
-    findUser(deps.database, userId),
-    wasEnded(deps.database, sessionId),
-  ])
-  if (!user || ended) {
+  const user = await findUserOfSession(deps.database, userId, sessionId)
+  if (!user) {
     await dropSession(deps, userId, sessionId)
     return new Problem('INVALID_REFRESH_TOKEN')
   }

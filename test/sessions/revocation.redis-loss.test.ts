@@ -62,6 +62,9 @@ test.serial(
 
     for (const [key, value] of older) await deps.redis.restore(key, 0, value, 'REPLACE')
     for (const by of [client, other.client])
+      for (const { access_token: token } of [listed, left, stolen, next])
+        t.is((await by.get('me', { token })).body.code, 'SESSION_REVOKED')
+    for (const by of [client, other.client])
       for (const { refresh_token } of [listed, left, stolen])
         t.is((await by.post('refresh', { refresh_token })).body.code, 'INVALID_REFRESH_TOKEN')
     t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 200, 'this one was not')

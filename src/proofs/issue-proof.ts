@@ -1,4 +1,3 @@
-import { now } from '../base/clock.ts'
 import { type EmailKind, emails } from '../base/emails.ts'
 import { codeHash, mailSecrets, tokenHash, writeProofToken } from '../crypto/proof.ts'
 import type { Deps } from '../deps.ts'
@@ -15,16 +14,17 @@ export type ProvingKind = Exclude<
 export type IssuedProof = { token: string; code: string }
 
 /**
- * Makes the token and the code of a mail live. Its life counts from the row, not from this attempt. Returns null
- * where the mail would be dead on arrival: it is too old, was used already, or a newer one has replaced it.
+ * Makes the token and the code of a mail live. Its life counts from the row, not from this attempt, and by the clock
+ * that wrote the row, not by that of this machine. Returns null where the mail would be dead on arrival: it is too old,
+ * was used already, or a newer one has replaced it.
  */
 export const issueProof = async (
-  deps: Pick<Deps, 'clock' | 'redis' | 'keys' | 'secrets'>,
+  deps: Pick<Deps, 'clock' | 'database' | 'redis' | 'keys' | 'secrets'>,
   email: Email & { kind: ProvingKind },
   to: { userId: string; address: string },
 ): Promise<IssuedProof | null> => {
   const { purpose, ttl } = emails[email.kind].proof
-  const life = email.created_at.getTime() + ttl - now(deps.clock)
+  const life = ttl - (await ageOf(deps, email.id))
   if (life <= 0 || email.proof_spent_at) return null
   const { secret, code } = mailSecrets(deps.secrets.mail, purpose, email.id)
   const stands = await putProof(
@@ -39,4 +39,13 @@ export const issueProof = async (
     },
   )
   return stands ? { token: writeProofToken(to.userId, secret), code } : null
+}
+
+/** In milliseconds; of a row that is gone, for ever. */
+const ageOf = async ({ database, clock }: Pick<Deps, 'database' | 'clock'>, id: string): Promise<number> => {
+  const [row] = (await database.query(
+    'SELECT extract(epoch FROM now() - created_at) * 1000 AS age FROM emails WHERE id = $1',
+    [id],
+  )) as { age: string }[]
+  return row ? Number(row.age) + clock.shift : Number.POSITIVE_INFINITY
 }

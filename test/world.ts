@@ -39,6 +39,8 @@ type Options = {
   /** Runs the mail worker in this process. */
   worker?: boolean
   env?: Record<string, string>
+  /** Servers of the test's own in place of those that the tests share; the database is used as it is. */
+  servers?: { databaseUrl?: string; redisUrl?: string }
 }
 
 const admin = async (run: (client: pg.Client) => Promise<unknown>): Promise<void> => {
@@ -67,20 +69,22 @@ const configOf = (env: Record<string, string>): Config => {
 }
 
 /** Opens a world. Limits are off and bcrypt is cheap unless `env` says otherwise. */
-export const openWorld = async ({ worker = false, env: given = {} }: Options = {}): Promise<World> => {
+export const openWorld = async (options: Options = {}): Promise<World> => {
+  const { worker = false, env: given = {}, servers = {} } = options
   // MJML would hold up the API that runs beside it. What is in another language than most is compiled when it is sent.
   if (worker) await compileAll(['en'])
   await using opened = new AsyncDisposableStack()
   const id = randomBytes(6).toString('hex')
   const database = `lk_${id}`
-  const databaseUrl = await makeDatabase(database)
-  opened.defer(() => admin(client => client.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)))
+  const databaseUrl = servers.databaseUrl ?? (await makeDatabase(database))
+  if (!servers.databaseUrl)
+    opened.defer(() => admin(client => client.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)))
 
   const mails = opened.use(await openMailSink())
   const env: Record<string, string> = {
     NODE_ENV: 'test',
     DATABASE_URL: databaseUrl,
-    REDIS_URL: told('TEST_REDIS_URL'),
+    REDIS_URL: servers.redisUrl ?? told('TEST_REDIS_URL'),
     REDIS_PREFIX: `t-${id}`,
     SMTP_URL: mails.url,
     APP_SECRET: testSecret,
@@ -113,7 +117,7 @@ export const openWorld = async ({ worker = false, env: given = {} }: Options = {
   }
 
   const { url, deps, client } = await keep()
-  opened.defer(() => dropKeys(deps))
+  if (!servers.redisUrl) opened.defer(() => dropKeys(deps))
   if (worker) opened.defer(startWorker(deps).close)
 
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })

@@ -1,0 +1,131 @@
+import test from 'ava'
+import { findUser } from '../../src/accounts/store.ts'
+import { issueTokens } from '../../src/sessions/issue-tokens.ts'
+import { firstSecret } from '../../src/sessions/rules.ts'
+import type { Client } from '../client.ts'
+import { type Account, anAccount, anEmail, password, tokenOf } from '../make.ts'
+import { kill, openWorld, until } from '../world.ts'
+import { anApi, aWorker, clockOff } from './processes.ts'
+
+// Two instances over the same stores, one on a machine whose clock is wrong. What is decided in common is decided by
+// the clocks of the stores; an access token alone is judged by the machine that it is shown to.
+
+const world = await openWorld()
+test.after.always(() => world[Symbol.asyncDispose]())
+
+const { sql, deps } = world
+const second = 1000
+const minute = 60 * second
+const names: Record<number, string> = {
+  [30 * second]: '30 s ahead',
+  [-30 * second]: '30 s behind',
+  [10 * minute]: '10 min ahead',
+  [-10 * minute]: '10 min behind',
+}
+const ttl = 15 * minute
+
+const refresh = (client: Client, token: string) => client.post('refresh', { refresh_token: token })
+const reused = async ({ userId }: Account) =>
+  (await sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [userId])).length
+
+for (const [text, name] of Object.entries(names)) {
+  const off = Number(text)
+
+  test.serial(
+    `an instance that is ${name} loses nobody's session, and lets in nobody whose session is over`,
+    async t => {
+      const wrong = await anApi(world, clockOff(off))
+      t.teardown(() => kill(wrong.child))
+      const [right, skewed] = [world.client, wrong.client]
+      const account = await anAccount(right)
+      const key = deps.keys.session(account.userId, account.sessionId)
+
+      // A chain goes to and fro, each token is asked for at both, and the answer is one.
+      let token = account.refresh
+      for (const [first, then] of [
+        [skewed, right],
+        [right, skewed],
+        [skewed, right],
+      ] as const) {
+        const [one, two] = [await refresh(first, token), await refresh(then, token)]
+        t.deepEqual([one.status, two.status], [200, 200])
+        t.is(one.body.refresh_token, two.body.refresh_token)
+        t.is((await first.get('me', { token: one.body.access_token })).status, 200, 'by whom it was issued')
+        t.is((await then.get('me', { token: two.body.access_token })).status, 200)
+        token = two.body.refresh_token
+      }
+      t.is(await reused(account), 0)
+      const { body } = await refresh(skewed, token)
+      t.true(Math.abs(body.refresh_expires_in - 7 * 86_400) <= 5, `${body.refresh_expires_in} s`)
+
+      // The time of grace is told by the clock of Redis.
+      await deps.redis.hincrby(key, 'rotated_at', 5 * -second)
+      t.is((await refresh(skewed, token)).status, 200, 'after five seconds')
+      await deps.redis.hincrby(key, 'rotated_at', 6 * -second)
+      const late = await anAccount(right)
+      t.is((await refresh(skewed, token)).body.code, 'INVALID_REFRESH_TOKEN', 'after eleven')
+      t.is(await reused(account), 1)
+
+      // A session that has ended is over by everybody's clock.
+      t.is((await right.post('logout', { refresh_token: late.refresh })).status, 204)
+      t.is((await refresh(skewed, late.refresh)).status, 401)
+      t.is((await skewed.get('me', { token: late.access })).status, 401)
+    },
+  )
+
+  test.serial(
+    `what a clock that is ${name} does to access tokens: no more than its error and five seconds`,
+    async t => {
+      const wrong = await anApi(world, clockOff(off))
+      t.teardown(() => kill(wrong.child))
+      const account = await anAccount(world.client)
+      const user = await findUser(deps.database, account.userId)
+      if (!user) throw new Error('nobody registered')
+      // Issued so long ago, by a right clock.
+      const statusAt = async (age: number): Promise<number> => {
+        const { userId, sessionId } = account
+        const issue = { user, token: { userId, sessionId, secret: firstSecret() }, authTime: 0, expiresIn: 0 }
+        const { access_token: token } = await issueTokens({ ...deps, clock: { shift: -age } }, issue)
+        return (await wrong.client.get('me', { token })).status
+      }
+      // Ahead it ends tokens early, behind late: in both cases a refresh goes on.
+      t.is(await statusAt(ttl - off - minute), 200)
+      t.is(await statusAt(ttl - off + 8 * second), 401)
+      const again = await refresh(wrong.client, account.refresh)
+      t.is(again.status, 200)
+      t.is((await wrong.client.get('me', { token: again.body.access_token })).status, 200)
+    },
+  )
+
+  if (Math.abs(off) > minute)
+    test.serial(
+      `a link that a worker mails whose clock is ${name} lives for its hour, by the clocks of the stores`,
+      async t => {
+        const { child } = await aWorker(world, clockOff(off))
+        t.teardown(() => kill(child))
+        const email = anEmail()
+        await world.client.post('register', { email, password })
+        await world.client.post('forgot-password', { email })
+        const { link } = await until('the reset mail', () =>
+          world.mails.caught.find(({ to, mail }) => to.includes(email) && /reset/.test(mail.text ?? '')),
+        )
+        const rows = await sql<{ user_id: string }>('SELECT id AS user_id FROM users WHERE email = $1', [
+          email,
+        ])
+        const left = await deps.redis.pttl(deps.keys.proof(rows[0]?.user_id ?? '', 'reset_password'))
+        t.true(left <= 60 * minute && left > 58 * minute, `${left / minute} minutes`)
+        world.clock.shift = 61 * minute
+        const token = tokenOf(link)
+        t.is(
+          (await world.client.post('reset-password', { token, new_password: 'a wholly new 7' })).status,
+          401,
+        )
+        world.clock.shift = 57 * minute
+        t.is(
+          (await world.client.post('reset-password', { token, new_password: 'a wholly new 7' })).status,
+          204,
+        )
+        world.clock.shift = 0
+      },
+    )
+}

@@ -1,0 +1,89 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Child, startChild, untilReady } from '../../src/local/child.ts'
+import type { Place, ServerName } from '../../src/local/place.ts'
+import type { OwnServer } from './servers.ts'
+
+export type Program = {
+  name: ServerName
+  place: Place
+  command: string
+  /** Calls `run` with the arguments of the program; what they point to may be gone afterwards. */
+  withArgs: (run: (args: string[]) => Promise<void>) => Promise<void>
+  url: string
+  port: number
+  probe: () => Promise<void>
+  /** The number of the running server's first process. */
+  pid: () => Promise<number>
+  signals: { clean: NodeJS.Signals; immediate: NodeJS.Signals }
+}
+
+// A stopped process hears nothing but SIGCONT and SIGKILL, and would outlive us: this one wakes all of them when its
+// input closes, be it that we ask for it or that we were killed. The first process is stopped first, so that it makes
+// no more.
+const standstill = `kill -STOP "$1"; all="$1 $(pgrep -P "$1")"; kill -STOP $all; echo; read _; kill -CONT $all`
+const slaughter = `all="$1 $(pgrep -P "$1")"; kill -KILL $all`
+
+const shell = (script: string, pid: number): ChildProcess =>
+  spawn('/bin/sh', ['-c', script, 'sh', String(pid)], { detached: true, stdio: ['pipe', 'pipe', 'inherit'] })
+
+/** A server from a program on this machine, running. */
+export const openProcess = async (program: Program): Promise<OwnServer> => {
+  const { name, place, command, url, port, signals } = program
+  let child: Child | undefined
+  let pid = 0
+  let still: ChildProcess | null = null
+
+  const start = async () => {
+    if (child?.running()) return
+    await program.withArgs(async args => {
+      child = startChild(
+        {
+          ...{ command, args, cwd: place.data, runAs: place.runAs, remove: place.base },
+          stopSignals: [signals.clean, signals.immediate],
+        },
+        join(place.base, `${name}.log`),
+      )
+      await untilReady(name, program.probe, child)
+      pid = await program.pid()
+    })
+  }
+  const ended = async () => {
+    while (child?.running()) await sleep(10)
+  }
+  const resume = async () => {
+    still?.stdin?.end()
+    if (still) await once(still, 'exit')
+    still = null
+  }
+  const end = async () => {
+    await resume()
+    await child?.[Symbol.asyncDispose]()
+    await rm(place.base, { recursive: true, force: true })
+  }
+
+  await start().catch(async fault => {
+    await end()
+    throw fault
+  })
+  return {
+    ...{ url, peer: { host: '127.0.0.1', port }, start, resume },
+    stop: async (how = 'clean') => {
+      process.kill(pid, signals[how])
+      await ended()
+    },
+    kill: async () => {
+      await once(shell(slaughter, pid), 'exit')
+      await ended()
+      await resume()
+    },
+    pause: async () => {
+      still = shell(standstill, pid)
+      if (still.stdout) await once(still.stdout, 'data')
+    },
+    [Symbol.asyncDispose]: end,
+  }
+}

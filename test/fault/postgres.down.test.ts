@@ -1,0 +1,78 @@
+import test from 'ava'
+import { createVerifier } from '../../src/guard/verifier.ts'
+import { anAccount, anEmail, password } from '../make.ts'
+import { openWorld, until } from '../world.ts'
+import { openOwnPostgres } from './servers.ts'
+import { lasts, noDoubles, roomyLimits, storm, takeTurn } from './storm.ts'
+import type { Crowd } from './traffic.ts'
+
+const turn = await takeTurn('postgres')
+const postgres = await openOwnPostgres()
+const world = await openWorld({
+  worker: true,
+  servers: { databaseUrl: postgres.url },
+  env: { RATE_LIMITS: roomyLimits },
+})
+const other = await world.instance()
+test.after.always(async () => {
+  await postgres.start()
+  await world[Symbol.asyncDispose]()
+  await postgres[Symbol.asyncDispose]()
+  await turn[Symbol.asyncDispose]()
+})
+
+const { client, config, deps } = world
+
+test.serial('Postgres crashes under load and comes back: 503 meanwhile, nothing done by halves', async t => {
+  const account = await anAccount(client)
+  const { keys } = (await client.get('/.well-known/paseto-keys')).body
+  const verify = createVerifier({ issuer: config.PUBLIC_URL, readKeys: async () => keys })
+  const session = () => deps.redis.hgetall(deps.keys.session(account.userId, account.sessionId))
+  const before = await session()
+
+  const down = (end: () => Promise<void>) => async (crowd: Crowd) => {
+    await end()
+    t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 503)
+    t.deepEqual(await session(), before, 'the refresh token is not spent')
+    t.is((await client.post('register', { email: anEmail(), password })).status, 503)
+    t.is(typeof (await verify(account.access)), 'object', 'access tokens are verified offline')
+    t.deepEqual((await client.get('/.well-known/paseto-keys')).body.keys, keys)
+    await until('readyz names it', async () => {
+      const { status, body } = await client.get('/readyz')
+      return status === 503 && body.checks.postgres === 'down' && body.checks.redis === 'up'
+    })
+    await lasts(crowd, 1000)
+    await postgres.start()
+  }
+  await storm(t, {
+    world,
+    urls: [world.url, other.url],
+    gusts: {
+      'an immediate stop': down(() => postgres.stop('immediate')),
+      'a kill': down(() => postgres.kill()),
+      'a restart': down(() => postgres.stop('clean')),
+    },
+  })
+  await noDoubles(t, world)
+  const next = await client.post('refresh', { refresh_token: account.refresh })
+  t.is(next.status, 200, 'and works afterwards')
+  t.is((await client.get('me', { token: next.body.access_token })).status, 200)
+})
+
+test.serial('who logs out while Postgres is away is logged out', async t => {
+  const account = await anAccount(client)
+  const bystander = await anAccount(client)
+  await postgres.stop('immediate')
+  const left = await client.post('logout', { refresh_token: account.refresh })
+  await postgres.start()
+  t.is(left.status, 204)
+  await until(
+    'it serves',
+    async () => (await client.get('me', { token: bystander.access })).status === 200,
+    30_000,
+  )
+  for (const by of [client, other.client]) {
+    t.is((await by.get('me', { token: account.access })).body.code, 'SESSION_REVOKED')
+    t.is((await by.post('refresh', { refresh_token: account.refresh })).body.code, 'INVALID_REFRESH_TOKEN')
+  }
+})

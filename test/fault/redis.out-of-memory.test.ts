@@ -1,0 +1,69 @@
+import test from 'ava'
+import { anAccount, anEmail, password } from '../make.ts'
+import { openWorld, until } from '../world.ts'
+import { openOwnRedis } from './servers.ts'
+import { lasts, onRoute, openAdmin, roomyLimits, storm, takeTurn } from './storm.ts'
+
+const turn = await takeTurn('redis')
+const redis = await openOwnRedis()
+const admin = openAdmin(redis.url)
+const world = await openWorld({
+  worker: true,
+  servers: { redisUrl: redis.url },
+  env: { RATE_LIMITS: roomyLimits },
+})
+const other = await world.instance()
+test.after.always(async () => {
+  await admin.config('SET', 'maxmemory', 0)
+  await world[Symbol.asyncDispose]()
+  admin.disconnect()
+  await redis[Symbol.asyncDispose]()
+  await turn[Symbol.asyncDispose]()
+})
+
+const { client } = world
+
+test.serial('a Redis without memory takes no writes: 503 and never 429, until it has some', async t => {
+  const met = await storm(t, {
+    world,
+    urls: [world.url, other.url],
+    gusts: {
+      'no memory': async crowd => {
+        await admin.config('SET', 'maxmemory', 1)
+        await lasts(crowd, 2000, ['login', 'refresh'])
+        await admin.config('SET', 'maxmemory', 0)
+      },
+    },
+  })
+  const answers = met['no memory'] ?? []
+  t.deepEqual(
+    answers.filter(({ status }) => status === 429),
+    [],
+  )
+  for (const route of ['me', 'register', 'forgot-password', 'logout'])
+    t.is(onRoute(answers, route).counts[503], undefined, `${route} goes on`)
+})
+
+test.serial('who logs out of a Redis without memory is logged out', async t => {
+  const one = await anAccount(client)
+  const another = await anAccount(client)
+  const all = await anAccount(client)
+  await admin.config('SET', 'maxmemory', 1)
+  const email = anEmail()
+  t.is((await client.post('register', { email, password })).status, 202)
+  t.is((await client.post('login', { email: one.email, password })).status, 503)
+  t.is((await client.post('refresh', { refresh_token: one.refresh })).status, 503)
+  t.is((await client.get('me', { token: one.access })).status, 200)
+  t.is((await client.post('logout', { refresh_token: one.refresh })).status, 204)
+  t.is((await client.post('logout', undefined, { token: another.access })).status, 204)
+  t.is((await client.post('logout-all', undefined, { token: all.access })).status, 204)
+  for (const { access } of [one, another, all])
+    t.is((await other.client.get('me', { token: access })).body.code, 'SESSION_REVOKED')
+
+  await admin.config('SET', 'maxmemory', 0)
+  for (const { access, refresh } of [one, another, all]) {
+    t.is((await client.post('refresh', { refresh_token: refresh })).body.code, 'INVALID_REFRESH_TOKEN')
+    t.is((await client.get('me', { token: access })).body.code, 'SESSION_REVOKED')
+  }
+  await until('it serves', async () => (await client.post('login', { email, password })).status === 200)
+})

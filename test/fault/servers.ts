@@ -1,0 +1,122 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { openLog } from '../../src/base/log.ts'
+import { findPostgresPrograms, findRedisProgram, type PostgresPrograms } from '../../src/local/binaries.ts'
+import { onFreePort } from '../../src/local/free-port.ts'
+import { preparePostgres } from '../../src/local/init-postgres.ts'
+import { openPlace, type Place, readSettings, withSecretFile } from '../../src/local/place.ts'
+import { redisConfig } from '../../src/local/private-redis.ts'
+import { probePostgres, probeRedis, queryOnce } from '../../src/local/probe.ts'
+import { migrate } from '../../src/migrate.ts'
+import { testSecret } from '../template.ts'
+import { openPostgresContainer, openRedisContainer } from './own-container.ts'
+import { openProcess } from './own-process.ts'
+
+// Servers of one test file's own, with faults that servers really have. They run from the programs of this machine,
+// or in containers where there are none.
+
+export type OwnServer = AsyncDisposable & {
+  url: string
+  /** Where another server of its kind reaches it. */
+  peer: { host: string; port: number }
+  /** `clean` closes every connection and keeps all data; `immediate` is a crash that the server hears coming. */
+  stop: (how?: 'clean' | 'immediate') => Promise<void>
+  /** Again, on the same port with the same data; nothing where it runs. */
+  start: () => Promise<void>
+  /** Every process of the server stands still: connections stay, nothing answers. */
+  pause: () => Promise<void>
+  resume: () => Promise<void>
+  /** SIGKILL to all its processes. */
+  kill: () => Promise<void>
+}
+
+/** `synchronous_commit` stays on: what was committed outlasts an end of the server, though not of the machine. */
+const optionsWith = (settings: string[]): string[] =>
+  ['fsync=off', 'full_page_writes=off', 'shared_buffers=16MB', ...settings].flatMap(each => ['-c', each])
+
+const way = process.env.LATCHKEY_SERVICES
+const postgresPrograms = way === 'containers' ? [] : findPostgresPrograms(process.env)
+const redisProgram = way === 'containers' ? undefined : findRedisProgram(process.env)
+
+type Postgres = { place: Place; folder: string; password: string; options: string[] }
+
+const runPostgres = ({ place, folder, password, options }: Postgres): Promise<OwnServer> =>
+  onFreePort(undefined, port => {
+    const url = `postgres://latchkey:${password}@127.0.0.1:${port}/postgres`
+    const args = ['-D', place.data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1']
+    return openProcess({
+      ...{ name: 'postgres', place, command: join(folder, 'postgres'), url, port },
+      withArgs: run => run([...args, '-c', 'unix_socket_directories=', ...options]),
+      probe: () => probePostgres(url),
+      pid: async () => Number.parseInt(await readFile(join(place.data, 'postmaster.pid'), 'utf8'), 10),
+      signals: { clean: 'SIGINT', immediate: 'SIGQUIT' },
+    })
+  })
+
+const openPostgresProcess = async (candidates: PostgresPrograms[], options: string[]): Promise<OwnServer> => {
+  const place = await openPlace('test', 'postgres')
+  const { password } = await readSettings(place, 'postgres')
+  const { folder } = await preparePostgres(place, { password }, candidates)
+  return runPostgres({ place, folder, password, options })
+}
+
+const openRedisProcess = async (command: string): Promise<OwnServer> => {
+  const place = await openPlace('test', 'redis')
+  const { password } = await readSettings(place, 'redis')
+  return onFreePort(undefined, port => {
+    const url = `redis://:${password}@127.0.0.1:${port}`
+    const pidFile = join(place.data, 'redis.pid')
+    const config = `bind 127.0.0.1\nport ${port}\ndir ./\npidfile ${pidFile}\n${redisConfig(password, true)}`
+    return openProcess({
+      ...{ name: 'redis', place, command, url, port },
+      withArgs: run => withSecretFile(place, 'redis.conf', config, file => run([file])),
+      probe: () => probeRedis(url),
+      pid: async () => Number.parseInt(await readFile(pidFile, 'utf8'), 10),
+      signals: { clean: 'SIGTERM', immediate: 'SIGKILL' },
+    })
+  })
+}
+
+/** A Postgres of the test's own. The url names a database that is migrated and empty. */
+export const openOwnPostgres = async (settings: string[] = []): Promise<OwnServer> => {
+  const options = optionsWith(settings)
+  const server = await (postgresPrograms.length > 0
+    ? openPostgresProcess(postgresPrograms, options)
+    : openPostgresContainer(options))
+  await using opening = new AsyncDisposableStack()
+  opening.use(server)
+  await queryOnce(server.url, 'CREATE DATABASE latchkey_own')
+  const url = new URL(server.url)
+  url.pathname = '/latchkey_own'
+  await migrate({ DATABASE_URL: url.href, APP_SECRET: testSecret }, openLog('test', 'silent'))
+  opening.move()
+  return { ...server, url: url.href }
+}
+
+/** A Redis of the test's own, which keeps what it was told over its ends. */
+export const openOwnRedis = (): Promise<OwnServer> =>
+  redisProgram ? openRedisProcess(redisProgram) : openRedisContainer()
+
+/** Whether there are the programs for a replica: in containers there is none. */
+export const canReplicate = postgresPrograms.length > 0
+
+/** A copy of a Postgres of the test's own that follows it, and that commits there wait for. */
+export const openReplica = async (primary: OwnServer): Promise<OwnServer> => {
+  const [programs] = postgresPrograms
+  if (!programs) throw new Error('A replica needs the programs of Postgres')
+  const { folder } = programs
+  const place = await openPlace('test', 'postgres')
+  const { password, pathname } = new URL(primary.url)
+  const { host, port } = primary.peer
+  await promisify(execFile)(
+    join(folder, 'pg_basebackup'),
+    ['-h', host, '-p', String(port), '-U', 'latchkey', '-D', place.data, '-R', '-c', 'fast', '--no-sync'],
+    { ...place.runAs, cwd: '/', env: { PGPASSWORD: password, LC_ALL: 'C' } },
+  )
+  const replica = await runPostgres({ place, folder, password, options: optionsWith([]) })
+  await queryOnce(primary.url, `ALTER SYSTEM SET synchronous_standby_names = '*'`)
+  await queryOnce(primary.url, 'SELECT pg_reload_conf()')
+  return { ...replica, url: new URL(pathname, replica.url).href }
+}

@@ -1,0 +1,70 @@
+import { once } from 'node:events'
+import test from 'ava'
+import { compileAll } from '../../src/mail/render.ts'
+import { startWorker } from '../../src/worker.ts'
+import { openMailSink } from '../mail-sink.ts'
+import { anAccount } from '../make.ts'
+import { openProxy } from '../proxy.ts'
+import { openWorld, until } from '../world.ts'
+import { brokenInvariants } from './invariants.ts'
+import { aWorker } from './processes.ts'
+import { startCrowd } from './traffic.ts'
+
+// A mail server that accepts whoever comes and never says a word.
+
+await compileAll(['en'])
+
+const aTarpit = async () => {
+  const sink = await openMailSink()
+  const proxy = await openProxy('127.0.0.1', Number(new URL(sink.url).port))
+  proxy.pause()
+  const world = await openWorld({ env: { SMTP_URL: proxy.through(sink.url) } })
+  const close = async () => {
+    await world[Symbol.asyncDispose]()
+    await proxy[Symbol.asyncDispose]()
+    await sink[Symbol.asyncDispose]()
+  }
+  return { sink, proxy, world, close }
+}
+const [first, second] = [await aTarpit(), await aTarpit()]
+test.after.always(async () => {
+  await first.close()
+  await second.close()
+})
+
+test('a mail server that never answers holds up neither the API nor, for ever, the mails', async t => {
+  const { sink, proxy, world } = first
+  const worker = startWorker(world.deps)
+  t.teardown(worker.close)
+  await using crowd = await startCrowd({ sql: world.sql, mails: sink }, { urls: [world.url] })
+  await crowd.served(150)
+  await until('mails that are held', async () => {
+    const held = await world.sql('SELECT 1 FROM emails WHERE attempts > 0')
+    return held.length >= 5
+  })
+  t.is(sink.caught.length, 0)
+  // Those who are in the tar stay there; who comes anew is served.
+  proxy.strand()
+  await crowd.stop()
+  t.deepEqual(await brokenInvariants(crowd), [])
+})
+
+test('a worker ends in time though the mail server answers nothing', async t => {
+  const { sink, world } = second
+  const { child } = await aWorker(world)
+  // More than it sends at once.
+  for (let i = 0; i < 24; i++) await anAccount(world.client)
+  await until('the mails to be held', async () => {
+    const held = await world.sql('SELECT 1 FROM emails WHERE attempts > 0')
+    return held.length >= 20
+  })
+  const began = performance.now()
+  child.kill('SIGTERM')
+  const [code] = await once(child, 'exit')
+  const took = performance.now() - began
+  t.is(code, 0)
+  t.true(took < 25_000, `it took ${took} ms`)
+  const rows = await world.sql<{ status: string }>('SELECT DISTINCT status FROM emails')
+  t.deepEqual(rows, [{ status: 'queued' }], 'they are still owed')
+  t.is(sink.caught.length, 0)
+})

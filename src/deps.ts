@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import type { Clock } from './base/clock.ts'
 import type { Config } from './base/config.ts'
 import type { Log } from './base/log.ts'
@@ -12,7 +11,7 @@ import { type Limiter, openLimiter } from './storage/limiter.ts'
 import { type OpenMetrics, openMetrics } from './storage/metrics.ts'
 import { type Database, openPostgres, poolOf } from './storage/postgres.ts'
 import { type MailQueue, openMailQueue } from './storage/queue.ts'
-import { openRedis, redisUp } from './storage/redis.ts'
+import { openRedis, type RedisConnection, redisUp } from './storage/redis.ts'
 import { openStaleRead, type StaleRead } from './storage/stale-read.ts'
 
 /** What flows are given. A flow names the part that it uses: `Pick<Deps, 'database' | 'log'>`. */
@@ -24,7 +23,7 @@ export type Deps = {
   secrets: Secrets
   database: Database
   staleRead: StaleRead
-  redis: Redis
+  redis: RedisConnection
   keys: Keys
   queue: MailQueue
   limiter: Limiter

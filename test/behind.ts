@@ -9,6 +9,7 @@ import type { Instance, World } from './world.ts'
 export type Behind = Instance & AsyncDisposable & { redis: TcpProxy; postgres: TcpProxy }
 
 const proxied = async (url: string, port: string): Promise<{ proxy: TcpProxy; url: string }> => {
+  if (url.includes(',')) throw new Error('One proxy for one server: openWorld({ singleRedis: true })')
   const target = new URL(url)
   const proxy = await openProxy(target.hostname, Number(target.port || port))
   return { proxy, url: proxy.through(url) }

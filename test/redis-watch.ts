@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
+import { mastersOf } from './every-key.ts'
 import { until, type World } from './world.ts'
 
 /** Sees every command that Redis runs on the keys of a world, whoever sends it. */
@@ -11,30 +12,38 @@ export type RedisWatch = AsyncDisposable & {
 
 const quoted = /"((?:[^"\\]|\\.)*)"/g
 
-/**
- * Watches by MONITOR on a connection of its own. The driver's monitor mode fails where lines come together with
- * the reply that begins it, as they do on a busy server, so this reads the lines itself.
- */
-export const watchRedis = async ({ config, deps }: World): Promise<RedisWatch> => {
-  const { hostname, port, username, password } = new URL(config.REDIS_URL)
+const monitor = (url: string, seen: (words: string[]) => void): Socket => {
+  const { hostname, port, username, password } = new URL(url)
   const socket = connect(Number(port || 6379), hostname)
   socket.on('error', () => {})
   const words = [username, password].map(decodeURIComponent).filter(Boolean)
   if (words.length > 0) socket.write(`AUTH ${words.join(' ')}\r\n`)
   socket.write('MONITOR\r\n')
-
-  let commands: string[][] = []
   createInterface({ input: socket }).on('line', line => {
-    if (!line.includes(config.REDIS_PREFIX)) return
-    commands.push([...line.matchAll(quoted)].map(([, word = '']) => word))
+    seen([...line.matchAll(quoted)].map(([, word = '']) => word))
   })
+  return socket
+}
+
+/**
+ * Watches by MONITOR on connections of its own, one for each node. The driver's monitor mode fails where lines come
+ * together with the reply that begins it, as they do on a busy server, so this reads the lines itself.
+ */
+export const watchRedis = async ({ config, deps }: World): Promise<RedisWatch> => {
+  const urls = config.REDIS_URL.split(',')
+  let commands: string[][] = []
+  const isOurs = (words: string[]) => words.some(word => word.includes(config.REDIS_PREFIX))
+  const sockets = urls.map(url => monitor(url, words => isOurs(words) && commands.push(words)))
 
   const caughtUp = async (): Promise<string[][]> => {
-    // What came before the mark has been seen once the mark has.
-    const mark = `${config.REDIS_PREFIX}-${randomUUID()}`
+    // What came before the mark has been seen once the mark has, on every node.
+    const marks = mastersOf(deps.redis).map(node => ({
+      node,
+      mark: `${config.REDIS_PREFIX}-${randomUUID()}`,
+    }))
     await until('the mark in MONITOR', async () => {
-      await deps.redis.echo(mark)
-      return commands.some(([, word]) => word === mark)
+      await Promise.all(marks.map(({ node, mark }) => node.echo(mark)))
+      return marks.every(({ mark }) => commands.some(([, word]) => word === mark))
     })
     const found = commands.filter(([name, word]) => name !== 'echo' || !word?.startsWith(config.REDIS_PREFIX))
     commands = []
@@ -45,7 +54,7 @@ export const watchRedis = async ({ config, deps }: World): Promise<RedisWatch> =
   return {
     seen: caughtUp,
     [Symbol.asyncDispose]: async () => {
-      socket.destroy()
+      for (const socket of sockets) socket.destroy()
     },
   }
 }

@@ -2,12 +2,16 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { findRedisProgram } from '../src/local/binaries.ts'
+import type { Server } from '../src/local/child.ts'
 import { findServices, type Services } from '../src/local/find-services.ts'
+import { startPrivateCluster } from '../src/local/private-cluster.ts'
 import { readAvaOutput, type Tally } from './ava-output.ts'
+import { crossSlotErrors } from './cross-slots.ts'
 import { prepareTemplate } from './template.ts'
 
 // `npm test [-- files]`: finds Postgres and Redis, runs AVA against them, stops what it started, and ends
-// with one line that says how many tests passed and failed.
+// with one line that says how many tests passed and failed. `LATCHKEY_REDIS=cluster` runs them over a Redis Cluster.
 
 const ava = fileURLToPath(new URL('../node_modules/ava/entrypoints/cli.js', import.meta.url))
 
@@ -23,8 +27,18 @@ const interrupt = (): void => {
 }
 process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
 
-// The tests are told of servers for tests alone: DATABASE_URL and REDIS_URL of the shell stop here.
-const runAva = async (services: Services, files: string[]): Promise<Tally> => {
+const findCluster = async (): Promise<Server | null> => {
+  const wish = process.env.LATCHKEY_REDIS
+  if (!wish || wish === 'single') return null
+  if (wish !== 'cluster') throw new Error('LATCHKEY_REDIS must be single or cluster')
+  const program = findRedisProgram(process.env)
+  if (!program) throw new Error('LATCHKEY_REDIS=cluster needs redis-server 7 or newer on this machine')
+  return startPrivateCluster(program)
+}
+
+// The tests are told of servers for tests alone: DATABASE_URL and REDIS_URL of the shell stop here. What is about a
+// single Redis that fails, or its wire, has one also where all else runs over a cluster.
+const runAva = async (services: Services, redisUrl: string, files: string[]): Promise<Tally> => {
   const { DATABASE_URL: _database, REDIS_URL: _redis, ...env } = process.env
   const concurrency = Math.min(8, 3 * availableParallelism())
   running = spawn(process.execPath, [ava, `--concurrency=${concurrency}`, ...files], {
@@ -32,7 +46,8 @@ const runAva = async (services: Services, files: string[]): Promise<Tally> => {
     env: {
       ...env,
       TEST_DATABASE_URL: services.databaseUrl,
-      TEST_REDIS_URL: services.redisUrl,
+      TEST_REDIS_URL: redisUrl,
+      TEST_REDIS_SINGLE_URL: services.redisUrl,
       FORCE_COLOR: '0',
       TERM: 'dumb',
       // A process for each file loads the same modules.
@@ -50,10 +65,16 @@ const runAva = async (services: Services, files: string[]): Promise<Tally> => {
 
 const main = async (files: string[]): Promise<Tally> => {
   await using services = await findServices({ purpose: 'test', env: process.env, say })
+  await using cluster = await findCluster()
   say(`Postgres: ${services.how.postgres}\nRedis: ${services.how.redis}`)
-  await prepareTemplate(services.databaseUrl, services.redisUrl)
+  if (cluster) say(`Redis Cluster: ${cluster.how}`)
+  await prepareTemplate(services.databaseUrl)
   if (interrupted) throw new Error('Interrupted')
-  return await runAva(services, files)
+  const tally = await runAva(services, cluster?.url ?? services.redisUrl, files)
+  const crossed = cluster ? await crossSlotErrors(cluster.url) : 0
+  if (crossed === 0) return tally
+  say(`A cluster refused ${crossed} commands: their keys lie in different slots (CROSSSLOT)`)
+  return { ...tally, failed: tally.failed + 1 }
 }
 
 const tally = await main(process.argv.slice(2)).catch((fault: Error): Tally => {

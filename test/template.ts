@@ -12,7 +12,7 @@ const migrateScript = fileURLToPath(new URL('../src/migrate.ts', import.meta.url
  * Makes the migrated database `latchkey_template`, of which each test file copies its own: copying takes a
  * few dozen milliseconds, migrating much longer. Drops the one of the run before.
  */
-export const prepareTemplate = async (databaseUrl: string, redisUrl: string): Promise<void> => {
+export const prepareTemplate = async (databaseUrl: string): Promise<void> => {
   await queryOnce(databaseUrl, 'DROP DATABASE IF EXISTS latchkey_template WITH (FORCE)')
   await queryOnce(databaseUrl, 'CREATE DATABASE latchkey_template')
   const template = new URL(databaseUrl)
@@ -21,7 +21,6 @@ export const prepareTemplate = async (databaseUrl: string, redisUrl: string): Pr
     PATH: process.env.PATH,
     NODE_ENV: 'test',
     DATABASE_URL: template.href,
-    REDIS_URL: redisUrl,
     APP_SECRET: testSecret,
   }
   await promisify(execFile)(process.execPath, [migrateScript], { env }).catch(fault => {

@@ -11,6 +11,7 @@ import { type Deps, open } from '../src/deps.ts'
 import { compileAll } from '../src/mail/render.ts'
 import { startWorker } from '../src/worker.ts'
 import { type Client, openClient } from './client.ts'
+import { dropKeys, keysOf } from './every-key.ts'
 import { type MailSink, openMailSink } from './mail-sink.ts'
 import { testSecret } from './template.ts'
 
@@ -38,6 +39,8 @@ export type World = AsyncDisposable & {
 type Options = {
   /** Runs the mail worker in this process. */
   worker?: boolean
+  /** Over one Redis also where the suite runs over a cluster: for tests of its wire, which a proxy cuts. */
+  singleRedis?: boolean
   env?: Record<string, string>
   /** Servers of the test's own in place of those that the tests share; the database is used as it is. */
   servers?: { databaseUrl?: string; redisUrl?: string }
@@ -70,7 +73,7 @@ const configOf = (env: Record<string, string>): Config => {
 
 /** Opens a world. Limits are off and bcrypt is cheap unless `env` says otherwise. */
 export const openWorld = async (options: Options = {}): Promise<World> => {
-  const { worker = false, env: given = {}, servers = {} } = options
+  const { worker = false, singleRedis = false, env: given = {}, servers = {} } = options
   // MJML would hold up the API that runs beside it. What is in another language than most is compiled when it is sent.
   if (worker) await compileAll(['en'])
   await using opened = new AsyncDisposableStack()
@@ -84,7 +87,7 @@ export const openWorld = async (options: Options = {}): Promise<World> => {
   const env: Record<string, string> = {
     NODE_ENV: 'test',
     DATABASE_URL: databaseUrl,
-    REDIS_URL: servers.redisUrl ?? told('TEST_REDIS_URL'),
+    REDIS_URL: servers.redisUrl ?? told(singleRedis ? 'TEST_REDIS_SINGLE_URL' : 'TEST_REDIS_URL'),
     REDIS_PREFIX: `t-${id}`,
     SMTP_URL: mails.url,
     APP_SECRET: testSecret,
@@ -117,7 +120,7 @@ export const openWorld = async (options: Options = {}): Promise<World> => {
   }
 
   const { url, deps, client } = await keep()
-  if (!servers.redisUrl) opened.defer(() => dropKeys(deps))
+  if (!servers.redisUrl) opened.defer(() => dropWorld(deps))
   if (worker) opened.defer(startWorker(deps).close)
 
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })
@@ -159,10 +162,9 @@ export const kill = async (child: ChildProcess): Promise<void> => {
   await once(child, 'exit')
 }
 
-const dropKeys = async ({ redis, config }: Deps): Promise<void> => {
+const dropWorld = async ({ redis, config }: Deps): Promise<void> => {
   for (const pattern of [`${config.REDIS_PREFIX}:*`, `{${config.REDIS_PREFIX}}:*`])
-    for await (const found of redis.scanStream({ match: pattern, count: 500 }))
-      if (found.length > 0) await redis.del(...(found as string[]))
+    await dropKeys(redis, await keysOf(redis, pattern))
 }
 
 /** Asks until the answer is there; throws after `patience` milliseconds without. */

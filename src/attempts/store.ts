@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import type { Redis } from 'ioredis'
 import type { Clock } from '../base/clock.ts'
 import { wrongPasswords } from '../base/limits.ts'
 import type { Keys } from '../storage/keys.ts'
+import type { RedisConnection } from '../storage/redis.ts'
 import { script } from '../storage/script.ts'
 import { accountKey, type Budget } from './rules.ts'
 
-type Store = { redis: Redis; keys: Keys; clock: Clock }
+type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
 
 const takeScript = script(import.meta.dirname, 'take.lua')
 

@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import * as v from 'valibot'
 import { parseDuration } from './duration.ts'
+import { parseRedisUrl } from './redis-url.ts'
 
 // What a variable of the environment may hold. A rule reads the text and says what it must be, never what it was.
 
@@ -19,6 +20,16 @@ export const url = (...protocols: string[]) =>
   rule(`must be a URL that begins with ${protocols.map(p => `${p}//`).join(' or ')}`, text =>
     URL.canParse(text) && protocols.includes(new URL(text).protocol) ? text : null,
   )
+
+export const redisUrl = v.pipe(
+  v.string(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const read = parseRedisUrl(dataset.value)
+    if (!('fault' in read)) return dataset.value
+    addIssue({ message: read.fault })
+    return NEVER
+  }),
+)
 
 // Origins are compared as they are: a `*` would match nothing, and whoever wrote it believes otherwise.
 export const origin = rule('must be an http(s) address without path, query, credentials or *', text => {

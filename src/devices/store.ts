@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis'
 import type { Keys } from '../storage/keys.ts'
+import type { RedisConnection } from '../storage/redis.ts'
 import { script } from '../storage/script.ts'
 
-type Store = { redis: Redis; keys: Keys }
+type Store = { redis: RedisConnection; keys: Keys }
 
 const markScript = script(import.meta.dirname, 'mark.lua')
 

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import type { Deps } from '../deps.ts'
 import { readBacklog } from '../mail/backlog.ts'
+import { pingRedis } from '../storage/redis.ts'
 import { type Route, route } from './route.ts'
 
 type Needs = Pick<Deps, 'database' | 'redis' | 'queue'>
@@ -29,7 +30,7 @@ const upOrDown = (answer: unknown) => (answer === null ? ('down' as const) : ('u
 const probe = async ({ database, redis, queue }: Needs): Promise<Found> => {
   const [backlog, pong, counts] = await Promise.all([
     inTime(readBacklog(database)),
-    inTime(redis.ping()),
+    inTime(pingRedis(redis)),
     inTime(queue.getJobCounts('waiting')),
   ])
   return {

@@ -1,11 +1,12 @@
 import { rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Server, startChild, untilReady } from './child.ts'
+import { type Child, type Server, startChild, untilReady } from './child.ts'
 import { onFreePort } from './free-port.ts'
 import {
   keepSettings,
   openPlace,
+  type Place,
   type Purpose,
   readSettings,
   type Settings,
@@ -23,7 +24,7 @@ export const redisConfig = (password: string, persistent: boolean): string =>
     '',
   ].join('\n')
 
-const urlOf = (password: string, port: number): string => `redis://:${password}@127.0.0.1:${port}`
+export const urlOf = (password: string, port: number): string => `redis://:${password}@127.0.0.1:${port}`
 
 // Redis does not lock its folder. Whoever answers to our password on our port is the server before.
 const awaitPreviousServer = async ({ port, password }: Settings, data: string): Promise<void> => {
@@ -39,21 +40,23 @@ const awaitPreviousServer = async ({ port, password }: Settings, data: string): 
   }
 }
 
-/**
- * Starts a Redis of our own on 127.0.0.1: its own port, a made-up password. `dev` keeps data, port and
- * password; `test` keeps nothing.
- */
-export const startPrivateRedis = async (purpose: Purpose, program: string): Promise<Server> => {
-  await using stack = new AsyncDisposableStack()
-  const place = await openPlace(purpose, 'redis')
-  if (place.temporary) stack.defer(() => rm(place.base, { recursive: true, force: true }))
-  const settings = await readSettings(place, 'redis')
-  await awaitPreviousServer(settings, place.data)
-
-  const { child, port } = await onFreePort(settings.port, async port => {
+/** Runs a Redis in its folder, on the wanted port if it is free. `more` are further lines of its configuration. */
+export const runRedis = (
+  place: Place,
+  program: string,
+  { port: wanted, password }: Settings,
+  more: string[] = [],
+): Promise<{ child: Child; port: number }> =>
+  onFreePort(wanted, async port => {
     await using starting = new AsyncDisposableStack()
-    const config = `bind 127.0.0.1\nport ${port}\ndir ./\n${redisConfig(settings.password, !place.temporary)}`
-    const child = await withSecretFile(place, 'redis.conf', config, async configFile => {
+    const lines = [
+      'bind 127.0.0.1',
+      `port ${port}`,
+      'dir ./',
+      redisConfig(password, !place.temporary),
+      ...more,
+    ]
+    const child = await withSecretFile(place, 'redis.conf', `${lines.join('\n')}\n`, async configFile => {
       const child = starting.use(
         startChild(
           {
@@ -67,12 +70,25 @@ export const startPrivateRedis = async (purpose: Purpose, program: string): Prom
           join(place.base, 'redis.log'),
         ),
       )
-      await untilReady('Redis', () => probeRedis(urlOf(settings.password, port)), child)
+      await untilReady('Redis', () => probeRedis(urlOf(password, port)), child)
       return child
     })
     starting.move()
     return { child, port }
   })
+
+/**
+ * Starts a Redis of our own on 127.0.0.1: its own port, a made-up password. `dev` keeps data, port and
+ * password; `test` keeps nothing.
+ */
+export const startPrivateRedis = async (purpose: Purpose, program: string): Promise<Server> => {
+  await using stack = new AsyncDisposableStack()
+  const place = await openPlace(purpose, 'redis')
+  if (place.temporary) stack.defer(() => rm(place.base, { recursive: true, force: true }))
+  const settings = await readSettings(place, 'redis')
+  await awaitPreviousServer(settings, place.data)
+
+  const { child, port } = await runRedis(place, program, settings)
   stack.use(child)
   await keepSettings(place, 'redis', { ...settings, port })
   const kept = stack.move()

@@ -1,10 +1,10 @@
-import type { Redis } from 'ioredis'
 import type { Clock } from '../base/clock.ts'
 import { emails, type ProofPurpose } from '../base/emails.ts'
 import type { Keys } from '../storage/keys.ts'
+import type { RedisConnection } from '../storage/redis.ts'
 import { script } from '../storage/script.ts'
 
-type Store = { redis: Redis; keys: Keys; clock: Clock }
+type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
 
 const issueScript = script(import.meta.dirname, 'issue.lua')
 const dropScript = script(import.meta.dirname, 'drop.lua')

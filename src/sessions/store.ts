@@ -1,11 +1,11 @@
-import type { Redis } from 'ioredis'
 import type { Clock } from '../base/clock.ts'
 import { now } from '../base/clock.ts'
 import type { Keys } from '../storage/keys.ts'
+import type { RedisConnection } from '../storage/redis.ts'
 import { script } from '../storage/script.ts'
 import { rotationGrace, sessionsAtMost } from './rules.ts'
 
-type Store = { redis: Redis; keys: Keys; clock: Clock }
+type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
 
 const startScript = script(import.meta.dirname, 'start.lua')
 const rotateScript = script(import.meta.dirname, 'rotate.lua')

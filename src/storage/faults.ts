@@ -20,7 +20,7 @@ const postgresCodes = /^(?:08...|53...|57...|58...|40001|40P01|55P03|25006|25P03
 
 // node-postgres and ioredis mark these by their words alone.
 const words =
-  /^(?:timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Command timed out|Command aborted due to connection close|Connection is closed|Stream isn't writeable|Connection is not established|Driver not Connected|(?:LOADING|READONLY|OOM|MISCONF|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|BUSY) ?)/
+  /^(?:timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Command timed out|Command aborted due to connection close|Connection is closed|Stream isn't writeable|Connection is not established|Driver not Connected|Cluster isn't ready|Cluster is ended|None of startup nodes is available|Failed to refresh slots cache|Too many Cluster redirections|All sentinels are unreachable|(?:ERR )?Script attempted to access a non local key|(?:LOADING|READONLY|OOM|MISCONF|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|BUSY) ?)/
 
 const ioredisWords = /^(?:Command |Connection is closed|Stream isn't writeable|[A-Z]{3,} )/
 

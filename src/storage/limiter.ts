@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import {
   type RateLimiterAbstract,
   RateLimiterMemory,
@@ -9,6 +8,7 @@ import { type LimitName, type Limits, limitNames } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import type { Keys } from './keys.ts'
 import type { OpenMetrics } from './metrics.ts'
+import type { RedisConnection } from './redis.ts'
 
 /** What taking one point left: `resetIn` is in milliseconds. */
 export type Taken = {
@@ -26,7 +26,7 @@ export type Limiter = (name: LimitName, key: string) => Promise<Taken | null>
 
 type Pair = { shared: RateLimiterAbstract; own: RateLimiterAbstract; points: number; window: number }
 
-type Needs = { redis: Redis; keys: Keys; log: Log; metrics: OpenMetrics }
+type Needs = { redis: RedisConnection; keys: Keys; log: Log; metrics: OpenMetrics }
 
 /**
  * Counts in Redis, or in this process for as long as Redis does not answer: a fault neither lets everyone

@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
 import type { Log } from '../base/log.ts'
 import type { Keys } from './keys.ts'
+import type { RedisConnection } from './redis.ts'
 
 /** A job is the id of a row of `emails` and no more: what it says is read, and its secrets derived, at the moment of sending. */
 export type MailQueue = Queue<Record<string, never>>
@@ -12,7 +12,7 @@ export const mailQueueName = 'mail'
 const mailAttempts = 12
 
 /** Asks Redis nothing at the start: BullMQ never again tries what failed there, so a late Redis would cost the queue. */
-export const openMailQueue = (redis: Redis, keys: Keys, log: Log): MailQueue => {
+export const openMailQueue = (redis: RedisConnection, keys: Keys, log: Log): MailQueue => {
   const queue: MailQueue = new Queue(mailQueueName, {
     connection: redis,
     prefix: keys.queue,

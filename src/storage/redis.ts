@@ -1,86 +1,69 @@
-import { type Command, Redis } from 'ioredis'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Cluster, Redis } from 'ioredis'
 import type { Log } from '../base/log.ts'
+import { parseRedisUrl, type RedisAddress } from '../base/redis-url.ts'
+import { mended, mendedCluster } from './redis-mends.ts'
+import { answering, blocking, credentials, type Manner, retry, sentinelOptions } from './redis-options.ts'
 
-// After a stall of this process timers come before sockets: an answer that lies there waiting would count as late, and
-// with it every request of that moment. A command is given up only after its connection was read once more.
-const giveUpAfterReading = (command: Command): void => {
-  let timer: NodeJS.Timeout | undefined
-  command.setTimeout = milliseconds => {
-    if (timer) return
-    const giveUp = () => command.reject(new Error('Command timed out'))
-    timer = setTimeout(() => setImmediate(giveUp), milliseconds)
-    const stop = () => clearTimeout(timer)
-    command.promise.then(stop, stop)
-  }
-}
+/** A connection to a single server, to the master that Sentinel names, or to every node of a cluster. */
+export type RedisConnection = Redis | Cluster
 
-const withPatience = (redis: Redis): Redis => {
-  const send = redis.sendCommand.bind(redis)
-  redis.sendCommand = (command, stream) => {
-    giveUpAfterReading(command)
-    return send(command, stream)
-  }
-  return redis
-}
+type Tell = (fault: Error) => void
 
-// ioredis before 6 leaves the timer of `socketTimeout` running when its connection closes: there it holds up the end
-// of the process, and else destroys the connection that came after it (redis/ioredis#2147).
-const withoutStaleTimer = (redis: Redis): Redis => {
-  const own = redis as unknown as { socketTimeoutTimer: NodeJS.Timeout | undefined }
-  redis.on('close', () => {
-    clearTimeout(own.socketTimeoutTimer)
-    own.socketTimeoutTimer = undefined
+// Certificates are made out to names: a node that was told by name is asked by name.
+const openCluster = (address: RedisAddress & { kind: 'cluster' }, manner: Manner, tell: Tell): Cluster => {
+  const { enableOfflineQueue: _, ...node } = manner.redis
+  const cluster = new Cluster(address.nodes, {
+    ...manner.cluster,
+    slotsRefreshTimeout: 1000,
+    clusterRetryStrategy: retry,
+    dnsLookup: (name, found) => found(null, name),
+    redisOptions: { ...node, ...credentials(address) },
   })
-  const duplicate = redis.duplicate.bind(redis)
-  redis.duplicate = options => mended(duplicate(options))
-  return redis
+  return mendedCluster(cluster, manner.redis.commandTimeout, tell).on('error', tell).on('node error', tell)
 }
 
-const mended = (redis: Redis): Redis => withPatience(withoutStaleTimer(redis))
+const openServer = (
+  address: RedisAddress & { kind: 'single' | 'sentinel' },
+  manner: Manner,
+  tell: Tell,
+): Redis => {
+  const where = address.kind === 'sentinel' ? sentinelOptions(address) : address.at
+  const options = { ...manner.redis, ...where, ...credentials(address), db: address.db, retryStrategy: retry }
+  return mended(new Redis(options), tell).on('error', tell)
+}
 
-// A host that vanishes closes no connection: without `socketTimeout` the kernel would go on sending to it for a
-// quarter of an hour, while its successor at the same address waits for us.
+const connect = (url: string, log: Log, manner: Manner): RedisConnection => {
+  const address = parseRedisUrl(url)
+  if ('fault' in address) throw new Error(`REDIS_URL ${address.fault}`)
+  const tell = (err: Error) => log.warn({ err }, manner.words)
+  return address.kind === 'cluster' ? openCluster(address, manner, tell) : openServer(address, manner, tell)
+}
 
 /**
  * A connection that answers or fails within 0.4 s: a request never waits for Redis to come back.
  * It reconnects by itself for as long as it lives.
  */
-export const openRedis = (url: string, log: Log): Redis => {
-  const redis = new Redis(url, {
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
-    commandTimeout: 400,
-    socketTimeout: 2000,
-    connectTimeout: 2000,
-    retryStrategy: attempt => Math.min(attempt * 50, 1000),
-    reconnectOnError: error => (error.message.startsWith('READONLY') ? 2 : false),
-  })
-  redis.on('error', err => log.warn({ err }, 'redis connection'))
-  return mended(redis)
-}
+export const openRedis = (url: string, log: Log): RedisConnection => connect(url, log, answering)
 
 /** BullMQ's workers wait on a connection of their own, for ever if need be. */
-export const openBlockingRedis = (url: string, log: Log): Redis => {
-  const redis = new Redis(url, {
-    maxRetriesPerRequest: null,
-    // Above what a blocking command waits.
-    socketTimeout: 30_000,
-    connectTimeout: 2000,
-    retryStrategy: attempt => Math.min(attempt * 50, 1000),
-    reconnectOnError: error => (error.message.startsWith('READONLY') ? 2 : false),
-  })
-  redis.on('error', err => log.warn({ err }, 'redis connection of the queue'))
-  return mended(redis)
+export const openBlockingRedis = (url: string, log: Log): RedisConnection => connect(url, log, blocking)
+
+/** Rejects where nobody answers. Of a cluster one node is enough: it serves some users, if not all. */
+export const pingRedis = async (redis: RedisConnection): Promise<void> => {
+  await (redis instanceof Redis ? redis.ping() : Promise.any(redis.nodes('master').map(node => node.ping())))
+}
+
+const ready = async (redis: RedisConnection): Promise<void> => {
+  if (redis.status !== 'ready') await new Promise(resolve => redis.once('ready', resolve))
+  // A node is connected to when it is first asked: what comes meanwhile would have to wait.
+  if (redis instanceof Cluster) await Promise.allSettled(redis.nodes('master').map(node => node.ping()))
 }
 
 /** Resolves once the connection is up, or after `patience` milliseconds either way. */
-export const redisUp = async (redis: Redis, patience: number): Promise<void> => {
-  if (redis.status === 'ready') return
-  await new Promise<void>(resolve => {
-    const timer = setTimeout(resolve, patience)
-    redis.once('ready', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
+export const redisUp = async (redis: RedisConnection, patience: number): Promise<void> => {
+  const enough = new AbortController()
+  const late = sleep(patience, undefined, { signal: enough.signal }).catch(() => {})
+  await Promise.race([ready(redis), late])
+  enough.abort()
 }

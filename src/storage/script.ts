@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { Redis } from 'ioredis'
+import type { RedisConnection } from './redis.ts'
 
-export type Script = (redis: Redis, keys: string[], args: (string | number)[]) => Promise<unknown>
+export type Script = (redis: RedisConnection, keys: string[], args: (string | number)[]) => Promise<unknown>
 
 /**
  * A Lua script beside the file that calls it: sent by its digest, and whole when Redis has not seen it

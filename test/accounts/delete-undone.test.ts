@@ -1,6 +1,7 @@
 import test from 'ava'
 import { parse as parseUuid } from 'uuid'
 import type { Reply } from '../client.ts'
+import { dropKeys, keysOf } from '../every-key.ts'
 import { type Account, anAccount, password, tokenOf } from '../make.ts'
 import { openWorld } from '../world.ts'
 
@@ -137,9 +138,9 @@ test.serial('a second deletion is taken back by its own mail, and not by that of
 test.serial('the way back outlasts a Redis that forgets', async t => {
   const { email, userId, token } = await aDeleted()
   const { redis, config } = world.deps
-  const keys = await redis.keys(`${config.REDIS_PREFIX}:{${userId}}:*`)
+  const keys = await keysOf(redis, `${config.REDIS_PREFIX}:{${userId}}:*`)
   t.true(keys.length > 0)
-  await redis.del(...keys)
+  await dropKeys(redis, keys)
   t.is((await undo(token)).status, 204)
   t.is((await login(email)).status, 200)
 })

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { eraseAccounts } from '../../src/accounts/erase-accounts.ts'
+import { dropKeys, keysOf } from '../every-key.ts'
 import { type Account, anAccount, anEmail } from '../make.ts'
 import { openWorld } from '../world.ts'
 import { askMove, aVerified, eventsOf, linked, move, rowOf, settled } from './moving.ts'
@@ -187,9 +188,9 @@ test('a thief who deletes the account does not: it is revived, and their own way
 test('the way back outlasts a Redis that forgets', async t => {
   const { owner, thief, token } = await aStolen()
   const { redis, config } = world.deps
-  const keys = await redis.keys(`${config.REDIS_PREFIX}:{${owner.userId}}:*`)
+  const keys = await keysOf(redis, `${config.REDIS_PREFIX}:{${owner.userId}}:*`)
   t.true(keys.length > 0)
-  await redis.del(...keys)
+  await dropKeys(redis, keys)
   t.is((await undo(token)).status, 200)
   t.deepEqual(await restored(owner, [thief.email], [owner.password]), [])
 })
@@ -197,7 +198,7 @@ test('the way back outlasts a Redis that forgets', async t => {
 test('sessions that a Redis has forgotten to forget stay ended', async t => {
   const { owner, thief, token } = await aStolen()
   const { redis, config } = world.deps
-  const keys = await redis.keys(`${config.REDIS_PREFIX}:{${owner.userId}}:session*`)
+  const keys = await keysOf(redis, `${config.REDIS_PREFIX}:{${owner.userId}}:session*`)
   const kept = await Promise.all(keys.map(async key => [key, await redis.dumpBuffer(key)] as const))
   t.is((await undo(token)).status, 200)
   for (const [key, value] of kept) await redis.restore(key, 0, value, 'REPLACE')

@@ -7,7 +7,7 @@ import { openPools, statusesOf, times, volley } from '../volley.ts'
 import { openWorld } from '../world.ts'
 import { aPlace, guess, loginFrom } from './stranger.ts'
 
-const world = await openWorld({ env: { RATE_LIMITS: '', TRUSTED_PROXIES: '1' } })
+const world = await openWorld({ singleRedis: true, env: { RATE_LIMITS: '', TRUSTED_PROXIES: '1' } })
 const other = await world.instance()
 const behind = await openBehind(world)
 await openPools(world, other)

@@ -8,7 +8,7 @@ import { brokenInvariants } from './invariants.ts'
 import { startCrowd } from './traffic.ts'
 
 await compileAll(['en'])
-const world = await openWorld()
+const world = await openWorld({ singleRedis: true })
 const other = await world.instance()
 const workers = () => [startWorker(world.deps), startWorker(other.deps)]
 test.after.always(() => world[Symbol.asyncDispose]())

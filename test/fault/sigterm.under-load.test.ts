@@ -6,7 +6,7 @@ import { openProxy } from '../proxy.ts'
 import { openWorld, until } from '../world.ts'
 import { type ApiProcess, anApi, aWorker } from './processes.ts'
 
-const world = await openWorld()
+const world = await openWorld({ singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 type Got = { status: number | undefined; closes: boolean }
@@ -112,7 +112,7 @@ for (const store of ['REDIS_URL', 'DATABASE_URL'] as const)
     })
 
 test('a worker that is told to end in the middle of a delivery finishes it', async t => {
-  await using own = await openWorld()
+  await using own = await openWorld({ singleRedis: true })
   await using proxy = await openProxy('127.0.0.1', Number(new URL(own.mails.url).port))
   proxy.pause()
   const { child, lines } = await aWorker(own, { SMTP_URL: proxy.through(own.mails.url) })

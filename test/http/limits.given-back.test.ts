@@ -6,6 +6,7 @@ import { openWorld, until } from '../world.ts'
 // A fault is no reason to be refused later: a client that asks again, as it is told to, must not run out of points.
 
 const world = await openWorld({
+  singleRedis: true,
   env: { RATE_LIMITS: 'register=3/15m,login=3/15m,refresh=3/15m,anonymous=3/15m' },
 })
 const behind = await openBehind(world)

@@ -6,7 +6,10 @@ import { openBehind } from '../behind.ts'
 import { anAccount, anEmail } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 
-const world = await openWorld({ env: { METRICS_PORT: '0', RATE_LIMITS: 'register=100/1h' } })
+const world = await openWorld({
+  singleRedis: true,
+  env: { METRICS_PORT: '0', RATE_LIMITS: 'register=100/1h' },
+})
 const behind = await openBehind(world)
 const looked = { own: await serveMetrics(world.deps), behind: await serveMetrics(behind.deps) }
 test.after.always(async () => {

@@ -2,11 +2,12 @@ import { once } from 'node:events'
 import test from 'ava'
 import { open } from '../../src/deps.ts'
 import { addMails } from '../../src/storage/queue.ts'
+import { dropKeys, keysOf } from '../every-key.ts'
 import { anAccount } from '../make.ts'
 import { openProxy } from '../proxy.ts'
 import { openWorld, until } from '../world.ts'
 
-const world = await openWorld()
+const world = await openWorld({ singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 const { hostname, port } = new URL(world.config.REDIS_URL)
@@ -37,6 +38,6 @@ for (const fault of ['cut', 'pause', 'heal'] as const) {
     t.is(code, 0)
     t.true(took < (fault === 'heal' ? 5000 : 24_000), `${took} ms`)
     proxy.heal()
-    await deps.redis.del(...(await deps.redis.keys(`*${own.REDIS_PREFIX}*`)))
+    await dropKeys(deps.redis, await keysOf(deps.redis, `*${own.REDIS_PREFIX}*`))
   })
 }

@@ -2,6 +2,7 @@ import test from 'ava'
 import { compileAll } from '../../src/mail/render.ts'
 import { startWorker } from '../../src/worker.ts'
 import { openClient } from '../client.ts'
+import { dropKeys, keysOf } from '../every-key.ts'
 import { anAccount, anEmail, password, tokenOf } from '../make.ts'
 import { openProxy } from '../proxy.ts'
 import { kill, openWorld, until } from '../world.ts'
@@ -9,7 +10,7 @@ import { kill, openWorld, until } from '../world.ts'
 // Between the commit of a mail and its job anything may end: the sweeper finds the row.
 
 await compileAll()
-const world = await openWorld()
+const world = await openWorld({ singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 const { hostname, port } = new URL(world.config.REDIS_URL)
@@ -85,7 +86,7 @@ test.serial('what is registered while Redis is down is mailed when it is back', 
 test.serial('a Redis that loses the whole queue loses no mail', async t => {
   const accounts = await Promise.all(Array.from({ length: 8 }, () => anAccount(world.client)))
   t.is(await jobs(), 8)
-  await world.deps.redis.del(...(await world.deps.redis.keys(`{${world.config.REDIS_PREFIX}}:*`)))
+  await dropKeys(world.deps.redis, await keysOf(world.deps.redis, `{${world.config.REDIS_PREFIX}}:*`))
   t.is(await jobs(), 0)
   const emails = accounts.map(({ email }) => email)
   await drain(emails)

@@ -5,7 +5,7 @@ import { addMails } from '../../src/storage/queue.ts'
 import { openProxy } from '../proxy.ts'
 import { openWorld, until } from '../world.ts'
 
-const world = await openWorld()
+const world = await openWorld({ singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 const { hostname, port } = new URL(world.config.REDIS_URL)

@@ -4,7 +4,7 @@ import { openBehind } from '../behind.ts'
 import { anAccount } from '../make.ts'
 import { openWorld } from '../world.ts'
 
-const world = await openWorld()
+const world = await openWorld({ singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 const due = () => world.sql(`SELECT 1 FROM emails WHERE status = 'queued' AND sweep_after <= now()`)

@@ -4,7 +4,7 @@ import { anAccount } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 import { another } from './forgetful.ts'
 
-const world = await openWorld()
+const world = await openWorld({ singleRedis: true })
 const behind = await openBehind(world)
 test.after.always(async () => {
   await behind[Symbol.asyncDispose]()

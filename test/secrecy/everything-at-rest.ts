@@ -1,4 +1,5 @@
-import type { Redis } from 'ioredis'
+import type { RedisConnection } from '../../src/storage/redis.ts'
+import { keysOf } from '../every-key.ts'
 import type { World } from '../world.ts'
 
 /** Every row of every table, each as JSON would show it. */
@@ -17,7 +18,7 @@ export const readPostgres = async (
   return found
 }
 
-const contentOf = async (redis: Redis, key: string): Promise<unknown> => {
+const contentOf = async (redis: RedisConnection, key: string): Promise<unknown> => {
   switch (await redis.type(key)) {
     case 'string':
       return redis.get(key)
@@ -39,7 +40,7 @@ const contentOf = async (redis: Redis, key: string): Promise<unknown> => {
 /** Every key of the world and what it holds. */
 export const readRedis = async (world: World): Promise<{ key: string; value: unknown }[]> => {
   const found = []
-  for (const key of await world.deps.redis.keys(`*${world.config.REDIS_PREFIX}*`))
+  for (const key of await keysOf(world.deps.redis, `*${world.config.REDIS_PREFIX}*`))
     found.push({ key, value: await contentOf(world.deps.redis, key) })
   return found
 }

@@ -3,7 +3,7 @@ import { openBehind, timed } from '../behind.ts'
 import { anAccount, anEmail, password } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 
-const world = await openWorld()
+const world = await openWorld({ singleRedis: true })
 const behind = await openBehind(world)
 test.after.always(async () => {
   await behind[Symbol.asyncDispose]()

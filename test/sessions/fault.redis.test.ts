@@ -5,7 +5,7 @@ import { openWorld, until } from '../world.ts'
 
 // Limits are on: what a fault does to them is part of the promise.
 const limits = ['register', 'login', 'refresh', 'anonymous', 'bearer'].map(name => `${name}=1000/15m`)
-const world = await openWorld({ env: { RATE_LIMITS: limits.join(',') } })
+const world = await openWorld({ singleRedis: true, env: { RATE_LIMITS: limits.join(',') } })
 const behind = await openBehind(world)
 test.after.always(async () => {
   await behind[Symbol.asyncDispose]()

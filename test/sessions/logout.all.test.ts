@@ -1,4 +1,5 @@
 import test from 'ava'
+import { keysOf } from '../every-key.ts'
 import { type Account, anAccount } from '../make.ts'
 import { openWorld } from '../world.ts'
 
@@ -12,7 +13,7 @@ const login = async ({ email, password }: Account) => (await client.post('login'
 
 // Puts every key of a user back as it was: a replica or a backup of Redis that knows nothing of what came after.
 const remember = async (userId: string): Promise<() => Promise<void>> => {
-  const keys = await deps.redis.keys(`${deps.config.REDIS_PREFIX}:{${userId}}:*`)
+  const keys = await keysOf(deps.redis, `${deps.config.REDIS_PREFIX}:{${userId}}:*`)
   const dumps = await Promise.all(keys.map(async key => [key, await deps.redis.dumpBuffer(key)] as const))
   return async () => {
     for (const [key, dump] of dumps) if (dump) await deps.redis.restore(key, 600_000, dump, 'REPLACE')
@@ -30,7 +31,7 @@ test('logout-all ends every session of a user at once, on every instance, and no
   const reply = await other.client.post('logout-all', undefined, { token: account.access })
   t.is(reply.status, 204)
   t.is(reply.text, '')
-  t.deepEqual(await deps.redis.keys(`${deps.config.REDIS_PREFIX}:{${account.userId}}:*session*`), [])
+  t.deepEqual(await keysOf(deps.redis, `${deps.config.REDIS_PREFIX}:{${account.userId}}:*session*`), [])
 
   for (const by of both)
     for (const { access_token, refresh_token } of sessions) {

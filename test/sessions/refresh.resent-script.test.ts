@@ -8,7 +8,7 @@ import { anAccount } from '../make.ts'
 import { watchRedis } from '../redis-watch.ts'
 import { openWorld, until } from '../world.ts'
 
-const world = await openWorld()
+const world = await openWorld({ singleRedis: true })
 const behind = await openBehind(world)
 const digest = createHash('sha1')
   .update(await readFile(new URL('../../src/sessions/rotate.lua', import.meta.url)))

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { keysOf } from '../every-key.ts'
 import { anAccount } from '../make.ts'
 import { openWorld } from '../world.ts'
 
@@ -83,7 +84,7 @@ test('sessions of one user rotate apart from each other', async t => {
 test('no key of a session is left without an end of its life', async t => {
   const account = await anAccount(client)
   const look = async (sessions: number) => {
-    const found = await deps.redis.keys(`${deps.config.REDIS_PREFIX}:{${account.userId}}:*`)
+    const found = await keysOf(deps.redis, `${deps.config.REDIS_PREFIX}:{${account.userId}}:*`)
     t.is(found.filter(key => key.includes(':session:')).length, sessions)
     t.is(found.filter(key => key.endsWith(':sessions')).length, 1)
     for (const key of found) {

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { dropKeys, keysOf } from '../every-key.ts'
 import { anAccount } from '../make.ts'
 import { openWorld } from '../world.ts'
 
@@ -16,9 +17,9 @@ test.serial('a Redis that has lost everything logs people out and lets nobody in
   const current = (await client.post('refresh', { refresh_token: spent })).body
 
   const { REDIS_PREFIX: prefix } = deps.config
-  const keys = [...(await deps.redis.keys(`${prefix}:*`)), ...(await deps.redis.keys(`{${prefix}}:*`))]
+  const keys = [...(await keysOf(deps.redis, `${prefix}:*`)), ...(await keysOf(deps.redis, `{${prefix}}:*`))]
   t.true(keys.length > 0)
-  await deps.redis.del(...keys)
+  await dropKeys(deps.redis, keys)
 
   for (const by of [client, other.client]) {
     for (const token of [account.access, current.access_token, second.access_token])
@@ -27,7 +28,7 @@ test.serial('a Redis that has lost everything logs people out and lets nobody in
       t.is((await by.post('refresh', { refresh_token: token })).body.code, 'INVALID_REFRESH_TOKEN')
   }
   t.is((await client.post('logout', { refresh_token: current.refresh_token })).status, 204)
-  t.deepEqual(await deps.redis.keys(`${prefix}:{*`), [], 'asking brings nothing back')
+  t.deepEqual(await keysOf(deps.redis, `${prefix}:{*`), [], 'asking brings nothing back')
   t.is(
     (await sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [account.userId]))
       .length,
@@ -50,7 +51,7 @@ test.serial(
     const listed = (await client.post('login', { email, password })).body
     const left = (await client.post('login', { email, password })).body
     const stolen = (await client.post('login', { email, password })).body
-    const keys = await deps.redis.keys(`*{${account.userId}}:session*`)
+    const keys = await keysOf(deps.redis, `*{${account.userId}}:session*`)
     const older = await Promise.all(keys.map(async key => [key, await deps.redis.dumpBuffer(key)] as const))
 
     const at = { token: account.access }

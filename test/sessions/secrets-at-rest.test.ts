@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import test from 'ava'
+import { keysOf } from '../every-key.ts'
 import { anAccount } from '../make.ts'
 import { openWorld, type World } from '../world.ts'
 
@@ -9,8 +10,8 @@ test.after.always(() => world[Symbol.asyncDispose]())
 // Everything that Redis holds for the world, as text.
 const dumpRedis = async ({ deps: { redis, config } }: World): Promise<string> => {
   const keys = [
-    ...(await redis.keys(`${config.REDIS_PREFIX}:*`)),
-    ...(await redis.keys(`{${config.REDIS_PREFIX}}:*`)),
+    ...(await keysOf(redis, `${config.REDIS_PREFIX}:*`)),
+    ...(await keysOf(redis, `{${config.REDIS_PREFIX}}:*`)),
   ]
   const read: Record<string, (key: string) => Promise<unknown>> = {
     string: key => redis.get(key),

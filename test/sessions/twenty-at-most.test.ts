@@ -1,4 +1,5 @@
 import test from 'ava'
+import { keysOf } from '../every-key.ts'
 import { type Account, anAccount } from '../make.ts'
 import { openPools, statusesOf, times, volley } from '../volley.ts'
 import { openWorld } from '../world.ts'
@@ -84,7 +85,7 @@ test.serial('sixty logins at once on two instances leave twenty sessions', async
   t.deepEqual(await listed(lives[0]?.access_token ?? ''), lives.map(({ session_id }) => session_id).sort())
 
   const { userId } = account
-  t.is((await deps.redis.keys(deps.keys.session(userId, '*'))).length, 20, 'nothing of the others is kept')
+  t.is((await keysOf(deps.redis, deps.keys.session(userId, '*'))).length, 20, 'nothing of the others is kept')
   const statuses = await Promise.all(
     made.map(async ({ refresh_token }) => (await refresh(refresh_token)).status),
   )

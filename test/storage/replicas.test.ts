@@ -8,7 +8,7 @@ import { openWorld, until } from '../world.ts'
 // A copy of the database that lags behind for ever: what is read from it is told from what is not.
 
 const primary = await openWorld()
-const copy = await openWorld()
+const copy = await openWorld({ singleRedis: true })
 const behind = await openBehind(copy)
 const elsewhere = 'postgres://nobody@127.0.0.1:1/none'
 const over = (replicas: string) =>

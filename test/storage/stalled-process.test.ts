@@ -3,7 +3,7 @@ import { openBehind } from '../behind.ts'
 import { anAccount } from '../make.ts'
 import { openWorld } from '../world.ts'
 
-const world = await openWorld()
+const world = await openWorld({ singleRedis: true })
 const behind = await openBehind(world)
 test.after.always(async () => {
   await behind[Symbol.asyncDispose]()

@@ -1,0 +1,118 @@
+// The forms of REDIS_URL. Several hosts are no URL (RFC 3986 allows one), but the field writes them so.
+// A fault says what must be, never what was: the text holds passwords.
+
+export type Host = { host: string; port: number }
+
+/** Where Redis is, parsed. `password` is empty where a user has none. */
+export type RedisAddress = { tls: boolean; username?: string; password?: string } & (
+  | { kind: 'single'; at: Host; db: number }
+  | {
+      kind: 'sentinel'
+      sentinels: Host[]
+      master: string
+      db: number
+      sentinelUsername?: string
+      sentinelPassword?: string
+    }
+  | { kind: 'cluster'; nodes: Host[] }
+)
+
+export type RedisUrlFault = { fault: string }
+
+const forms =
+  'must be redis://host:6379, a cluster as redis://host1:7000,redis://host2:7000 or redis+cluster://host:7000, or redis+sentinel://host1:26379,host2:26379/<master name>; rediss for TLS'
+const percent = 'must have user and password percent-encoded'
+const noDatabase = 'must not name a database with a cluster, which has one only'
+const oneUser = 'must name the same user and password, and the same protocol, at every node of a cluster'
+const noMaster = 'must end in /<master name> with Sentinel'
+const noOptions = 'must not carry options, but for sentinelUsername and sentinelPassword with Sentinel'
+
+const shape =
+  /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^/?#\s]*)@)?([^@/?#\s]+)(?:\/([^?#\s]*))?(?:\?([^#\s]*))?$/
+
+const partsOf = (text: string) => {
+  const [found, protocol = '', kind, user, hosts = '', path = '', query = ''] = shape.exec(text) ?? []
+  return found ? { protocol, kind, user, hosts, path, query } : null
+}
+
+type Parts = NonNullable<ReturnType<typeof partsOf>>
+
+const hostOf = (text: string, standardPort: number): Host | null => {
+  const found = /^(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i.exec(text.trim())
+  const port = Number(found?.[3] ?? standardPort)
+  return found && port > 0 && port < 65536 ? { host: found[1] ?? found[2] ?? '', port } : null
+}
+
+const hostsOf = (text: string, standardPort: number): Host[] | null => {
+  const hosts = text.split(',').map(each => hostOf(each, standardPort))
+  return hosts.every(host => host !== null) ? hosts : null
+}
+
+const databaseOf = (text: string): number | null => (/^\d{0,5}$/.test(text) ? Number(text) : null)
+
+const decoded = (text: string): string | null => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return null
+  }
+}
+
+const userOf = (text: string | undefined): { username?: string; password?: string } | null => {
+  if (!text) return {}
+  const colon = text.indexOf(':')
+  const username = decoded(colon < 0 ? text : text.slice(0, colon))
+  const password = decoded(colon < 0 ? '' : text.slice(colon + 1))
+  if (username === null || password === null) return null
+  return username ? { username, password } : { password }
+}
+
+const sentinelAddress = (parts: Parts, tls: boolean): RedisAddress | RedisUrlFault => {
+  const user = userOf(parts.user)
+  const sentinels = hostsOf(parts.hosts, 26379)
+  const [name = '', database = '', ...more] = parts.path.split('/')
+  const [master, db] = [decoded(name), databaseOf(database)]
+  if (!sentinels || db === null || more.length > 0) return { fault: forms }
+  if (!user) return { fault: percent }
+  if (!master) return { fault: noMaster }
+  const { sentinelUsername, sentinelPassword, ...others } = Object.fromEntries(
+    new URLSearchParams(parts.query),
+  )
+  if (Object.keys(others).length > 0) return { fault: noOptions }
+  return {
+    ...{ kind: 'sentinel', tls, ...user, sentinels, master, db },
+    ...(sentinelUsername && { sentinelUsername }),
+    ...(sentinelPassword && { sentinelPassword }),
+  }
+}
+
+const clusterAddress = (nodes: Parts[], tls: boolean): RedisAddress | RedisUrlFault => {
+  const [first] = nodes
+  const named = new Set(nodes.map(node => node.user).filter(Boolean))
+  const protocols = new Set(nodes.map(node => `${node.protocol}+${node.kind}`))
+  const hosts = nodes.map(node => hostsOf(node.hosts, 6379))
+  if (!first || !hosts.every(each => each !== null)) return { fault: forms }
+  if (nodes.some(node => node.query)) return { fault: noOptions }
+  if (nodes.some(node => node.path)) return { fault: noDatabase }
+  if (named.size > 1 || protocols.size > 1) return { fault: oneUser }
+  const user = userOf([...named][0])
+  return user ? { kind: 'cluster', tls, ...user, nodes: hosts.flat() } : { fault: percent }
+}
+
+const singleAddress = (parts: Parts, tls: boolean): RedisAddress | RedisUrlFault => {
+  const [user, at, db] = [userOf(parts.user), hostOf(parts.hosts, 6379), databaseOf(parts.path)]
+  if (!at || db === null) return { fault: forms }
+  if (parts.query) return { fault: noOptions }
+  return user ? { kind: 'single', tls, ...user, at, db } : { fault: percent }
+}
+
+/** Reads REDIS_URL, or says what it must be. */
+export const parseRedisUrl = (text: string): RedisAddress | RedisUrlFault => {
+  const nodes = text.split(/,\s*(?=rediss?(?:\+\w+)?:\/\/)/).map(partsOf)
+  const [first] = nodes
+  if (!first || !nodes.every(node => node !== null)) return { fault: forms }
+  const tls = first.protocol === 'rediss'
+  if (nodes.some(node => node.kind === 'sentinel'))
+    return nodes.length === 1 ? sentinelAddress(first, tls) : { fault: forms }
+  return nodes.length > 1 || first.kind === 'cluster' ? clusterAddress(nodes, tls) : singleAddress(first, tls)
+}

@@ -1,0 +1,15 @@
+import { Redis } from 'ioredis'
+
+/**
+ * How many commands the nodes of a cluster have refused since they began because their keys lie in different slots.
+ * `urls` is the comma-separated list.
+ */
+export const crossSlotErrors = async (urls: string): Promise<number> => {
+  const counts = urls.split(',').map(async url => {
+    const node = new Redis(url)
+    node.on('error', () => {})
+    const stats = await node.info('errorstats').finally(() => node.disconnect())
+    return Number(/^errorstat_CROSSSLOT:count=(\d+)/m.exec(stats)?.[1] ?? 0)
+  })
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
+}

@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis, type RedisOptions } from 'ioredis'
+import { findRedisProgram } from '../../src/local/binaries.ts'
+import { type Child, startChild, untilReady } from '../../src/local/child.ts'
+import { onFreePort } from '../../src/local/free-port.ts'
+
+/** The Redis of this machine. The tests of topologies are skipped where there is none: they kill its processes. */
+export const program = findRedisProgram(process.env)
+
+export const password = randomBytes(18).toString('base64url')
+
+/** A server of a test's own on 127.0.0.1. It ends with the test, also when that is killed. */
+export type Node = AsyncDisposable & {
+  port: number
+  /** A connection past the app. */
+  admin: Redis
+  /** Kills it as a crash would. */
+  kill: () => Promise<void>
+  /** Starts it again where it was, with what it has kept. */
+  restart: () => Promise<void>
+}
+
+type Wish = {
+  /** Lines of its configuration, beside port and folder. */
+  lines: (port: number) => string[]
+  sentinel?: boolean
+  /** How to reach it, where a password does not do. */
+  reach?: RedisOptions
+}
+
+const asked = async (admin: Redis): Promise<void> => {
+  await admin.connect().catch(() => {})
+  await admin.ping()
+}
+
+const adminOf = (port: number, reach: RedisOptions): Redis => {
+  const admin = new Redis({
+    ...{
+      port,
+      host: '127.0.0.1',
+      password,
+      enableOfflineQueue: false,
+      connectTimeout: 2000,
+      commandTimeout: 5000,
+    },
+    lazyConnect: true,
+    retryStrategy: () => 100,
+    ...reach,
+  })
+  return admin.on('error', () => {})
+}
+
+/** Starts a server and resolves once it answers. */
+export const startNode = async ({ lines, sentinel = false, reach = {} }: Wish): Promise<Node> => {
+  await using opened = new AsyncDisposableStack()
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-node-'))
+  opened.defer(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'redis.conf')
+  const run = async (port: number): Promise<{ child: Child; admin: Redis }> => {
+    const stopSignals: NodeJS.Signals[] = ['SIGKILL']
+    const args = sentinel ? [file, '--sentinel'] : [file]
+    const child = startChild({ command: program ?? '', args, cwd: folder, stopSignals }, join(folder, 'log'))
+    const admin = adminOf(port, reach)
+    try {
+      await untilReady(sentinel ? 'Sentinel' : 'Redis', () => asked(admin), child)
+      return { child, admin }
+    } catch (fault) {
+      admin.disconnect()
+      await child[Symbol.asyncDispose]()
+      throw fault
+    }
+  }
+  const started = await onFreePort(undefined, async port => {
+    await writeFile(file, [`dir ${folder}`, 'bind 127.0.0.1', ...lines(port), ''].join('\n'))
+    return { port, ...(await run(port)) }
+  })
+  let { child, admin } = started
+  const stop = async () => {
+    admin.disconnect()
+    await child[Symbol.asyncDispose]()
+  }
+  opened.defer(stop)
+  const all = opened.move()
+  return {
+    port: started.port,
+    get admin() {
+      return admin
+    },
+    kill: stop,
+    restart: async () => {
+      ;({ child, admin } = await run(started.port))
+    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  }
+}
+
+/** What a server of a test is configured by, whatever its part is. */
+export const common = (port: number): string[] => [
+  `port ${port}`,
+  `requirepass ${password}`,
+  `masterauth ${password}`,
+  'maxmemory-policy noeviction',
+  'save ""',
+  'repl-diskless-sync-delay 0',
+]
+
+export const urlOf = (port: number): string => `redis://:${password}@127.0.0.1:${port}`

@@ -1,0 +1,24 @@
+import test from 'ava'
+import { timed } from '../behind.ts'
+import { anAccount, anEmail, password } from '../make.ts'
+import { openWorld } from '../world.ts'
+
+const world = await openWorld({ env: { BCRYPT_COST: '10' } })
+test.after.always(() => world[Symbol.asyncDispose]())
+const { client } = world
+
+test('a flood of logins is told to come back, and holds up nobody who is signed in', async t => {
+  const account = await anAccount(client)
+  const flood = Array.from({ length: 300 }, () => client.post('login', { email: anEmail(), password }))
+  const beside = []
+  for (let i = 0; i < 10; i++) beside.push(await timed(client.get('me', { token: account.access })))
+  for (const { reply, took } of beside) {
+    t.is(reply.status, 200)
+    t.true(took < 1000, `${took} ms`)
+  }
+  const replies = await Promise.all(flood)
+  t.deepEqual([...new Set(replies.map(({ status }) => status))].sort(), [401, 503])
+  for (const { headers } of replies.filter(({ status }) => status === 503))
+    t.true(Number(headers.get('retry-after')) >= 1)
+  t.is((await client.post('login', { email: account.email, password })).status, 200, 'and it is over')
+})

@@ -8,8 +8,11 @@ import { readForeignHash } from './foreign-hash.ts'
 import type { Answer, Job } from './password-worker.ts'
 
 export type Hasher = AsyncDisposable & {
-  /** The bcrypt hash (60 characters) of a password at the current cost. */
-  hash(password: string): Promise<string>
+  /**
+   * The bcrypt hash (60 characters) of a password at the current cost. `next`: whoever asks has waited for a comparison
+   * already, and goes before those who have just come.
+   */
+  hash(password: string, options?: { next: boolean }): Promise<string>
   /**
    * Whether the password belongs to the stored hash, and whether that hash should be made anew: it is not `$2b$`
    * at the current cost. Null, or what is no hash that can be read, stands for an account that is not there: the
@@ -30,13 +33,13 @@ type Waiting = {
 type Slot = { worker: Worker | null; current: Waiting | null }
 
 /** How long a job may wait for a thread, in milliseconds. */
-const patience = 2000
+const patience = 3500
 
 const BCRYPT = /^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$/
 
 /**
  * Opens the pool: `cost` is bcrypt's (4 to 31), `threads` one a core, `maxQueue` the jobs that may wait (24 a
- * thread). Rejections are errors with a `code`: ERR_HASHER_BUSY (queue full, or waited for 2 s), ERR_HASHER_FAILED
+ * thread). Rejections are errors with a `code`: ERR_HASHER_BUSY (queue full, or waited for 3.5 s), ERR_HASHER_FAILED
  * (the thread died or hashing failed), ERR_HASHER_CLOSED (disposed). None of them holds the password.
  */
 export function openHasher(options: { cost: number; threads?: number; maxQueue?: number }): Hasher {
@@ -47,7 +50,8 @@ export function openHasher(options: { cost: number; threads?: number; maxQueue?:
   const decoy = decoyHash(cost)
   const ours = decoy.slice(0, 7)
   return {
-    hash: async password => String(await pool.run({ kind: 'hash', password, cost })),
+    hash: async (password, { next } = { next: false }) =>
+      String(await pool.run({ kind: 'hash', password, cost }, next)),
     compare: async (password, storedHash) => {
       const known = storedHash !== null && isReadable(storedHash) ? storedHash : null
       const rounds = Number(BCRYPT.exec(known ?? '')?.[1] ?? cost)
@@ -143,13 +147,15 @@ function openPool(threads: number, maxQueue: number) {
 
   for (const slot of slots) start(slot)
   return {
-    run(job: Job): Promise<string | boolean> {
+    run(job: Job, first = false): Promise<string | boolean> {
       const free = slots.find(slot => slot.current === null)
       if (closed) return Promise.reject(fault('ERR_HASHER_CLOSED', 'the password threads are closed'))
-      if (!free && queue.length >= maxQueue)
+      if (!free && !first && queue.length >= maxQueue)
         return Promise.reject(fault('ERR_HASHER_BUSY', 'too many passwords are waiting'))
       const { promise, resolve, reject } = Promise.withResolvers<string | boolean>()
-      queue.push({ job, timer: setTimeout(giveUp, patience, job), resolve, reject })
+      const waiting = { job, timer: setTimeout(giveUp, patience, job), resolve, reject }
+      if (first) queue.unshift(waiting)
+      else queue.push(waiting)
       if (free) next(free)
       return promise
     },

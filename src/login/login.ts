@@ -71,7 +71,9 @@ const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
 
   // Before what may meet a fault: whoever has to try the right password again is not held up.
   await clearAttempts(deps, budget)
-  const newHash = compared.needsRehash ? await deps.hasher.hash(password) : found.password_hash
+  const newHash = compared.needsRehash
+    ? await deps.hasher.hash(password, { next: true })
+    : found.password_hash
   const isNew = !isKnown && (await hasDevices(deps, found.id))
   const recorded = await recordLogin(deps, { found, newHash, isNewDevice: isNew, clears: !isKnown, origin })
   if (!recorded) return null

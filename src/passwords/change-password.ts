@@ -46,7 +46,7 @@ export const changePassword = async (
   const weak = weakPassword(deps, user, next, 'new_password')
   if (weak) return weak
 
-  const changed = await store(deps, user, await deps.hasher.hash(next), { sessionId, origin })
+  const changed = await store(deps, user, await deps.hasher.hash(next, { next: true }), { sessionId, origin })
   if (!changed) return new Problem('INVALID_CURRENT_PASSWORD')
   await enqueueMails(deps, [changed.notice])
   await dropSessions(deps, user.id)

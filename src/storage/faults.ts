@@ -36,7 +36,7 @@ export const isFault = (error: unknown): boolean => {
     error.name === 'MaxRetriesPerRequestError' ||
     error.name === 'ClusterAllFailedError' ||
     // TypeORM, of a transaction whose connection broke between two statements.
-    error.name === 'QueryRunnerAlreadyReleasedError' ||
+    /^QueryRunner(?:Provider)?AlreadyReleasedError$/.test(error.name) ||
     words.test(error.message) ||
     isFault(error.cause)
   )

@@ -39,13 +39,23 @@ test('without a bound of its own the queue holds 24 a thread', async t => {
   t.is(results.filter(result => result.status === 'fulfilled').length, 25)
 })
 
-test('who has waited for two seconds is told to come back, and a later one is served', async t => {
+test('who has waited for long is told to come back, and a later one is served', async t => {
   await using hasher = openHasher({ cost: 15, threads: 1 })
   const results = await Promise.allSettled(Array.from({ length: 12 }, () => hasher.hash(secret)))
   const late = results.filter(result => result.status === 'rejected')
   t.true(late.length > 0 && late.length < 12)
   for (const { reason } of late) t.is(reason.code, 'ERR_HASHER_BUSY')
   await t.notThrowsAsync(hasher.compare(secret, null))
+})
+
+test('who has waited for a comparison is hashed before those who have just come, also when the queue is full', async t => {
+  await using hasher = openHasher({ cost: 6, threads: 1, maxQueue: 6 })
+  const done: string[] = []
+  const waiting = Array.from({ length: 7 }, (_, i) => hasher.hash(secret).then(() => done.push(`later ${i}`)))
+  await t.throwsAsync(hasher.hash(secret), { code: 'ERR_HASHER_BUSY' })
+  const next = hasher.hash(secret, { next: true }).then(() => done.push('next'))
+  await Promise.all([...waiting, next])
+  t.is(done.indexOf('next'), 1)
 })
 
 // The tests below watch the process for new threads, so they take turns.

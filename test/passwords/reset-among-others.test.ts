@@ -112,13 +112,13 @@ test.serial(
 test.serial(
   'a request to move that arrives with a reset is refused, or its mail is worth nothing',
   async t => {
-    await using slow = openHasher({ cost: 7, threads: 1 })
+    await using slow = openHasher({ cost: 6, threads: 1 })
     for (let round = 0; round < 2; round++) {
       const account = await aForgetful(world)
       // Comparing takes longer than setting a new one does, so the reset comes in the midst of it.
       const hash = await slow.hash(account.password)
       await world.sql('UPDATE users SET password_hash = $2 WHERE id = $1', [account.userId, hash])
-      const requests = Array.from({ length: 24 }, () => ({
+      const requests = Array.from({ length: 16 }, () => ({
         path: 'change-email',
         body: { current_password: account.password, new_email: anEmail() },
         token: account.access,
@@ -128,7 +128,8 @@ test.serial(
         [reset(account.reset), ...requests],
       )
       t.is(done?.status, 204)
-      t.true(asked.every(({ status }) => [202, 401, 403].includes(status)))
+      for (const { status, body } of asked)
+        t.true([202, 401, 403].includes(status), `${status} ${body?.code}`)
       t.true(
         asked.some(({ body }) => body?.code === 'INVALID_CURRENT_PASSWORD'),
         'some came too late',

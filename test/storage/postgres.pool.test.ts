@@ -3,7 +3,7 @@ import pg from 'pg'
 import { findUser } from '../../src/accounts/store.ts'
 import { poolOf } from '../../src/storage/postgres.ts'
 import { timed } from '../behind.ts'
-import { anAccount } from '../make.ts'
+import { anAccount, anEmail } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 
 const world = await openWorld()
@@ -53,6 +53,29 @@ test.serial('a read that is killed in the middle is answered by another connecti
   await holder.end()
   t.is((await reading)?.id, account.userId)
 })
+
+test.serial(
+  'connections that are ended between the statements of a transaction are a fault, and no error of ours',
+  async t => {
+    const statuses: number[] = []
+    for (let i = 0; i < 25; i++) {
+      const asked = Promise.all(
+        Array.from({ length: 8 }, () =>
+          client.post('login', { email: anEmail(), password: 'wrong horse 9' }),
+        ),
+      )
+      for (let k = 0; k < 6; k++) {
+        await new Promise(resolve => setTimeout(resolve, Math.random() * 6))
+        await killAll()
+      }
+      statuses.push(...(await asked).map(({ status }) => status))
+    }
+    t.deepEqual(
+      statuses.filter(status => status !== 401 && status !== 503),
+      [],
+    )
+  },
+)
 
 test.serial('when every connection is taken, those who come late are told so at once', async t => {
   const account = await anAccount(client)

@@ -130,8 +130,8 @@ function openPool(threads: number, maxQueue: number) {
     waiting?.reject(fault('ERR_HASHER_BUSY', 'too many passwords are waiting'))
   }
 
-  // A dead thread is replaced when there is work for it, so one that cannot start fails a job each time instead
-  // of being started over and over. A thread keeps the process alive only while it has work.
+  // A thread is started when there is work for it, the first time as after its death: one that cannot start fails a job
+  // each time instead of being started over and over. A thread keeps the process alive only while it has work.
   function next(slot: Slot): void {
     const waiting = closed ? undefined : queue.shift()
     if (waiting === undefined) {
@@ -145,7 +145,6 @@ function openPool(threads: number, maxQueue: number) {
     worker.postMessage(waiting.job)
   }
 
-  for (const slot of slots) start(slot)
   return {
     run(job: Job, first = false): Promise<string | boolean> {
       const free = slots.find(slot => slot.current === null)

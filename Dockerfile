@@ -16,7 +16,7 @@ RUN node -e "import('./src/mail/render.ts').then(mails => mails.compileAll())"
 # What runs can read all of this and change none of it.
 USER node
 EXPOSE 8000
-# For the API. The worker listens on nothing: switch this off where it runs.
+# For the API. The worker does not listen there: switch this off where it runs.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8000}/livez`).then(reply => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "src/api.ts"]

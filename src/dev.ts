@@ -81,7 +81,9 @@ const main = async (): Promise<number> => {
   })
   opened.defer(() => stop(pretty))
   const processes = ['api', 'worker'].map(name => {
-    const child = run(name, env, 'pipe')
+    // Two processes cannot serve their metrics at one port.
+    const own = name === 'worker' ? { ...env, METRICS_PORT: '' } : env
+    const child = run(name, own, 'pipe')
     child.stdout?.pipe(pretty.stdin as NodeJS.WritableStream, { end: false })
     opened.defer(() => stop(child))
     return child

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { findRedisProgram } from '../src/local/binaries.ts'
 import type { Server } from '../src/local/child.ts'
 import { findServices, type Services } from '../src/local/find-services.ts'
-import { startPrivateCluster } from '../src/local/private-cluster.ts'
 import { readAvaOutput, type Tally } from './ava-output.ts'
 import { crossSlotErrors } from './cross-slots.ts'
+import { startPrivateCluster } from './private-cluster.ts'
 import { prepareTemplate } from './template.ts'
 
 // `npm test [-- files]`: finds Postgres and Redis, runs AVA against them, stops what it started, and ends

@@ -148,7 +148,9 @@ export const openWorld = async (options: Options = {}): Promise<World> => {
 
 const spawnProcess = (name: string, env: Record<string, string>) => {
   const file = fileURLToPath(new URL(`../src/${name}.ts`, import.meta.url))
-  const child = spawn(process.execPath, [file], { env: { PATH: process.env.PATH, ...env } })
+  const child = spawn(process.execPath, [file], {
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env },
+  })
   const lines: string[] = []
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => lines.push(...text.split('\n').filter(Boolean)))

@@ -22,6 +22,10 @@ export const counters = {
   mail_attempts_failed: { help: 'Deliveries that failed and are tried again.', labels: [] },
 } as const satisfies Record<string, { help: string; labels: readonly string[] }>
 
+export const histograms = {
+  http_request_seconds: { help: 'Time to answer, by the pattern of the route.', labels: ['route'] },
+} as const
+
 /** Asked when somebody looks. */
 export const gauges = {
   limiter_in_memory: '1 while limits are counted in this process, as Redis does not answer.',
@@ -29,7 +33,8 @@ export const gauges = {
   postgres_connections_waited_for: 'Queries that wait for a free connection.',
   mails_unsent: 'Mails that are owed.',
   mails_failed: 'Mails that were given up and can be sent again.',
-  oldest_unsent_mail_seconds: 'Age of the oldest mail that is owed; 0 where there is none.',
+  oldest_unsent_mail_seconds:
+    'Since when the oldest mail that is owed was first owed; 0 where there is none.',
 } as const satisfies Record<string, string>
 
 export type CounterName = keyof typeof counters

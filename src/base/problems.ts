@@ -24,7 +24,7 @@ const catalogue = {
   INVALID_CREDENTIALS: [
     401,
     'The e-mail or the password is wrong',
-    'No account matches this e-mail and password. Which of the two is wrong is not said.',
+    'No account matches this e-mail and password. Which of the two is wrong is not said. After too many wrong ones in a row a password is closed until it is reset.',
   ],
   INVALID_CURRENT_PASSWORD: [
     403,
@@ -79,7 +79,7 @@ const catalogue = {
   RATE_LIMIT_EXCEEDED: [
     429,
     'Too many requests',
-    'Wait for as long as `Retry-After` says. `RateLimit-Policy` states the limit.',
+    'Wait for as long as `Retry-After` says. `RateLimit-Policy` states limits by address, mailbox or session; after wrong passwords there is `Retry-After` alone.',
   ],
   INTERNAL_ERROR: [
     500,
@@ -89,7 +89,7 @@ const catalogue = {
   SERVICE_UNAVAILABLE: [
     503,
     'The service is not available for the moment',
-    'Nothing was changed or spent. Try again after `Retry-After` seconds.',
+    'Try again after `Retry-After` seconds. No refresh token was spent.',
   ],
 } as const satisfies Record<string, readonly [status: number, title: string, help: string]>
 

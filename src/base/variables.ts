@@ -51,7 +51,7 @@ export const variables = {
       parsedBy(url('postgres:', 'postgresql:')),
     ),
     default: '',
-    help: 'Read replicas, comma-separated, for what may lag behind: lists of the administration and the export. Where none answers, the primary does.',
+    help: 'Read replicas, comma-separated, for what may lag behind: lists of the administration and the export. Where the one that is asked does not answer, the primary does.',
   },
   REDIS_URL: {
     schema: redisUrl,
@@ -115,7 +115,7 @@ export const variables = {
   METRICS_PORT: {
     schema: integer(0, 65535),
     example: '9464',
-    help: 'Where Prometheus finds `/metrics`, on the address of `HOST`; each process has a port of its own. Unset: nowhere. Let nobody else reach it.',
+    help: 'The port of `/metrics`, for Prometheus, at the address of `HOST`. Give each process on one machine another. Unset: none. Let nobody else reach it.',
   },
   ACCESS_TOKEN_TTL: {
     schema: duration('1m', '1h'),

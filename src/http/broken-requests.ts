@@ -26,6 +26,9 @@ export const answerBroken = (error: Error & { code?: string }, socket: Socket): 
     ...headers,
     'X-Request-Id': requestId,
     'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+    'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
     'Content-Length': String(Buffer.byteLength(content)),
     Connection: 'close',
   }

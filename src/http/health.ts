@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { Deps } from '../deps.ts'
-import { readBacklog } from '../mail/backlog.ts'
+import { oldestUnsent } from '../mail/backlog.ts'
 import { pingRedis } from '../storage/redis.ts'
 import { type Route, route } from './route.ts'
 
@@ -28,14 +28,15 @@ const inTime = async <T>(probe: Promise<T>): Promise<T | null> => {
 const upOrDown = (answer: unknown) => (answer === null ? ('down' as const) : ('up' as const))
 
 const probe = async ({ database, redis, queue }: Needs): Promise<Found> => {
-  const [backlog, pong, counts] = await Promise.all([
-    inTime(readBacklog(database)),
+  const [postgres, oldest, pong, counts] = await Promise.all([
+    inTime(database.query('SELECT 1')),
+    inTime(oldestUnsent(database)),
     inTime(pingRedis(redis)),
     inTime(queue.getJobCounts('waiting')),
   ])
   return {
-    checks: { postgres: upOrDown(backlog), redis: upOrDown(pong), queue: upOrDown(counts) },
-    oldest_unsent_mail_seconds: backlog?.oldest ?? null,
+    checks: { postgres: upOrDown(postgres), redis: upOrDown(pong), queue: upOrDown(counts) },
+    oldest_unsent_mail_seconds: oldest,
   }
 }
 

@@ -32,15 +32,19 @@ const headersOf = (taken: Taken[]): Record<string, string> =>
  * again, as it is told to, and must not run out of points by that. Guesses at a password or a code count elsewhere too.
  */
 export const remembering = (limiter: Limiter): { limiter: Limiter; giveBack: () => Promise<void> } => {
-  const all: Taken[] = []
+  const all: Promise<Taken | null>[] = []
+  const back = async (each: Promise<Taken | null>): Promise<void> => {
+    const taken = await each
+    if (taken?.allowed) await taken.giveBack()
+  }
   return {
-    limiter: async (name, key) => {
-      const taken = await limiter(name, key)
-      if (taken?.allowed) all.push(taken)
+    limiter: (name, key) => {
+      const taken = limiter(name, key)
+      all.push(taken)
       return taken
     },
     giveBack: async () => {
-      await Promise.allSettled(all.map(taken => taken.giveBack()))
+      await Promise.allSettled(all.map(back))
     },
   }
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Deps } from '../deps.ts'
-import { readBacklog } from '../mail/backlog.ts'
+import { oldestUnsent } from '../mail/backlog.ts'
 import { Emails } from '../mail/entity.ts'
 
 const plain = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' }
@@ -15,8 +15,8 @@ export const serveMetrics = async (
 ): Promise<({ port: number } & AsyncDisposable) | null> => {
   const { config, database, metrics } = deps
   if (config.METRICS_PORT === undefined) return null
-  metrics.gauge('mails_unsent', async () => (await readBacklog(database)).unsent)
-  metrics.gauge('oldest_unsent_mail_seconds', async () => (await readBacklog(database)).oldest)
+  metrics.gauge('mails_unsent', () => database.getRepository(Emails).countBy({ status: 'queued' }))
+  metrics.gauge('oldest_unsent_mail_seconds', () => oldestUnsent(database))
   metrics.gauge('mails_failed', () => database.getRepository(Emails).countBy({ status: 'failed' }))
 
   const server = createServer(async (request, reply) => {

@@ -58,7 +58,8 @@ const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
   const compared = await comparePassword(deps, { password, hash, budget })
   if (compared instanceof Problem) return compared
   if (!found || !compared.matches) {
-    await recordFailedLogin(deps, { userId: found?.id ?? null, byStranger: !isKnown, origin })
+    const counts = !isKnown && config.RATE_LIMITS !== 'off'
+    await recordFailedLogin(deps, { userId: found?.id ?? null, counts, origin })
     return new Problem('INVALID_CREDENTIALS')
   }
   const hindrance = hindranceOf(found, config)

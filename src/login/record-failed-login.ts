@@ -9,15 +9,16 @@ import type { Origin } from '../sessions/start-session.ts'
  */
 export const recordFailedLogin = async (
   { database, metrics }: Pick<Deps, 'database' | 'metrics'>,
-  { userId, byStranger, origin }: { userId: string | null; byStranger: boolean; origin: Origin },
+  { userId, counts, origin }: { userId: string | null; counts: boolean; origin: Origin },
 ): Promise<void> => {
   const closed = await database.transaction(async manager => {
     await recordEvent(manager, { type: 'login.failed', userId, origin })
+    if (!counts) return false
     const [counted] = (await manager.query(
-      `UPDATE users SET failed_logins = failed_logins + $2 WHERE id = $1 RETURNING failed_logins`,
-      [userId, byStranger ? 1 : 0],
+      `UPDATE users SET failed_logins = failed_logins + 1 WHERE id = $1 RETURNING failed_logins`,
+      [userId],
     )) as [{ failed_logins: number }[], number]
-    const isLast = byStranger && counted[0]?.failed_logins === wrongPasswords.atMost
+    const isLast = counted[0]?.failed_logins === wrongPasswords.atMost
     return isLast && recordEvent(manager, { type: 'password.closed', userId, origin })
   })
   metrics.count('logins_failed')

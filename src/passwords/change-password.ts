@@ -9,6 +9,7 @@ import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
 import { dropSessions } from '../sessions/drop-sessions.ts'
 import type { SessionReply } from '../sessions/rules.ts'
 import { type Origin, startSession } from '../sessions/start-session.ts'
+import { isFault } from '../storage/faults.ts'
 import { enqueueMails, oweMail } from '../storage/outbox.ts'
 import { passwordNotice } from './password-notice.ts'
 import { weakPassword } from './weak-password.ts'
@@ -52,6 +53,7 @@ export const changePassword = async (
   await dropSessions(deps, user.id)
   await forgetAttempts(deps, user)
   return startSession(deps, { user: changed.user, origin }).catch(err => {
+    if (!isFault(err)) throw err
     deps.log.warn({ err }, 'a new password is set, and its session did not begin')
     return null
   })

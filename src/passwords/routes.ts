@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
+import { clearCookie } from '../http/cookie.ts'
 import { type Route, route } from '../http/route.ts'
 import { tokensBy } from '../http/session-reply.ts'
 import { sessionReply } from '../sessions/rules.ts'
@@ -84,7 +85,7 @@ const change = (method: 'POST' | 'PUT') =>
       const { current_password: current, new_password: next } = body
       const session = await changePassword(deps, { user, sessionId, current, next, origin: client })
       if (session instanceof Problem) return session
-      if (!session) return { status: 204 }
+      if (!session) return { status: 204, headers: clearCookie(cookie) }
       return { status: 200, ...tokensBy(session, cookie?.token?.sessionId === sessionId ? 'cookie' : 'body') }
     },
   })

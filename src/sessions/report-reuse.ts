@@ -24,8 +24,8 @@ export const reportReuse = async (
       locale: user.preferred_language ?? 'en',
       data: { time: new Date(now(deps.clock)).toISOString(), ip: origin.ip, device: origin.userAgent },
     })
-    deps.metrics.count('session_reuses')
     return [mail]
   })
+  if (mails.length > 0) deps.metrics.count('session_reuses')
   await enqueueMails(deps, mails)
 }

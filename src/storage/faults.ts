@@ -18,11 +18,12 @@ const networkCodes = new Set([
 // read-only after a failover, 58 disk.
 const postgresCodes = /^(?:08...|53...|57...|58...|40001|40P01|55P03|25006|25P03)$/
 
-// node-postgres and ioredis mark these by their words alone.
-const words =
-  /^(?:timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Command timed out|Command aborted due to connection close|Connection is closed|Stream isn't writeable|Connection is not established|Driver not Connected|Cluster isn't ready|Cluster is ended|None of startup nodes is available|Failed to refresh slots cache|Too many Cluster redirections|All sentinels are unreachable|(?:ERR )?Script attempted to access a non local key|(?:LOADING|READONLY|OOM|MISCONF|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|BUSY) ?)/
-
-const ioredisWords = /^(?:Command |Connection is closed|Stream isn't writeable|[A-Z]{3,} )/
+// node-postgres and TypeORM mark these by their words alone, ioredis those.
+const postgresWords =
+  /^(?:timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Driver not Connected)/
+const redisWords =
+  /^(?:Command timed out|Command aborted due to connection close|Connection is closed|Stream isn't writeable|Connection is not established|Cluster isn't ready|Cluster is ended|None of startup nodes is available|Failed to refresh slots cache|Too many Cluster redirections|All sentinels are unreachable|(?:ERR )?Script attempted to access a non local key|(?:LOADING|READONLY|OOM|MISCONF|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|BUSY) ?)/
+const redisNames = /^(?:MaxRetriesPerRequestError|ClusterAllFailedError)$/
 
 /** True where a store or the hash pool could not serve: worth another try later. */
 export const isFault = (error: unknown): boolean => {
@@ -33,11 +34,11 @@ export const isFault = (error: unknown): boolean => {
     code === 'ERR_POOL_BUSY' ||
     networkCodes.has(code) ||
     postgresCodes.test(code) ||
-    error.name === 'MaxRetriesPerRequestError' ||
-    error.name === 'ClusterAllFailedError' ||
+    redisNames.test(error.name) ||
     // TypeORM, of a transaction whose connection broke between two statements.
     /^QueryRunner(?:Provider)?AlreadyReleasedError$/.test(error.name) ||
-    words.test(error.message) ||
+    postgresWords.test(error.message) ||
+    redisWords.test(error.message) ||
     isFault(error.cause)
   )
 }
@@ -57,8 +58,7 @@ export const storeOf = (error: unknown): 'postgres' | 'redis' | 'passwords' => {
   if (!(error instanceof Error)) return 'postgres'
   const { code, name, message, command } = error as Error & { code?: unknown; command?: unknown }
   if (code === 'ERR_HASHER_BUSY') return 'passwords'
-  const ofRedis =
-    command !== undefined || ioredisWords.test(message) || /^(MaxRetries|ClusterAllFailed|Reply)/.test(name)
+  const ofRedis = command !== undefined || redisWords.test(message) || redisNames.test(name)
   return ofRedis ? 'redis' : 'postgres'
 }
 

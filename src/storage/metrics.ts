@@ -1,5 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import { type CounterName, counters, type GaugeName, gauges, type Metrics } from '../base/metrics.ts'
+import {
+  type CounterName,
+  counters,
+  type GaugeName,
+  gauges,
+  histograms,
+  type Metrics,
+} from '../base/metrics.ts'
 
 export type OpenMetrics = Metrics & {
   /** Says where a gauge is read from. One that cannot be read is left out. */
@@ -35,8 +42,8 @@ export const openMetrics = (wanted: boolean): OpenMetrics => {
   ) as Record<string, Counter> as Record<CounterName, Counter>
   const times = new Histogram({
     name: 'latchkey_http_request_seconds',
-    help: 'Time to answer, by the pattern of the route.',
-    labelNames: ['route'],
+    help: histograms.http_request_seconds.help,
+    labelNames: [...histograms.http_request_seconds.labels],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers: [registry],
   })

@@ -11,8 +11,6 @@ export type Manner = {
 
 export const retry = (attempt: number): number => Math.min(attempt * 50, 1000)
 
-// A host that vanishes closes no connection: without `socketTimeout` the kernel would go on sending to it for a
-// quarter of an hour, while its successor at the same address waits for us.
 const everywhere = {
   connectTimeout: 2000,
   reconnectOnError: error => (error.message.startsWith('READONLY') ? 2 : false),
@@ -27,6 +25,8 @@ export const answering: Manner = {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
     commandTimeout: patience,
+    // A host that vanishes closes no connection: without this the kernel would go on sending to it for a quarter of an
+    // hour, while its successor at the same address waits for us.
     socketTimeout: 2000,
   },
   cluster: {

@@ -17,7 +17,7 @@ export const runCommand = async (
 ): Promise<Ran> => {
   const child = spawn(process.execPath, [cli, ...words], {
     cwd: tmpdir(),
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env },
   })
   child.stdin.on('error', () => {})
   child.stdin.end(input)

@@ -1,5 +1,5 @@
 import { onFreePort } from '../../src/local/free-port.ts'
-import { formCluster } from '../../src/local/private-cluster.ts'
+import { formCluster } from '../private-cluster.ts'
 import { common, type Node, password, startNode, urlOf } from './redis-nodes.ts'
 
 export type OwnCluster = AsyncDisposable & {

@@ -3,10 +3,10 @@ import { rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import type { Server } from './child.ts'
-import { onFreePort } from './free-port.ts'
-import { openPlace } from './place.ts'
-import { runRedis, urlOf } from './private-redis.ts'
+import type { Server } from '../src/local/child.ts'
+import { onFreePort } from '../src/local/free-port.ts'
+import { openPlace } from '../src/local/place.ts'
+import { runRedis, urlOf } from '../src/local/private-redis.ts'
 
 export type ClusterNode = { port: number; busPort: number }
 

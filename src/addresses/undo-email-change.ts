@@ -1,4 +1,5 @@
 import { Users } from '../accounts/entity.ts'
+import { forgetAttempts } from '../attempts/forget-attempts.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
@@ -33,6 +34,7 @@ export const undoEmailChange = async (
   if (!mail) return new Problem('INVALID_TOKEN')
   await enqueueMails(deps, [mail])
   await dropSessions(deps, userId)
+  await forgetAttempts(deps, { id: userId, email: address })
   return { email: address }
 }
 

@@ -2,7 +2,7 @@ import { wrongPasswords } from '../base/limits.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import type { Budget } from './rules.ts'
-import { takeAttempt } from './store.ts'
+import { takeAttempt, takeBackAttempt } from './store.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'redis' | 'keys' | 'hasher'>
 
@@ -15,7 +15,12 @@ export const comparePassword = async (
   { password, hash, budget }: { password: string; hash: string | null; budget: Budget },
 ): Promise<{ matches: boolean; needsRehash: boolean } | Problem<'RATE_LIMIT_EXCEEDED'>> => {
   if (deps.config.RATE_LIMITS === 'off') return deps.hasher.compare(password, hash)
-  const { inRow, wait } = await takeAttempt(deps, budget)
+  const { id, inRow, wait } = await takeAttempt(deps, budget)
   if (wait > 0) return new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: Math.ceil(wait / 1000) })
-  return deps.hasher.compare(password, inRow > wrongPasswords.atMost ? null : hash)
+  const compared = deps.hasher.compare(password, inRow > wrongPasswords.atMost ? null : hash)
+  return compared.catch(async error => {
+    // Whoever comes again when the threads are free is not to be held up for it.
+    await takeBackAttempt(deps, budget, id)
+    throw error
+  })
 }

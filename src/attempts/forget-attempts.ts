@@ -1,10 +1,15 @@
 import type { Deps } from '../deps.ts'
+import { forgetDevices } from '../devices/store.ts'
 import { dropAttempts } from './store.ts'
 
-/** After a password was replaced, and that committed: wrong ones of before hold nobody up. A fault is no reason to fail. */
+/**
+ * After a password was replaced, and that committed: earlier wrong ones hold nobody up, and who signed in by the old one
+ * is no known device. A fault is no reason to fail.
+ */
 export const forgetAttempts = async (
   deps: Pick<Deps, 'log' | 'redis' | 'keys'>,
   user: { id: string; email: string },
 ): Promise<void> => {
-  await dropAttempts(deps, user).catch(err => deps.log.warn({ err }, 'attempts were not forgotten'))
+  const forgotten = Promise.all([dropAttempts(deps, user), forgetDevices(deps, user.id)])
+  await forgotten.catch(err => deps.log.warn({ err }, 'attempts and devices were not forgotten'))
 }

@@ -9,17 +9,27 @@ import { accountKey, type Budget } from './rules.ts'
 type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
 
 const takeScript = script(import.meta.dirname, 'take.lua')
+const takeBackScript = script(import.meta.dirname, 'take-back.lua')
 
 /** Returns how many were taken in a row, with this one, and the milliseconds to wait; it is taken only where none. */
 export const takeAttempt = async (
   { redis, keys, clock }: Store,
   { of, name, life }: Budget,
-): Promise<{ inRow: number; wait: number }> => {
+): Promise<{ id: string; inRow: number; wait: number }> => {
   const { free, wait, longestWait } = wrongPasswords
   const id = randomBytes(9).toString('base64url')
   const args = [name, id, free, wait, longestWait, life, clock.shift]
   const [inRow, toWait] = (await takeScript(redis, [keys.attempts(of)], args)) as [number, number]
-  return { inRow, wait: toWait }
+  return { id, inRow, wait: toWait }
+}
+
+/** The password was compared with nothing: the attempt does not count. */
+export const takeBackAttempt = async (
+  { redis, keys }: Pick<Store, 'redis' | 'keys'>,
+  { of, name }: Budget,
+  id: string,
+): Promise<void> => {
+  await takeBackScript(redis, [keys.attempts(of)], [name, id])
 }
 
 /** The password was right: the next wrong one is the first again. */
@@ -27,7 +37,7 @@ export const clearAttempts = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
   { of, name }: Budget,
 ): Promise<void> => {
-  await redis.hdel(keys.attempts(of), name, `${name}:until`, `${name}:latest`)
+  await redis.hdel(keys.attempts(of), name, `${name}:until`, `${name}:latest`, `${name}:before`)
 }
 
 /** The password is another one: every budget is whole again. */

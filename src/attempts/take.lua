@@ -5,7 +5,7 @@
 -- Returns {attempts in a row, with this one, milliseconds to wait}: it is taken only where there is no wait.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[7])
-local budget, wait_until, latest = ARGV[1], ARGV[1] .. ':until', ARGV[1] .. ':latest'
+local budget, wait_until, latest, before = ARGV[1], ARGV[1] .. ':until', ARGV[1] .. ':latest', ARGV[1] .. ':before'
 local b = redis.call('HMGET', KEYS[1], budget, wait_until, latest)
 local taken = tonumber(b[1] or 0)
 if b[3] == ARGV[2] then return { taken, 0 } end
@@ -14,6 +14,6 @@ if now < tonumber(b[2] or 0) then return { taken, tonumber(b[2]) - now } end
 taken = taken + 1
 local over = taken - tonumber(ARGV[3])
 local wait = over < 0 and 0 or math.min(tonumber(ARGV[4]) * 2 ^ math.min(over, 30), tonumber(ARGV[5]))
-redis.call('HSET', KEYS[1], budget, taken, wait_until, now + wait, latest, ARGV[2])
+redis.call('HSET', KEYS[1], budget, taken, wait_until, now + wait, latest, ARGV[2], before, b[2] or 0)
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
 return { taken, 0 }

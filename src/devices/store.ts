@@ -5,6 +5,7 @@ import { script } from '../storage/script.ts'
 type Store = { redis: RedisConnection; keys: Keys }
 
 const markScript = script(import.meta.dirname, 'mark.lua')
+const forgetScript = script(import.meta.dirname, 'forget.lua')
 
 /** Whether somebody signed in from this device before. `of` is a user's id, or what stands for one that is not there. */
 export const isKnownDevice = async ({ redis, keys }: Store, of: string, device: string): Promise<boolean> =>
@@ -19,7 +20,12 @@ export const markDevice = async ({ redis, keys }: Store, userId: string, device:
   await markScript(redis, [keys.seen(userId)], [device])
 }
 
-/** Forgets every device of a user. */
+/** No device is known any more: those of a thief must not be. */
+export const forgetDevices = async ({ redis, keys }: Store, userId: string): Promise<void> => {
+  await forgetScript(redis, [keys.seen(userId)], [])
+}
+
+/** Leaves no trace of the devices of a user. */
 export const dropDevices = async ({ redis, keys }: Store, userId: string): Promise<void> => {
   await redis.del(keys.seen(userId))
 }

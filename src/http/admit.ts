@@ -50,11 +50,9 @@ const bearer: Admit = async (deps, arrival) => {
   const claimed = (await bearerSession(deps, arrival.request)) ?? new Problem('AUTH_ERROR')
   if (claimed instanceof Problem) return stranger(deps, arrival, claimed)
   const { sessionId, isExpired } = claimed
-  const [{ headers, refusal }, user] = await Promise.all([
-    limited(deps, arrival, sessionId),
-    isExpired ? expired() : checkSession(deps, claimed),
-  ])
+  const { headers, refusal } = await limited(deps, arrival, sessionId)
   if (refusal) return { headers, outcome: refusal }
+  const user = isExpired ? expired() : await checkSession(deps, claimed)
   if (!(user instanceof Problem)) return { headers, outcome: { user, sessionId } }
   return { headers, outcome: user.code === 'TOKEN_EXPIRED' ? user : revoked() }
 }

@@ -14,6 +14,9 @@ const byCode: Record<string, () => Problem> = {
   ERR_HTTP_REQUEST_TIMEOUT: () => new Problem('REQUEST_TIMEOUT'),
 }
 
+/** How long a client may take to read the answer, in milliseconds. */
+const lastWords = 1000
+
 /** Answers what Node's parser gives up before there is a request, in the shape of every other problem. */
 export const answerBroken = (error: Error & { code?: string }, socket: Socket): void => {
   // A reply that has begun cannot be followed by another.
@@ -34,4 +37,6 @@ export const answerBroken = (error: Error & { code?: string }, socket: Socket): 
   }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${content}`)
+  // Whoever never closes their side would keep it for ever: Node watches this connection no more.
+  setTimeout(() => socket.destroy(), lastWords).unref()
 }

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from 'valibot'
 import type { Deps } from '../deps.ts'
 import { oldestUnsent } from '../mail/backlog.ts'
+import { isFlood } from '../storage/faults.ts'
 import { pingRedis } from '../storage/redis.ts'
 import { type Route, route } from './route.ts'
 
@@ -11,7 +13,7 @@ const checks = v.object({ postgres: state, redis: state, queue: state })
 const readyReply = v.object({
   status: v.picklist(['ready', 'not_ready', 'draining']),
   checks,
-  /** Null where Postgres does not say. */
+  /** 0 where none is older than a quarter of an hour; null where Postgres does not say. */
   oldest_unsent_mail_seconds: v.nullable(v.number()),
 })
 
@@ -20,23 +22,37 @@ type Found = { checks: v.InferOutput<typeof checks>; oldest_unsent_mail_seconds:
 const patience = 1000
 const probeEvery = 1000
 
+// In seconds. A younger one would tell everybody whether the address that they just asked a mail for has an account.
+const worrying = 900
+
 const inTime = async <T>(probe: Promise<T>): Promise<T | null> => {
   const late = new Promise<null>(resolve => setTimeout(resolve, patience, null).unref())
   return Promise.race([probe.catch(() => null), late])
+}
+
+// Where many wait for a connection, Postgres is busy and not gone.
+const asSoonAsFree = async (ask: () => Promise<unknown>): Promise<unknown> => {
+  for (const end = performance.now() + patience; ; await sleep(20)) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!isFlood(error) || performance.now() > end) throw error
+    }
+  }
 }
 
 const upOrDown = (answer: unknown) => (answer === null ? ('down' as const) : ('up' as const))
 
 const probe = async ({ database, redis, queue }: Needs): Promise<Found> => {
   const [postgres, oldest, pong, counts] = await Promise.all([
-    inTime(database.query('SELECT 1')),
+    inTime(asSoonAsFree(() => database.query('SELECT 1'))),
     inTime(oldestUnsent(database)),
     inTime(pingRedis(redis)),
     inTime(queue.getJobCounts('waiting')),
   ])
   return {
     checks: { postgres: upOrDown(postgres), redis: upOrDown(pong), queue: upOrDown(counts) },
-    oldest_unsent_mail_seconds: oldest,
+    oldest_unsent_mail_seconds: oldest !== null && oldest < worrying ? 0 : oldest,
   }
 }
 

@@ -2,7 +2,7 @@ import type { Context } from 'koa'
 import * as v from 'valibot'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
-import { isFault, storeOf } from '../storage/faults.ts'
+import { isFault, isFlood } from '../storage/faults.ts'
 import { admit } from './admit.ts'
 import { cookieOf } from './authenticate.ts'
 import { clientOf } from './client.ts'
@@ -22,8 +22,7 @@ export const serve =
     try {
       send(ctx, route, await outcomeOf(own, route, ctx, requestId))
     } catch (error) {
-      // A flood that fills the hash queue is what limits are for.
-      if (isFault(error) && storeOf(error) !== 'passwords') await giveBack()
+      if (isFault(error) && !isFlood(error)) await giveBack()
       throw error
     }
   }

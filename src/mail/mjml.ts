@@ -39,7 +39,8 @@ export const toHtml = async (source: string): Promise<string> => {
   const parts = [await version(), JSON.stringify(options), source]
   const file = join(folder, `${createHash('sha256').update(parts.join('\n')).digest('hex')}.html`)
   const kept = await readFile(file, 'utf8').catch(() => null)
-  if (kept !== null) return kept
+  // What a crash cut short is none.
+  if (kept?.trimEnd().endsWith('</html>')) return kept
   const html = await made(source)
   await keep(file, html).catch(() => {})
   return html

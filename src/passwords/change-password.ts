@@ -5,6 +5,8 @@ import { proveCurrentPassword } from '../attempts/prove-current-password.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import { deviceOf } from '../devices/rules.ts'
+import { markDevice } from '../devices/store.ts'
 import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
 import { dropSessions } from '../sessions/drop-sessions.ts'
 import type { SessionReply } from '../sessions/rules.ts'
@@ -29,7 +31,13 @@ type Needs = Pick<
   | 'checkPassword'
 >
 
-type Change = { user: User; sessionId: string; current: string; next: string; origin: Origin }
+type Change = {
+  user: User
+  sessionId: string
+  current: string
+  next: string
+  origin: Origin & { network: string }
+}
 
 /**
  * Changes the password of somebody signed in who knows the present one. Every session ends, and a new one takes the
@@ -52,11 +60,15 @@ export const changePassword = async (
   await enqueueMails(deps, [changed.notice])
   await dropSessions(deps, user.id)
   await forgetAttempts(deps, user)
-  return startSession(deps, { user: changed.user, origin }).catch(err => {
-    if (!isFault(err)) throw err
-    deps.log.warn({ err }, 'a new password is set, and its session did not begin')
-    return null
-  })
+  const began = startSession(deps, { user: changed.user, origin })
+  const marked = markDevice(deps, user.id, deviceOf(origin))
+  return Promise.all([began, marked])
+    .then(([session]) => session)
+    .catch(err => {
+      if (!isFault(err)) throw err
+      deps.log.warn({ err }, 'a new password is set, and its session did not begin')
+      return null
+    })
 }
 
 // The hash that was compared must still stand: of two changes at once one wins.

@@ -25,13 +25,14 @@ const redisWords =
   /^(?:Command timed out|Command aborted due to connection close|Connection is closed|Stream isn't writeable|Connection is not established|Cluster isn't ready|Cluster is ended|None of startup nodes is available|Failed to refresh slots cache|Too many Cluster redirections|All sentinels are unreachable|(?:ERR )?Script attempted to access a non local key|(?:LOADING|READONLY|OOM|MISCONF|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|BUSY) ?)/
 const redisNames = /^(?:MaxRetriesPerRequestError|ClusterAllFailedError)$/
 
+const ownCodes = /^ERR_(?:HASHER_BUSY|HASHER_FAILED|POOL_BUSY)$/
+
 /** True where a store or the hash pool could not serve: worth another try later. */
 export const isFault = (error: unknown): boolean => {
   if (!(error instanceof Error)) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return (
-    code === 'ERR_HASHER_BUSY' ||
-    code === 'ERR_POOL_BUSY' ||
+    ownCodes.test(code) ||
     networkCodes.has(code) ||
     postgresCodes.test(code) ||
     redisNames.test(error.name) ||
@@ -53,11 +54,15 @@ export const isDropped = (error: unknown): boolean => {
   return droppedCodes.test(code) || words.test(error.message) || isDropped(error.cause)
 }
 
+/** True where too many came at once, and nothing is broken: what limits are for. */
+export const isFlood = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && /^ERR_(?:HASHER|POOL)_BUSY$/.test(String(error.code))
+
 /** What did not serve, for those who watch. */
 export const storeOf = (error: unknown): 'postgres' | 'redis' | 'passwords' => {
   if (!(error instanceof Error)) return 'postgres'
   const { code, name, message, command } = error as Error & { code?: unknown; command?: unknown }
-  if (code === 'ERR_HASHER_BUSY') return 'passwords'
+  if (typeof code === 'string' && code.startsWith('ERR_HASHER_')) return 'passwords'
   const ofRedis = command !== undefined || redisWords.test(message) || redisNames.test(name)
   return ofRedis ? 'redis' : 'postgres'
 }

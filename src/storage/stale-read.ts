@@ -1,6 +1,5 @@
 import type { EntityManager } from 'typeorm'
 import type { Log } from '../base/log.ts'
-import { isFault } from './faults.ts'
 import type { OpenMetrics } from './metrics.ts'
 import { type Database, onceMore } from './postgres.ts'
 
@@ -17,7 +16,7 @@ type Needs = { database: Database; log: Log; metrics: OpenMetrics }
 /** Connects when it is first asked: a replica that is not there keeps nobody from starting. */
 const openReplica = (connect: () => Promise<Database>, log: Log): Replica => {
   let opening: Promise<Database> | null = null
-  let upAgain = 0
+  let restsUntil = 0
   const connected = async (): Promise<Database> => {
     opening ??= connect()
     try {
@@ -28,15 +27,14 @@ const openReplica = (connect: () => Promise<Database>, log: Log): Replica => {
     }
   }
   return {
-    isUp: () => performance.now() >= upAgain,
+    isUp: () => performance.now() >= restsUntil,
     run: async run => {
       try {
         return await run((await connected()).manager)
       } catch (err) {
-        if (isFault(err)) {
-          upAgain = performance.now() + restFor
-          log.warn({ err }, 'a replica of postgres does not answer')
-        }
+        // One that lacks a migration yet is no help either.
+        restsUntil = performance.now() + restFor
+        log.warn({ err }, 'a replica of postgres does not answer')
         throw err
       }
     },
@@ -62,10 +60,7 @@ export const openStaleRead = (
     if (replica) {
       const answer = await replica.run(run).then(
         value => ({ value }),
-        error => {
-          if (!isFault(error)) throw error
-          return null
-        },
+        () => null,
       )
       if (answer) return answer.value
     }

@@ -1,9 +1,9 @@
 import test from 'ava'
 import { strangers } from '../../src/attempts/rules.ts'
 import { dropKeys, keysOf } from '../every-key.ts'
-import { anEmail, password } from '../make.ts'
+import { anEmail, password, tokenOf } from '../make.ts'
 import { another, askReset } from '../passwords/forgetful.ts'
-import { openWorld } from '../world.ts'
+import { openWorld, until } from '../world.ts'
 import { aPlace, guess, loginFrom, wrong } from './stranger.ts'
 
 // Wrong passwords in a row close a password (NIST SP 800-63B-4, section 3.2.2); strangers must not close an owner's door.
@@ -59,7 +59,7 @@ test.serial('a hundred in a row close the password to strangers, and a reset ope
 test.serial('a Redis that forgets everything does not open it', async t => {
   const { email, userId } = await anOwner()
   await close(email)
-  await deps.redis.del(deps.keys.attempts(strangers(email).of), deps.keys.seen(userId))
+  await dropKeys(deps.redis, [deps.keys.attempts(strangers(email).of), deps.keys.seen(userId)])
   t.is((await loginFrom(client, email, password)).status, 401)
   t.is((await loginFrom(client, email, password)).status, 401)
 })
@@ -90,6 +90,28 @@ test.serial('a device that guessed a hundred times is shut out, as a stranger is
   t.is((await closings(userId)).length, 0)
   t.is((await loginFrom(client, email, password)).status, 200, 'others still sign in')
 })
+
+test.serial(
+  'after a reset the device of a thief is a stranger’s, and its next login is told by mail',
+  async t => {
+    clock.shift = 0
+    const { email, userId } = await anOwner()
+    const thief = aPlace()
+    t.is((await loginFrom(client, email, password, thief)).status, 200)
+    const notices = () => sql(`SELECT 1 FROM emails WHERE user_id = $1 AND kind = 'new_device'`, [userId])
+    const before = (await notices()).length
+    t.is((await client.post('forgot-password', { email })).status, 202)
+    const { link } = await until('the mail that resets', () =>
+      world.mails.caught.find(mail => mail.to.includes(email) && mail.link.includes('/reset-password')),
+    )
+    t.is((await client.post('reset-password', { token: tokenOf(link), new_password: another })).status, 204)
+    await sql('UPDATE users SET failed_logins = 100 WHERE id = $1', [userId])
+    t.is((await loginFrom(client, email, another, thief)).status, 401)
+    await sql('UPDATE users SET failed_logins = 0 WHERE id = $1', [userId])
+    t.is((await loginFrom(client, email, another, thief)).status, 200)
+    t.is((await notices()).length, before + 1)
+  },
+)
 
 test.serial('asking for a reset never closes or opens anything', async t => {
   const { email } = await anOwner()

@@ -64,3 +64,33 @@ test('a second request that is broken ends the connection after the first was an
   t.regex(said, /^HTTP\/1\.1 (200|400) /)
   t.false(said.includes('canary7'))
 })
+
+test('a client that never closes its side is cut off all the same', async t => {
+  const left = await Promise.all(
+    ['', 'GET /livez HTTP/1.1\r\nX-Half: ', 'canary7\r\n\r\n'].map(
+      bytes =>
+        new Promise<number>((resolve, reject) => {
+          const began = performance.now()
+          const socket = connect({
+            port: Number(new URL(world.url).port),
+            host: '127.0.0.1',
+            allowHalfOpen: true,
+          })
+          const timer = setTimeout(() => reject(new Error('the connection is still open')), 15_000)
+          socket.on('data', () => {})
+          socket.on('end', () => {
+            // Half of it is closed; what is written now is refused once the server has let go.
+            const knock = setInterval(() => socket.write('x'), 200)
+            socket.on('close', () => clearInterval(knock))
+          })
+          socket.on('error', () => {})
+          socket.on('close', () => {
+            clearTimeout(timer)
+            resolve(performance.now() - began)
+          })
+          if (bytes) socket.write(bytes)
+        }),
+    ),
+  )
+  for (const took of left) t.true(took < 13_000, `${took} ms`)
+})

@@ -54,6 +54,11 @@ test.serial('requests count by the pattern of their route, and hold nothing that
 
 test.serial('a mail that nobody sends makes itself known here and in readyz', async t => {
   await anAccount(world.client)
+  t.is(
+    (await world.client.get('/readyz')).body.oldest_unsent_mail_seconds,
+    0,
+    'a young one tells nobody anything',
+  )
   await world.sql(`UPDATE emails SET created_at = now() - interval '1 hour'`)
   const age = await until('readyz tells', async () => {
     const { body } = await world.client.get('/readyz')

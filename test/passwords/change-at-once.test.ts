@@ -62,7 +62,7 @@ test('a change that compared its password before a reset came, and ends after it
     sessionId: userId,
     current: password,
     next: 'a phrase of a thief 3',
-    origin: { ip: '192.0.2.1', userAgent: '' },
+    origin: { ip: '192.0.2.1', userAgent: '', network: '192.0.2.1' },
   })
   t.true(late instanceof Problem)
   t.true(await works(email, another))

@@ -26,6 +26,9 @@ export type Limiter = (name: LimitName, key: string) => Promise<Taken | null>
 
 type Pair = { shared: RateLimiterAbstract; own: RateLimiterAbstract; points: number; window: number }
 
+/** In milliseconds. */
+const calm = 3000
+
 type Needs = { redis: RedisConnection; keys: Keys; log: Log; metrics: OpenMetrics }
 
 /**
@@ -43,11 +46,17 @@ export const openLimiter = ({ redis, keys, log, metrics }: Needs, limits: Limits
     }),
   ) as { [name: string]: Pair } as Record<LimitName, Pair>
 
+  // With a part of a cluster gone some keys are counted here and some there: it is said once, and taken back when
+  // nothing was counted here for a while.
   let inMemory = false
+  let lastAlone = 0
   metrics.gauge('limiter_in_memory', () => Number(inMemory))
   const counted = (alone: boolean, err?: unknown): void => {
-    if (alone) metrics.count('limits_in_memory')
-    if (alone === inMemory) return
+    if (alone) {
+      metrics.count('limits_in_memory')
+      lastAlone = performance.now()
+    }
+    if (alone === inMemory || (!alone && performance.now() - lastAlone < calm)) return
     inMemory = alone
     if (alone) log.error({ err }, 'limits are counted in memory: redis does not answer')
     else log.warn('limits are counted in redis again')

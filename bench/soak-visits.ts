@@ -55,8 +55,14 @@ export const changePassword = async (visit: Visit): Promise<void> => {
   const { session, password: current_password } = account
   const new_password = newPassword()
   const body = { current_password, new_password }
-  const done = await withSession(visit, { path: 'change-password', body }, [200], { onceOnly: true })
+  const done = await withSession(visit, { path: 'change-password', body }, [200, 204], { onceOnly: true })
   if (!done) return
+  // It is stored, and a fault kept the new session from beginning.
+  if (done.answer.status === 204) {
+    account.password = new_password
+    account.session = null
+    return
+  }
   if (done.answer.status !== 200) {
     account.session = null
     account.maybe = new_password

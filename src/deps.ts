@@ -1,5 +1,6 @@
 import type { Clock } from './base/clock.ts'
 import type { Config } from './base/config.ts'
+import { type Deadlines, deadlines } from './base/deadlines.ts'
 import type { Log } from './base/log.ts'
 import { type Hasher, openHasher } from './crypto/password.ts'
 import { deriveSecrets, type Secrets } from './crypto/secrets.ts'
@@ -40,19 +41,20 @@ export const open = async (
   config: Config,
   log: Log,
   clock: Clock = { shift: 0 },
+  within: Deadlines = deadlines,
 ): Promise<Deps & AsyncDisposable> => {
   await using opened = new AsyncDisposableStack()
   const metrics = openMetrics(config.METRICS_PORT !== undefined)
   const secrets = deriveSecrets(config.APP_SECRET)
   const keys = redisKeys(config.REDIS_PREFIX)
 
-  const database = await openPostgres({ url: config.DATABASE_URL, entities, log })
+  const database = await openPostgres({ url: config.DATABASE_URL, entities, log, within })
   opened.defer(() => database.destroy())
-  const replicas = config.DATABASE_REPLICA_URLS.map(url => () => openPostgres({ url, entities, log }))
+  const replicas = config.DATABASE_REPLICA_URLS.map(url => () => openPostgres({ url, entities, log, within }))
   const { staleRead } = opened.use(openStaleRead({ database, log, metrics }, replicas))
   const ring = await openKeyRing(database, secrets)
 
-  const redis = openRedis(config.REDIS_URL, log)
+  const redis = openRedis(config.REDIS_URL, log, within.redisCommand)
   opened.defer(() => redis.disconnect())
   await redisUp(redis, 2000)
 
@@ -60,7 +62,7 @@ export const open = async (
   opened.defer(() => queue.close())
   const limiter = openLimiter({ redis, keys, log, metrics }, config.RATE_LIMITS)
 
-  const hasher = opened.use(openHasher({ cost: config.BCRYPT_COST }))
+  const hasher = opened.use(openHasher({ cost: config.BCRYPT_COST, patience: within.hasherThread }))
 
   metrics.gauge('passwords_waiting', () => hasher.waiting())
   metrics.gauge('postgres_connections_waited_for', () => poolOf(database).waitingCount)

@@ -20,7 +20,7 @@ export const migrate = async (
   log: Log,
 ): Promise<void> => {
   const { DATABASE_URL: url, APP_SECRET } = config
-  const database = await openPostgres({ url, entities, log, migrations, poolSize: 3, statementTimeout: 0 })
+  const database = await openPostgres({ url, entities, log, migrations, poolSize: 3, within: null })
   const lock = database.createQueryRunner()
   try {
     await lock.query(`SELECT pg_advisory_lock(hashtextextended('latchkey migrations', 0))`)

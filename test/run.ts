@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { availableParallelism } from 'node:os'
+import { mkdtempDisposable, readdir, readFile } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findRedisProgram } from '../src/local/binaries.ts'
 import type { Server } from '../src/local/child.ts'
@@ -36,10 +38,21 @@ const findCluster = async (): Promise<Server | null> => {
   return startPrivateCluster(program)
 }
 
+// What the app of a failed test file warned of is often why.
+const tellWarnings = async (folder: string, failures: readonly string[]): Promise<void> => {
+  for (const file of await readdir(folder)) {
+    // AVA does not name the file where there is one alone.
+    if (!failures.some(line => line.includes(`: ${file} › `) || !line.includes(' › '))) continue
+    say(`\n${file} logged:\n${await readFile(join(folder, file), 'utf8')}`)
+  }
+}
+
 // The tests are told of servers for tests alone: DATABASE_URL and REDIS_URL of the shell stop here. What is about a
 // single Redis that fails, or its wire, has one also where all else runs over a cluster.
 const runAva = async (services: Services, redisUrl: string, files: string[]): Promise<Tally> => {
   const { DATABASE_URL: _database, REDIS_URL: _redis, ...env } = process.env
+  await using warnings = await mkdtempDisposable(join(tmpdir(), 'latchkey-warnings-'))
+  const failures: string[] = []
   const concurrency = Math.min(8, 3 * availableParallelism())
   running = spawn(process.execPath, [ava, `--concurrency=${concurrency}`, ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -48,6 +61,7 @@ const runAva = async (services: Services, redisUrl: string, files: string[]): Pr
       TEST_DATABASE_URL: services.databaseUrl,
       TEST_REDIS_URL: redisUrl,
       TEST_REDIS_SINGLE_URL: services.redisUrl,
+      TEST_WARNINGS: warnings.path,
       FORCE_COLOR: '0',
       TERM: 'dumb',
       // A process for each file loads the same modules.
@@ -56,8 +70,12 @@ const runAva = async (services: Services, redisUrl: string, files: string[]): Pr
   })
   const ended = once(running, 'exit')
   if (!running.stdout) throw new Error('AVA has no output')
-  const tally = await readAvaOutput(running.stdout, say)
+  const tally = await readAvaOutput(running.stdout, line => {
+    if (/^ *[✘◌] /.test(line)) failures.push(line)
+    say(line)
+  })
   const [code, signal] = await ended
+  await tellWarnings(warnings.path, failures)
   if (code === 0 || tally.failed > 0) return tally
   say(`AVA itself failed: ${signal ?? `exit code ${code}`}`)
   return { ...tally, failed: 1 }

@@ -6,6 +6,7 @@ import pg from 'pg'
 import { startApi } from '../src/api.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { type Config, readConfig } from '../src/base/config.ts'
+import { type Deadlines, deadlines } from '../src/base/deadlines.ts'
 import { openLog } from '../src/base/log.ts'
 import { type Deps, open } from '../src/deps.ts'
 import { compileAll } from '../src/mail/render.ts'
@@ -14,6 +15,7 @@ import { type Client, openClient } from './client.ts'
 import { dropKeys, keysOf } from './every-key.ts'
 import { type MailSink, openMailSink } from './mail-sink.ts'
 import { testSecret } from './template.ts'
+import { keepWarnings } from './warnings.ts'
 
 // A world of one test file: the real app on a port of its own, a database and a Redis prefix that are thrown away,
 // a mail server that keeps what it gets, and a clock to travel with.
@@ -42,6 +44,8 @@ type Options = {
   /** Over one Redis also where the suite runs over a cluster: for tests of its wire, which a proxy cuts. */
   singleRedis?: boolean
   env?: Record<string, string>
+  /** Those of a service that runs, for tests of what is too slow. Else a busy machine is given time. */
+  within?: Deadlines
   /** Servers of the test's own in place of those that the tests share; the database is used as it is. */
   servers?: { databaseUrl?: string; redisUrl?: string }
 }
@@ -71,9 +75,14 @@ const configOf = (env: Record<string, string>): Config => {
   return read.config
 }
 
+// Tests share the machine with others: what a crowd is told is not to depend on that.
+const ample = Object.fromEntries(
+  Object.entries(deadlines).map(([what, time]) => [what, 8 * time]),
+) as Deadlines
+
 /** Opens a world. Limits are off and bcrypt is cheap unless `env` says otherwise. */
 export const openWorld = async (options: Options = {}): Promise<World> => {
-  const { worker = false, singleRedis = false, env: given = {}, servers = {} } = options
+  const { worker = false, singleRedis = false, env: given = {}, within = ample, servers = {} } = options
   // MJML would hold up the API that runs beside it. What is in another language than most is compiled when it is sent.
   if (worker) await compileAll(['en'])
   await using opened = new AsyncDisposableStack()
@@ -102,9 +111,10 @@ export const openWorld = async (options: Options = {}): Promise<World> => {
   const clock: Clock = { shift: 0 }
   const logs: string[] = []
   const log = openLog('test', config.LOG_LEVEL, { write: line => logs.push(line) })
+  opened.defer(() => keepWarnings(logs))
 
   const instance = async (): Promise<Instance> => {
-    const deps = await open(config, log, clock)
+    const deps = await open(config, log, clock, within)
     const api = await startApi(deps, { grace: 0 })
     const url = `http://127.0.0.1:${api.port}`
     const close = async () => {

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { deadlines } from '../base/deadlines.ts'
 import { readForeignHash } from './foreign-hash.ts'
 import type { Answer, Job } from './password-worker.ts'
 
@@ -32,21 +33,22 @@ type Waiting = {
 }
 type Slot = { worker: Worker | null; current: Waiting | null }
 
-/** How long a job may wait for a thread, in milliseconds. */
-const patience = 3500
+type Options = { cost: number; threads?: number; maxQueue?: number; patience?: number }
 
 const BCRYPT = /^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$/
 
 /**
  * Opens the pool: `cost` is bcrypt's (4 to 31), `threads` one a core, `maxQueue` the jobs that may wait (24 a
- * thread). Rejections are errors with a `code`: ERR_HASHER_BUSY (queue full, or waited for 3.5 s), ERR_HASHER_FAILED
- * (the thread died or hashing failed), ERR_HASHER_CLOSED (disposed). None of them holds the password.
+ * thread) for up to `patience` milliseconds. Rejections are errors with a `code`: ERR_HASHER_BUSY (queue full, or
+ * waited in vain), ERR_HASHER_FAILED (the thread died or hashing failed), ERR_HASHER_CLOSED (disposed). None of them
+ * holds the password.
  */
-export function openHasher(options: { cost: number; threads?: number; maxQueue?: number }): Hasher {
+export function openHasher(options: Options): Hasher {
   const { cost, threads = availableParallelism(), maxQueue = threads * 24 } = options
+  const { patience = deadlines.hasherThread } = options
   if (!Number.isInteger(cost) || cost < 4 || cost > 31) throw new RangeError('bcrypt cost must be 4 to 31')
   if (!(threads >= 1)) throw new RangeError('a password pool needs a thread')
-  const pool = openPool(threads, maxQueue)
+  const pool = openPool(threads, maxQueue, patience)
   const decoy = decoyHash(cost)
   const ours = decoy.slice(0, 7)
   return {
@@ -88,7 +90,7 @@ export function decoyHash(cost: number): string {
   return `$2b$${String(cost).padStart(2, '0')}$${text}`
 }
 
-function openPool(threads: number, maxQueue: number) {
+function openPool(threads: number, maxQueue: number, patience: number) {
   const queue: Waiting[] = []
   const slots = Array.from({ length: threads }, (): Slot => ({ worker: null, current: null }))
   let closed = false
@@ -123,7 +125,6 @@ function openPool(threads: number, maxQueue: number) {
     return worker
   }
 
-  // However long the threads take: a client that waits for longer has left.
   function giveUp(job: Job): void {
     const at = queue.findIndex(waiting => waiting.job === job)
     const [waiting] = at < 0 ? [] : queue.splice(at, 1)

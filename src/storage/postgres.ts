@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientBase, Pool, PoolClient } from 'pg'
 import { DataSource, type EntitySchema, type Logger } from 'typeorm'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
+import { type Deadlines, deadlines } from '../base/deadlines.ts'
 import type { Log } from '../base/log.ts'
 import { isDropped } from './faults.ts'
 
@@ -28,8 +29,8 @@ type Options = {
   log: Log
   entities: EntitySchema[]
   poolSize?: number
-  /** Milliseconds; 0 for no limit, as migrations need. */
-  statementTimeout?: number
+  /** Null for as long as it takes, as migrations need. */
+  within?: Deadlines | null
   migrations?: (new () => { up: unknown; down: unknown })[]
 }
 
@@ -37,11 +38,11 @@ type Options = {
 // pool has handed it on, and TypeORM takes it a moment later. Without a listener of its own that ends the process.
 
 /**
- * Connects to Postgres. Nothing waits for ever: 2 s for a free connection, which so many wait for and no more, 1.75 s for a statement, 1.5 s for a
- * lock, 2 s for a network that hangs, which a transaction meets twice: its ROLLBACK waits as well.
+ * Connects to Postgres. Nothing waits for ever, and for a free connection no more than so many. A network that hangs
+ * is met twice by a transaction: its ROLLBACK waits as well.
  */
 export const openPostgres = async (options: Options): Promise<Database> => {
-  const { log, poolSize = 10, statementTimeout = 1750 } = options
+  const { log, poolSize = 10, within = deadlines } = options
   const database = new DataSource({
     type: 'postgres',
     url: options.url,
@@ -52,13 +53,14 @@ export const openPostgres = async (options: Options): Promise<Database> => {
     synchronize: false,
     logger: quiet(log),
     poolSize,
-    connectTimeoutMS: 2000,
+    connectTimeoutMS: (within ?? deadlines).postgresConnection,
     applicationName: 'latchkey',
     poolErrorHandler: (error: unknown) => log.warn({ err: error }, 'postgres connection'),
     extra: {
-      statement_timeout: statementTimeout,
-      query_timeout: statementTimeout === 0 ? 0 : statementTimeout + 250,
-      lock_timeout: statementTimeout === 0 ? 0 : 1500,
+      statement_timeout: within?.postgresStatement ?? 0,
+      // Where the network hangs nobody says that a statement took too long.
+      query_timeout: within ? within.postgresStatement + 250 : 0,
+      lock_timeout: within?.postgresLock ?? 0,
       idle_in_transaction_session_timeout: 10_000,
       idleTimeoutMillis: 30_000,
       keepAlive: true,

@@ -16,10 +16,8 @@ const everywhere = {
   reconnectOnError: error => (error.message.startsWith('READONLY') ? 2 : false),
 } as const satisfies RedisOptions
 
-const patience = 400
-
-/** Answers or fails soon. */
-export const answering: Manner = {
+/** Answers or fails within `patience` milliseconds. */
+export const answering = (patience: number): Manner => ({
   redis: {
     ...everywhere,
     enableOfflineQueue: false,
@@ -38,7 +36,7 @@ export const answering: Manner = {
     slotsRefreshInterval: 5000,
   },
   words: 'redis connection',
-}
+})
 
 /** Waits for as long as it takes. */
 export const blocking: Manner = {

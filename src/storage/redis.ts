@@ -41,10 +41,11 @@ const connect = (url: string, log: Log, manner: Manner): RedisConnection => {
 }
 
 /**
- * A connection that answers or fails within 0.4 s: a request never waits for Redis to come back.
+ * A connection that answers or fails within `patience` milliseconds: a request never waits for Redis to come back.
  * It reconnects by itself for as long as it lives.
  */
-export const openRedis = (url: string, log: Log): RedisConnection => connect(url, log, answering)
+export const openRedis = (url: string, log: Log, patience: number): RedisConnection =>
+  connect(url, log, answering(patience))
 
 /** BullMQ's workers wait on a connection of their own, for ever if need be. */
 export const openBlockingRedis = (url: string, log: Log): RedisConnection => connect(url, log, blocking)

@@ -50,7 +50,7 @@ const tablesOf = async (url: string): Promise<string[]> =>
   ).map(({ name }) => name)
 
 const openMigrations = (url: string) =>
-  openPostgres({ url, log: silent, entities, migrations, statementTimeout: 0, poolSize: 3 })
+  openPostgres({ url, log: silent, entities, migrations, within: null, poolSize: 3 })
 
 test('the entities say what the migrations made: tables, columns, types, nullability, keys', async t => {
   const url = await migrated(t)

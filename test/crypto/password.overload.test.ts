@@ -7,18 +7,20 @@ import { openHasher } from '../../src/crypto/password.ts'
 const run = promisify(execFile)
 const module = new URL('../../src/crypto/password.ts', import.meta.url).href
 const secret = 'canary-7f3a'
+// Where the machine is busy, threads of low priority are not what is tested.
+const patience = 60_000
 
 /** Opens a hasher and hands out the threads that it starts, now and later. */
 function watched(options: { cost: number; threads: number; maxQueue?: number }) {
   const threads: Worker[] = []
   const seen = (worker: Worker) => threads.push(worker)
   process.on('worker', seen)
-  const hasher = openHasher(options)
+  const hasher = openHasher({ patience, ...options })
   return { hasher, threads, [Symbol.dispose]: () => process.off('worker', seen) }
 }
 
 test('a flood is turned away at once while those who came first are served', async t => {
-  await using hasher = openHasher({ cost: 4, threads: 2, maxQueue: 3 })
+  await using hasher = openHasher({ cost: 4, threads: 2, maxQueue: 3, patience })
   await Promise.all([hasher.hash('warm'), hasher.hash('warm')])
   const flood = Array.from({ length: 40 }, () => hasher.hash(secret))
   const results = await Promise.allSettled(flood)
@@ -33,14 +35,14 @@ test('a flood is turned away at once while those who came first are served', asy
 })
 
 test('without a bound of its own the queue holds 24 a thread', async t => {
-  await using hasher = openHasher({ cost: 4, threads: 1 })
+  await using hasher = openHasher({ cost: 4, threads: 1, patience })
   await hasher.hash('warm')
   const results = await Promise.allSettled(Array.from({ length: 30 }, () => hasher.hash(secret)))
   t.is(results.filter(result => result.status === 'fulfilled').length, 25)
 })
 
 test('who has waited for long is told to come back, and a later one is served', async t => {
-  await using hasher = openHasher({ cost: 15, threads: 1 })
+  await using hasher = openHasher({ cost: 12, threads: 1, patience: 400 })
   const results = await Promise.allSettled(Array.from({ length: 12 }, () => hasher.hash(secret)))
   const late = results.filter(result => result.status === 'rejected')
   t.true(late.length > 0 && late.length < 12)
@@ -49,7 +51,7 @@ test('who has waited for long is told to come back, and a later one is served', 
 })
 
 test('who has waited for a comparison is hashed before those who have just come, also when the queue is full', async t => {
-  await using hasher = openHasher({ cost: 6, threads: 1, maxQueue: 6 })
+  await using hasher = openHasher({ cost: 6, threads: 1, maxQueue: 6, patience })
   const done: string[] = []
   const waiting = Array.from({ length: 7 }, (_, i) => hasher.hash(secret).then(() => done.push(`later ${i}`)))
   await t.throwsAsync(hasher.hash(secret), { code: 'ERR_HASHER_BUSY' })

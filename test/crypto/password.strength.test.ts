@@ -2,7 +2,7 @@ import test from 'ava'
 import bcrypt from 'bcrypt'
 import { openHasher } from '../../src/crypto/password.ts'
 
-const hasher = openHasher({ cost: 4, threads: 2 })
+const hasher = openHasher({ cost: 4, threads: 2, patience: 60_000 })
 test.after.always(() => hasher[Symbol.asyncDispose]())
 
 const matches = async (password: string, other: string) =>

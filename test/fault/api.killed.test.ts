@@ -1,4 +1,5 @@
 import test from 'ava'
+import { deadlines } from '../../src/base/deadlines.ts'
 import type { Client, Reply } from '../client.ts'
 import { anAccount, anEmail, password } from '../make.ts'
 import { aForgetful, another } from '../passwords/forgetful.ts'
@@ -11,7 +12,7 @@ import { type Mark, openTrap } from './trap.ts'
 // A process is killed at the very moment at which it says something to a store: before the store hears it, or after
 // the store has answered and before the answer is heard. Its client asks another instance then.
 
-const world = await openWorld({ worker: true, singleRedis: true })
+const world = await openWorld({ within: deadlines, worker: true, singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 type Step = Mark & { store: 'postgres' | 'redis' }

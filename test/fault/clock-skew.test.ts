@@ -1,5 +1,6 @@
 import test from 'ava'
 import { findUser } from '../../src/accounts/store.ts'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { issueTokens } from '../../src/sessions/issue-tokens.ts'
 import { firstSecret } from '../../src/sessions/rules.ts'
 import type { Client } from '../client.ts'
@@ -10,7 +11,7 @@ import { anApi, aWorker, clockOff } from './processes.ts'
 // Two instances over the same stores, one on a machine whose clock is wrong. What is decided in common is decided by
 // the clocks of the stores; an access token alone is judged by the machine that it is shown to.
 
-const world = await openWorld({ singleRedis: true })
+const world = await openWorld({ within: deadlines, singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 const { sql, deps } = world

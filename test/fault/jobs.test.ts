@@ -1,4 +1,5 @@
 import test from 'ava'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { compileAll } from '../../src/mail/render.ts'
 import { addMails } from '../../src/storage/queue.ts'
 import { startWorker } from '../../src/worker.ts'
@@ -8,7 +9,7 @@ import { brokenInvariants } from './invariants.ts'
 import { startCrowd } from './traffic.ts'
 
 await compileAll(['en'])
-const world = await openWorld({ singleRedis: true })
+const world = await openWorld({ within: deadlines, singleRedis: true })
 const other = await world.instance()
 const workers = () => [startWorker(world.deps), startWorker(other.deps)]
 test.after.always(() => world[Symbol.asyncDispose]())

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { createVerifier } from '../../src/guard/verifier.ts'
 import { anAccount, anEmail, password } from '../make.ts'
 import { openWorld, until } from '../world.ts'
@@ -9,6 +10,7 @@ import type { Crowd } from './traffic.ts'
 const turn = await takeTurn('postgres')
 const postgres = await openOwnPostgres()
 const world = await openWorld({
+  within: deadlines,
   worker: true,
   servers: { databaseUrl: postgres.url },
   env: { RATE_LIMITS: roomyLimits },

@@ -1,5 +1,6 @@
 import test from 'ava'
 import pg from 'pg'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { openWorld, until } from '../world.ts'
 import { openOwnPostgres } from './servers.ts'
 import { lasts, noDoubles, onRoute, roomyLimits, storm, takeTurn } from './storm.ts'
@@ -7,6 +8,7 @@ import { lasts, noDoubles, onRoute, roomyLimits, storm, takeTurn } from './storm
 const turn = await takeTurn('postgres')
 const postgres = await openOwnPostgres(['max_connections=40'])
 const world = await openWorld({
+  within: deadlines,
   worker: true,
   servers: { databaseUrl: postgres.url },
   env: { RATE_LIMITS: roomyLimits },

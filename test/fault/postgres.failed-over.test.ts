@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { queryOnce } from '../../src/local/probe.ts'
 import { openWorld } from '../world.ts'
 import { openAddress } from './address.ts'
@@ -12,6 +13,7 @@ const postgres = opened.use(await openOwnPostgres())
 const address = opened.use(await openAddress(postgres.url))
 const world = opened.use(
   await openWorld({
+    within: deadlines,
     worker: true,
     servers: { databaseUrl: address.of(postgres.url) },
     env: { RATE_LIMITS: roomyLimits },

@@ -1,5 +1,6 @@
 import test from 'ava'
 import pg from 'pg'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { timed } from '../behind.ts'
 import { anAccount, anEmail, password } from '../make.ts'
 import { openWorld, until } from '../world.ts'
@@ -9,6 +10,7 @@ import { lasts, noDoubles, poolOf, roomyLimits, storm, takeTurn } from './storm.
 const turn = await takeTurn('postgres')
 const postgres = await openOwnPostgres()
 const world = await openWorld({
+  within: deadlines,
   worker: true,
   servers: { databaseUrl: postgres.url },
   env: { RATE_LIMITS: roomyLimits },

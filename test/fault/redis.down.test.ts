@@ -1,4 +1,5 @@
 import test from 'ava'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { createVerifier } from '../../src/guard/verifier.ts'
 import { openClient } from '../client.ts'
 import { anAccount, anEmail, password } from '../make.ts'
@@ -10,6 +11,7 @@ import type { Crowd } from './traffic.ts'
 const turn = await takeTurn('redis')
 const redis = await openOwnRedis()
 const world = await openWorld({
+  within: deadlines,
   worker: true,
   servers: { redisUrl: redis.url },
   env: { RATE_LIMITS: roomyLimits },

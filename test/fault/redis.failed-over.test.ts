@@ -1,5 +1,6 @@
 import test from 'ava'
 import type { Redis } from 'ioredis'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { anAccount } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 import { openAddress } from './address.ts'
@@ -23,6 +24,7 @@ await admins.second.config('SET', 'requirepass', password)
 const address = opened.use(await openAddress(first.url))
 const world = opened.use(
   await openWorld({
+    within: deadlines,
     worker: true,
     servers: { redisUrl: address.of(first.url) },
     env: { RATE_LIMITS: roomyLimits },

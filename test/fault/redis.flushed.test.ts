@@ -1,4 +1,5 @@
 import test from 'ava'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { anAccount, anEmail, password, tokenOf } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 import { openOwnRedis } from './servers.ts'
@@ -8,6 +9,7 @@ const turn = await takeTurn('redis')
 const redis = await openOwnRedis()
 const admin = openAdmin(redis.url)
 const world = await openWorld({
+  within: deadlines,
   worker: true,
   servers: { redisUrl: redis.url },
   env: { RATE_LIMITS: roomyLimits },

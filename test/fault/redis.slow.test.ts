@@ -1,4 +1,5 @@
 import test from 'ava'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { timed } from '../behind.ts'
 import { anAccount } from '../make.ts'
 import { openWorld, until } from '../world.ts'
@@ -9,6 +10,7 @@ const turn = await takeTurn('redis')
 const redis = await openOwnRedis()
 const admin = openAdmin(redis.url)
 const world = await openWorld({
+  within: deadlines,
   worker: true,
   servers: { redisUrl: redis.url },
   env: { RATE_LIMITS: roomyLimits },

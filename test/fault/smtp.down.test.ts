@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import test from 'ava'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { openMailSink } from '../mail-sink.ts'
 import { openWorld, until } from '../world.ts'
 import { brokenInvariants } from './invariants.ts'
@@ -19,7 +20,11 @@ const door = createServer(socket => {
 door.listen(0, '127.0.0.1')
 await once(door, 'listening')
 const { port } = door.address() as AddressInfo
-const world = await openWorld({ worker: true, env: { SMTP_URL: `smtp://127.0.0.1:${port}` } })
+const world = await openWorld({
+  within: deadlines,
+  worker: true,
+  env: { SMTP_URL: `smtp://127.0.0.1:${port}` },
+})
 test.after.always(async () => {
   await world[Symbol.asyncDispose]()
   door.close()

@@ -1,10 +1,11 @@
 import test from 'ava'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { actsOf, anAdmin } from '../admin/an-admin.ts'
 import { openWorld, until } from '../world.ts'
 import { brokenInvariants } from './invariants.ts'
 import { startCrowd } from './traffic.ts'
 
-const world = await openWorld({ worker: true })
+const world = await openWorld({ within: deadlines, worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 type Row = { id: string; status: string; attempts: number; last_error: string; recipient: string }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import test from 'ava'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { compileAll } from '../../src/mail/render.ts'
 import { startWorker } from '../../src/worker.ts'
 import { openMailSink } from '../mail-sink.ts'
@@ -18,7 +19,7 @@ const aTarpit = async () => {
   const sink = await openMailSink()
   const proxy = await openProxy('127.0.0.1', Number(new URL(sink.url).port))
   proxy.pause()
-  const world = await openWorld({ env: { SMTP_URL: proxy.through(sink.url) } })
+  const world = await openWorld({ within: deadlines, env: { SMTP_URL: proxy.through(sink.url) } })
   const close = async () => {
     await world[Symbol.asyncDispose]()
     await proxy[Symbol.asyncDispose]()

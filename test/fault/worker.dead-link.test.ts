@@ -1,10 +1,11 @@
 import test from 'ava'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { anAccount } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 
 // A link that would open nothing any more is not sent: its reader would be sent in circles.
 
-const world = await openWorld({ worker: true })
+const world = await openWorld({ within: deadlines, worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 const minute = 60_000

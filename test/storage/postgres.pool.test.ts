@@ -1,12 +1,13 @@
 import test from 'ava'
 import pg from 'pg'
 import { findUser } from '../../src/accounts/store.ts'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { poolOf } from '../../src/storage/postgres.ts'
 import { timed } from '../behind.ts'
 import { anAccount, anEmail } from '../make.ts'
 import { openWorld, until } from '../world.ts'
 
-const world = await openWorld()
+const world = await openWorld({ within: deadlines })
 test.after.always(() => world[Symbol.asyncDispose]())
 const { client, deps, sql } = world
 

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { actsOf, anAdmin } from '../admin/an-admin.ts'
 import { openBehind } from '../behind.ts'
 import { anAccount } from '../make.ts'
@@ -6,12 +7,13 @@ import { openWorld, until } from '../world.ts'
 
 // A copy of the database that lags behind for ever: what is read from it is told from what is not.
 
-const primary = await openWorld()
+const primary = await openWorld({ within: deadlines })
 const copy = await openWorld({ singleRedis: true })
 const behind = await openBehind(copy)
 const elsewhere = 'postgres://nobody@127.0.0.1:1/none'
 const over = (replicas: string) =>
   openWorld({
+    within: deadlines,
     env: {
       DATABASE_URL: primary.config.DATABASE_URL,
       REDIS_PREFIX: primary.config.REDIS_PREFIX,

@@ -1,0 +1,15 @@
+/**
+ * After how long what serves a request counts as not answering, in milliseconds. A request meets some of them one
+ * after the other, and is answered within 5 s all the same.
+ */
+export const deadlines = {
+  redisCommand: 400,
+  /** Waiting for a free connection to Postgres, or for a new one. */
+  postgresConnection: 2000,
+  postgresStatement: 1750,
+  postgresLock: 1500,
+  /** Waiting for a thread that hashes: a client that waits for longer has left. */
+  hasherThread: 3500,
+}
+
+export type Deadlines = typeof deadlines

@@ -2,6 +2,7 @@ import type { Clock } from './base/clock.ts'
 import type { Config } from './base/config.ts'
 import { type Deadlines, deadlines } from './base/deadlines.ts'
 import type { Log } from './base/log.ts'
+import { type CheckToken, openTokenCheck } from './crypto/known-tokens.ts'
 import { type Hasher, openHasher } from './crypto/password.ts'
 import { deriveSecrets, type Secrets } from './crypto/secrets.ts'
 import { entities } from './entities.ts'
@@ -14,6 +15,9 @@ import { type Database, openPostgres, poolOf } from './storage/postgres.ts'
 import { type MailQueue, openMailQueue } from './storage/queue.ts'
 import { openRedis, type RedisConnection, redisUp } from './storage/redis.ts'
 import { openStaleRead, type StaleRead } from './storage/stale-read.ts'
+
+/** Seconds that the clocks of two instances may differ by. */
+const clockTolerance = 5
 
 /** What flows are given. A flow names the part that it uses: `Pick<Deps, 'database' | 'log'>`. */
 export type Deps = {
@@ -29,6 +33,7 @@ export type Deps = {
   queue: MailQueue
   limiter: Limiter
   ring: KeyRing
+  checkToken: CheckToken
   hasher: Hasher
   checkPassword: CheckPassword
 }
@@ -53,6 +58,8 @@ export const open = async (
   const replicas = config.DATABASE_REPLICA_URLS.map(url => () => openPostgres({ url, entities, log, within }))
   const { staleRead } = opened.use(openStaleRead({ database, log, metrics }, replicas))
   const ring = await openKeyRing(database, secrets)
+  const parties = { issuer: config.PUBLIC_URL, audience: config.PUBLIC_URL }
+  const checkToken = openTokenCheck({ ...parties, clockTolerance, findKey: ring.find })
 
   const redis = openRedis(config.REDIS_URL, log, within.redisCommand)
   opened.defer(() => redis.disconnect())
@@ -87,6 +94,7 @@ export const open = async (
       queue,
       limiter,
       ring,
+      checkToken,
       hasher,
       checkPassword,
     },

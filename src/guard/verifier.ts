@@ -1,4 +1,5 @@
-import { importPublic, type PublicKey, tokenKid, verifyToken } from '../crypto/paseto.ts'
+import { openTokenCheck } from '../crypto/known-tokens.ts'
+import { importPublic, type PublicKey } from '../crypto/paseto.ts'
 
 /** What an access token says. Times are RFC 3339. */
 export type Claims = {
@@ -90,13 +91,12 @@ const openKeys = (readKeys: NonNullable<Options['readKeys']>): Keys => {
  */
 export const createVerifier = (options: Options): Verifier => {
   const { issuer, audience = issuer, clockTolerance = 30, readKeys = () => fetchKeys(issuer) } = options
-  const keys = openKeys(readKeys)
+  const { find: findKey } = openKeys(readKeys)
+  const check = openTokenCheck({ issuer, audience, clockTolerance, findKey })
   const verify = async (token: string): Promise<Claims | 'expired' | 'invalid'> => {
-    const kid = tokenKid(token)
-    const key = kid && (await keys.find(kid))
-    if (!key) return 'invalid'
-    const verified = await verifyToken(key, token, { issuer, audience, now: new Date(), clockTolerance })
-    return typeof verified === 'string' ? verified : (verified.claims as unknown as Claims)
+    const checked = await check(token, new Date())
+    if (checked === 'invalid') return 'invalid'
+    return checked.isExpired ? 'expired' : (checked.claims as unknown as Claims)
   }
   return Object.assign(verify, { issuer })
 }

@@ -1,14 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { now } from '../base/clock.ts'
 import { Problem } from '../base/problems.ts'
-import { tokenKid, verifyToken } from '../crypto/paseto.ts'
 import type { Deps } from '../deps.ts'
 import { bearerOf, challenge } from '../guard/bearer.ts'
 import { type RefreshToken, readRefreshToken } from '../sessions/rules.ts'
 import { type Cookie, cookieText } from './cookie.ts'
-
-/** Seconds that the clocks of two instances may differ by. */
-const clockTolerance = 5
 
 type Claimed = { userId: string; sessionId: string; isExpired: boolean }
 
@@ -25,22 +21,15 @@ export const expired = (): Problem<'TOKEN_EXPIRED'> =>
  * genuine token that has expired still tells whose it is; whether its session lives is for the stores to say.
  */
 export const bearerSession = async (
-  deps: Pick<Deps, 'config' | 'clock' | 'ring'>,
+  deps: Pick<Deps, 'clock' | 'checkToken'>,
   request: IncomingMessage,
 ): Promise<Claimed | null | Problem<'VALIDATION_ERROR' | 'INVALID_TOKEN'>> => {
   const token = bearerOf(request)
   if (token === null || token instanceof Problem) return token
-  const kid = tokenKid(token)
-  const key = kid && (await deps.ring.find(kid))
-  if (!key) return new Problem('INVALID_TOKEN', challenge('invalid_token'))
-  const { PUBLIC_URL } = deps.config
-  const at = new Date(now(deps.clock))
-  const expected = { issuer: PUBLIC_URL, audience: PUBLIC_URL, now: at, clockTolerance, allowExpired: true }
-  const verified = await verifyToken(key, token, expected)
-  if (typeof verified === 'string') return new Problem('INVALID_TOKEN', challenge('invalid_token'))
-  const { sub, sid, exp } = verified.claims
-  const isExpired = Date.parse(exp) < at.getTime() - clockTolerance * 1000
-  return { userId: sub, sessionId: sid, isExpired }
+  const checked = await deps.checkToken(token, new Date(now(deps.clock)))
+  if (checked === 'invalid') return new Problem('INVALID_TOKEN', challenge('invalid_token'))
+  const { claims, isExpired } = checked
+  return { userId: claims.sub, sessionId: claims.sid, isExpired }
 }
 
 /** The refresh token of a body, if these keys issued it. */

@@ -1,4 +1,6 @@
+import type { Duplex } from 'node:stream'
 import type { Cluster, Command, Redis } from 'ioredis'
+import { inOneWrite } from './one-write.ts'
 
 // What the driver does not do by itself, on every connection: to a single server, and to each node of a cluster.
 
@@ -40,6 +42,17 @@ const withoutGivenUp = (redis: Redis): Redis => {
   return redis
 }
 
+// A pipeline is one write already.
+const batched = (redis: Redis): Redis => {
+  const own = redis as unknown as { stream?: Duplex }
+  const send = redis.sendCommand.bind(redis)
+  redis.sendCommand = (command, stream) => {
+    if (own.stream && !stream) inOneWrite(own.stream)
+    return send(command, stream)
+  }
+  return redis
+}
+
 // The driver asks sentinels and, for the map of slots, nodes by connections of its own. Why those fail, such as a
 // certificate that is not trusted, it drops or prints on standard error.
 const withTellingSentinels = (redis: Redis, tell: (fault: Error) => void): Redis => {
@@ -51,14 +64,14 @@ const withTellingSentinels = (redis: Redis, tell: (fault: Error) => void): Redis
 }
 
 const mendedNode = (node: Redis, tell: (fault: Error) => void): void => {
-  withoutGivenUp(withoutStaleTimer(node))
+  batched(withoutGivenUp(withoutStaleTimer(node)))
   const duplicate = node.duplicate.bind(node)
   node.duplicate = options => withoutStaleTimer(duplicate(options)).on('error', tell)
 }
 
 /** Mends a connection to one server, and every duplicate of it. `tell` gets the faults of connections beside it. */
 export const mended = (redis: Redis, tell: (fault: Error) => void): Redis => {
-  withoutGivenUp(withoutStaleTimer(withTellingSentinels(redis, tell)))
+  batched(withoutGivenUp(withoutStaleTimer(withTellingSentinels(redis, tell))))
   const send = redis.sendCommand
   redis.sendCommand = (command, stream) => {
     giveUpAfterReading(command)

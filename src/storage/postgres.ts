@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ClientBase, Pool, PoolClient } from 'pg'
+import type { ClientBase, Pool } from 'pg'
 import { DataSource, type EntitySchema, type Logger } from 'typeorm'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import { type Deadlines, deadlines } from '../base/deadlines.ts'
 import type { Log } from '../base/log.ts'
+import { boundWaiting } from './bound-waiting.ts'
 import { isDropped } from './faults.ts'
+import { addReadLine, readLineOf } from './read-line.ts'
 
 export type Database = DataSource
 
@@ -64,27 +66,15 @@ export const openPostgres = async (options: Options): Promise<Database> => {
       idle_in_transaction_session_timeout: 10_000,
       idleTimeoutMillis: 30_000,
       keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
       onConnect: (client: ClientBase) =>
         client.on('error', err => log.debug({ err }, 'postgres connection broke')),
     },
   })
   await database.initialize()
   boundWaiting(poolOf(database), 8 * poolSize)
+  addReadLine(poolOf(database), log)
   return database
-}
-
-type Connected = (error: Error | undefined, client: PoolClient | undefined, done: () => void) => void
-
-// Who comes when many wait already would wait in vain, and hold a request open meanwhile: better said at once.
-const boundWaiting = (pool: Pool, atMost: number): void => {
-  const connect = pool.connect.bind(pool) as (connected?: Connected) => Promise<PoolClient>
-  const bounded = (connected?: Connected): Promise<PoolClient> | undefined => {
-    if (pool.waitingCount < atMost) return connect(connected)
-    const busy = Object.assign(new Error('too many wait for a connection'), { code: 'ERR_POOL_BUSY' })
-    if (!connected) return Promise.reject(busy)
-    process.nextTick(connected, busy, undefined, () => {})
-  }
-  pool.connect = bounded as Pool['connect']
 }
 
 /** Repeats a read, which changes nothing, where its connection was lost. */
@@ -105,11 +95,12 @@ export const poolOf = (database: Database): Pool => (database.driver as Postgres
 /** A statement that is parsed and planned once per connection. */
 export type Statement = { name: string; text: string }
 
-/** Runs a prepared statement on the pool, past the ORM: for reads that every request makes. */
+/** Runs a prepared statement past the ORM, for reads that every request makes. */
 export const read = async <Row extends object>(
   database: Database,
   statement: Statement,
   values: unknown[],
 ): Promise<Row[]> => {
-  return (await onceMore(() => poolOf(database).query<Row>({ ...statement, values }))).rows
+  const line = readLineOf(poolOf(database))
+  return onceMore(() => line.ask<Row>({ ...statement, values }))
 }

@@ -62,7 +62,7 @@ test.serial(
     const { access, email } = account
     const pool = poolOf(world.deps.database)
     const release = await lockUsers()
-    const flood = Array.from({ length: 60 }, (_, i) =>
+    const flood = Array.from({ length: 120 }, (_, i) =>
       timed(
         i % 3 === 0
           ? client.post('login', { email, password })

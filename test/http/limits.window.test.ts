@@ -9,9 +9,10 @@ const login = () => world.client.post('login', { email: anEmail(), password })
 
 test('whoever waits for as long as Retry-After says is let in again', async t => {
   t.is((await login()).status, 401)
-  t.is((await login()).status, 401)
-  const refused = await login()
-  t.is(refused.status, 429)
+  const refused = await until('a refusal', async () => {
+    const reply = await login()
+    return reply.status === 429 && reply
+  })
   const back = Date.now() + Number(refused.headers.get('retry-after')) * 1000
   await until('the time to return', () => Date.now() >= back)
   t.is((await login()).status, 401)

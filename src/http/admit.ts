@@ -6,6 +6,7 @@ import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { forbidden } from '../guard/bearer.ts'
 import { checkSession } from '../sessions/check-session.ts'
+import { findSession } from '../sessions/store.ts'
 import { bearerSession, expired, refreshSessionOf, revoked } from './authenticate.ts'
 import type { Client } from './client.ts'
 import { type Cookie, isOwnPage } from './cookie.ts'
@@ -49,10 +50,14 @@ const none: Admit = async (deps, arrival) => {
 const bearer: Admit = async (deps, arrival) => {
   const claimed = (await bearerSession(deps, arrival.request)) ?? new Problem('AUTH_ERROR')
   if (claimed instanceof Problem) return stranger(deps, arrival, claimed)
-  const { sessionId, isExpired } = claimed
-  const { headers, refusal } = await limited(deps, arrival, sessionId)
+  const { userId, sessionId, isExpired } = claimed
+  // One way to Redis and back; Postgres is asked only where there is a reason.
+  const [{ headers, refusal }, session] = await Promise.all([
+    limited(deps, arrival, sessionId),
+    isExpired ? null : findSession(deps, userId, sessionId),
+  ])
   if (refusal) return { headers, outcome: refusal }
-  const user = isExpired ? expired() : await checkSession(deps, claimed)
+  const user = isExpired ? expired() : await checkSession(deps, claimed, session)
   if (!(user instanceof Problem)) return { headers, outcome: { user, sessionId } }
   return { headers, outcome: user.code === 'TOKEN_EXPIRED' ? user : revoked() }
 }

@@ -3,20 +3,17 @@ import { isOpen } from '../accounts/rules.ts'
 import { findUserOfSession } from '../accounts/store.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
-import { findSession } from './store.ts'
 
 /**
- * Asks the stores whether a session of a genuine access token still lives: it is in Redis, its end was not kept, its
+ * Whether a session of a genuine access token still lives: it is in Redis, as `session` tells, its end was not kept, its
  * user is active, and it began in the user's present epoch. So a revocation is felt at once.
  */
 export const checkSession = async (
-  deps: Pick<Deps, 'clock' | 'database' | 'redis' | 'keys'>,
+  deps: Pick<Deps, 'database'>,
   { userId, sessionId }: { userId: string; sessionId: string },
+  session: { epoch: number } | null,
 ): Promise<User | Problem<'SESSION_REVOKED'>> => {
-  const [session, user] = await Promise.all([
-    findSession(deps, userId, sessionId),
-    findUserOfSession(deps.database, userId, sessionId),
-  ])
-  const lives = session && user && isOpen(user) && session.epoch === user.session_epoch
+  const user = session && (await findUserOfSession(deps.database, userId, sessionId))
+  const lives = user && isOpen(user) && session.epoch === user.session_epoch
   return lives ? user : new Problem('SESSION_REVOKED')
 }

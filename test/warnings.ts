@@ -6,7 +6,7 @@ import test from 'ava'
 // Why a test failed on a machine that nobody can look at is often said in what the app logged meanwhile.
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const atMost = 40
+const atMost = 20
 
 /** What AVA calls this test file before the title of each test. */
 const ownName = (): string =>
@@ -14,12 +14,24 @@ const ownName = (): string =>
     .replace(/\.test\.ts$/, '')
     .replaceAll('/', ' › ')
 
+type Line = {
+  time: string
+  msg: string
+  err?: { type: string; code?: string; command?: string; stack?: string[] }
+}
+
+const inShort = (line: string): string => {
+  const { time, msg, err } = JSON.parse(line) as Line
+  const what = err ? [err.code ?? err.type, err.command, err.stack?.[0]] : []
+  return [time.slice(11), msg, ...what].filter(Boolean).join(' ')
+}
+
 /** Keeps the warnings and errors among these log lines until it is known whether this test file fails. */
 export const keepWarnings = async (logs: readonly string[]): Promise<void> => {
   const folder = process.env.TEST_WARNINGS
   const warnings = logs.filter(line => /^\{"level":"(?:warn|error|fatal)"/.test(line))
   if (!folder || warnings.length === 0) return
-  const { length } = warnings
-  const shown = [...warnings.slice(0, atMost), ...(length > atMost ? [`and ${length - atMost} more\n`] : [])]
-  await appendFile(join(folder, ownName()), shown.join(''))
+  const left = warnings.length - atMost
+  const shown = [...warnings.slice(0, atMost).map(inShort), ...(left > 0 ? [`and ${left} more`] : [])]
+  await appendFile(join(folder, ownName()), `${shown.join('\n')}\n`)
 }

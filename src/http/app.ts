@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { createServer, type Server } from 'node:http'
-import Router from '@koa/router'
 import Koa, { type Context, type Next } from 'koa'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
@@ -9,8 +7,10 @@ import { answerBroken } from './broken-requests.ts'
 import { behindProxy } from './client.ts'
 import { type Asset, assets } from './docs.ts'
 import { crossOrigin, securityHeaders } from './headers.ts'
+import { createServer, type Server } from './node-http.ts'
 import { problemOf } from './problem-json.ts'
 import type { Route } from './route.ts'
+import { Router } from './router.ts'
 import { sendProblem, serve } from './serve.ts'
 
 /** The whole API over HTTP: from outside in, a log line, a safety net, headers, and the routes. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { Problem } from '../base/problems.ts'
+import { STATUS_CODES } from './node-http.ts'
 import { problemJson } from './problem-json.ts'
 
 const unreadable = () =>

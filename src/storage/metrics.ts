@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Counter } from 'prom-client'
 import {
   type CounterName,
   counters,
@@ -7,6 +7,7 @@ import {
   histograms,
   type Metrics,
 } from '../base/metrics.ts'
+import { require } from '../base/require.ts'
 
 export type OpenMetrics = Metrics & {
   /** Says where a gauge is read from. One that cannot be read is left out. */
@@ -27,12 +28,13 @@ const nowhere: OpenMetrics = {
 /** Counts in this process; does nothing where nobody is to look. */
 export const openMetrics = (wanted: boolean): OpenMetrics => {
   if (!wanted) return nowhere
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
+  const prometheus: typeof import('prom-client') = require('prom-client')
+  const registry = new prometheus.Registry()
+  prometheus.collectDefaultMetrics({ register: registry })
   const made = Object.fromEntries(
     Object.entries(counters).map(([name, { help, labels }]) => [
       name,
-      new Counter({
+      new prometheus.Counter({
         name: `latchkey_${name}_total`,
         help,
         labelNames: [...labels],
@@ -40,7 +42,7 @@ export const openMetrics = (wanted: boolean): OpenMetrics => {
       }),
     ]),
   ) as Record<string, Counter> as Record<CounterName, Counter>
-  const times = new Histogram({
+  const times = new prometheus.Histogram({
     name: 'latchkey_http_request_seconds',
     help: histograms.http_request_seconds.help,
     labelNames: [...histograms.http_request_seconds.labels],
@@ -51,7 +53,7 @@ export const openMetrics = (wanted: boolean): OpenMetrics => {
     count: (name, ...[labels]) => (labels ? made[name].inc(labels) : made[name].inc()),
     timed: (route, seconds) => times.observe({ route }, seconds),
     gauge: (name, read) => {
-      new Gauge({
+      new prometheus.Gauge({
         name: `latchkey_${name}`,
         help: gauges[name],
         registers: [registry],

@@ -1,7 +1,11 @@
-import { Queue } from 'bullmq'
+import type { Queue } from 'bullmq'
 import type { Log } from '../base/log.ts'
+import { require } from '../base/require.ts'
 import type { Keys } from './keys.ts'
 import type { RedisConnection } from './redis.ts'
+
+// The queue alone: the package's entry also loads its workers, sandboxes and a store in Postgres.
+const bullmq: Pick<typeof import('bullmq'), 'Queue'> = require('bullmq/dist/cjs/classes/queue.js')
 
 /** A job is the id of a row of `emails` and no more: what it says is read, and its secrets derived, at the moment of sending. */
 export type MailQueue = Queue<Record<string, never>>
@@ -13,7 +17,7 @@ const mailAttempts = 12
 
 /** Asks Redis nothing at the start: BullMQ never again tries what failed there, so a late Redis would cost the queue. */
 export const openMailQueue = (redis: RedisConnection, keys: Keys, log: Log): MailQueue => {
-  const queue: MailQueue = new Queue(mailQueueName, {
+  const queue: MailQueue = new bullmq.Queue(mailQueueName, {
     connection: redis,
     prefix: keys.queue,
     skipWaitingForReady: true,

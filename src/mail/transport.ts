@@ -1,10 +1,13 @@
-import { createTransport, type Transporter } from 'nodemailer'
+import type { Transporter } from 'nodemailer'
+import { require } from '../base/require.ts'
+
+const nodemailer: Pick<typeof import('nodemailer'), 'createTransport'> = require('nodemailer')
 
 export type Transport = Transporter & Disposable
 
 /** A pooled connection to the mail server. No wait is for ever. */
 export const openTransport = (smtpUrl: string): Transport => {
-  const transport = createTransport({
+  const transport = nodemailer.createTransport({
     url: smtpUrl,
     pool: true,
     maxConnections: 5,

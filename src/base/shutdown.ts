@@ -1,5 +1,14 @@
 import type { Log } from './log.ts'
 
+/** Closes. The code to exit with: 0, or 1 where `close` fails or takes longer than `patience` milliseconds. */
+export const closed = async (log: Log, patience: number, close: () => Promise<void>): Promise<0 | 1> => {
+  const late = new Promise<1>(resolve => setTimeout(resolve, patience, 1).unref())
+  return Promise.race([close().then(() => 0 as const), late]).catch(err => {
+    log.error({ err }, 'closing failed')
+    return 1
+  })
+}
+
 /**
  * Ends the process on SIGTERM or SIGINT once `close` is done, or after `patience` milliseconds without it. A second
  * signal ends it at once.
@@ -10,11 +19,7 @@ export const closeOnSignal = (log: Log, patience: number, close: () => Promise<v
     if (closing) process.exit(1)
     closing = true
     log.info({ signal }, 'closing')
-    const late = new Promise<number>(resolve => setTimeout(resolve, patience, 1).unref())
-    const code = await Promise.race([close().then(() => 0), late]).catch(err => {
-      log.error({ err }, 'closing failed')
-      return 1
-    })
+    const code = await closed(log, patience, close)
     log.info({ code }, 'closed')
     process.exit(code)
   }

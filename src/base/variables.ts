@@ -107,6 +107,11 @@ export const variables = {
     default: '127.0.0.1',
     help: 'The address that the API listens on.',
   },
+  API_PROCESSES: {
+    schema: integer(1, 64),
+    default: '1',
+    help: 'How many processes `npm run api` runs on this machine; they share `PORT`. One for each core that is not left to others.',
+  },
   TRUSTED_PROXIES: {
     schema: trustedProxies,
     default: '0',
@@ -115,7 +120,7 @@ export const variables = {
   METRICS_PORT: {
     schema: integer(0, 65535),
     example: '9464',
-    help: 'The port of `/metrics`, for Prometheus, at the address of `HOST`. Give each process on one machine another. Unset: none. Let nobody else reach it.',
+    help: 'The port of `/metrics`, for Prometheus, at the address of `HOST`. With several `API_PROCESSES` it answers for all of them; the worker on the same machine needs another. Unset: none. Let nobody else reach it.',
   },
   ACCESS_TOKEN_TTL: {
     schema: duration('1m', '1h'),

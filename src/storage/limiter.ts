@@ -33,16 +33,22 @@ type Needs = { redis: RedisConnection; keys: Keys; log: Log; metrics: OpenMetric
 
 /**
  * Counts in Redis, or in this process for as long as Redis does not answer: a fault neither lets everyone
- * through nor shuts everyone out. Returns null where limits are off.
+ * through nor shuts everyone out. Each of `processes` that share a port lets its share through then, for they do not
+ * know of each other. Returns null where limits are off.
  */
-export const openLimiter = ({ redis, keys, log, metrics }: Needs, limits: Limits): Limiter => {
+export const openLimiter = (
+  { redis, keys, log, metrics }: Needs,
+  limits: Limits,
+  processes: number,
+): Limiter => {
   if (limits === 'off') return async () => null
   const pairs = Object.fromEntries(
     limitNames.map(name => {
       const { points, window } = limits[name]
       const options = { points, duration: window / 1000, keyPrefix: keys.limit(name) }
       const shared = new RateLimiterRedis({ ...options, storeClient: redis, rejectIfRedisNotReady: true })
-      return [name, { shared, own: new RateLimiterMemory(options), points, window }]
+      const own = new RateLimiterMemory({ ...options, points: Math.ceil(points / processes) })
+      return [name, { shared, own, points, window }]
     }),
   ) as { [name: string]: Pair } as Record<LimitName, Pair>
 

@@ -1,4 +1,4 @@
-import type { Counter } from 'prom-client'
+import type { Counter, MetricObjectWithValues, MetricValue } from 'prom-client'
 import {
   type CounterName,
   counters,
@@ -9,11 +9,15 @@ import {
 } from '../base/metrics.ts'
 import { require } from '../base/require.ts'
 
+/** Everything that one process has counted, for another that adds it up. */
+export type Report = MetricObjectWithValues<MetricValue<string>>[]
+
 export type OpenMetrics = Metrics & {
   /** Says where a gauge is read from. One that cannot be read is left out. */
   gauge: (name: GaugeName, read: () => number | Promise<number>) => void
   /** Everything, in the text format of Prometheus. */
   text: () => Promise<string>
+  report: () => Promise<Report>
   contentType: string
 }
 
@@ -22,6 +26,7 @@ const nowhere: OpenMetrics = {
   timed: () => {},
   gauge: () => {},
   text: async () => '',
+  report: async () => [],
   contentType: 'text/plain',
 }
 
@@ -55,7 +60,8 @@ export const openMetrics = (wanted: boolean): OpenMetrics => {
     gauge: (name, read) => {
       new prometheus.Gauge({
         name: `latchkey_${name}`,
-        help: gauges[name],
+        help: gauges[name].help,
+        aggregator: gauges[name].across,
         registers: [registry],
         async collect() {
           this.remove()
@@ -65,6 +71,7 @@ export const openMetrics = (wanted: boolean): OpenMetrics => {
       })
     },
     text: () => registry.metrics(),
+    report: () => registry.getMetricsAsJSON(),
     contentType: registry.contentType,
   }
 }

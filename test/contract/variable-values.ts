@@ -83,6 +83,7 @@ const values: Record<string, fc.Arbitrary<string>> = {
   CORS_ORIGINS: listOf(anOrigin),
   PORT: whole(0, 65_535),
   HOST: fc.constantFrom('0.0.0.0', '::', 'localhost'),
+  API_PROCESSES: whole(1, 64),
   ...Object.fromEntries(Object.entries(spans).map(([name, ends]) => [name, span(ends)])),
   REQUIRE_VERIFIED_EMAIL: flag,
   REGISTRATION_PRIVACY: flag,

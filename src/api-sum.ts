@@ -1,0 +1,27 @@
+import type { Child } from './api-child.ts'
+import type { Report } from './storage/metrics.ts'
+import { addLasting, lasting, sumContentType, sumText } from './storage/metrics-sum.ts'
+
+/** How long a process may take to say what it has counted, in milliseconds. */
+const patience = 1000
+
+/** The metrics of all processes as one. */
+export const openSum = (crew: ReadonlySet<Child>) => {
+  let ended: Promise<Report> = Promise.resolve([])
+  const heardOf = async (child: Child) => {
+    const report = (await child.ask(patience)) ?? lasting(child.lastReport())
+    return { number: child.number, report }
+  }
+  return {
+    contentType: sumContentType,
+    text: async (): Promise<string> => {
+      // Seen at one moment, so that whoever ends meanwhile is counted once.
+      const [living, gone] = [[...crew], ended]
+      return sumText(await Promise.all(living.map(heardOf)), await gone)
+    },
+    /** Keeps what one that has ended has counted. Call it as soon as it leaves the crew. */
+    keep: (child: Child): void => {
+      ended = ended.then(sum => addLasting(sum, child.lastReport()))
+    },
+  }
+}

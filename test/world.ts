@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { startApi } from '../src/api-server.ts'
@@ -163,7 +164,7 @@ const spawnProcess = (name: string, env: Record<string, string>) => {
   })
   const lines: string[] = []
   for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => lines.push(...text.split('\n').filter(Boolean)))
+    createInterface({ input: stream }).on('line', line => line && lines.push(line))
   return { child, lines }
 }
 

@@ -1,0 +1,107 @@
+import { writeFile } from 'node:fs/promises'
+import { inspect, parseArgs } from 'node:util'
+import { chart } from './compare/chart.ts'
+import { openContestants } from './compare/contestants.ts'
+import { measureGrowth } from './compare/growth.ts'
+import { measureGuarded } from './compare/guarded.ts'
+import { openLoad } from './compare/load.ts'
+import { measureLogin, measureRegister } from './compare/login.ts'
+import { load as loadOfMachine, machine, versions } from './compare/machine.ts'
+import { measureMails } from './compare/mails.ts'
+import { measureMe } from './compare/me.ts'
+import { measureMix } from './compare/mix.ts'
+import { measureProcesses } from './compare/processes.ts'
+import { measureRefresh } from './compare/refresh.ts'
+import { budgetTable, markdown, terminalTable } from './compare/report.ts'
+import type { Run, Section } from './compare/run.ts'
+import { measureStartup } from './compare/startup.ts'
+import { measureSteady } from './compare/steady.ts'
+import { openStores } from './compare/stores.ts'
+
+// What does a request cost, beside what others take for it, and do the promises about speed hold? Ends with 0 where it
+// could be measured, whatever was found.
+
+const parts = {
+  guarded: measureGuarded,
+  me: measureMe,
+  refresh: measureRefresh,
+  login: measureLogin,
+  steady: measureSteady,
+  mails: measureMails,
+  mix: measureMix,
+  register: measureRegister,
+  startup: measureStartup,
+  processes: measureProcesses,
+  growth: measureGrowth,
+} satisfies Record<string, (run: Run) => Promise<Section>>
+
+type Part = keyof typeof parts
+const all = Object.keys(parts) as Part[]
+const isPart = (name: string): name is Part => name in parts
+
+const { values: given } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    rounds: { type: 'string' },
+  },
+})
+const { quick } = given
+const only = given.only?.split(',') ?? all
+const rounds = Number(given.rounds ?? (quick ? 2 : 5))
+if (!only.every(isPart)) throw new Error(`--only takes some of ${all.join(', ')}`)
+if (!(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds must be a whole number above 0')
+
+// Every process that was started notices that this one is gone, and ends.
+for (const name of ['SIGINT', 'SIGTERM'] as const)
+  process.once(name, () => {
+    process.stderr.write(`ended by ${name}\n`)
+    process.exit(130)
+  })
+
+const show = (text: string): void => {
+  process.stdout.write(`${text}\n`)
+}
+
+const compare = async (): Promise<void> => {
+  await using stack = new AsyncDisposableStack()
+  const began = performance.now()
+  const before = loadOfMachine()
+  const stores = stack.use(await openStores())
+  const load = stack.use(openLoad())
+  const crowd = quick
+    ? { sessions: 128, renewals: 64, logins: 32 }
+    : { sessions: 256, renewals: 128, logins: 64 }
+  const contestants = stack.use(await openContestants(stores, crowd))
+  const run: Run = { stores, load, contestants, quick, rounds, measure: quick ? 1500 : 4000 }
+  const sections: Section[] = []
+  for (const part of all.filter(name => only.includes(name))) {
+    process.stderr.write(`${part} …\n`)
+    const section = await parts[part](run)
+    sections.push(section)
+    show(`\n${section.title}\n${section.note}\n\n${terminalTable(section.table)}`)
+  }
+  show(`\nThe budget\n\n${terminalTable(budgetTable(sections))}`)
+  if (quick || given.only) return
+  const minutes = (performance.now() - began) / 60_000
+  const text = markdown({
+    ...{ sections, how: stores.how, minutes, rounds, machine: machine() },
+    versions: { ...versions(), ...stores.versions },
+    loads: [before, loadOfMachine()],
+  })
+  const here = (name: string): URL => new URL(name, import.meta.url)
+  await writeFile(here('./REPORT.md'), text)
+  const drawn = sections.filter(({ title }) => /me$|refresh$/.test(title))
+  await writeFile(
+    here('./chart.svg'),
+    chart(drawn, `CPU time of the server for each request; shorter is better. ${machine()}`),
+  )
+}
+
+try {
+  await compare()
+  process.exit()
+} catch (fault) {
+  process.stderr.write(`${fault instanceof Error ? fault.message : inspect(fault)}\n`)
+  process.exit(1)
+}

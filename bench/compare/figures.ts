@@ -1,0 +1,80 @@
+import { median } from '../statistics.ts'
+import type { Pressed } from './press.ts'
+import type { Table } from './run.ts'
+
+// Figures as people read them.
+
+/** Three digits at least, and no more than help. */
+export const shown = (value: number): string => {
+  if (!Number.isFinite(value)) return '–'
+  if (value >= 1000) return Math.round(value).toLocaleString('en')
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+}
+
+export const times = (value: number): string => (Number.isFinite(value) ? `${value.toFixed(2)} ×` : '–')
+
+export const spread = (values: readonly number[]): string =>
+  values.length < 2 ? '–' : `${shown(Math.min(...values))}–${shown(Math.max(...values))}`
+
+/** The median of the ratios, each of two that ran in the same round. */
+export const pairedRatio = (values: readonly number[], reference: readonly number[]): number =>
+  median(values.map((value, at) => value / (reference[at] ?? Number.NaN)))
+
+export const of = <K extends keyof Pressed>(rounds: readonly Pressed[], key: K): Pressed[K][] =>
+  rounds.map(round => round[key])
+
+/** How many times as many requests a second, and how many times as many by the same CPU time. */
+export const compared = (
+  rounds: readonly Pressed[],
+  reference: readonly Pressed[],
+): { rate: number; cpu: number } => ({
+  rate: pairedRatio(of(rounds, 'rate'), of(reference, 'rate')),
+  cpu: pairedRatio(of(reference, 'cpu'), of(rounds, 'cpu')),
+})
+
+const unit = (cpu: number, isLong: boolean): string => (isLong ? shown(cpu / 1000) : shown(cpu))
+
+/** One line for each, compared with the first. `isLong`: a request takes milliseconds of CPU. */
+export const pressTable = (
+  all: { name: string; rounds: Pressed[] }[],
+  { isLong = false }: { isLong?: boolean } = {},
+): Table => {
+  const reference = all[0]?.rounds ?? []
+  const refusals = all.some(({ rounds }) => rounds.some(({ refused }) => refused > 0))
+  return {
+    head: [
+      ...[
+        '',
+        'req/s',
+        'spread',
+        'req/s, ratio',
+        `CPU ${isLong ? 'ms' : 'µs'}/req`,
+        'spread',
+        'per CPU, ratio',
+      ],
+      ...['p50 ms', 'p99 ms', ...(refusals ? ['refused'] : [])],
+    ],
+    rows: all.map(({ name, rounds }) => {
+      const ratio = compared(rounds, reference)
+      const cpu = of(rounds, 'cpu').map(each => (isLong ? each / 1000 : each))
+      const refused = of(rounds, 'refused').reduce((sum, each) => sum + each, 0)
+      return [
+        ...[name, shown(median(of(rounds, 'rate'))), spread(of(rounds, 'rate')), times(ratio.rate)],
+        ...[unit(median(of(rounds, 'cpu')), isLong), spread(cpu), times(ratio.cpu)],
+        ...[shown(median(of(rounds, 'p50'))), shown(median(of(rounds, 'p99')))],
+        ...(refusals ? [String(refused)] : []),
+      ]
+    }),
+  }
+}
+
+/** Rate and cost must both hold: a machine that is busy with something else bends the one more than the other. */
+export const ratioBudget = (
+  line: string,
+  wanted: number,
+  ratio: { rate: number; cpu: number },
+): { line: string; wanted: string; measured: string; held: boolean } => ({
+  ...{ line, wanted: `≥ ${times(wanted)}` },
+  measured: `${times(ratio.rate)} by rate, ${times(ratio.cpu)} by CPU`,
+  held: ratio.rate >= wanted && ratio.cpu >= wanted,
+})

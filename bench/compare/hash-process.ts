@@ -1,0 +1,41 @@
+import { availableParallelism, setPriority } from 'node:os'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import bcrypt from 'bcrypt'
+
+// The most that the machine can hash: as many threads as the service has, at the same priority, and nothing else.
+
+const cost = 12
+
+const work = (milliseconds: number): void => {
+  try {
+    setPriority(0, 10)
+  } catch {}
+  const hash = bcrypt.hashSync('correct horse 9', cost)
+  const began = performance.now()
+  let count = 0
+  while (performance.now() - began < milliseconds) {
+    bcrypt.compareSync('correct horse 9', hash)
+    count++
+  }
+  parentPort?.postMessage({ count, took: performance.now() - began })
+}
+
+const lead = async (milliseconds: number): Promise<void> => {
+  const threads = availableParallelism()
+  const done = await Promise.all(
+    Array.from(
+      { length: threads },
+      () =>
+        new Promise<{ count: number; took: number }>((resolve, reject) => {
+          const worker = new Worker(new URL(import.meta.url), { workerData: milliseconds })
+          worker.on('message', resolve).on('error', reject)
+        }),
+    ),
+  )
+  const perSecond = done.reduce((sum, { count, took }) => sum + (count / took) * 1000, 0)
+  process.send?.({ perSecond, each: (threads / perSecond) * 1000, threads })
+}
+
+process.on('disconnect', () => process.exit())
+if (isMainThread) await lead(Number(process.argv[2]))
+else work(workerData as number)

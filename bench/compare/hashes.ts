@@ -1,0 +1,28 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+/** How many bcrypt hashes a second as many threads do as the service has, and what one takes, in milliseconds. */
+export type Hashes = { perSecond: number; each: number; threads: number }
+
+/** Does one thing in a process of its own, which tells what it found and ends. */
+export const askProcess = async <T>(script: string, args: string[]): Promise<T> => {
+  const file = fileURLToPath(new URL(`./${script}`, import.meta.url))
+  const child = fork(file, args, { serialization: 'advanced' })
+  try {
+    const over = new AbortController()
+    const answered = once(child, 'message', over).then(([found]) => found as T)
+    const gone = once(child, 'exit', over).then((): never => {
+      throw new Error(`${script} ended without an answer`)
+    })
+    const found = await Promise.race([answered, gone])
+    over.abort()
+    await Promise.allSettled([answered, gone])
+    return found
+  } finally {
+    child.kill('SIGKILL')
+  }
+}
+
+export const measureHashes = (milliseconds: number): Promise<Hashes> =>
+  askProcess('hash-process.ts', [String(milliseconds)])

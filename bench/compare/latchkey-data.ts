@@ -1,0 +1,51 @@
+import { findUser } from '../../src/accounts/store.ts'
+import { readConfig } from '../../src/base/config.ts'
+import { openLog } from '../../src/base/log.ts'
+import { type Deps, open } from '../../src/deps.ts'
+import { startSession } from '../../src/sessions/start-session.ts'
+import { inBatches, type Person, withClient } from './people.ts'
+
+/** What a client holds: an access token, a refresh token, or a cookie. */
+export type Session = { access: string; refresh: string; cookie: string }
+
+/** Opens the service's own stores in this process, to write what no client could write as quickly. */
+export const openDeps = async (env: Record<string, string>): Promise<Deps & AsyncDisposable> => {
+  const read = readConfig(env, 'api')
+  if ('faults' in read) throw new Error(read.faults.join('\n'))
+  return open(read.config, openLog('bench', 'error'))
+}
+
+/** Writes people whose password has this hash. */
+export const addPeople = (databaseUrl: string, all: Person[], hash: string): Promise<void> =>
+  withClient(databaseUrl, client =>
+    inBatches(all, 20_000, batch =>
+      client.query(
+        `INSERT INTO users (id, email, password_hash, full_name, preferred_language, last_login_at)
+         SELECT id, email, $3, 'Ada Example', 'en', now() FROM unnest($1::uuid[], $2::text[]) AS p (id, email)`,
+        [batch.map(({ id }) => id), batch.map(({ email }) => email), hash],
+      ),
+    ),
+  )
+
+/** A session for each, as a login begins one, without the hash that a login costs. */
+export const startSessions = async (deps: Deps, all: Person[]): Promise<Session[]> => {
+  const sessions: Session[] = []
+  const origin = { ip: '127.0.0.1', userAgent: 'bench/1.0' }
+  await inBatches(all, 16, async batch => {
+    const begun = await Promise.all(
+      batch.map(async ({ id }) => {
+        const user = await findUser(deps.database, id)
+        if (!user) throw new Error('somebody who was written is not there')
+        return startSession(deps, { user, origin })
+      }),
+    )
+    sessions.push(
+      ...begun.map(({ access_token: access, refresh_token: refresh = '' }) => ({
+        access,
+        refresh,
+        cookie: '',
+      })),
+    )
+  })
+  return sessions
+}

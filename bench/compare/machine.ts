@@ -1,0 +1,43 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os'
+
+/** How busy the machine is, over the last minute. */
+export const load = (): string => loadavg()[0]?.toFixed(1) ?? ''
+
+export const machine = (): string =>
+  `${availableParallelism()} cores (${cpus()[0]?.model.trim() || 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GB, ${type()} ${release()}`
+
+const versionIn = (folder: string, name: string): string => {
+  const file = new URL(`${folder}/node_modules/${name}/package.json`, import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
+
+const peers = [
+  'better-auth',
+  '@better-auth/redis-storage',
+  'express',
+  'jsonwebtoken',
+  'fastify',
+  '@fastify/jwt',
+]
+const shared = ['koa', '@koa/router', 'pg', 'ioredis', 'bcrypt']
+
+/** The commit that is measured, with a mark where files differ from it. */
+const commit = (): string => {
+  try {
+    return execFileSync('git', ['describe', '--always', '--dirty'], {
+      ...{ encoding: 'utf8', cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'ignore'] },
+    }).trim()
+  } catch {
+    return 'unknown'
+  }
+}
+
+/** What was measured, by name. */
+export const versions = (): Record<string, string> => ({
+  Latchkey: commit(),
+  Node: process.versions.node,
+  ...Object.fromEntries(peers.map(name => [name, versionIn('..', name)])),
+  ...Object.fromEntries(shared.map(name => [name, versionIn('../..', name)])),
+})

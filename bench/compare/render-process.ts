@@ -1,0 +1,27 @@
+import { compileAll, render } from '../../src/mail/render.ts'
+
+// Renders mails one after the other for a while, each for somebody else, and says how many.
+
+const milliseconds = Number(process.argv[2])
+const circumstances = { time: '2026-05-04T12:00:00.000Z', ip: '198.51.100.7', device: 'Firefox, Linux' }
+
+await compileAll(['en'])
+
+const renderThree = async (turn: number): Promise<void> => {
+  const name = `Ada ${turn}`
+  const link = `https://accounts.example.com/api/v1/auth/verify-email?token=lkp_${turn}`
+  const code = String(turn % 1_000_000).padStart(6, '0')
+  await render('verify_email', 'en', { name, link, code, hours: '24' })
+  await render('reset_password', 'en', { name, link, code, minutes: '60' })
+  await render('new_device', 'en', { name, link, ...circumstances })
+}
+
+for (let turn = 0; turn < 3000; turn++) await renderThree(turn)
+const cpu = process.cpuUsage()
+const began = performance.now()
+let mails = 0
+for (; performance.now() - began < milliseconds; mails += 3) await renderThree(mails)
+const took = performance.now() - began
+const { user, system } = process.cpuUsage(cpu)
+process.send?.({ perSecond: (mails / took) * 1000, cpu: (user + system) / mails })
+process.on('disconnect', () => process.exit())

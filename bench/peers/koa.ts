@@ -1,0 +1,30 @@
+import { createServer } from 'node:http'
+import Router from '@koa/router'
+import Koa, { type Context } from 'koa'
+import { type AuthState, requireAuth } from '../../src/guard/koa.ts'
+import { createVerifier } from '../../src/guard/verifier.ts'
+import { crossOrigin, securityHeaders } from '../../src/http/headers.ts'
+
+// A resource server on the stack that Latchkey itself runs on, with its guard in front of one route, or without:
+// the guard alone is the difference.
+
+const { PORT, GUARD, ISSUER = '', KEYS_URL = '' } = process.env
+
+const readKeys = async () => {
+  const reply = await fetch(KEYS_URL)
+  return ((await reply.json()) as { keys: { kid: string; paserk: string }[] }).keys
+}
+
+const router = new Router({ strict: true, sensitive: true })
+router.get('/guarded', (ctx: Context) => {
+  const { auth } = ctx.state as Partial<AuthState>
+  ctx.body = JSON.stringify({ id: auth?.sub ?? '018f0000-0000-7000-8000-000000000000' })
+  ctx.type = 'application/json'
+})
+
+const app = new Koa()
+app.use(securityHeaders())
+app.use(crossOrigin([]))
+if (GUARD) app.use(requireAuth(createVerifier({ issuer: ISSUER, readKeys })))
+app.use(router.routes())
+createServer(app.callback()).listen(Number(PORT), '127.0.0.1')

@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { inspect, parseArgs } from 'node:util'
 import { chart } from './compare/chart.ts'
+import { names } from './compare/contestant.ts'
 import { openContestants } from './compare/contestants.ts'
 import { measureGrowth } from './compare/growth.ts'
 import { measureGuarded } from './compare/guarded.ts'
@@ -37,6 +39,10 @@ const parts = {
 
 type Part = keyof typeof parts
 const all = Object.keys(parts) as Part[]
+/** Parts that no peer takes part in. */
+const alone: readonly Part[] = ['mails', 'processes', 'growth']
+/** What a short run leaves out. */
+const long: readonly Part[] = ['register']
 const isPart = (name: string): name is Part => name in parts
 
 const { values: given } = parseArgs({
@@ -44,10 +50,11 @@ const { values: given } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     rounds: { type: 'string' },
+    out: { type: 'string' },
   },
 })
 const { quick } = given
-const only = given.only?.split(',') ?? all
+const only = given.only?.split(',') ?? all.filter(part => !(quick && long.includes(part)))
 const rounds = Number(given.rounds ?? (quick ? 2 : 5))
 if (!only.every(isPart)) throw new Error(`--only takes some of ${all.join(', ')}`)
 if (!(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds must be a whole number above 0')
@@ -58,6 +65,10 @@ for (const name of ['SIGINT', 'SIGTERM'] as const)
     process.stderr.write(`ended by ${name}\n`)
     process.exit(130)
   })
+
+/** A short or partial run is for trying: what is written down is a whole one. */
+const here = quick || given.only ? null : import.meta.dirname
+const folder = given.out ?? here
 
 const show = (text: string): void => {
   process.stdout.write(`${text}\n`)
@@ -72,7 +83,8 @@ const compare = async (): Promise<void> => {
   const crowd = quick
     ? { sessions: 128, renewals: 64, logins: 32 }
     : { sessions: 256, renewals: 128, logins: 64 }
-  const contestants = stack.use(await openContestants(stores, crowd))
+  const who = only.every(part => isPart(part) && alone.includes(part)) ? [names.latchkey] : undefined
+  const contestants = stack.use(await openContestants(stores, crowd, who))
   const run: Run = { stores, load, contestants, quick, rounds, measure: quick ? 1500 : 4000 }
   const sections: Section[] = []
   for (const part of all.filter(name => only.includes(name))) {
@@ -82,20 +94,16 @@ const compare = async (): Promise<void> => {
     show(`\n${section.title}\n${section.note}\n\n${terminalTable(section.table)}`)
   }
   show(`\nThe budget\n\n${terminalTable(budgetTable(sections))}`)
-  if (quick || given.only) return
+  if (folder === null) return
   const minutes = (performance.now() - began) / 60_000
   const text = markdown({
     ...{ sections, how: stores.how, minutes, rounds, machine: machine() },
     versions: { ...versions(), ...stores.versions },
     loads: [before, loadOfMachine()],
   })
-  const here = (name: string): URL => new URL(name, import.meta.url)
-  await writeFile(here('./REPORT.md'), text)
-  const drawn = sections.filter(({ title }) => /me$|refresh$/.test(title))
-  await writeFile(
-    here('./chart.svg'),
-    chart(drawn, `CPU time of the server for each request; shorter is better. ${machine()}`),
-  )
+  const note = `CPU time of the server for each request; shorter is better. ${machine()}`
+  await writeFile(join(folder, 'REPORT.md'), text)
+  await writeFile(join(folder, 'chart.svg'), chart(sections, note))
 }
 
 try {

@@ -14,7 +14,9 @@ export const shown = (value: number): string => {
 export const times = (value: number): string => (Number.isFinite(value) ? `${value.toFixed(2)} ×` : '–')
 
 export const spread = (values: readonly number[]): string =>
-  values.length < 2 ? '–' : `${shown(Math.min(...values))}–${shown(Math.max(...values))}`
+  values.length < 2 || values.some(Number.isNaN)
+    ? '–'
+    : `${shown(Math.min(...values))}–${shown(Math.max(...values))}`
 
 /** The median of the ratios, each of two that ran in the same round. */
 export const pairedRatio = (values: readonly number[], reference: readonly number[]): number =>
@@ -31,8 +33,6 @@ export const compared = (
   rate: pairedRatio(of(rounds, 'rate'), of(reference, 'rate')),
   cpu: pairedRatio(of(reference, 'cpu'), of(rounds, 'cpu')),
 })
-
-const unit = (cpu: number, isLong: boolean): string => (isLong ? shown(cpu / 1000) : shown(cpu))
 
 /** One line for each, compared with the first. `isLong`: a request takes milliseconds of CPU. */
 export const pressTable = (
@@ -60,7 +60,7 @@ export const pressTable = (
       const refused = of(rounds, 'refused').reduce((sum, each) => sum + each, 0)
       return [
         ...[name, shown(median(of(rounds, 'rate'))), spread(of(rounds, 'rate')), times(ratio.rate)],
-        ...[unit(median(of(rounds, 'cpu')), isLong), spread(cpu), times(ratio.cpu)],
+        ...[shown(median(cpu)), spread(cpu), times(ratio.cpu)],
         ...[shown(median(of(rounds, 'p50'))), shown(median(of(rounds, 'p99')))],
         ...(refusals ? [String(refused)] : []),
       ]

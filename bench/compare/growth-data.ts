@@ -1,7 +1,7 @@
 import bcrypt from 'bcrypt'
 import { Redis } from 'ioredis'
 import { redisKeys } from '../../src/storage/keys.ts'
-import { latchkeyEnv } from './contestants.ts'
+import { latchkeyEnv } from './latchkey.ts'
 import { addPeople, openDeps, type Session, startSessions } from './latchkey-data.ts'
 import { inBatches, type Person, password, people, withClient } from './people.ts'
 import { launch, type Running } from './process.ts'

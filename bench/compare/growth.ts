@@ -2,7 +2,7 @@ import { pressTable } from './figures.ts'
 import { type Grown, grow } from './growth-data.ts'
 import type { Pressed } from './press.ts'
 import { cycling, hashing, rotating, latchkeyWords as words } from './requests.ts'
-import { interleaved, type Run, type Section } from './run.ts'
+import { interleaved, type Run, type Section, warmUp } from './run.ts'
 
 type Asked = {
   name: string
@@ -37,7 +37,7 @@ const login: Asked = {
   ...{ name: 'POST /auth/login', isLong: true },
   press: (run, { running, logins }, warmUp) => {
     const lanes = hashing(logins.map(words.login), 200, 8)
-    return run.load.press({ ...running, lanes, warmUp, measure: run.quick ? 2500 : 6000 })
+    return run.load.press({ ...running, lanes, warmUp, measure: run.quick ? 2000 : 6000 })
   },
 }
 
@@ -53,7 +53,7 @@ export const measureGrowth = async (run: Run): Promise<Section> => {
   for (const asked of [me, refresh, login]) {
     const rounds = run.quick ? 1 : asked === login ? 2 : 3
     const results = await interleaved(rounds, all, (grown, round) =>
-      asked.press(run, grown, round === 0 && asked !== login ? 2000 : 700),
+      asked.press(run, grown, warmUp(run, asked === login ? 1 : round)),
     )
     const told = all.map(grown => ({
       name: `${asked.name}, ${grown.size.toLocaleString('en')}`,

@@ -1,11 +1,11 @@
-import { median } from '../statistics.ts'
-import { issuer, names } from './contestants.ts'
-import { compared, of, pressTable, ratioBudget } from './figures.ts'
+import { names } from './contestant.ts'
+import { compared, pressTable, ratioBudget } from './figures.ts'
+import { issuer } from './latchkey.ts'
 import type { Session } from './latchkey-data.ts'
 import type { Pressed } from './press.ts'
 import { baseEnv, launch } from './process.ts'
 import { cycling, type Words } from './requests.ts'
-import { contestantOf, interleaved, type Run, type Section } from './run.ts'
+import { contestantOf, interleaved, type Run, type Section, warmUp } from './run.ts'
 
 const connections = 64
 
@@ -45,7 +45,7 @@ export const measureGuarded = async (run: Run): Promise<Section> => {
     all,
     ({ port, pids, ask, sessions }, round): Promise<Pressed> => {
       const lanes = cycling(sessions.map(ask), connections)
-      return run.load.press({ port, pids, lanes, warmUp: round === 0 ? 2000 : 500, measure: run.measure })
+      return run.load.press({ port, pids, lanes, warmUp: warmUp(run, round), measure: run.measure })
     },
   )
   const rounds = (route: Route) => results.get(route) ?? []
@@ -61,6 +61,5 @@ export const measureGuarded = async (run: Run): Promise<Section> => {
         ratio,
       ),
     ],
-    bars: all.map(route => ({ name: route.name, cpu: median(of(rounds(route), 'cpu')) })),
   }
 }

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { v7 as uuid } from 'uuid'
 import { addMails } from '../../src/storage/queue.ts'
 import { median } from '../statistics.ts'
-import { latchkeyEnv } from './contestants.ts'
 import { cpuSeconds } from './cpu.ts'
 import { shown, spread } from './figures.ts'
 import { askProcess } from './hashes.ts'
+import { latchkeyEnv } from './latchkey.ts'
 import { addPeople, openDeps } from './latchkey-data.ts'
 import { inBatches, people, withClient } from './people.ts'
 import { launch } from './process.ts'
@@ -72,7 +72,7 @@ export const measureMails = async (run: Run): Promise<Section> => {
     rendered.push(await askProcess<Rendered>('render-process.ts', [run.quick ? '1500' : '4000']))
   const delivered = await deliver(run, [
     300,
-    ...Array.from({ length: rounds }, () => (run.quick ? 1500 : 4000)),
+    ...Array.from({ length: rounds }, () => (run.quick ? 1200 : 4000)),
   ])
   const line = (name: string, measured: Rendered[]) => [
     ...[name, shown(median(measured.map(({ perSecond }) => perSecond)))],

@@ -1,8 +1,8 @@
 import { median } from '../statistics.ts'
-import { names } from './contestants.ts'
+import { names } from './contestant.ts'
 import { compared, of, pressTable, ratioBudget } from './figures.ts'
 import { cycling } from './requests.ts'
-import { type Budget, interleaved, type Run, type Section } from './run.ts'
+import { type Budget, interleaved, type Run, type Section, warmUp } from './run.ts'
 
 const connections = 64
 
@@ -12,7 +12,7 @@ export const measureMe = async (run: Run): Promise<Section> => {
   const results = await interleaved(run.rounds, all, ({ words, sessions, running }, round) => {
     const lanes = cycling(sessions.map(words.me), connections)
     const { port, pids } = running
-    return run.load.press({ port, pids, lanes, warmUp: round === 0 ? 3000 : 700, measure: run.measure })
+    return run.load.press({ port, pids, lanes, warmUp: warmUp(run, round), measure: run.measure })
   })
   const told = all.map(one => ({ name: one.name, rounds: results.get(one) ?? [] }))
   const roundsOf = (name: string) => told.find(each => each.name === name)?.rounds ?? []

@@ -1,5 +1,5 @@
 import { median } from '../statistics.ts'
-import type { Contestant } from './contestants.ts'
+import type { Contestant } from './contestant.ts'
 import { shown } from './figures.ts'
 import type { Paced } from './pace.ts'
 import { cycling, hashing, rotating } from './requests.ts'
@@ -10,7 +10,7 @@ const rate = 150
 /** A day in the life: mostly reads, some renewals, few logins. */
 export const measureMix = async (run: Run): Promise<Section> => {
   const measured = run.contestants.filter(({ words }) => words.refresh)
-  const results = await interleaved(run.quick ? 1 : 3, measured, async (one: Contestant) => {
+  const results = await interleaved(run.quick ? 1 : 2, measured, async (one: Contestant) => {
     const { words, sessions, running, renewals, logins } = one
     if (!words.refresh) throw new Error(`${one.name} renews nothing`)
     const spares = renewals.splice(0, 16)
@@ -22,7 +22,7 @@ export const measureMix = async (run: Run): Promise<Section> => {
         { name: 'refresh', of: 4, lanes: rotating(words.refresh, tokens) },
         { name: 'login', of: 1, lanes: hashing(logins.map(words.login), 200, 16) },
       ],
-      ...{ warmUp: 2000, measure: run.quick ? 4000 : 10_000 },
+      ...{ warmUp: 1500, measure: run.quick ? 3000 : 10_000 },
     })
   })
   const show = (rounds: Paced[], kind: string, key: 'p50' | 'p99') =>

@@ -102,7 +102,7 @@ export const pace = async ({
   stack.defer(async () => {
     await ticker.terminate()
   })
-  await Promise.race([ticking, behind])
+  await Promise.race([ticking, behind.then(() => ticking)])
   spent += cpuSeconds(pids)
   await Promise.all(pending)
   ended = true

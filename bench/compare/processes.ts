@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os'
-import { names } from './contestants.ts'
+import { names } from './contestant.ts'
 import { pressTable } from './figures.ts'
 import { launch, type Running } from './process.ts'
 import { cycling } from './requests.ts'
-import { contestantOf, interleaved, type Run, type Section } from './run.ts'
+import { contestantOf, interleaved, type Run, type Section, warmUp } from './run.ts'
 
-const connections = 128
+const connections = 64
 
 type Cluster = { processes: number; running: Running }
 
@@ -14,7 +14,7 @@ export const measureProcesses = async (run: Run): Promise<Section> => {
   await using stack = new AsyncDisposableStack()
   const { launch: start, sessions, words } = contestantOf(run, names.latchkey)
   const clusters: Cluster[] = []
-  for (const processes of [1, 2, 4]) {
+  for (const processes of run.quick ? [1, 2] : [1, 2, 4]) {
     const env = { ...start.env, API_PROCESSES: String(processes) }
     clusters.push({ processes, running: stack.use(await launch({ ...start, env })) })
   }
@@ -23,7 +23,7 @@ export const measureProcesses = async (run: Run): Promise<Section> => {
   const results = await interleaved(run.quick ? 1 : 3, able, ({ running }, round) =>
     run.load.press({
       ...{ ...running, lanes: cycling(sessions.map(words.me), connections), measure: run.measure },
-      warmUp: round === 0 ? 3000 : 700,
+      warmUp: warmUp(run, round),
     }),
   )
   const cores = availableParallelism()

@@ -1,10 +1,10 @@
 import { median } from '../statistics.ts'
-import { type Contestant, names } from './contestants.ts'
+import { type Contestant, names } from './contestant.ts'
 import { compared, of, pressTable, ratioBudget } from './figures.ts'
 import type { Lane } from './lane.ts'
 import type { Pressed } from './press.ts'
 import { cycling, rotating } from './requests.ts'
-import { contestantOf, interleaved, type Run, type Section } from './run.ts'
+import { contestantOf, interleaved, type Run, type Section, warmUp } from './run.ts'
 
 type Entry = { name: string; press: (warmUp: number) => Promise<Pressed> }
 
@@ -43,7 +43,7 @@ export const measureRefresh = async (run: Run): Promise<Section> => {
     return press ? [{ name: one.name, press }] : []
   })
   const all = [...renewals, me]
-  const results = await interleaved(run.rounds, all, (one, round) => one.press(round === 0 ? 2000 : 500))
+  const results = await interleaved(run.rounds, all, (one, round) => one.press(warmUp(run, round)))
   const told = all.map(one => ({ name: one.name, rounds: results.get(one) ?? [] }))
   const ratio = compared(told[0]?.rounds ?? [], told.at(-1)?.rounds ?? [])
   return {

@@ -1,4 +1,4 @@
-import type { Contestant } from './contestants.ts'
+import type { Contestant } from './contestant.ts'
 import type { Load } from './load.ts'
 import type { Stores } from './stores.ts'
 
@@ -12,6 +12,10 @@ export type Run = {
   /** How long one round measures. */
   measure: number
 }
+
+/** The first requests find code that was never run before: that is not what is measured. */
+export const warmUp = ({ quick }: Run, round: number): number =>
+  round === 0 ? (quick ? 1200 : 3000) : quick ? 300 : 700
 
 /** A line of the budget: `held` null where it was not measured. */
 export type Budget = { line: string; wanted: string; measured: string; held: boolean | null }

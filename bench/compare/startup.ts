@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { median } from '../statistics.ts'
-import { type Contestant, names } from './contestants.ts'
+import { type Contestant, names } from './contestant.ts'
 import { residentMegabytes } from './cpu.ts'
 import { shown, spread } from './figures.ts'
 import { aPort, type Launch, scriptPath, serves } from './process.ts'
@@ -44,7 +44,7 @@ const start = async ({ script, env, ready }: Launch): Promise<Started> => {
 
 /** `after` is what each of them holds by now, with everything that was asked of it so far. */
 export const measureStartup = async (run: Run): Promise<Section> => {
-  const rounds = run.quick ? 2 : 5
+  const rounds = run.quick ? 1 : 5
   const results = await interleaved(rounds, run.contestants, one => start(one.launch))
   const after = (one: Contestant) => residentMegabytes(one.running.pids)
   const own = contestantOf(run, names.latchkey)

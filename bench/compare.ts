@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { inspect, parseArgs } from 'node:util'
 import { chart } from './compare/chart.ts'
@@ -97,7 +98,7 @@ const compare = async (): Promise<void> => {
   if (folder === null) return
   const minutes = (performance.now() - began) / 60_000
   const text = markdown({
-    ...{ sections, how: stores.how, minutes, rounds, machine: machine() },
+    ...{ sections, how: stores.how, minutes, rounds, machine: machine(), cores: availableParallelism() },
     versions: { ...versions(), ...stores.versions },
     loads: [before, loadOfMachine()],
   })

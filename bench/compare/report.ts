@@ -4,6 +4,7 @@ import type { Budget, Section, Table } from './run.ts'
 export type Told = {
   sections: Section[]
   machine: string
+  cores: number
   versions: Record<string, string>
   loads: [string, string]
   how: { postgres: string; redis: string }
@@ -11,10 +12,12 @@ export type Told = {
   rounds: number
 }
 
-const markdownTable = ({ head, rows }: Table): string =>
-  [head, head.map((_, at) => (at === 0 ? '---' : '--:')), ...rows]
-    .map(cells => `| ${cells.join(' | ')} |`)
-    .join('\n')
+const isFigure = (cell: string): boolean => /^[\d–]|^$/.test(cell)
+
+const markdownTable = ({ head, rows }: Table): string => {
+  const line = head.map((_, at) => (rows.every(cells => isFigure(cells[at] ?? '')) ? '--:' : '---'))
+  return [head, line, ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
+}
 
 /** Columns that line up. */
 export const terminalTable = ({ head, rows }: Table): string => {
@@ -63,6 +66,11 @@ What they run with:
   Postgres, once in Redis by \`@better-auth/redis-storage\`.
 `
 
+const busy = ({ loads: [before], cores }: Told): string =>
+  Number(before) > cores / 2
+    ? ' **It was at something else as well: rates and times are worth little, and CPU is dearer than it would be.**'
+    : ''
+
 /** The report of a whole run, the budget first. */
 export const markdown = (told: Told): string => {
   const { sections, machine, versions, loads, how, minutes, rounds } = told
@@ -78,7 +86,7 @@ ${markdownTable(budgetTable(sections))}
 
 ![CPU time a request](chart.svg)
 
-${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, ${Math.round(minutes)} minutes, ${rounds} rounds. ${machine}; load of the machine ${loads.join(' before, ')} after, most of it the run's own.
+${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, ${Math.round(minutes)} minutes, ${rounds} rounds. ${machine}; load of the machine ${loads.join(' before, ')} after.${busy(told)}
 ${how.postgres}; ${how.redis}. ${named.join(', ')}.
 
 ## How it was measured

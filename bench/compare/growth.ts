@@ -51,7 +51,7 @@ export const measureGrowth = async (run: Run): Promise<Section> => {
   }
   const tables = []
   for (const asked of [me, refresh, login]) {
-    const rounds = run.quick ? 1 : asked === login ? 2 : 3
+    const rounds = run.quick ? 1 : Math.min(run.rounds, asked === login ? 2 : 3)
     const results = await interleaved(rounds, all, (grown, round) =>
       asked.press(run, grown, warmUp(run, asked === login ? 1 : round)),
     )

@@ -66,7 +66,7 @@ type Rendered = { perSecond: number; cpu: number }
 
 /** One worker process, and a mail server on the same machine that takes everything. */
 export const measureMails = async (run: Run): Promise<Section> => {
-  const rounds = run.quick ? 1 : 3
+  const rounds = run.quick ? 1 : Math.min(run.rounds, 3)
   const rendered: Rendered[] = []
   for (let round = 0; round < rounds; round++)
     rendered.push(await askProcess<Rendered>('render-process.ts', [run.quick ? '1500' : '4000']))

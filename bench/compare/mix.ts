@@ -10,21 +10,25 @@ const rate = 150
 /** A day in the life: mostly reads, some renewals, few logins. */
 export const measureMix = async (run: Run): Promise<Section> => {
   const measured = run.contestants.filter(({ words }) => words.refresh)
-  const results = await interleaved(run.quick ? 1 : 2, measured, async (one: Contestant) => {
-    const { words, sessions, running, renewals, logins } = one
-    if (!words.refresh) throw new Error(`${one.name} renews nothing`)
-    const spares = renewals.splice(0, 16)
-    const tokens = spares.map(session => session.refresh)
-    return run.load.pace({
-      ...{ port: running.port, pids: running.pids, rate, background: [] },
-      kinds: [
-        { name: 'me', of: 45, lanes: cycling(sessions.map(words.me), 64) },
-        { name: 'refresh', of: 4, lanes: rotating(words.refresh, tokens) },
-        { name: 'login', of: 1, lanes: hashing(logins.map(words.login), 200, 16) },
-      ],
-      ...{ warmUp: 1500, measure: run.quick ? 3000 : 10_000 },
-    })
-  })
+  const results = await interleaved(
+    run.quick ? 1 : Math.min(run.rounds, 2),
+    measured,
+    async (one: Contestant) => {
+      const { words, sessions, running, renewals, logins } = one
+      if (!words.refresh) throw new Error(`${one.name} renews nothing`)
+      const spares = renewals.splice(0, 16)
+      const tokens = spares.map(session => session.refresh)
+      return run.load.pace({
+        ...{ port: running.port, pids: running.pids, rate, background: [] },
+        kinds: [
+          { name: 'me', of: 45, lanes: cycling(sessions.map(words.me), 64) },
+          { name: 'refresh', of: 4, lanes: rotating(words.refresh, tokens) },
+          { name: 'login', of: 1, lanes: hashing(logins.map(words.login), 200, 16) },
+        ],
+        ...{ warmUp: 1500, measure: run.quick ? 3000 : 10_000 },
+      })
+    },
+  )
   const show = (rounds: Paced[], kind: string, key: 'p50' | 'p99') =>
     shown(median(rounds.map(({ kinds }) => kinds[kind]?.[key] ?? Number.NaN)))
   return {

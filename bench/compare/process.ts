@@ -14,6 +14,8 @@ export type Launch = {
   ready?: string
   /** What tells it its port; `PORT` unless said. */
   portAs?: string
+  /** How many processes it is, if more than one: some start after the first one serves. */
+  family?: number
 }
 
 export const scriptPath = (script: string): string => fileURLToPath(new URL(`../${script}`, import.meta.url))
@@ -29,6 +31,7 @@ export const serves = async (url: string, ready: string | undefined): Promise<bo
   )
 
 const patience = 30_000
+const familyPatience = 5000
 
 /** The processes that one has started, and those, and so on. */
 const treeOf = async (pid: number): Promise<number[]> => {
@@ -46,7 +49,13 @@ export const baseEnv = (): Record<string, string> => ({
 })
 
 /** Starts a server on a port of its own and waits until it serves. What it prints on standard output is lost. */
-export const launch = async ({ script, env, ready, portAs = 'PORT' }: Launch): Promise<Running> => {
+export const launch = async ({
+  script,
+  env,
+  ready,
+  portAs = 'PORT',
+  family = 1,
+}: Launch): Promise<Running> => {
   const port = await aPort()
   const url = `http://127.0.0.1:${port}`
   const child = keptProcess(scriptPath(script), [], { env: { ...env, [portAs]: port }, stdout: 'ignore' })
@@ -61,7 +70,11 @@ export const launch = async ({ script, env, ready, portAs = 'PORT' }: Launch): P
     await end()
     throw new Error(`${script} did not start`)
   }
-  const pids = await treeOf(child.pid ?? 0)
+  let pids = await treeOf(child.pid ?? 0)
+  for (const deadline = Date.now() + familyPatience; pids.length < family && Date.now() < deadline; ) {
+    await sleep(100)
+    pids = await treeOf(child.pid ?? 0)
+  }
   return {
     ...{ port: Number(port), url, pids },
     [Symbol.asyncDispose]: async () => {

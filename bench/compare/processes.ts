@@ -15,12 +15,14 @@ export const measureProcesses = async (run: Run): Promise<Section> => {
   const { launch: start, sessions, words } = contestantOf(run, names.latchkey)
   const clusters: Cluster[] = []
   for (const processes of run.quick ? [1, 2] : [1, 2, 4]) {
+    // One is itself; more have a process above them that serves nothing.
+    const family = processes === 1 ? 1 : processes + 1
     const env = { ...start.env, API_PROCESSES: String(processes) }
-    clusters.push({ processes, running: stack.use(await launch({ ...start, env })) })
+    clusters.push({ processes, running: stack.use(await launch({ ...start, env, family })) })
   }
   // Those who do not know the setting run as one process, and there is nothing to compare.
   const able = clusters.filter(({ processes, running }) => processes === 1 || running.pids.length > 1)
-  const results = await interleaved(run.quick ? 1 : 3, able, ({ running }, round) =>
+  const results = await interleaved(run.quick ? 1 : Math.min(run.rounds, 3), able, ({ running }, round) =>
     run.load.press({
       ...{ ...running, lanes: cycling(sessions.map(words.me), connections), measure: run.measure },
       warmUp: warmUp(run, round),

@@ -44,7 +44,7 @@ const start = async ({ script, env, ready }: Launch): Promise<Started> => {
 
 /** `after` is what each of them holds by now, with everything that was asked of it so far. */
 export const measureStartup = async (run: Run): Promise<Section> => {
-  const rounds = run.quick ? 1 : 5
+  const rounds = run.quick ? 1 : Math.min(run.rounds, 5)
   const results = await interleaved(rounds, run.contestants, one => start(one.launch))
   const after = (one: Contestant) => residentMegabytes(one.running.pids)
   const own = contestantOf(run, names.latchkey)

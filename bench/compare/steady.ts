@@ -22,7 +22,7 @@ export const measureSteady = async (run: Run): Promise<Section> => {
     { one, busy: false },
     { one, busy: true },
   ])
-  const rounds = run.quick ? 2 : 4
+  const rounds = Math.min(run.rounds, 4)
   const results = await interleaved(rounds, entries, ({ one, busy }) => {
     const { words, sessions, running, logins: people } = one
     return run.load.pace({

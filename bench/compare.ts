@@ -90,7 +90,9 @@ const compare = async (): Promise<void> => {
   const sections: Section[] = []
   for (const part of all.filter(name => only.includes(name))) {
     process.stderr.write(`${part} …\n`)
-    const section = await parts[part](run)
+    const section = await parts[part](run).catch(cause => {
+      throw new Error(`${part}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    })
     sections.push(section)
     show(`\n${section.title}\n${section.note}\n\n${terminalTable(section.table)}`)
   }

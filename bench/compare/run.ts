@@ -37,6 +37,11 @@ export const contestantOf = (run: Run, name: string): Contestant => {
   return found
 }
 
+const told = (one: unknown): string => {
+  const { name, one: inner } = (one ?? {}) as { name?: string; one?: { name: string } }
+  return name ?? inner?.name ?? 'one of them'
+}
+
 /**
  * Measures each in every round. Each round begins with another, so that what the machine does at the same time, and who
  * ran just before, falls on all alike.
@@ -49,7 +54,12 @@ export const interleaved = async <T, R>(
   const results = new Map<T, R[]>(all.map(one => [one, []]))
   for (let round = 0; round < rounds; round++) {
     const turned = all.map((_, at) => all[(at + round) % all.length] as T)
-    for (const one of turned) results.get(one)?.push(await measure(one, round))
+    for (const one of turned) {
+      const found = await measure(one, round).catch(cause => {
+        throw new Error(`${told(one)}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+      })
+      results.get(one)?.push(found)
+    }
   }
   return results
 }

@@ -9,7 +9,7 @@ const config = configOrExit('api')
 const log = openLog('api', config.LOG_LEVEL)
 const supervises = cluster.isPrimary && config.API_PROCESSES > 1
 try {
-  const { run } = supervises ? await import('./api-primary.ts') : await import('./api-process.ts')
+  const { run } = supervises ? await import('./api/primary.ts') : await import('./api/process.ts')
   await run(config, log)
 } catch (err) {
   log.fatal({ err, reason: err instanceof Error ? err.message : '' }, 'cannot start')

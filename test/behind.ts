@@ -1,4 +1,4 @@
-import { startApi } from '../src/api-server.ts'
+import { startApi } from '../src/api/server.ts'
 import { openLog } from '../src/base/log.ts'
 import { open } from '../src/deps.ts'
 import { openClient, type Reply } from './client.ts'

@@ -36,7 +36,7 @@ export type Floor = (typeof floorNames)[number]
 export const height = (floor: Floor): number => floorNames.indexOf(floor)
 
 const floors: readonly (readonly [RegExp, Floor])[] = [
-  [/^(api(-[a-z]+)*|worker|migrate|dev|cli)\.ts$|^(local|cli)\//, 'processes'],
+  [/^(api|worker|migrate|dev|cli)\.ts$|^(api|local|cli)\//, 'processes'],
   [/^(base|crypto)\/|^\w+\/rules\.ts$/, 'ground'],
   [/^(entities|deps)\.ts$|^storage\/|^\w+\/(entity|store)\.ts$/, 'stores'],
   [/^routes\.ts$|^(http|guard)\/|^\w+\/([a-z]+-)?routes\.ts$/, 'routes'],

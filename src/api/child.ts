@@ -1,8 +1,8 @@
 import cluster from 'node:cluster'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Order, Told } from './api-process.ts'
-import type { Log } from './base/log.ts'
-import type { Report } from './storage/metrics.ts'
+import type { Log } from '../base/log.ts'
+import type { Report } from '../storage/metrics.ts'
+import type { Order, Told } from './process.ts'
 
 /** How a process ended. */
 export type End = { code: number | null; signal: string | null }

@@ -1,6 +1,6 @@
-import type { Child } from './api-child.ts'
-import type { Report } from './storage/metrics.ts'
-import { addLasting, lasting, sumContentType, sumText } from './storage/metrics-sum.ts'
+import type { Report } from '../storage/metrics.ts'
+import { addLasting, lasting, sumContentType, sumText } from '../storage/metrics-sum.ts'
+import type { Child } from './child.ts'
 
 /** How long a process may take to say what it has counted, in milliseconds. */
 const patience = 1000

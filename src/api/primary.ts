@@ -1,11 +1,11 @@
 import cluster from 'node:cluster'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Child, startChild } from './api-child.ts'
-import { openSum } from './api-sum.ts'
-import type { Config } from './base/config.ts'
-import type { Log } from './base/log.ts'
-import { closeOnSignal } from './base/shutdown.ts'
-import { listenForMetrics } from './http/metrics-listener.ts'
+import type { Config } from '../base/config.ts'
+import type { Log } from '../base/log.ts'
+import { closeOnSignal } from '../base/shutdown.ts'
+import { listenForMetrics } from '../http/metrics-listener.ts'
+import { type Child, startChild } from './child.ts'
+import { openSum } from './sum.ts'
 
 // Connections are handed out in turn (SCHED_RR, 0.2 ms of CPU for each). Left to the kernel they go to whoever wakes
 // first: of 64 that were kept open, as a balancer keeps them, four processes got 31, 21, 12 and 0.

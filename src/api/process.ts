@@ -1,11 +1,11 @@
 import cluster, { type Worker } from 'node:cluster'
-import { drainGrace, endPatience, startApi } from './api-server.ts'
-import type { Config } from './base/config.ts'
-import type { Log } from './base/log.ts'
-import { closed, closeOnSignal } from './base/shutdown.ts'
-import { open } from './deps.ts'
-import { addStoreGauges, serveMetrics } from './http/metrics.ts'
-import type { Report } from './storage/metrics.ts'
+import type { Config } from '../base/config.ts'
+import type { Log } from '../base/log.ts'
+import { closed, closeOnSignal } from '../base/shutdown.ts'
+import { open } from '../deps.ts'
+import { addStoreGauges, serveMetrics } from '../http/metrics.ts'
+import type { Report } from '../storage/metrics.ts'
+import { drainGrace, endPatience, startApi } from './server.ts'
 
 /** What a process tells the primary: that it ends and wants to be replaced, or what it has counted. */
 export type Told = { leaving: true } | { report: Report }

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Deps } from './deps.ts'
-import { createApp } from './http/app.ts'
-import { routes } from './routes.ts'
+import type { Deps } from '../deps.ts'
+import { createApp } from '../http/app.ts'
+import { routes } from '../routes.ts'
 
 /** How long balancers are given to notice, in milliseconds. */
 export const drainGrace = 3000

@@ -18,7 +18,7 @@ RUN node -e "import('./src/mail/render.ts').then(mails => mails.compileAll())"
 ENV NODE_COMPILE_CACHE=/app/.latchkey/compiled
 RUN install -d -o node .latchkey/compiled
 USER node
-RUN node -e "['api', 'worker', 'migrate', 'crypto/password-worker'].reduce((before, name) => before.then(() => import('./src/' + name + '.ts')), Promise.resolve())"
+RUN node -e "['api', 'api/process', 'api/primary', 'worker', 'migrate', 'crypto/password-worker'].reduce((before, name) => before.then(() => import('./src/' + name + '.ts')), Promise.resolve())"
 USER root
 RUN chown -R root:root .latchkey && chmod -R a+rX .latchkey
 # Left alone, V8 lets what is new grow to a hundred megabytes before it looks what may go, and malloc keeps an arena for

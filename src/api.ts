@@ -5,13 +5,15 @@ import { openLog } from './base/log.ts'
 // With `API_PROCESSES` of 1 this process serves. With more it is their primary, which serves nothing and so loads
 // nothing of what does; they run this file again.
 
-const config = configOrExit('api')
-const log = openLog('api', config.LOG_LEVEL)
-const supervises = cluster.isPrimary && config.API_PROCESSES > 1
-try {
-  const { run } = supervises ? await import('./api/primary.ts') : await import('./api/process.ts')
-  await run(config, log)
-} catch (err) {
-  log.fatal({ err, reason: err instanceof Error ? err.message : '' }, 'cannot start')
-  process.exit(1)
+if (import.meta.main) {
+  const config = configOrExit('api')
+  const log = openLog('api', config.LOG_LEVEL)
+  const supervises = cluster.isPrimary && config.API_PROCESSES > 1
+  try {
+    const { run } = supervises ? await import('./api/primary.ts') : await import('./api/process.ts')
+    await run(config, log)
+  } catch (err) {
+    log.fatal({ err, reason: err instanceof Error ? err.message : '' }, 'cannot start')
+    process.exit(1)
+  }
 }

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { parse as parseUuid, stringify as uuidText } from 'uuid'
 import { decode, encode } from './base64url.ts'
 import { hmac, sha256 } from './derive.ts'
@@ -8,7 +9,7 @@ import { hmac, sha256 } from './derive.ts'
 const prefix = 'lkp_'
 
 /** Token secret (32 bytes) and code (6 digits) of one e-mail. */
-export const mailSecrets = (mailKey: Buffer, purpose: string, emailId: string) => ({
+export const mailSecrets = (mailKey: KeyObject, purpose: string, emailId: string) => ({
   secret: hmac(mailKey, 'token', purpose, emailId),
   code: String(hmac(mailKey, 'code', purpose, emailId).readUIntBE(0, 6) % 1_000_000).padStart(6, '0'),
 })
@@ -32,5 +33,5 @@ export const readProofToken = (text: string): { userId: string; secret: Buffer }
 export const tokenHash = (secret: Buffer): string => encode(sha256(secret))
 
 /** A million codes are soon tried, so a dump must not suffice: the hash is keyed. */
-export const codeHash = (mailKey: Buffer, userId: string, purpose: string, code: string): string =>
+export const codeHash = (mailKey: KeyObject, userId: string, purpose: string, code: string): string =>
   encode(hmac(mailKey, 'code hash', userId, purpose, code))

@@ -1,11 +1,11 @@
-import { deriveKey } from './derive.ts'
+import { deriveKey, deriveMacKey } from './derive.ts'
 
 export type Secrets = ReturnType<typeof deriveSecrets>
 
 /** Every key that derives from APP_SECRET, by its label. */
 export const deriveSecrets = (appSecret: string) => ({
-  refreshChain: deriveKey(appSecret, 'refresh chain'),
-  refreshTag: deriveKey(appSecret, 'refresh tag'),
-  mail: deriveKey(appSecret, 'mail proofs'),
+  refreshChain: deriveMacKey(appSecret, 'refresh chain'),
+  refreshTag: deriveMacKey(appSecret, 'refresh tag'),
+  mail: deriveMacKey(appSecret, 'mail proofs'),
   seal: deriveKey(appSecret, 'sealed signing keys'),
 })

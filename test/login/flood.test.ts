@@ -1,5 +1,4 @@
 import test from 'ava'
-import { timed } from '../behind.ts'
 import { anAccount, anEmail, password } from '../make.ts'
 import { openWorld } from '../world.ts'
 
@@ -9,13 +8,12 @@ const { client } = world
 
 test('a flood of logins is told to come back, and holds up nobody who is signed in', async t => {
   const account = await anAccount(client)
-  const flood = Array.from({ length: 300 }, () => client.post('login', { email: anEmail(), password }))
-  const beside = []
-  for (let i = 0; i < 10; i++) beside.push(await timed(client.get('me', { token: account.access })))
-  for (const { reply, took } of beside) {
-    t.is(reply.status, 200)
-    t.true(took < 1000, `${took} ms`)
-  }
+  let waiting = 300
+  const flood = Array.from({ length: waiting }, () =>
+    client.post('login', { email: anEmail(), password }).finally(() => waiting--),
+  )
+  for (let i = 0; i < 10; i++) t.is((await client.get('me', { token: account.access })).status, 200)
+  t.true(waiting > 0, 'a bearer does not wait for the threads')
   const replies = await Promise.all(flood)
   t.deepEqual([...new Set(replies.map(({ status }) => status))].sort(), [401, 503])
   for (const { headers } of replies.filter(({ status }) => status === 503))

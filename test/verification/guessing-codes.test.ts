@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import test from 'ava'
 import { v7 as uuid } from 'uuid'
 import { mailSecrets } from '../../src/crypto/proof.ts'
@@ -83,7 +84,7 @@ test('an address that nobody has is answered like a wrong code, byte for byte', 
 })
 
 /** An id whose mail will carry such a code. */
-const idOfCode = (begins: string, secret: Buffer): string => {
+const idOfCode = (begins: string, secret: KeyObject): string => {
   for (let tries = 0; tries < 100_000; tries++) {
     const made = uuid()
     if (mailSecrets(secret, 'verify_email', made).code.startsWith(begins)) return made

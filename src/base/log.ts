@@ -31,11 +31,30 @@ const describe = (error: unknown): Record<string, unknown> => {
   }
 }
 
+// Lines of one turn of the event loop leave in one write: a system call costs more than a line. What a process says as
+// it ends is not lost.
+const linesOfOneTurn = (): DestinationStream => {
+  const output = pino.destination({ fd: 1, sync: true })
+  let waiting = ''
+  const flush = () => {
+    const lines = waiting
+    waiting = ''
+    if (lines) output.write(lines)
+  }
+  process.on('exit', flush)
+  return {
+    write: line => {
+      if (!waiting) setImmediate(flush)
+      waiting += line
+    },
+  }
+}
+
 /** JSON lines on standard output, UTC. Log ids, never addresses, tokens, bodies or names. */
-export const openLog = (process: string, level: string, destination?: DestinationStream): Log => {
+export const openLog = (name: string, level: string, destination?: DestinationStream): Log => {
   const options: LoggerOptions = {
     level,
-    base: { process },
+    base: { process: name },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: label => ({ level: label }) },
     serializers: { err: describe },
@@ -52,5 +71,5 @@ export const openLog = (process: string, level: string, destination?: Destinatio
       censor: '[redacted]',
     },
   }
-  return destination ? pino(options, destination) : pino(options)
+  return pino(options, destination ?? linesOfOneTurn())
 }

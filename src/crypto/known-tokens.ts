@@ -32,10 +32,10 @@ export const openTokenCheck = (options: Options): CheckToken => {
   let old = new Map<string, Known>()
 
   const recall = (token: string): Known | undefined => young.get(token) ?? old.get(token)
-  const remember = (token: string, known: Known): void => {
+  const remember = (token: string, key: PublicKey, claims: AccessClaims): void => {
     if (young.has(token)) return
     if (young.size >= atMost / 2) [old, young] = [young, new Map()]
-    young.set(token, known)
+    young.set(token, { key, claims: frozen(claims) })
   }
   const forget = (token: string): void => {
     young.delete(token)
@@ -56,7 +56,7 @@ export const openTokenCheck = (options: Options): CheckToken => {
     if (typeof verified === 'string') return 'invalid'
     const isExpired = Date.parse(verified.claims.exp) < now.getTime() - clockTolerance * 1000
     if (isExpired) forget(token)
-    else remember(token, { key, claims: frozen(verified.claims) })
+    else remember(token, key, verified.claims)
     return { claims: verified.claims, isExpired }
   }
 }

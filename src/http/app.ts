@@ -49,9 +49,10 @@ export const createApp = (deps: Deps, routes: readonly Route[], draining: () => 
 
 const requestIdShape = /^[\w-]{8,64}$/
 
-const logged =
-  ({ log, config, metrics }: Deps) =>
-  async (ctx: Context, next: Next): Promise<void> => {
+const logged = ({ log, config, metrics }: Deps) => {
+  // To look for what is to be blacked out costs three times as much as the line, of which we name every field.
+  const lines = log.child({}, { redact: [] })
+  return async (ctx: Context, next: Next): Promise<void> => {
     const began = performance.now()
     const given = behindProxy(ctx.req, config.TRUSTED_PROXIES) ? ctx.get('X-Request-Id') : ''
     const requestId = requestIdShape.test(given) ? given : randomUUID()
@@ -62,12 +63,13 @@ const logged =
     const took = performance.now() - began
     const { method, status, _matchedRoute: route } = ctx as Context & { _matchedRoute?: string }
     const ms = Math.round(took * 10) / 10
-    ctx.state.log.info({ method, route: route ?? null, status, ms }, 'request')
+    lines.info({ request_id: requestId, method, route: route ?? null, status, ms }, 'request')
     // A method that nobody has would be a label that a client wrote.
     const counted = { method: route ? method : '', route: route ?? '' }
     metrics.count('http_requests', { ...counted, status: String(status) })
     metrics.timed(counted.route, took / 1000)
   }
+}
 
 // Whoever keeps a connection open to a process that is about to end would send the next request into the void.
 const lastOnConnection = (draining: () => boolean) => async (ctx: Context, next: Next) => {

@@ -20,7 +20,6 @@ import { decode, encode } from './base64url.ts'
 export type { Claims }
 export type PublicKey = Key & { readonly type: 'public'; readonly kid: string; readonly handle: KeyObject }
 export type SecretKey = Key & { readonly type: 'secret'; readonly kid: string; readonly handle: KeyObject }
-type Moment = { now: Date; clockTolerance?: number; allowExpired?: boolean }
 export type AccessClaims = Claims & Record<'iss' | 'sub' | 'aud' | 'exp' | 'iat' | 'sid', string>
 
 const HEADER = Buffer.from('v4.public.')
@@ -102,19 +101,13 @@ export function tokenKid(token: string): string | null {
 export async function verifyToken(
   key: PublicKey,
   token: string,
-  expected: { issuer: string; audience: string } & Moment,
+  expected: { issuer: string; audience: string; now: Date; clockTolerance?: number; allowExpired?: boolean },
 ): Promise<{ claims: AccessClaims } | 'expired' | 'invalid'> {
   const parts = parse(token)
   if (parts?.kid !== key.kid) return 'invalid'
-  const claims = await authenticClaims(key, token, expected)
-  return claims && sameText(claims, parts.payload) ? atTime(claims, expected) : 'invalid'
-}
-
-/** What claims that are authentic are worth at this moment. */
-export function atTime(
-  claims: AccessClaims,
-  { now, clockTolerance = 0, allowExpired = false }: Moment,
-): { claims: AccessClaims } | 'expired' | 'invalid' {
+  const { issuer, audience, now, clockTolerance = 0, allowExpired = false } = expected
+  const claims = await authenticClaims(key, token, { issuer, audience, now })
+  if (claims === null || !sameText(claims, parts.payload)) return 'invalid'
   const [early, late] = [now.valueOf() + clockTolerance * 1000, now.valueOf() - clockTolerance * 1000]
   if (Date.parse(claims.iat) > early || (claims.nbf && Date.parse(claims.nbf) > early)) return 'invalid'
   if (Date.parse(claims.exp) < late && !allowExpired) return 'expired'
@@ -124,10 +117,10 @@ export function atTime(
 async function authenticClaims(
   key: PublicKey,
   token: string,
-  { issuer, audience, now }: { issuer: string; audience: string; now: Date },
+  expected: { issuer: string; audience: string; now: Date },
 ): Promise<AccessClaims | null> {
   try {
-    const options = { issuer, audience, now, requiredClaims: REQUIRED, clockTolerance: ANY_TIME }
+    const options = { ...expected, requiredClaims: REQUIRED, clockTolerance: ANY_TIME }
     const { claims } = await publicV4.Verify(key, token, options)
     return isAccess(claims) ? claims : null
   } catch (fault) {

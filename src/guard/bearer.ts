@@ -9,15 +9,24 @@ export const challenge = (error: 'invalid_request' | 'invalid_token' | 'insuffic
 /** A bearer who is known, but may not do this. */
 export const forbidden = (): Problem<'FORBIDDEN'> => new Problem('FORBIDDEN', challenge('insufficient_scope'))
 
+const name = 'authorization'
+
+// Of two such headers Node keeps the first, a proxy before it perhaps the last.
+const timesSent = (rawHeaders: readonly string[]): number => {
+  let times = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const sent = rawHeaders[i]
+    if (sent?.length === name.length && sent.toLowerCase() === name) times++
+  }
+  return times
+}
+
 /** The one bearer token of a request; null without the header. */
 export const bearerOf = (request: IncomingMessage): string | null | Problem<'VALIDATION_ERROR'> => {
   const header = request.headers.authorization
   if (header === undefined) return null
-  const sent = request.rawHeaders.filter(
-    (name, i) => i % 2 === 0 && name.toLowerCase() === 'authorization',
-  ).length
-  const [, token] = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(header) ?? []
-  if (sent === 1 && token) return token
+  const token = /^Bearer +([\w.~+/=-]+)$/i.exec(header)?.[1]
+  if (token && timesSent(request.rawHeaders) === 1) return token
   const errors = [{ path: 'Authorization', rule: 'bearer', message: 'This must be `Bearer` and one token.' }]
   return new Problem('VALIDATION_ERROR', { errors, ...challenge('invalid_request') })
 }

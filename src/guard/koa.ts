@@ -13,14 +13,17 @@ export type AuthState = { auth: Claims | null }
 
 type Guard = Middleware<AuthState>
 
-const issuers = new WeakMap<object, string>()
+// Not a WeakMap: one entry for each request is a burden for whoever collects garbage.
+const issuer = Symbol('the issuer that a guard asked')
+
+type Guarded = { [issuer]?: string }
 
 /** The address in `type` explains the problem, and stands at the issuer. */
 const refuse = (ctx: Context, problem: Problem): void => {
   const { requestId = randomUUID() } = ctx.state as { requestId?: string }
   const { status, headers, body } = problemJson(problem, requestId)
   ctx.status = status
-  ctx.body = JSON.stringify({ ...body, type: `${issuers.get(ctx)}${body.type}` })
+  ctx.body = JSON.stringify({ ...body, type: `${(ctx.state as Guarded)[issuer]}${body.type}` })
   ctx.set(headers)
 }
 
@@ -40,10 +43,11 @@ const prove = async (ctx: Context, verifier: Verifier): Promise<Claims | null | 
 const guard =
   (verifier: Verifier, stranger: Problem | null): Guard =>
   async (ctx, next) => {
-    issuers.set(ctx, verifier.issuer)
+    const state: AuthState & Guarded = ctx.state
+    state[issuer] = verifier.issuer
     const proven = (await prove(ctx, verifier)) ?? stranger
     if (proven instanceof Problem) return refuse(ctx, proven)
-    ctx.state.auth = proven
+    state.auth = proven
     await next()
   }
 
@@ -56,7 +60,8 @@ export const optionalAuth = (verifier: Verifier): Guard => guard(verifier, null)
 const demand =
   (name: string, unmet: (claims: Claims) => Problem | null): Guard =>
   async (ctx, next) => {
-    if (!issuers.has(ctx)) throw new Error(`${name} stands behind requireAuth or optionalAuth`)
+    if ((ctx.state as Guarded)[issuer] === undefined)
+      throw new Error(`${name} stands behind requireAuth or optionalAuth`)
     const { auth } = ctx.state
     const problem = auth ? unmet(auth) : new Problem('AUTH_ERROR')
     if (problem) return refuse(ctx, problem)

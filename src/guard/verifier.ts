@@ -46,7 +46,7 @@ const fetchKeys = async (issuer: string): Promise<{ kid: string; paserk: string 
   return keys
 }
 
-type Keys = { find: (kid: string) => Promise<PublicKey | null> }
+type Keys = { find: (kid: string) => PublicKey | Promise<PublicKey | null> }
 
 const openKeys = (readKeys: NonNullable<Options['readKeys']>): Keys => {
   let known = new Map<string, PublicKey>()
@@ -70,17 +70,21 @@ const openKeys = (readKeys: NonNullable<Options['readKeys']>): Keys => {
     return reading
   }
 
+  const isDue = (after: number): boolean => Math.abs(Date.now() - readAt) > after
+  const findNew = async (kid: string): Promise<PublicKey | null> => {
+    if (reading || isDue(rereadAfter)) await (reading ?? readAgain())
+    const key = known.get(kid)
+    if (!key && failed) throw new Error('the keys of the issuer cannot be read', failed)
+    return key ?? null
+  }
+
   return {
-    find: async kid => {
-      const age = Math.abs(Date.now() - readAt)
-      const isKnown = known.has(kid)
-      const due = age > (isKnown && !failed ? refreshAfter : rereadAfter)
-      // Who brings a known key does not wait for the issuer.
-      if (isKnown && due) void readAgain()
-      if (!isKnown && (due || reading)) await (reading ?? readAgain())
+    // Who brings a known key does not wait for the issuer.
+    find: kid => {
       const key = known.get(kid)
-      if (!key && failed) throw new Error('the keys of the issuer cannot be read', failed)
-      return key ?? null
+      if (!key) return findNew(kid)
+      if (isDue(failed ? rereadAfter : refreshAfter)) void readAgain()
+      return key
     },
   }
 }

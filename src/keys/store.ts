@@ -17,7 +17,7 @@ export type KeyRing = {
   signing: () => Ring['signing']
   published: () => PublishedKey[]
   /** The key of this id. An id never seen may be a new key of another instance: the ring is read again for it, but not often. */
-  find: (kid: string) => Promise<PublicKey | null>
+  find: (kid: string) => PublicKey | Promise<PublicKey | null>
 }
 
 /** Unknown ids cost nothing to invent, so they may not cost a query each. */
@@ -52,17 +52,19 @@ export const openKeyRing = async (database: Database, secrets: Secrets): Promise
     ring = await readRing(database, secrets)
   }
 
+  const findNew = async (kid: string): Promise<PublicKey | null> => {
+    if (reading || Date.now() - readAt > rereadAfter) {
+      reading ??= readAgain().finally(() => {
+        reading = null
+      })
+      await reading
+    }
+    return ring.known.get(kid) ?? null
+  }
+
   return {
     signing: () => ring.signing,
     published: () => ring.published,
-    find: async kid => {
-      if (!ring.known.has(kid) && (reading || Date.now() - readAt > rereadAfter)) {
-        reading ??= readAgain().finally(() => {
-          reading = null
-        })
-        await reading
-      }
-      return ring.known.get(kid) ?? null
-    },
+    find: kid => ring.known.get(kid) ?? findNew(kid),
   }
 }

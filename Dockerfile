@@ -21,9 +21,8 @@ USER node
 RUN node -e "['api', 'api/process', 'api/primary', 'worker', 'migrate', 'crypto/password-worker'].reduce((before, name) => before.then(() => import('./src/' + name + '.ts')), Promise.resolve())"
 USER root
 RUN chown -R root:root .latchkey && chmod -R a+rX .latchkey
-# Left alone, V8 lets what is new grow to a hundred megabytes before it looks what may go, and malloc keeps an arena for
-# every thread: half the memory, for the same CPU.
-ENV NODE_OPTIONS=--max-semi-space-size=4 MALLOC_ARENA_MAX=2
+# Left alone, V8 lets what is new grow to a hundred megabytes under load before it looks what may go.
+ENV NODE_OPTIONS=--max-semi-space-size=8
 # What runs can read all of this and change none of it.
 USER node
 EXPOSE 8000

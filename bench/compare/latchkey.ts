@@ -11,10 +11,17 @@ import type { Stores } from './stores.ts'
 
 export const issuer = 'https://accounts.example.com'
 
+/** As the image and `npm run api` start it. */
+const settings = {
+  NODE_OPTIONS: '--max-semi-space-size=8',
+  NODE_COMPILE_CACHE: scriptPath('../.latchkey/compiled'),
+}
+
 /** As in production; the limits are counted as ever, and never reached. Tokens outlive the run. */
 export const latchkeyEnv = async (databaseUrl: string, redisUrl: string): Promise<Record<string, string>> => {
   const env = {
     ...baseEnv(),
+    ...settings,
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
     APP_SECRET: randomBytes(32).toString('base64'),

@@ -1,4 +1,5 @@
-import { type Database, read, type Statement } from '../storage/postgres.ts'
+import type { Database } from '../storage/postgres.ts'
+import { read, type Statement } from '../storage/read.ts'
 import { type User, Users } from './entity.ts'
 
 const columns = Object.keys(Users.options.columns).join(', ')

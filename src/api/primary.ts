@@ -26,7 +26,7 @@ const longestRest = 8000
 export const run = async (config: Config, log: Log): Promise<void> => {
   cluster.schedulingPolicy = scheduling
   // Whoever takes the place of another gets the environment that was checked, and not a file that has changed since.
-  cluster.setupPrimary({ execArgv: process.execArgv.filter(flag => !flag.startsWith('--env-file')) })
+  cluster.setupPrimary({ execArgv: withoutEnvFile(process.execArgv) })
   const crew = new Set<Child>()
   const sum = openSum(crew)
   const metrics = await listenForMetrics(config, sum)
@@ -56,7 +56,7 @@ export const run = async (config: Config, log: Log): Promise<void> => {
       if (ending) return
       if (how) log.error({ child: child.pid, ...how }, 'a process has ended and is replaced')
       else log.info({ child: child.pid }, 'a process ends and is replaced')
-      rest = performance.now() - began < soon ? Math.min(rest * 2 || firstRest, longestRest) : 0
+      rest = how && performance.now() - began < soon ? Math.min(rest * 2 || firstRest, longestRest) : 0
       await sleep(rest)
       if (ending) return
     }
@@ -83,6 +83,11 @@ export const run = async (config: Config, log: Log): Promise<void> => {
   log.info({ port, url: config.PUBLIC_URL, processes: all.length }, 'listening')
   for (const child of all) replace(child)
 }
+
+const withoutEnvFile = (flags: readonly string[]): string[] =>
+  flags.filter(
+    (flag, i) => !/^--env-file/.test(flag) && !/^--env-file(?:-if-exists)?$/.test(flags[i - 1] ?? ''),
+  )
 
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i)

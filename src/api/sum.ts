@@ -2,8 +2,8 @@ import type { Report } from '../storage/metrics.ts'
 import { addLasting, lasting, sumContentType, sumText } from '../storage/metrics-sum.ts'
 import type { Child } from './child.ts'
 
-/** How long a process may take to say what it has counted, in milliseconds. */
-const patience = 1000
+/** How long a process may take to say what it has counted, in milliseconds: it asks Postgres, which may hang. */
+const patience = 4500
 
 /** The metrics of all processes as one. */
 export const openSum = (crew: ReadonlySet<Child>) => {

@@ -1,6 +1,6 @@
 /**
- * After how long what serves a request counts as not answering, in milliseconds. A request meets some of them one
- * after the other, and is answered within 5 s all the same.
+ * After how long what serves a request counts as not answering, in milliseconds. A request that meets a fault meets one or
+ * two of them, and is to be answered within 5 s.
  */
 export const deadlines = {
   redisCommand: 400,

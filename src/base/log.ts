@@ -31,10 +31,17 @@ const describe = (error: unknown): Record<string, unknown> => {
   }
 }
 
+/** What a pipe takes whole, whoever else writes to it (PIPE_BUF). */
+const atOnce = 4096
+/** Of what cannot be written. */
+const keptAtMost = 1_000_000
+
 // Lines of one turn of the event loop leave in one write: a system call costs more than a line. What a process says as
 // it ends is not lost.
 const linesOfOneTurn = (): DestinationStream => {
-  const output = pino.destination({ fd: 1, sync: true })
+  const output = pino.destination({ fd: 1, sync: true, maxLength: keptAtMost })
+  // A disk that is full is no reason to end.
+  output.on('error', () => {})
   let waiting = ''
   const flush = () => {
     const lines = waiting
@@ -44,6 +51,7 @@ const linesOfOneTurn = (): DestinationStream => {
   process.on('exit', flush)
   return {
     write: line => {
+      if (waiting.length + line.length > atOnce) flush()
       if (!waiting) setImmediate(flush)
       waiting += line
     },

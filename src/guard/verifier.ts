@@ -2,21 +2,21 @@ import { openTokenCheck } from '../crypto/known-tokens.ts'
 import { importPublic, type PublicKey } from '../crypto/paseto.ts'
 
 /** What an access token says. Times are RFC 3339. */
-export type Claims = {
+export type Claims = Readonly<{
   iss: string
   aud: string
   sub: string
   sid: string
   email: string
   email_verified: boolean
-  roles: string[]
+  roles: readonly string[]
   name?: string
   lang?: string
-  amr: string[]
+  amr: readonly string[]
   auth_time: string
   iat: string
   exp: string
-}
+}>
 
 /** Verifies a token. Throws where its key is not known and the issuer cannot be asked for it: that is no 401. */
 export type Verifier = ((token: string) => Promise<Claims | 'expired' | 'invalid'>) & {

@@ -20,7 +20,7 @@ const postgresCodes = /^(?:08...|53...|57...|58...|40001|40P01|55P03|25006|25P03
 
 // node-postgres and TypeORM mark these by their words alone, ioredis those.
 const postgresWords =
-  /^(?:timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|Driver not Connected)/
+  /^(?:timeout exceeded when trying to connect|timeout expired|Query read timeout|Connection terminated|Client has encountered a connection error|Driver not Connected)/
 const redisWords =
   /^(?:Command timed out|Command aborted due to connection close|Connection is closed|Stream isn't writeable|Connection is not established|Cluster isn't ready|Cluster is ended|None of startup nodes is available|Failed to refresh slots cache|Too many Cluster redirections|All sentinels are unreachable|(?:ERR )?Script attempted to access a non local key|(?:LOADING|READONLY|OOM|MISCONF|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|BUSY) ?)/
 const redisNames = /^(?:MaxRetriesPerRequestError|ClusterAllFailedError)$/

@@ -1,12 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientBase, Pool } from 'pg'
 import { DataSource, type EntitySchema, type Logger } from 'typeorm'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import { type Deadlines, deadlines } from '../base/deadlines.ts'
 import type { Log } from '../base/log.ts'
 import { boundWaiting } from './bound-waiting.ts'
-import { isDropped } from './faults.ts'
-import { addReadLine, readLineOf } from './read-line.ts'
+import { addReadLine } from './read.ts'
 
 export type Database = DataSource
 
@@ -73,34 +71,9 @@ export const openPostgres = async (options: Options): Promise<Database> => {
   })
   await database.initialize()
   boundWaiting(poolOf(database), 8 * poolSize)
-  addReadLine(poolOf(database), log)
+  addReadLine(database, poolOf(database), log)
   return database
-}
-
-/** Repeats a read, which changes nothing, where its connection was lost. */
-export const onceMore = async <T>(read: () => Promise<T>): Promise<T> => {
-  try {
-    return await read()
-  } catch (error) {
-    if (!isDropped(error)) throw error
-    // Others of the pool were perhaps ended with it, and it is about to hear of them.
-    await sleep(25)
-    return read()
-  }
 }
 
 /** The pool below the ORM. */
 export const poolOf = (database: Database): Pool => (database.driver as PostgresDriver).master as Pool
-
-/** A statement that is parsed and planned once per connection. */
-export type Statement = { name: string; text: string }
-
-/** Runs a prepared statement past the ORM, for reads that every request makes. */
-export const read = async <Row extends object>(
-  database: Database,
-  statement: Statement,
-  values: unknown[],
-): Promise<Row[]> => {
-  const line = readLineOf(poolOf(database))
-  return onceMore(() => line.ask<Row>({ ...statement, values }))
-}

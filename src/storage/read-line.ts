@@ -1,25 +1,33 @@
 import type { Duplex } from 'node:stream'
-import { Client, type ClientConfig, type Pool, type QueryConfig } from 'pg'
+import { Client, type ClientConfig, type QueryConfig } from 'pg'
 import type { Log } from '../base/log.ts'
 import { inOneWrite } from './one-write.ts'
 
 // Reads that every request makes go one behind the other over a connection of their own, none waiting for the answer
 // of another (pipelining): a whole crowd costs a write and a read of the socket, in place of two for each.
 
-type ReadLine = {
+export type ReadLine = {
   /** Rejects as the driver does, or with ERR_POOL_BUSY where too many wait for an answer already. */
   ask: <Row>(query: QueryConfig) => Promise<Row[]>
-  close: () => Promise<void>
+  close: () => void
 }
+
+/**
+ * In milliseconds. A connection that were kept for ever would go on reading from a server that another has replaced, as
+ * long as that one answers.
+ */
+const lifetime = 30_000
 
 /** More than a Postgres that is well leaves unanswered. */
 const underWayAtMost = 500
 
 type Line = { client: Client; stalled: Error | null }
 
-// Connects when it is first asked, and again after each loss.
-const openReadLine = (options: ClientConfig, log: Log): ReadLine => {
+/** Connects when it is first asked, and again after each loss. */
+export const openReadLine = (options: ClientConfig, log: Log): ReadLine => {
   let line: Promise<Line> | null = null
+  let successor: Promise<Line> | null = null
+  let openedAt = 0
   let underWay = 0
 
   const connect = (): Promise<Line> => {
@@ -37,9 +45,34 @@ const openReadLine = (options: ClientConfig, log: Log): ReadLine => {
     return connected
   }
 
+  const open = (): Promise<Line> => {
+    openedAt = performance.now()
+    return connect()
+  }
+
+  // What is under way on the old one is answered there. Where a new one cannot be had, the old one goes on.
+  const replace = async (old: Promise<Line>): Promise<void> => {
+    const next = open()
+    successor = next
+    try {
+      await next
+      if (line === old) line = next
+      endSoon(line === next ? old : next)
+    } catch (err) {
+      log.debug({ err }, 'postgres connection failed')
+    } finally {
+      successor = null
+    }
+  }
+
+  const current = (): Promise<Line> => {
+    line ??= open()
+    if (!successor && performance.now() - openedAt > lifetime) void replace(line)
+    return line
+  }
+
   const ask = async <Row>(query: QueryConfig): Promise<Row[]> => {
-    line ??= connect()
-    const own = await line
+    const own = await current()
     const { client } = own
     try {
       inOneWrite((client as unknown as { connection: { stream: Duplex } }).connection.stream)
@@ -63,30 +96,16 @@ const openReadLine = (options: ClientConfig, log: Log): ReadLine => {
         underWay--
       }
     },
-    close: async () => {
-      const own = await line?.catch(() => null)
-      await own?.client.end()
+    close: () => {
+      for (const each of [line, successor]) if (each) endSoon(each)
     },
   }
 }
 
-const lines = new WeakMap<Pool, ReadLine>()
-
-/** Adds a line to a pool, with which it ends. */
-export const addReadLine = (pool: Pool, log: Log): void => {
-  const { options } = pool as unknown as { options: ClientConfig }
-  const line = openReadLine(options, log)
-  lines.set(pool, line)
-  const end = pool.end.bind(pool) as (ended?: () => void) => Promise<void>
-  const endBoth = async (ended?: () => void): Promise<void> => {
-    await line.close()
-    await end(ended)
-  }
-  pool.end = endBoth as Pool['end']
-}
-
-export const readLineOf = (pool: Pool): ReadLine => {
-  const line = lines.get(pool)
-  if (!line) throw new Error('no line was added to this pool')
-  return line
+// It takes leave when what is under way is answered. Nobody waits for that: a server that hangs never answers it.
+const endSoon = (line: Promise<Line>): void => {
+  line.then(
+    ({ client }) => client.end().catch(() => {}),
+    () => {},
+  )
 }

@@ -1,7 +1,8 @@
 import type { EntityManager } from 'typeorm'
 import type { Log } from '../base/log.ts'
 import type { OpenMetrics } from './metrics.ts'
-import { type Database, onceMore } from './postgres.ts'
+import { onceMore } from './once-more.ts'
+import type { Database } from './postgres.ts'
 
 /** Runs reads that may lag behind by as much as a replica does: on one that answers, else on the primary. */
 export type StaleRead = <T>(run: (manager: EntityManager) => Promise<T>) => Promise<T>

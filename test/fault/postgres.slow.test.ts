@@ -42,7 +42,8 @@ test.serial('a Postgres that hangs or waits for locks: 503 in time, and the pool
     gusts: {
       'a standstill': async crowd => {
         await postgres.pause()
-        await lasts(crowd, 3500)
+        // Longer than a read waits, and who connects anew after it.
+        await lasts(crowd, 6000)
         await postgres.resume()
       },
       'a locked table': async crowd => {

@@ -1,0 +1,34 @@
+import type { ClientConfig, Pool } from 'pg'
+import type { Log } from '../base/log.ts'
+import { onceMore } from './once-more.ts'
+import type { Database } from './postgres.ts'
+import { openReadLine, type ReadLine } from './read-line.ts'
+
+const lines = new WeakMap<Database, ReadLine>()
+
+/** Gives a database a line for reads, which ends with its pool. */
+export const addReadLine = (database: Database, pool: Pool, log: Log): void => {
+  const { options } = pool as unknown as { options: ClientConfig }
+  const line = openReadLine(options, log)
+  lines.set(database, line)
+  const end = pool.end.bind(pool) as (ended?: () => void) => Promise<void>
+  const endBoth = (ended?: () => void): Promise<void> => {
+    line.close()
+    return end(ended)
+  }
+  pool.end = endBoth as Pool['end']
+}
+
+/** A statement that is parsed and planned once per connection. */
+export type Statement = { name: string; text: string }
+
+/** Runs a prepared statement past the ORM, for reads that every request makes. */
+export const read = async <Row extends object>(
+  database: Database,
+  statement: Statement,
+  values: unknown[],
+): Promise<Row[]> => {
+  const line = lines.get(database)
+  if (!line) throw new Error('this database was not opened by openPostgres')
+  return onceMore(() => line.ask<Row>({ ...statement, values }))
+}

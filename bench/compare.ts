@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { inspect, parseArgs } from 'node:util'
@@ -60,6 +60,12 @@ const rounds = Number(given.rounds ?? (quick ? 2 : 5))
 if (!only.every(isPart)) throw new Error(`--only takes some of ${all.join(', ')}`)
 if (!(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds must be a whole number above 0')
 
+let failed = false
+const unmeasured = (part: Part, why: string): Section => ({
+  ...{ title: part, note: `Could not be measured: ${why}` },
+  ...{ table: { head: ['', ''], rows: [] }, budgets: [] },
+})
+
 // Every process that was started notices that this one is gone, and ends.
 for (const name of ['SIGINT', 'SIGTERM'] as const)
   process.once(name, () => {
@@ -90,8 +96,9 @@ const compare = async (): Promise<void> => {
   const sections: Section[] = []
   for (const part of all.filter(name => only.includes(name))) {
     process.stderr.write(`${part} …\n`)
-    const section = await parts[part](run).catch(cause => {
-      throw new Error(`${part}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    const section = await parts[part](run).catch((fault: unknown): Section => {
+      failed = true
+      return unmeasured(part, fault instanceof Error ? fault.message : inspect(fault))
     })
     sections.push(section)
     show(`\n${section.title}\n${section.note}\n\n${terminalTable(section.table)}`)
@@ -105,13 +112,14 @@ const compare = async (): Promise<void> => {
     loads: [before, loadOfMachine()],
   })
   const note = `CPU time of the server for each request; shorter is better. ${machine()}`
+  await mkdir(folder, { recursive: true })
   await writeFile(join(folder, 'REPORT.md'), text)
   await writeFile(join(folder, 'chart.svg'), chart(sections, note))
 }
 
 try {
   await compare()
-  process.exit()
+  process.exit(failed ? 1 : 0)
 } catch (fault) {
   process.stderr.write(`${fault instanceof Error ? fault.message : inspect(fault)}\n`)
   process.exit(1)

@@ -1,7 +1,7 @@
 import { pressTable } from './figures.ts'
 import { type Grown, grow } from './growth-data.ts'
 import type { Pressed } from './press.ts'
-import { cycling, hashing, rotating, latchkeyWords as words } from './requests.ts'
+import { cycling, hashing, patient, rotating, latchkeyWords as words } from './requests.ts'
 import { interleaved, type Run, type Section, warmUp } from './run.ts'
 
 type Asked = {
@@ -13,7 +13,12 @@ type Asked = {
 const me: Asked = {
   ...{ name: 'GET /auth/me', isLong: false },
   press: (run, { running, sessions }, warmUp) =>
-    run.load.press({ ...running, lanes: cycling(sessions.map(words.me), 64), warmUp, measure: run.measure }),
+    run.load.press({
+      ...running,
+      lanes: patient(cycling(sessions.map(words.me), 64)),
+      warmUp,
+      measure: run.measure,
+    }),
 }
 
 const refresh: Asked = {

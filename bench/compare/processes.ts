@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { names } from './contestant.ts'
 import { pressTable } from './figures.ts'
 import { launch, type Running } from './process.ts'
-import { cycling } from './requests.ts'
+import { cycling, patient } from './requests.ts'
 import { contestantOf, interleaved, type Run, type Section, warmUp } from './run.ts'
 
 const connections = 64
@@ -24,7 +24,7 @@ export const measureProcesses = async (run: Run): Promise<Section> => {
   const able = clusters.filter(({ processes, running }) => processes === 1 || running.pids.length > 1)
   const results = await interleaved(run.quick ? 1 : Math.min(run.rounds, 3), able, ({ running }, round) =>
     run.load.press({
-      ...{ ...running, lanes: cycling(sessions.map(words.me), connections), measure: run.measure },
+      ...{ ...running, lanes: patient(cycling(sessions.map(words.me), connections)), measure: run.measure },
       warmUp: warmUp(run, round),
     }),
   )

@@ -50,6 +50,9 @@ const dealt = <T>(all: T[], connections: number): T[][] =>
 export const cycling = (asks: Ask[], connections: number): Lane[] =>
   dealt(asks, connections).map(own => ({ asks: own, status: 200 }))
 
+/** Of processes that have only just begun: a first crowd may be told to come back, and that is counted. */
+export const patient = (lanes: Lane[]): Lane[] => lanes.map(lane => ({ ...lane, mayRefuse: true }))
+
 /** Each connection renews a session of its own. */
 export const rotating = (ask: Ask, tokens: string[]): Lane[] =>
   tokens.map(rotates => ({ asks: [ask], status: 200, rotates }))

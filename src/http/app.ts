@@ -5,25 +5,15 @@ import type { Deps } from '../deps.ts'
 import { storeOf } from '../storage/faults.ts'
 import { answerBroken } from './broken-requests.ts'
 import { behindProxy } from './client.ts'
-import { type Asset, assets } from './docs.ts'
 import { crossOrigin, securityHeaders } from './headers.ts'
 import { createServer, type Server } from './node-http.ts'
 import { problemOf } from './problem-json.ts'
 import type { Route } from './route.ts'
-import { Router } from './router.ts'
-import { sendProblem, serve } from './serve.ts'
+import { routing } from './routing.ts'
+import { sendProblem } from './serve.ts'
 
 /** The whole API over HTTP: from outside in, a log line, a safety net, headers, and the routes. */
 export const createApp = (deps: Deps, routes: readonly Route[], draining: () => boolean): Server => {
-  const router = new Router({ strict: true, sensitive: true })
-  for (const route of routes) router.register(route.path, [route.method.toLowerCase()], serve(deps, route))
-  router.get('/', ctx => {
-    ctx.status = 303
-    ctx.redirect('/docs')
-  })
-  for (const [path, asset] of Object.entries(assets(routes, deps.config.PUBLIC_URL)))
-    router.get(path, ctx => sendAsset(ctx, asset()))
-
   const app = new Koa()
   app.silent = true
   app.use(logged(deps))
@@ -32,8 +22,7 @@ export const createApp = (deps: Deps, routes: readonly Route[], draining: () => 
   app.use(securityHeaders())
   app.use(crossOrigin(deps.config.CORS_ORIGINS))
   app.use(readableTarget)
-  app.use(router.routes())
-  app.use(unrouted(router))
+  for (const step of routing(deps, routes)) app.use(step)
   const server = createServer(
     // A client that drips its request is cut off (slow loris).
     {
@@ -61,7 +50,8 @@ const logged = ({ log, config, metrics }: Deps) => {
     ctx.set('X-Request-Id', requestId)
     await next()
     const took = performance.now() - began
-    const { method, status, _matchedRoute: route } = ctx as Context & { _matchedRoute?: string }
+    const { method, status, _matchedRoute } = ctx as Context & { _matchedRoute?: string }
+    const route: string | undefined = ctx.state.route ?? _matchedRoute
     const ms = Math.round(took * 10) / 10
     lines.info({ request_id: requestId, method, route: route ?? null, status, ms }, 'request')
     // A method that nobody has would be a label that a client wrote.
@@ -99,22 +89,4 @@ const readableTarget = async (ctx: Context, next: Next) => {
   const { url = '' } = ctx.req
   if (url.startsWith('/') || URL.canParse(url)) return next()
   sendProblem(ctx, new Problem('NOT_FOUND'))
-}
-
-const sendAsset = (ctx: Context, { type, body, csp }: Asset): void => {
-  ctx.set('Cache-Control', 'public, max-age=300')
-  if (csp) ctx.set('Content-Security-Policy', csp)
-  ctx.type = type
-  ctx.body = body
-}
-
-const unrouted = (router: Router) => async (ctx: Context) => {
-  const { path: layers } = router.match(ctx.path, ctx.method)
-  const methods = [...new Set(layers.flatMap(layer => layer.methods))]
-  if (methods.length === 0) return sendProblem(ctx, new Problem('NOT_FOUND'))
-  const allow = methods.sort().join(', ')
-  if (ctx.method !== 'OPTIONS')
-    return sendProblem(ctx, new Problem('METHOD_NOT_ALLOWED', { headers: { Allow: allow } }))
-  ctx.status = 204
-  ctx.set('Allow', allow)
 }

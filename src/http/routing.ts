@@ -1,0 +1,56 @@
+import type { Context, Middleware, Next } from 'koa'
+import { Problem } from '../base/problems.ts'
+import type { Deps } from '../deps.ts'
+import { type Asset, assets } from './docs.ts'
+import type { Route } from './route.ts'
+import { Router } from './router.ts'
+import { sendProblem, serve } from './serve.ts'
+
+/**
+ * Finds the route of a request, or says that there is none. `ctx.state.route` is the path of one without parameters; the
+ * pattern of others stands where the router puts it.
+ */
+export const routing = (deps: Deps, routes: readonly Route[]): Middleware[] => {
+  const router = new Router({ strict: true, sensitive: true })
+  const named = new Map<string, Serve>()
+  for (const route of routes) {
+    const served = serve(deps, route)
+    router.register(route.path, [route.method.toLowerCase()], served)
+    if (!route.path.includes(':')) named.set(`${route.method} ${route.path}`, served)
+  }
+  router.get('/', ctx => {
+    ctx.status = 303
+    ctx.redirect('/docs')
+  })
+  for (const [path, asset] of Object.entries(assets(routes, deps.config.PUBLIC_URL)))
+    router.get(path, ctx => sendAsset(ctx, asset()))
+  return [straight(named), router.routes() as Middleware, unrouted(router)]
+}
+
+type Serve = ReturnType<typeof serve>
+
+// The router tries the pattern of every route in turn: where a path has no parameter, its text is enough.
+const straight = (named: ReadonlyMap<string, Serve>) => async (ctx: Context, next: Next) => {
+  const served = named.get(`${ctx.method} ${ctx.path}`)
+  if (!served) return next()
+  ctx.state.route = ctx.path
+  await served(ctx)
+}
+
+const sendAsset = (ctx: Context, { type, body, csp }: Asset): void => {
+  ctx.set('Cache-Control', 'public, max-age=300')
+  if (csp) ctx.set('Content-Security-Policy', csp)
+  ctx.type = type
+  ctx.body = body
+}
+
+const unrouted = (router: Router) => async (ctx: Context) => {
+  const { path: layers } = router.match(ctx.path, ctx.method)
+  const methods = [...new Set(layers.flatMap(layer => layer.methods))]
+  if (methods.length === 0) return sendProblem(ctx, new Problem('NOT_FOUND'))
+  const allow = methods.sort().join(', ')
+  if (ctx.method !== 'OPTIONS')
+    return sendProblem(ctx, new Problem('METHOD_NOT_ALLOWED', { headers: { Allow: allow } }))
+  ctx.status = 204
+  ctx.set('Allow', allow)
+}

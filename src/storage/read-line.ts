@@ -12,19 +12,16 @@ export type ReadLine = {
   close: () => void
 }
 
-/**
- * In milliseconds. A connection that were kept for ever would go on reading from a server that another has replaced, as
- * long as that one answers.
- */
-const lifetime = 30_000
-
 /** More than a Postgres that is well leaves unanswered. */
 const underWayAtMost = 500
 
 type Line = { client: Client; stalled: Error | null }
 
-/** Connects when it is first asked, and again after each loss. */
-export const openReadLine = (options: ClientConfig, log: Log): ReadLine => {
+/**
+ * Connects when it is first asked, again after each loss, and anew after `lifetime` milliseconds: a connection that were
+ * kept for ever would go on reading from a server that another has replaced, as long as that one answers.
+ */
+export const openReadLine = (options: ClientConfig, log: Log, lifetime = 30_000): ReadLine => {
   let line: Promise<Line> | null = null
   let successor: Promise<Line> | null = null
   let openedAt = 0

@@ -30,8 +30,11 @@ const hashOf = (token: string): Buffer => createHash('sha256').update(token).dig
 
 const newToken = (): string => randomBytes(32).toString('base64url')
 
+/** Of an access token, in seconds. */
+export const lifetime = 3600
+
 /** A refresh token of seven days. */
-export const issueRefresh = async (userId: string): Promise<string> => {
+const issueRefresh = async (userId: string): Promise<string> => {
   const token = newToken()
   await run(
     'issue',
@@ -40,6 +43,15 @@ export const issueRefresh = async (userId: string): Promise<string> => {
   )
   return token
 }
+
+/** What signing in is answered with. */
+export const sessionOf = async (user: User, accessToken: string) => ({
+  access_token: accessToken,
+  token_type: 'Bearer',
+  expires_in: lifetime,
+  refresh_token: await issueRefresh(user.id),
+  user,
+})
 
 /** Exchanges a refresh token for the next; null where it is none. */
 export const rotateRefresh = async (token: string): Promise<{ userId: string; token: string } | null> => {

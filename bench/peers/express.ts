@@ -1,24 +1,25 @@
 import { createSecretKey } from 'node:crypto'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import jwt from 'jsonwebtoken'
-import { addUser, issueRefresh, rotateRefresh, type User, userById, userByPassword } from './accounts.ts'
+import {
+  addUser,
+  lifetime,
+  rotateRefresh,
+  sessionOf,
+  type User,
+  userById,
+  userByPassword,
+} from './accounts.ts'
 
 // What a team writes by hand: Express, jsonwebtoken (HS256), bcrypt, pg. Access tokens are not revoked.
 
 // A text would be tried as a public key first, each time: four times the cost of a check.
 const secret = createSecretKey(Buffer.from(process.env.TOKEN_SECRET ?? ''))
-const lifetime = 3600
 
 const accessToken = (userId: string): string =>
   jwt.sign({}, secret, { algorithm: 'HS256', subject: userId, expiresIn: lifetime })
 
-const session = async (user: User) => ({
-  access_token: accessToken(user.id),
-  token_type: 'Bearer',
-  expires_in: lifetime,
-  refresh_token: await issueRefresh(user.id),
-  user,
-})
+const session = (user: User) => sessionOf(user, accessToken(user.id))
 
 const requireToken = (request: Request, response: Response, next: NextFunction): void => {
   const [scheme, token = ''] = (request.headers.authorization ?? '').split(' ')

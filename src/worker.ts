@@ -1,22 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'bullmq'
-import { eraseAccounts } from './accounts/erase-accounts.ts'
 import { configOrExit } from './base/config.ts'
 import { openLog } from './base/log.ts'
 import { closeOnSignal } from './base/shutdown.ts'
+import { type Chore, chores } from './chores.ts'
 import { type Deps, open } from './deps.ts'
 import { serveMetrics } from './http/metrics.ts'
 import { deliver, giveUp } from './mail/deliver.ts'
-import { forgetDropped } from './mail/forget-dropped.ts'
 import { compileAll } from './mail/render.ts'
-import { sweep } from './mail/sweep.ts'
 import { openTransport } from './mail/transport.ts'
 import { mailQueueName } from './storage/queue.ts'
 import { openBlockingRedis } from './storage/redis.ts'
 
-const sweepEvery = 5000
-const forgetEvery = 600_000
-const eraseEvery = 600_000
 const closePatience = 20_000
 
 export type MailWorker = { close: () => Promise<void> }
@@ -43,31 +38,22 @@ export const startWorker = (deps: Deps): MailWorker => {
   })
 
   const stop = new AbortController()
-  const chores = Promise.all([
-    keepDoing(sweep, sweepEvery, deps, stop.signal),
-    keepDoing(forgetDropped, forgetEvery, deps, stop.signal),
-    keepDoing(eraseAccounts, eraseEvery, deps, stop.signal),
-  ])
+  const done = Promise.all(chores.map(({ chore, every }) => keepDoing(chore, every, deps, stop.signal)))
 
   return {
     close: async () => {
       stop.abort()
       // With Redis gone a worker waits for it for ever, and a second close() waits for the first: it is left behind.
       await Promise.race([worker.close(), sleep(closePatience, null, { ref: false })])
-      await chores
+      await done
       connection.disconnect()
       transport[Symbol.dispose]()
     },
   }
 }
 
-/** Does a chore over and over, `every` milliseconds after its last end. Any number of workers may. */
-const keepDoing = async (
-  chore: (deps: Deps) => Promise<unknown>,
-  every: number,
-  deps: Deps,
-  signal: AbortSignal,
-): Promise<void> => {
+/** Any number of workers may do the same. */
+const keepDoing = async (chore: Chore, every: number, deps: Deps, signal: AbortSignal): Promise<void> => {
   while (!signal.aborted) {
     await chore(deps).catch(err => deps.log.warn({ err, chore: chore.name }, 'a chore failed'))
     await sleep(every, null, { signal }).catch(() => {})

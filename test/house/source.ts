@@ -39,7 +39,7 @@ const floors: readonly (readonly [RegExp, Floor])[] = [
   [/^(api|worker|migrate|dev|cli)\.ts$|^(api|local|cli)\//, 'processes'],
   [/^(base|crypto)\/|^\w+\/rules\.ts$/, 'ground'],
   [/^(entities|deps)\.ts$|^storage\/|^\w+\/(entity|store)\.ts$/, 'stores'],
-  [/^routes\.ts$|^(http|guard)\/|^\w+\/([a-z]+-)?routes\.ts$/, 'routes'],
+  [/^(routes|chores)\.ts$|^(http|guard)\/|^\w+\/([a-z]+-)?routes\.ts$/, 'routes'],
   [/^\w+\/[a-z-]+\.ts$/, 'flows'],
 ]
 

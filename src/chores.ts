@@ -1,0 +1,13 @@
+import { eraseAccounts } from './accounts/erase-accounts.ts'
+import type { Deps } from './deps.ts'
+import { forgetDropped } from './mail/forget-dropped.ts'
+import { sweep } from './mail/sweep.ts'
+
+export type Chore = (deps: Deps) => Promise<unknown>
+
+/** What workers do over and over, each `every` milliseconds after its last end. */
+export const chores: readonly { chore: Chore; every: number }[] = [
+  { chore: sweep, every: 5000 },
+  { chore: forgetDropped, every: 600_000 },
+  { chore: eraseAccounts, every: 600_000 },
+]

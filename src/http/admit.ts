@@ -62,6 +62,10 @@ const bearer: Admit = async (deps, arrival) => {
   return { headers, outcome: user.code === 'TOKEN_EXPIRED' ? user : revoked() }
 }
 
+// Credentials that prove nothing are refused: whoever sends them takes it that they are signed in.
+const optional: Admit = (deps, arrival) =>
+  arrival.request.headers.authorization === undefined ? none(deps, arrival) : bearer(deps, arrival)
+
 const admin: Admit = async (deps, arrival) => {
   const { headers, outcome } = await bearer(deps, arrival)
   if (outcome instanceof Problem) return { headers, outcome }
@@ -106,7 +110,7 @@ const either: Admit = async (deps, arrival) => {
   return { headers, outcome: refusal ?? { sessions } }
 }
 
-const admitted: Record<Auth, Admit> = { none, bearer, admin, refresh, either }
+const admitted: Record<Auth, Admit> = { none, optional, bearer, admin, refresh, either }
 
 /** Proves the caller and takes the limits of a route, before its handler sees the request. */
 export const admit: Admit = (deps, arrival) => admitted[arrival.route.auth](deps, arrival)

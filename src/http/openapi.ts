@@ -16,6 +16,7 @@ const bearerProblems: Code[] = [
 
 const impliedByAuth: Record<Auth, readonly Code[]> = {
   none: [],
+  optional: bearerProblems,
   bearer: bearerProblems,
   admin: [...bearerProblems, 'FORBIDDEN'],
   refresh: ['INVALID_REFRESH_TOKEN', 'FORBIDDEN', 'RATE_LIMIT_EXCEEDED'],
@@ -42,19 +43,28 @@ const jsonSchema = (schema: Schema, typeMode: 'input' | 'output'): Json => {
   return rest
 }
 
-const mediaTypes = { json: 'application/json', form: 'application/x-www-form-urlencoded' }
+const mediaTypes = {
+  json: 'application/json',
+  form: 'application/x-www-form-urlencoded',
+  raw: 'application/json',
+}
+
+const bodySchema = (body: Schema, accepts: Route['accepts']): Json =>
+  accepts === 'raw'
+    ? { type: 'object', description: 'Taken byte by byte, as it was signed.' }
+    : jsonSchema(body, 'input')
 
 const requestBody = ({ body, accepts = 'json' }: Route): Json =>
   body
     ? {
         requestBody: {
           required: !v.safeParse(body, {}).success,
-          content: { [mediaTypes[accepts]]: { schema: jsonSchema(body, 'input') } },
+          content: { [mediaTypes[accepts]]: { schema: bodySchema(body, accepts) } },
         },
       }
     : {}
 
-const parametersIn = (place: 'query' | 'path', schema: Schema | undefined): Json[] => {
+const parametersIn = (place: 'query' | 'path' | 'header', schema: Schema | undefined): Json[] => {
   if (!schema) return []
   const { properties = {} } = jsonSchema(schema, 'input') as { properties?: Record<string, Json> }
   return Object.entries(properties).map(([name, property]) => ({
@@ -65,8 +75,12 @@ const parametersIn = (place: 'query' | 'path', schema: Schema | undefined): Json
   }))
 }
 
-const parameters = ({ query, params }: Route): Json => {
-  const all = [...parametersIn('path', params), ...parametersIn('query', query)]
+const parameters = ({ query, params, headers }: Route): Json => {
+  const all = [
+    ...parametersIn('path', params),
+    ...parametersIn('query', query),
+    ...parametersIn('header', headers),
+  ]
   return all.length > 0 ? { parameters: all } : {}
 }
 
@@ -114,6 +128,7 @@ const responses = (route: Route): Json => {
 
 const security: Record<Auth, Json> = {
   none: { security: [] },
+  optional: { security: [{ accessToken: [] }, {}] },
   bearer: { security: [{ accessToken: [] }] },
   admin: { security: [{ accessToken: [] }] },
   refresh: { security: [] },

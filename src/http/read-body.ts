@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import { HttpMethodEnum, koaBody } from 'koa-body'
+import rawBody from 'raw-body'
 import { Problem } from '../base/problems.ts'
 
 const types = { json: 'application/json', form: 'application/x-www-form-urlencoded' } as const
@@ -32,11 +33,21 @@ const notAnObject = () => Object.assign(new SyntaxError('not a JSON object in UT
 const brokenOff = (error: NodeJS.ErrnoException): boolean =>
   error.errno !== undefined || error.code === 'ECONNABORTED'
 
+// What is signed is signed as it was sent: nothing unpacks it, and nobody but the signature says whether it is any good.
+const readBytes = async ({ req }: Context): Promise<Buffer | Problem<'UNSUPPORTED_MEDIA_TYPE'>> => {
+  if (req.headers['content-encoding']) return new Problem('UNSUPPORTED_MEDIA_TYPE')
+  const length = req.headers['content-length']
+  return rawBody(req, { limit: '64kb', ...(length && { length }) }).catch((error: Error) => {
+    throw brokenOff(error) ? notAnObject() : error
+  })
+}
+
 /**
- * Reads a body of one kind, 16 kB at most, also after decompression. No body reads as an empty object. Throws what
- * the parser throws; a body whose bytes are not UTF-8 would be read as something that nobody sent, and is refused.
+ * Reads a body of one kind, 16 kB at most, also after decompression; bytes, 64 kB at most. No body reads as an empty object. Throws
+ * what the parser throws; a body whose bytes are not UTF-8 would be read as something that nobody sent, and is refused.
  */
-export const readBody = async (ctx: Context, accepts: 'json' | 'form'): Promise<unknown> => {
+export const readBody = async (ctx: Context, accepts: 'json' | 'form' | 'raw'): Promise<unknown> => {
+  if (accepts === 'raw') return readBytes(ctx)
   const { headers } = ctx.req
   const sent = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
   if (!sent) return {}

@@ -10,11 +10,12 @@ import type { Cookie } from './cookie.ts'
 export type Schema = v.GenericSchema
 
 /**
- * Who may call: anybody; the bearer of an access token whose session lives; such a bearer who is an administrator;
+ * Who may call: anybody; anybody, where whoever sends credentials must prove them; the bearer of an access token whose
+ * session lives; such a bearer who is an administrator;
  * the holder of a refresh token, in the body or the cookie; or a bearer or holder (to end a session), where an
  * expired access token and a dead session are still good.
  */
-export type Auth = 'none' | 'bearer' | 'admin' | 'refresh' | 'either'
+export type Auth = 'none' | 'optional' | 'bearer' | 'admin' | 'refresh' | 'either'
 
 /** A reply by its status: a schema for JSON, a page, a redirect, or nothing. */
 export type ReplySpec = Schema | 'html' | 'redirect' | 'empty'
@@ -35,26 +36,27 @@ type Reply<R extends Replies> = {
 type Parsed<S> = S extends Schema ? v.InferOutput<S> : undefined
 
 type Bearer = { user: User; sessionId: string }
-
-type Proven<A extends Auth> = A extends 'bearer' | 'admin'
-  ? Bearer
-  : A extends 'refresh'
-    ? { refresh: RefreshToken }
-    : A extends 'either'
-      ? { sessions: { userId: string; sessionId: string }[] }
-      : object
+type Proven = {
+  none: object
+  optional: Partial<Bearer>
+  bearer: Bearer
+  admin: Bearer
+  refresh: { refresh: RefreshToken }
+  either: { sessions: { userId: string; sessionId: string }[] }
+}
 
 /** What a handler is told of a request: parsed, checked, and nothing raw. */
-export type Call<A extends Auth, B, Q, P> = {
+export type Call<A extends Auth, B, Q, P, H> = {
   client: Client
   requestId: string
   body: Parsed<B>
   query: Parsed<Q>
   params: Parsed<P>
+  headers: Parsed<H>
   cookie: Cookie | null
   /** HEAD asks what GET would say. It must change nothing. */
   head: boolean
-} & Proven<A>
+} & Proven[A]
 
 type Common = {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -64,17 +66,18 @@ type Common = {
   auth: Auth
   /** Taken before the handler runs, each under its own key. */
   limits: readonly LimitName[]
-  /** `form` is for the pages of our own; everything else is JSON. */
-  accepts?: 'json' | 'form'
+  /** `form` is for the pages of our own, `raw` for bytes that are signed: the handler gets them as they came. */
+  accepts?: 'json' | 'form' | 'raw'
   /** Replies that carry a token, or answer one, are not to be stored by anybody (RFC 6749, section 5.1). */
   cache?: string
 }
 
-/** A route with its types rubbed off, as the table of contents holds it. */
+/** A route with its types rubbed off, as the table of contents holds it. `headers` by their names in lower case. */
 export type Route = Common & {
   body?: Schema
   query?: Schema
   params?: Schema
+  headers?: Schema
   replies: Replies
   problems: readonly Code[]
   handle: (deps: Deps, call: never) => Promise<Outcome>
@@ -102,14 +105,16 @@ export const route = <
   B extends Schema | undefined = undefined,
   Q extends Schema | undefined = undefined,
   M extends Schema | undefined = undefined,
+  H extends Schema | undefined = undefined,
 >(
   spec: Common & {
     auth: A
     body?: B
     query?: Q
     params?: M
+    headers?: H
     replies: R
     problems: readonly P[]
-    handle: (deps: Deps, call: Call<A, B, Q, M>) => Promise<Reply<NoInfer<R>> | Problem<NoInfer<P>>>
+    handle: (deps: Deps, call: Call<A, B, Q, M, H>) => Promise<Reply<NoInfer<R>> | Problem<NoInfer<P>>>
   },
 ): Route => spec as unknown as Route

@@ -45,7 +45,7 @@ const outcomeOf = async (deps: Deps, route: Route, ctx: Context, requestId: stri
   return route.handle(deps, call as never)
 }
 
-type Input = { body: unknown; query: unknown; params: unknown }
+type Input = { body: unknown; query: unknown; params: unknown; headers: unknown }
 
 const parse = async (route: Route, ctx: Context): Promise<Input | Problem> => {
   // An id that cannot be one names nothing.
@@ -53,7 +53,9 @@ const parse = async (route: Route, ctx: Context): Promise<Input | Problem> => {
   if (params instanceof Problem) return new Problem('NOT_FOUND')
   const query = route.query ? validate(route.query, { ...ctx.query }) : { value: undefined }
   if (query instanceof Problem) return query
-  const known = { query: query.value, params: params.value }
+  const headers = route.headers ? validate(route.headers, { ...ctx.req.headers }) : { value: undefined }
+  if (headers instanceof Problem) return headers
+  const known = { query: query.value, params: params.value, headers: headers.value }
   if (!route.body) return { body: undefined, ...known }
   const raw = await readBody(ctx, route.accepts ?? 'json')
   if (raw instanceof Problem) return raw

@@ -4,7 +4,7 @@ import { faultsOf, unnamed } from './json-schema.ts'
 
 export type Schema = { readonly [keyword: string]: unknown }
 type Content = Record<string, { schema: Schema }>
-export type Parameter = { name: string; in: 'query' | 'path'; schema: Schema }
+export type Parameter = { name: string; in: 'query' | 'path' | 'header'; schema: Schema }
 export type Operation = {
   security: object[]
   parameters?: Parameter[]

@@ -53,6 +53,17 @@ const batched = (redis: Redis): Redis => {
   return redis
 }
 
+// A cluster that is left while it asks for the map of its slots goes on asking for ever, of nobody, which holds up the
+// end of the process: the answer sets the timer again that leaving has cleared.
+const leftForGood = (cluster: Cluster): void => {
+  const own = cluster as unknown as Record<string, unknown>
+  const ask = () => cluster.refreshSlotsCache(nextRound)
+  const nextRound = (): void => {
+    if (!own.manuallyClosing) own.slotsTimer = setTimeout(ask, cluster.options.slotsRefreshInterval)
+  }
+  own.resetNodesRefreshInterval = () => own.slotsTimer ?? nextRound()
+}
+
 // The driver asks sentinels and, for the map of slots, nodes by connections of its own. Why those fail, such as a
 // certificate that is not trusted, it drops or prints on standard error.
 const withTellingSentinels = (redis: Redis, tell: (fault: Error) => void): Redis => {
@@ -92,6 +103,7 @@ export const mendedCluster = (
   tell: (fault: Error) => void,
 ): Cluster => {
   cluster.on('+node', node => mendedNode(node, tell))
+  leftForGood(cluster)
   // A pipeline waits for the first connection, and for ever if need be.
   if (patience !== undefined)
     cluster.delayUntilReady = callback => void process.nextTick(callback, new Error("Cluster isn't ready"))

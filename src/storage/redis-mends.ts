@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Cluster, Command, Redis } from 'ioredis'
 import { inOneWrite } from './one-write.ts'
+import { clusterLeftForGood, failoverLeavesNobody } from './redis-left.ts'
 
 // What the driver does not do by itself, on every connection: to a single server, and to each node of a cluster.
 
@@ -23,8 +24,8 @@ const giveUpAfterReading = (command: Command): void => {
   }
 }
 
-// ioredis before 6 leaves the timer of `socketTimeout` running when its connection closes: there it holds up the end
-// of the process, and else destroys the connection that came after it (redis/ioredis#2147).
+// ioredis before 6 leaves the timer of `socketTimeout` running when its connection closes: there it holds up the end of
+// the process, and else destroys the connection that came after it (redis/ioredis#2147).
 const withoutStaleTimer = (redis: Redis): Redis => {
   const own = redis as unknown as { socketTimeoutTimer: NodeJS.Timeout | undefined }
   redis.on('close', () => {
@@ -53,24 +54,15 @@ const batched = (redis: Redis): Redis => {
   return redis
 }
 
-// A cluster that is left while it asks for the map of its slots goes on asking for ever, of nobody, which holds up the
-// end of the process: the answer sets the timer again that leaving has cleared.
-const leftForGood = (cluster: Cluster): void => {
-  const own = cluster as unknown as Record<string, unknown>
-  const ask = () => cluster.refreshSlotsCache(nextRound)
-  const nextRound = (): void => {
-    if (!own.manuallyClosing) own.slotsTimer = setTimeout(ask, cluster.options.slotsRefreshInterval)
-  }
-  own.resetNodesRefreshInterval = () => own.slotsTimer ?? nextRound()
-}
-
 // The driver asks sentinels and, for the map of slots, nodes by connections of its own. Why those fail, such as a
 // certificate that is not trusted, it drops or prints on standard error.
 const withTellingSentinels = (redis: Redis, tell: (fault: Error) => void): Redis => {
   type Connector = { connectToSentinel?: (...args: unknown[]) => Redis }
   const { connector } = redis as unknown as { connector: Connector }
   const open = connector.connectToSentinel?.bind(connector)
-  if (open) connector.connectToSentinel = (...args) => open(...args).on('error', tell)
+  if (!open) return redis
+  connector.connectToSentinel = (...args) => open(...args).on('error', tell)
+  failoverLeavesNobody(redis)
   return redis
 }
 
@@ -103,7 +95,7 @@ export const mendedCluster = (
   tell: (fault: Error) => void,
 ): Cluster => {
   cluster.on('+node', node => mendedNode(node, tell))
-  leftForGood(cluster)
+  clusterLeftForGood(cluster)
   // A pipeline waits for the first connection, and for ever if need be.
   if (patience !== undefined)
     cluster.delayUntilReady = callback => void process.nextTick(callback, new Error("Cluster isn't ready"))

@@ -76,8 +76,8 @@ const configOf = (env: Record<string, string>): Config => {
   return read.config
 }
 
-// Tests share the machine with others: what a crowd is told is not to depend on that.
-const ample = Object.fromEntries(
+/** Tests share the machine with others: what a crowd is told is not to depend on that. */
+export const ample = Object.fromEntries(
   Object.entries(deadlines).map(([what, time]) => [what, 8 * time]),
 ) as Deadlines
 

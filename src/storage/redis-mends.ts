@@ -8,8 +8,8 @@ import { clusterLeftForGood, failoverLeavesNobody } from './redis-left.ts'
 // Whoever asked was told that there is no answer: such a command may wait for a connection no more.
 const givenUp = new WeakSet<Command>()
 
-// After a stall of this process timers come before sockets: an answer that lies there waiting would count as late, and
-// with it every request of that moment. A command is given up only after its connection was read once more.
+// After a stall of this process timers come before sockets: an answer that lies there waiting would count as late, or a
+// command that has not left, and with it every request of that moment. What this process lost, it waits for once more.
 const giveUpAfterReading = (command: Command): void => {
   let timer: NodeJS.Timeout | undefined
   command.setTimeout = milliseconds => {
@@ -18,7 +18,9 @@ const giveUpAfterReading = (command: Command): void => {
       givenUp.add(command)
       command.reject(new Error('Command timed out'))
     }
-    timer = setTimeout(() => setImmediate(giveUp), milliseconds)
+    const due = performance.now() + milliseconds
+    const onceMore = () => (timer = setTimeout(giveUp, Math.min(performance.now() - due, milliseconds)))
+    timer = setTimeout(onceMore, milliseconds)
     const stop = () => clearTimeout(timer)
     command.promise.then(stop, stop)
   }

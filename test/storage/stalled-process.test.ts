@@ -1,10 +1,14 @@
+import { once } from 'node:events'
 import test from 'ava'
+import { deadlines } from '../../src/base/deadlines.ts'
+import { openRedis } from '../../src/storage/redis.ts'
 import { openBehind } from '../behind.ts'
 import { anAccount } from '../make.ts'
-import { openWorld } from '../world.ts'
+import { ample, openWorld } from '../world.ts'
 
 const world = await openWorld({ singleRedis: true })
-const behind = await openBehind(world)
+const { redisCommand } = deadlines
+const behind = await openBehind(world, undefined, { ...ample, redisCommand })
 test.after.always(async () => {
   await behind[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()
@@ -18,11 +22,12 @@ const stall = (milliseconds: number): void => {
 test.serial(
   'a process that was held up does not take an answer that lies there for one that never came',
   async t => {
-    const { redis } = world.deps
-    await redis.ping()
+    const redis = openRedis(world.config.REDIS_URL, world.deps.log, redisCommand)
+    t.teardown(() => redis.disconnect())
+    await once(redis, 'ready')
     const asked = Array.from({ length: 20 }, () => redis.ping())
     // The commands are on their way, and what comes back waits in the socket.
-    stall(1000)
+    stall(2 * redisCommand)
     t.deepEqual(new Set(await Promise.all(asked)), new Set(['PONG']))
   },
 )

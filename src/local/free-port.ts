@@ -1,20 +1,15 @@
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-const freePort = async (wanted = 0): Promise<number> => {
-  const server = createServer()
-  try {
-    server.listen(wanted, '127.0.0.1')
-    await once(server, 'listening')
-    const address = server.address()
-    if (address === null || typeof address === 'string') throw new Error('No port on 127.0.0.1')
-    return address.port
-  } catch (fault) {
-    if (wanted === 0) throw fault
-    return freePort()
-  } finally {
-    server.close()
-  }
+// Below those that a system hands out by itself, from 32768 on: whoever listens anywhere would take one of those from a
+// server that is about to start again.
+const anyPort = (): number => randomInt(20_000, 32_000)
+
+const freePort = async (wanted = anyPort()): Promise<number> => {
+  for (let port = wanted, tries = 0; tries < 100; port = anyPort(), tries++)
+    if (await isFree(port, '127.0.0.1')) return port
+  throw new Error('No port on 127.0.0.1')
 }
 
 // Between the choice of a port and its use another process may take it: then the next one is tried.

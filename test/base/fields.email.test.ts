@@ -160,7 +160,11 @@ test('50 KB made to be slow take no time to speak of', t => {
     `${'('.repeat(25_000)}${')'.repeat(25_000)}a@example.com`,
     'a@b'.repeat(16_000),
   ]
-  const start = performance.now()
-  for (const text of hostile) for (let times = 0; times < 100; times++) t.false(v.is(email, text))
-  t.true(performance.now() - start < 1000)
+  // What others do on this machine may hold up one try, and not each.
+  const tries = Array.from({ length: 5 }, () => {
+    const start = performance.now()
+    for (const text of hostile) for (let times = 0; times < 20; times++) t.false(v.is(email, text))
+    return performance.now() - start
+  })
+  t.true(Math.min(...tries) < 200)
 })

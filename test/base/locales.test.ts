@@ -56,9 +56,13 @@ for (const text of hostile)
 
 test('megabytes of nonsense cost nothing', t => {
   const floods = ['a', '-', ',', ';', ';q=', 'a-', 'es,', ' '].map(piece => piece.repeat(1_000_000))
-  const start = performance.now()
-  for (const flood of floods) t.is(pickLocale(flood, flood), 'en')
-  t.true(performance.now() - start < 100)
+  // What others do on this machine may hold up one try, and not each.
+  const tries = Array.from({ length: 5 }, () => {
+    const start = performance.now()
+    for (const flood of floods) t.is(pickLocale(flood, flood), 'en')
+    return performance.now() - start
+  })
+  t.true(Math.min(...tries) < 100)
 })
 
 test('directions', t => {

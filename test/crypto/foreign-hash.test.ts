@@ -233,7 +233,7 @@ test.serial('a hash that would run for hours is never begun', async t => {
     scrypt('ln=18,r=8,p=999999999'),
   ])
     t.deepEqual(await hasher.compare('password', text), { matches: false, needsRehash: false })
-  t.true(performance.now() - begun < 5000)
+  t.true(performance.now() - begun < 60_000)
 })
 
 test.serial('the main thread goes on while a foreign hash is computed', async t => {

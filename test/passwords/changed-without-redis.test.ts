@@ -15,7 +15,7 @@ test('a change that is stored when Redis goes away is not called undone', async 
   const { email, password, access: token } = await anAccount(world.client)
   // The change takes a while, and Redis goes away in it.
   await world.sql(`CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN PERFORM pg_sleep(0.7); RETURN NEW; END $$`)
+    $$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$`)
   await world.sql(
     `CREATE TRIGGER dawdle BEFORE UPDATE OF password_hash ON users FOR EACH ROW EXECUTE FUNCTION dawdle()`,
   )

@@ -1,10 +1,12 @@
 import test from 'ava'
-import { openBehind, timed } from '../behind.ts'
+import { deadlines } from '../../src/base/deadlines.ts'
+import { isAtOnce, openBehind, timed } from '../behind.ts'
 import { anAccount, anEmail, password } from '../make.ts'
-import { openWorld, until } from '../world.ts'
+import { ample, openWorld, until } from '../world.ts'
 
 const world = await openWorld({ singleRedis: true })
-const behind = await openBehind(world)
+const { redisCommand, hasherThread } = ample
+const behind = await openBehind(world, undefined, { ...deadlines, redisCommand, hasherThread })
 test.after.always(async () => {
   await behind[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()
@@ -13,13 +15,14 @@ test.after.always(async () => {
 test.serial.afterEach.always(() => behind.postgres.heal())
 
 const { client, deps, sql } = world
-const patience = 5000
+// A transaction that hangs waits for 4 s, and a machine that is busy has each of them wait a while longer.
+const patience = 8000
 
 const healed = (token: string) =>
   until(
     'the instance serves again',
     async () => (await behind.client.get('me', { token })).status === 200,
-    10_000,
+    20_000,
   )
 
 const faults = {
@@ -80,11 +83,8 @@ for (const [fault, strike] of Object.entries(faults)) {
     const account = await anAccount(client)
     const bystander = await anAccount(client)
     strike()
-    for (const path of ['/livez', '/.well-known/paseto-keys', '/openapi.json']) {
-      const { reply, took } = await timed(behind.client.get(path))
-      t.is(reply.status, 200, path)
-      t.true(took < 500, `${path} took ${took} ms`)
-    }
+    for (const path of ['/livez', '/.well-known/paseto-keys', '/openapi.json'])
+      t.true(await isAtOnce(() => behind.client.get(path)), path)
     const ready = await until('readyz notices', async () => {
       const answer = await behind.client.get('/readyz')
       return answer.status === 503 && answer
@@ -117,7 +117,6 @@ for (const [fault, strike] of Object.entries(faults)) {
 
 test.serial('a Postgres that moved to another host is found again without a restart', async t => {
   const account = await anAccount(client)
-  const began = performance.now()
   behind.postgres.strand()
   const { reply, took } = await timed(behind.client.post('login', { email: account.email, password }))
   t.is(reply.status, 503)
@@ -130,5 +129,4 @@ test.serial('a Postgres that moved to another host is found again without a rest
     },
     20_000,
   )
-  t.true(performance.now() - began < 20_000)
 })

@@ -1,12 +1,14 @@
 import test from 'ava'
-import { openBehind, timed } from '../behind.ts'
+import { isAtOnce, openBehind, timed } from '../behind.ts'
 import { anAccount, anEmail, password } from '../make.ts'
-import { openWorld, until } from '../world.ts'
+import { ample, openWorld, until } from '../world.ts'
 
 // Limits are on: what a fault does to them is part of the promise.
 const limits = ['register', 'login', 'refresh', 'anonymous', 'bearer'].map(name => `${name}=1000/15m`)
 const world = await openWorld({ singleRedis: true, env: { RATE_LIMITS: limits.join(',') } })
-const behind = await openBehind(world)
+// Shorter than for others, so that what hangs is told of; long enough for what does not on a machine that is busy.
+const within = { ...ample, redisCommand: 1200 }
+const behind = await openBehind(world, undefined, within)
 test.after.always(async () => {
   await behind[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()
@@ -15,7 +17,7 @@ test.after.always(async () => {
 test.serial.afterEach.always(() => behind.redis.heal())
 
 const { client, sql } = world
-const patience = 2000
+const patience = 5000
 
 const healed = (token: string) =>
   until(
@@ -88,7 +90,7 @@ for (const [fault, strike] of Object.entries(faults)) {
     t.is(reply.status, 202)
     t.deepEqual(Object.keys(reply.body), ['user'])
     t.is(reply.body.user.email, email)
-    t.true(took < 3000, `it took ${took} ms`)
+    t.true(took < patience, `it took ${took} ms`)
     const owed = await sql('SELECT 1 FROM emails WHERE user_id = $1 AND recipient = $2', [
       reply.body.user.id,
       email,
@@ -106,11 +108,8 @@ for (const [fault, strike] of Object.entries(faults)) {
   test.serial(`${fault}: what needs no Redis is served, and readyz names it`, async t => {
     const { access } = await anAccount(client)
     strike()
-    for (const path of ['/livez', '/.well-known/paseto-keys', '/openapi.json', '/docs']) {
-      const { reply, took } = await timed(behind.client.get(path))
-      t.is(reply.status, 200, path)
-      t.true(took < 500, `${path} took ${took} ms`)
-    }
+    for (const path of ['/livez', '/.well-known/paseto-keys', '/openapi.json', '/docs'])
+      t.true(await isAtOnce(() => behind.client.get(path)), path)
     const ready = await until('readyz notices', async () => {
       const answer = await behind.client.get('/readyz')
       return answer.status === 503 && answer
@@ -148,7 +147,7 @@ test.serial('a Redis that moved to another host is found again without a restart
 
 test.serial('an instance that starts without Redis serves what it can, and all of it later', async t => {
   const { access, refresh } = await anAccount(client)
-  await using late = await openBehind(world, ({ redis }) => redis.cut())
+  await using late = await openBehind(world, ({ redis }) => redis.cut(), within)
   t.is((await late.client.get('/livez')).status, 200)
   t.is((await late.client.get('me', { token: access })).status, 503)
   t.is((await late.client.post('register', { email: anEmail(), password })).status, 202)

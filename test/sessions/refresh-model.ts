@@ -83,7 +83,7 @@ export const codeFor = (session: Session, access: Access, at: number): string | 
 
 /** Moves on where a step would come so close to an end that a slow machine decides on which side of it. */
 export const keepClear = ({ sessions }: Model, real: Real): number => {
-  const near = (end: number) => Math.abs(end - nowOf(real) - 500) < 2000
+  const near = (end: number) => Math.abs(end - nowOf(real) - 1500) < 3000
   const ends = sessions.flatMap(session => [
     session.rotatedAt + life.grace,
     session.idleUntil,

@@ -1,14 +1,16 @@
 import test from 'ava'
 import { findUser } from '../../src/accounts/store.ts'
+import { deadlines } from '../../src/base/deadlines.ts'
 import { openBehind, timed } from '../behind.ts'
 import { anAccount } from '../make.ts'
-import { openWorld, until } from '../world.ts'
+import { ample, openWorld, until } from '../world.ts'
 
 // The reads of all requests share a connection, and are answered in the order in which they were asked: whatever
 // happens to it, nobody may get the answer of another.
 
 const world = await openWorld()
-const behind = await openBehind(world)
+const { redisCommand } = ample
+const behind = await openBehind(world, undefined, { ...deadlines, redisCommand })
 test.after.always(async () => {
   await behind[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()

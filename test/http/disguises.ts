@@ -13,6 +13,9 @@ export const forged = [
   'Origin: https://evil.test',
 ]
 
+/** A word of theirs, and no four letters of a token. */
+export const theirs = /evil(?![\w-])/
+
 /** Targets and hosts under which a route is asked for. */
 export const disguises = (path: string): [what: string, target: string, lines: string[]][] => [
   ['forged headers alone', path, ['Host: latchkey.test']],

@@ -77,7 +77,7 @@ const headersOf = (raw: string): string[] =>
 const elementsOf = (html: string) => html.match(/<[!/]?[a-z-]+/gi)
 const linksOf = (part: string) =>
   part.match(/(?:https?:)?\/\/[^\s"'<>]+|\b(?:mailto|tel|javascript):[^\s"'<>]+/gi)?.map(withoutToken)
-const withoutToken = (link: string) => link.replace(/lkp_[\w-]+/, 'lkp_')
+const withoutToken = (text: string) => text.replaceAll(/lkp_[\w-]+/g, 'lkp_')
 const partsOf = ({ mail: { text = '', html = '' } }: Caught) => ({ text, html })
 
 /** A mail with hostile words and one with honest ones are the same but for those words. */
@@ -166,7 +166,9 @@ for (const words of hidden)
       for (const [kind, caught] of mails) {
         alike(t, kind, caught, honest.get(kind) as Caught)
         const { text, html } = partsOf(caught)
-        t.notRegex(caught.raw + text + html, /evil/i, kind)
+        // A token may hold any four letters.
+        const said = [caught.raw.replaceAll('=\r\n', ''), text, html].map(withoutToken).join()
+        t.notRegex(said, /evil/i, kind)
         t.true(text.startsWith('Hello,\n'), kind)
       }
       for (const kind of withDevice) shows(t, kind, mails.get(kind) as Caught, 'Unknown')

@@ -60,7 +60,9 @@ for (const name of [
   test(`a name that would become a link is left out: ${name}`, async t => {
     const { email } = await anAccount(world.client, { full_name: name })
     const { raw, mail } = await world.mails.to(email)
-    t.false((raw + mail.text + mail.html).includes('evil'))
+    // A token may hold any four letters.
+    const said = `${raw.replaceAll('=\r\n', '')}${mail.text}${mail.html}`.replaceAll(/lkp_[\w-]+/g, '')
+    t.false(said.includes('evil'))
     t.true(mail.text?.startsWith('Hello,\n'))
   })
 

@@ -16,7 +16,11 @@ export const anApi = async (world: World, env: Record<string, string> = {}): Pro
   const { child, lines } = world.spawn('api', { ...cache, ...env })
   const line = await until(
     'the API to listen',
-    () => lines.find(each => each.includes('"listening"')),
+    () => {
+      const fault = lines.find(each => each.includes('"cannot start"'))
+      if (fault) throw new Error(fault)
+      return lines.find(each => each.includes('"listening"'))
+    },
     patience,
   )
   const url = `http://127.0.0.1:${JSON.parse(line).port}`

@@ -12,9 +12,10 @@ import { openWorld } from '../world.ts'
 import { openGuarded } from './guarded.ts'
 
 // The issuer is the real one, at its own address: the guard fetches its keys as it would anywhere.
-const port = String(await onFreePort(undefined, async free => free))
-const issuer = `http://127.0.0.1:${port}`
-const world = await openWorld({ env: { PORT: port, PUBLIC_URL: issuer } })
+const world = await onFreePort(undefined, port =>
+  openWorld({ env: { PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${port}` } }),
+)
+const issuer = world.config.PUBLIC_URL
 const { client, clock, sql } = world
 const service = await openGuarded(createVerifier({ issuer }))
 const guarded = service.client

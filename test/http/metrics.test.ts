@@ -115,14 +115,22 @@ test.serial('a store that does not answer takes its own gauges away and no other
 test.serial('a process serves them on the port that it is told, and the API does not', async t => {
   t.is((await world.client.get('/metrics')).status, 404)
   for (const name of ['api', 'worker'] as const) {
-    const port = await onFreePort(undefined, async free => free)
-    const { lines } = world.spawn(name, { METRICS_PORT: String(port) })
-    const text = await until(`${name} serves its metrics`, () =>
-      fetch(`http://127.0.0.1:${port}/metrics`).then(
-        reply => reply.text(),
-        () => null,
-      ),
-    )
+    const { port, lines, text } = await onFreePort(undefined, async port => {
+      const { lines } = world.spawn(name, { METRICS_PORT: String(port) })
+      const text = await until(
+        `${name} serves its metrics`,
+        () => {
+          const fault = lines.find(line => line.includes('"cannot start"'))
+          if (fault) throw new Error(fault)
+          return fetch(`http://127.0.0.1:${port}/metrics`).then(
+            reply => reply.text(),
+            () => null,
+          )
+        },
+        50_000,
+      )
+      return { port, lines, text }
+    })
     t.regex(text, /^latchkey_mails_unsent \d+$/m)
     t.is((await fetch(`http://127.0.0.1:${port}/`)).status, 404)
     t.is((await fetch(`http://127.0.0.1:${port}/metrics`, { method: 'POST' })).status, 404)

@@ -32,8 +32,12 @@ test.serial('each process answers at the one port, and they are one service', as
 })
 
 test.serial('metrics are those of all processes, also of one that is gone', async t => {
-  const port = await onFreePort(undefined, async free => free)
-  await using crew = await aCrew(world, { METRICS_PORT: String(port) })
+  const opened = await onFreePort(undefined, async port => ({
+    port,
+    crew: await aCrew(world, { METRICS_PORT: String(port) }),
+  }))
+  const { port } = opened
+  await using crew = opened.crew
   const text = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   const samples = async (line: RegExp) =>
     [...(await text()).matchAll(line)].map(([, value]) => Number(value)).sort()

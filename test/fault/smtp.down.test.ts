@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
+import { onFreePort } from '../../src/local/free-port.ts'
 import { openMailSink } from '../mail-sink.ts'
 import { openWorld, until } from '../world.ts'
 import { brokenInvariants } from './invariants.ts'
@@ -17,9 +18,11 @@ const door = createServer(socket => {
   for (const each of [socket, server]) each.on('error', () => socket.destroy())
   callers.add(socket.on('close', () => callers.delete(socket)))
 })
-door.listen(0, '127.0.0.1')
-await once(door, 'listening')
-const { port } = door.address() as AddressInfo
+const port = await onFreePort(undefined, async free => {
+  door.listen(free, '127.0.0.1')
+  await once(door, 'listening')
+  return free
+})
 const world = await openWorld({
   within: deadlines,
   worker: true,
@@ -59,13 +62,17 @@ test('while the mail server is down the API answers as fast as ever, and later e
   await crowd.stop()
   // No fault is told of: not one answer may have been other than well.
   t.deepEqual(await brokenInvariants(crowd), [])
-  for (const route of ['register', 'forgot-password']) {
-    const asked = crowd.answers.filter(answer => answer.who === 'honest' && answer.route === route)
-    const [before, after] = [asked.filter(({ at }) => at < downAt), asked.filter(({ at }) => at >= downAt)]
+  const asked = (route: string) => {
+    const all = crowd.answers.filter(answer => answer.who === 'honest' && answer.route === route)
+    const [before, after] = [all.filter(({ at }) => at < downAt), all.filter(({ at }) => at >= downAt)]
     t.true(after.length >= 5, `${route} was asked for ${after.length} times`)
-    t.true(
-      median(after) < 3 * median(before) + 100,
-      `${route}: ${median(before)} ms, then ${median(after)} ms`,
-    )
+    return { before: median(before), after: median(after) }
+  }
+  // By how much this machine itself is slower then: nobody is mailed who asks for this.
+  const me = asked('me')
+  const slower = Math.max(1, me.after / Math.max(1, me.before))
+  for (const route of ['register', 'forgot-password']) {
+    const { before, after } = asked(route)
+    t.true(after < slower * (3 * before + 100), `${route}: ${before} ms, then ${after} ms`)
   }
 })

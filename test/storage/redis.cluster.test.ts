@@ -2,7 +2,7 @@ import anyTest from 'ava'
 import { timed } from '../behind.ts'
 import { mastersOf } from '../every-key.ts'
 import { type Account, anAccount } from '../make.ts'
-import { openWorld, until, type World } from '../world.ts'
+import { ample, openWorld, until, type World } from '../world.ts'
 import { moveSlot, type OwnCluster, startOwnCluster } from './own-cluster.ts'
 import { type Node, password, program } from './redis-nodes.ts'
 
@@ -18,7 +18,9 @@ anyTest.before(async () => {
   cluster = opened.use(await startOwnCluster())
   const limits = ['register', 'login', 'refresh', 'anonymous', 'bearer'].map(name => `${name}=10000/15m`)
   const env = { REDIS_URL: cluster.url, RATE_LIMITS: limits.join(',') }
-  world = opened.use(await openWorld({ worker: true, env }))
+  // Short enough that what hangs is answered in time, long enough for a machine that is busy.
+  const within = { ...ample, redisCommand: 2000 }
+  world = opened.use(await openWorld({ worker: true, within, env }))
 })
 anyTest.after.always(() => opened.disposeAsync())
 

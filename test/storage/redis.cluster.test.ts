@@ -44,6 +44,12 @@ const refreshed = async (account: Account): Promise<number> => {
 const servedAgain = (account: Account) =>
   until('its users to be served again', async () => (await refreshed(account)) === 200, 30_000)
 
+/** Waits for a mail. One whose job was lost with a node is not waited for until it is swept by itself. */
+const mailed = async ({ email }: Account) => {
+  await world.sql(`UPDATE emails SET sweep_after = now() WHERE status = 'queued'`)
+  return world.mails.to(email)
+}
+
 const reports = (account: Account) =>
   world.sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [account.userId])
 
@@ -137,8 +143,8 @@ test('the node of the queue dies and comes back: the worker goes on, no mail is 
   const during = await anAccount(world.client).catch(() => null)
   await queue.restart()
   const after = await until('an account', () => anAccount(world.client).catch(() => null), 30_000)
-  t.truthy(await world.mails.to(after.email))
-  if (during) t.truthy(await world.mails.to(during.email))
+  t.truthy(await mailed(after))
+  if (during) t.truthy(await mailed(during))
 })
 
 test('a master whose replica takes over: its users are served again within 30 s', async t => {
@@ -167,5 +173,5 @@ test('a cluster that is gone altogether and comes back is found again without a 
   for (const node of others) await node.restart()
   await servedAgain(account)
   const late = await until('an account', () => anAccount(world.client).catch(() => null), 30_000)
-  t.truthy(await world.mails.to(late.email))
+  t.truthy(await mailed(late))
 })

@@ -73,12 +73,22 @@ const openBarrel = async (url: string): Promise<Barrel> => {
       last = bytes.subarray(-1)
       received = Buffer.alloc(0)
       waiting = Promise.withResolvers()
+      if (socket.destroyed) waiting.reject(new Error('the connection was closed before it was used'))
       socket.write(bytes.subarray(0, -1))
       return waiting.promise
     },
     fire: () => socket.write(last),
     close: () => socket.destroy(),
   }
+}
+
+// A connection that has been used is kept for a minute; one that was merely opened is dropped as a slow request.
+const openUsedBarrel = async (url: string): Promise<Barrel> => {
+  const barrel = await openBarrel(url)
+  const replied = barrel.load(written({ method: 'GET', path: '/livez' }))
+  barrel.fire()
+  await replied
+  return barrel
 }
 
 const turn = () => new Promise(resolve => setImmediate(resolve))
@@ -103,8 +113,7 @@ export const volley = async (urls: readonly string[], shots: readonly Shot[]): P
   const barrels: Barrel[] = []
   try {
     for (let i = 0; i < Math.min(width, shots.length); i++)
-      barrels.push(await openBarrel(urls[i % urls.length] ?? ''))
-    await volleyOf(barrels, times(barrels.length, { method: 'GET', path: '/livez' }).map(written))
+      barrels.push(await openUsedBarrel(urls[i % urls.length] ?? ''))
     const replies: Reply[] = []
     for (let at = 0; at < shots.length; at += width)
       replies.push(...(await volleyOf(barrels, shots.slice(at, at + width).map(written))))

@@ -29,7 +29,17 @@ export const startWorker = (deps: Deps): MailWorker => {
     async job => {
       await deliver({ ...deps, transport }, job.id ?? '')
     },
-    { connection, prefix: deps.keys.queue, concurrency: 20, lockDuration: 10_000, stalledInterval: 5000 },
+    {
+      ...{
+        connection,
+        prefix: deps.keys.queue,
+        concurrency: 20,
+        lockDuration: 10_000,
+        stalledInterval: 5000,
+      },
+      // Of two tries 15 s apart, as BullMQ has it, the first may come while a cluster is still agreeing on its masters.
+      runRetryDelay: 2000,
+    },
   )
   worker.on('error', err => log.warn({ err }, 'mail worker'))
   worker.on('failed', job => {

@@ -19,7 +19,7 @@ const ask = async (url: string, method: string, body?: object) => {
 
 test('a process told to end says so, finishes what it has, keeps no connection, and ends', async t => {
   const { child, lines } = world.spawn('api', { LOG_LEVEL: 'info', BCRYPT_COST: '12' })
-  const port = await until('the API listens', () => /"port":(\d+)/.exec(lines.join('\n'))?.[1])
+  const port = await until('the API listens', () => /"port":(\d+)/.exec(lines.join('\n'))?.[1], 50_000)
   const url = `http://127.0.0.1:${port}`
   t.is((await ask(`${url}/livez`, 'GET')).connection, 'keep-alive')
   const inFlight = ask(`${url}/api/v1/auth/login`, 'POST', {

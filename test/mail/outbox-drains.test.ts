@@ -19,7 +19,11 @@ const { hostname, port } = new URL(world.config.REDIS_URL)
 const anApi = async () => {
   const proxy = await openProxy(hostname, Number(port))
   const { child, lines } = world.spawn('api', { REDIS_URL: proxy.through(world.config.REDIS_URL) })
-  const line = await until('the API to listen', () => lines.find(each => each.includes('"listening"')))
+  const line = await until(
+    'the API to listen',
+    () => lines.find(each => each.includes('"listening"')),
+    50_000,
+  )
   return { proxy, child, client: openClient(`http://127.0.0.1:${JSON.parse(line).port}`) }
 }
 

@@ -82,10 +82,10 @@ anyTest.before(async () => {
   // The first of the sentinels is gone: the second is asked.
   const secret = encodeURIComponent(sentinelPassword)
   const hosts = `127.0.0.1:1,127.0.0.1:${sentinel.port}`
-  const REDIS_URL = `redis+sentinel://:${password}@${hosts}/main?sentinelPassword=${secret}`
+  const redisUrl = `redis+sentinel://:${password}@${hosts}/main?sentinelPassword=${secret}`
   // Short enough that what hangs is answered in time, long enough for a machine that is busy.
   const within = { ...ample, redisCommand: 2000 }
-  world = opened.use(await openWorld({ worker: true, within, env: { REDIS_URL } }))
+  world = opened.use(await openWorld({ worker: true, within, servers: { redisUrl } }))
 })
 anyTest.after.always(() => opened.disposeAsync())
 

@@ -77,7 +77,11 @@ anyTest.before(async () => {
 /** An API of its own process, since a process reads its authorities once. */
 const anApi = async (url: string, env: Record<string, string>) => {
   const { child, lines } = world.spawn('api', { REDIS_URL: url, ...env })
-  const line = await until('the API to listen', () => lines.find(each => each.includes('"listening"')))
+  const line = await until(
+    'the API to listen',
+    () => lines.find(each => each.includes('"listening"')),
+    50_000,
+  )
   return { child, lines, client: openClient(`http://127.0.0.1:${JSON.parse(line).port}`) }
 }
 

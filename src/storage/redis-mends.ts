@@ -19,7 +19,8 @@ const giveUpAfterReading = (command: Command): void => {
       command.reject(new Error('Command timed out'))
     }
     const due = performance.now() + milliseconds
-    const onceMore = () => (timer = setTimeout(giveUp, Math.min(performance.now() - due, milliseconds)))
+    const onceMore = () =>
+      (timer = setTimeout(giveUp, Math.min(Math.max(performance.now() - due, 1), milliseconds)))
     timer = setTimeout(onceMore, milliseconds)
     const stop = () => clearTimeout(timer)
     command.promise.then(stop, stop)

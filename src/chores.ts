@@ -2,12 +2,16 @@ import { eraseAccounts } from './accounts/erase-accounts.ts'
 import type { Deps } from './deps.ts'
 import { forgetDropped } from './mail/forget-dropped.ts'
 import { sweep } from './mail/sweep.ts'
+import { forgetBuyers } from './purchases/forget-buyers.ts'
+import { reconcile } from './purchases/reconcile.ts'
 
 export type Chore = (deps: Deps) => Promise<unknown>
 
 /** What workers do over and over, each `every` milliseconds after its last end. */
 export const chores: readonly { chore: Chore; every: number }[] = [
   { chore: sweep, every: 5000 },
+  { chore: reconcile, every: 15_000 },
   { chore: forgetDropped, every: 600_000 },
   { chore: eraseAccounts, every: 600_000 },
+  { chore: forgetBuyers, every: 600_000 },
 ]

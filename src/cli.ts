@@ -8,11 +8,18 @@ import { keyCommands } from './cli/key-commands.ts'
 import { openGiven } from './cli/open-given.ts'
 import { readInput } from './cli/read-input.ts'
 import { userCommands } from './cli/user-commands.ts'
+import { webhookCommands } from './cli/webhook-commands.ts'
 import { devEnvFile } from './local/dev-env.ts'
 import { isFault } from './storage/faults.ts'
 
 /** Every command of an operator. */
-const commands: Command[] = [...userCommands, ...importCommands, ...keyCommands, ...emailCommands]
+const commands: Command[] = [
+  ...userCommands,
+  ...importCommands,
+  ...keyCommands,
+  ...emailCommands,
+  ...webhookCommands,
+]
 
 // sysexits.h
 const exitUsage = 64

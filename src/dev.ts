@@ -1,16 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { leaveDevEnv } from './local/dev-env.ts'
 import { findServices } from './local/find-services.ts'
 import { isFree } from './local/free-port.ts'
 import { ended, isRunning, keptProcess, stop } from './local/kept-process.ts'
 import { openMailbox } from './local/mailbox.ts'
+import { openGateway } from './local/open-gateway.ts'
 import { ownSecret } from './local/own-secret.ts'
+import { untilReady } from './local/until-ready.ts'
 
 // Everything at once, on one machine: finds or starts Postgres and Redis, migrates, and runs the API, the worker
-// and a mailbox. Each is a process of its own, as in production.
+// and a mailbox. Each is a process of its own, as in production. With `--shop` sites are sold, by a stand-in for the
+// payment gateway.
 
 const root = join(import.meta.dirname, '..')
 const stateFolder = join(root, '.latchkey')
@@ -23,18 +25,6 @@ const say = (line: string): void => {
 
 const run = (name: string, env: NodeJS.ProcessEnv, stdout: 'inherit' | 'pipe'): ChildProcess =>
   keptProcess(join(import.meta.dirname, `${name}.ts`), [], { env, stdout })
-
-const untilReady = async (url: string, alive: () => boolean): Promise<boolean> => {
-  while (alive()) {
-    const ready = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1000) }).then(
-      reply => reply.ok,
-      () => false,
-    )
-    if (ready) return true
-    await sleep(100)
-  }
-  return false
-}
 
 const nonEmpty = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
@@ -69,6 +59,9 @@ const main = async (): Promise<number> => {
     mails = mailbox.pageUrl
   }
 
+  const gateway = process.argv.includes('--shop') ? opened.use(await openGateway(local)) : null
+  Object.assign(env, gateway?.env)
+
   opened.use(await leaveDevEnv(env))
 
   const migration = run('migrate', { ...env, LOG_LEVEL: 'warn' }, 'inherit')
@@ -98,6 +91,7 @@ const main = async (): Promise<number> => {
         '',
         `  API        ${local}/api/v1   (docs: ${local}/docs)`,
         `  Mailbox    ${mails}`,
+        ...(gateway ? [`  Checkouts  ${gateway.url}   (no money moves)`] : []),
         `  Postgres   ${services.how.postgres}`,
         `  Redis      ${services.how.redis}`,
         '',

@@ -1,6 +1,7 @@
 import { Accounts1763700000000 } from '../migrations/1763700000000-accounts.ts'
 import { AccountLife1763800000000 } from '../migrations/1763800000000-account-life.ts'
 import { FailedLogins1763900000000 } from '../migrations/1763900000000-failed-logins.ts'
+import { Purchases1764000000000 } from '../migrations/1764000000000-purchases.ts'
 import { type Config, configOrExit } from './base/config.ts'
 import { type Log, openLog } from './base/log.ts'
 import { deriveSecrets } from './crypto/secrets.ts'
@@ -9,7 +10,12 @@ import { createFirstKey } from './keys/create-first-key.ts'
 import { openPostgres } from './storage/postgres.ts'
 
 /** Every migration, oldest first. */
-export const migrations = [Accounts1763700000000, AccountLife1763800000000, FailedLogins1763900000000]
+export const migrations = [
+  Accounts1763700000000,
+  AccountLife1763800000000,
+  FailedLogins1763900000000,
+  Purchases1764000000000,
+]
 
 /**
  * Brings the database up to date and makes the first signing key. Of several processes that do so at once one

@@ -1,6 +1,7 @@
 import { IsNull } from 'typeorm'
 import { type AuditEvent, AuditEvents } from '../audit/entity.ts'
 import type { Deps } from '../deps.ts'
+import { personalRows } from '../entities.ts'
 import { type Email, Emails } from '../mail/entity.ts'
 import { listSessions } from '../sessions/list-sessions.ts'
 import type { User } from './entity.ts'
@@ -28,6 +29,16 @@ const eventView = ({ type, actor_id, ip, user_agent, created_at }: AuditEvent) =
   created_at: created_at.toISOString(),
 })
 
+const rowsOfModules = async ({ staleRead }: Pick<Deps, 'staleRead'>, userId: string) => {
+  const all = Object.entries(personalRows).map(
+    async ([name, text]): Promise<[string, Record<string, unknown>[]]> => [
+      name,
+      await staleRead(manager => manager.query(text, [userId])),
+    ],
+  )
+  return Object.fromEntries(await Promise.all(all))
+}
+
 /**
  * Everything that is held on a user, for the user (GDPR, article 20): of mails and events the latest 5000, which strangers
  * may cause. No secret and no hash is part of it.
@@ -36,7 +47,7 @@ export const exportAccount = async (
   deps: Pick<Deps, 'clock' | 'staleRead' | 'redis' | 'keys'>,
   { user, sessionId }: { user: User; sessionId: string },
 ) => {
-  const [sessions, mails, events] = await Promise.all([
+  const [sessions, mails, events, modules] = await Promise.all([
     listSessions(deps, { user, currentId: sessionId }),
     deps.staleRead(manager =>
       manager.find(Emails, { where: mailsOf(user), order: { id: 'DESC' }, take: most }),
@@ -44,11 +55,13 @@ export const exportAccount = async (
     deps.staleRead(manager =>
       manager.find(AuditEvents, { where: { user_id: user.id }, order: { id: 'DESC' }, take: most }),
     ),
+    rowsOfModules(deps, user.id),
   ])
   return {
     user: userView(user),
     sessions,
     emails: mails.reverse().map(mailView),
     audit_events: events.reverse().map(eventView),
+    modules,
   }
 }

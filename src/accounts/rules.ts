@@ -79,10 +79,8 @@ export const isOpen = (user: Pick<User, 'is_active' | 'erase_after'>): boolean =
 export const openOnly = 'is_active AND erase_after IS NULL'
 
 /** An address as a mail may show it to somebody who has a right to a hint and no more: `a••@example.com`. */
-export const maskEmail = (email: string): string => {
-  const at = email.lastIndexOf('@')
-  return `${email.slice(0, 1)}••${email.slice(at)}`
-}
+export const maskEmail = (email: string): string =>
+  `${email.slice(0, 1)}••${email.slice(email.lastIndexOf('@'))}`
 
 export const liveSessionReply = v.object({
   id: v.string(),
@@ -96,7 +94,7 @@ export const liveSessionReply = v.object({
   current: v.boolean(),
 })
 
-/** What `GET /auth/me/export` gives. */
+/** What `GET /auth/me/export` gives; `modules` is what application modules hold, by their names. */
 export const exportReply = v.object({
   user: userReply,
   sessions: v.array(liveSessionReply),
@@ -117,4 +115,5 @@ export const exportReply = v.object({
       created_at: time,
     }),
   ),
+  modules: v.record(v.string(), v.array(v.record(v.string(), v.unknown()))),
 })

@@ -30,7 +30,7 @@ export const startApi = async (deps: Deps, { grace }: { grace: number }): Promis
   let draining = false
   const server = createApp(
     deps,
-    routes(() => draining),
+    routes(() => draining, deps.config),
     () => closing !== null,
   )
   server.listen(deps.config.PORT, deps.config.HOST)

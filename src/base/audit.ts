@@ -24,6 +24,7 @@ export const auditTypes = [
   'email.changed',
   'email.change_undone',
   'email.retried',
+  'purchase.refunded',
 ] as const
 
 export type AuditType = (typeof auditTypes)[number]

@@ -1,8 +1,9 @@
 import * as v from 'valibot'
+import { shopSecrets } from './shop-variables.ts'
 import { exampleSecret, type VariableName, variables } from './variables.ts'
 
 type Parsed = { [N in VariableName]: v.InferOutput<(typeof variables)[N]['schema']> }
-type Optional = 'SMTP_URL' | 'FRONTEND_URL' | 'METRICS_PORT'
+type Optional = 'SMTP_URL' | 'FRONTEND_URL' | 'METRICS_PORT' | (typeof shopSecrets)[number]
 
 /** The configuration, parsed once at the door. Durations are in milliseconds. */
 export type Config = Omit<Parsed, Optional> & { [N in Optional]: Parsed[N] | undefined }
@@ -22,7 +23,15 @@ const inProduction = (config: Partial<Config>): string[] => {
   if (config.RATE_LIMITS === 'off') faults.push('RATE_LIMITS must not be off in production')
   if (config.BCRYPT_COST !== undefined && config.BCRYPT_COST < 10)
     faults.push('BCRYPT_COST must be 10 at least in production')
+  if (!config.RECURRENTE_URL?.startsWith('https:'))
+    faults.push('RECURRENTE_URL must begin with https:// in production')
   return faults
+}
+
+/** Half of what sells is not taken for nothing: a shop would be closed, and nobody would know why. */
+const halfAShop = (env: Record<string, string | undefined>): string[] => {
+  const missing = shopSecrets.filter(name => !env[name])
+  return missing.length === shopSecrets.length ? [] : missing.map(name => `${name} is not set`)
 }
 
 /**
@@ -46,7 +55,7 @@ export const readConfig = (
     if (result.success) config[name] = result.output
     else faults.push(`${name} ${result.issues[0].message}`)
   }
-  faults.push(...inProduction(config))
+  faults.push(...halfAShop(env), ...inProduction(config))
   return faults.length > 0 ? { faults } : { config: config as Config }
 }
 

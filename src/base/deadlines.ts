@@ -10,6 +10,8 @@ export const deadlines = {
   postgresLock: 1500,
   /** Waiting for a thread that hashes: a client that waits for longer has left. */
   hasherThread: 3500,
+  /** Two tries together. */
+  gateway: 3500,
 }
 
 export type Deadlines = typeof deadlines

@@ -16,6 +16,10 @@ export const emails = {
     proof: { purpose: 'verify_email', ttl: day },
   },
   welcome: { vars: ['name', 'link'] },
+  welcome_guest: {
+    vars: ['name', 'link', 'code', 'hours'],
+    proof: { purpose: 'reset_password', ttl: day },
+  },
   account_exists: { vars: ['name', 'link'] },
   reset_password: {
     vars: ['name', 'link', 'code', 'minutes'],
@@ -36,6 +40,7 @@ export const emails = {
     vars: ['name', 'link', 'days'],
     proof: { purpose: 'undo_deletion', ttl: 400 * day },
   },
+  purchase_confirmation: { vars: ['name', 'item', 'amount', 'reference', 'link'] },
 } as const satisfies Record<string, Email>
 
 export type EmailKind = keyof typeof emails
@@ -45,7 +50,7 @@ export type ProofPurpose = Extract<(typeof emails)[EmailKind], { proof: unknown 
 
 /**
  * What a mail needs, as text. `minutes`, `hours` and `days` are numbers and `time` an ISO 8601 date: they are put into
- * the reader's words. `email` is another address than the reader's, masked. `name`, `time`, `ip`, `device` and `email`
+ * the reader's words, and `amount` (`12500 GTQ`, in minor units). `email` is another address than the reader's, masked. `name`, `time`, `ip`, `device` and `email`
  * may be empty; all of them but `time` may hold anything.
  */
 export type EmailVars<K extends EmailKind> = K extends EmailKind

@@ -1,13 +1,9 @@
-// The one form of each kind of input. A field is a valibot schema that turns text into its canonical form; its
-// metadata is JSON Schema. An issue names the rule as `expected` and says it in `message`, both ours, and does not
-// carry the text, which may be a password and would end up in a reply or a log.
+// The one form of each kind of input.
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { parsePhoneNumberFromString as parsePhoneNumber } from 'libphonenumber-js'
-import * as v from 'valibot'
+import { DISORDER, field, line, longerThan, pattern } from './field-shapes.ts'
 
 const CONTROL = /\p{Cc}/u
-// What makes a name read as another one, or as two lines: bidirectional overrides, line and paragraph separators.
-const DISORDER = /[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u
 const LOCAL_PART = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/i
 const DOMAIN = /^[a-z0-9.\-\p{L}\p{M}\p{N}]+$/iu
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
@@ -47,45 +43,6 @@ function canonicalDomain(text: string): string | null {
   })
   if (!same || labels.length < 2 || !labels.every(label => LABEL.test(label))) return null
   return /^[0-9]+$/.test(labels.at(-1) ?? '') || domainToASCII(readable.join('.')) !== ascii ? null : ascii
-}
-
-type About = {
-  description: string
-  format?: string
-  minLength?: number
-  maxLength?: number
-  pattern?: string
-}
-
-// A schema for text: `parse` gives the canonical form, or null where the text breaks the rule.
-function field(rule: string, message: string, about: About, parse: (text: string) => string | null) {
-  return v.pipe(
-    v.string('must be a text'),
-    v.metadata(about),
-    v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
-      const value = dataset.value.isWellFormed() ? parse(dataset.value) : null
-      if (value !== null) return value
-      addIssue({ message, expected: rule, received: 'another text', input: undefined })
-      return NEVER
-    }),
-  )
-}
-
-function pattern(rule: string, message: string, description: string, shape: RegExp) {
-  const about = { description, pattern: shape.source }
-  return field(rule, message, about, text => (shape.test(text) ? text : null))
-}
-
-function line(max: number, description: string) {
-  const about = { description, minLength: 1, maxLength: max }
-  return field('text', `must be 1 to ${max} characters on one line`, about, text => {
-    const value = text.trim().normalize('NFC')
-    return value !== '' && !DISORDER.test(value) && !longerThan(max, value) ? value : null
-  })
-}
-
-function longerThan(codePoints: number, text: string): boolean {
-  return text.length > codePoints && (text.length > 2 * codePoints || [...text].length > codePoints)
 }
 
 export const email = field(

@@ -10,6 +10,9 @@ const catalogue = {
   bearer: { points: 1000, window: '15m', by: 'session' },
   mail: { points: 3, window: '1h', by: 'recipient' },
   mail_ip: { points: 10, window: '1h', by: 'ip' },
+  sites: { points: 1000, window: '15m', by: 'ip' },
+  purchase: { points: 5, window: '30m', by: 'ip' },
+  webhook: { points: 1000, window: '1m', by: 'ip' },
   code: { points: 5, window: '24h', by: 'proof' },
   code_day: { points: 20, window: '24h', by: 'user' },
 } as const satisfies Record<string, { points: number; window: string; by: LimitedBy }>

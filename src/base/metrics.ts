@@ -19,6 +19,8 @@ export const counters = {
   passwords_closed: { help: 'Passwords closed after too many wrong ones in a row.', labels: [] },
   session_reuses: { help: 'Spent refresh tokens that were presented again: thefts.', labels: [] },
   mails: { help: 'Mails that this worker brought to an end, by outcome.', labels: ['outcome'] },
+  purchases: { help: 'What payment events came to, by outcome.', labels: ['outcome'] },
+  gateway_failures: { help: 'Calls to the payment gateway that came to nothing.', labels: [] },
   mail_attempts_failed: { help: 'Deliveries that failed and are tried again.', labels: [] },
 } as const satisfies Record<string, { help: string; labels: readonly string[] }>
 

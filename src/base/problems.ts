@@ -41,6 +41,11 @@ const catalogue = {
     'The session has ended',
     'The access token is genuine, but its session was ended. Sign in again.',
   ],
+  INVALID_SIGNATURE: [
+    401,
+    'The signature is not valid',
+    'The event was not signed with the secret of this endpoint, or too long ago. Nothing was done.',
+  ],
   ACCOUNT_DEACTIVATED: [
     403,
     'The account is deactivated',
@@ -68,12 +73,35 @@ const catalogue = {
     'A request has eight seconds to arrive whole. Nothing was done.',
   ],
   USER_EXISTS: [409, 'An account with this e-mail exists', 'Sign in, or ask for a password reset.'],
-  DUPLICATE_ENTRY: [409, 'The address is taken', 'Somebody else has it by now. Nothing was changed.'],
-  PAYLOAD_TOO_LARGE: [413, 'The body is too large', 'A body may have 16 kB at most.'],
+  DUPLICATE_ENTRY: [
+    409,
+    'The address is taken',
+    'Somebody or something else has it by now. Nothing was changed.',
+  ],
+  SITE_UNAVAILABLE: [
+    409,
+    'The site is not for sale at the moment',
+    'It is sold, or another buyer is at the checkout. A reservation that is not paid ends by itself.',
+  ],
+  REQUEST_IN_PROGRESS: [
+    409,
+    'The same request is being served',
+    'A request with this `Idempotency-Key` has not been answered yet. Send it again after `Retry-After` seconds.',
+  ],
+  PAYLOAD_TOO_LARGE: [
+    413,
+    'The body is too large',
+    'A body may have 16 kB at most, an event of the payment gateway 64 kB.',
+  ],
   UNSUPPORTED_MEDIA_TYPE: [
     415,
     'The media type is not supported',
     'Send the body as `application/json` in UTF-8.',
+  ],
+  IDEMPOTENCY_KEY_REUSED: [
+    422,
+    'The key belongs to another request',
+    'An `Idempotency-Key` stands for one request. Use a new one for a new request.',
   ],
   HEADERS_TOO_LARGE: [431, 'The headers are too large', 'The head of a request may have 16 kB at most.'],
   RATE_LIMIT_EXCEEDED: [

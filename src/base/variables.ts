@@ -1,5 +1,6 @@
 import type * as v from 'valibot'
 import { parseLimits } from './limits.ts'
+import { shopVariables } from './shop-variables.ts'
 import {
   baseUrl,
   duration,
@@ -176,6 +177,7 @@ export const variables = {
     default: 'click',
     help: '`click`: a mailed link shows a page with a button, so that mail scanners cannot spend it. `instant`: opening it is enough.',
   },
+  ...shopVariables,
   LOG_LEVEL: {
     schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
     default: 'info',

@@ -1,10 +1,14 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { shopSecrets } from '../base/shop-variables.ts'
 
 /** Where a command at another prompt finds the services that `npm start` found: in `.latchkey/`. */
 export const devEnvFile = join(import.meta.dirname, '../../.latchkey/env')
 
-const told = ['DATABASE_URL', 'REDIS_URL', 'SMTP_URL', 'APP_SECRET', 'PUBLIC_URL'] as const
+const told = [
+  ...(['DATABASE_URL', 'REDIS_URL', 'SMTP_URL', 'APP_SECRET', 'PUBLIC_URL'] as const),
+  ...shopSecrets,
+]
 
 /** Leaves the environment of the processes there, for their owner alone, until they end. */
 export const leaveDevEnv = async (env: NodeJS.ProcessEnv): Promise<AsyncDisposable> => {

@@ -8,6 +8,7 @@ import { toHtml } from './mjml.ts'
 
 /** A mail in one language, with holes for what differs from mail to mail. */
 export type Compiled = {
+  readonly locale: string
   readonly subject: Cut
   readonly html: Cut
   readonly text: Cut
@@ -46,6 +47,7 @@ const compile = async (kind: EmailKind, locale: string): Promise<Compiled> => {
   const source = layout.replace('{{content}}', () => body)
   const html = await toHtml(fillWords(source, { ...words, locale, dir, start }, escapeHtml))
   return {
+    locale,
     subject: cut(fillWords('{{t.subject}}', words, plain)),
     html: cut(html),
     text: cut(fillWords(text, words, plain)),

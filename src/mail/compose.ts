@@ -32,6 +32,13 @@ const ownPage = ({ config }: Needs, name: string, query: Record<string, string>)
 const prove = (deps: Needs, email: Email, user: User, kind: ProvingKind): Promise<IssuedProof | null> =>
   issueProof(deps, { ...email, kind }, { userId: user.id, address: email.recipient })
 
+/** Where a password is chosen. */
+const passwordPage = (deps: Needs, email: Email, user: User, { token }: IssuedProof): string => {
+  const { FRONTEND_URL } = deps.config
+  if (FRONTEND_URL) return `${FRONTEND_URL}/reset-password?token=${token}`
+  return ownPage(deps, 'reset-password', { token, lang: localeOf(email, user) })
+}
+
 /** When, from where and by what, as the row remembers. */
 const circumstances = ({ data }: Email) => ({
   time: data.time ?? '',
@@ -56,19 +63,18 @@ const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Pr
 
     welcome: async (deps, _email, user) => ({ ...hello(user), link: frontPage(deps) }),
 
+    welcome_guest: async (deps, email, user) => {
+      const proof = user.password_hash === null && (await prove(deps, email, user, 'welcome_guest'))
+      if (!proof) return null
+      const link = passwordPage(deps, email, user, proof)
+      return { ...hello(user), link, code: proof.code, hours: String(emails.welcome_guest.proof.ttl / hour) }
+    },
+
     reset_password: async (deps, email, user) => {
       const proof = await prove(deps, email, user, 'reset_password')
       if (!proof) return null
-      const { FRONTEND_URL } = deps.config
-      const link = FRONTEND_URL
-        ? `${FRONTEND_URL}/reset-password?token=${proof.token}`
-        : ownPage(deps, 'reset-password', { token: proof.token, lang: localeOf(email, user) })
-      return {
-        ...hello(user),
-        link,
-        code: proof.code,
-        minutes: String(emails.reset_password.proof.ttl / 60_000),
-      }
+      const minutes = String(emails.reset_password.proof.ttl / 60_000)
+      return { ...hello(user), link: passwordPage(deps, email, user, proof), code: proof.code, minutes }
     },
 
     password_changed: async (deps, email, user) => notice(deps, email, user),
@@ -105,6 +111,12 @@ const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Pr
       }
     },
 
+    purchase_confirmation: async (deps, { data }, user) => ({
+      ...hello(user),
+      ...{ item: data.item ?? '', amount: data.amount ?? '', reference: data.reference ?? '' },
+      link: frontPage(deps),
+    }),
+
     account_exists: async (deps, email, user) =>
       (await toldEnough(deps, email)) ? null : { ...hello(user), link: frontPage(deps) },
   }
@@ -113,10 +125,11 @@ const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Pr
 const toAnotherAddress: readonly EmailKind[] = [
   ...(['email_change', 'email_changed'] as const),
   ...(['password_changed', 'new_device', 'session_reuse'] as const),
+  'purchase_confirmation',
 ]
 
-/** An owner's ways back: whoever closes the account does not hold them back. */
-const waysBack: readonly EmailKind[] = ['email_changed', 'account_deleted']
+/** An owner's ways back, and what was paid: whoever closes the account does not hold them back. */
+const owedToClosed: readonly EmailKind[] = ['email_changed', 'account_deleted', 'purchase_confirmation']
 
 /**
  * Decides, at the moment of sending, whether a row of the outbox is still owed and what it says. Returns null where
@@ -127,7 +140,7 @@ export const composeMail = async (deps: Needs, email: Email): Promise<Composed |
   const user = email.user_id
     ? await findUser(deps.database, email.user_id)
     : await findUserByEmail(deps.database, recipient)
-  if (!user || email.proof_spent_at || (!isOpen(user) && !waysBack.includes(kind))) return null
+  if (!user || email.proof_spent_at || (!isOpen(user) && !owedToClosed.includes(kind))) return null
   if (user.email !== recipient && !toAnotherAddress.includes(kind)) return null
   const vars = await compose[kind](deps, email, user)
   return vars && ({ kind, to: recipient, locale: localeOf(email, user), vars } as Composed)

@@ -12,6 +12,7 @@ const seen = { time: '2027-01-31T18:05:00.000Z', ip: '203.0.113.7', device }
 const samples: { readonly [K in EmailKind]: EmailVars<K> } = {
   verify_email: { name, link, code: '048213', hours: '24' },
   welcome: { name, link },
+  welcome_guest: { name, link, code: '048213', hours: '24' },
   account_exists: { name, link },
   reset_password: { name, link, code: '048213', minutes: '60' },
   password_changed: { name, link, ...seen },
@@ -20,6 +21,10 @@ const samples: { readonly [K in EmailKind]: EmailVars<K> } = {
   new_device: { name, link, ...seen },
   session_reuse: { name, ...seen },
   account_deleted: { name, link, days: '30' },
+  purchase_confirmation: {
+    ...{ name, link, item: 'Corner bakery', amount: '1250000 GTQ' },
+    reference: '019a5f7e-7a30-7c4e-9d0b-3f1f6f1d2c4b',
+  },
 }
 
 const style = `

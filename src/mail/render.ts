@@ -4,6 +4,7 @@ import { locales, pickLocale } from '../base/locales.ts'
 import { type Compiled, compiled } from './compile.ts'
 import { isUnit } from './durations.ts'
 import { harmless, harmlessAddress, harmlessName } from './harmless.ts'
+import { moneyIn } from './money.ts'
 
 export type Rendered = { subject: string; html: string; text: string }
 
@@ -13,6 +14,7 @@ const inWords = (mail: Compiled, name: string, value: string): string => {
     const time = Date.parse(value)
     return Number.isNaN(time) ? valueFor(mail.words, 'unknown') : mail.time.format(time)
   }
+  if (name === 'amount') return moneyIn(mail.locale, value)
   if (name === 'name') return harmlessName(value)
   if (name === 'ip' || name === 'device') return harmless(value, 160) || valueFor(mail.words, 'unknown')
   if (name === 'email') return harmlessAddress(value) || valueFor(mail.words, 'unknown')

@@ -39,7 +39,7 @@ test.serial('everything is there, in the form that it has elsewhere', async t =>
   const { status, headers, body } = await exported({ access: token })
   t.is(status, 200)
   t.is(headers.get('cache-control'), 'no-store')
-  t.deepEqual(Object.keys(body), ['user', 'sessions', 'emails', 'audit_events'])
+  t.deepEqual(Object.keys(body), ['user', 'sessions', 'emails', 'audit_events', 'modules'])
   t.deepEqual(body.user, (await client.get('me', { token })).body)
   t.like(body.user, full)
   t.deepEqual(body.sessions, (await client.get('sessions', { token })).body.data)

@@ -4,19 +4,24 @@ import type { Route } from '../../src/http/route.ts'
 import { routes } from '../../src/routes.ts'
 import type { Client, Reply } from '../client.ts'
 import { anAccount, password } from '../make.ts'
-import { openWorld } from '../world.ts'
+import { openShop } from '../purchases/shop.ts'
 import { actsOf, anAdmin } from './an-admin.ts'
 
-const world = await openWorld()
+const world = await openShop()
 const other = await world.instance()
 test.after.always(() => world[Symbol.asyncDispose]())
 const clients = [world.client, other.client]
 
-const adminRoutes = routes(() => false).filter(({ path }) => path.startsWith('/api/v1/admin'))
+const adminRoutes = routes(() => false, world.config).filter(({ path }) => path.startsWith('/api/v1/admin'))
 const byId = adminRoutes.filter(({ path }) => path.includes(':id'))
 
+/** Where an empty body is none. */
+const bodies: Record<string, object> = {
+  '/api/v1/admin/sites': { slug: 'a', name: 'A', description: 'A', price: 1, currency: 'GTQ' },
+}
+
 const ask = ({ method, path, body }: Route, id: string, token: string | undefined, client: Client) =>
-  client.send(method, path.replace(':id', id), { token, ...(body && { body: {} }) })
+  client.send(method, path.replace(/:\w+/, id), { token, ...(body && { body: bodies[path] ?? {} }) })
 
 const everywhere = async (token: string | undefined, id: string): Promise<[string, Reply][]> => {
   const replies: [string, Reply][] = []

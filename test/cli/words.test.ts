@@ -12,6 +12,7 @@ const names = [
   'emails test',
   'emails failed',
   'emails retry',
+  'webhooks send',
 ]
 
 test('the help lists every command', async t => {

@@ -26,6 +26,8 @@ const samples: Record<string, fc.Arbitrary<unknown>> = {
   token: fc.constantFrom(mark('proof'), mark('proof'), `lkp_${canary}`),
   phone: fc.constantFrom('+442071234567', '020 7123 4567'),
   preferred_language: fc.constantFrom('en', 'pt-BR', 'ar'),
+  price: fc.integer({ min: 1, max: 100_000_000 }),
+  image_url: fc.constant(`https://${canary}.example/b`),
   picture_url: fc.constant(`https://${canary}.example/a`),
   user_id: fc.constantFrom(mark('userId'), mark('victimId')),
   from: fc.constant('2020-01-01T00:00:00Z'),

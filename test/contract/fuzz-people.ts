@@ -2,6 +2,7 @@ import type { Email } from '../../src/mail/entity.ts'
 import { issueProof, type ProvingKind } from '../../src/proofs/issue-proof.ts'
 import { anAdmin } from '../admin/an-admin.ts'
 import { type Account, anAccount } from '../make.ts'
+import type { Shop } from '../purchases/shop.ts'
 import type { World } from '../world.ts'
 import type { Who } from './fuzz-requests.ts'
 import { type Mark, mark, marks } from './fuzz-values.ts'
@@ -19,7 +20,7 @@ export type People = {
 
 const secret: readonly Mark[] = ['password', 'refresh', 'access', 'proof']
 
-export const openPeople = (world: World): People => {
+export const openPeople = (world: Shop): People => {
   const admins = new Set<string>()
   const known = new Map<string, Promise<Account>>()
   const make = async (name: string) => {
@@ -40,6 +41,7 @@ export const openPeople = (world: World): People => {
     userId: ({ userId }) => userId,
     sessionId: ({ sessionId }) => sessionId,
     victimId: async () => (await person('victim')).userId,
+    slug: () => world.aSite(),
     mailId: caller => failedMail(world, caller),
     proof: (caller, path) =>
       proofFor(world, caller, path.includes('reset') ? 'reset_password' : 'verify_email'),

@@ -99,7 +99,14 @@ const oddIds = [
   ...['__proto__', '0', 'null', 'me', `${someId}%20`, `%7B${someId}%7D`, someId.replaceAll('-', '')],
 ]
 const idFor = (path: string) => {
-  const own = path.includes('/sessions/') ? 'sessionId' : path.includes('/emails/') ? 'mailId' : 'victimId'
+  const slug = path.includes('{slug}')
+  const own = slug
+    ? 'slug'
+    : path.includes('/sessions/')
+      ? 'sessionId'
+      : path.includes('/emails/')
+        ? 'mailId'
+        : 'victimId'
   return fc.oneof(
     { weight: 5, arbitrary: fc.constantFrom(mark(own)).map(id => ({ id, isGood: true })) },
     { weight: 1, arbitrary: fc.constantFrom(mark('userId'), someId).map(id => ({ id, isGood: true })) },
@@ -151,7 +158,7 @@ const bodyOf = ({ requestBody }: Operation): fc.Arbitrary<Body | null> => {
 
 export const requestsFor = (path: string, operation: Operation): fc.Arbitrary<Request> => {
   const { parameters = [] } = operation
-  const has = path.includes('{id}')
+  const has = path.includes('{')
   return fc
     .record({
       who: callers(operation, path),
@@ -166,7 +173,7 @@ export const requestsFor = (path: string, operation: Operation): fc.Arbitrary<Re
     })
     .map(({ who, bad, id, query, headers, body }) => ({
       who,
-      path: path.replace('{id}', id.id) + query.text,
+      path: path.replace(/\{\w+\}/, id.id) + query.text,
       head: [...credentials(who, bad), ...headers],
       body,
       isGood: id.isGood && query.isGood && (body?.isGood ?? true),

@@ -21,6 +21,7 @@ export const marks = [
   'victimId',
   'mailId',
   'proof',
+  'slug',
 ] as const
 export type Mark = (typeof marks)[number]
 export const mark = (name: Mark): string => `qX${name}Xq`

@@ -39,6 +39,8 @@ const checks: Record<string, Check> = {
     fault(!new RegExp(shape, 'u').test(value), at, 'breaks its pattern'),
   minLength: (least: number, value: string, at) => fault([...value].length < least, at, 'is too short'),
   maxLength: (most: number, value: string, at) => fault([...value].length > most, at, 'is too long'),
+  minimum: (least: number, value: number, at) => fault(value < least, at, 'is too small'),
+  maximum: (most: number, value: number, at) => fault(value > most, at, 'is too large'),
   minItems: (least: number, value: unknown[], at) => fault(value.length < least, at, 'has too few items'),
   maxItems: (most: number, value: unknown[], at) => fault(value.length > most, at, 'has too many items'),
   required: (names: string[], value: object, at) =>
@@ -47,12 +49,16 @@ const checks: Record<string, Check> = {
     Object.entries(schemas).flatMap(([name, schema]) =>
       Object.hasOwn(value, name) ? faultsOf(schema, value[name], `${at}.${name}`, resolve) : [],
     ),
-  additionalProperties: (allowed: boolean, value: object, at, _resolve, { properties = {} }) =>
-    allowed
-      ? []
-      : Object.keys(value).flatMap(name =>
-          fault(!(name in (properties as object)), `${at}.${name}`, 'is unknown'),
-        ),
+  additionalProperties: (allowed: boolean | Schema, value: object, at, resolve, { properties = {} }) =>
+    Object.entries(value)
+      .filter(([name]) => !(name in (properties as object)))
+      .flatMap(([name, each]) =>
+        typeof allowed === 'object'
+          ? faultsOf(allowed, each, `${at}.${name}`, resolve)
+          : fault(!allowed, `${at}.${name}`, 'is unknown'),
+      ),
+  propertyNames: (schema: Schema, value: object, at, resolve) =>
+    Object.keys(value).flatMap(name => faultsOf(schema, name, `${at}.${name}`, resolve)),
   items: (schema: Schema, value: unknown[], at, resolve) =>
     value.flatMap((item, i) => faultsOf(schema, item, `${at}[${i}]`, resolve)),
   allOf: (schemas: Schema[], value: unknown, at, resolve) =>

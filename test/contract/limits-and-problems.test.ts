@@ -21,6 +21,9 @@ test('the limits are those that are promised', t => {
     'bearer: 1000 in 15 min by session',
     'mail: 3 in 60 min by recipient',
     'mail_ip: 10 in 60 min by ip',
+    'sites: 1000 in 15 min by ip',
+    'purchase: 5 in 30 min by ip',
+    'webhook: 1000 in 1 min by ip',
     'code: 5 in 1440 min by proof',
     'code_day: 20 in 1440 min by user',
   ])

@@ -1,10 +1,12 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import test from 'ava'
 import { codes } from '../../src/base/problems.ts'
+import { sampleEvent, signedHeaders } from '../../src/local/sample-events.ts'
 import { routes } from '../../src/routes.ts'
 import type { Reply } from '../client.ts'
 import { anAccount, anEmail, password, tokenOf } from '../make.ts'
-import { openWorld, until } from '../world.ts'
+import { openShop, secret } from '../purchases/shop.ts'
+import { until } from '../world.ts'
 import { faultsOf, unnamed } from './json-schema.ts'
 
 type Schema = Record<string, unknown>
@@ -20,7 +22,7 @@ type Document = {
   components: { schemas: Record<string, Schema> }
 }
 
-const world = await openWorld({ worker: true })
+const world = await openShop({ worker: true })
 const { client, mails } = world
 // Read before the first hook: AVA wants every test declared in one go.
 const document: Document = (await client.get('/openapi.json')).body
@@ -41,17 +43,25 @@ const resolve = (ref: string): Schema => {
   return schema
 }
 
-type Sent = { id?: string; query?: string; body?: object; form?: Record<string, string>; token?: string }
+type Sent = {
+  id?: string
+  slug?: string
+  query?: string
+  body?: object
+  form?: Record<string, string>
+  token?: string
+  headers?: Record<string, string>
+}
 
 const send = (
   method: string,
   path: string,
-  { id = '', query = '', body, form, token }: Sent,
+  { id = '', slug = '', query = '', body, form, token, headers }: Sent,
 ): Promise<Reply> =>
-  client.send(method, path.replace('{id}', id) + query, {
+  client.send(method, path.replace('{id}', id).replace('{slug}', slug) + query, {
     token,
     body: form ? new URLSearchParams(form).toString() : body,
-    headers: form ? { 'content-type': 'application/x-www-form-urlencoded' } : {},
+    headers: form ? { 'content-type': 'application/x-www-form-urlencoded' } : (headers ?? {}),
   })
 
 const mediaType = (reply: Reply): string => (reply.headers.get('content-type') ?? '').split(';')[0] ?? ''
@@ -213,6 +223,38 @@ const successes: Record<string, () => Promise<Sent>> = {
     token: await administering(),
     query: '?type=user.registered&from=2020-01-01T00:00:00Z',
   }),
+  'GET /api/v1/sites': async () => ({ query: '?status=available&currency=GTQ&limit=2' }),
+  'GET /api/v1/sites/{slug}': async () => ({ slug: await world.aSite() }),
+  'POST /api/v1/sites/{slug}/purchase': async () => ({
+    slug: await world.aSite(),
+    body: { email: anEmail(), full_name: 'Ada' },
+    headers: { 'idempotency-key': 'cart-7' },
+  }),
+  'POST /api/v1/admin/sites': async () => ({
+    token: await administering(),
+    body: { slug: 'a-site', name: 'A site', description: 'Three pages.', price: 100, currency: 'USD' },
+  }),
+  'PATCH /api/v1/admin/sites/{slug}': async () => ({
+    token: await administering(),
+    slug: await world.aSite(),
+    body: { price: 200, status: 'sold', image_url: null },
+  }),
+  'GET /api/v1/purchases': async () => ({ token: (await anAccount(client)).access, query: '?status=paid' }),
+  'GET /api/v1/admin/purchases': async () => {
+    await world.aPurchase()
+    return { token: await administering(), query: '?status=pending' }
+  },
+  'POST /api/v1/admin/purchases/{id}/refunded': async () => {
+    const purchase = await world.aPurchase()
+    await world.tell('payment_intent.succeeded', purchase)
+    return { token: await administering(), id: purchase.id }
+  },
+  'POST /api/v1/webhooks/recurrente': async () => {
+    const { id: purchaseId, checkoutId, email } = await world.aPurchase()
+    const told = { purchaseId, checkoutId, email, paymentId: 'pa_1', amount: 12_500, currency: 'GTQ' }
+    const body = sampleEvent('payment_intent.succeeded', told)
+    return { body: JSON.parse(body), headers: signedHeaders(secret, body) }
+  },
   'GET /.well-known/paseto-keys': async () => ({}),
   'GET /livez': async () => ({}),
   'GET /readyz': async () => ({}),
@@ -227,7 +269,9 @@ test('the document is valid OpenAPI 3.1', async t => {
 })
 
 test('every route is in the document, and nothing else is', t => {
-  const all = routes(() => false).map(({ method, path }) => `${method} ${path.replace(':id', '{id}')}`)
+  const all = routes(() => false, world.config).map(
+    ({ method, path }) => `${method} ${path.replace(/:(\w+)/, '{$1}')}`,
+  )
   t.deepEqual(operations.map(({ name }) => name).sort(), all.sort())
 })
 
@@ -262,11 +306,9 @@ for (const { name, method, path, operation } of operations) {
       const type = sent.form ? 'application/x-www-form-urlencoded' : 'application/json'
       const schema = operation.requestBody?.content[type]?.schema ?? {}
       t.deepEqual(faultsOf(schema, given, name, resolve), [])
-      t.not(
-        faultsOf(schema, { ...given, nonsense: true }, name, resolve).length,
-        0,
-        'what is unknown is refused',
-      )
+      const unknown = faultsOf(schema, { ...given, nonsense: true }, name, resolve)
+      // What another service sends may hold more than it did.
+      t.is(unknown.length === 0, path.includes('/webhooks/'), 'what is unknown is refused')
     }
     const reply = await send(method, path, sent)
     t.true(reply.status < 400, reply.text)

@@ -12,7 +12,6 @@ const paths = (files: Source[]): string[] => files.map(({ path }) => path)
 
 /** Files that one thought holds together, though they are long. A shorter one leaves the list. */
 const long = [
-  'src/base/fields.ts',
   'src/base/problems.ts',
   'src/base/variables.ts',
   'src/cli/user-commands.ts',

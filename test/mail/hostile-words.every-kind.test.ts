@@ -4,6 +4,7 @@ import { escapeHtml } from '../../src/base/fill.ts'
 import { enqueueMails, oweMail } from '../../src/storage/outbox.ts'
 import type { Caught } from '../mail-sink.ts'
 import { anAccount, anEmail, password, tokenOf } from '../make.ts'
+import { openShop } from '../purchases/shop.ts'
 import { openWorld, type World } from '../world.ts'
 
 // A name is what a stranger typed, a device what a thief's client calls itself. Every kind of mail is made here by
@@ -11,7 +12,7 @@ import { openWorld, type World } from '../world.ts'
 // what a person or a client is called adds no header, no recipient, no element, no link and no line. Of a client no word
 // is shown but the name of its program, since a thief would speak through our mail.
 
-const world = await openWorld({ worker: true })
+const world = await openShop({ worker: true })
 const discreet = await openWorld({ worker: true, env: { REGISTRATION_PRIVACY: 'true' } })
 test.after.always(async () => {
   await world[Symbol.asyncDispose]()
@@ -65,7 +66,17 @@ const live = async ({ name, agent }: Words, rename?: string): Promise<Life> => {
   await came('email_changed')
   must('delete', await client.send('DELETE', 'me', { ...me, body: { password: next } }))
   await came('account_deleted', moved)
-  return { mails, addresses: [email, moved] }
+
+  const purchase = await world.aPurchase(rename === undefined ? { name } : {})
+  const guest = purchase.email
+  if (rename !== undefined)
+    await world.sql('UPDATE purchases SET full_name = $2 WHERE id = $1', [purchase.id, rename])
+  must('pay', await world.tell('payment_intent.succeeded', purchase))
+  await sink.to(guest, 2)
+  // Both are owed at once, and come in any order.
+  for (const caught of sink.caught.filter(({ to }) => to.includes(guest)))
+    mails.set(caught.link.includes('token=') ? 'welcome_guest' : 'purchase_confirmation', caught)
+  return { mails, addresses: [email, moved, guest] }
 }
 
 const headersOf = (raw: string): string[] =>

@@ -10,6 +10,7 @@ const facts = { time: '2031-05-06T07:08:09Z', ip: '2001:db8::7', device: 'curl/8
 const samples: { [K in EmailKind]: EmailVars<K> } = {
   verify_email: { name: 'Zoltán', link, code: '482913', hours: '37' },
   welcome: { name: 'Zoltán', link: 'https://app.example/' },
+  welcome_guest: { name: 'Zoltán', link, code: '482913', hours: '37' },
   account_exists: { name: 'Zoltán', link },
   reset_password: { name: 'Zoltán', link, code: '482913', minutes: '41' },
   password_changed: { name: 'Zoltán', link, ...facts },
@@ -18,8 +19,12 @@ const samples: { [K in EmailKind]: EmailVars<K> } = {
   new_device: { name: 'Zoltán', link, ...facts },
   session_reuse: { name: 'Zoltán', ...facts },
   account_deleted: { name: 'Zoltán', link, days: '13' },
+  purchase_confirmation: {
+    ...{ name: 'Zoltán', link, item: 'Corner bakery', amount: '1250050 GTQ' },
+    reference: '019a5f7e-7a30-7c4e-9d0b-3f1f6f1d2c4b',
+  },
 }
-const seen: Record<string, string> = { time: '07:08', email: 'z••' }
+const seen: Record<string, string> = { time: '07:08', email: 'z••', amount: '12' }
 
 const read = (...path: string[]) => readFile(join(templates, ...path), 'utf8')
 const wordsOf = async (locale: string, name: string): Promise<Record<string, string>> =>

@@ -1,0 +1,59 @@
+import * as v from 'valibot'
+
+// A field is a valibot schema that turns text into its canonical form; its metadata is JSON Schema. An issue names the
+// rule as `expected` and says it in `message`, both ours, and does not carry the text, which may be a password and would
+// end up in a reply or a log.
+
+/** What makes a name read as another one, or as two lines: bidirectional overrides, line and paragraph separators. */
+export const DISORDER = /[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u
+
+type About = {
+  description: string
+  format?: string
+  minLength?: number
+  maxLength?: number
+  pattern?: string
+}
+
+/** A schema for text: `parse` gives the canonical form, or null where the text breaks the rule. */
+export function field(rule: string, message: string, about: About, parse: (text: string) => string | null) {
+  return v.pipe(
+    v.string('must be a text'),
+    v.metadata(about),
+    v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
+      const value = dataset.value.isWellFormed() ? parse(dataset.value) : null
+      if (value !== null) return value
+      addIssue({ message, expected: rule, received: 'another text', input: undefined })
+      return NEVER
+    }),
+  )
+}
+
+export function pattern(rule: string, message: string, description: string, shape: RegExp) {
+  const about = { description, pattern: shape.source }
+  return field(rule, message, about, text => (shape.test(text) ? text : null))
+}
+
+export function line(max: number, description: string) {
+  const about = { description, minLength: 1, maxLength: max }
+  return field('text', `must be 1 to ${max} characters on one line`, about, text => {
+    const value = text.trim().normalize('NFC')
+    return value !== '' && !DISORDER.test(value) && !longerThan(max, value) ? value : null
+  })
+}
+
+/** Text of several lines. */
+export function prose(max: number, description: string) {
+  const about = { description, minLength: 1, maxLength: max }
+  return field('text', `must be 1 to ${max} characters`, about, text => {
+    const value = text.replaceAll('\r\n', '\n').trim().normalize('NFC')
+    return value !== '' && !DISORDER.test(value.replaceAll('\n', '')) && !longerThan(max, value)
+      ? value
+      : null
+  })
+}
+
+/** Counts code points, and no more of them than it takes. */
+export function longerThan(codePoints: number, text: string): boolean {
+  return text.length > codePoints && (text.length > 2 * codePoints || [...text].length > codePoints)
+}

@@ -1,0 +1,102 @@
+import { v7 as uuid } from 'uuid'
+import type { User } from '../accounts/rules.ts'
+import { Problem } from '../base/problems.ts'
+import { sha256 } from '../crypto/derive.ts'
+import type { Deps } from '../deps.ts'
+import { readSite } from '../sites/read-site.ts'
+import { isDuplicate } from '../storage/faults.ts'
+import { createCheckout } from './create-checkout.ts'
+import { Purchases } from './entity.ts'
+import { type Buyer, findBuyer } from './find-buyer.ts'
+import type { Purchase } from './rules.ts'
+import { expirePurchase, keepCheckout, type Reserved, reserveSite } from './store.ts'
+
+type Needs = Pick<Deps, 'config' | 'log' | 'metrics' | 'database'>
+
+export type Wish = {
+  slug: string
+  user: User | null
+  email: string | null
+  fullName: string | null
+  locale: string
+  idempotencyKey: string | null
+}
+
+export type Checkout = { purchase_id: string; checkout_url: string; expires_at: string }
+
+type Refusal = Problem<
+  | 'NOT_FOUND'
+  | 'VALIDATION_ERROR'
+  | 'SITE_UNAVAILABLE'
+  | 'REQUEST_IN_PROGRESS'
+  | 'IDEMPOTENCY_KEY_REUSED'
+  | 'SERVICE_UNAVAILABLE'
+>
+
+const hash = (...parts: (string | null)[]): string => sha256(JSON.stringify(parts)).toString('base64url')
+
+/**
+ * Reserves a site and opens its checkout. The same request with the same key is answered the same; whose key it is, is part
+ * of it, so that nobody is shown another's checkout. Where the gateway does not serve the site is free again at once.
+ */
+export const buySite = async (deps: Needs, wish: Wish): Promise<Checkout | Refusal> => {
+  const buyer = findBuyer(wish)
+  if (buyer instanceof Problem) return buyer
+  const key = wish.idempotencyKey && hash(buyer.user_id ?? buyer.email, wish.idempotencyKey)
+  const request = hash(wish.slug, buyer.email, wish.fullName)
+
+  const earlier = await repeated(deps, key, request)
+  if (earlier) return earlier
+  const reserved = await reserve(deps, wish, buyer, key, request)
+  if (reserved) return open(deps, reserved, wish.slug)
+  // Of two such requests at once the other may have been first.
+  const meanwhile = await repeated(deps, key, request)
+  if (meanwhile) return meanwhile
+  const site = await readSite(deps, wish.slug)
+  return site instanceof Problem ? site : new Problem('SITE_UNAVAILABLE')
+}
+
+const reserve = async (
+  { database, config }: Needs,
+  { slug, locale }: Wish,
+  buyer: Buyer,
+  key: string | null,
+  request: string,
+): Promise<Reserved | null> => {
+  const asked = { ...buyer, id: uuid(), slug, locale, idempotency_key: key, request_hash: request }
+  try {
+    return await reserveSite(database.manager, { ...asked, life: config.RESERVATION_TTL })
+  } catch (error) {
+    if (isDuplicate(error, 'purchases_idempotency_key_key')) return null
+    throw error
+  }
+}
+
+/** What a request with this key was answered, if there was one. */
+const repeated = async (
+  { database }: Needs,
+  key: string | null,
+  request: string,
+): Promise<Checkout | Problem<'REQUEST_IN_PROGRESS' | 'IDEMPOTENCY_KEY_REUSED'> | null> => {
+  const earlier = key && (await database.getRepository(Purchases).findOneBy({ idempotency_key: key }))
+  if (!earlier) return null
+  if (earlier.request_hash !== request) return new Problem('IDEMPOTENCY_KEY_REUSED')
+  return answerOf(earlier, earlier.checkout_url) ?? new Problem('REQUEST_IN_PROGRESS', { retryAfter: 2 })
+}
+
+const answerOf = ({ id, expires_at }: Purchase, url: string | null): Checkout | null =>
+  url === null ? null : { purchase_id: id, checkout_url: url, expires_at: expires_at.toISOString() }
+
+const open = async (
+  deps: Needs,
+  reserved: Reserved,
+  slug: string,
+): Promise<Checkout | Problem<'SERVICE_UNAVAILABLE'>> => {
+  const { manager } = deps.database
+  const checkout = await createCheckout(deps, reserved, slug)
+  const kept = checkout && (await keepCheckout(manager, reserved.id, checkout))
+  const answer = kept && answerOf(reserved, checkout.url)
+  if (answer) return answer
+  await expirePurchase(manager, reserved.id)
+  return new Problem('SERVICE_UNAVAILABLE', { retryAfter: 5 })
+}

@@ -1,0 +1,30 @@
+import type { Deps } from '../deps.ts'
+
+const slice = 5000
+
+const keys = `UPDATE purchases SET idempotency_key = NULL WHERE id IN (
+  SELECT id FROM purchases
+   WHERE idempotency_key IS NOT NULL AND created_at < now() - interval '1 day'
+   LIMIT ${slice} FOR UPDATE SKIP LOCKED)`
+
+const buyers = `UPDATE purchases SET email = NULL, full_name = NULL WHERE id IN (
+  SELECT id FROM purchases
+   WHERE user_id IS NULL AND email IS NOT NULL AND issue IS NULL
+     AND (status IN ('paid', 'refunded') OR status = 'expired' AND updated_at < now() - interval '30 days')
+   LIMIT ${slice} FOR UPDATE SKIP LOCKED)`
+
+/**
+ * Forgets what purchases need not remember: keys of requests after a day, a guest who never paid after thirty, and whose a
+ * purchase was once their account is erased. A slice at a time, below the limit of a statement: else a backlog would never
+ * end. Returns how many purchases it was about.
+ */
+export const forgetBuyers = async ({ database }: Pick<Deps, 'database'>): Promise<number> => {
+  let forgotten = 0
+  for (const statement of [keys, buyers])
+    for (;;) {
+      const [, changed] = (await database.query(statement)) as [unknown, number]
+      forgotten += changed
+      if (changed < slice) break
+    }
+  return forgotten
+}

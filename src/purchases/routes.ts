@@ -1,0 +1,81 @@
+import * as v from 'valibot'
+import { pageOf, pageQuery, pageReply } from '../admin/rules.ts'
+import { pattern } from '../base/field-shapes.ts'
+import * as field from '../base/fields.ts'
+import { Problem } from '../base/problems.ts'
+import { type Route, route } from '../http/route.ts'
+import { slug } from '../sites/rules.ts'
+import { administeredRoutes } from './administered-routes.ts'
+import { buySite } from './buy-site.ts'
+import { listPurchases } from './list-purchases.ts'
+import { purchaseReply, purchaseStatuses, purchaseView } from './rules.ts'
+import { webhookRoutes } from './webhook-routes.ts'
+
+const postPurchase = route({
+  method: 'POST',
+  path: '/api/v1/sites/:slug/purchase',
+  summary: 'Reserve a site and open its checkout',
+  description:
+    'A guest says `email` and `full_name`; whoever is signed in need not. The site is kept from others until `expires_at`. Send an `Idempotency-Key` to be able to send the request again.',
+  auth: 'optional',
+  limits: ['purchase'],
+  params: v.strictObject({ slug }),
+  headers: v.object({
+    'idempotency-key': v.exactOptional(
+      pattern(
+        'idempotency_key',
+        'must be 1 to 255 visible characters',
+        'The same request with the same key is done once and answered the same, for a day.',
+        /^[!-~]{1,255}$/,
+      ),
+    ),
+  }),
+  body: v.strictObject({
+    email: v.exactOptional(field.email),
+    full_name: v.exactOptional(field.fullName),
+  }),
+  replies: {
+    201: v.object({
+      purchase_id: v.pipe(v.string(), v.uuid()),
+      checkout_url: v.string(),
+      expires_at: v.pipe(v.string(), v.isoTimestamp()),
+    }),
+  },
+  problems: [
+    'NOT_FOUND',
+    'SITE_UNAVAILABLE',
+    'REQUEST_IN_PROGRESS',
+    'IDEMPOTENCY_KEY_REUSED',
+    'SERVICE_UNAVAILABLE',
+    'VALIDATION_ERROR',
+  ],
+  handle: async (deps, { params, headers, body, user, client }) => {
+    const checkout = await buySite(deps, {
+      slug: params.slug,
+      user: user ?? null,
+      email: body.email ?? null,
+      fullName: body.full_name ?? null,
+      locale: user?.preferred_language ?? client.locale,
+      idempotencyKey: headers['idempotency-key'] ?? null,
+    })
+    return checkout instanceof Problem ? checkout : { status: 201, body: checkout }
+  },
+})
+
+const getPurchases = route({
+  method: 'GET',
+  path: '/api/v1/purchases',
+  summary: 'List your purchases',
+  description: 'The newest first. `checkout_url` is there while a purchase can be paid.',
+  auth: 'bearer',
+  limits: ['bearer'],
+  query: v.strictObject({ ...pageQuery, status: v.exactOptional(v.picklist(purchaseStatuses)) }),
+  replies: { 200: pageReply(purchaseReply) },
+  problems: ['VALIDATION_ERROR'],
+  handle: async (deps, { query, user }) => ({
+    status: 200,
+    body: pageOf(await listPurchases(deps, { ...query, userId: user.id }), query, purchaseView),
+  }),
+})
+
+export const purchaseRoutes: Route[] = [postPurchase, getPurchases, ...administeredRoutes, ...webhookRoutes]

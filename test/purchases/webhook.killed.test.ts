@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto'
+import test from 'ava'
+import { anApi } from '../fault/processes.ts'
+import { type Mark, openTrap } from '../fault/trap.ts'
+import { kill } from '../world.ts'
+import { openShop, type Purchase } from './shop.ts'
+
+// The process that takes an event is killed at the very moment at which it says something to Postgres: before Postgres
+// hears it, or after it has done it and before that is heard. The gateway has no answer, and sends the event again.
+
+const shop = await openShop()
+test.after.always(() => shop[Symbol.asyncDispose]())
+
+/** Sends an event to a process that is killed at the mark; throws where it answers all the same. */
+const tellTheDying = async (mark: Mark, purchase: Purchase, id: string): Promise<void> => {
+  const { DATABASE_URL } = shop.config
+  await using postgres = await openTrap(DATABASE_URL, '5432')
+  const { child, client } = await anApi(shop, { DATABASE_URL: postgres.through(DATABASE_URL) })
+  const sprung = new Promise<string>(resolve => {
+    postgres.set(mark, () => {
+      child.kill('SIGKILL')
+      resolve('killed')
+    })
+  })
+  const reply = shop.tell('payment_intent.succeeded', purchase, { id, client }).then(
+    ({ status }) => `answered ${status}`,
+    () => 'cut off',
+  )
+  const outcome = await Promise.race([sprung, reply])
+  if (outcome !== 'killed') throw new Error(`the process was not killed: ${outcome}`)
+  await kill(child)
+  if ((await reply) !== 'cut off') throw new Error(`it was killed too late: ${await reply}`)
+}
+
+const left = async ({ id, slug, email }: Purchase, eventId: string) => ({
+  status: (await shop.rowOf(id)).status,
+  site: (await shop.siteOf(slug)).status,
+  accounts: (await shop.sql('SELECT FROM users WHERE email = $1', [email])).length,
+  mails: await shop.owedTo(email),
+  events: await shop.outcomesOf([eventId]),
+})
+
+const nothing = { status: 'pending', site: 'reserved', accounts: 0, mails: [], events: [] }
+const all = {
+  ...{ status: 'paid', site: 'sold', accounts: 1 },
+  ...{ mails: ['purchase_confirmation', 'welcome_guest'], events: ['applied'] },
+}
+
+const moments: [string, Mark, typeof all][] = [
+  ['when its id is written', { bytes: 'INSERT INTO "webhook_events"', answered: true }, nothing],
+  ['when the site is sold', { bytes: 'UPDATE sites', answered: true }, nothing],
+  ['before it commits', { bytes: 'COMMIT', answered: false }, nothing],
+  ['when it has committed and not answered', { bytes: 'COMMIT', answered: true }, all],
+]
+
+for (const [moment, mark, expected] of moments)
+  test.serial(`killed ${moment}: all of it is there or nothing, and the event may come again`, async t => {
+    const purchase = await shop.aPurchase()
+    const id = `msg_${randomBytes(12).toString('hex')}`
+    await tellTheDying(mark, purchase, id)
+    t.deepEqual(await left(purchase, id), expected)
+    const before = await shop.rowOf(purchase.id)
+
+    t.is((await shop.tell('payment_intent.succeeded', purchase, { id })).status, 204)
+    t.deepEqual(await left(purchase, id), all)
+    if (expected === all) t.deepEqual(await shop.rowOf(purchase.id), before)
+  })

@@ -54,8 +54,7 @@ export const startWorker = (deps: Deps): MailWorker => {
     close: async () => {
       stop.abort()
       // With Redis gone a worker waits for it for ever, and a second close() waits for the first: it is left behind.
-      await Promise.race([worker.close(), sleep(closePatience, null, { ref: false })])
-      await done
+      await Promise.race([Promise.all([worker.close(), done]), sleep(closePatience, null, { ref: false })])
       connection.disconnect()
       transport[Symbol.dispose]()
     },

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Queue } from 'bullmq'
 import type { Log } from '../base/log.ts'
 import { require } from '../base/require.ts'
@@ -34,7 +35,21 @@ export const openMailQueue = (redis: RedisConnection, keys: Keys, log: Log): Mai
   return queue
 }
 
-/** Adding the same e-mail again while it waits changes nothing. */
+/** How long adding may take, in milliseconds. */
+const patience = 2500
+
+/**
+ * Adding the same e-mail again while it waits changes nothing. Rejects where it takes too long: the driver bounds each
+ * command, but what it asks of a cluster in one go may wait for ever while nodes come and go, and whoever sweeps the outbox
+ * with it.
+ */
 export const addMails = async (queue: MailQueue, emailIds: string[]): Promise<void> => {
-  await queue.addBulk(emailIds.map(jobId => ({ name: 'deliver', data: {}, opts: { jobId } })))
+  const enough = new AbortController()
+  const added = queue.addBulk(emailIds.map(jobId => ({ name: 'deliver', data: {}, opts: { jobId } })))
+  const late = sleep(patience, null, { signal: enough.signal }).then(() => {
+    throw Object.assign(new Error('the mail queue does not answer'), { code: 'ETIMEDOUT' })
+  })
+  // Whichever comes second is nobody's any more.
+  for (const each of [added, late]) each.catch(() => {})
+  await Promise.race([added, late]).finally(() => enough.abort())
 }

@@ -15,6 +15,23 @@ export const clusterLeftForGood = (cluster: Cluster): void => {
   own.resetNodesRefreshInterval = () => own.slotsTimer ?? nextRound()
 }
 
+/**
+ * A cluster that is left while it knows no node waits for ever for the last of them to end, and who waits on it with it:
+ * so does a worker, which leaves a connection that has been silent for too long and takes it up again.
+ */
+export const clusterLeftAlone = (cluster: Cluster): void => {
+  const own = cluster as unknown as { setStatus: (status: string) => void; handleCloseEvent: () => void }
+  const leave = cluster.disconnect.bind(cluster)
+  cluster.disconnect = (reconnect = false) => {
+    const isAlone = cluster.nodes('all').length === 0
+    const { status } = cluster
+    leave(reconnect)
+    if (!isAlone || status === 'wait' || status === 'close' || status === 'disconnecting') return
+    own.setStatus('close')
+    own.handleCloseEvent()
+  }
+}
+
 /** A failover that is heard of while a connection is made anew: it would end the way there, and so the connection. */
 export const failoverLeavesNobody = (redis: Redis): void => {
   const own = redis as unknown as { manuallyClosing?: boolean; connector: { disconnect: () => void } }

@@ -36,6 +36,19 @@ const processWith = async (url: string, deed: string) => {
 }
 const well = { said: ['left\n'], ended: [0, null] }
 
+test('a cluster that is left while it knows no node has an end, for whoever waits on it', async t => {
+  const port = await onFreePort(undefined, async free => free)
+  const deed = `
+    redis.once('reconnecting', () => {
+      redis.once('end', () => console.log('has ended'))
+      leave()
+    })`
+  const url = urlOf(port).replace('redis:', 'redis+cluster:')
+  const { said, ended } = await processWith(url, deed)
+  t.is(said.join(''), 'left\nhas ended\n')
+  t.deepEqual(ended, [0, null])
+})
+
 test('a cluster that is left while its map of slots is asked for', async t => {
   const lines = (busPort: number) => (port: number) => [
     ...common(port),

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { time } from '../base/field-shapes.ts'
 
 export type Role = 'user' | 'admin'
 
@@ -25,8 +26,6 @@ export type User = {
   created_at: Date
   updated_at: Date
 }
-
-const time = v.pipe(v.string(), v.isoTimestamp())
 
 /** An address that was taken in. The validator's own rule for one knows no IDN domain and not every sign. */
 export const emailReply = v.pipe(v.string(), v.metadata({ format: 'email' }))

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { auditTypes } from '../base/audit.ts'
+import { time } from '../base/field-shapes.ts'
 import * as field from '../base/fields.ts'
 import { type Route, route } from '../http/route.ts'
 import { listAuditEvents } from './list-audit-events.ts'
@@ -8,7 +9,6 @@ import { retryEmail } from './retry-email.ts'
 import { pageOf, pageQuery, pageReply, timeQuery } from './rules.ts'
 
 const byId = v.strictObject({ id: field.uuid })
-const time = v.pipe(v.string(), v.isoTimestamp())
 const statuses = v.picklist(['queued', 'sent', 'failed', 'dropped'])
 
 const common = { auth: 'admin', limits: ['bearer'] } as const

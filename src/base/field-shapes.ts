@@ -7,6 +7,9 @@ import * as v from 'valibot'
 /** What makes a name read as another one, or as two lines: bidirectional overrides, line and paragraph separators. */
 export const DISORDER = /[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u
 
+/** A time in a reply: ISO 8601. */
+export const time = v.pipe(v.string(), v.isoTimestamp())
+
 type About = {
   description: string
   format?: string

@@ -43,8 +43,9 @@ const readBytes = async ({ req }: Context): Promise<Buffer | Problem<'UNSUPPORTE
 }
 
 /**
- * Reads a body of one kind, 16 kB at most, also after decompression; bytes, 64 kB at most. No body reads as an empty object. Throws
- * what the parser throws; a body whose bytes are not UTF-8 would be read as something that nobody sent, and is refused.
+ * Reads a body of one kind, 16 kB at most, also after decompression; bytes, 64 kB at most. No body reads as an empty
+ * object. Throws what the parser throws; a body whose bytes are not UTF-8 would be read as something that nobody sent, and
+ * is refused.
  */
 export const readBody = async (ctx: Context, accepts: 'json' | 'form' | 'raw'): Promise<unknown> => {
   if (accepts === 'raw') return readBytes(ctx)

@@ -1,7 +1,6 @@
 import * as v from 'valibot'
+import { time } from '../base/field-shapes.ts'
 import { type Route, route } from '../http/route.ts'
-
-const time = v.pipe(v.string(), v.isoTimestamp())
 
 const keysReply = v.object({
   keys: v.array(

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { time } from '../base/field-shapes.ts'
 import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
 import { clearCookie } from '../http/cookie.ts'
@@ -39,7 +40,7 @@ const postCheck = route({
   auth: 'none',
   limits: ['anonymous'],
   body: v.union([v.strictObject(byToken), v.strictObject(byCode)]),
-  replies: { 200: v.object({ valid: v.literal(true), expires_at: v.pipe(v.string(), v.isoTimestamp()) }) },
+  replies: { 200: v.object({ valid: v.literal(true), expires_at: time }) },
   problems: ['INVALID_TOKEN'],
   handle: async (deps, { body }) => {
     const proof = await checkResetToken(deps, body)

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { pageOf, pageQuery, pageReply } from '../admin/rules.ts'
-import { pattern } from '../base/field-shapes.ts'
+import { pattern, time } from '../base/field-shapes.ts'
 import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
 import { type Route, route } from '../http/route.ts'
@@ -38,7 +38,7 @@ const postPurchase = route({
     201: v.object({
       purchase_id: v.pipe(v.string(), v.uuid()),
       checkout_url: v.string(),
-      expires_at: v.pipe(v.string(), v.isoTimestamp()),
+      expires_at: time,
     }),
   },
   problems: [

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { emailReply } from '../accounts/rules.ts'
 import type { Config } from '../base/config.ts'
+import { time } from '../base/field-shapes.ts'
 import { type Currency, currencies } from '../sites/rules.ts'
 
 /** In the order that a purchase goes through them: it skips some, and never goes back. */
@@ -60,8 +61,6 @@ export const leadsTo = (from: PurchaseStatus, to: PurchaseStatus): boolean =>
 
 /** Whether sites are sold at all. The three variables are set together. */
 export const isShop = (config: Partial<Config>): boolean => config.RECURRENTE_SECRET_KEY !== undefined
-
-const time = v.pipe(v.string(), v.isoTimestamp())
 
 /** A purchase together with its site, as lists read it. `is_payable` is false as well where another amount came already. */
 export type PurchaseRow = Purchase & { site_slug: string; site_name: string; is_payable: boolean }

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { line, pattern, prose } from '../base/field-shapes.ts'
+import { line, pattern, prose, time } from '../base/field-shapes.ts'
 import { httpsUrl } from '../base/fields.ts'
 
 // A web site that is ready and for sale, once. Amounts are integers in minor units: centavos, cents.
@@ -25,8 +25,6 @@ export type Site = {
   created_at: Date
   updated_at: Date
 }
-
-const time = v.pipe(v.string(), v.isoTimestamp())
 
 /** What a buyer pays, in minor units. */
 export const amount = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(100_000_000))

@@ -6,6 +6,7 @@ import { startWorker } from '../../src/worker.ts'
 import { openBehind } from '../behind.ts'
 import { until } from '../world.ts'
 import { eventOf, openShop, type Purchase } from './shop.ts'
+import { all, leftBy, nothing } from './what-is-left.ts'
 
 // A fault is a 5xx, as if the event had never come: the gateway sends it again. A 204 is never taken back.
 
@@ -19,19 +20,7 @@ test.after.always(async () => {
 
 const anId = () => `msg_${randomBytes(12).toString('hex')}`
 
-const left = async ({ id, slug, email }: Purchase, eventId: string) => ({
-  status: (await shop.rowOf(id)).status,
-  site: (await shop.siteOf(slug)).status,
-  accounts: (await shop.sql('SELECT FROM users WHERE email = $1', [email])).length,
-  mails: await shop.owedTo(email),
-  events: await shop.outcomesOf([eventId]),
-})
-
-const nothing = { status: 'pending', site: 'reserved', accounts: 0, mails: [], events: [] }
-const all = {
-  ...{ status: 'paid', site: 'sold', accounts: 1 },
-  ...{ mails: ['purchase_confirmation', 'welcome_guest'], events: ['applied'] },
-}
+const left = leftBy(shop)
 
 const heal = () => {
   behind.redis.heal()

@@ -4,6 +4,7 @@ import { anApi } from '../fault/processes.ts'
 import { type Mark, openTrap } from '../fault/trap.ts'
 import { kill } from '../world.ts'
 import { openShop, type Purchase } from './shop.ts'
+import { all, leftBy, nothing } from './what-is-left.ts'
 
 // The process that takes an event is killed at the very moment at which it says something to Postgres: before Postgres
 // hears it, or after it has done it and before that is heard. The gateway has no answer, and sends the event again.
@@ -32,19 +33,7 @@ const tellTheDying = async (mark: Mark, purchase: Purchase, id: string): Promise
   if ((await reply) !== 'cut off') throw new Error(`it was killed too late: ${await reply}`)
 }
 
-const left = async ({ id, slug, email }: Purchase, eventId: string) => ({
-  status: (await shop.rowOf(id)).status,
-  site: (await shop.siteOf(slug)).status,
-  accounts: (await shop.sql('SELECT FROM users WHERE email = $1', [email])).length,
-  mails: await shop.owedTo(email),
-  events: await shop.outcomesOf([eventId]),
-})
-
-const nothing = { status: 'pending', site: 'reserved', accounts: 0, mails: [], events: [] }
-const all = {
-  ...{ status: 'paid', site: 'sold', accounts: 1 },
-  ...{ mails: ['purchase_confirmation', 'welcome_guest'], events: ['applied'] },
-}
+const left = leftBy(shop)
 
 const moments: [string, Mark, typeof all][] = [
   ['when its id is written', { bytes: 'INSERT INTO "webhook_events"', answered: true }, nothing],

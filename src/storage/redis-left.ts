@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Cluster, Redis } from 'ioredis'
 
 // What the driver does for ever when it is told to leave a server at the wrong moment.
@@ -16,19 +17,57 @@ export const clusterLeftForGood = (cluster: Cluster): void => {
 }
 
 /**
- * A cluster that is left while it knows no node waits for ever for the last of them to end, and who waits on it with it:
- * so does a worker, which leaves a connection that has been silent for too long and takes it up again.
+ * A cluster that is left has an end, for whoever waits on it, and one that is taken up again begins after that. The driver
+ * tells no end where it knew no node, or where it is taken up before the last of its connections is gone, whose rest then
+ * removes their successors; and whoever takes up a cluster that is not well yet hears of it no more. A worker leaves
+ * a connection that was silent for too long and takes it up at once: each of these kept it from its work for ever.
  */
-export const clusterLeftAlone = (cluster: Cluster): void => {
-  const own = cluster as unknown as { setStatus: (status: string) => void; handleCloseEvent: () => void }
-  const leave = cluster.disconnect.bind(cluster)
-  cluster.disconnect = (reconnect = false) => {
-    const isAlone = cluster.nodes('all').length === 0
-    const { status } = cluster
-    leave(reconnect)
-    if (!isAlone || status === 'wait' || status === 'close' || status === 'disconnecting') return
+export const clusterLeftFirst = (cluster: Cluster): void => {
+  const own = cluster as unknown as {
+    setStatus: (status: string) => void
+    handleCloseEvent: (reason?: Error) => void
+    reconnectTimeout: NodeJS.Timeout | null
+  }
+  const alive = new Set<Redis>()
+  cluster.on('+node', (node: Redis) => alive.add(node)).on('-node', (node: Redis) => alive.delete(node))
+
+  // It is told of one end by two ways: to connect twice would be once after it was left for good.
+  const close = own.handleCloseEvent.bind(cluster)
+  own.handleCloseEvent = reason => {
+    if (cluster.status === 'close') close(reason)
+  }
+  const end = async (leaving: Redis[]): Promise<void> => {
+    while (leaving.some(node => alive.has(node))) await new Promise(resolve => cluster.once('-node', resolve))
+    await setImmediate()
+    const untold = cluster.status === 'disconnecting' || cluster.status === 'close'
+    if (!untold || own.reconnectTimeout) return
     own.setStatus('close')
     own.handleCloseEvent()
+    // It is told a moment later.
+    await setImmediate()
+  }
+
+  let times = 0
+  let left = Promise.resolve()
+  const leave = cluster.disconnect.bind(cluster)
+  cluster.disconnect = reconnect => {
+    times++
+    leave(reconnect)
+    // Also one that the pool has lost sight of: it forgets by address, and who left may have come back.
+    const leaving = [...alive]
+    for (const node of leaving) node.disconnect()
+    left = end(leaving)
+  }
+  const connect = cluster.connect.bind(cluster)
+  cluster.connect = async () => {
+    const before = times
+    await left
+    if (times !== before) throw new Error('The cluster was left meanwhile')
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const over = () => reject(new Error('The cluster has ended'))
+    cluster.once('ready', resolve).once('end', over)
+    connect().then(resolve, reject)
+    return promise.finally(() => cluster.off('ready', resolve).off('end', over))
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Cluster, Command, Redis } from 'ioredis'
 import { inOneWrite } from './one-write.ts'
-import { clusterLeftAlone, clusterLeftForGood, failoverLeavesNobody } from './redis-left.ts'
+import { clusterLeftFirst, clusterLeftForGood, failoverLeavesNobody } from './redis-left.ts'
 
 // What the driver does not do by itself, on every connection: to a single server, and to each node of a cluster.
 
@@ -99,7 +99,7 @@ export const mendedCluster = (
 ): Cluster => {
   cluster.on('+node', node => mendedNode(node, tell))
   clusterLeftForGood(cluster)
-  clusterLeftAlone(cluster)
+  clusterLeftFirst(cluster)
   // A pipeline waits for the first connection, and for ever if need be.
   if (patience !== undefined)
     cluster.delayUntilReady = callback => void process.nextTick(callback, new Error("Cluster isn't ready"))

@@ -49,16 +49,95 @@ test('a cluster that is left while it knows no node has an end, for whoever wait
   t.deepEqual(ended, [0, null])
 })
 
-test('a cluster that is left while its map of slots is asked for', async t => {
+const startCluster = async () => {
   const lines = (busPort: number) => (port: number) => [
     ...common(port),
     'cluster-enabled yes',
     `cluster-port ${busPort}`,
     'cluster-announce-ip 127.0.0.1',
   ]
-  await using node = await onFreePort(undefined, busPort => startNode({ lines: lines(busPort) }))
+  const node = await onFreePort(undefined, busPort => startNode({ lines: lines(busPort) }))
   await node.admin.cluster('ADDSLOTSRANGE', 0, 16_383)
   const url = urlOf(node.port).replace('redis:', 'redis+cluster:')
+  return { url, [Symbol.asyncDispose]: () => node[Symbol.asyncDispose]() }
+}
+
+test('a cluster that is taken up again while it is still being left: it has ended first, and serves again', async t => {
+  await using cluster = await startCluster()
+  const deed = `
+    for (const round of [1, 2, 3]) {
+      if (redis.status !== 'ready') await new Promise(resolve => redis.once('ready', resolve))
+      await redis.ping()
+      redis.once('end', () => console.log('has ended'))
+      const lost = redis.blpop('nothing', 5).catch(() => {})
+      redis.disconnect()
+      if (round > 1) redis.disconnect()
+      if (round > 2) await lost
+      await redis.connect()
+    }
+    if (redis.status !== 'ready') await new Promise(resolve => redis.once('ready', resolve))
+    console.log(await redis.ping())
+    leave()`
+  const { said, ended } = await processWith(cluster.url, deed)
+  t.is(said.join(''), 'has ended\nhas ended\nhas ended\nPONG\nleft\n')
+  t.deepEqual(ended, [0, null])
+})
+
+test('a cluster that is taken up again before it is well: whoever waits hears of it when it is', async t => {
+  await using cluster = await startCluster()
+  const deed = `
+    await new Promise(resolve => redis.once('ready', resolve))
+    const admin = redis.nodes()[0].duplicate()
+    await admin.cluster('DELSLOTS', 0)
+    redis.disconnect()
+    redis.once('reconnecting', async () => {
+      await admin.cluster('ADDSLOTS', 0)
+      admin.disconnect()
+    })
+    await redis.connect()
+    console.log(await redis.ping())
+    leave()`
+  const { said, ended } = await processWith(cluster.url, deed)
+  t.is(said.join(''), 'PONG\nleft\n')
+  t.deepEqual(ended, [0, null])
+})
+
+test('a cluster that is left after a node came back while its old connection was ending', async t => {
+  await using cluster = await startCluster()
+  const deed = `
+    await new Promise(resolve => redis.once('ready', resolve))
+    await redis.ping()
+    const { host, port } = redis.nodes()[0].options
+    redis.connectionPool.reset([])
+    redis.connectionPool.findOrCreate({ host, port })
+    await new Promise(resolve => redis.once('-node', resolve))
+    redis.disconnect()
+    await redis.connect()
+    console.log(await redis.ping())
+    leave()`
+  const { said, ended } = await processWith(cluster.url, deed)
+  t.is(said.join(''), 'PONG\nleft\n')
+  t.deepEqual(ended, [0, null])
+})
+
+test('a map of slots that comes while a cluster is away does not keep it away', async t => {
+  await using cluster = await startCluster()
+  const deed = `
+    await new Promise(resolve => redis.once('ready', resolve))
+    await redis.ping()
+    const { host, port } = redis.nodes()[0].options
+    redis.disconnect(true)
+    redis.connectionPool.findOrCreate({ host, port: port + 1 })
+    await new Promise(resolve => redis.once('ready', resolve))
+    console.log(await redis.ping())
+    leave()`
+  const { said, ended } = await processWith(cluster.url, deed)
+  t.is(said.join(''), 'PONG\nleft\n')
+  t.deepEqual(ended, [0, null])
+})
+
+test('a cluster that is left while its map of slots is asked for', async t => {
+  await using cluster = await startCluster()
   const deed = `
     redis.options.slotsRefreshInterval = 50
     redis.once('ready', () => {
@@ -68,7 +147,7 @@ test('a cluster that is left while its map of slots is asked for', async t => {
         leave()
       }
     })`
-  t.deepEqual(await processWith(url, deed), well)
+  t.deepEqual(await processWith(cluster.url, deed), well)
 })
 
 const startSentinel = async (master: Node) => {

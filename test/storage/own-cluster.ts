@@ -4,8 +4,10 @@ import { common, type Node, password, startNode, urlOf } from './redis-nodes.ts'
 
 export type OwnCluster = AsyncDisposable & {
   url: string
-  /** Three masters; the last follows the first of them. */
+  /** Three masters; the last follows the first of them, at the start. */
   nodes: Node[]
+  /** The master that has a replica, and that one: a node that is away for long swaps the two. */
+  pair: () => Promise<[master: Node, replica: Node]>
   slotOf: (key: string) => Promise<number>
   /** Who serves a slot, as the nodes that live agree. */
   ownerOf: (slot: number) => Promise<Node>
@@ -47,12 +49,18 @@ export const startOwnCluster = async (): Promise<OwnCluster> => {
     if (!owner) throw new Error(`Nobody serves slot ${slot}`)
     return owner
   }
+  const pair = async (): Promise<[Node, Node]> => {
+    const [first, , , last] = nodes
+    if (!first || !last) throw new Error('no nodes')
+    const [role] = await first.admin.role()
+    return role === 'master' ? [first, last] : [last, first]
+  }
   const all = opened.move()
   const url = nodes
     .slice(0, 3)
     .map(({ port }) => urlOf(port))
     .join(',')
-  return { url, nodes, slotOf, ownerOf, [Symbol.asyncDispose]: () => all.disposeAsync() }
+  return { url, nodes, pair, slotOf, ownerOf, [Symbol.asyncDispose]: () => all.disposeAsync() }
 }
 
 type Id = string

@@ -40,8 +40,12 @@ export const openTrap = async (url: string, port: string): Promise<Trap> => {
         other.destroy()
       })
     }
+    // What is looked for may come in two pieces.
+    let end = ''
     client.on('data', chunk => {
-      if (state === 'open' && trap && chunk.includes(trap.mark.bytes)) {
+      const sent = end + chunk.toString('latin1')
+      end = trap ? sent.slice(1 - trap.mark.bytes.length) : ''
+      if (state === 'open' && trap && sent.includes(trap.mark.bytes)) {
         const { mark, spring: act } = trap
         trap = null
         spring = act

@@ -24,17 +24,19 @@ const processWith = async (url: string, deed: string) => {
       redis.disconnect()
       console.log('left')
     }
+    const heard = event => new Promise(resolve => redis.once(event, resolve))
+    const serve = async () => console.log(await redis.ping())
     ${deed}`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script, redis, log, url], {
     timeout: 40_000,
     killSignal: 'SIGKILL',
   })
-  const said: string[] = []
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => said.push(String(chunk)))
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (said += chunk))
   const ended = await once(child, 'close')
   return { said, ended }
 }
-const well = { said: ['left\n'], ended: [0, null] }
+const well = (...lines: string[]) => ({ said: lines.map(line => `${line}\n`).join(''), ended: [0, null] })
 
 test('a cluster that is left while it knows no node has an end, for whoever waits on it', async t => {
   const port = await onFreePort(undefined, async free => free)
@@ -44,9 +46,7 @@ test('a cluster that is left while it knows no node has an end, for whoever wait
       leave()
     })`
   const url = urlOf(port).replace('redis:', 'redis+cluster:')
-  const { said, ended } = await processWith(url, deed)
-  t.is(said.join(''), 'left\nhas ended\n')
-  t.deepEqual(ended, [0, null])
+  t.deepEqual(await processWith(url, deed), well('left', 'has ended'))
 })
 
 const startCluster = async () => {
@@ -66,7 +66,7 @@ test('a cluster that is taken up again while it is still being left: it has ende
   await using cluster = await startCluster()
   const deed = `
     for (const round of [1, 2, 3]) {
-      if (redis.status !== 'ready') await new Promise(resolve => redis.once('ready', resolve))
+      if (redis.status !== 'ready') await heard('ready')
       await redis.ping()
       redis.once('end', () => console.log('has ended'))
       const lost = redis.blpop('nothing', 5).catch(() => {})
@@ -75,18 +75,19 @@ test('a cluster that is taken up again while it is still being left: it has ende
       if (round > 2) await lost
       await redis.connect()
     }
-    if (redis.status !== 'ready') await new Promise(resolve => redis.once('ready', resolve))
-    console.log(await redis.ping())
+    if (redis.status !== 'ready') await heard('ready')
+    await serve()
     leave()`
-  const { said, ended } = await processWith(cluster.url, deed)
-  t.is(said.join(''), 'has ended\nhas ended\nhas ended\nPONG\nleft\n')
-  t.deepEqual(ended, [0, null])
+  t.deepEqual(
+    await processWith(cluster.url, deed),
+    well('has ended', 'has ended', 'has ended', 'PONG', 'left'),
+  )
 })
 
 test('a cluster that is taken up again before it is well: whoever waits hears of it when it is', async t => {
   await using cluster = await startCluster()
   const deed = `
-    await new Promise(resolve => redis.once('ready', resolve))
+    await heard('ready')
     const admin = redis.nodes()[0].duplicate()
     await admin.cluster('DELSLOTS', 0)
     redis.disconnect()
@@ -95,45 +96,39 @@ test('a cluster that is taken up again before it is well: whoever waits hears of
       admin.disconnect()
     })
     await redis.connect()
-    console.log(await redis.ping())
+    await serve()
     leave()`
-  const { said, ended } = await processWith(cluster.url, deed)
-  t.is(said.join(''), 'PONG\nleft\n')
-  t.deepEqual(ended, [0, null])
+  t.deepEqual(await processWith(cluster.url, deed), well('PONG', 'left'))
 })
 
 test('a cluster that is left after a node came back while its old connection was ending', async t => {
   await using cluster = await startCluster()
   const deed = `
-    await new Promise(resolve => redis.once('ready', resolve))
+    await heard('ready')
     await redis.ping()
     const { host, port } = redis.nodes()[0].options
     redis.connectionPool.reset([])
     redis.connectionPool.findOrCreate({ host, port })
-    await new Promise(resolve => redis.once('-node', resolve))
+    await heard('-node')
     redis.disconnect()
     await redis.connect()
-    console.log(await redis.ping())
+    await serve()
     leave()`
-  const { said, ended } = await processWith(cluster.url, deed)
-  t.is(said.join(''), 'PONG\nleft\n')
-  t.deepEqual(ended, [0, null])
+  t.deepEqual(await processWith(cluster.url, deed), well('PONG', 'left'))
 })
 
 test('a map of slots that comes while a cluster is away does not keep it away', async t => {
   await using cluster = await startCluster()
   const deed = `
-    await new Promise(resolve => redis.once('ready', resolve))
+    await heard('ready')
     await redis.ping()
     const { host, port } = redis.nodes()[0].options
     redis.disconnect(true)
     redis.connectionPool.findOrCreate({ host, port: port + 1 })
-    await new Promise(resolve => redis.once('ready', resolve))
-    console.log(await redis.ping())
+    await heard('ready')
+    await serve()
     leave()`
-  const { said, ended } = await processWith(cluster.url, deed)
-  t.is(said.join(''), 'PONG\nleft\n')
-  t.deepEqual(ended, [0, null])
+  t.deepEqual(await processWith(cluster.url, deed), well('PONG', 'left'))
 })
 
 test('a cluster that is left while its map of slots is asked for', async t => {
@@ -147,7 +142,7 @@ test('a cluster that is left while its map of slots is asked for', async t => {
         leave()
       }
     })`
-  t.deepEqual(await processWith(cluster.url, deed), well)
+  t.deepEqual(await processWith(cluster.url, deed), well('left'))
 })
 
 const startSentinel = async (master: Node) => {

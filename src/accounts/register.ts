@@ -12,6 +12,7 @@ import { enqueueMails, oweMail } from '../storage/outbox.ts'
 import { dropUnprovenPassword } from './drop-unproven-password.ts'
 import { type User, Users } from './entity.ts'
 import { type UserReply, userView } from './rules.ts'
+import { toldEnough } from './told-enough.ts'
 import type { Profile } from './update-profile.ts'
 
 export type Registration = { email: string; password: string } & Omit<Profile, 'picture_url'>
@@ -77,7 +78,7 @@ const begin = async (
 type Entry = { profile: Omit<Registration, 'password'>; hash: string; locale: string; origin: Origin }
 
 // A taken address costs the same statements as a new one where nobody is to know: an insert, an update, an event, a
-// mail.
+// count, a mail.
 const insert = (
   { database, config }: Needs,
   { profile, hash, locale, origin }: Entry,
@@ -98,6 +99,8 @@ const insert = (
     const type = user ? 'user.registered' : 'user.registration_refused'
     await recordEvent(manager, { type, userId: id, origin })
     const kind = user ? 'verify_email' : claimed ? 'reset_password' : 'account_exists'
-    const mail = await oweMail(manager, { kind, recipient: profile.email, userId: id, locale })
+    const told = config.REGISTRATION_PRIVACY && (await toldEnough(manager, profile.email))
+    const dropped = told && kind === 'account_exists'
+    const mail = await oweMail(manager, { kind, recipient: profile.email, userId: id, locale, dropped })
     return { user, mail }
   })

@@ -7,7 +7,6 @@ import { deviceName } from '../devices/rules.ts'
 import { type IssuedProof, issueProof, type ProvingKind } from '../proofs/issue-proof.ts'
 import { writeUndoToken } from '../proofs/write-undo-token.ts'
 import type { Email } from './entity.ts'
-import { toldEnough } from './told-enough.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'secrets'>
 
@@ -117,8 +116,7 @@ const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Pr
       link: frontPage(deps),
     }),
 
-    account_exists: async (deps, email, user) =>
-      (await toldEnough(deps, email)) ? null : { ...hello(user), link: frontPage(deps) },
+    account_exists: async (deps, _email, user) => ({ ...hello(user), link: frontPage(deps) }),
   }
 
 /** Mails to an address that the account does not have yet, or may not have any more: whoever moves it away silences none. */

@@ -5,20 +5,25 @@ import type { Log } from '../base/log.ts'
 import { Emails } from '../mail/entity.ts'
 import { addMails, type MailQueue } from './queue.ts'
 
-/** A mail to owe. `data` holds what cannot be derived later, and nothing secret. */
+/**
+ * A mail to owe. `data` holds what cannot be derived later, and nothing secret. One that is `dropped` is written all the
+ * same, at the same cost, and never sent.
+ */
 export type OwedMail = {
   kind: EmailKind
   recipient: string
   userId: string | null
   locale: string
   data?: Record<string, string>
+  dropped?: boolean
 }
 
 /** Writes the mail into the outbox, in the transaction of the change that causes it. Returns its id. */
 export const oweMail = async (manager: EntityManager, mail: OwedMail): Promise<string> => {
   const id = uuid()
-  const { kind, recipient, userId, locale, data = {} } = mail
-  await manager.insert(Emails, { id, kind, recipient, user_id: userId, locale, data })
+  const { kind, recipient, userId, locale, data = {}, dropped = false } = mail
+  const status = dropped ? 'dropped' : 'queued'
+  await manager.insert(Emails, { id, kind, recipient, user_id: userId, locale, data, status })
   return id
 }
 

@@ -193,6 +193,20 @@ test.serial('an address is told three times a day, however often it is registere
   )
 })
 
+test.serial('what was owed first counts first, whatever the clock of who wrote it', async t => {
+  const taken = await aTaken('email_verified = true')
+  await world.sql(
+    `INSERT INTO emails (id, kind, recipient, locale, status)
+     SELECT ('ffffffff-ffff-7fff-8fff-' || substr(md5($1 || n), 1, 12))::uuid, 'account_exists', $1, 'en', 'sent'
+       FROM generate_series(1, 3) AS n`,
+    [taken],
+  )
+  await register(taken)
+  await settled()
+  const told = (await mailsTo(taken)).filter(({ kind }) => kind === 'account_exists')
+  t.deepEqual(told.map(({ status }) => status).sort(), ['dropped', 'sent', 'sent', 'sent'])
+})
+
 test.serial('no registration begins a session, also of a new address', async t => {
   const email = anEmail()
   const reply = await register(email, { token_transport: 'cookie' })

@@ -14,7 +14,7 @@ import {
   verify as verifyBytes,
 } from 'node:crypto'
 import { blake2b } from '@noble/hashes/blake2.js'
-import { type Claims, type Key, PAE, PasetoError, PublicProtocol, PublicSign, PublicVerify } from 'paseto'
+import { type Claims, type Key, PAE, PasetoError, PublicProtocol, PublicVerify } from 'paseto'
 import { decode, encode } from './base64url.ts'
 
 export type { Claims }
@@ -31,19 +31,26 @@ const FOOTER = /^\{"kid":"(k4\.pid\.[A-Za-z0-9_-]{44})"\}$/
 // Seconds in more years than a date can count: leaves the comparing of times to `verifyToken`.
 const ANY_TIME = 1e12
 
-/** The protocol itself, without Latchkey's rules on top. */
+/** The protocol's own reading, without Latchkey's rules on top. */
 export const publicV4 = new PublicProtocol(
-  PublicSign<4, SecretKey>({
-    version: 4,
-    run: async (key, message, footer, implicit) =>
-      new Uint8Array(signBytes(null, PAE([HEADER, message, footer, implicit]), key.handle)),
-  }),
   PublicVerify<4, PublicKey>({
     version: 4,
     run: async (key, message, signature, footer, implicit) =>
       verifyBytes(null, PAE([HEADER, message, footer, implicit]), key.handle, signature),
   }),
 )
+
+/** The protocol's own writing: a token of this message, whatever it says. */
+export function signMessage(
+  key: SecretKey,
+  message: Buffer,
+  footer: Buffer,
+  implicit: Buffer = Buffer.alloc(0),
+): string {
+  const signature = signBytes(null, PAE([HEADER, message, footer, implicit]), key.handle)
+  const tail = footer.length > 0 ? `.${encode(footer)}` : ''
+  return `${HEADER}${encode(Buffer.concat([message, signature]))}${tail}`
+}
 
 /** A new Ed25519 key pair as PASERK texts, and its id. The secret one is to be sealed at once. */
 export function generateKey(): { kid: string; paserkPublic: string; paserkSecret: string } {
@@ -82,10 +89,15 @@ export function signToken(
   key: { kid: string; secret: SecretKey },
   claims: Claims,
   { now, ttlSeconds }: { now: Date; ttlSeconds: number },
-): Promise<string> {
-  const footer = Buffer.from(`{"kid":"${key.kid}"}`)
+): string {
   const { iat: _iat, exp: _exp, ...rest } = claims
-  return publicV4.Sign(key.secret, rest as Claims, { footer, now, expiresIn: ttlSeconds })
+  const [iat, exp] = [wholeSeconds(now.valueOf()), wholeSeconds(now.valueOf() + ttlSeconds * 1000)]
+  const message = Buffer.from(JSON.stringify({ ...rest, iat, exp }))
+  return signMessage(key.secret, message, Buffer.from(`{"kid":"${key.kid}"}`))
+}
+
+function wholeSeconds(time: number): string {
+  return new Date(time).toISOString().replace(/\.\d{3}Z$/, 'Z')
 }
 
 /** The id of the key that claims to have signed this token; null for anything that is not shaped as ours. */

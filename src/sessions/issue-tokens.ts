@@ -10,8 +10,8 @@ type Needs = Pick<Deps, 'config' | 'clock' | 'ring' | 'secrets'>
 type Issue = { user: User; token: RefreshToken; authTime: number; expiresIn: number }
 
 /** The tokens of a session, as its client gets them. */
-export const issueTokens = async (deps: Needs, issue: Issue): Promise<TokenReply> => ({
-  access_token: await signAccessToken(deps, issue),
+export const issueTokens = (deps: Needs, issue: Issue): TokenReply => ({
+  access_token: signAccessToken(deps, issue),
   token_type: 'Bearer',
   expires_in: deps.config.ACCESS_TOKEN_TTL / 1000,
   refresh_token: writeRefreshToken(deps.secrets, issue.token),
@@ -20,7 +20,7 @@ export const issueTokens = async (deps: Needs, issue: Issue): Promise<TokenReply
 })
 
 // Any service verifies it offline (PASETO v4.public), and whoever holds it can read its claims.
-const signAccessToken = (deps: Needs, { user, token, authTime }: Issue): Promise<string> => {
+const signAccessToken = (deps: Needs, { user, token, authTime }: Issue): string => {
   const { config, clock, ring } = deps
   const claims = {
     iss: config.PUBLIC_URL,

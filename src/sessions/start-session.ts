@@ -24,5 +24,5 @@ export const startSession = async (
     { ...token, ...origin, hash: secretHash(token.secret), epoch: user.session_epoch, authTime },
     life,
   )
-  return { ...(await issueTokens(deps, { user, token, authTime, expiresIn })), user: userView(user) }
+  return { ...issueTokens(deps, { user, token, authTime, expiresIn }), user: userView(user) }
 }

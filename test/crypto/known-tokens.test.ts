@@ -17,7 +17,7 @@ const later = (seconds: number): Date => new Date(noon.getTime() + seconds * 100
 const made = generateKey()
 const secret = importSecret(made.paserkSecret)
 
-const sign = (sid: string, { now = noon, ttlSeconds = 900 } = {}): Promise<string> => {
+const sign = (sid: string, { now = noon, ttlSeconds = 900 } = {}): string => {
   const claims = { iss: issuer, aud: issuer, sub: 'a user', sid, roles: ['user'] }
   return signToken({ kid: made.kid, secret }, claims, { now, ttlSeconds })
 }

@@ -16,11 +16,27 @@ const claims = { iss: issuer, aud: issuer, sub: 'user-1', sid: 'session-1' }
 
 test('another implementation verifies our token with our published key', async t => {
   const { kid, paserkPublic, paserkSecret } = generateKey()
-  const token = await signToken({ kid, secret: importSecret(paserkSecret) }, claims, { now, ttlSeconds: 900 })
+  const token = signToken({ kid, secret: importSecret(paserkSecret) }, claims, { now, ttlSeconds: 900 })
   const read = verify(paserkPublic, token)
   t.like(read.payload, claims)
   t.deepEqual(read.footer, { kid })
   t.throws(() => verify(generateKey().paserkPublic, token))
+})
+
+test('another implementation writes this very token of the same claims, whatever they hold', t => {
+  const { kid, paserkSecret } = generateKey()
+  const secret = importSecret(paserkSecret)
+  for (const name of ['Ada', 'Zoltán "Z" \\ Ünï', 'آدا', '𝒜\u{1F511}', '\uD800', '<b>\u2028\0', '']) {
+    const said = { ...claims, name, roles: ['admin', name], email_verified: true }
+    const [iat, exp] = ['2020-01-01T00:00:00Z', '2120-01-01T00:00:00Z']
+    const options = { footer: { kid }, addExp: false, addIat: false }
+    const theirs = sign(paserkSecret, { ...said, iat, exp }, options)
+    const [now, ttlSeconds] = [
+      new Date('2020-01-01T00:00:00.999Z'),
+      (Date.parse(exp) - Date.parse(iat)) / 1000,
+    ]
+    t.is(signToken({ kid, secret }, said, { now, ttlSeconds }), theirs, name)
+  }
 })
 
 test('we verify a token that another implementation signed with our key', async t => {

@@ -5,6 +5,7 @@ import {
   importSecret,
   keyId,
   publicV4,
+  signMessage,
   tokenKid,
   verifyToken,
 } from '../../src/crypto/paseto.ts'
@@ -30,11 +31,9 @@ for (const vector of tokens.tests) {
     continue
   }
 
-  test(`vector ${vector.name}: signing gives this very token`, async t => {
+  test(`vector ${vector.name}: signing gives this very token`, t => {
     const secret = importSecret(fromHex('k4.secret.', vector['secret-key'] ?? ''))
-    const claims = JSON.parse(vector.payload ?? '')
-    const options = { footer, implicitAssertion, addIssuedAt: false, now }
-    t.is(await publicV4.Sign(secret, claims, options), vector.token)
+    t.is(signMessage(secret, Buffer.from(vector.payload ?? ''), footer, implicitAssertion), vector.token)
   })
 
   test(`vector ${vector.name}: verifying gives its payload and footer`, async t => {

@@ -14,7 +14,7 @@ test.after.always(() => mock.timers.reset())
 
 type Key = ReturnType<typeof generateKey>
 
-const sign = (key: Key, issuer: string): Promise<string> => {
+const sign = (key: Key, issuer: string): string => {
   const times = { now: new Date(), ttlSeconds: 3600 }
   const claims = {
     iss: issuer,

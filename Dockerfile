@@ -21,8 +21,8 @@ USER node
 RUN node -e "['api', 'api/process', 'api/primary', 'worker', 'migrate', 'crypto/password-worker'].reduce((before, name) => before.then(() => import('./src/' + name + '.ts')), Promise.resolve())"
 USER root
 RUN chown -R root:root .latchkey && chmod -R a+rX .latchkey
-# Left alone, V8 lets what is new grow to a hundred megabytes under load before it looks what may go.
-ENV NODE_OPTIONS=--max-semi-space-size=8
+# Small enough that V8 does not keep hundreds of megabytes, large enough that a request has ended before it is looked at.
+ENV NODE_OPTIONS=--max-semi-space-size=32
 # What runs can read all of this and change none of it.
 USER node
 EXPOSE 8000

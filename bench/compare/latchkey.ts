@@ -13,7 +13,7 @@ export const issuer = 'https://accounts.example.com'
 
 /** As the image and `npm run api` start it. */
 const settings = {
-  NODE_OPTIONS: '--max-semi-space-size=8',
+  NODE_OPTIONS: '--max-semi-space-size=32',
   NODE_COMPILE_CACHE: scriptPath('../.latchkey/compiled'),
 }
 

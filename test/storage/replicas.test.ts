@@ -68,7 +68,7 @@ for (const [fault, strike] of Object.entries({
       strike()
       const began = performance.now()
       const found = await listed()
-      t.true(performance.now() - began < 15_000)
+      t.true(performance.now() - began < 5000)
       t.true(found.includes(admin.email))
       t.false(found.includes(old.email))
       const failed = () => world.logs.filter(line => line.includes('a replica of postgres')).length

@@ -6,14 +6,16 @@ type Act = { userId: string; actorId: string | null }
 
 /**
  * Whether a change to a user leaves an administrator, and is asked for by one: who was demoted while their request
- * waited is none any more. Null acts for the operator at the command line. Locks every administrator in the order of
- * their ids, so that of two who remove each other at once one is refused.
+ * waited is none any more. Null acts for the operator at the command line. Such changes wait for each other, so that of
+ * two administrators who remove each other at once one is refused. Row locks alone deadlock here: a row that stops
+ * matching while its lock is waited for stays locked, and the order of the ids is lost. Call it first in a transaction.
  */
 export const keepsAnAdmin = async (
   manager: EntityManager,
   { userId, actorId }: Act,
   change: { is_active?: boolean; roles?: Role[] },
 ): Promise<boolean> => {
+  await manager.query(`SELECT pg_advisory_xact_lock(hashtextextended('last administrator', 0))`)
   const found: { id: string }[] = await manager.query(
     `SELECT id FROM users WHERE 'admin' = ANY(roles) AND ${openOnly} ORDER BY id FOR UPDATE`,
   )

@@ -2,20 +2,21 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { leaveDevEnv } from './local/dev-env.ts'
+import { endSignal } from './local/end-signal.ts'
 import { findServices } from './local/find-services.ts'
 import { isFree } from './local/free-port.ts'
 import { ended, isRunning, keptProcess, stop } from './local/kept-process.ts'
 import { openMailbox } from './local/mailbox.ts'
 import { openGateway } from './local/open-gateway.ts'
 import { ownSecret } from './local/own-secret.ts'
+import { stateFolder } from './local/state-folder.ts'
 import { untilReady } from './local/until-ready.ts'
 
 // Everything at once, on one machine: finds or starts Postgres and Redis, migrates, and runs the API, the worker
 // and a mailbox. Each is a process of its own, as in production. With `--shop` sites are sold, by a stand-in for the
 // payment gateway.
 
-const root = join(import.meta.dirname, '..')
-const stateFolder = join(root, '.latchkey')
+const folder = stateFolder(process.env)
 
 const prettyPrinter = fileURLToPath(new URL('bin.js', import.meta.resolve('pino-pretty')))
 
@@ -29,10 +30,12 @@ const run = (name: string, env: NodeJS.ProcessEnv, stdout: 'inherit' | 'pipe'): 
 const nonEmpty = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
 
-const stopped = new Promise<string>(resolve => {
-  process.once('SIGINT', () => resolve('SIGINT'))
-  process.once('SIGTERM', () => resolve('SIGTERM'))
+let isEnding = false
+const stopped = endSignal(process).then(() => {
+  isEnding = true
 })
+// A terminal that is closed takes no more output. That must not keep us from stopping the servers.
+process.stdout.on('error', () => {})
 
 const main = async (): Promise<number> => {
   await using opened = new AsyncDisposableStack()
@@ -41,7 +44,7 @@ const main = async (): Promise<number> => {
     ...process.env,
     DATABASE_URL: services.databaseUrl,
     REDIS_URL: services.redisUrl,
-    APP_SECRET: process.env.APP_SECRET || (await ownSecret(stateFolder)),
+    APP_SECRET: process.env.APP_SECRET || (await ownSecret(folder)),
   }
   const { PORT: port = '8000', HOST: host = '127.0.0.1' } = nonEmpty(env)
   if (!(await isFree(Number(port), host))) {
@@ -53,7 +56,7 @@ const main = async (): Promise<number> => {
 
   let mails = env.SMTP_URL ? 'sent through SMTP_URL' : ''
   if (!env.SMTP_URL) {
-    const mailbox = await openMailbox(join(stateFolder, 'mail'))
+    const mailbox = await openMailbox(join(folder, 'mail'))
     opened.defer(() => stop(mailbox.process))
     env.SMTP_URL = mailbox.smtpUrl
     mails = mailbox.pageUrl
@@ -62,11 +65,14 @@ const main = async (): Promise<number> => {
   const gateway = process.argv.includes('--shop') ? opened.use(await openGateway(local)) : null
   Object.assign(env, gateway?.env)
 
-  opened.use(await leaveDevEnv(env))
+  // A signal while servers start is answered here: what has started is in `opened`.
+  if (isEnding) return 0
+  opened.use(await leaveDevEnv(folder, env))
 
   const migration = run('migrate', { ...env, LOG_LEVEL: 'warn' }, 'inherit')
   await ended(migration)
   if (migration.exitCode !== 0) return migration.exitCode ?? 1
+  if (isEnding) return 0
 
   const pretty = spawn(process.execPath, [prettyPrinter, '--colorize'], {
     detached: true,
@@ -77,11 +83,13 @@ const main = async (): Promise<number> => {
     // Two processes cannot serve their metrics at one port.
     const own = name === 'worker' ? { ...env, METRICS_PORT: '' } : env
     const child = run(name, own, 'pipe')
-    child.stdout?.pipe(pretty.stdin as NodeJS.WritableStream, { end: false })
+    child.stdout?.pipe(pretty.stdin, { end: false })
+    // The printer ends where its terminal is closed. A log that nobody reads would block the process that writes it.
+    pretty.stdin.on('error', () => child.stdout?.resume())
     opened.defer(() => stop(child))
     return child
   })
-  const fallen = Promise.race(processes.map(ended))
+  const fallen = Promise.race([...processes, pretty].map(ended))
   const alive = () => processes.every(isRunning)
 
   const up = await Promise.race([untilReady(local, alive), stopped])

@@ -60,12 +60,16 @@ export const readConfig = (
 }
 
 /** EX_CONFIG of sysexits.h: a supervisor need not try again. */
-const exitConfig = 78
+export const exitConfig = 78
+
+/** What a process prints of a wrong configuration before it exits. */
+export const configFaults = (faults: readonly string[]): string =>
+  `latchkey cannot start:\n${faults.map(fault => `  ${fault}\n`).join('')}`
 
 /** Reads the environment, or prints every fault and ends the process with 78. */
 export const configOrExit = (processName: ProcessName): Config => {
   const result = readConfig(process.env, processName)
   if ('config' in result) return result.config
-  process.stderr.write(`latchkey cannot start:\n${result.faults.map(fault => `  ${fault}\n`).join('')}`)
+  process.stderr.write(configFaults(result.faults))
   process.exit(exitConfig)
 }

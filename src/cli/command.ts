@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { Deps } from '../deps.ts'
+import type { Io } from './io.ts'
 
 type Schema = v.GenericSchema
 
@@ -33,6 +34,11 @@ export type Outcome = { ok: boolean; data: unknown; text: string }
 /** The words were wrong: ends with 64. */
 export type Misuse = { misuse: string }
 
+/** Ctrl-C at a prompt: ends with 130. */
+export type Interrupted = { interrupted: true }
+
+type Result = Promise<Outcome | Misuse | Interrupted>
+
 /** A command with its types rubbed off, as the table of contents holds it. */
 export type Command = {
   name: string
@@ -41,7 +47,7 @@ export type Command = {
   arguments: Record<string, Argument>
   options: Record<string, Option>
   needs: Needs
-  run: (deps: never, input: never) => Promise<Outcome | Misuse>
+  run: (deps: never, input: never, io: Io) => Result
 }
 
 /** A command as a value: its parsing, its help and its types come from this one place. */
@@ -54,10 +60,7 @@ export const command = <
     needs: N
     arguments: A
     options: O
-    run: (
-      deps: Given[N],
-      input: { arguments: ArgumentsOf<A>; options: OptionsOf<O> },
-    ) => Promise<Outcome | Misuse>
+    run: (deps: Given[N], input: { arguments: ArgumentsOf<A>; options: OptionsOf<O> }, io: Io) => Result
   },
 ): Command => spec as unknown as Command
 

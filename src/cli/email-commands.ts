@@ -1,11 +1,8 @@
 import * as v from 'valibot'
-import { listEmails } from '../admin/list-emails.ts'
-import { retryEmail } from '../admin/retry-email.ts'
 import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import type { Email } from '../mail/entity.ts'
-import { deliveryFault, openTransport } from '../mail/transport.ts'
 import { type Command, command, done, operator, refused } from './command.ts'
 import { columns } from './help.ts'
 
@@ -17,6 +14,7 @@ const test = command({
   options: {},
   needs: 'configuration',
   run: async ({ config }, { arguments: { address } }) => {
+    const { deliveryFault, openTransport } = await import('../mail/transport.ts')
     using transport = openTransport(config.SMTP_URL ?? '')
     const mail = {
       from: config.MAIL_FROM,
@@ -54,6 +52,7 @@ const failed = command({
   options: { limit: { value: 'number', schema: limit, help: 'at most so many (50)' } },
   needs: 'database',
   run: async (deps, { options: { limit = 50 } }) => {
+    const { listEmails } = await import('../admin/list-emails.ts')
     const found = await listEmails(deps, { status: 'failed', limit })
     const mails = found.slice(0, limit).map(view)
     const rows = mails.map(mail => [
@@ -79,6 +78,7 @@ const retry = command({
       const retried = await retryAll(deps)
       return done({ retried }, retried === 1 ? '1 mail is sent again.' : `${retried} mails are sent again.`)
     }
+    const { retryEmail } = await import('../admin/retry-email.ts')
     return (await retryEmail(deps, { emailId: id, ...operator })) instanceof Problem
       ? refused('NOT_FOUND', 'No mail that was given up has this id.')
       : done({ retried: 1 }, '1 mail is sent again.')
@@ -87,6 +87,8 @@ const retry = command({
 
 // Page by page towards older ones, so that a mail which fails again meanwhile is not met twice.
 const retryAll = async (deps: Deps): Promise<number> => {
+  const { listEmails } = await import('../admin/list-emails.ts')
+  const { retryEmail } = await import('../admin/retry-email.ts')
   let retried = 0
   let cursor: string | undefined
   for (;;) {

@@ -1,7 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import * as v from 'valibot'
-import { importUsers } from '../imports/import-users.ts'
 import { type Command, command, done, refused } from './command.ts'
 import { openProgress } from './progress.ts'
 
@@ -15,12 +14,13 @@ const importAccounts = command({
   },
   options: { 'dry-run': { help: 'say what would happen, and write nothing' } },
   needs: 'database',
-  run: async (deps, { arguments: { file }, options }) => {
+  run: async (deps, { arguments: { file }, options }, { stderr }) => {
+    const { importUsers } = await import('../imports/import-users.ts')
     const dryRun = options['dry-run']
     const found = await opened(file)
     if (typeof found === 'string') return refused('NOT_FOUND', `The file cannot be read: ${found}.`)
     const stream = found.handle.createReadStream({ encoding: 'utf8' })
-    using progress = openProgress(found.size, () => stream.bytesRead)
+    using progress = openProgress(stderr, found.size, () => stream.bytesRead)
     const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })
     const result = await importUsers(deps, lines, { dryRun, onProgress: progress.draw })
 

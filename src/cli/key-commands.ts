@@ -1,4 +1,3 @@
-import { SigningKeys } from '../keys/entity.ts'
 import { type Command, command, done } from './command.ts'
 import { columns } from './help.ts'
 
@@ -10,6 +9,7 @@ const list = command({
   options: {},
   needs: 'database',
   run: async ({ database }) => {
+    const { SigningKeys } = await import('../keys/entity.ts')
     const rows = await database.getRepository(SigningKeys).find({
       select: { kid: true, public_key: true, status: true, not_before: true, not_after: true },
       order: { created_at: 'DESC' },

@@ -1,28 +1,49 @@
-import { configOrExit } from '../base/config.ts'
-import { openLog } from '../base/log.ts'
-import { open } from '../deps.ts'
-import { entities } from '../entities.ts'
-import { openPostgres } from '../storage/postgres.ts'
+import { type Config, type ProcessName, readConfig } from '../base/config.ts'
 import type { Given, Needs } from './command.ts'
+import type { Io } from './io.ts'
 
-// Standard output carries what a command answers, and nothing else.
-const log = () => openLog('command', 'error', process.stderr)
-
-const openers: { [N in Needs]: () => Promise<Given[N] & AsyncDisposable> } = {
-  configuration: async () => ({ config: configOrExit('worker'), [Symbol.asyncDispose]: async () => {} }),
-  database: async () => {
-    const config = configOrExit('migrate')
-    const given = { config, clock: { shift: 0 }, log: log() }
-    const database = await openPostgres({ url: config.DATABASE_URL, entities, log: given.log, poolSize: 2 })
-    return {
-      ...given,
-      database,
-      staleRead: run => run(database.manager),
-      [Symbol.asyncDispose]: () => database.destroy(),
-    }
-  },
-  everything: () => open(configOrExit('api'), log()),
+type Opener<N extends Needs> = {
+  /** The process of the service that needs the same variables. */
+  as: ProcessName
+  open: (config: Config, io: Io) => Promise<Given[N] & AsyncDisposable>
 }
 
-/** Opens what a command needs, and no more. Ends the process with 78 where the configuration is wrong. */
-export const openGiven = (needs: Needs): Promise<AsyncDisposable> => openers[needs]()
+// The drivers of Postgres and Redis take longer to load than most commands to run. Help and misuse need none of them.
+
+// Standard output carries what a command answers, and nothing else.
+const openCommandLog = async ({ stderr }: Io) => {
+  const { openLog } = await import('../base/log.ts')
+  return openLog('command', 'error', stderr)
+}
+
+const openers: { [N in Needs]: Opener<N> } = {
+  configuration: { as: 'worker', open: async config => ({ config, [Symbol.asyncDispose]: async () => {} }) },
+  database: {
+    as: 'migrate',
+    open: async (config, io) => {
+      const { entities } = await import('../entities.ts')
+      const { openPostgres } = await import('../storage/postgres.ts')
+      const log = await openCommandLog(io)
+      const database = await openPostgres({ url: config.DATABASE_URL, entities, log, poolSize: 2 })
+      return {
+        ...{ config, clock: { shift: 0 }, log, database },
+        staleRead: run => run(database.manager),
+        [Symbol.asyncDispose]: () => database.destroy(),
+      }
+    },
+  },
+  everything: {
+    as: 'api',
+    open: async (config, io) => {
+      const { open } = await import('../deps.ts')
+      return open(config, await openCommandLog(io), undefined, io.within)
+    },
+  },
+}
+
+/** Opens what a command needs, and no more; or says what is wrong with the configuration. */
+export const openGiven = async (needs: Needs, io: Io): Promise<AsyncDisposable | { faults: string[] }> => {
+  const { as, open } = openers[needs]
+  const read = readConfig(io.env, as)
+  return 'faults' in read ? read : open(read.config, io)
+}

@@ -1,8 +1,9 @@
+import type { Io } from './io.ts'
+
 const width = 30
 
 /** Draws how far a file has been read, at a terminal and nowhere else. */
-export const openProgress = (total: number, read: () => number) => {
-  const { stderr } = process
+export const openProgress = (stderr: Io['stderr'], total: number, read: () => number) => {
   let drawn = false
   return {
     draw: (count: number): void => {

@@ -1,25 +1,32 @@
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
+import type { Interrupted, Misuse } from './command.ts'
+import type { Io } from './io.ts'
 
 // A password on the command line would stand in the list of processes and in the shell's history.
 
 const longest = 4096
 
+type Terminal = Pick<Io, 'stdin' | 'stderr'>
+
 /** A new password: typed twice at a terminal without being shown, or all of a pipe but its last line break. */
-export const readPassword = async (): Promise<string | { misuse: string }> => {
-  if (!process.stdin.isTTY) return readPipe()
-  const first = await ask('Password: ')
-  const second = await ask('Once more: ')
+export const readPassword = async (io: Terminal): Promise<string | Misuse | Interrupted> => {
+  if (!io.stdin.isTTY) return readPipe(io.stdin)
+  const first = await ask('Password: ', io)
+  if (typeof first !== 'string') return first
+  const second = await ask('Once more: ', io)
+  if (typeof second !== 'string') return second
   return first === second ? first : { misuse: 'The two passwords are not the same.' }
 }
 
-const readPipe = async (): Promise<string | { misuse: string }> => {
+const readPipe = async (stdin: Io['stdin']): Promise<string | Misuse> => {
   const chunks: Buffer[] = []
   let length = 0
-  for await (const chunk of process.stdin) {
-    length += chunk.length
+  for await (const chunk of stdin) {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    length += bytes.length
     if (length > longest) return { misuse: 'The password on standard input is too long.' }
-    chunks.push(chunk)
+    chunks.push(bytes)
   }
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks))
@@ -30,24 +37,15 @@ const readPipe = async (): Promise<string | { misuse: string }> => {
   }
 }
 
-const ask = async (question: string): Promise<string> => {
-  process.stderr.write(question)
+const ask = async (question: string, { stdin, stderr }: Terminal): Promise<string | Interrupted> => {
+  stderr.write(question)
   const silence = new Writable({ write: (_chunk, _encoding, next) => next() })
-  const terminal = createInterface({
-    input: process.stdin,
-    output: silence,
-    terminal: true,
-    historySize: 0,
-  })
-  const interrupted = new Promise<never>(() => {
-    terminal.once('SIGINT', () => {
-      terminal.close()
-      process.stderr.write('\n')
-      process.exit(130)
-    })
+  const terminal = createInterface({ input: stdin, output: silence, terminal: true, historySize: 0 })
+  const interrupted = new Promise<Interrupted>(resolve => {
+    terminal.once('SIGINT', () => resolve({ interrupted: true }))
   })
   const answer = await Promise.race([terminal.question(''), interrupted])
   terminal.close()
-  process.stderr.write('\n')
+  stderr.write('\n')
   return answer
 }

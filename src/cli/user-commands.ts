@@ -1,8 +1,6 @@
 import type { User } from '../accounts/entity.ts'
 import { type Role, userView } from '../accounts/rules.ts'
-import { findUserByEmail } from '../accounts/store.ts'
-import { createUser } from '../admin/create-user.ts'
-import { type UserChange, updateUser } from '../admin/update-user.ts'
+import type { UserChange } from '../admin/update-user.ts'
 import * as field from '../base/fields.ts'
 import { type Code, Problem, problemTitle } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
@@ -23,11 +21,12 @@ const create = command({
     invite: { help: 'without a password: a mail lets the person choose one' },
   },
   needs: 'everything',
-  run: async (deps, { arguments: { email }, options: { name, admin, verified, invite } }) => {
-    const password = invite ? null : await readPassword()
+  run: async (deps, { arguments: { email }, options: { name, admin, verified, invite } }, io) => {
+    const password = invite ? null : await readPassword(io)
     if (password !== null && typeof password !== 'string') return password
     const roles: Role[] = admin ? ['user', 'admin'] : ['user']
     const given = { email, fullName: name ?? null, password, roles, verified, ...operator }
+    const { createUser } = await import('../admin/create-user.ts')
     const made = await createUser(deps, given)
     if (made instanceof Problem) return refusal(made, email)
     const mail = made.mail
@@ -107,6 +106,7 @@ const changeUser = ({ verb, state, of, ...words }: Change): Command =>
     options: {},
     needs: 'everything',
     run: async (deps, { arguments: { email } }) => {
+      const { findUserByEmail } = await import('../accounts/store.ts')
       const user = await findUserByEmail(deps.database, email)
       if (!user) return refusal(new Problem('NOT_FOUND'), email)
       const change = of(user)
@@ -116,6 +116,7 @@ const changeUser = ({ verb, state, of, ...words }: Change): Command =>
   })
 
 const apply = async (deps: Deps, user: User, change: UserChange, state: string): Promise<Outcome> => {
+  const { updateUser } = await import('../admin/update-user.ts')
   const updated = await updateUser(deps, { change, userId: user.id, ...operator })
   return updated instanceof Problem
     ? refusal(updated, user.email)

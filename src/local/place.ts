@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { chmod, chown, lstat, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, lstat, mkdir, mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type RunAs, unprivilegedUser } from './run-as.ts'
+import { checkout, stateFolder } from './state-folder.ts'
 
 // Where a private server lives. The base folder is ours: it holds log, port and password. The data folder
 // in it belongs to the user that the server runs as, who needs no more than to pass through the base.
@@ -17,7 +17,6 @@ export type ServerName = 'postgres' | 'redis'
 /** `dev` keeps its data, `test` throws it away. */
 export type Purpose = 'dev' | 'test'
 
-const checkout = fileURLToPath(new URL('../../', import.meta.url))
 const us = process.getuid?.() ?? -1
 
 const canEnter = (folder: string, runAs: RunAs): boolean =>
@@ -37,12 +36,25 @@ const ownBase = async (folder: string, runAs: RunAs): Promise<string> => {
 }
 
 const devBase = (runAs: RunAs): Promise<string> => {
-  const mark = createHash('sha256').update(`${us} ${checkout}`).digest('hex').slice(0, 16)
-  return ownBase(join(checkout, '.latchkey'), runAs).catch(() => ownBase(`/var/tmp/latchkey-${mark}`, runAs))
+  const folder = stateFolder(process.env)
+  const owner = process.env.LATCHKEY_STATE ? folder : checkout
+  const mark = createHash('sha256').update(`${us} ${owner}`).digest('hex').slice(0, 16)
+  return ownBase(folder, runAs).catch(() => ownBase(`/var/tmp/latchkey-${mark}`, runAs))
+}
+
+const memory = '/dev/shm'
+const tmpfs = 0x01021994
+
+// A database on disk that is made for one test file costs ten times the CPU of one in memory. Containers often have
+// 64 MB there, which is too little.
+const memoryFolder = async (): Promise<string[]> => {
+  const found = await statfs(memory).catch(() => null)
+  return found?.type === tmpfs && found.bavail * found.bsize > 2 ** 31 ? [memory] : []
 }
 
 const temporaryBase = async (name: ServerName, runAs: RunAs): Promise<string> => {
-  const parent = canEnter(tmpdir(), runAs) ? tmpdir() : '/var/tmp'
+  const parents = [...(await memoryFolder()), tmpdir()]
+  const parent = parents.find(folder => canEnter(folder, runAs)) ?? '/var/tmp'
   return ownBase(await mkdtemp(join(parent, `latchkey-${name}-`)), runAs)
 }
 

@@ -41,13 +41,14 @@ export type Deps = {
 
 /**
  * Opens everything in order; disposing closes it in reverse. Postgres and its keys must be there; Redis may
- * be late.
+ * be late. What is `shared` is used as it is, and stays open.
  */
 export const open = async (
   config: Config,
   log: Log,
   clock: Clock = { shift: 0 },
   within: Deadlines = deadlines,
+  shared: { hasher?: Hasher } = {},
 ): Promise<Deps & AsyncDisposable> => {
   await using opened = new AsyncDisposableStack()
   const metrics = openMetrics(config.METRICS_PORT !== undefined)
@@ -71,7 +72,9 @@ export const open = async (
   const limiter = openLimiter({ redis, keys, log, metrics }, config.RATE_LIMITS, config.API_PROCESSES)
 
   const threads = hashThreads(config.API_PROCESSES)
-  const hasher = opened.use(openHasher({ cost: config.BCRYPT_COST, threads, patience: within.hasherThread }))
+  const hasher =
+    shared.hasher ??
+    opened.use(openHasher({ cost: config.BCRYPT_COST, threads, patience: within.hasherThread }))
 
   metrics.gauge('passwords_waiting', () => hasher.waiting())
   metrics.gauge('postgres_connections_waited_for', () => poolOf(database).waitingCount)

@@ -47,6 +47,7 @@ export const startPostgresContainer = (purpose: Purpose): Promise<Server> => {
     5432,
     container =>
       container
+        .withTmpFs(purpose === 'test' ? { '/var/lib/postgresql/data': 'rw' } : {})
         .withEnvironment({ POSTGRES_USER: 'latchkey', POSTGRES_DB: 'latchkey', POSTGRES_PASSWORD: password })
         .withCommand(['postgres', ...(purpose === 'test' ? testPostgresOptions : [])]),
     address => `postgres://latchkey:${password}@${address}/latchkey`,

@@ -13,6 +13,11 @@ export const testPostgresOptions = [
   'synchronous_commit=off',
   'full_page_writes=off',
   'max_connections=300',
+  'wal_level=minimal',
+  'max_wal_senders=0',
+  'checkpoint_timeout=1h',
+  'autovacuum=off',
+  'jit=off',
 ].flatMap(option => ['-c', option])
 
 /**

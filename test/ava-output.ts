@@ -7,33 +7,71 @@ import type { Readable } from 'node:stream'
 /** What a run came to. A file that crashed, or holds no test, counts as a failed test. */
 export type Tally = { passed: number; failed: number; skipped: number }
 
+/** Why a test failed: the product is wrong, the test waited in vain, or the machine did not give what it needs. */
+export type Cause = 'assertion' | 'time-out' | 'environment'
+
+/** A failed test by AVA's name, `folder › file › title`. */
+export type Failure = { name: string; cause: Cause }
+
+export type Listener = {
+  /** Gets each line that a person should read. */
+  say: (line: string) => void
+  /** Gets the name of the file of each test that passed. */
+  passed: (file: string) => void
+}
+
 const separator = ' › '
 const alreadyCounted = /^ *✘ (Timed out while running tests|\d+ tests? remaining in )/
 const sum =
   /^ *(\d+) (?:(?:tests?|hooks?) failed|uncaught exceptions?|unhandled rejections?|tests? remained pending)/
 const empty = /^[─\s]*$/
 
-/** Reads what AVA writes and says it again in short: all of what failed, and one line a file. */
-export const readAvaOutput = async (output: Readable, say: (line: string) => void): Promise<Tally> => {
+const timeOut = /Timed out after \d+ ms|Test timeout exceeded|Timed out while running tests|remaining in |◌/
+const environment =
+  /\b(?:ECONNREFUSED|ECONNRESET|EADDRINUSE|ENOSPC|ENOMEM|EMFILE|ENFILE|EAGAIN)\b|socket hang up|too many clients|answered 503/
+
+/** Why a test failed, by the text that AVA shows of it. */
+export const causeOf = (text: string): Cause => {
+  if (timeOut.test(text)) return 'time-out'
+  return environment.test(text) ? 'environment' : 'assertion'
+}
+
+const fileOf = (name: string): string => name.split(separator).slice(0, -1).join(separator)
+
+/** Reads what AVA writes and hands it on in short: all that failed, and for each test that passed its file. */
+export const readAvaOutput = async (
+  output: Readable,
+  { say, passed }: Listener,
+): Promise<Tally & { failures: Failure[] }> => {
   const tally: Tally = { passed: 0, failed: 0, skipped: 0 }
-  const passedOf = new Map<string, number>()
+  const details = new Map<string, string[]>()
+  let shown: string[] | undefined
   let summed = 0
   let gap = true
   for await (const line of createInterface({ input: output })) {
-    const passed = /^ *✔ (?:\[expected fail\] )?(.*)$/.exec(line)?.[1]
-    if (passed !== undefined) {
+    const name = /^ *✔ (?:\[expected fail\] )?(.*?)(?: \([\d.]+\w+\))?$/.exec(line)?.[1]
+    if (name !== undefined) {
       tally.passed++
-      const file = passed.split(separator).slice(0, -1).join(separator)
-      passedOf.set(file, (passedOf.get(file) ?? 0) + 1)
-    } else if (/^ *- \[(skip|todo)\]/.test(line)) tally.skipped++
-    else if (/^ *\d+ tests? (passed|skipped|todo)/.test(line)) continue
-    else if (!empty.test(line) || !gap) {
+      passed(fileOf(name))
+      continue
+    }
+    if (/^ *- \[(skip|todo)\]/.test(line)) {
+      tally.skipped++
+      continue
+    }
+    if (/^ *\d+ tests? (passed|skipped|todo)/.test(line)) continue
+    if (!empty.test(line) || !gap) {
       gap = empty.test(line)
       say(gap ? '' : line)
-      if (/^ *[✘◌] /.test(line) && !alreadyCounted.test(line)) tally.failed++
-      summed += Number(sum.exec(line)?.[1] ?? 0)
     }
+    if (/^ *[✘◌] /.test(line) && !alreadyCounted.test(line)) {
+      tally.failed++
+      const failed = line.replace(/^ *[✘◌] (?:\[fail\]: )?/, '').replace(/ \([\d.]+\w+\)$/, '')
+      details.set(failed, [line])
+    } else shown = details.get(line.trim()) ?? shown
+    shown?.push(line)
+    summed += Number(sum.exec(line)?.[1] ?? 0)
   }
-  for (const [file, count] of [...passedOf].sort()) if (file) say(`✔ ${file}: ${count} passed`)
-  return { ...tally, failed: Math.max(tally.failed, summed) }
+  const failures = [...details].map(([name, text]) => ({ name, cause: causeOf(text.join('\n')) }))
+  return { ...tally, failed: Math.max(tally.failed, summed), failures }
 }

@@ -3,14 +3,14 @@ import type { Deadlines } from '../src/base/deadlines.ts'
 import { openLog } from '../src/base/log.ts'
 import { open } from '../src/deps.ts'
 import { openClient, type Reply } from './client.ts'
+import { ample, type LocalInstance, type LocalWorld } from './local-world.ts'
 import { openProxy, type TcpProxy } from './proxy.ts'
-import { ample, type Instance, type World } from './world.ts'
 
 /** An instance of the API whose way to a store can fail. */
-export type Behind = Instance & AsyncDisposable & { redis: TcpProxy; postgres: TcpProxy }
+export type Behind = Omit<LocalInstance, 'warm'> & AsyncDisposable & { redis: TcpProxy; postgres: TcpProxy }
 
 const proxied = async (url: string, port: string): Promise<{ proxy: TcpProxy; url: string }> => {
-  if (url.includes(',')) throw new Error('One proxy for one server: openWorld({ singleRedis: true })')
+  if (url.includes(',')) throw new Error('One proxy for one server: openLocalWorld({ singleRedis: true })')
   const target = new URL(url)
   const proxy = await openProxy(target.hostname, Number(target.port || port))
   return { proxy, url: proxy.through(url) }
@@ -22,7 +22,7 @@ const proxied = async (url: string, port: string): Promise<{ proxy: TcpProxy; ur
  * of a service a machine that is busy would be a fault of its own.
  */
 export const openBehind = async (
-  { config, clock, logs }: World,
+  { config, clock, logs }: LocalWorld,
   prepare: (proxies: { redis: TcpProxy; postgres: TcpProxy }) => void = () => {},
   within: Deadlines = ample,
 ): Promise<Behind> => {

@@ -1,6 +1,9 @@
+import { Agent, request } from 'node:http'
+import { type ReplyHeaders, readHeaders } from './reply-headers.ts'
+
 export type Reply = {
   status: number
-  headers: Headers
+  headers: ReplyHeaders
   /** The parsed body where it is JSON. */
   body: ReturnType<typeof JSON.parse>
   text: string
@@ -19,29 +22,53 @@ export type Client = {
   patch: (path: string, body?: unknown, options?: Options) => Promise<Reply>
 }
 
-const isJson = (headers: Headers): boolean => /json/.test(headers.get('content-type') ?? '')
+// What `fetch` would send, at a quarter of its CPU: a test file sends too few requests for it to become quick.
+const always = { accept: '*/*', 'accept-language': '*', 'sec-fetch-mode': 'cors', 'user-agent': 'node' }
 
-/** Speaks HTTP to one instance. Paths without a leading slash are below `/api/v1/auth/`. */
+const lowerCase = (headers: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+
+/** Sends HTTP requests to one instance. Paths without a leading slash are below `/api/v1/auth/`. */
 export const openClient = (url: string): Client => {
-  const send = async (method: string, path: string, options: Options = {}): Promise<Reply> => {
+  const agent = new Agent({ keepAlive: true })
+  const { hostname, port } = new URL(url)
+
+  const send = (method: string, path: string, options: Options = {}): Promise<Reply> => {
     const { body, token, headers = {} } = options
-    const reply = await fetch(url + (path.startsWith('/') ? path : `/api/v1/auth/${path}`), {
-      method,
-      redirect: 'manual',
-      headers: {
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
-        ...headers,
+    const content = typeof body === 'string' || body === undefined ? body : JSON.stringify(body)
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>()
+    const asking = request(
+      {
+        ...{ agent, hostname, port, method },
+        path: new URL(path.startsWith('/') ? path : `/api/v1/auth/${path}`, url).href.slice(
+          new URL(url).origin.length,
+        ),
+        headers: {
+          ...always,
+          ...(content !== undefined && {
+            'content-type': 'application/json',
+            'content-length': String(Buffer.byteLength(content)),
+          }),
+          ...(content === undefined && method !== 'GET' && method !== 'HEAD' && { 'content-length': '0' }),
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+          ...lowerCase(headers),
+        },
       },
-      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    })
-    const text = await reply.text()
-    return {
-      status: reply.status,
-      headers: reply.headers,
-      text,
-      body: isJson(reply.headers) ? JSON.parse(text) : null,
-    }
+      reply => {
+        const chunks: Buffer[] = []
+        reply.on('data', chunk => chunks.push(chunk))
+        reply.on('error', reject)
+        reply.on('end', () => {
+          const text = Buffer.concat(chunks).toString('utf8')
+          const headers = readHeaders(reply.rawHeaders)
+          const isJson = /json/.test(headers.get('content-type') ?? '') && text !== ''
+          resolve({ status: reply.statusCode ?? 0, headers, text, body: isJson ? JSON.parse(text) : null })
+        })
+      },
+    )
+    asking.on('error', reject)
+    asking.end(content)
+    return promise
   }
   return {
     send,

@@ -2,23 +2,32 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import PostalMime, { type Email } from 'postal-mime'
 import { SMTPServer } from 'smtp-server'
-import { until } from './world.ts'
+import { until } from './until.ts'
 
-/** One mail as it came over the wire. */
+/** One email as it came over the wire. */
 export type Caught = { to: string[]; raw: string; mail: Email; link: string; code: string }
 
-export type MailSink = AsyncDisposable & {
+/** What the server says to the content of an email in place of accepting it. */
+export type Refusal = { message: string; responseCode: number }
+
+/** A mail server, as tests see it. */
+export type Mailbox = {
   url: string
-  caught: Caught[]
-  /** Mails that came in whole and that the server has not answered, nor ever will. */
-  stalled: Caught[]
-  /** Waits until this many mails have come for an address, and returns the last. */
-  to: (address: string, count?: number) => Promise<Caught>
-  /** What the server answers to the content of a mail: an error with a `responseCode`, or null to accept. */
-  answer: (error: (Error & { responseCode: number }) | null) => void
-  /** The server falls silent at the end of this many mails to come. */
-  stall: (count: number) => void
+  /** Waits until this many emails have come for an address, with `link` in their link, and returns the last. */
+  to: (address: string, count?: number, link?: string) => Promise<Caught>
+  /** The emails that have come for an address so far. */
+  sentTo: (address: string) => Promise<Caught[]>
+  /** Every email that has come so far. */
+  all: () => Promise<Caught[]>
+  /** Emails that came in whole and that the server never answered. */
+  stalled: () => Promise<Caught[]>
+  /** Refuses the content of each email from now on; null accepts again. */
+  answer: (refusal: Refusal | null) => Promise<void>
+  /** The server falls silent at the end of this many emails to come. */
+  stall: (count: number) => Promise<void>
 }
+
+export type MailSink = AsyncDisposable & Mailbox & { caught: Caught[] }
 
 /** A real mail server on a port of its own that keeps what it is sent. */
 export const openMailSink = async (): Promise<MailSink> => {
@@ -52,24 +61,27 @@ export const openMailSink = async (): Promise<MailSink> => {
   server.listen(0, '127.0.0.1')
   await once(server.server, 'listening')
   const { port } = server.server.address() as AddressInfo
+  const sentTo = (address: string) => caught.filter(({ to }) => to.includes(address))
   return {
     url: `smtp://127.0.0.1:${port}`,
     caught,
-    stalled,
-    // Longer than a mail whose job was lost waits for the sweeper.
-    to: (address, count = 1) =>
+    // An email whose job was lost waits for the sweeper, for 20 s at most.
+    to: (address, count = 1, part = '') =>
       until(
-        `mail ${count} to ${address}`,
+        `email ${count} to ${address}${part && ` with a link to ${part}`}`,
         () => {
-          const found = caught.filter(({ to }) => to.includes(address))
+          const found = sentTo(address).filter(({ link }) => link.includes(part))
           return found.length >= count && found.at(-1)
         },
         30_000,
       ),
-    answer: error => {
-      refusal = error
+    sentTo: async address => sentTo(address),
+    all: async () => [...caught],
+    stalled: async () => [...stalled],
+    answer: async given => {
+      refusal = given && Object.assign(new Error(given.message), { responseCode: given.responseCode })
     },
-    stall: count => {
+    stall: async count => {
       stalls = count
     },
     [Symbol.asyncDispose]: () => new Promise<void>(resolve => server.close(() => resolve())),

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import bcrypt from 'bcrypt'
 import type { Client } from './client.ts'
 
 export const password = 'correct horse 9'
@@ -25,6 +26,9 @@ export const anAccount = async (client: Client, given: Record<string, unknown> =
   const { access_token: access, refresh_token: refresh, session_id: sessionId, user } = reply.body
   return { email: user.email, password: body.password, userId: user.id, sessionId, access, refresh }
 }
+
+/** A bcrypt hash of the cost that most tests are configured with. */
+export const hashOf = (word: string): Promise<string> => bcrypt.hash(word, 4)
 
 /** The token in a mailed link. */
 export const tokenOf = (link: string): string => new URL(link).searchParams.get('token') ?? ''

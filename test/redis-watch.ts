@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import { mastersOf } from './every-key.ts'
-import { until, type World } from './world.ts'
+import { until } from './until.ts'
+import type { World } from './world.ts'
 
 /** Sees every command that Redis runs on the keys of a world, whoever sends it. */
 export type RedisWatch = AsyncDisposable & {
@@ -12,12 +12,17 @@ export type RedisWatch = AsyncDisposable & {
 
 const quoted = /"((?:[^"\\]|\\.)*)"/g
 
-const monitor = (url: string, seen: (words: string[]) => void): Socket => {
+const openConnection = (url: string): Socket => {
   const { hostname, port, username, password } = new URL(url)
   const socket = connect(Number(port || 6379), hostname)
   socket.on('error', () => {})
   const words = [username, password].map(decodeURIComponent).filter(Boolean)
   if (words.length > 0) socket.write(`AUTH ${words.join(' ')}\r\n`)
+  return socket
+}
+
+const monitor = (url: string, seen: (words: string[]) => void): Socket => {
+  const socket = openConnection(url)
   socket.write('MONITOR\r\n')
   createInterface({ input: socket }).on('line', line => {
     seen([...line.matchAll(quoted)].map(([, word = '']) => word))
@@ -29,23 +34,23 @@ const monitor = (url: string, seen: (words: string[]) => void): Socket => {
  * Watches by MONITOR on connections of its own, one for each node. The driver's monitor mode fails where lines come
  * together with the reply that begins it, as they do on a busy server, so this reads the lines itself.
  */
-export const watchRedis = async ({ config, deps }: World): Promise<RedisWatch> => {
-  const urls = config.REDIS_URL.split(',')
+export const watchRedis = async ({ env }: Pick<World, 'env'>): Promise<RedisWatch> => {
+  const { REDIS_URL = '', REDIS_PREFIX = '' } = env
+  const urls = REDIS_URL.split(',')
   let commands: string[][] = []
-  const isOurs = (words: string[]) => words.some(word => word.includes(config.REDIS_PREFIX))
+  const isOurs = (words: string[]) => words.some(word => word.includes(REDIS_PREFIX))
   const sockets = urls.map(url => monitor(url, words => isOurs(words) && commands.push(words)))
+
+  const senders = urls.map(url => openConnection(url).resume())
 
   const caughtUp = async (): Promise<string[][]> => {
     // What came before the mark has been seen once the mark has, on every node.
-    const marks = mastersOf(deps.redis).map(node => ({
-      node,
-      mark: `${config.REDIS_PREFIX}-${randomUUID()}`,
-    }))
+    const marks = senders.map(socket => ({ socket, mark: `${REDIS_PREFIX}-${randomUUID()}` }))
     await until('the mark in MONITOR', async () => {
-      await Promise.all(marks.map(({ node, mark }) => node.echo(mark)))
+      for (const { socket, mark } of marks) socket.write(`echo ${mark}\r\n`)
       return marks.every(({ mark }) => commands.some(([, word]) => word === mark))
     })
-    const found = commands.filter(([name, word]) => name !== 'echo' || !word?.startsWith(config.REDIS_PREFIX))
+    const found = commands.filter(([name, word]) => name !== 'echo' || !word?.startsWith(REDIS_PREFIX))
     commands = []
     return found
   }
@@ -54,7 +59,7 @@ export const watchRedis = async ({ config, deps }: World): Promise<RedisWatch> =
   return {
     seen: caughtUp,
     [Symbol.asyncDispose]: async () => {
-      for (const socket of sockets) socket.destroy()
+      for (const socket of [...sockets, ...senders]) socket.destroy()
     },
   }
 }

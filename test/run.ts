@@ -4,18 +4,31 @@ import { mkdtempDisposable, readdir, readFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { aptInstall, canAptInstall } from '../src/local/apt-install.ts'
 import { findRedisProgram } from '../src/local/binaries.ts'
 import type { Server } from '../src/local/child.ts'
 import { findServices, type Services } from '../src/local/find-services.ts'
-import { readAvaOutput, type Tally } from './ava-output.ts'
+import { sources } from '../src/local/sources.ts'
+import { type Failure, readAvaOutput, type Tally } from './ava-output.ts'
 import { crossSlotErrors } from './cross-slots.ts'
+import type { FileEnd } from './each-file.ts'
+import { testEnvironment, testServers } from './environment.ts'
+import { startHosts } from './hosts.ts'
+import { layers, type Pass } from './layers.ts'
 import { startPrivateCluster } from './private-cluster.ts'
+import { openProgress, slowest } from './progress.ts'
+import { measureSlowness } from './slowness.ts'
 import { prepareTemplate } from './template.ts'
 
-// `npm test [-- files]`: finds Postgres and Redis, runs AVA against them, stops what it started, and ends
-// with one line that says how many tests passed and failed. `LATCHKEY_REDIS=cluster` runs them over a Redis Cluster.
+// `node test/run.ts [layer | files]`: finds Postgres and Redis, runs AVA against them, stops what it started, and ends
+// with one line that says how many tests passed and failed. `LATCHKEY_REDIS=cluster` runs files over a Redis Cluster.
+
+type Result = Tally & { failures: Failure[]; ends: FileEnd[] }
+
+const none: Result = { passed: 0, failed: 0, skipped: 0, failures: [], ends: [] }
 
 const ava = fileURLToPath(new URL('../node_modules/ava/entrypoints/cli.js', import.meta.url))
+const cores = availableParallelism()
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
@@ -29,76 +42,125 @@ const interrupt = (): void => {
 }
 process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
 
-const findCluster = async (): Promise<Server | null> => {
-  const wish = process.env.LATCHKEY_REDIS
-  if (!wish || wish === 'single') return null
-  if (wish !== 'cluster') throw new Error('LATCHKEY_REDIS must be single or cluster')
-  const program = findRedisProgram(process.env)
-  if (!program) throw new Error('LATCHKEY_REDIS=cluster needs redis-server 7 or newer on this machine')
-  return startPrivateCluster(program)
-}
+const sum = (a: Result, b: Result): Result => ({
+  passed: a.passed + b.passed,
+  failed: a.failed + b.failed,
+  skipped: a.skipped + b.skipped,
+  failures: [...a.failures, ...b.failures],
+  ends: [...a.ends, ...b.ends],
+})
 
-// What the app of a failed test file warned of is often why.
-const tellWarnings = async (folder: string, failures: readonly string[]): Promise<void> => {
+// What the service of a failed test file warned of is often why.
+const printWarnings = async (folder: string, failures: readonly Failure[]): Promise<void> => {
   for (const file of await readdir(folder)) {
-    // AVA does not name the file where there is one alone.
-    if (!failures.some(line => line.includes(`: ${file} › `) || !line.includes(' › '))) continue
+    // AVA leaves out the folders that all files share, and the whole name of a lone file.
+    const isOf = ({ name }: Failure) =>
+      ` › ${file} › `.includes(` › ${name.split(' › ').slice(0, -1).join(' › ')}`)
+    if (!failures.some(isOf)) continue
     say(`\n${file} logged:\n${await readFile(join(folder, file), 'utf8')}`)
   }
 }
 
-// The tests are told of servers for tests alone: DATABASE_URL and REDIS_URL of the shell stop here. What is about a
-// single Redis that fails, or its wire, has one also where all else runs over a cluster.
-const runAva = async (services: Services, redisUrl: string, files: string[]): Promise<Tally> => {
-  const { DATABASE_URL: _database, REDIS_URL: _redis, ...env } = process.env
+/** Runs AVA over files with this environment beside that of all tests. */
+const runAva = async (
+  { files, atOnce = 3 }: Pass,
+  slowness: number,
+  more: NodeJS.ProcessEnv,
+): Promise<Result> => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'latchkey-tests-'))
   await using warnings = await mkdtempDisposable(join(tmpdir(), 'latchkey-warnings-'))
-  const failures: string[] = []
-  const concurrency = Math.min(8, 3 * availableParallelism())
-  running = spawn(process.execPath, [ava, `--concurrency=${concurrency}`, ...files], {
+  const ends = join(folder.path, 'ends')
+  const progress = openProgress(ends, say)
+  const options = [`--concurrency=${Math.min(8, atOnce * cores)}`, `--timeout=${Math.round(60 * slowness)}s`]
+  running = spawn(process.execPath, [ava, ...options, ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
-      ...env,
-      TEST_DATABASE_URL: services.databaseUrl,
-      TEST_REDIS_URL: redisUrl,
-      TEST_REDIS_SINGLE_URL: services.redisUrl,
+      ...testEnvironment(process.env),
+      TEST_SLOWNESS: String(slowness),
       TEST_WARNINGS: warnings.path,
-      FORCE_COLOR: '0',
-      TERM: 'dumb',
-      // A process for each file loads the same modules.
-      NODE_COMPILE_CACHE: fileURLToPath(new URL('../.latchkey/compiled', import.meta.url)),
+      TEST_ENDS: ends,
+      ...more,
     },
   })
   const ended = once(running, 'exit')
   if (!running.stdout) throw new Error('AVA has no output')
-  const tally = await readAvaOutput(running.stdout, line => {
-    if (/^ *[✘◌] /.test(line)) failures.push(line)
-    say(line)
-  })
+  const looking = setInterval(() => void progress.look(), 500)
+  const result = await readAvaOutput(running.stdout, { say, passed: progress.passed })
+  clearInterval(looking)
   const [code, signal] = await ended
-  await tellWarnings(warnings.path, failures)
-  if (code === 0 || tally.failed > 0) return tally
+  const all = { ...result, ends: await progress.end() }
+  await printWarnings(warnings.path, all.failures)
+  if (code === 0 || all.failed > 0) return all
   say(`AVA itself failed: ${signal ?? `exit code ${code}`}`)
-  return { ...tally, failed: 1 }
+  return { ...all, failed: 1 }
 }
 
-const main = async (files: string[]): Promise<Tally> => {
-  await using services = await findServices({ purpose: 'test', env: process.env, say })
-  await using cluster = await findCluster()
-  say(`Postgres: ${services.how.postgres}\nRedis: ${services.how.redis}`)
+const startCluster = async (): Promise<Server | null> => {
+  if (!findRedisProgram(process.env) && canAptInstall()) await aptInstall([sources.redis.aptPackage])
+  const program = findRedisProgram(process.env)
+  return program ? startPrivateCluster(program) : null
+}
+
+const runPass = async (pass: Pass, services: Services, slowness: number): Promise<Result> => {
+  await using cluster = pass.cluster ? await startCluster() : null
+  if (pass.cluster && !cluster) {
+    say('There is no redis-server on this machine: nothing was tested over a Redis Cluster')
+    return { ...none, skipped: 1 }
+  }
   if (cluster) say(`Redis Cluster: ${cluster.how}`)
-  await prepareTemplate(services.databaseUrl)
+  const env = {
+    TEST_DATABASE_URL: services.databaseUrl,
+    TEST_REDIS_URL: cluster?.url ?? services.redisUrl,
+    TEST_REDIS_SINGLE_URL: services.redisUrl,
+  }
+  await using hosts = await startHosts({
+    ...testEnvironment(process.env),
+    TEST_SLOWNESS: String(slowness),
+    ...env,
+  })
   if (interrupted) throw new Error('Interrupted')
-  const tally = await runAva(services, cluster?.url ?? services.redisUrl, files)
+  const result = await runAva(pass, slowness, { ...env, TEST_HOSTS: hosts.urls })
   const crossed = cluster ? await crossSlotErrors(cluster.url) : 0
-  if (crossed === 0) return tally
+  if (crossed === 0) return result
   say(`A cluster refused ${crossed} commands: their keys lie in different slots (CROSSSLOT)`)
-  return { ...tally, failed: tally.failed + 1 }
+  return { ...result, failed: result.failed + 1 }
 }
 
-const tally = await main(process.argv.slice(2)).catch((fault: Error): Tally => {
-  say(fault.message)
-  return { passed: 0, failed: 1, skipped: 0 }
+const passesOf = (words: readonly string[]): Pass[] => {
+  const [layer = 'quick'] = words
+  const passes = words.length > 1 ? undefined : layers[layer]
+  if (passes) return passes
+  const wish = process.env.LATCHKEY_REDIS
+  if (wish && wish !== 'single' && wish !== 'cluster')
+    throw new Error('LATCHKEY_REDIS must be single or cluster')
+  return [{ files: [...words], cluster: wish === 'cluster' }]
+}
+
+const main = async (words: readonly string[]): Promise<Result> => {
+  const passes = passesOf(words)
+  const slowness = measureSlowness()
+  if (slowness > 1)
+    say(`This machine is ${slowness} times slower than expected: time-outs are as much longer`)
+  if (passes.every(({ alone }) => alone))
+    return (await Promise.all(passes.map(pass => runAva(pass, slowness, {})))).reduce(sum)
+  await using services = await findServices({ purpose: 'test', env: testServers(process.env), say })
+  say(`Postgres: ${services.how.postgres}\nRedis: ${services.how.redis}`)
+  await prepareTemplate(services.databaseUrl)
+  let result = none
+  for (const pass of passes) {
+    if (interrupted) throw new Error('Interrupted')
+    result = sum(result, await runPass(pass, services, slowness))
+  }
+  return result
+}
+
+const result = await main(process.argv.slice(2)).catch((error: Error): Result => {
+  say(error.message)
+  return { ...none, failed: 1 }
 })
-if (tally.skipped > 0) say(`${tally.skipped} skipped`)
-say(`${tally.passed} passed, ${tally.failed} failed`)
-process.exitCode = tally.failed > 0 || tally.passed === 0 || interrupted ? 1 : 0
+if (result.ends.length > 10) say(['', 'The slowest files:', ...slowest(result.ends), ''].join('\n'))
+if (result.failures.length > 0) say('What failed, and of which kind:')
+for (const { name, cause } of result.failures) say(`  ${cause.padEnd(11)}  ${name}`)
+if (result.skipped > 0) say(`${result.skipped} skipped`)
+say(`${result.passed} passed, ${result.failed} failed`)
+process.exitCode = result.failed > 0 || result.passed === 0 || interrupted ? 1 : 0

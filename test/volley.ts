@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Reply } from './client.ts'
-import type { Instance } from './world.ts'
+import { readHeaders } from './reply-headers.ts'
 
 // Requests that arrive together (J. Kettle, "Smashing the state machine", 2023): each waits on a connection of its own
 // that is open and has been used, and lacks its last byte. All last bytes leave in one turn of the event loop.
@@ -37,8 +37,8 @@ const readReply = (bytes: Buffer): Reply | null => {
   const at = bytes.indexOf('\r\n\r\n')
   if (at < 0) return null
   const [first = '', ...lines] = bytes.toString('latin1', 0, at).split('\r\n')
-  const headers = new Headers(
-    lines.map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
+  const headers = readHeaders(
+    lines.flatMap(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
   )
   const status = Number(first.split(' ')[1])
   // The API says how long every content is; an empty reply may not.
@@ -138,9 +138,6 @@ export const times = (count: number, shot: Shot | ((i: number) => Shot)): Shot[]
  * Opens the connections of these instances to Postgres. One that opens them in the midst of a volley spreads it, and on
  * a busy machine refuses a part of it.
  */
-export const openPools = async (...instances: readonly Pick<Instance, 'deps'>[]): Promise<void> => {
-  const asked = instances.flatMap(({ deps }) =>
-    Array.from({ length: 10 }, () => deps.database.query('SELECT pg_sleep(0.02)')),
-  )
-  await Promise.allSettled(asked)
+export const openPools = async (...instances: readonly { warm: () => Promise<void> }[]): Promise<void> => {
+  await Promise.all(instances.map(({ warm }) => warm()))
 }

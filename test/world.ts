@@ -1,196 +1,188 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import pg from 'pg'
-import { startApi } from '../src/api/server.ts'
+import { Agent, request } from 'node:http'
+import { buffer } from 'node:stream/consumers'
+import { deserialize, serialize } from 'node:v8'
+import type { RedisCommander } from 'ioredis'
 import type { Clock } from '../src/base/clock.ts'
-import { type Config, readConfig } from '../src/base/config.ts'
-import { type Deadlines, deadlines } from '../src/base/deadlines.ts'
-import { openLog } from '../src/base/log.ts'
-import { type Deps, open } from '../src/deps.ts'
-import { compileAll } from '../src/mail/render.ts'
-import { startWorker } from '../src/worker.ts'
+import type { Config } from '../src/base/config.ts'
+import { type Keys, redisKeys } from '../src/storage/keys.ts'
 import { type Client, openClient } from './client.ts'
-import { dropKeys, keysOf } from './every-key.ts'
-import { type MailSink, openMailSink } from './mail-sink.ts'
-import { testSecret } from './template.ts'
+import type { WorldOptions } from './local-world.ts'
+import type { Mailbox } from './mail-sink.ts'
+import { kill, type Spawned, spawnProcess } from './spawn.ts'
 import { keepWarnings } from './warnings.ts'
+import type { Called, Calls, JobName, NewEmail, ProvingEmail } from './world-host.ts'
 
-// A world of one test file: the real app on a port of its own, a database and a Redis prefix that are thrown away,
-// a mail server that keeps what it gets, and a clock to travel with.
+// The world of one test file: the real service in another process, with a database, a Redis prefix and a mail server
+// that no other file uses.
 
-export type Instance = { url: string; deps: Deps; client: Client; close: () => Promise<void> }
+export type Instance = {
+  url: string
+  client: Client
+  /** Opens the connections to Postgres, so that requests that come together are not spread by that. */
+  warm: () => Promise<void>
+  /** Runs a job of the worker once, configured otherwise where `config` says so, and returns how many it dealt with. */
+  run: (job: JobName, config?: Partial<Config>) => Promise<number>
+  /** What Prometheus would read. */
+  metrics: () => Promise<string>
+  close: () => Promise<void>
+}
+
+/** How many lines each instance had logged. */
+export type LogMark = ReadonlyMap<string, number>
 
 export type World = AsyncDisposable & {
-  /** The environment that the app was configured from. */
+  /** The environment that the service was configured from. */
   env: Record<string, string>
-  config: Config
-  clock: Clock
-  /** Every line that the app has logged. */
-  logs: string[]
-  mails: MailSink
-  /** SQL on the world's database, past the app. */
+  mails: Mailbox
+  /** SQL on the world's database, past the service. */
   sql: <Row extends object>(text: string, values?: unknown[]) => Promise<Row[]>
-  /** Another instance of the API over the same stores. */
-  instance: () => Promise<Instance>
-  /** A process of its own, `api` or `worker`, with its log lines. It is killed with the world. */
-  spawn: (name: 'api' | 'worker', env?: Record<string, string>) => { child: ChildProcess; lines: string[] }
+  /** Redis, past the service: `redis.hgetall(key)`. */
+  redis: RedisCommander
+  keys: Keys
+  /** The names of keys that match a pattern, on every node of a cluster. */
+  keysLike: (pattern: string) => Promise<string[]>
+  dropKeys: (keys: string[]) => Promise<void>
+  /** What every instance has logged, or has since a mark. */
+  logs: (since?: LogMark) => Promise<string[]>
+  logMark: () => Promise<LogMark>
+  /** Moves the clock of every instance to this many milliseconds from the machine's. */
+  travel: (milliseconds: number) => Promise<void>
+  /** How far that is. */
+  clock: Readonly<Clock>
+  /** Another instance of the API over the same stores, in another process, and configured otherwise where `env` says so. */
+  instance: (env?: Record<string, string>) => Promise<Instance>
+  /** Makes the token and the code of an email live, as the worker does when it sends it. */
+  issueProof: (
+    email: ProvingEmail,
+    to: { userId: string; address: string },
+  ) => Promise<{ token: string; code: string } | null>
+  /** Sends an email as a worker would, whether or not a job for it waits, and says what came of it. */
+  deliver: (emailId: string) => ReturnType<Calls['deliver']>
+  /** Puts an email in the outbox and the queue, as the service does. */
+  queueEmail: (email: NewEmail) => Promise<void>
+  /** Runs an email worker from now on. */
+  startWorker: () => Promise<void>
+  stopWorker: () => Promise<void>
+  /** A process of its own, with its log lines. It is killed with the world. */
+  spawn: (name: 'api' | 'worker', env?: Record<string, string>) => Spawned
 } & Omit<Instance, 'close'>
 
-type Options = {
-  /** Runs the mail worker in this process. */
-  worker?: boolean
-  /** Over one Redis also where the suite runs over a cluster: for tests of its wire, which a proxy cuts. */
-  singleRedis?: boolean
-  env?: Record<string, string>
-  /** Those of a service that runs, for tests of what is too slow. Else a busy machine is given time. */
-  within?: Deadlines
-  /** Servers of the test's own in place of those that the tests share; the database is used as it is. */
-  servers?: { databaseUrl?: string; redisUrl?: string }
+const agent = new Agent({ keepAlive: true })
+
+type Ask = <N extends keyof Calls>(name: N, ...args: Parameters<Calls[N]>) => ReturnType<Calls[N]>
+
+const askAt =
+  (host: string) =>
+  async (...call: unknown[]): Promise<unknown> => {
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+    const asking = request(host, { agent, method: 'POST' }, reply => buffer(reply).then(resolve, reject))
+    asking.on('error', reject)
+    asking.end(serialize(call))
+    const called = deserialize(await promise) as Called
+    if ('value' in called) return called.value
+    throw Object.assign(new Error(called.error.message), called.error)
+  }
+
+const hosts = (): [Ask, Ask] => {
+  const urls = process.env.TEST_HOSTS?.split(',')
+  if (urls?.length !== 2) throw new Error('TEST_HOSTS is not set: run the tests by "npm test"')
+  // Which of the two a world begins in is chance, so that both have as much to do.
+  if (Math.random() < 0.5) urls.reverse()
+  return urls.map(askAt) as [Ask, Ask]
 }
 
-const admin = async (run: (client: pg.Client) => Promise<unknown>): Promise<void> => {
-  const client = new pg.Client({ connectionString: told('TEST_DATABASE_URL') })
-  await client.connect()
-  await run(client).finally(() => client.end())
+/** Runs `latchkey` with this environment and no other, in a process that runs the service. */
+export const commandInHost = (
+  env: Record<string, string>,
+  words: readonly string[],
+  input: string,
+): ReturnType<Calls['command']> => {
+  const [ask] = hosts()
+  return ask('command', env, words, input)
 }
 
-const told = (name: string): string => {
-  const value = process.env[name]
-  if (!value) throw new Error(`${name} is not set: run the tests by "npm test"`)
-  return value
-}
-
-const makeDatabase = async (name: string): Promise<string> => {
-  await admin(client => client.query(`CREATE DATABASE ${name} TEMPLATE latchkey_template`))
-  const url = new URL(told('TEST_DATABASE_URL'))
-  url.pathname = `/${name}`
-  return url.href
-}
-
-const configOf = (env: Record<string, string>): Config => {
-  const read = readConfig(env, 'worker')
-  if ('faults' in read) throw new Error(read.faults.join('\n'))
-  return read.config
-}
-
-/** Tests share the machine with others: what a crowd is told is not to depend on that. */
-export const ample = Object.fromEntries(
-  Object.entries(deadlines).map(([what, time]) => [what, 8 * time]),
-) as Deadlines
-
-/** Opens a world. Limits are off and bcrypt is cheap unless `env` says otherwise. */
-export const openWorld = async (options: Options = {}): Promise<World> => {
-  const { worker = false, singleRedis = false, env: given = {}, within = ample, servers = {} } = options
-  // MJML would hold up the API that runs beside it. What is in another language than most is compiled when it is sent.
-  if (worker) await compileAll(['en'])
+/** Opens a world in the processes that run the service for all test files. */
+export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
+  const [ask, askOther] = hosts()
   await using opened = new AsyncDisposableStack()
-  const id = randomBytes(6).toString('hex')
-  const database = `lk_${id}`
-  const databaseUrl = servers.databaseUrl ?? (await makeDatabase(database))
-  if (!servers.databaseUrl)
-    opened.defer(() => admin(client => client.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)))
-
-  const mails = opened.use(await openMailSink())
-  const env: Record<string, string> = {
-    NODE_ENV: 'test',
-    DATABASE_URL: databaseUrl,
-    REDIS_URL: servers.redisUrl ?? told(singleRedis ? 'TEST_REDIS_SINGLE_URL' : 'TEST_REDIS_URL'),
-    REDIS_PREFIX: `t-${id}`,
-    SMTP_URL: mails.url,
-    APP_SECRET: testSecret,
-    PUBLIC_URL: 'http://latchkey.test',
-    PORT: '0',
-    BCRYPT_COST: '4',
-    RATE_LIMITS: 'off',
-    LOG_LEVEL: 'debug',
-    ...given,
-  }
-  const config = configOf(env)
+  const { id, env, url, mailsUrl } = await ask('open', options)
+  const places = [{ ask, id }]
   const clock: Clock = { shift: 0 }
-  const logs: string[] = []
-  const log = openLog('test', config.LOG_LEVEL, { write: line => logs.push(line) })
-  opened.defer(() => keepWarnings(logs))
 
-  const instance = async (): Promise<Instance> => {
-    const deps = await open(config, log, clock, within)
-    const api = await startApi(deps, { grace: 0 })
-    const url = `http://127.0.0.1:${api.port}`
-    const close = async () => {
-      await api.close()
-      await deps[Symbol.asyncDispose]()
+  const placed = (place: { ask: Ask; id: string }, url: string): Instance => {
+    let open = true
+    return {
+      url,
+      client: openClient(url),
+      warm: () => place.ask('warm', place.id),
+      run: (job, config = {}) => place.ask('run', place.id, job, config),
+      metrics: () => place.ask('metrics', place.id),
+      close: async () => {
+        if (!open) return
+        open = false
+        places.splice(places.indexOf(place), 1)
+        await keepWarnings(await place.ask('close', place.id))
+      },
     }
-    return { url, deps, client: openClient(url), close }
   }
-  const keep = async () => {
-    const another = await instance()
-    opened.defer(another.close)
-    return another
+  const [place] = places
+  if (!place) throw new Error('A world has a place')
+  const { close, ...first } = placed(place, url)
+  opened.defer(close)
+
+  const mails: Mailbox = {
+    url: mailsUrl,
+    to: (address, count = 1, link = '') => ask('emailTo', id, address, count, link),
+    sentTo: address => ask('emailsTo', id, address),
+    all: () => ask('emails', id),
+    stalled: () => ask('stalledEmails', id),
+    // A cloned error has no fields of its own.
+    answer: refusal =>
+      ask('answerEmails', id, refusal && { message: refusal.message, responseCode: refusal.responseCode }),
+    stall: count => ask('stallEmails', id, count),
   }
-
-  const { url, deps, client } = await keep()
-  if (!servers.redisUrl) opened.defer(() => dropWorld(deps))
-  if (worker) opened.defer(startWorker(deps).close)
-
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })
-  pool.on('error', () => {})
-  opened.defer(() => pool.end())
-
+  const redis = new Proxy({} as RedisCommander, {
+    get: (_, command) =>
+      // A proxy that answers to `then` would be taken for a promise.
+      command === 'then' || typeof command === 'symbol'
+        ? undefined
+        : (...args: (string | number | Buffer)[]) => ask('redis', id, command, args),
+  })
   const all: AsyncDisposableStack = opened.move()
   return {
-    ...{ env, config, clock, logs, mails, url, deps, client },
+    ...{ ...first, env, mails, clock, redis, keys: redisKeys(env.REDIS_PREFIX ?? '') },
     sql: async <Row extends object>(text: string, values: unknown[] = []) =>
-      (await pool.query<Row>(text, values)).rows,
-    instance: async () => {
-      const another = await instance()
-      all.defer(another.close)
-      return another
+      (await ask('sql', id, text, values)) as Row[],
+    keysLike: pattern => ask('keysLike', id, pattern),
+    dropKeys: keys => ask('dropKeys', id, keys),
+    logs: async (since = new Map()) =>
+      (await Promise.all(places.map(each => each.ask('logs', each.id, since.get(each.id) ?? 0)))).flat(),
+    logMark: async () =>
+      new Map(
+        await Promise.all(places.map(async each => [each.id, await each.ask('logLength', each.id)] as const)),
+      ),
+    travel: async milliseconds => {
+      clock.shift = milliseconds
+      await Promise.all(places.map(each => each.ask('travel', each.id, milliseconds)))
     },
+    instance: async (more = {}) => {
+      const joined = await askOther('join', { ...env, ...more }, clock.shift)
+      const another = { ask: askOther, id: joined.id }
+      places.push(another)
+      const instance = placed(another, joined.url)
+      all.defer(instance.close)
+      return instance
+    },
+    issueProof: (email, to) => ask('issueProof', id, email, to),
+    deliver: emailId => ask('deliver', id, emailId),
+    queueEmail: email => ask('queueEmail', id, email),
+    startWorker: () => ask('startWorker', id),
+    stopWorker: () => ask('stopWorker', id),
     spawn: (name, more = {}) => {
       const spawned = spawnProcess(name, { ...env, ...more })
       all.defer(() => kill(spawned.child))
       return spawned
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
-  }
-}
-
-const spawnProcess = (name: string, env: Record<string, string>) => {
-  const file = fileURLToPath(new URL(`../src/${name}.ts`, import.meta.url))
-  const child = spawn(process.execPath, [file], {
-    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env },
-  })
-  const lines: string[] = []
-  for (const stream of [child.stdout, child.stderr])
-    createInterface({ input: stream }).on('line', line => line && lines.push(line))
-  return { child, lines }
-}
-
-/** Kills a process as a crash would, and waits for its end. */
-export const kill = async (child: ChildProcess): Promise<void> => {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  child.kill('SIGKILL')
-  await once(child, 'exit')
-}
-
-const dropWorld = async ({ redis, config }: Deps): Promise<void> => {
-  for (const pattern of [`${config.REDIS_PREFIX}:*`, `{${config.REDIS_PREFIX}}:*`])
-    await dropKeys(redis, await keysOf(redis, pattern))
-}
-
-/** Asks until the answer is there; throws after `patience` milliseconds without. */
-export const until = async <T>(
-  what: string,
-  ask: () => Promise<T | null | undefined | false> | T | null | undefined | false,
-  patience = 20_000,
-): Promise<T> => {
-  const deadline = Date.now() + patience
-  for (;;) {
-    const answer = await ask()
-    if (answer !== null && answer !== undefined && answer !== false) return answer
-    if (Date.now() > deadline) throw new Error(`waited ${patience} ms in vain: ${what}`)
-    await new Promise(resolve => setTimeout(resolve, 25))
   }
 }

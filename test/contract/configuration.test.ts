@@ -1,145 +1,556 @@
 import { spawnSync } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import test from 'ava'
+import { parseEnv } from 'node:util'
+import anyTest from 'ava'
+import fc from 'fast-check'
 import { type ProcessName, readConfig } from '../../src/base/config.ts'
-import { exampleSecret } from '../../src/base/variables.ts'
+import { parseDuration } from '../../src/base/duration.ts'
+import { configurationTable, envExample, limitsTable } from '../../src/base/env-example.ts'
+import { defaultLimits, type LimitName, limitNames, parseLimits } from '../../src/base/limits.ts'
+import { parseRedisUrl } from '../../src/base/redis-url.ts'
+import { shopSecrets } from '../../src/base/shop-variables.ts'
+import { baseUrl, origin, parsedBy } from '../../src/base/variable-rules.ts'
+import { exampleSecret, type VariableName, variables } from '../../src/base/variables.ts'
+import { canary, goodValue, sound, spans, units, urls } from './variable-values.ts'
 
-const secret = 'Xv9-of-tests-alone-0123456789-abcdef'
+// The configuration: each variable, its values, its errors, and .env.example.
 
-const sound = {
-  DATABASE_URL: 'postgres://app@localhost/app',
-  REDIS_URL: 'redis://localhost',
-  SMTP_URL: 'smtp://localhost',
-  APP_SECRET: secret,
-}
-const production = { ...sound, NODE_ENV: 'production', PUBLIC_URL: 'https://id.example.com' }
+const test = anyTest.serial
 
-const faultsOf = (env: Record<string, string | undefined>, process: ProcessName = 'worker'): string[] => {
-  const result = readConfig(env, process)
-  return 'faults' in result ? result.faults : []
-}
+{
+  const secret = 'Xv9-of-tests-alone-0123456789-abcdef'
 
-const configOf = (env: Record<string, string | undefined>) => {
-  const result = readConfig(env, 'worker')
-  if ('faults' in result) throw new Error(result.faults.join('\n'))
-  return result.config
-}
+  const sound = {
+    DATABASE_URL: 'postgres://app@localhost/app',
+    REDIS_URL: 'redis://localhost',
+    SMTP_URL: 'smtp://localhost',
+    APP_SECRET: secret,
+  }
+  const production = { ...sound, NODE_ENV: 'production', PUBLIC_URL: 'https://id.example.com' }
 
-test('each process asks for what it needs and no more', t => {
-  const none = ['DATABASE_URL', 'REDIS_URL', 'SMTP_URL', 'APP_SECRET'].map(name => `${name} is not set`)
-  t.deepEqual(faultsOf({}, 'worker'), none)
-  t.deepEqual(
-    faultsOf({}, 'api'),
-    none.filter(fault => !fault.startsWith('SMTP')),
-  )
-  t.deepEqual(
-    faultsOf({}, 'migrate'),
-    none.filter(fault => /^(DATABASE|APP)/.test(fault)),
-  )
-  t.deepEqual(faultsOf(sound), [])
-})
+  const faultsOf = (env: Record<string, string | undefined>, process: ProcessName = 'worker'): string[] => {
+    const result = readConfig(env, process)
+    return 'faults' in result ? result.faults : []
+  }
 
-test('an empty variable counts as unset', t => {
-  t.deepEqual(faultsOf({ ...sound, SMTP_URL: '', APP_SECRET: '' }), [
-    'SMTP_URL is not set',
-    'APP_SECRET is not set',
-  ])
-  const { PORT, FRONTEND_URL, CORS_ORIGINS } = configOf({
-    ...sound,
-    PORT: '',
-    FRONTEND_URL: '',
-    CORS_ORIGINS: '',
-  })
-  t.is(PORT, 8000)
-  t.is(FRONTEND_URL, undefined)
-  t.deepEqual(CORS_ORIGINS, [])
-})
+  const configOf = (env: Record<string, string | undefined>) => {
+    const result = readConfig(env, 'worker')
+    if ('faults' in result) throw new Error(result.faults.join('\n'))
+    return result.config
+  }
 
-const broken: Record<string, string> = {
-  NODE_ENV: 'prod-5ecret',
-  DATABASE_URL: 'mysql://root:5ecret@db/app',
-  REDIS_URL: '5ecret',
-  REDIS_PREFIX: 'lk:{5ecret}',
-  SMTP_URL: 'https://user:5ecret@mail',
-  MAIL_FROM: 'A <a@b.c>\r\nBcc: 5ecret@x.y',
-  APP_SECRET: '5ecret',
-  PUBLIC_URL: 'https://user:5ecret@id.example.com',
-  FRONTEND_URL: 'javascript:5ecret',
-  CORS_ORIGINS: 'https://app.example.com/5ecret',
-  PORT: '5ecret',
-  TRUSTED_PROXIES: 'true5ecret',
-  ACCESS_TOKEN_TTL: '900-5ecret',
-  REFRESH_TOKEN_TTL: '5ecret',
-  SESSION_MAX_AGE: '5ecret',
-  BCRYPT_COST: '12.5ecret',
-  PASSWORD_MIN_LENGTH: '5ecret',
-  PASSWORD_REQUIRE: 'letter,5ecret',
-  RATE_LIMITS: 'login=5ecret',
-  EMAIL_LINK_CONFIRM: '5ecret',
-  LOG_LEVEL: '5ecret',
-}
-
-test('every fault is told at once, by name and rule, never by value', t => {
-  const faults = faultsOf(broken)
-  t.deepEqual(
-    faults.map(fault => fault.split(' ')[0]),
-    Object.keys(broken),
-  )
-  for (const fault of faults) t.regex(fault, /^[A-Z_]+ must /)
-  t.notRegex(faults.join('\n'), /5ecret/)
-})
-
-for (const name of ['api', 'worker', 'migrate'] as const)
-  test(`${name} prints every fault and ends with 78, which tells a supervisor not to try again`, t => {
-    const file = fileURLToPath(new URL(`../../src/${name}.ts`, import.meta.url))
-    const env = { PATH: process.env.PATH, ...broken, DATABASE_URL: '' }
-    const { status, stdout, stderr } = spawnSync(process.execPath, [file], { env, encoding: 'utf8' })
-    t.is(status, 78)
-    t.is(stdout, '')
-    for (const variable of Object.keys(broken)) t.regex(stderr, new RegExp(`^  ${variable} `, 'm'))
-    t.regex(stderr, /^ {2}DATABASE_URL is not set$/m)
-    t.notRegex(stderr, /5ecret/)
+  test('each process asks for what it needs and no more', t => {
+    const none = ['DATABASE_URL', 'REDIS_URL', 'SMTP_URL', 'APP_SECRET'].map(name => `${name} is not set`)
+    t.deepEqual(faultsOf({}, 'worker'), none)
+    t.deepEqual(
+      faultsOf({}, 'api'),
+      none.filter(fault => !fault.startsWith('SMTP')),
+    )
+    t.deepEqual(
+      faultsOf({}, 'migrate'),
+      none.filter(fault => /^(DATABASE|APP)/.test(fault)),
+    )
+    t.deepEqual(faultsOf(sound), [])
   })
 
-test('production refuses what is weak, and says why', t => {
-  t.deepEqual(faultsOf(production), [])
-  const faults = (changed: Record<string, string | undefined>) => faultsOf({ ...production, ...changed })
-  t.deepEqual(faults({ APP_SECRET: undefined }), ['APP_SECRET is not set'])
-  t.deepEqual(faults({ APP_SECRET: secret.slice(0, 31) }), ['APP_SECRET must have 32 characters at least'])
-  t.deepEqual(faults({ APP_SECRET: exampleSecret }), ['APP_SECRET must not be the example'])
-  t.deepEqual(faults({ APP_SECRET: 'a'.repeat(64) }), ['APP_SECRET is too easy to guess'])
-  t.deepEqual(faults({ APP_SECRET: 'password'.repeat(8) }), ['APP_SECRET is too easy to guess'])
-  const https = ['PUBLIC_URL must begin with https:// in production']
-  t.deepEqual(faults({ PUBLIC_URL: 'http://id.example.com' }), https)
-  t.deepEqual(faults({ PUBLIC_URL: undefined }), https)
-  t.deepEqual(faults({ BCRYPT_COST: '9' }), ['BCRYPT_COST must be 10 at least in production'])
-  t.is(faults({ PUBLIC_URL: '', APP_SECRET: 'x', BCRYPT_COST: '4', PORT: '-1' }).length, 4)
-})
-
-test('development accepts what production refuses', t => {
-  t.deepEqual(faultsOf({ ...sound, APP_SECRET: exampleSecret, BCRYPT_COST: '4' }), [])
-})
-
-test('one form of each address, whatever was typed', t => {
-  const { PUBLIC_URL, CORS_ORIGINS } = configOf({
-    ...sound,
-    PUBLIC_URL: 'https://id.example.com/base//',
-    CORS_ORIGINS: 'https://a.example/, https://b.example:8443 ,',
+  test('an empty variable counts as unset', t => {
+    t.deepEqual(faultsOf({ ...sound, SMTP_URL: '', APP_SECRET: '' }), [
+      'SMTP_URL is not set',
+      'APP_SECRET is not set',
+    ])
+    const { PORT, FRONTEND_URL, CORS_ORIGINS } = configOf({
+      ...sound,
+      PORT: '',
+      FRONTEND_URL: '',
+      CORS_ORIGINS: '',
+    })
+    t.is(PORT, 8000)
+    t.is(FRONTEND_URL, undefined)
+    t.deepEqual(CORS_ORIGINS, [])
   })
-  t.is(PUBLIC_URL, 'https://id.example.com/base')
-  t.deepEqual(CORS_ORIGINS, ['https://a.example', 'https://b.example:8443'])
-  for (const origin of [
-    '*',
-    'null',
-    'https://*.example.com',
-    'https://a.example/path',
-    'https://u:p@a.example',
-  ])
-    t.is(faultsOf({ ...sound, CORS_ORIGINS: origin }).length, 1, origin)
-})
 
-test('times are in milliseconds and have ends', t => {
-  t.is(configOf({ ...sound, ACCESS_TOKEN_TTL: '90s' }).ACCESS_TOKEN_TTL, 90_000)
-  for (const time of ['59s', '2h', '15', '0m', '-5m', '1e3s', 'forever'])
-    t.is(faultsOf({ ...sound, ACCESS_TOKEN_TTL: time }).length, 1, time)
-})
+  const broken: Record<string, string> = {
+    NODE_ENV: 'prod-5ecret',
+    DATABASE_URL: 'mysql://root:5ecret@db/app',
+    REDIS_URL: '5ecret',
+    REDIS_PREFIX: 'lk:{5ecret}',
+    SMTP_URL: 'https://user:5ecret@mail',
+    MAIL_FROM: 'A <a@b.c>\r\nBcc: 5ecret@x.y',
+    APP_SECRET: '5ecret',
+    PUBLIC_URL: 'https://user:5ecret@id.example.com',
+    FRONTEND_URL: 'javascript:5ecret',
+    CORS_ORIGINS: 'https://app.example.com/5ecret',
+    PORT: '5ecret',
+    TRUSTED_PROXIES: 'true5ecret',
+    ACCESS_TOKEN_TTL: '900-5ecret',
+    REFRESH_TOKEN_TTL: '5ecret',
+    SESSION_MAX_AGE: '5ecret',
+    BCRYPT_COST: '12.5ecret',
+    PASSWORD_MIN_LENGTH: '5ecret',
+    PASSWORD_REQUIRE: 'letter,5ecret',
+    RATE_LIMITS: 'login=5ecret',
+    EMAIL_LINK_CONFIRM: '5ecret',
+    LOG_LEVEL: '5ecret',
+  }
+
+  test('every fault is told at once, by name and rule, never by value', t => {
+    const faults = faultsOf(broken)
+    t.deepEqual(
+      faults.map(fault => fault.split(' ')[0]),
+      Object.keys(broken),
+    )
+    for (const fault of faults) t.regex(fault, /^[A-Z_]+ must /)
+    t.notRegex(faults.join('\n'), /5ecret/)
+  })
+
+  for (const name of ['api', 'worker', 'migrate'] as const)
+    test(`${name} prints every fault and ends with 78, which tells a supervisor not to try again`, t => {
+      const file = fileURLToPath(new URL(`../../src/${name}.ts`, import.meta.url))
+      const env = { PATH: process.env.PATH, ...broken, DATABASE_URL: '' }
+      const { status, stdout, stderr } = spawnSync(process.execPath, [file], { env, encoding: 'utf8' })
+      t.is(status, 78)
+      t.is(stdout, '')
+      for (const variable of Object.keys(broken)) t.regex(stderr, new RegExp(`^  ${variable} `, 'm'))
+      t.regex(stderr, /^ {2}DATABASE_URL is not set$/m)
+      t.notRegex(stderr, /5ecret/)
+    })
+
+  test('production refuses what is weak, and says why', t => {
+    t.deepEqual(faultsOf(production), [])
+    const faults = (changed: Record<string, string | undefined>) => faultsOf({ ...production, ...changed })
+    t.deepEqual(faults({ APP_SECRET: undefined }), ['APP_SECRET is not set'])
+    t.deepEqual(faults({ APP_SECRET: secret.slice(0, 31) }), ['APP_SECRET must have 32 characters at least'])
+    t.deepEqual(faults({ APP_SECRET: exampleSecret }), ['APP_SECRET must not be the example'])
+    t.deepEqual(faults({ APP_SECRET: 'a'.repeat(64) }), ['APP_SECRET is too easy to guess'])
+    t.deepEqual(faults({ APP_SECRET: 'password'.repeat(8) }), ['APP_SECRET is too easy to guess'])
+    const https = ['PUBLIC_URL must begin with https:// in production']
+    t.deepEqual(faults({ PUBLIC_URL: 'http://id.example.com' }), https)
+    t.deepEqual(faults({ PUBLIC_URL: undefined }), https)
+    t.deepEqual(faults({ BCRYPT_COST: '9' }), ['BCRYPT_COST must be 10 at least in production'])
+    t.is(faults({ PUBLIC_URL: '', APP_SECRET: 'x', BCRYPT_COST: '4', PORT: '-1' }).length, 4)
+  })
+
+  test('development accepts what production refuses', t => {
+    t.deepEqual(faultsOf({ ...sound, APP_SECRET: exampleSecret, BCRYPT_COST: '4' }), [])
+  })
+
+  test('one form of each address, whatever was typed', t => {
+    const { PUBLIC_URL, CORS_ORIGINS } = configOf({
+      ...sound,
+      PUBLIC_URL: 'https://id.example.com/base//',
+      CORS_ORIGINS: 'https://a.example/, https://b.example:8443 ,',
+    })
+    t.is(PUBLIC_URL, 'https://id.example.com/base')
+    t.deepEqual(CORS_ORIGINS, ['https://a.example', 'https://b.example:8443'])
+    for (const origin of [
+      '*',
+      'null',
+      'https://*.example.com',
+      'https://a.example/path',
+      'https://u:p@a.example',
+    ])
+      t.is(faultsOf({ ...sound, CORS_ORIGINS: origin }).length, 1, origin)
+  })
+
+  test('times are in milliseconds and have ends', t => {
+    t.is(configOf({ ...sound, ACCESS_TOKEN_TTL: '90s' }).ACCESS_TOKEN_TTL, 90_000)
+    for (const time of ['59s', '2h', '15', '0m', '-5m', '1e3s', 'forever'])
+      t.is(faultsOf({ ...sound, ACCESS_TOKEN_TTL: time }).length, 1, time)
+  })
+}
+
+{
+  const text = fc.string({ unit: 'binary', maxLength: 11 })
+
+  const read = (env: Record<string, string>) => {
+    const result = readConfig({ ...sound, ...env }, 'worker')
+    const config: Record<string, unknown> = 'config' in result ? result.config : {}
+    return { config, faults: 'faults' in result ? result.faults : [] }
+  }
+
+  for (const [name, [least, most]] of Object.entries(spans))
+    test(`${name} is what was written, in milliseconds, and has two ends`, t => {
+      const property = fc.property(goodValue(name), value => {
+        const [, amount = '', unit = ''] = /^(\d+)(\D+)$/.exec(value) ?? []
+        const { config } = read({ [name]: value })
+        return config[name] === Number(amount) * units[unit as keyof typeof units]
+      })
+      fc.assert(property)
+      for (const end of [`${least}ms`, `${most / units.h}h`]) t.deepEqual(read({ [name]: end }).faults, [])
+      const beyond = fc.oneof(
+        fc.integer({ min: 1, max: least - 1 }).map(ms => `${ms}ms`),
+        fc.integer({ min: most / 1000 + 1, max: 999_999_999 }).map(s => `${s}s`),
+      )
+      const refused = ([fault = '', ...more]: string[]) =>
+        fault.startsWith(`${name} must `) && more.length === 0
+      fc.assert(fc.property(beyond, value => refused(read({ [name]: value }).faults)))
+    })
+
+  test('a duration is an amount and a unit and nothing besides', t => {
+    const unit = fc.constantFrom(...Object.keys(units))
+    const amount = fc.integer({ min: 1, max: 999_999_999 })
+    fc.assert(
+      fc.property(amount, unit, (n, u) => parseDuration(`${n}${u}`) === n * units[u as keyof typeof units]),
+    )
+    const spoilt = fc.tuple(
+      fc.constantFrom('0', '-1', '+1', ' 1', '1.5', '1e3', '01', '', '1234567890', '１', '1\n'),
+      unit,
+    )
+    fc.assert(fc.property(spoilt, ([n, u]) => parseDuration(n + u) === null))
+    fc.assert(fc.property(amount, text, (n, tail) => tail in units || parseDuration(`${n}${tail}`) === null))
+    t.pass()
+  })
+
+  type Line = [LimitName, number, number, 's' | 'm' | 'h']
+  const line: fc.Arbitrary<Line> = fc.tuple(
+    fc.constantFrom(...limitNames),
+    fc.integer({ min: 1, max: 9_999_999 }),
+    fc.integer({ min: 1, max: 500 }),
+    fc.constantFrom('s', 'm', 'h'),
+  )
+  const write = (lines: Line[]) =>
+    lines.map(([name, points, n, unit]) => `${name}=${points}/${n}${unit}`).join(',')
+
+  test('limits are the defaults with these lines over them, the last of two of one name', t => {
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 12 }), lines => {
+        const expected = structuredClone(defaultLimits)
+        for (const [name, points, n, unit] of lines)
+          Object.assign(expected[name], { points, window: n * units[unit] })
+        t.deepEqual(parseLimits(write(lines)), expected)
+        const again = Object.entries(expected).map(
+          ([name, { points, window }]) => `${name}=${points}/${window / 1000}s`,
+        )
+        t.deepEqual(parseLimits(again.join(', ')), expected)
+      }),
+    )
+    t.is(parseLimits('off'), 'off')
+  })
+
+  test('one line of limits that is none spoils them all, and changes no default', t => {
+    const before = structuredClone(defaultLimits)
+    const spoilt = fc.constantFrom(
+      'logins=1/1m',
+      'login=0/1m',
+      'login=1/1500ms',
+      'login=1/25d',
+      'login=1',
+      '__proto__=1/1m',
+      'constructor=1/1m',
+      'off',
+      'login=-1/1m',
+      'login=1/1m;x',
+      'LOGIN=1/1m',
+    )
+    const lines = fc.array(line, { minLength: 1, maxLength: 4 })
+    fc.assert(fc.property(lines, spoilt, (some, wrong) => parseLimits(`${write(some)},${wrong}`) === null))
+    fc.assert(fc.property(lines, spoilt, (some, wrong) => parseLimits(`${wrong},${write(some)}`) === null))
+    t.deepEqual(defaultLimits, before)
+  })
+
+  test('an origin is kept as it was written, and is nothing but an origin', t => {
+    const parse = parsedBy(origin)
+    fc.assert(fc.property(urls.origin, fc.constantFrom('', '/'), (at, slash) => parse(at + slash) === at))
+    const odd = fc.oneof(
+      urls.any,
+      text,
+      fc.tuple(urls.origin, text).map(parts => parts.join('')),
+      urls.origin.map(at => at.toUpperCase()),
+    )
+    fc.assert(
+      fc.property(odd, at => {
+        const found = parse(at)
+        return (
+          found === null ||
+          (`${found}/`.startsWith(at) && new URL(found).origin === found && parse(found) === found)
+        )
+      }),
+      { numRuns: 3000 },
+    )
+    t.pass()
+  })
+
+  test('a base address has one form, with no slash at its end, no query, no fragment, no credentials', t => {
+    const parse = parsedBy(baseUrl)
+    fc.assert(fc.property(urls.base, fc.constantFrom('', '/', '//'), (at, slash) => parse(at + slash) === at))
+    const odd = fc.oneof(
+      urls.any,
+      fc.tuple(urls.base, text).map(parts => parts.join('')),
+      fc
+        .tuple(urls.base, fc.constantFrom('?x', '#x', '/../..', '//', '\\', '/%2e', '/;'))
+        .map(parts => parts.join('')),
+    )
+    fc.assert(
+      fc.property(odd, at => {
+        const found = parse(at)
+        if (found === null) return true
+        const { username, password, search, hash } = new URL(found)
+        return (
+          username + password + search + hash === '' &&
+          !found.endsWith('/') &&
+          parse(found) === found &&
+          new URL(`${found}/x`).href === `${found}/x`
+        )
+      }),
+      { numRuns: 3000 },
+    )
+    t.pass()
+  })
+}
+
+{
+  type Env = Record<string, string | undefined>
+
+  const names = Object.keys(variables) as VariableName[]
+  const isOfShop = (name: VariableName) => (shopSecrets as readonly string[]).includes(name)
+  const read = (env: Env) => readConfig(env, 'worker')
+  const faultsOf = (env: Env): string[] => {
+    const result = read(env)
+    return 'faults' in result ? result.faults : []
+  }
+  const configOf = (env: Env) => {
+    const result = read(env)
+    if ('faults' in result) throw new Error(result.faults.join('\n'))
+    return result.config
+  }
+  const nameOf = (fault: string) => fault.split(' ')[0] ?? ''
+
+  const text = fc.string({ unit: 'binary', maxLength: 11 })
+  // Without what would make an address or a URL of it, and too short for a secret.
+  const bad = text.map(tail => `${canary}${tail.replace(/[@:/<>]/g, '')}`)
+  const picky = names.filter(name => faultsOf({ ...sound, [name]: canary }).length > 0)
+  const all = fc.record(Object.fromEntries(names.map(name => [name, goodValue(name)])))
+
+  test('an environment in which each value is good gives a configuration', t => {
+    fc.assert(
+      fc.property(all, fc.subarray(names.filter(name => !isOfShop(name))), (env, unset) => {
+        const given: Env = { ...env, ...Object.fromEntries(unset.map(name => [name, ''])), ...sound }
+        const config = configOf(given)
+        return names.every(
+          name => Object.hasOwn(config, name) === (given[name] !== '' || 'default' in variables[name]),
+        )
+      }),
+      { numRuns: 200 },
+    )
+    t.pass()
+  })
+
+  test('every fault is told at once, each by its name and its rule', t => {
+    t.deepEqual(names.filter(name => !picky.includes(name)).slice(0, 1), ['HOST'])
+    fc.assert(
+      fc.property(all, fc.subarray(picky), fc.subarray(picky), bad, (env, broken, unset, value) => {
+        const given: Env = { ...env, ...Object.fromEntries(unset.map(name => [name, undefined])) }
+        for (const name of broken) given[name] = value
+        const isShop = shopSecrets.some(name => given[name] !== undefined)
+        const isNeeded = (name: VariableName) => 'needed' in variables[name] || (isShop && isOfShop(name))
+        const absent = unset.filter(name => isNeeded(name) && !broken.includes(name))
+        const expected = names.filter(name => broken.includes(name) || absent.includes(name))
+        const faults = faultsOf(given)
+        const told = names.filter(name =>
+          faults.some(fault => fault.startsWith(`${name} ${absent.includes(name) ? 'is not set' : 'must '}`)),
+        )
+        return faults.length === expected.length && told.join() === expected.join()
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('whatever the environment holds, a fault quotes nothing of it and nothing is thrown', t => {
+    const value = fc.oneof(
+      text,
+      fc
+        .tuple(fc.constantFrom(...names).chain(goodValue), fc.nat(30))
+        .map(([word, at]) => word.slice(0, at) + canary + word.slice(at)),
+      fc
+        .constantFrom('https://user:', 'https://', 'postgres://', 'login=', '')
+        .map(before => `${before}${canary}`),
+      fc.constantFrom('production', 'off', '*', '__proto__', 'constructor', exampleSecret, '0', '-1', '1e3'),
+    )
+    const env = fc.dictionary(
+      fc.oneof(fc.constantFrom<string>(...names), fc.string({ maxLength: 9 })),
+      value,
+      {
+        maxKeys: 30,
+      },
+    )
+    const rules = new Set(names.map(name => faultsOf({ ...sound, [name]: canary })[0] ?? ''))
+    const known = (fault: string) =>
+      names.includes(nameOf(fault) as VariableName) &&
+      (rules.has(fault) ||
+        /^[A-Z_]+ (is not set|must (not )?be.*|must begin with https:.*|is too easy to guess)$/.test(fault))
+    fc.assert(
+      fc.property(env, given => {
+        const result = read({ ...given })
+        if ('config' in result) return true
+        return (
+          result.faults.length > 0 && result.faults.every(fault => known(fault) && !fault.includes(canary))
+        )
+      }),
+      { numRuns: 1500 },
+    )
+    t.pass()
+  })
+
+  // Some values of a variable, and whether production refuses them.
+  const graded = (name: VariableName, weak: fc.Arbitrary<string>, strong: fc.Arbitrary<string>) =>
+    fc.oneof(
+      weak.map(value => ({ name, value, isWeak: true })),
+      strong.map(value => ({ name, value, isWeak: false })),
+    )
+  const over = (scheme: string) => urls.base.map(at => at.replace(/^https?:/, scheme))
+  const fewLetters = fc.string({ unit: fc.constantFrom(...'abcdefghijk'), minLength: 32, maxLength: 64 })
+
+  test('production refuses what is weak, all of it at once, and nothing else', t => {
+    const world = fc.tuple(
+      graded('APP_SECRET', fc.oneof(fewLetters, fc.constant(exampleSecret)), goodValue('APP_SECRET')),
+      graded('PUBLIC_URL', fc.oneof(fc.constant(''), over('http:')), over('https:')),
+      graded('FRONTEND_URL', over('http:'), fc.oneof(fc.constant(''), over('https:'))),
+      graded('RATE_LIMITS', fc.constant('off'), fc.constantFrom('', 'login=1/1m')),
+      graded('BCRYPT_COST', fc.constantFrom('4', '9'), fc.constantFrom('', '10', '16')),
+    )
+    const holds = (given: { name: string; value: string; isWeak: boolean }[]) => {
+      const env = { ...sound, ...Object.fromEntries(given.map(({ name, value }) => [name, value])) }
+      const weak = given.filter(({ isWeak }) => isWeak).map(({ name }) => name)
+      t.deepEqual(faultsOf({ ...env, NODE_ENV: 'production' }).map(nameOf), weak)
+      t.deepEqual(faultsOf({ ...env, NODE_ENV: 'development' }), [])
+    }
+    fc.assert(fc.property(world, holds), { numRuns: 300 })
+  })
+}
+
+{
+  const forms: Record<string, unknown> = {
+    'redis://localhost': { kind: 'single', tls: false, at: { host: 'localhost', port: 6379 }, db: 0 },
+    'redis://localhost:6380/2': { kind: 'single', tls: false, at: { host: 'localhost', port: 6380 }, db: 2 },
+    'redis://localhost/': { kind: 'single', tls: false, at: { host: 'localhost', port: 6379 }, db: 0 },
+    'redis://app:a%2Fb%3Ac@[::1]:6379': {
+      ...{ kind: 'single', tls: false, username: 'app', password: 'a/b:c' },
+      ...{ at: { host: '::1', port: 6379 }, db: 0 },
+    },
+    'rediss://:a,b@redis.example.com': {
+      ...{ kind: 'single', tls: true, password: 'a,b', at: { host: 'redis.example.com', port: 6379 }, db: 0 },
+    },
+    'redis://:a@b@localhost': {
+      ...{ kind: 'single', tls: false, password: 'a@b', at: { host: 'localhost', port: 6379 }, db: 0 },
+    },
+    'redis://:word@h1:7000, redis://h2:7001,redis://:word@h3': {
+      ...{ kind: 'cluster', tls: false, password: 'word' },
+      nodes: [
+        { host: 'h1', port: 7000 },
+        { host: 'h2', port: 7001 },
+        { host: 'h3', port: 6379 },
+      ],
+    },
+    'rediss+cluster://app:word@seed.example.com:7000': {
+      ...{ kind: 'cluster', tls: true, username: 'app', password: 'word' },
+      nodes: [{ host: 'seed.example.com', port: 7000 }],
+    },
+    'redis+sentinel://:word@h1:26380,h2/my%20master': {
+      ...{ kind: 'sentinel', tls: false, password: 'word', master: 'my master', db: 0 },
+      sentinels: [
+        { host: 'h1', port: 26380 },
+        { host: 'h2', port: 26379 },
+      ],
+    },
+    'rediss+sentinel://h1/main/3?sentinelUsername=s&sentinelPassword=p%2Bq': {
+      ...{ kind: 'sentinel', tls: true, master: 'main', db: 3, sentinels: [{ host: 'h1', port: 26379 }] },
+      ...{ sentinelUsername: 's', sentinelPassword: 'p+q' },
+    },
+  }
+
+  for (const [text, address] of Object.entries(forms))
+    test(`REDIS_URL: ${text}`, t => {
+      t.deepEqual(parseRedisUrl(text), address as ReturnType<typeof parseRedisUrl>)
+    })
+
+  const refused: Record<string, RegExp> = {
+    '5ecret': /redis:\/\/host/,
+    'http://:5ecret@host': /redis:\/\/host/,
+    'redis://': /redis:\/\/host/,
+    'redis://:5ecret@': /redis:\/\/host/,
+    'redis:5ecret': /redis:\/\/host/,
+    'redis://:5ecret@host:99999': /redis:\/\/host/,
+    'redis://:5ecret@host:0': /redis:\/\/host/,
+    'redis://:5ecret@host/five': /redis:\/\/host/,
+    'redis://:5ecret@h1:7000,h2:7001': /redis:\/\/host/,
+    'redis://:5ecret@h1,redis+sentinel://h2/main': /redis:\/\/host/,
+    'redis://:5ecret%@host': /percent-encoded/,
+    'redis://:5ecret@host?commandTimeout=0': /options/,
+    'redis+sentinel://:5ecret@h1/main?tls=false': /options/,
+    'redis+sentinel://:5ecret@h1,h2': /master name/,
+    'redis+sentinel://:5ecret@h1/main/0/1': /redis:\/\/host/,
+    'redis://:5ecret@h1:7000/0,redis://h2:7001': /database/,
+    'redis+cluster://:5ecret@h1:7000/1': /database/,
+    'redis://:5ecret@h1,redis://:another5ecret@h2': /same user and password/,
+    'redis://:5ecret@h1,rediss://h2': /same protocol/,
+  }
+
+  for (const [text, reason] of Object.entries(refused))
+    test(`REDIS_URL is refused, and not repeated: ${text}`, t => {
+      const secret = 'of-tests-alone-7Gk2vQx9LmZr4TbY8wNc'
+      const env = { DATABASE_URL: 'postgres://localhost/app', APP_SECRET: secret, REDIS_URL: text }
+      const read = readConfig(env, 'api')
+      const faults = 'faults' in read ? read.faults : []
+      t.is(faults.length, 1)
+      t.regex(faults[0] ?? '', /^REDIS_URL must /)
+      t.regex(faults[0] ?? '', reason)
+      t.notRegex(faults[0] ?? '', /5ecret/)
+    })
+}
+
+{
+  const read = (name: string): Promise<string> => readFile(join(import.meta.dirname, '../..', name), 'utf8')
+
+  const write = (what: string): string =>
+    `node -e "import('./src/base/env-example.ts').then(made => process.stdout.write(made.${what}()))"`
+
+  test('.env.example is what the catalogue of variables says', async t => {
+    t.is(await read('.env.example'), envExample(), `make it anew: ${write('envExample')} > .env.example`)
+  })
+
+  test('.env.example starts the service, and its comments are the defaults', async t => {
+    const text = await read('.env.example')
+    const plain = readConfig(parseEnv(text), 'worker')
+    t.true('config' in plain)
+    const uncommented = parseEnv(text.replace(/^# ([A-Z][A-Z_]*=)/gm, '$1'))
+    t.deepEqual(Object.keys(uncommented).sort(), Object.keys(variables).sort())
+    // These have no default to show, so an example stands there.
+    const shown = ['FRONTEND_URL', 'METRICS_PORT', 'RATE_LIMITS', ...shopSecrets]
+    const defaults = Object.entries(uncommented).filter(([name]) => !shown.includes(name))
+    t.deepEqual(readConfig(Object.fromEntries(defaults), 'worker'), plain)
+  })
+
+  test('.env.example holds nothing that production would accept as a secret', async t => {
+    const env = parseEnv(await read('.env.example'))
+    const result = readConfig(
+      { ...env, NODE_ENV: 'production', PUBLIC_URL: 'https://id.example.com' },
+      'worker',
+    )
+    t.deepEqual('faults' in result && result.faults, ['APP_SECRET must not be the example'])
+  })
+
+  for (const [marker, what, table] of [
+    ['configuration', 'configurationTable', configurationTable()],
+    ['limits', 'limitsTable', limitsTable()],
+  ] as const)
+    test(`the README has the table of ${marker} as it is`, async t => {
+      const found = new RegExp(`<!-- ${marker} -->\n([\\s\\S]*?)<!-- /${marker} -->`).exec(
+        await read('README.md'),
+      )
+      t.is(found?.[1]?.trim(), table, `put this between the markers: ${write(what)}`)
+    })
+
+  test('no line of a table is broken by its own text', t => {
+    for (const row of `${configurationTable()}\n${limitsTable()}`.split('\n'))
+      t.is(row.split('|').length, 5, row)
+  })
+
+  test('every variable has words of its own', t => {
+    const helps = Object.values(variables).map(({ help }) => help)
+    t.is(new Set(helps).size, helps.length)
+    for (const name of Object.keys(variables) as VariableName[])
+      t.regex(variables[name].help, /^\S.*\.$/, name)
+  })
+}

@@ -1,8 +1,8 @@
 import type { Email } from '../../src/mail/entity.ts'
-import { issueProof, type ProvingKind } from '../../src/proofs/issue-proof.ts'
-import { anAdmin } from '../admin/an-admin.ts'
+import type { ProvingKind } from '../../src/proofs/issue-proof.ts'
+import { anAdmin } from '../integration/admin/an-admin.ts'
+import type { Shop } from '../integration/purchases/shop.ts'
 import { type Account, anAccount } from '../make.ts'
-import type { Shop } from '../purchases/shop.ts'
 import type { World } from '../world.ts'
 import type { Who } from './fuzz-requests.ts'
 import { type Mark, mark, marks } from './fuzz-values.ts'
@@ -76,6 +76,6 @@ const proofFor = async (world: World, { email, userId }: Account, kind: ProvingK
     'SELECT * FROM emails WHERE recipient = $1 AND kind = $2 ORDER BY id DESC LIMIT 1',
     [email, kind],
   )
-  const proof = row && (await issueProof(world.deps, { ...row, kind }, { userId, address: email }))
+  const proof = row && (await world.issueProof({ ...row, kind }, { userId, address: email }))
   return proof?.token ?? 'lkp_spent'
 }

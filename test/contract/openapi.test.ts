@@ -4,9 +4,10 @@ import { codes } from '../../src/base/problems.ts'
 import { sampleEvent, signedHeaders } from '../../src/local/sample-events.ts'
 import { routes } from '../../src/routes.ts'
 import type { Reply } from '../client.ts'
+import { configOf } from '../configuration.ts'
+import { openShop, secret } from '../integration/purchases/shop.ts'
 import { anAccount, anEmail, password, tokenOf } from '../make.ts'
-import { openShop, secret } from '../purchases/shop.ts'
-import { until } from '../world.ts'
+import { until } from '../until.ts'
 import { faultsOf, unnamed } from './json-schema.ts'
 
 type Schema = Record<string, unknown>
@@ -81,10 +82,7 @@ const undescribed = (operation: Operation, reply: Reply): string[] => {
 
 /** The token of the first link to this page that an address is mailed. */
 const tokenTo = async (email: string, page: string): Promise<string> => {
-  const found = await until(`a link to ${page}`, () =>
-    mails.caught.find(({ to, link }) => to.includes(email) && link.includes(`/${page}?`)),
-  )
-  return tokenOf(found.link)
+  return tokenOf((await mails.to(email, 1, `/${page}?`)).link)
 }
 
 const accepted = async (reply: Promise<Reply>): Promise<void> => {
@@ -269,7 +267,7 @@ test('the document is valid OpenAPI 3.1', async t => {
 })
 
 test('every route is in the document, and nothing else is', t => {
-  const all = routes(() => false, world.config).map(
+  const all = routes(() => false, configOf(world.env)).map(
     ({ method, path }) => `${method} ${path.replace(/:(\w+)/, '{$1}')}`,
   )
   t.deepEqual(operations.map(({ name }) => name).sort(), all.sort())

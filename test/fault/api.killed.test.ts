@@ -1,9 +1,11 @@
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
 import type { Client, Reply } from '../client.ts'
+import { aForgetful, another } from '../integration/passwords/forgetful.ts'
+import { openLocalWorld } from '../local-world.ts'
 import { anAccount, anEmail, password } from '../make.ts'
-import { aForgetful, another } from '../passwords/forgetful.ts'
-import { kill, openWorld, until } from '../world.ts'
+import { kill } from '../spawn.ts'
+import { until } from '../until.ts'
 import { brokenInvariants } from './invariants.ts'
 import { anApi } from './processes.ts'
 import { startCrowd } from './traffic.ts'
@@ -12,7 +14,7 @@ import { type Mark, openTrap } from './trap.ts'
 // A process is killed at the very moment at which it says something to a store: before the store hears it, or after
 // the store has answered and before the answer is heard. Its client asks another instance then.
 
-const world = await openWorld({ within: deadlines, worker: true, singleRedis: true })
+const world = await openLocalWorld({ within: deadlines, worker: true, singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 type Step = Mark & { store: 'postgres' | 'redis' }

@@ -4,14 +4,16 @@ import { deadlines } from '../../src/base/deadlines.ts'
 import { issueTokens } from '../../src/sessions/issue-tokens.ts'
 import { firstSecret } from '../../src/sessions/rules.ts'
 import type { Client } from '../client.ts'
+import { openLocalWorld } from '../local-world.ts'
 import { type Account, anAccount, anEmail, password, tokenOf } from '../make.ts'
-import { kill, openWorld, until } from '../world.ts'
+import { kill } from '../spawn.ts'
+import { until } from '../until.ts'
 import { anApi, aWorker, clockOff } from './processes.ts'
 
 // Two instances over the same stores, one on a machine whose clock is wrong. What is decided in common is decided by
 // the clocks of the stores; an access token alone is judged by the machine that it is shown to.
 
-const world = await openWorld({ within: deadlines, singleRedis: true })
+const world = await openLocalWorld({ within: deadlines, singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 const { sql, deps } = world

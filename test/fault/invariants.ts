@@ -1,6 +1,6 @@
 import { openClient } from '../client.ts'
 import { password } from '../make.ts'
-import { until } from '../world.ts'
+import { until } from '../until.ts'
 import type { Answer, Crowd, Session } from './traffic.ts'
 
 // What holds whatever breaks:

@@ -3,13 +3,14 @@ import { deadlines } from '../../src/base/deadlines.ts'
 import { compileAll } from '../../src/mail/render.ts'
 import { addMails } from '../../src/storage/queue.ts'
 import { startWorker } from '../../src/worker.ts'
+import { openLocalWorld } from '../local-world.ts'
 import { anAccount, anEmail, password } from '../make.ts'
-import { openWorld, until } from '../world.ts'
+import { until } from '../until.ts'
 import { brokenInvariants } from './invariants.ts'
 import { startCrowd } from './traffic.ts'
 
 await compileAll(['en'])
-const world = await openWorld({ within: deadlines, singleRedis: true })
+const world = await openLocalWorld({ within: deadlines, singleRedis: true })
 const other = await world.instance()
 const workers = () => [startWorker(world.deps), startWorker(other.deps)]
 test.after.always(() => world[Symbol.asyncDispose]())

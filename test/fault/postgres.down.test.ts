@@ -1,15 +1,16 @@
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
 import { createVerifier } from '../../src/guard/verifier.ts'
+import { openLocalWorld } from '../local-world.ts'
 import { anAccount, anEmail, password } from '../make.ts'
-import { openWorld, until } from '../world.ts'
+import { until } from '../until.ts'
 import { openOwnPostgres } from './servers.ts'
 import { lasts, noDoubles, roomyLimits, storm, takeTurn } from './storm.ts'
 import type { Crowd } from './traffic.ts'
 
 const turn = await takeTurn('postgres')
 const postgres = await openOwnPostgres()
-const world = await openWorld({
+const world = await openLocalWorld({
   within: deadlines,
   worker: true,
   servers: { databaseUrl: postgres.url },

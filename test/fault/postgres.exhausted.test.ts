@@ -1,13 +1,14 @@
 import test from 'ava'
 import pg from 'pg'
 import { deadlines } from '../../src/base/deadlines.ts'
-import { openWorld, until } from '../world.ts'
+import { openLocalWorld } from '../local-world.ts'
+import { until } from '../until.ts'
 import { openOwnPostgres } from './servers.ts'
 import { lasts, noDoubles, onRoute, roomyLimits, storm, takeTurn } from './storm.ts'
 
 const turn = await takeTurn('postgres')
 const postgres = await openOwnPostgres(['max_connections=40'])
-const world = await openWorld({
+const world = await openLocalWorld({
   within: deadlines,
   worker: true,
   servers: { databaseUrl: postgres.url },

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
 import { queryOnce } from '../../src/local/probe.ts'
-import { openWorld } from '../world.ts'
+import { openLocalWorld } from '../local-world.ts'
 import { openAddress } from './address.ts'
 import { canReplicate, openOwnPostgres, openReplica } from './servers.ts'
 import { lasts, noDoubles, roomyLimits, storm, takeTurn } from './storm.ts'
@@ -12,7 +12,7 @@ opened.use(await takeTurn('postgres'))
 const postgres = opened.use(await openOwnPostgres())
 const address = opened.use(await openAddress(postgres.url))
 const world = opened.use(
-  await openWorld({
+  await openLocalWorld({
     within: deadlines,
     worker: true,
     servers: { databaseUrl: address.of(postgres.url) },

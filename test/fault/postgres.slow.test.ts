@@ -2,14 +2,15 @@ import test from 'ava'
 import pg from 'pg'
 import { deadlines } from '../../src/base/deadlines.ts'
 import { timed } from '../behind.ts'
+import { openLocalWorld } from '../local-world.ts'
 import { anAccount, anEmail, password } from '../make.ts'
-import { openWorld, until } from '../world.ts'
+import { until } from '../until.ts'
 import { openOwnPostgres } from './servers.ts'
 import { lasts, noDoubles, poolOf, roomyLimits, storm, takeTurn } from './storm.ts'
 
 const turn = await takeTurn('postgres')
 const postgres = await openOwnPostgres()
-const world = await openWorld({
+const world = await openLocalWorld({
   within: deadlines,
   worker: true,
   servers: { databaseUrl: postgres.url },

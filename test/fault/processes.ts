@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { type Client, openClient } from '../client.ts'
-import { until, type World } from '../world.ts'
+import type { LocalWorld } from '../local-world.ts'
+import { until } from '../until.ts'
 
 // Real processes to kill. They load the same modules as the tests do, and find them compiled.
 
@@ -12,7 +13,7 @@ const patience = 50_000
 export type ApiProcess = { child: ChildProcess; lines: string[]; url: string; client: Client }
 
 /** An API process that listens. */
-export const anApi = async (world: World, env: Record<string, string> = {}): Promise<ApiProcess> => {
+export const anApi = async (world: LocalWorld, env: Record<string, string> = {}): Promise<ApiProcess> => {
   const { child, lines } = world.spawn('api', { ...cache, ...env })
   const line = await until(
     'the API to listen',
@@ -28,7 +29,7 @@ export const anApi = async (world: World, env: Record<string, string> = {}): Pro
 }
 
 /** A worker process that waits for mails. */
-export const aWorker = async (world: World, env: Record<string, string> = {}) => {
+export const aWorker = async (world: LocalWorld, env: Record<string, string> = {}) => {
   const { child, lines } = world.spawn('worker', { ...cache, ...env })
   await until('the worker to wait', () => lines.some(line => line.includes('waiting for mails')), patience)
   return { child, lines }

@@ -2,15 +2,17 @@ import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
 import { createVerifier } from '../../src/guard/verifier.ts'
 import { openClient } from '../client.ts'
+import { openLocalWorld } from '../local-world.ts'
 import { anAccount, anEmail, password } from '../make.ts'
-import { kill, openWorld, until } from '../world.ts'
+import { kill } from '../spawn.ts'
+import { until } from '../until.ts'
 import { openOwnRedis } from './servers.ts'
 import { lasts, onRoute, roomyLimits, storm, takeTurn } from './storm.ts'
 import type { Crowd } from './traffic.ts'
 
 const turn = await takeTurn('redis')
 const redis = await openOwnRedis()
-const world = await openWorld({
+const world = await openLocalWorld({
   within: deadlines,
   worker: true,
   servers: { redisUrl: redis.url },

@@ -1,8 +1,9 @@
 import test from 'ava'
 import type { Redis } from 'ioredis'
 import { deadlines } from '../../src/base/deadlines.ts'
+import { openLocalWorld } from '../local-world.ts'
 import { anAccount } from '../make.ts'
-import { openWorld, until } from '../world.ts'
+import { until } from '../until.ts'
 import { openAddress } from './address.ts'
 import { type OwnServer, openOwnRedis } from './servers.ts'
 import { lasts, openAdmin, roomyLimits, settled, storm, takeTurn } from './storm.ts'
@@ -23,7 +24,7 @@ await admins.second.config('SET', 'requirepass', password)
 
 const address = opened.use(await openAddress(first.url))
 const world = opened.use(
-  await openWorld({
+  await openLocalWorld({
     within: deadlines,
     worker: true,
     servers: { redisUrl: address.of(first.url) },

@@ -1,7 +1,8 @@
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
+import { openLocalWorld } from '../local-world.ts'
 import { anAccount, anEmail, password, tokenOf } from '../make.ts'
-import { openWorld, until } from '../world.ts'
+import { until } from '../until.ts'
 import { isStarved } from './invariants.ts'
 import { openOwnRedis } from './servers.ts'
 import { openAdmin, roomyLimits, settled, storm, takeTurn } from './storm.ts'
@@ -9,7 +10,7 @@ import { openAdmin, roomyLimits, settled, storm, takeTurn } from './storm.ts'
 const turn = await takeTurn('redis')
 const redis = await openOwnRedis()
 const admin = openAdmin(redis.url)
-const world = await openWorld({
+const world = await openLocalWorld({
   within: deadlines,
   worker: true,
   servers: { redisUrl: redis.url },
@@ -55,7 +56,7 @@ test.serial(
       gusts: {
         FLUSHALL: async crowd => {
           // Jobs that wait at that moment are lost with all the rest.
-          mails.answer(busy)
+          await mails.answer(busy)
           t.is((await client.post('register', { email: waiting, password })).status, 201)
           await until(
             'a job waits for its next try',
@@ -65,7 +66,7 @@ test.serial(
           t.is(before.status, 200, 'until then')
           await admin.multi().flushall().script('FLUSH').exec()
           await tryAll()
-          mails.answer(null)
+          await mails.answer(null)
           await crowd.served(20)
           await world.sql(`UPDATE emails SET sweep_after = now() WHERE status = 'queued'`)
         },

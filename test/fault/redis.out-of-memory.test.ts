@@ -1,14 +1,15 @@
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
+import { openLocalWorld } from '../local-world.ts'
 import { anAccount, anEmail, password } from '../make.ts'
-import { openWorld, until } from '../world.ts'
+import { until } from '../until.ts'
 import { openOwnRedis } from './servers.ts'
 import { lasts, onRoute, openAdmin, roomyLimits, storm, takeTurn } from './storm.ts'
 
 const turn = await takeTurn('redis')
 const redis = await openOwnRedis()
 const admin = openAdmin(redis.url)
-const world = await openWorld({
+const world = await openLocalWorld({
   within: deadlines,
   worker: true,
   servers: { redisUrl: redis.url },

@@ -1,13 +1,14 @@
 import { once } from 'node:events'
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
-import { openWorld, until } from '../world.ts'
+import { openLocalWorld } from '../local-world.ts'
+import { until } from '../until.ts'
 import { openBalancer } from './balancer.ts'
 import { brokenInvariants } from './invariants.ts'
 import { anApi } from './processes.ts'
 import { startCrowd } from './traffic.ts'
 
-const world = await openWorld({ within: deadlines, worker: true })
+const world = await openLocalWorld({ within: deadlines, worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 test('both instances behind a balancer are replaced under load, and nobody notices', async t => {

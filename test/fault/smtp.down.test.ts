@@ -3,8 +3,9 @@ import { connect, createServer, type Socket } from 'node:net'
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
 import { onFreePort } from '../../src/local/free-port.ts'
+import { openLocalWorld } from '../local-world.ts'
 import { openMailSink } from '../mail-sink.ts'
-import { openWorld, until } from '../world.ts'
+import { until } from '../until.ts'
 import { brokenInvariants } from './invariants.ts'
 import { type Answer, startCrowd } from './traffic.ts'
 
@@ -23,7 +24,7 @@ const port = await onFreePort(undefined, async free => {
   await once(door, 'listening')
   return free
 })
-const world = await openWorld({
+const world = await openLocalWorld({
   within: deadlines,
   worker: true,
   env: { SMTP_URL: `smtp://127.0.0.1:${port}` },

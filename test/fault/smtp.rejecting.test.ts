@@ -1,11 +1,12 @@
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
-import { actsOf, anAdmin } from '../admin/an-admin.ts'
-import { openWorld, until } from '../world.ts'
+import { actsOf, anAdmin } from '../integration/admin/an-admin.ts'
+import { openLocalWorld } from '../local-world.ts'
+import { until } from '../until.ts'
 import { brokenInvariants } from './invariants.ts'
 import { startCrowd } from './traffic.ts'
 
-const world = await openWorld({ within: deadlines, worker: true })
+const world = await openLocalWorld({ within: deadlines, worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 type Row = { id: string; status: string; attempts: number; last_error: string; recipient: string }
@@ -23,7 +24,7 @@ test('a crowd does not feel how its mails are refused, and gets each of them in 
   const { retry } = actsOf(world.client, admin.access)
   await using crowd = await startCrowd(world, { urls: [world.url] })
   for (const responseCode of [451, 421]) {
-    world.mails.answer(refusal(responseCode))
+    await world.mails.answer(refusal(responseCode))
     await crowd.served(60)
     const found = await until(`a mail that met ${responseCode}`, async () => {
       const [row] = await rowsThat(`last_error = 'SMTP ${responseCode}'`)
@@ -31,7 +32,7 @@ test('a crowd does not feel how its mails are refused, and gets each of them in 
     })
     t.is(found.status, 'queued', `${responseCode} is for the moment`)
   }
-  world.mails.answer(refusal(550))
+  await world.mails.answer(refusal(550))
   await crowd.served(60)
   const refused = await until('mails that were refused for good', async () => {
     const rows = await rowsThat(`status = 'failed'`)
@@ -47,7 +48,7 @@ test('a crowd does not feel how its mails are refused, and gets each of them in 
 
   await crowd.stop()
   // What was put off before may still meet the refusal: it stays until each mail has had its answer or waits.
-  world.mails.answer(null)
+  await world.mails.answer(null)
   await until('no mail to be underway', async () => (await world.deps.queue.getActiveCount()) === 0)
   const failed = await rowsThat(`status = 'failed'`)
   for (const { id } of failed) t.is((await retry(id)).status, 202)

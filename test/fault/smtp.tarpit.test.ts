@@ -3,10 +3,11 @@ import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
 import { compileAll } from '../../src/mail/render.ts'
 import { startWorker } from '../../src/worker.ts'
+import { openLocalWorld } from '../local-world.ts'
 import { openMailSink } from '../mail-sink.ts'
 import { anAccount } from '../make.ts'
 import { openProxy } from '../proxy.ts'
-import { openWorld, until } from '../world.ts'
+import { until } from '../until.ts'
 import { brokenInvariants } from './invariants.ts'
 import { aWorker } from './processes.ts'
 import { startCrowd } from './traffic.ts'
@@ -19,7 +20,7 @@ const aTarpit = async () => {
   const sink = await openMailSink()
   const proxy = await openProxy('127.0.0.1', Number(new URL(sink.url).port))
   proxy.pause()
-  const world = await openWorld({ within: deadlines, env: { SMTP_URL: proxy.through(sink.url) } })
+  const world = await openLocalWorld({ within: deadlines, env: { SMTP_URL: proxy.through(sink.url) } })
   const close = async () => {
     await world[Symbol.asyncDispose]()
     await proxy[Symbol.asyncDispose]()

@@ -6,7 +6,8 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import { limitNames } from '../../src/base/limits.ts'
 import type { Database } from '../../src/storage/postgres.ts'
 import type { Reply } from '../client.ts'
-import { until, type World } from '../world.ts'
+import type { LocalWorld } from '../local-world.ts'
+import { until } from '../until.ts'
 import { brokenInvariants, type Excepted } from './invariants.ts'
 import { type Answer, type Crowd, startCrowd } from './traffic.ts'
 
@@ -26,7 +27,7 @@ export const takeTurn = async (kind: 'redis' | 'postgres'): Promise<AsyncDisposa
 }
 
 type Storm = {
-  world: World
+  world: LocalWorld
   urls: string[]
   /** Each breaks something, waits, and mends it. */
   gusts: Record<string, (crowd: Crowd) => Promise<void>>
@@ -101,7 +102,7 @@ export const openAdmin = (url: string): Redis => {
 }
 
 /** Asserts that no registration, login or request for a mail was carried out oftener than it was asked for. */
-export const noDoubles = async (t: ExecutionContext, { sql }: World): Promise<void> => {
+export const noDoubles = async (t: ExecutionContext, { sql }: LocalWorld): Promise<void> => {
   const mails = await sql(
     `SELECT user_id, count(*) FROM emails WHERE kind = 'verify_email' GROUP BY user_id HAVING count(*) > 1`,
   )

@@ -1,6 +1,6 @@
 import type { Client, Reply } from '../client.ts'
-import type { World } from '../world.ts'
-import { until } from '../world.ts'
+import type { LocalWorld } from '../local-world.ts'
+import { until } from '../until.ts'
 import { type Honest, joinAsHonest } from './honest.ts'
 import { assault, prepareAssault } from './hostile.ts'
 import { openStreet } from './street.ts'
@@ -47,7 +47,7 @@ export type Ledger = {
 export type Span = { from: number; to: number }
 
 export type Crowd = AsyncDisposable & {
-  world: Pick<World, 'sql' | 'mails'>
+  world: Pick<LocalWorld, 'sql' | 'mails'>
   urls: () => string[]
   answers: Answer[]
   ledger: Ledger
@@ -101,7 +101,10 @@ const goOn = async (street: Street, step: () => Promise<unknown>): Promise<void>
 const isBad = ({ who, status }: Answer): boolean => who === 'honest' && (status === 0 || status >= 400)
 
 /** Brings a crowd together, all signed in, and lets it ask. The instances must be well. */
-export const startCrowd = async (world: Pick<World, 'sql' | 'mails'>, options: Options): Promise<Crowd> => {
+export const startCrowd = async (
+  world: Pick<LocalWorld, 'sql' | 'mails'>,
+  options: Options,
+): Promise<Crowd> => {
   let stopped = false
   const street = openStreet(options, () => stopped)
   const { answers, ledger } = street

@@ -1,11 +1,12 @@
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
+import { openLocalWorld } from '../local-world.ts'
 import { anAccount } from '../make.ts'
-import { openWorld, until } from '../world.ts'
+import { until } from '../until.ts'
 
 // A link that would open nothing any more is not sent: its reader would be sent in circles.
 
-const world = await openWorld({ within: deadlines, worker: true })
+const world = await openLocalWorld({ within: deadlines, worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 const minute = 60_000
@@ -21,7 +22,7 @@ const mailsTo = (email: string) => world.mails.caught.filter(({ to }) => to.incl
 const putOff = Object.assign(new Error('later'), { responseCode: 451 })
 
 test.serial('mails that the server put off for longer than their links live are dropped', async t => {
-  world.mails.answer(putOff)
+  await world.mails.answer(putOff)
   const { email } = await anAccount(world.client)
   await world.client.post('forgot-password', { email })
   const refused = (kind: string) => until('a refusal', async () => (await rowOf(email, kind))?.last_error)
@@ -29,7 +30,7 @@ test.serial('mails that the server put off for longer than their links live are 
   t.is(await refused('reset_password'), 'SMTP 451')
 
   world.clock.shift += 61 * minute
-  world.mails.answer(null)
+  await world.mails.answer(null)
   t.is(await settled(email, 'reset_password'), 'dropped')
   t.is(await settled(email, 'verify_email'), 'sent', 'its link lives for a day')
   t.is(mailsTo(email), 1)

@@ -40,6 +40,16 @@ test('the API loads what it uses, and no mailer, metrics or HTTP client', async 
   )
 })
 
+test('the command line loads no store and no mailer for its help', async t => {
+  const loaded = await loadedBy('cli/run')
+  t.true(loaded.includes('valibot'))
+  const needless = ['typeorm', 'pg', 'bullmq', 'ioredis', 'nodemailer', 'pino', 'libphonenumber-js']
+  t.deepEqual(
+    needless.filter(name => loaded.includes(name)),
+    [],
+  )
+})
+
 test('the worker loads no web server, no MJML, and no HTTP client', async t => {
   const loaded = await loadedBy('worker')
   t.true(loaded.includes('bullmq'))

@@ -1,0 +1,8 @@
+import { type Config, readConfig } from '../src/base/config.ts'
+
+/** The configuration that an environment stands for. Throws where it is wrong. */
+export const configOf = (env: Record<string, string>): Config => {
+  const read = readConfig(env, 'worker')
+  if ('faults' in read) throw new Error(read.faults.join('\n'))
+  return read.config
+}

@@ -1,0 +1,227 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import anyTest from 'ava'
+import { counters, gauges, histograms } from '../../src/base/metrics.ts'
+import { openapi } from '../../src/http/openapi.ts'
+import { postman } from '../../src/http/postman.ts'
+import { routes } from '../../src/routes.ts'
+import { anAccount } from '../make.ts'
+import { openWorld } from '../world.ts'
+
+// What the documents say is true: sessions, metrics, security, the Postman collection.
+
+const test = anyTest.serial
+
+const world = await openWorld()
+const folder = await mkdtemp(join(tmpdir(), 'latchkey-readme-'))
+const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+anyTest.after.always(() => world[Symbol.asyncDispose]())
+
+{
+  const page = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8')
+
+  // What the pages write for the beginning of an address, and for an id.
+  const short: [RegExp, string][] = [
+    [/\$API\b/g, '/api/v1/auth'],
+    [/\$ADMIN\b/g, '/api/v1/admin'],
+    [/\$BASE\b/g, ''],
+    [/\/\$(?:\w+|\([^)]*\))/g, '/:id'],
+  ]
+
+  const calls = [page('README.md'), page('docs/by-hand.md')]
+    .join('\n')
+    .split('\n')
+    .filter(line => /\b(call|curl) /.test(line))
+    .map(line => short.reduce((text, [from, to]) => text.replace(from, to), line))
+
+  const methodOf = (call: string): string =>
+    / -X (\w+)/.exec(call)?.[1] ?? (/ -d /.test(call) ? 'POST' : 'GET')
+
+  test('each route that speaks JSON is called by hand', t => {
+    const spoken = routes(() => false).filter(({ replies, accepts }) => {
+      const isPage = Object.values(replies).some(reply => reply === 'html')
+      return !isPage && accepts !== 'form'
+    })
+    t.true(spoken.length > 20)
+    const missing = spoken.filter(
+      ({ method, path }) =>
+        !calls.some(call => methodOf(call) === method && new RegExp(`${path}(?=[\\s"?]|$)`).test(call)),
+    )
+    t.deepEqual(
+      missing.map(({ method, path }) => `${method} ${path}`),
+      [],
+    )
+  })
+
+  test('each page behind a mailed link is named', t => {
+    const text = page('docs/by-hand.md')
+    const pages = routes(() => false).filter(({ replies }) => Object.values(replies).includes('html'))
+    t.true(pages.length > 10)
+    for (const { path } of pages) t.true(text.includes(`\`${path}\``), path)
+  })
+}
+
+{
+  const known = [counters, gauges, histograms].flatMap(Object.keys)
+
+  const namedIn = async (page: string): Promise<Set<string>> => {
+    const text = await readFile(new URL(`../../${page}`, import.meta.url), 'utf8')
+    return new Set([...text.matchAll(/`latchkey_(\w+?)(?:_total)?`/g)].map(([, name]) => name ?? ''))
+  }
+
+  for (const page of ['README.md', 'docs/operations.md'])
+    test(`every metric that ${page} names is one that there is`, async t => {
+      const named = await namedIn(page)
+      t.true(named.size >= 2)
+      t.deepEqual(
+        [...named].filter(name => !known.includes(name)),
+        [],
+      )
+    })
+
+  test('operators are told of every metric', async t => {
+    const named = await namedIn('docs/operations.md')
+    t.deepEqual(
+      known.filter(name => !named.has(name)),
+      [],
+    )
+  })
+}
+
+{
+  // What docs/security.md claims is shown by tests that are there. Each is named in the text as `[folder/name]`, and at
+  // the end by its path.
+
+  const page = new URL('../../docs/security.md', import.meta.url)
+  const text = readFileSync(page, 'utf8')
+  const lines = text.split('\n')
+  const rows = lines.filter(line => /^\| (?!---)/.test(line))
+  const named = [...text.matchAll(/\[([a-z]+(?:\/[\w.-]+)+)\](?!:)/g)].map(([, name = '']) => name)
+  const defined = [...text.matchAll(/^\[([^\]]+)\]: (\S+)$/gm)].map(([, name = '', path = '']) => ({
+    name,
+    path,
+  }))
+
+  /** Folders whose tests are of tools, and of the code as text. */
+  const ofTools = ['cli', 'house', 'local']
+
+  test('every test that the page names is there, under the name that it has', t => {
+    t.true(named.length > 100)
+    for (const { name, path } of defined) {
+      t.is(path, `../test/${name}.test.ts`)
+      t.true(existsSync(fileURLToPath(new URL(path, page))), path)
+    }
+    t.deepEqual([...new Set(named)].sort(), defined.map(({ name }) => name).sort())
+  })
+
+  test('every line of a table names a test, but for those that name its columns', t => {
+    const heads = rows.filter(row => row.endsWith('| Shown by |'))
+    const claims = rows.filter(row => !heads.includes(row))
+    t.true(heads.length >= 9 && claims.length > 100)
+    for (const claim of claims) t.regex(claim, /\| (?:\[[a-z]+(?:\/[\w.-]+)+\] ?)+ ?\|$/)
+  })
+
+  test('every folder of tests has its part in the page, but for those of tools', t => {
+    const tests = fileURLToPath(new URL('../', import.meta.url))
+    const folders = globSync('**/*.test.ts', { cwd: tests }).map(
+      path => dirname(path).split('/').at(-1) ?? '',
+    )
+    const linked = new Set(named.map(name => name.split('/').at(-2)))
+    t.deepEqual(
+      [...new Set(folders)].filter(name => !linked.has(name) && !ofTools.includes(name)),
+      [],
+    )
+  })
+
+  test('what norms and advisories are called has the form that they give it', t => {
+    const all = (shape: RegExp) => [...text.matchAll(shape)].map(([found]) => found)
+    const sections = all(/\bV\d[\w.]*/g).map(found => found.replace(/\.$/, ''))
+    t.true(sections.length > 60)
+    for (const section of sections) t.regex(section, /^V\d+\.\d+\.\d+$/)
+    for (const id of all(/CVE[\w-]+/g)) t.regex(id, /^CVE-\d{4}-\d{4,}$/)
+    for (const id of all(/GHSA[\w-]+/g)) t.regex(id, /^GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}$/)
+  })
+}
+
+{
+  const block = /<!-- guard -->\s*```js\n([\s\S]*?)```\s*<!-- \/guard -->/.exec(readme)?.[1] ?? ''
+  anyTest.after.always(async () => {
+    await world[Symbol.asyncDispose]()
+    await rm(folder, { recursive: true })
+  })
+
+  /** The block of the README as a module, but for the address of the keys and where packages lie. */
+  const verifierOfReadme = async (): Promise<(token: string) => Promise<Record<string, unknown>>> => {
+    const script = block
+      .replace("'http://localhost:8000'", "'http://latchkey.test'")
+      .replace(/\$\{issuer\}(?=\/\.well-known)/, world.url)
+      .replaceAll(/from '(paseto[^']*)'/g, (_, name: string) => `from '${import.meta.resolve(name)}'`)
+    const file = join(folder, `${Math.random()}.mjs`)
+    await writeFile(file, script)
+    return (await import(file)).verifyAccessToken
+  }
+
+  test('the verifier of the README takes a token, also when many come before it has read a key', async t => {
+    const { access, userId } = await anAccount(world.client)
+    const verify = await verifierOfReadme()
+    const claims = await Promise.all(Array.from({ length: 5 }, () => verify(access)))
+    t.deepEqual(
+      claims.map(({ sub }) => sub),
+      Array(5).fill(userId),
+    )
+  })
+
+  test('the verifier of the README refuses what is no token of ours', async t => {
+    const { access, refresh } = await anAccount(world.client)
+    const verify = await verifierOfReadme()
+    const [, , , footer] = access.split('.')
+    const changed = access.replace(/\.public\.(.)/, (_, first) => `.public.${first === 'A' ? 'B' : 'A'}`)
+    for (const token of ['', refresh, changed, `${access}A`, `v4.public.AAAA.${footer}`, 'A'.repeat(5000)])
+      await t.throwsAsync(verify(token), undefined, token)
+  })
+}
+
+{
+  type Item = {
+    name: string
+    item?: Item[]
+    request?: { method: string; url: { path: string[] }; body?: { raw?: string } }
+    event?: { listen: string; script: { exec: string[] } }[]
+  }
+  type Collection = { item: Item[]; variable: { key: string }[] }
+
+  const all = routes(() => false)
+  const written: Collection = JSON.parse(
+    readFileSync(new URL('../../postman/latchkey.postman_collection.json', import.meta.url), 'utf8'),
+  )
+  const requests = (items: Item[]): Item[] =>
+    items.flatMap(({ item, ...rest }) => (item ? requests(item) : [rest]))
+
+  test('the collection is what the routes make of it: otherwise run "npm run postman"', t => {
+    t.deepEqual(written, JSON.parse(JSON.stringify(postman(openapi(all, 'http://localhost:8000')))))
+  })
+
+  test('every route is in it, behind a way through the API', t => {
+    const [first, ...folders] = written.item
+    t.deepEqual(
+      first?.item?.map(({ name }) => name),
+      ['Register', 'Who am I', 'Refresh', 'Log out', 'Log in again'],
+    )
+    const found = requests(folders).map(({ request }) => `${request?.method} /${request?.url.path.join('/')}`)
+    t.deepEqual(found.sort(), all.map(({ method, path }) => `${method} ${path}`).sort())
+  })
+
+  test('every request checks its reply, and its example names no variable that is not there', t => {
+    const known = new Set(['baseUrl', ...written.variable.map(({ key }) => key)])
+    for (const { name, event, ...rest } of requests(written.item)) {
+      const script = event?.find(({ listen }) => listen === 'test')?.script.exec.join('\n') ?? ''
+      t.regex(script, /declared/, name)
+      t.notThrows(() => new Function('pm', script), name)
+      for (const [, variable = ''] of JSON.stringify(rest).matchAll(/\{\{(\w+)\}\}/g))
+        t.true(known.has(variable), variable)
+    }
+  })
+}

@@ -1,0 +1,42 @@
+import { once } from 'node:events'
+import { Agent, request } from 'node:http'
+import test from 'ava'
+import { openLocalWorld } from '../../local-world.ts'
+import { until } from '../../until.ts'
+
+const world = await openLocalWorld()
+test.after.always(() => world[Symbol.asyncDispose]())
+
+const agent = new Agent({ keepAlive: true, maxSockets: 4 })
+
+const ask = async (url: string, method: string, body?: object) => {
+  const sent = request(url, { agent, method, headers: { 'content-type': 'application/json' } })
+  sent.end(body && JSON.stringify(body))
+  const [reply] = await once(sent, 'response')
+  reply.resume()
+  await once(reply, 'end')
+  return { status: reply.statusCode, connection: reply.headers.connection }
+}
+
+test('a process told to end says so, finishes what it has, keeps no connection, and ends', async t => {
+  const { child, lines } = world.spawn('api', { LOG_LEVEL: 'info', BCRYPT_COST: '12' })
+  const port = await until('the API listens', () => /"port":(\d+)/.exec(lines.join('\n'))?.[1], 50_000)
+  const url = `http://127.0.0.1:${port}`
+  t.is((await ask(`${url}/livez`, 'GET')).connection, 'keep-alive')
+  const inFlight = ask(`${url}/api/v1/auth/login`, 'POST', {
+    email: 'ann@example.com',
+    password: 'wrong horse 9',
+  })
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  const drained = await until('readiness says draining', async () => {
+    const reply = await fetch(`${url}/readyz`)
+    return reply.status === 503 && { body: await reply.json(), connection: reply.headers.get('connection') }
+  })
+  t.is((drained.body as { status: string }).status, 'draining')
+  t.is(drained.connection, 'close')
+  t.is((await ask(`${url}/livez`, 'GET')).status, 200)
+  t.is((await inFlight).status, 401)
+  t.deepEqual(await ended, [0, null])
+  await t.throwsAsync(fetch(`${url}/livez`))
+})

@@ -1,0 +1,78 @@
+import test from 'ava'
+import { openBehind } from '../../behind.ts'
+import { openLocalWorld } from '../../local-world.ts'
+import { anAccount } from '../../make.ts'
+import { until } from '../../until.ts'
+
+// A fault is no reason to be refused later: a client that asks again, as it is told to, must not run out of points.
+
+const world = await openLocalWorld({
+  singleRedis: true,
+  env: { RATE_LIMITS: 'register=3/15m,login=3/15m,refresh=3/15m,anonymous=3/15m' },
+})
+const behind = await openBehind(world)
+test.after.always(async () => {
+  await behind[Symbol.asyncDispose]()
+  await world[Symbol.asyncDispose]()
+})
+test.serial.afterEach.always(async () => {
+  behind.postgres.heal()
+  behind.redis.heal()
+  const counters = await world.deps.redis.keys(`${world.deps.keys.limit('')}*`)
+  if (counters.length > 0) await world.deps.redis.del(...counters)
+})
+
+const served = (token: string) =>
+  until('both stores answer', async () => (await behind.client.get('me', { token })).status === 200, 15_000)
+
+for (const store of ['postgres', 'redis'] as const)
+  test.serial(`of what met a fault of ${store} nothing counts`, async t => {
+    const account = await anAccount(world.client)
+    const { email, password } = account
+    const asks = {
+      refresh: () => behind.client.post('refresh', { refresh_token: account.refresh }),
+      login: () => behind.client.post('login', { email, password }),
+      'forgot-password': () => behind.client.post('forgot-password', { email }),
+      'verify-reset-token': () => behind.client.post('verify-reset-token', { email, code: '000000' }),
+    }
+    behind[store].cut()
+    for (const [name, ask] of Object.entries(asks)) {
+      const statuses: number[] = []
+      for (let i = 0; i < 5; i++) statuses.push((await ask()).status)
+      // Mails are asked for without Redis too, and then count.
+      const met =
+        name === 'forgot-password' && store === 'redis' ? [202, 202, 202, 429, 429] : Array(5).fill(503)
+      t.deepEqual(statuses, met, name)
+    }
+    behind[store].heal()
+    await served(account.access)
+    const after = Object.fromEntries(
+      await Promise.all(Object.entries(asks).map(async ([name, ask]) => [name, (await ask()).status])),
+    )
+    t.deepEqual(after, { refresh: 200, login: 200, 'forgot-password': 202, 'verify-reset-token': 401 })
+  })
+
+test.serial('what was answered counts, and what was refused stays refused', async t => {
+  const { email, password } = await anAccount(world.client)
+  for (let i = 0; i < 3; i++) t.is((await world.client.post('login', { email, password })).status, 200)
+  behind.postgres.cut()
+  for (let i = 0; i < 3; i++) t.is((await behind.client.post('login', { email, password })).status, 429)
+  behind.postgres.heal()
+  t.is((await world.client.post('login', { email, password })).status, 429)
+})
+
+test.serial('a right password that met a fault after it was compared holds nobody up', async t => {
+  const { email, password, userId } = await anAccount(world.client)
+  await world.sql(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100'; END $$`)
+  await world.sql(
+    `CREATE TRIGGER fail BEFORE UPDATE OF last_login_at ON users FOR EACH ROW EXECUTE FUNCTION fail()`,
+  )
+  for (let i = 0; i < 8; i++) t.is((await world.client.post('login', { email, password })).status, 503)
+  await world.sql('DROP TRIGGER fail ON users')
+  t.is((await world.client.post('login', { email, password })).status, 200)
+  const [user] = await world.sql<{ failed_logins: number }>('SELECT failed_logins FROM users WHERE id = $1', [
+    userId,
+  ])
+  t.is(user?.failed_logins, 0)
+})

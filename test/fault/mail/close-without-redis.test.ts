@@ -1,0 +1,44 @@
+import { once } from 'node:events'
+import test from 'ava'
+import { open } from '../../../src/deps.ts'
+import { addMails } from '../../../src/storage/queue.ts'
+import { dropKeys, keysOf } from '../../every-key.ts'
+import { openLocalWorld } from '../../local-world.ts'
+import { anAccount } from '../../make.ts'
+import { openProxy } from '../../proxy.ts'
+import { until } from '../../until.ts'
+
+const world = await openLocalWorld({ singleRedis: true })
+test.after.always(() => world[Symbol.asyncDispose]())
+
+const { hostname, port } = new URL(world.config.REDIS_URL)
+
+for (const fault of ['cut', 'pause', 'heal'] as const) {
+  const words = { cut: 'down', pause: 'silent', heal: 'well' }[fault]
+  test(`a worker that is told to end ends in time while Redis is ${words}`, async t => {
+    await using proxy = await openProxy(hostname, Number(port))
+    // A queue of its own, so that no other worker takes its mail.
+    const own = { REDIS_PREFIX: `${world.config.REDIS_PREFIX}-${fault}`, REDIS_URL: world.config.REDIS_URL }
+    await using deps = await open({ ...world.config, ...own }, world.deps.log)
+    const { child, lines } = world.spawn('worker', { ...own, REDIS_URL: proxy.through(own.REDIS_URL) })
+    await until('the worker to wait', () => lines.some(line => line.includes('waiting for mails')), 50_000)
+
+    const { email } = await anAccount(world.client)
+    const rows = await world.sql<{ id: string }>('SELECT id FROM emails WHERE recipient = $1', [email])
+    await addMails(
+      deps.queue,
+      rows.map(({ id }) => id),
+    )
+    // Redis goes at the worst moment: the mail has left and its job has not ended.
+    await world.mails.to(email)
+    proxy[fault]()
+    const began = performance.now()
+    child.kill('SIGTERM')
+    const [code] = await once(child, 'exit')
+    const took = performance.now() - began
+    t.is(code, 0)
+    t.true(took < (fault === 'heal' ? 15_000 : 24_000), `${took} ms`)
+    proxy.heal()
+    await dropKeys(deps.redis, await keysOf(deps.redis, `*${own.REDIS_PREFIX}*`))
+  })
+}

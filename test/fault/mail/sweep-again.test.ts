@@ -1,0 +1,25 @@
+import test from 'ava'
+import { sweep } from '../../../src/mail/sweep.ts'
+import { openBehind } from '../../behind.ts'
+import { openLocalWorld } from '../../local-world.ts'
+import { anAccount } from '../../make.ts'
+
+const world = await openLocalWorld({ singleRedis: true })
+test.after.always(() => world[Symbol.asyncDispose]())
+
+const due = () => world.sql(`SELECT 1 FROM emails WHERE status = 'queued' AND sweep_after <= now()`)
+
+test('mails that a sweep could not queue are due at the next, not half a minute later', async t => {
+  await using behind = await openBehind(world)
+  await anAccount(world.client)
+  await world.deps.queue.obliterate({ force: true })
+  await world.sql('UPDATE emails SET sweep_after = now()')
+
+  behind.redis.cut()
+  await t.throwsAsync(sweep(behind.deps))
+  t.is((await due()).length, 1)
+
+  t.is(await sweep(world.deps), 1)
+  t.is((await due()).length, 0)
+  t.is(await world.deps.queue.getJobCountByTypes('waiting'), 1)
+})

@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import test from 'ava'
+import { nextSecret, readRefreshToken, secretHash } from '../../../src/sessions/rules.ts'
+import { rotateSession } from '../../../src/sessions/store.ts'
+import { openBehind } from '../../behind.ts'
+import { openLocalWorld } from '../../local-world.ts'
+import { anAccount } from '../../make.ts'
+import { watchRedis } from '../../redis-watch.ts'
+import { until } from '../../until.ts'
+
+const world = await openLocalWorld({ singleRedis: true })
+const behind = await openBehind(world)
+const digest = createHash('sha1')
+  .update(await readFile(new URL('../../../src/sessions/rotate.lua', import.meta.url)))
+  .digest('hex')
+test.after.always(async () => {
+  await behind[Symbol.asyncDispose]()
+  await world[Symbol.asyncDispose]()
+})
+
+const { client, deps, sql } = world
+const rotationOf = (text: string) => {
+  const token = readRefreshToken(deps.secrets, text)
+  if (!token) throw new Error('not a refresh token')
+  const { userId, sessionId, secret } = token
+  const next = secretHash(nextSecret(deps.secrets, token))
+  return { userId, sessionId, presented: secretHash(secret), next, idle: deps.config.REFRESH_TOKEN_TTL }
+}
+
+test.serial('the script run twice with the same arguments rotates once', async t => {
+  const account = await anAccount(client)
+  const rotation = rotationOf(account.refresh)
+  const first = await rotateSession(deps, rotation)
+  const stored = await deps.redis.hgetall(deps.keys.session(account.userId, account.sessionId))
+  const second = await rotateSession(deps, rotation)
+  t.is(first.outcome, 'rotated')
+  t.is(second.outcome, 'repeated')
+  t.is(second.epoch, first.epoch)
+  t.is(second.authTime, first.authTime)
+  t.true(second.expiresIn > 0 && second.expiresIn <= first.expiresIn)
+  t.deepEqual(await deps.redis.hgetall(deps.keys.session(account.userId, account.sessionId)), stored)
+  t.is(stored.current, rotation.next)
+})
+
+test.serial(
+  'a connection that dies before the reply makes the driver send again, and costs no session',
+  async t => {
+    await using watch = await watchRedis(world)
+    const account = await anAccount(client)
+    await watch.seen()
+    const lost = behind.redis.loseReplyTo(account.sessionId)
+    const reply = await behind.client.post('refresh', { refresh_token: account.refresh })
+    await lost
+    t.is(reply.status, 200)
+
+    const rotations = (await watch.seen()).filter(
+      ([name, sha]) => name?.toLowerCase() === 'evalsha' && sha === digest,
+    )
+    t.is(rotations.length, 2, 'the script ran twice')
+    t.deepEqual(rotations[1], rotations[0])
+
+    t.is(
+      (await client.post('refresh', { refresh_token: account.refresh })).body.refresh_token,
+      reply.body.refresh_token,
+    )
+    t.is((await client.get('me', { token: reply.body.access_token })).status, 200)
+    t.is((await client.post('refresh', { refresh_token: reply.body.refresh_token })).status, 200)
+    t.is(
+      (
+        await sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [
+          account.userId,
+        ])
+      ).length,
+      0,
+    )
+  },
+)
+
+test.serial('a refresh that a fault held back does not end the session of a client that went on', async t => {
+  await using watch = await watchRedis(world)
+  const account = await anAccount(client)
+  behind.redis.pause()
+  t.is((await behind.client.post('refresh', { refresh_token: account.refresh })).status, 503)
+  const second = (await client.post('refresh', { refresh_token: account.refresh })).body
+  const third = (await client.post('refresh', { refresh_token: second.refresh_token })).body
+  await watch.seen()
+  behind.redis.heal()
+  await until('Redis runs what was held back', async () =>
+    (await watch.seen()).some(([, sha, ...rest]) => sha === digest && rest.includes(account.sessionId)),
+  )
+  t.is((await client.get('me', { token: third.access_token })).status, 200)
+  t.is((await client.post('refresh', { refresh_token: third.refresh_token })).status, 200)
+  t.is(
+    (await sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [account.userId]))
+      .length,
+    0,
+  )
+})
+
+test.serial('every command of a session survives a connection that dies before its reply', async t => {
+  const account = await anAccount(client)
+  const { email, password, sessionId, userId } = account
+
+  let lost = behind.redis.loseReplyTo(sessionId)
+  const asked = await behind.client.get('me', { token: account.access })
+  await lost
+  t.is(asked.status, 200)
+
+  lost = behind.redis.loseReplyTo(userId)
+  const loggedIn = await behind.client.post('login', { email, password })
+  await lost
+  t.is(loggedIn.status, 200)
+  t.is((await client.post('refresh', { refresh_token: loggedIn.body.refresh_token })).status, 200)
+
+  lost = behind.redis.loseReplyTo(sessionId)
+  const ended = await behind.client.post('logout', { refresh_token: account.refresh })
+  await lost
+  t.true(ended.status === 204 || ended.status === 503, `logout answered ${ended.status}`)
+  t.is((await client.get('me', { token: account.access })).body.code, 'SESSION_REVOKED')
+
+  lost = behind.redis.loseReplyTo(userId)
+  const endedAll = await behind.client.post('logout-all', undefined, { token: loggedIn.body.access_token })
+  await lost
+  t.is(endedAll.status, 204)
+  t.is((await client.get('me', { token: loggedIn.body.access_token })).body.code, 'SESSION_REVOKED')
+})
+
+test.serial('Redis may forget every script', async t => {
+  const account = await anAccount(client)
+  await deps.redis.script('FLUSH')
+  const refreshed = await client.post('refresh', { refresh_token: account.refresh })
+  t.is(refreshed.status, 200)
+  await deps.redis.script('FLUSH')
+  const { email, password } = account
+  const loggedIn = await client.post('login', { email, password })
+  t.is(loggedIn.status, 200)
+  await deps.redis.script('FLUSH')
+  t.is((await client.post('logout-all', undefined, { token: loggedIn.body.access_token })).status, 204)
+  t.is((await client.get('me', { token: refreshed.body.access_token })).status, 401)
+})

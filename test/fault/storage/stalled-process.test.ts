@@ -1,0 +1,43 @@
+import { once } from 'node:events'
+import test from 'ava'
+import { deadlines } from '../../../src/base/deadlines.ts'
+import { openRedis } from '../../../src/storage/redis.ts'
+import { openBehind } from '../../behind.ts'
+import { ample, openLocalWorld } from '../../local-world.ts'
+import { anAccount } from '../../make.ts'
+
+const world = await openLocalWorld({ singleRedis: true })
+const { redisCommand } = deadlines
+const behind = await openBehind(world, undefined, { ...ample, redisCommand })
+test.after.always(async () => {
+  await behind[Symbol.asyncDispose]()
+  await world[Symbol.asyncDispose]()
+})
+
+const stall = (milliseconds: number): void => {
+  const end = performance.now() + milliseconds
+  while (performance.now() < end);
+}
+
+test.serial(
+  'a process that was held up does not take an answer that lies there for one that never came',
+  async t => {
+    const redis = openRedis(world.config.REDIS_URL, world.deps.log, redisCommand)
+    t.teardown(() => redis.disconnect())
+    await once(redis, 'ready')
+    const asked = Array.from({ length: 20 }, () => redis.ping())
+    // The commands are on their way, and what comes back waits in the socket.
+    stall(2 * redisCommand)
+    t.deepEqual(new Set(await Promise.all(asked)), new Set(['PONG']))
+  },
+)
+
+test.serial('an answer that never came is given up, stall or not', async t => {
+  const { access } = await anAccount(world.client)
+  behind.redis.pause()
+  const asked = behind.client.get('me', { token: access })
+  await new Promise(resolve => setTimeout(resolve, 100))
+  stall(600)
+  t.is((await asked).status, 503)
+  behind.redis.heal()
+})

@@ -1,0 +1,338 @@
+import anyTest from 'ava'
+import type { Reply } from '../../client.ts'
+import { anEmail, password } from '../../make.ts'
+import { until } from '../../until.ts'
+import { openPools, statusesOf, times, volley } from '../../volley.ts'
+import { openWorld } from '../../world.ts'
+import { foreignSpellings } from './spellings.ts'
+
+// Registration with REGISTRATION_PRIVACY=on: the reply tells nothing about an address.
+
+const test = anyTest.serial
+
+const world = await openWorld({ worker: true, env: { REGISTRATION_PRIVACY: 'on' } })
+const other = await world.instance()
+const registerOneAddressOncePrivateWorld = await openWorld({
+  worker: true,
+  env: { REGISTRATION_PRIVACY: 'true' },
+})
+const registerOneAddressOncePrivateOther = await registerOneAddressOncePrivateWorld.instance()
+await openPools(registerOneAddressOncePrivateWorld, registerOneAddressOncePrivateOther)
+anyTest.after.always(async () => {
+  for (const each of [world, registerOneAddressOncePrivateWorld]) await each[Symbol.asyncDispose]()
+})
+
+{
+  // With REGISTRATION_PRIVACY nobody learns from a registration who has an account: only mailboxes are told.
+
+  const clients = [world.client, other.client]
+
+  const register = (email: string, given: Record<string, unknown> = {}, client = world.client) =>
+    client.post('register', { email, password, ...given })
+  const login = (email: string, tried = password, client = world.client) =>
+    client.post('login', { email, password: tried })
+  const rowOf = async (email: string) =>
+    (await world.sql<{ id: string }>('SELECT * FROM users WHERE email = $1', [email]))[0]
+  const mailsTo = (email: string) =>
+    world.sql<{ kind: string; status: string }>(
+      'SELECT kind, status FROM emails WHERE recipient = $1 ORDER BY id',
+      [email],
+    )
+  const settled = () =>
+    until('every mail to be settled', async () => {
+      const queued = await world.sql(`SELECT 1 FROM emails WHERE status = 'queued'`)
+      return queued.length === 0
+    })
+
+  /** All of a reply but what no two replies share. */
+  const shown = ({ status, headers, text, body }: Reply) => {
+    const fixed = [...headers].filter(([name]) => name !== 'date' && name !== 'x-request-id')
+    return { status, fixed, text: text.replace(body?.request_id, '') }
+  }
+
+  const aTaken = async (change = 'is_active = true', given: Record<string, unknown> = {}) => {
+    const email = anEmail()
+    await register(email, given)
+    await world.mails.to(email)
+    await world.sql(`UPDATE users SET ${change} WHERE email = $1`, [email])
+    return email
+  }
+
+  const states: [what: string, change: string][] = [
+    ['an unverified account', 'email_verified = false'],
+    ['a verified account', 'email_verified = true'],
+    ['a deactivated account', 'is_active = false'],
+    ['an account that waits to be erased', `erase_after = now() + interval '1 day'`],
+    ['an account without a password', 'password_hash = NULL'],
+  ]
+  for (const [what, change] of states)
+    test(`the address of ${what} is answered like a new one, byte for byte`, async t => {
+      const taken = await aTaken(change)
+      const fresh = shown(await register(anEmail()))
+      t.is(fresh.status, 202)
+      t.is(fresh.text, '{}')
+      const profile = { full_name: 'Eve', phone: '+442071234567', preferred_language: 'es' }
+      for (const given of [{}, profile, { token_transport: 'cookie' }, { password: 'another horse 10' }])
+        for (const email of [anEmail(), taken]) t.deepEqual(shown(await register(email, given)), fresh)
+    })
+
+  const spellings: [what: string, of: (email: string) => string][] = [
+    ['in capitals', email => email.toUpperCase()],
+    ['with spaces around', email => ` ${email} `],
+    ['with a composed letter', email => email.replace('example.com', 'b\u00FCcher.example')],
+    ['with a letter in two parts', email => email.replace('example.com', 'bu\u0308cher.example')],
+    ['with a domain in ASCII', email => email.replace('example.com', 'XN--bcher-kva.example')],
+  ]
+  test('a taken address is known again in every spelling, and answered the same', async t => {
+    const plain = anEmail()
+    const foreign = anEmail()
+    const stored = foreign.replace('example.com', 'xn--bcher-kva.example')
+    const fresh = shown(await register(plain))
+    t.deepEqual(shown(await register(stored)), fresh)
+    for (const [what, of] of spellings) {
+      const base = of(plain).trim().toLowerCase() === plain ? plain : foreign
+      t.deepEqual(shown(await register(of(base))), fresh, what)
+    }
+    await settled()
+    const count = (email: string) => mailsTo(email).then(mails => mails.map(({ kind }) => kind))
+    t.deepEqual(await count(plain), ['verify_email', 'reset_password', 'account_exists'])
+    t.deepEqual(await count(stored), ['verify_email', 'reset_password', ...Array(2).fill('account_exists')])
+  })
+
+  test('an event and a mail is what either costs', async t => {
+    const taken = await aTaken()
+    const count = async () => {
+      const [row] = await world.sql<{ events: number; mails: number }>(
+        `SELECT (SELECT count(*)::int FROM audit_events) AS events, (SELECT count(*)::int FROM emails) AS mails`,
+      )
+      return row ?? { events: 0, mails: 0 }
+    }
+    for (const email of [anEmail(), taken]) {
+      const before = await count()
+      await register(email)
+      t.deepEqual(await count(), { events: before.events + 1, mails: before.mails + 1 })
+    }
+  })
+
+  test('a newcomer is sent what verifies the address; the owner of a taken one is told, in nobody else’s words', async t => {
+    const fresh = anEmail()
+    await register(fresh)
+    const verifying = await world.mails.to(fresh)
+    t.regex(verifying.code, /^\d{6}$/)
+
+    const taken = await aTaken('email_verified = true', {
+      full_name: 'Ada Lovelace',
+      preferred_language: 'es',
+    })
+    await register(taken, {
+      full_name: 'Evil Stranger',
+      preferred_language: 'ar',
+      password: 'another horse 10',
+    })
+    const told = await world.mails.to(taken, 2)
+    await settled()
+    t.deepEqual(await mailsTo(taken), [
+      { kind: 'verify_email', status: 'sent' },
+      { kind: 'account_exists', status: 'sent' },
+    ])
+    t.deepEqual(told.to, [taken])
+    t.regex(told.mail.html ?? '', /<html lang="es"/)
+    t.true(told.mail.text?.includes('Ada Lovelace'))
+    t.is(told.code, '')
+    t.is(told.link, '', 'it opens nothing')
+    for (const word of ['Evil', 'Stranger', 'another horse']) t.false(told.raw.includes(word))
+  })
+
+  test('an account that is closed gets no mail of it', async t => {
+    for (const change of ['is_active = false', `erase_after = now() + interval '1 day'`]) {
+      const taken = await aTaken(`email_verified = true, ${change}`)
+      await register(taken)
+      await settled()
+      t.deepEqual((await mailsTo(taken)).at(-1), { kind: 'account_exists', status: 'dropped' })
+    }
+  })
+
+  test('the account, the password and the sessions of the owner are as they were', async t => {
+    const taken = await aTaken('email_verified = true', { full_name: 'Ada Lovelace' })
+    const { body: session } = await login(taken)
+    const before = await rowOf(taken)
+    const stranger = { password: 'another horse 10', full_name: 'Eve', preferred_language: 'es' }
+    await register(taken, stranger)
+    await register(taken.toUpperCase(), stranger)
+    t.deepEqual(await rowOf(taken), before)
+    t.is((await login(taken, stranger.password)).body.code, 'INVALID_CREDENTIALS')
+    for (const client of clients)
+      t.is((await client.get('me', { token: session.access_token })).body.full_name, 'Ada Lovelace')
+    t.is((await world.client.post('refresh', { refresh_token: session.refresh_token })).status, 200)
+    t.is((await login(taken)).status, 200)
+  })
+
+  test('who registers an address and signs in learns no more than from registering', async t => {
+    const [fresh, taken] = [
+      anEmail(),
+      await aTaken('email_verified = true', { password: 'another horse 10' }),
+    ]
+    for (const email of [fresh, taken]) t.is((await register(email)).status, 202)
+    t.deepEqual(shown(await login(fresh)), shown(await login(taken)))
+    const { code } = await world.mails.to(fresh)
+    t.is((await world.client.post('verify-email', { email: fresh, code })).status, 200)
+    t.is((await login(fresh)).status, 200, 'the mail tells, and lets in')
+  })
+
+  test('of two who register an address before its mailbox has spoken, nobody keeps a password', async t => {
+    const email = anEmail()
+    await register(email, { password: 'a squatter 4 phrase' })
+    await world.mails.to(email)
+    await register(email)
+    const { token } = Object.fromEntries(new URL((await world.mails.to(email, 2)).link).searchParams)
+    await world.sql('UPDATE users SET email_verified = true WHERE email = $1', [email])
+    for (const word of ['a squatter 4 phrase', password])
+      t.is((await login(email, word)).body.code, 'INVALID_CREDENTIALS')
+    t.is((await world.client.post('reset-password', { token, new_password: 'her own 5 phrase' })).status, 204)
+    t.is((await login(email, 'her own 5 phrase')).status, 200)
+    await register(email, { password: 'a squatter 4 phrase' })
+    t.is((await login(email, 'her own 5 phrase')).status, 200, 'a proven account stays as it is')
+  })
+
+  test('an address is told three times a day, however often it is registered', async t => {
+    const taken = await aTaken('email_verified = true')
+    for (let i = 0; i < 5; i++) {
+      await register(taken)
+      await settled()
+    }
+    const told = (await mailsTo(taken)).filter(({ kind }) => kind === 'account_exists')
+    t.deepEqual(
+      told.map(({ status }) => status),
+      ['sent', 'sent', 'sent', 'dropped', 'dropped'],
+    )
+  })
+
+  test('what was owed first counts first, whatever the clock of who wrote it', async t => {
+    const taken = await aTaken('email_verified = true')
+    await world.sql(
+      `INSERT INTO emails (id, kind, recipient, locale, status)
+     SELECT ('ffffffff-ffff-7fff-8fff-' || substr(md5($1 || n), 1, 12))::uuid, 'account_exists', $1, 'en', 'sent'
+       FROM generate_series(1, 3) AS n`,
+      [taken],
+    )
+    await register(taken)
+    await settled()
+    const told = (await mailsTo(taken)).filter(({ kind }) => kind === 'account_exists')
+    t.deepEqual(told.map(({ status }) => status).sort(), ['dropped', 'sent', 'sent', 'sent'])
+  })
+
+  test('no registration begins a session, also of a new address', async t => {
+    const email = anEmail()
+    const reply = await register(email, { token_transport: 'cookie' })
+    t.is(reply.headers.get('set-cookie'), null)
+    const { id = '' } = (await rowOf(email)) ?? {}
+    t.is(await world.redis.zcard(world.keys.sessions(id)), 0)
+  })
+
+  test('fifty registrations of one address at once make one account and fifty equal answers', async t => {
+    const email = anEmail()
+    const forms = [email, email.toUpperCase(), ` ${email}`]
+    const fresh = shown(await register(anEmail()))
+    const words = Array.from({ length: 50 }, (_, i) => `horse number ${i}`)
+    const replies = await Promise.all(
+      words.map((word, i) => register(forms[i % 3] ?? email, { password: word }, clients[i % 2])),
+    )
+    for (const reply of replies) t.deepEqual(shown(reply), fresh)
+    t.is((await world.sql('SELECT 1 FROM users WHERE email = $1', [email])).length, 1)
+    const kinds = (await mailsTo(email)).map(({ kind }) => kind).sort()
+    t.deepEqual(kinds, [...Array(48).fill('account_exists'), 'reset_password', 'verify_email'])
+    await world.sql('UPDATE users SET email_verified = true WHERE email = $1', [email])
+    const opened = await Promise.all(words.map((word, i) => login(email, word, clients[i % 2])))
+    t.is(opened.filter(({ status }) => status === 200).length, 0, 'whose password it was nobody knows')
+  })
+
+  const refused: Record<string, unknown>[] = [
+    { password: 'short1' },
+    { password: 'password1' },
+    { password: 'no digit here' },
+    { full_name: 'agent zigzag 7', password: 'Agent Zigzag 7' },
+    { phone: 'none' },
+    { roles: ['admin'] },
+  ]
+  test('what is refused is refused alike, and costs nothing', async t => {
+    const taken = await aTaken()
+    await settled()
+    const count = async () =>
+      (await world.sql('SELECT id FROM users UNION SELECT id FROM emails UNION SELECT id FROM audit_events'))
+        .length
+    const before = await count()
+    for (const given of refused) {
+      const fresh = await register(anEmail(), given)
+      t.is(fresh.status, 400)
+      t.deepEqual(shown(await register(taken, given)), shown(fresh))
+    }
+    t.is(await count(), before)
+  })
+}
+
+{
+  const world = registerOneAddressOncePrivateWorld
+  const other = registerOneAddressOncePrivateOther
+  // Where registering tells nothing, a crowd at one address learns nothing either, and makes one account of it.
+
+  const { client, sql, mails } = world
+  const urls = [world.url, other.url]
+  const usersAt = (email: string) =>
+    sql<{ password_hash: string | null }>('SELECT * FROM users WHERE email = $1', [email])
+  const mailsTo = (email: string) =>
+    sql<{ kind: string; status: string }>('SELECT kind, status FROM emails WHERE recipient = $1', [email])
+  // The mail server reads a domain as its letters.
+  const caughtBy = (email: string) => email.replace('xn--bcher-kva', 'bücher')
+  const settled = (email: string) =>
+    until('every mail to be settled', async () => {
+      const rows = await mailsTo(email)
+      return rows.every(({ status }) => status !== 'queued') && rows
+    })
+
+  test('fifty registrations of one address at once are answered alike and make one account', async t => {
+    for (let round = 0; round < 3; round++) {
+      const { kept, spelt } = foreignSpellings()
+      const passwords = Array.from({ length: 50 }, (_, i) => `a phrase of number ${i}`)
+      const replies = await volley(
+        urls,
+        passwords.map((password, i) => ({
+          path: 'register',
+          body: { email: spelt[i % spelt.length], password },
+        })),
+      )
+      t.deepEqual(statusesOf(replies), { 202: 50 })
+      t.deepEqual([...new Set(replies.map(({ text }) => text))], ['{}'])
+      const users = await usersAt(kept)
+      t.is(users.length, 1)
+      t.is(users[0]?.password_hash, null, 'of several strangers nobody keeps a password')
+
+      const rows = await settled(kept)
+      const kinds = Object.groupBy(rows, ({ kind }) => kind)
+      t.is(kinds.verify_email?.length, 1)
+      t.is(kinds.reset_password?.length, 1)
+      // Three notices a day are enough, however many cause them.
+      t.is(kinds.account_exists?.filter(({ status }) => status === 'sent').length, 3)
+      t.is((await mails.sentTo(caughtBy(kept))).length, 5)
+      for (const password of passwords.slice(0, 3))
+        t.is((await client.post('login', { email: kept, password })).status, 401)
+    }
+  })
+
+  test('a crowd at an address that is verified leaves it to its owner', async t => {
+    const { kept, spelt } = foreignSpellings()
+    await client.post('register', { email: kept, password })
+    const { code } = await mails.to(caughtBy(kept))
+    t.is((await client.post('verify-email', { email: kept, code })).status, 200)
+    const before = await usersAt(kept)
+    const shots = times(50, i => ({
+      path: 'register',
+      body: { email: spelt[i % spelt.length], password: 'another horse 9' },
+    }))
+    const replies = await volley(urls, shots)
+    t.deepEqual(statusesOf(replies), { 202: 50 })
+    t.deepEqual(await usersAt(kept), before)
+    t.is((await client.post('login', { email: kept, password })).status, 200)
+    const rows = await settled(kept)
+    t.is(rows.filter(({ kind, status }) => kind === 'account_exists' && status === 'sent').length, 3)
+  })
+}

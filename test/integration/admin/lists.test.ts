@@ -1,0 +1,546 @@
+import anyTest from 'ava'
+import { v7 as uuid } from 'uuid'
+import { auditTypes } from '../../../src/base/audit.ts'
+import type { Reply } from '../../client.ts'
+import { anAccount, anEmail, password, tokenOf } from '../../make.ts'
+import { openWorld, type World } from '../../world.ts'
+import { actsOf, anAdmin } from './an-admin.ts'
+
+// The lists of an administrator: users and audit events, and that no act goes without its event.
+
+const test = anyTest.serial
+
+const env = { TRUSTED_PROXIES: '1', REQUIRE_VERIFIED_EMAIL: 'true' }
+const listUsersWorld = await openWorld()
+const ada = await anAdmin(listUsersWorld, { full_name: 'Ada Lovelace' })
+const auditEventsWorld = await openWorld({ worker: true, env })
+const auditEventsPrivately = await openWorld({ env: { ...env, REGISTRATION_PRIVACY: 'true' } })
+const noActWithoutItsEventWorld = await openWorld({ worker: true })
+const noActWithoutItsEventAda = await anAdmin(noActWithoutItsEventWorld)
+await noActWithoutItsEventWorld.sql(
+  `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room for events'; END $$`,
+)
+/** Somebody with the role, signed in where an address must be verified first. */
+const adminOf = async ({ client, sql }: World) => {
+  const email = anEmail()
+  await client.post('register', { email, password })
+  await sql(`UPDATE users SET roles = '{user,admin}', email_verified = true WHERE email = $1`, [email])
+  const { body } = await client.post('login', { email, password })
+  return { userId: body.user.id as string, token: body.access_token as string }
+}
+const auditAdmins = [await adminOf(auditEventsWorld), await adminOf(auditEventsPrivately)] as const
+anyTest.after.always(async () => {
+  for (const each of [listUsersWorld, auditEventsWorld, auditEventsPrivately, noActWithoutItsEventWorld])
+    await each[Symbol.asyncDispose]()
+})
+
+{
+  const world = listUsersWorld
+  const { list, read, change } = actsOf(world.client, ada.access)
+
+  type Row = { id: string; email: string; full_name: string | null; roles: string[]; is_active: boolean }
+  const rowsOf = async (query: string): Promise<Row[]> => (await list(query)).body.data
+  const idsOf = async (query: string) => (await rowsOf(query)).map(({ id }) => id)
+
+  /** Names of those whom a search finds. */
+  const found = async (search: string) =>
+    (await rowsOf(new URLSearchParams({ search }).toString())).map(({ full_name }) => full_name).sort()
+
+  const named = async (...names: string[]) => {
+    for (const full_name of names) await anAccount(world.client, { full_name })
+  }
+
+  test('pages neither repeat nor skip anybody while others register in between', async t => {
+    for (let i = 0; i < 6; i++) await anAccount(world.client)
+    const there = await world.sql<{ id: string }>('SELECT id FROM users ORDER BY created_at DESC, id DESC')
+    const seen: string[] = []
+    let cursor: string | null = null
+    let pages = 0
+    do {
+      const { status, body } = await list(`limit=2${cursor ? `&cursor=${cursor}` : ''}`)
+      t.is(status, 200)
+      t.true(body.data.length <= 2)
+      seen.push(...body.data.map(({ id }: Row) => id))
+      cursor = body.next_cursor
+      pages++
+      await anAccount(world.client)
+    } while (cursor && pages < 20)
+    t.deepEqual(
+      seen,
+      there.map(({ id }) => id),
+      'the newest first',
+    )
+    t.is(pages, Math.ceil(there.length / 2))
+  })
+
+  test('a page that somebody is deleted from goes on after the last one seen', async t => {
+    for (let i = 0; i < 4; i++) await anAccount(world.client)
+    const all = await idsOf('limit=100')
+    const { data, next_cursor } = (await list('limit=2')).body
+    t.deepEqual(
+      data.map(({ id }: Row) => id),
+      all.slice(0, 2),
+    )
+    await world.sql('DELETE FROM users WHERE id = $1', [all[1]])
+    t.deepEqual(await idsOf(`limit=2&cursor=${next_cursor}`), all.slice(2, 4))
+  })
+
+  test('a page has 50 at first and 100 at most, and an exact one has no next', async t => {
+    const ids = Array.from({ length: 101 }, () => uuid())
+    await world.sql(
+      `INSERT INTO users (id, email, full_name) SELECT id, id || '@many.example', 'Many' FROM unnest($1::uuid[]) AS id`,
+      [ids],
+    )
+    const newest = ids.toReversed()
+    t.deepEqual(await idsOf('search=many'), newest.slice(0, 50))
+    t.deepEqual(await idsOf('search=many&limit=100'), newest.slice(0, 100))
+    t.deepEqual(await idsOf('limit=1'), newest.slice(0, 1))
+
+    const first = (await list('search=many&limit=100')).body
+    const second = (await list(`search=many&limit=100&cursor=${first.next_cursor}`)).body
+    t.deepEqual([second.data.length, second.next_cursor], [1, null])
+    await world.sql('DELETE FROM users WHERE id = $1', [ids[0]])
+    t.is((await list('search=many&limit=100')).body.next_cursor, null)
+  })
+
+  test('a search is the beginning of an address or of a name, in any case', async t => {
+    const { userId } = await anAccount(world.client, {
+      email: `begins.${anEmail()}`,
+      full_name: 'Grace Hopper',
+    })
+    for (const search of ['begins.', 'BEGINS.User', 'grace', 'GRACE h', 'Grace Hopper'])
+      t.deepEqual(await idsOf(new URLSearchParams({ search }).toString()), [userId], search)
+    for (const search of ['hopper', 'egins.', 'example.com', 'grace  hopper', 'gracehopper'])
+      t.deepEqual(await found(search), [], search)
+
+    await named('Élodie Ångström')
+    for (const search of ['Élodie', 'éLODIE', 'élodie å', 'E\u0301lodie'])
+      t.deepEqual(await found(search), ['Élodie Ångström'], search)
+    await named('Οδυσσευς')
+    t.deepEqual(await found('ΟΔΥΣ'), ['Οδυσσευς'])
+  })
+
+  test('signs that mean something in a pattern stand for themselves', async t => {
+    await named('Zed%one', 'Zed_two', 'Zed\\three', 'Zedxfour')
+    t.is((await found('zed')).length, 4)
+    t.deepEqual(await found('zed%'), ['Zed%one'])
+    t.deepEqual(await found('zed_'), ['Zed_two'])
+    t.deepEqual(await found('zed\\'), ['Zed\\three'])
+    for (const search of ['%', '_', '%zed', '\\', 'zed%%', '%25', "zed' OR '1'='1", 'zed\\_'])
+      t.deepEqual(await found(search), [], search)
+    const { email } = await anAccount(world.client, { email: `per%cent_${anEmail()}`, full_name: 'Percy' })
+    t.deepEqual(await found(email.slice(0, 12)), ['Percy'])
+    t.deepEqual(await found(`per_cent${email.slice(8, 12)}`), [])
+  })
+
+  test('a search may hold any text, and fails on none', async t => {
+    for (const odd of ['%00', 'a%00b', '%ff', '%ED%A0%80', '%0d%0a', '%F0%9F%98%80', '%E2%80%AE', '%20'])
+      t.true([200, 400].includes((await list(`search=${odd}`)).status), odd)
+  })
+
+  test('filters by state and role go together', async t => {
+    const eve = await anAdmin(world, { full_name: 'Filter Eve' })
+    const [bob, amy] = [
+      await anAccount(world.client, { full_name: 'Filter Bob' }),
+      await anAccount(world.client, { full_name: 'Filter Amy' }),
+    ]
+    await change(bob.userId, { is_active: false })
+    const of = async (query: string) => (await idsOf(`search=filter&${query}`)).sort()
+    t.deepEqual(await of('is_active=false'), [bob.userId])
+    t.deepEqual(await of('is_active=true'), [eve.userId, amy.userId].sort())
+    t.deepEqual(await of('role=admin'), [eve.userId])
+    t.deepEqual(await of('role=user'), [eve.userId, bob.userId, amy.userId].sort())
+    t.deepEqual(await of('role=admin&is_active=false'), [])
+  })
+
+  test('what is no query of the list is refused and not repeated (400)', async t => {
+    const canary = 'canary7'
+    const good = (await list('limit=1')).body.next_cursor
+    const coded = (text: string) => Buffer.from(text).toString('base64url')
+    const wrong = [
+      ...['0', '101', '-1', '1.5', '1e1', '%201', '0x10', '', 'abc', '９', '01'].map(text => `limit=${text}`),
+      ...['', 'maybe', 'TRUE', '1', canary].map(text => `is_active=${text}`),
+      ...['', 'root', 'Admin', 'user,admin', canary].map(text => `role=${text}`),
+      ...['', canary, `${good}A`, `${good}=`, good.slice(0, -4), ada.userId].map(text => `cursor=${text}`),
+      ...[coded(canary), coded("' OR 1=1"), coded('{}'), coded(`${ada.userId}\n`)].map(
+        text => `cursor=${text}`,
+      ),
+      ...[
+        'search=',
+        `search=${'x'.repeat(255)}`,
+        `${canary}=1`,
+        `email=${canary}`,
+        'offset=1',
+        '__proto__=x',
+      ],
+      ...['constructor=x', 'search[]=a', 'search[$ne]=a', 'SEARCH=a'],
+      ...[
+        'limit=1&limit=2',
+        `search=${canary}&search=b`,
+        `cursor=${good}&cursor=${good}`,
+        'role=user&role=admin',
+      ],
+    ]
+    for (const query of wrong) {
+      const { status, body, text } = await list(query)
+      t.is(status, 400, query)
+      t.is(body.code, 'VALIDATION_ERROR')
+      t.false(body.errors.some(({ message }: { message: string }) => message.includes(canary)))
+      if (!query.startsWith(canary)) t.false(text.includes(canary), query)
+    }
+  })
+
+  test('no reply holds a password hash or anything that is for the house alone', async t => {
+    const { userId } = await anAccount(world.client)
+    const known = Object.keys((await world.client.get('me', { token: ada.access })).body).sort()
+    const replies = [
+      (await list('limit=100')).body.data,
+      [(await read(userId)).body],
+      [(await change(userId, { is_active: false })).body],
+    ]
+    for (const user of replies.flat()) t.deepEqual(Object.keys(user).sort(), known)
+    t.notRegex(JSON.stringify(replies), /hash|epoch|erase|\$2[aby]\$/)
+  })
+}
+
+{
+  const world = auditEventsWorld
+  const privately = auditEventsPrivately
+  // One account lives through every act that is kept, each from an address and by a program of its own.
+
+  const [ada, eve] = auditAdmins
+
+  type Event = {
+    id: string
+    type: string
+    user_id: string | null
+    actor_id: string | null
+    session_id: string | null
+    ip: string
+    user_agent: string
+    created_at: string
+  }
+
+  const events = async (query: string, of = world, by = ada): Promise<Event[]> =>
+    (await actsOf(of.client, by.token).events(query)).body.data
+
+  let visits = 0
+  /** Where the next request comes from, and by what. */
+  const visitor = () => {
+    visits++
+    return { 'x-forwarded-for': `203.0.113.${visits}`, 'user-agent': `visitor/${visits}` }
+  }
+
+  type Asked = { method?: string; path: string; body?: unknown; token?: string | undefined }
+  const ask = ({ method = 'POST', path, body, token }: Asked, of = world): Promise<Reply> =>
+    of.client.send(method, path, { body, token, headers: visitor() })
+
+  const mailTo = (address: string, part: string) => world.mails.to(address, 1, `/${part}`)
+
+  test('every act leaves its event: who, whom, from where and by what', async t => {
+    const [email, newEmail, next] = [anEmail(), anEmail(), 'another horse 10']
+    const produced = new Set<string>()
+    const secrets: string[] = [password, next, email, newEmail]
+    let userId = ''
+
+    /** Does something, and expects this event of it and no other. */
+    const act = async (type: string, asked: Asked, { status = 200, by = ada, about = true } = {}) => {
+      const before = await events('limit=1')
+      const reply = await ask(asked)
+      t.is(reply.status, status, `${type} ${reply.body?.code}`)
+      if (type === 'user.registered') userId = reply.body.user.id
+      const [event, ...others] = (await events('limit=10')).filter(({ id }) => id > (before[0]?.id ?? ''))
+      t.deepEqual(others, [], type)
+      t.like(event, {
+        type,
+        user_id: about ? userId : null,
+        actor_id: asked.path.startsWith('/api/v1/admin') ? by.userId : null,
+        ip: `203.0.113.${visits}`,
+        user_agent: `visitor/${visits}`,
+      })
+      t.true(Math.abs(Date.parse(event?.created_at ?? '') - Date.now()) < 60_000, 'UTC, and now')
+      produced.add(type)
+      for (const name of ['access_token', 'refresh_token'])
+        if (reply.body?.[name]) secrets.push(reply.body[name])
+      return { ...reply.body, event } as ReturnType<typeof JSON.parse>
+    }
+    const mailed = async (address: string, part: string) => {
+      const { link, code } = await mailTo(address, part)
+      secrets.push(tokenOf(link), ...(code ? [code] : []))
+      return { token: tokenOf(link) }
+    }
+    const right = { email, password }
+    const login = (body: unknown = right) => act('login.succeeded', { path: 'login', body })
+
+    await act('user.registered', { path: 'register', body: right }, { status: 202 })
+    await act('login.refused', { path: 'login', body: right }, { status: 403 })
+    await act('user.email_verified', { path: 'verify-email', body: await mailed(email, 'verify-email') })
+    const wrong = { password: 'wrong horse 10' }
+    await act('login.failed', { path: 'login', body: { ...right, ...wrong } }, { status: 401 })
+    await act(
+      'login.failed',
+      { path: 'login', body: { ...wrong, email: anEmail() } },
+      { status: 401, about: false },
+    )
+
+    const stolen = await login()
+    t.is((await ask({ path: 'refresh', body: { refresh_token: stolen.refresh_token } })).status, 200)
+    await world.travel(world.clock.shift + 11_000)
+    const reuse = { path: 'refresh', body: { refresh_token: stolen.refresh_token } }
+    const { event: reused } = await act('session.reused', reuse, { status: 401 })
+    t.is(reused.session_id, stolen.session_id)
+
+    const [first, second] = [await login(), await login()]
+    const one = { method: 'DELETE', path: `sessions/${first.session_id}`, token: second.access_token }
+    const { event: ended } = await act('session.ended', one, { status: 204 })
+    t.is(ended.session_id, first.session_id)
+    await act('session.ended', { path: 'logout', token: second.access_token }, { status: 204 })
+    const third = await login()
+    await act('sessions.ended', { path: 'logout-all', token: third.access_token }, { status: 204 })
+
+    const fourth = await login()
+    const move = { path: 'change-email', body: { current_password: password, new_email: newEmail } }
+    await act('email.change_requested', { ...move, token: fourth.access_token }, { status: 202 })
+    await act('email.changed', { path: 'confirm-email', body: await mailed(newEmail, 'confirm-email') })
+    await act('email.change_undone', {
+      path: 'undo-email-change',
+      body: await mailed(email, 'undo-email-change'),
+    })
+    const reset = { ...(await mailed(email, 'reset-password')), new_password: password }
+    await act('password.reset', { path: 'reset-password', body: reset }, { status: 204 })
+
+    const fifth = await login()
+    const mistaken = { current_password: 'wrong horse 10', new_password: next }
+    const { event: refused } = await act(
+      'password.refused',
+      { path: 'change-password', body: mistaken, token: fifth.access_token },
+      { status: 403 },
+    )
+    t.is(refused.session_id, fifth.session_id)
+    const change = { current_password: password, new_password: next }
+    const sixth = await act('password.changed', {
+      path: 'change-password',
+      body: change,
+      token: fifth.access_token,
+    })
+    t.is(sixth.event.session_id, fifth.session_id)
+    const leave = { method: 'DELETE', path: 'me', body: { password: next }, token: sixth.access_token }
+    await act('user.deleted', leave, { status: 204 })
+    await act(
+      'user.deletion_undone',
+      { path: 'undo-deletion', body: await mailed(email, 'undo-deletion') },
+      { status: 204 },
+    )
+
+    const path = `/api/v1/admin/users/${userId}`
+    const patch = { method: 'PATCH', path, token: ada.token }
+    await act('user.roles_changed', { ...patch, body: { roles: ['user', 'admin'] } })
+    await act('user.deactivated', { ...patch, body: { is_active: false } })
+    await act('user.activated', { ...patch, body: { is_active: true } })
+    await act('sessions.ended', { path: `${path}/logout`, token: ada.token }, { status: 204 })
+    const [mail] = await world.sql<{ id: string }>(
+      `UPDATE emails SET status = 'failed' WHERE user_id = $1 AND kind = 'welcome' RETURNING id`,
+      [userId],
+    )
+    const again = { path: `/api/v1/admin/emails/${mail?.id}/retry`, token: ada.token }
+    await act('email.retried', again, { status: 202 })
+    await act('user.deleted', { method: 'DELETE', path, token: ada.token }, { status: 204 })
+
+    t.deepEqual(
+      auditTypes.filter(type => !produced.has(type)),
+      // Acts of their own tests.
+      ['user.registration_refused', 'password.closed', 'purchase.refunded'],
+      'nothing that is kept was left out',
+    )
+
+    const kept = JSON.stringify(await world.sql('SELECT * FROM audit_events'))
+    const { text } = await actsOf(world.client, ada.token).events('limit=100')
+    for (const secret of secrets) {
+      t.false(kept.includes(`"${secret}"`) || (secret.length > 6 && kept.includes(secret)))
+      t.false(text.includes(`"${secret}"`) || (secret.length > 6 && text.includes(secret)))
+    }
+    t.notRegex(kept, /@|lk[pr]_|v4\.public|horse/)
+  })
+
+  test('a refused registration names nobody', async t => {
+    const email = anEmail()
+    for (let i = 0; i < 2; i++)
+      t.is((await ask({ path: 'register', body: { email, password } }, privately)).status, 202)
+    const [event, before] = await events('limit=2', privately, eve)
+    t.like(event, { type: 'user.registration_refused', user_id: null, user_agent: `visitor/${visits}` })
+    t.is(before?.type, 'user.registered')
+    t.false(JSON.stringify(await events('', privately, eve)).includes('@'))
+  })
+
+  test('a hostile user agent is kept as a text, and no longer than 256 characters', async t => {
+    const agent = `<script>alert(1)</script>' OR 1=1; ${'x'.repeat(400)}`
+    const headers = { 'user-agent': agent, 'x-forwarded-for': 'canary7, nonsense' }
+    await world.client.post('login', { email: anEmail(), password: 'wrong horse 10' }, { headers })
+    const [event] = await events('limit=1')
+    t.is(event?.user_agent, agent.slice(0, 256))
+    t.regex(event?.ip ?? '', /^[\d.:a-f]+$/)
+  })
+
+  test('events are filtered by user, type and time, the newest first, page by page', async t => {
+    const email = anEmail()
+    const { body } = await world.client.post('register', { email, password })
+    const id = body.user.id
+    for (let i = 0; i < 4; i++)
+      await world.client.post('login', { email, password: i % 2 ? password : 'wrong horse 10' })
+    const typesOf = async (query: string) =>
+      (await events(`user_id=${id}&${query}`)).map(({ type }) => type.split('.')[1])
+    t.deepEqual(await typesOf(''), ['refused', 'failed', 'refused', 'failed', 'registered'])
+    t.deepEqual(await typesOf('type=login.failed'), ['failed', 'failed'])
+    t.deepEqual(await typesOf('type=user.deleted'), [])
+    t.true((await events('type=login.refused')).every(({ type }) => type === 'login.refused'))
+
+    const all = await events(`user_id=${id}`)
+    for (const [i, minutes] of [5, 4, 3, 2, 1].entries())
+      await world.sql(
+        `UPDATE audit_events SET created_at = timestamptz '2026-01-01T00:00Z' + make_interval(mins => $2) WHERE id = $1`,
+        [all[i]?.id, minutes],
+      )
+    const at = (minute: number) => `2026-01-01T00:0${minute}:00Z`
+    t.deepEqual(await typesOf(`from=${at(4)}`), ['refused', 'failed'], 'from is part of it')
+    t.deepEqual(await typesOf(`to=${at(2)}`), ['registered'], 'to is not')
+    t.deepEqual(await typesOf(`from=${at(2)}&to=${at(4)}`), ['refused', 'failed'])
+    t.deepEqual(await typesOf(`from=${at(4)}&to=${at(2)}`), [])
+    const zoned = encodeURIComponent('2026-01-01T02:04:00+02:00')
+    t.deepEqual(await typesOf(`from=${zoned}`), ['refused', 'failed'], 'in any zone')
+
+    const seen: string[] = []
+    let cursor = ''
+    do {
+      const page = (await actsOf(world.client, ada.token).events(`user_id=${id}&limit=2${cursor}`)).body
+      seen.push(...page.data.map((event: Event) => event.id))
+      cursor = page.next_cursor ? `&cursor=${page.next_cursor}` : ''
+      await world.client.post('login', { email, password: 'wrong horse 10' })
+    } while (cursor && seen.length < 20)
+    t.deepEqual(
+      seen,
+      all.map(event => event.id),
+    )
+  })
+
+  test('what is no query of the events is refused and not repeated (400)', async t => {
+    const times = [
+      'canary7',
+      '',
+      '2026',
+      '2026-01-01',
+      '1700000000',
+      '2026-13-01T00:00:00Z',
+      '2026-01-01T25:00:00Z',
+    ]
+    const wrong = [
+      ...times.flatMap(text => [`from=${text}`, `to=${text}`]),
+      ...['type=canary7', 'type=', 'type=login', 'user_id=canary7', 'user_id=', 'actor_id=x', 'canary7=1'],
+      ...['cursor=canary7', 'limit=0', 'limit=1e1', 'type=login.failed&type=user.deleted'],
+      `user_id=${ada.userId}&user_id=${ada.userId}`,
+      'from=2026-01-01T00:00:00Z&from=2026-01-01T00:00:00Z',
+    ]
+    const ask = actsOf(world.client, ada.token).events
+    for (const query of wrong) {
+      const { status, text } = await ask(query)
+      t.is(status, 400, query)
+      if (!query.startsWith('canary7')) t.false(text.includes('canary7'), query)
+    }
+    const odd = ['2026-02-31T00:00:00Z', '0000-01-01T00:00:00Z', '9999-12-31T23:59:59.999999999Z']
+    const zones = ['2026-01-01T00:00:00%2B00', '2026-01-01T00:00:00-2359', '2026-01-01%2000:00:00Z']
+    for (const text of [...odd, ...zones])
+      for (const name of ['from', 'to'])
+        t.true([200, 400].includes((await ask(`${name}=${text}`)).status), `${name}=${text}`)
+  })
+}
+
+{
+  const world = noActWithoutItsEventWorld
+  const ada = noActWithoutItsEventAda
+  // Whatever cannot be kept does not happen: not even an administrator acts unseen. That a session ends is the one
+  // exception, for whoever logs out is to be out.
+
+  const { client, sql } = world
+  const { change, remove, logout } = actsOf(client, ada.access)
+
+  /** While this goes on no event can be written. */
+  const unkept = async <T>(act: () => Promise<T>): Promise<T> => {
+    await sql(`CREATE TRIGGER refuse BEFORE INSERT ON audit_events FOR EACH ROW EXECUTE FUNCTION refuse()`)
+    return act().finally(() => sql('DROP TRIGGER refuse ON audit_events'))
+  }
+
+  /** What the acts would change. Mails that were delivered meanwhile are none of it. */
+  const everything = async () => [
+    await sql('SELECT * FROM users ORDER BY id'),
+    await sql('SELECT id, kind, recipient, proof_spent_at FROM emails ORDER BY id'),
+    await sql('SELECT * FROM audit_events ORDER BY id'),
+  ]
+
+  const new_password = 'another horse 10'
+  const failing = async () => {
+    const account = await anAccount(client)
+    const { email, userId, access } = account
+    const verifying = await world.mails.to(email)
+    await client.post('forgot-password', { email })
+    const resetting = await world.mails.to(email, 2)
+    const newEmail = anEmail()
+    const body = { current_password: password, new_email: newEmail }
+    await client.post('change-email', body, { token: access })
+    const moving = await world.mails.to(newEmail)
+
+    // One who has moved already, and one who is leaving: their ways back.
+    const moved = await anAccount(client)
+    await client.post('verify-email', { token: tokenOf((await world.mails.to(moved.email)).link) })
+    await world.mails.to(moved.email, 2)
+    const elsewhere = anEmail()
+    await client.post('change-email', { ...body, new_email: elsewhere }, { token: moved.access })
+    await client.post('confirm-email', { token: tokenOf((await world.mails.to(elsewhere)).link) })
+    const undoing = await world.mails.to(moved.email, 3)
+    const leaving = await anAccount(client)
+    await world.mails.to(leaving.email)
+    await client.send('DELETE', 'me', { token: leaving.access, body: { password } })
+    const staying = await world.mails.to(leaving.email, 2)
+    await world.sql('UPDATE users SET email_verified = true WHERE id = $1', [userId])
+
+    const token = access
+    const acts = {
+      register: () => client.post('register', { email: anEmail(), password }),
+      login: () => client.post('login', { email, password }),
+      'a login that fails': () => client.post('login', { email, password: 'wrong horse 10' }),
+      'verify-email': () => client.post('verify-email', { token: tokenOf(verifying.link) }),
+      'reset-password': () => client.post('reset-password', { token: tokenOf(resetting.link), new_password }),
+      'change-email': () => client.post('change-email', { ...body, new_email: anEmail() }, { token }),
+      'confirm-email': () => client.post('confirm-email', { token: tokenOf(moving.link) }),
+      'undo-email-change': () => client.post('undo-email-change', { token: tokenOf(undoing.link) }),
+      'undo-deletion': () => client.post('undo-deletion', { token: tokenOf(staying.link) }),
+      'change-password': () =>
+        client.post('change-password', { current_password: password, new_password }, { token }),
+      'logout-all': () => client.post('logout-all', undefined, { token }),
+      'DELETE me': () => client.send('DELETE', 'me', { token, body: { password } }),
+      deactivate: () => change(userId, { is_active: false }),
+      roles: () => change(userId, { roles: ['user', 'admin'] }),
+      'logout by an administrator': () => logout(userId),
+      'DELETE by an administrator': () => remove(userId),
+    }
+    return { account, acts }
+  }
+
+  test('an act whose event cannot be written fails and changes nothing; later it succeeds', async t => {
+    const { account, acts } = await failing()
+    const before = await everything()
+    const { redis, keys } = world
+    const sessions = () => redis.zrange(keys.sessions(account.userId), 0, -1)
+    const begun = await sessions()
+    for (const [name, act] of Object.entries(acts)) {
+      const { status, body, text } = await unkept(act)
+      t.is(status, 500, `${name}: ${body?.code}`)
+      t.false(text.includes('no room'))
+      t.deepEqual(await everything(), before, name)
+      t.deepEqual(await sessions(), begun, name)
+    }
+    t.is((await client.get('me', { token: account.access })).status, 200)
+    t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 200)
+
+    for (const name of ['confirm-email', 'undo-email-change', 'undo-deletion', 'deactivate'] as const)
+      t.true((await acts[name]()).status < 300, `${name}: nothing was spent`)
+  })
+}

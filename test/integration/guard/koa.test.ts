@@ -1,0 +1,161 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { json } from 'node:stream/consumers'
+import test from 'ava'
+import { generateKey } from '../../../src/crypto/paseto.ts'
+import { seal } from '../../../src/crypto/seal.ts'
+import { deriveSecrets } from '../../../src/crypto/secrets.ts'
+import { createVerifier } from '../../../src/guard/verifier.ts'
+import { onFreePort } from '../../../src/local/free-port.ts'
+import { openClient, type Reply } from '../../client.ts'
+import { anAccount, password } from '../../make.ts'
+import { testSecret } from '../../template.ts'
+import { openWorld } from '../../world.ts'
+import { openGuarded } from './guarded.ts'
+
+// The issuer is the real one, at its own address: the guard fetches its keys as it would anywhere.
+const world = await onFreePort(undefined, port =>
+  openWorld({ env: { PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${port}` } }),
+)
+const issuer = world.env.PUBLIC_URL ?? ''
+const { client, sql } = world
+const service = await openGuarded(createVerifier({ issuer }))
+const guarded = service.client
+test.after.always(async () => {
+  await service[Symbol.asyncDispose]()
+  await world[Symbol.asyncDispose]()
+})
+
+/** What a client goes by. */
+const told = ({ status, headers, body }: Reply) => {
+  const { request_id, type, ...rest } = body
+  const names = ['content-type', 'www-authenticate', 'cache-control']
+  return { status, rest, headers: names.map(name => headers.get(name)), type: new URL(type, issuer).href }
+}
+
+const signIn = async (email: string): Promise<string> =>
+  (await client.post('login', { email, password })).body.access_token
+
+test('the bearer of a token passes, and the claims tell who it is', async t => {
+  const { access, userId, sessionId, email } = await anAccount(client, { full_name: 'Ada' })
+  for (const path of ['/closed', '/open']) {
+    const reply = await guarded.get(path, { token: access })
+    t.is(reply.status, 200, reply.text)
+    t.like(reply.body.auth, { sub: userId, sid: sessionId, email, name: 'Ada', roles: ['user'], iss: issuer })
+  }
+})
+
+test('what is no token is refused in the very words of the issuer', async t => {
+  const { access } = await anAccount(client)
+  const spoilt = `${access.slice(0, 40)}${access[40] === 'A' ? 'B' : 'A'}${access.slice(41)}`
+  const authorizations = [
+    ...[undefined, 'Basic YTpi', 'Bearer', 'bearer  ', `Bearer ${access} ${access}`, 'Bearer äöü'],
+    ...[`Bearer ${spoilt}`, 'Bearer v4.public.garbage', `Bearer ${'x'.repeat(8000)}`],
+  ]
+  for (const authorization of authorizations) {
+    const headers = authorization === undefined ? {} : { authorization }
+    const [ours, theirs] = [await guarded.get('/closed', { headers }), await client.get('me', { headers })]
+    t.true(ours.status === 401 || ours.status === 400)
+    t.deepEqual(told(ours), told(theirs), authorization?.slice(0, 40))
+    t.truthy(ours.body.request_id)
+  }
+})
+
+test('two headers are one too many', async t => {
+  const { access } = await anAccount(client)
+  const sent = request(`${service.url}/closed`, {
+    headers: ['Host', 'x', 'Authorization', `Bearer ${access}`, 'Authorization', 'Bearer x'],
+  }).end()
+  const [reply] = (await once(sent, 'response')) as [IncomingMessage]
+  t.is(reply.statusCode, 400)
+  t.is(((await json(reply)) as { code: string }).code, 'VALIDATION_ERROR')
+})
+
+test('optionalAuth lets a stranger pass, and no bad token', async t => {
+  t.deepEqual((await guarded.get('/open')).body, { auth: null })
+  t.is((await guarded.get('/open', { token: 'v4.public.garbage' })).status, 401)
+  t.is((await guarded.get('/open-admin')).status, 401)
+})
+
+test('a token for somebody else is refused', async t => {
+  const { access } = await anAccount(client)
+  await using other = await openGuarded(createVerifier({ issuer, audience: 'https://other.example' }))
+  t.is((await other.client.get('/closed', { token: access })).body.code, 'INVALID_TOKEN')
+  const readKeys = async () => (await client.get('/.well-known/paseto-keys')).body.keys
+  await using foreign = await openGuarded(
+    createVerifier({ issuer: 'https://other.example', audience: issuer, readKeys }),
+  )
+  t.is((await foreign.client.get('/closed', { token: access })).body.code, 'INVALID_TOKEN')
+})
+
+test('a role is demanded as the issuer demands it', async t => {
+  const { access, email, userId } = await anAccount(client)
+  const refused = await guarded.get('/admin', { token: access })
+  t.deepEqual(told(refused), told(await client.get('/api/v1/admin/users', { token: access })))
+  t.regex(refused.headers.get('www-authenticate') ?? '', /insufficient_scope/)
+  t.is((await guarded.get('/open-admin', { token: access })).status, 403)
+  await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [userId])
+  const token = await signIn(email)
+  for (const path of ['/admin', '/open-admin']) t.is((await guarded.get(path, { token })).status, 200)
+})
+
+test('a verified address is demanded', async t => {
+  const { access, email, userId } = await anAccount(client)
+  const refused = await guarded.get('/verified', { token: access })
+  t.is(refused.status, 403)
+  t.is(refused.body.code, 'EMAIL_NOT_VERIFIED')
+  await sql('UPDATE users SET email_verified = true WHERE id = $1', [userId])
+  t.is((await guarded.get('/verified', { token: await signIn(email) })).status, 200)
+})
+
+test('a demand without a guard before it lets nobody pass', async t => {
+  const { access } = await anAccount(client)
+  t.is((await guarded.get('/forgotten', { token: access })).status, 500)
+})
+
+test.serial('an expired token is told from one that is none', async t => {
+  await world.travel(-20 * 60_000)
+  const { access } = await anAccount(client)
+  await world.travel(0)
+  const [ours, theirs] = [
+    await guarded.get('/closed', { token: access }),
+    await client.get('me', { token: access }),
+  ]
+  t.is(ours.body.code, 'TOKEN_EXPIRED')
+  t.deepEqual(told(ours), told(theirs))
+})
+
+test.serial('a key that signs from now on is fetched when its first token comes', async t => {
+  let at = issuer
+  let reads = 0
+  const readKeys = async () => {
+    reads++
+    return (await openClient(at).get('/.well-known/paseto-keys')).body.keys
+  }
+  const old = await anAccount(client)
+  const verifier = createVerifier({ issuer, readKeys })
+  t.is(((await verifier(old.access)) as { sub: string }).sub, old.userId)
+  t.is(reads, 1)
+
+  const key = generateKey()
+  const sealed = seal(deriveSecrets(testSecret).seal, Buffer.from(key.paserkSecret), key.kid)
+  await sql(`UPDATE signing_keys SET status = 'retiring'`)
+  await sql(
+    `INSERT INTO signing_keys (kid, public_key, sealed_secret, status) VALUES ($1, $2, $3, 'signing')`,
+    [...[key.kid, key.paserkPublic, sealed]],
+  )
+  const another = await world.instance({ PORT: '0' })
+  at = another.url
+  const fresh = await anAccount(another.client)
+  t.is(await verifier(fresh.access), 'invalid', 'not asked for again within ten seconds')
+  t.is(reads, 1)
+
+  const { now } = Date
+  Date.now = () => now() + 11_000
+  t.teardown(() => {
+    Date.now = now
+  })
+  t.is(((await verifier(fresh.access)) as { sub: string }).sub, fresh.userId)
+  t.is(((await verifier(old.access)) as { sub: string }).sub, old.userId)
+  t.is(reads, 2)
+})

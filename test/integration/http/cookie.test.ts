@@ -1,0 +1,417 @@
+import anyTest from 'ava'
+import type { Reply } from '../../client.ts'
+import { type Account, anAccount, anEmail, password } from '../../make.ts'
+import { openWorld } from '../../world.ts'
+import { sendRaw } from './raw.ts'
+
+// The refresh token in a cookie.
+
+const test = anyTest.serial
+
+const app = 'https://app.example.com'
+const world = await openWorld()
+const cookieCrossSiteWorld = await openWorld({ env: { CORS_ORIGINS: app } })
+anyTest.after.always(async () => {
+  for (const each of [world, cookieCrossSiteWorld]) await each[Symbol.asyncDispose]()
+})
+
+{
+  const { client } = world
+  const name = '__Host-latchkey'
+  const own = { origin: 'http://latchkey.test', 'content-type': 'application/json' }
+  const week = 7 * 86_400
+  const attributes = ['HttpOnly', 'Path=/', 'SameSite=Strict', 'Secure']
+
+  /** The one cookie that a reply sets. */
+  const cookieIn = ({ headers }: Reply): { name: string; value: string; attributes: string[] } => {
+    const [set = '', ...more] = headers.getSetCookie()
+    if (set === '' || more.length > 0) throw new Error('not one cookie')
+    const [pair = '', ...rest] = set.split('; ')
+    const at = pair.indexOf('=')
+    return { name: pair.slice(0, at), value: pair.slice(at + 1), attributes: rest.sort() }
+  }
+  const withCookie = (value: string, more: Record<string, string> = {}) => ({
+    headers: { ...own, cookie: `${name}=${value}`, ...more },
+  })
+  const byCookie = (path: string, value: string) => client.send('POST', path, withCookie(value))
+  const login = async ({ email }: Account) =>
+    cookieIn(await client.post('login', { email, password, token_transport: 'cookie' })).value
+  const isCleared = (reply: Reply) => {
+    const cookie = cookieIn(reply)
+    return cookie.name === name && cookie.value === '' && cookie.attributes.includes('Max-Age=0')
+  }
+
+  test('a browser gets its refresh token in a cookie of this host that no script reads, and nowhere else', async t => {
+    const email = anEmail()
+    const registered = await client.post('register', { email, password, token_transport: 'cookie' })
+    const entered = await client.post('login', { email, password, token_transport: 'cookie' })
+    const refreshed = await byCookie('refresh', cookieIn(entered).value)
+    t.deepEqual([registered.status, entered.status, refreshed.status], [201, 200, 200])
+    for (const reply of [registered, entered, refreshed]) {
+      const cookie = cookieIn(reply)
+      t.is(cookie.name, name)
+      t.true(cookie.value.startsWith('lkr_'))
+      const life = reply.body.refresh_expires_in
+      t.true(life > week - 5 && life <= week)
+      t.deepEqual(cookie.attributes, [...attributes, `Max-Age=${life}`].sort())
+      t.true((reply.headers.get('set-cookie') ?? '').length < 4096)
+      t.false('refresh_token' in reply.body)
+      t.false(reply.text.includes(cookie.value))
+      t.is(reply.headers.get('cache-control'), 'no-store')
+      t.is((await client.get('me', { token: reply.body.access_token })).status, 200)
+    }
+    t.is(refreshed.body.session_id, entered.body.session_id)
+  })
+
+  test('the cookie is taken back byte for byte as it was set', async t => {
+    const account = await anAccount(client)
+    const cleared = cookieIn(await byCookie('logout', await login(account)))
+    t.is(cleared.name, name)
+    t.is(cleared.value, '')
+    t.deepEqual(cleared.attributes, [...attributes, 'Max-Age=0'].sort())
+  })
+
+  test('a refresh by cookie rotates: the next works, the one before is spent', async t => {
+    const account = await anAccount(client)
+    const first = await login(account)
+    const second = cookieIn(await byCookie('refresh', first)).value
+    const third = cookieIn(await byCookie('refresh', second)).value
+    t.is(new Set([first, second, third]).size, 3)
+    const stale = await byCookie('refresh', first)
+    t.is(stale.status, 401)
+    t.is(stale.body.code, 'INVALID_REFRESH_TOKEN')
+    t.is((await byCookie('refresh', third)).status, 401, 'the session ended with the theft')
+  })
+
+  test('a browser that lost the reply asks again and gets the same cookie', async t => {
+    const first = await login(await anAccount(client))
+    const replies = await Promise.all(Array.from({ length: 5 }, () => byCookie('refresh', first)))
+    t.deepEqual([...new Set(replies.map(({ status }) => status))], [200])
+    const values = new Set(replies.map(reply => cookieIn(reply).value))
+    t.is(values.size, 1)
+    t.is((await byCookie('refresh', [...values][0] ?? '')).status, 200)
+  })
+
+  test('near its greatest age the session and its cookie end together', async t => {
+    const account = await anAccount(client)
+    const value = await login(account)
+    const { body } = await client.post('refresh', { refresh_token: value })
+    const key = world.keys.session(account.userId, body.session_id)
+    await world.redis.hset(key, 'expires_at', Date.now() + 100_000)
+    const reply = await byCookie('refresh', body.refresh_token)
+    const life = reply.body.refresh_expires_in
+    t.true(life > 90 && life <= 100)
+    t.true(cookieIn(reply).attributes.includes(`Max-Age=${life}`))
+  })
+
+  test('a token in the body is answered in the body, also beside a cookie', async t => {
+    const account = await anAccount(client)
+    const value = await login(account)
+    for (const options of [{}, withCookie(value)]) {
+      const before = account.refresh
+      const reply = await client.post('refresh', { refresh_token: before }, options)
+      t.is(reply.status, 200)
+      t.is(reply.body.session_id, account.sessionId)
+      t.truthy(reply.body.refresh_token)
+      t.deepEqual(reply.headers.getSetCookie(), [])
+      account.refresh = reply.body.refresh_token
+    }
+    const refused = await client.post('refresh', { refresh_token: 'lkr_nothing' }, withCookie(value))
+    t.is(refused.status, 401, 'a bad one does not fall back on the cookie')
+    t.is((await byCookie('refresh', value)).status, 200)
+  })
+
+  test('who does not ask for a cookie gets none', async t => {
+    const account = await anAccount(client)
+    for (const more of [{}, { token_transport: 'body' }]) {
+      const reply = await client.post('login', { email: account.email, password, ...more })
+      t.deepEqual(reply.headers.getSetCookie(), [])
+      t.truthy(reply.body.refresh_token)
+    }
+    for (const token_transport of ['Cookie', 'both', '', null, true, ['cookie']]) {
+      const reply = await client.post('login', { email: account.email, password, token_transport })
+      t.is(reply.status, 400)
+      t.is(reply.body.code, 'VALIDATION_ERROR')
+    }
+    const wrong = { email: account.email, password: 'not it', token_transport: 'cookie' }
+    t.deepEqual((await client.post('login', wrong)).headers.getSetCookie(), [])
+  })
+
+  test('a new password is answered the way that the session came', async t => {
+    const account = await anAccount(client)
+    const entered = await client.post('login', { email: account.email, password, token_transport: 'cookie' })
+    const { value } = cookieIn(entered)
+    const change = (current: string, next: string, token: string) =>
+      client.post(
+        'change-password',
+        { current_password: current, new_password: next },
+        { token, ...withCookie(value) },
+      )
+    const changed = await change(password, 'another horse 10', entered.body.access_token)
+    t.is(changed.status, 200)
+    t.false('refresh_token' in changed.body)
+    t.not(cookieIn(changed).value, value)
+    t.is((await byCookie('refresh', cookieIn(changed).value)).status, 200)
+
+    // The cookie is now of a session that is not the bearer's.
+    const foreign = await change('another horse 10', password, changed.body.access_token)
+    t.is(foreign.status, 200)
+    t.truthy(foreign.body.refresh_token)
+    t.deepEqual(foreign.headers.getSetCookie(), [])
+  })
+
+  test('leaving takes the cookie back, and only where one came', async t => {
+    const account = await anAccount(client)
+    const enter = async () => {
+      const reply = await client.post('login', { email: account.email, password })
+      return reply.body as { access_token: string; refresh_token: string }
+    }
+    type Entered = Awaited<ReturnType<typeof enter>>
+    const token = ({ access_token }: Entered) => ({ token: access_token })
+    const without = [
+      async (s: Entered) => client.post('logout', { refresh_token: s.refresh_token }),
+      async (s: Entered) => client.post('logout', undefined, token(s)),
+      async (s: Entered) => client.post('logout-all', undefined, token(s)),
+    ]
+    for (const leave of without) {
+      const reply = await leave(await enter())
+      t.is(reply.status, 204)
+      t.deepEqual(reply.headers.getSetCookie(), [])
+    }
+    const ways = [
+      async (s: Entered) => byCookie('logout', s.refresh_token),
+      async (s: Entered) => client.post('logout', undefined, { ...token(s), ...withCookie(s.refresh_token) }),
+      async (s: Entered) =>
+        client.post('logout', { refresh_token: s.refresh_token }, withCookie(s.refresh_token)),
+      async (s: Entered) =>
+        client.post('logout-all', undefined, { ...token(s), ...withCookie(s.refresh_token) }),
+      async (_: Entered) => byCookie('logout', 'garbage'),
+    ]
+    for (const leave of ways) {
+      const session = await enter()
+      const reply = await leave(session)
+      t.is(reply.status, 204)
+      t.true(isCleared(reply))
+      if (leave === ways.at(-1)) continue
+      t.is((await client.get('me', token(session))).body.code, 'SESSION_REVOKED')
+      t.is((await byCookie('refresh', session.refresh_token)).status, 401)
+    }
+  })
+
+  test('deleting the account takes the cookie back, and a refused deletion does not', async t => {
+    const [one, another] = [await anAccount(client), await anAccount(client)]
+    const remove = (account: Account, given: string, headers: Record<string, string>) =>
+      client.send('DELETE', 'me', { body: { password: given }, token: account.access, headers })
+    const { headers } = withCookie(one.refresh)
+    const refused = await remove(one, 'not my password', headers)
+    t.true(refused.status >= 400)
+    t.deepEqual(refused.headers.getSetCookie(), [])
+    t.is((await client.get('me', { token: one.access })).status, 200)
+
+    const removed = await remove(one, password, headers)
+    t.is(removed.status, 204)
+    t.true(isCleared(removed))
+    t.deepEqual((await remove(another, password, {})).headers.getSetCookie(), [])
+  })
+
+  test('a cookie that is not exactly the one that was set is none, and harms no session', async t => {
+    const account = await anAccount(client)
+    const value = await login(account)
+    const pair = `${name}=${value}`
+    const cookies = {
+      twice: `${pair}; ${pair}`,
+      'twice, one of them empty': `${name}=; ${pair}`,
+      'twice, one of them garbage': `${pair}; ${name}=x`,
+      'of another case': `__HOST-latchkey=${value}`,
+      'of small letters': `__host-latchkey=${value}`,
+      'of a capital': `__Host-Latchkey=${value}`,
+      'without a prefix': `latchkey=${value}`,
+      'of a weaker prefix': `__Secure-latchkey=${value}`,
+      'without a name': `=${pair}`,
+      'with a space in front of the sign': `${name} =${value}`,
+      'with an escaped name': `%5F_Host-latchkey=${value}`,
+      quoted: `${name}="${value}"`,
+      longer: `${pair}A`,
+      shorter: pair.slice(0, -1),
+      empty: `${name}=`,
+      'without a sign': name,
+      'an access token': `${name}=${account.access}`,
+      huge: `${name}=lkr_${'A'.repeat(8000)}`,
+    }
+    const head = (...lines: string[]) => [
+      'POST /api/v1/auth/refresh HTTP/1.1',
+      'Host: latchkey.test',
+      'Origin: http://latchkey.test',
+      'Content-Type: application/json',
+      'Content-Length: 0',
+      ...lines,
+    ]
+    for (const [what, cookie] of Object.entries(cookies)) {
+      const reply = await sendRaw(world.url, head(`Cookie: ${cookie}`))
+      t.is(reply.status, 401, what)
+      t.is((reply.body as { code: string }).code, 'INVALID_REFRESH_TOKEN', what)
+      t.false('set-cookie' in reply.headers, what)
+    }
+    t.is((await sendRaw(world.url, head(`Cookie: ${pair}`, `Cookie: ${pair}`))).status, 401, 'in two headers')
+    const beside = await sendRaw(world.url, head(`Cookie: a=b; ${pair};c="d"`, 'Cookie: e=f'))
+    t.is(beside.status, 200, 'other cookies beside it do no harm, and neither did what came before')
+  })
+}
+
+{
+  const world = cookieCrossSiteWorld
+  const { client } = world
+  const json = 'Content-Type: application/json'
+  const us = 'Origin: http://latchkey.test'
+
+  // Bytes as a browser would send them that a foreign page has told to.
+  const send = (path: string, refresh: string, lines: string[], content = '') =>
+    sendRaw(
+      world.url,
+      [
+        `POST /api/v1/auth/${path} HTTP/1.1`,
+        'Host: latchkey.test',
+        `Cookie: __Host-latchkey=${refresh}`,
+        `Content-Length: ${content.length}`,
+        ...lines,
+      ],
+      content,
+    )
+
+  type Attack = [what: string, lines: string[], status: 403 | 415, content?: string]
+
+  const origins = [
+    'https://evil.test',
+    'null',
+    '',
+    'https://latchkey.test',
+    'http://latchkey.test.evil.test',
+    'http://evil-latchkey.test',
+    'http://evil.latchkey.test',
+    'http://test',
+    'http://latchkey.test:80',
+    'http://latchkey.test:8080',
+    'http://latchkey.test/',
+    'http://latchkey.test@evil.test',
+    'http://LATCHKEY.test',
+    'http://latchkey.test, https://evil.test',
+    'http://app.example.com',
+    'https://app.example.com.evil.test',
+    'https://evilapp.example.com',
+    'https://sub.app.example.com',
+    'https://example.com',
+    'https://app.example.com:444',
+  ]
+  const form = 'refresh_token=x&a=b'
+  const attacks: Attack[] = [
+    ...origins.map((origin): Attack => [`Origin: ${origin}`, [json, `Origin: ${origin}`], 403, '{}']),
+    [
+      'a foreign Origin that says same-origin',
+      [json, 'Origin: https://evil.test', 'Sec-Fetch-Site: same-origin'],
+      403,
+    ],
+    ['two origins, ours first', [json, us, 'Origin: https://evil.test'], 403],
+    ['no Origin', [json], 403],
+    ...['cross-site', 'same-site', 'none', 'Same-Origin', 'same-origin, cross-site', ''].map(
+      (site): Attack => [`no Origin and Sec-Fetch-Site: ${site}`, [json, `Sec-Fetch-Site: ${site}`], 403],
+    ),
+    [
+      'no Origin, but a Referer and a Host of ours',
+      [json, 'Referer: http://latchkey.test/', 'X-Forwarded-Host: latchkey.test'],
+      403,
+    ],
+    ['text that reads as JSON', ['Content-Type: text/plain', us], 415, '{}'],
+    ['text that names JSON', ['Content-Type: text/plain; application/json', us], 415, '{}'],
+    ['a form', ['Content-Type: application/x-www-form-urlencoded', us], 415, form],
+    ['a form with files', ['Content-Type: multipart/form-data; boundary=x', us], 415, '--x--'],
+    ['content of no type', [us], 415, '{}'],
+    ['text without content', ['Content-Type: text/plain', us], 403],
+    ['a form without content', ['Content-Type: application/x-www-form-urlencoded', us], 403],
+    ['nothing at all', [us], 403],
+    ['a form from elsewhere', ['Content-Type: text/plain', 'Origin: https://evil.test'], 415, '{"a":"="}'],
+  ]
+
+  for (const path of ['refresh', 'logout'])
+    test(`no foreign page makes a browser ${path} by its cookie`, async t => {
+      const account = await anAccount(client)
+      const key = world.keys.session(account.userId, account.sessionId)
+      const before = await world.redis.hgetall(key)
+      for (const [what, lines, status, content] of attacks) {
+        const reply = await send(path, account.refresh, lines, content)
+        t.is(reply.status, status, what)
+        const code = status === 403 ? 'FORBIDDEN' : 'UNSUPPORTED_MEDIA_TYPE'
+        t.is((reply.body as { code: string }).code, code, what)
+        t.false('set-cookie' in reply.headers, what)
+      }
+      t.deepEqual(await world.redis.hgetall(key), before, 'not even rotated')
+      const refreshed = await send('refresh', account.refresh, [json, us])
+      t.is(refreshed.status, 200)
+    })
+
+  const welcome: [what: string, lines: string[]][] = [
+    ['the origin of the API itself', [json, us]],
+    ['an origin that was named', [json, `Origin: ${app}`, 'Sec-Fetch-Site: cross-site']],
+    ['the same origin, where the browser says no more', [json, 'Sec-Fetch-Site: same-origin']],
+    ['JSON in other letters', ['Content-Type: Application/JSON; charset=UTF-8', us]],
+  ]
+  for (const [what, lines] of welcome)
+    test(`a page may refresh and log out by its cookie: ${what}`, async t => {
+      const account = await anAccount(client)
+      for (const content of ['', '{}']) {
+        const { refresh } = await anAccount(client)
+        t.is((await send('refresh', refresh, lines, content)).status, 200)
+      }
+      t.is((await send('logout', account.refresh, lines)).status, 204)
+      t.is((await client.get('me', { token: account.access })).body.code, 'SESSION_REVOKED')
+      t.is((await send('refresh', account.refresh, lines)).status, 401)
+    })
+
+  test('a bearer ends their own session, and not that of the cookie that a foreign page added', async t => {
+    const [bearer, victim] = [await anAccount(client), await anAccount(client)]
+    const authorization = `Authorization: Bearer ${bearer.access}`
+    const reply = await send('logout', victim.refresh, [authorization, json, 'Origin: https://evil.test'])
+    t.is(reply.status, 204)
+    t.is((await client.get('me', { token: bearer.access })).body.code, 'SESSION_REVOKED')
+    t.is((await client.get('me', { token: victim.access })).status, 200)
+    t.is((await client.post('refresh', { refresh_token: victim.refresh })).status, 200)
+  })
+
+  test('a bad access token does not help a foreign page to the session of the cookie', async t => {
+    const victim = await anAccount(client)
+    for (const path of ['refresh', 'logout'])
+      await send(path, victim.refresh, [
+        'Authorization: Bearer v4.public.x',
+        json,
+        'Origin: https://evil.test',
+      ])
+    t.is((await client.get('me', { token: victim.access })).status, 200)
+    t.is((await client.post('refresh', { refresh_token: victim.refresh })).status, 200)
+  })
+
+  test('the cookie opens nothing but refresh and logout', async t => {
+    const { refresh } = await anAccount(client)
+    const headers = { cookie: `__Host-latchkey=${refresh}`, origin: 'http://latchkey.test' }
+    const replies = [
+      await client.get('me', { headers }),
+      await client.get('sessions', { headers }),
+      await client.post('logout-all', {}, { headers }),
+      await client.patch('me', { full_name: 'Eve' }, { headers }),
+      await client.send('DELETE', 'me', { body: { password: 'x' }, headers }),
+    ]
+    for (const { body } of replies) t.is(body.code, 'AUTH_ERROR')
+  })
+
+  test('a foreign page cannot sign a browser in to an account of its choice', async t => {
+    const { email, password } = await anAccount(client)
+    const body = JSON.stringify({ email, password, token_transport: 'cookie' })
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+    ]) {
+      const reply = await send('login', '', [`Content-Type: ${type}`, 'Origin: https://evil.test'], body)
+      t.is(reply.status, 415, type)
+      t.false('set-cookie' in reply.headers)
+    }
+  })
+}

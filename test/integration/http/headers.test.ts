@@ -1,0 +1,349 @@
+import anyTest from 'ava'
+import { codes, problemSlug } from '../../../src/base/problems.ts'
+import type { Reply } from '../../client.ts'
+import { anAccount, anEmail, password } from '../../make.ts'
+import type { ReplyHeaders } from '../../reply-headers.ts'
+import { openWorld, type World } from '../../world.ts'
+import { sendRaw } from './raw.ts'
+
+// Headers of replies: request ids, security headers, CORS.
+
+const test = anyTest.serial
+
+const allowed = ['https://app.example.com', 'http://localhost:3000']
+const requestIdWorld = await openWorld({
+  env: { LOG_LEVEL: 'info', RATE_LIMITS: 'login=2/15m,register=1000/15m' },
+})
+const requestIdProxied = await openWorld({ env: { LOG_LEVEL: 'info', TRUSTED_PROXIES: '1' } })
+const world = await openWorld({ env: { RATE_LIMITS: 'login=1/15m' } })
+const account = await anAccount(world.client)
+const crossOriginWorld = await openWorld({
+  env: { CORS_ORIGINS: allowed.join(', '), RATE_LIMITS: 'login=1/15m,register=1000/15m' },
+})
+const closed = await openWorld()
+const crossOriginAccount = await anAccount(crossOriginWorld.client)
+anyTest.after.always(async () => {
+  for (const each of [requestIdWorld, requestIdProxied, world, crossOriginWorld, closed])
+    await each[Symbol.asyncDispose]()
+})
+
+{
+  const world = requestIdWorld
+  const proxied = requestIdProxied
+  const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+  const idOf = ({ headers }: Reply): string => headers.get('x-request-id') ?? ''
+
+  /** The lines that a request wrote, parsed. */
+  const during = async ({ logs, logMark }: World, ask: () => Promise<Reply>) => {
+    const before = await logMark()
+    const reply = await ask()
+    return { reply, lines: (await logs(before)).map(line => JSON.parse(line)) }
+  }
+
+  const email = anEmail()
+  const register = () => world.client.post('register', { email, password })
+  const login = () => world.client.post('login', { email, password: 'wrong horse 9' })
+  const asks: [status: number, route: string | null, ask: () => Promise<Reply>][] = [
+    [201, '/api/v1/auth/register', register],
+    [409, '/api/v1/auth/register', register],
+    [401, '/api/v1/auth/login', login],
+    [401, '/api/v1/auth/login', login],
+    [429, '/api/v1/auth/login', login],
+    [401, '/api/v1/auth/me', () => world.client.get('me')],
+    [400, '/api/v1/auth/login', () => world.client.post('login', '{')],
+    [200, '/api/v1/auth/verify-email', () => world.client.get('verify-email?token=a-canary-in-an-address')],
+    [404, null, () => world.client.get('/a-canary-in-an-address')],
+    [405, null, () => world.client.get('login')],
+  ]
+
+  for (const [i, [status, route, ask]] of asks.entries())
+    test(`${i}, ${status} of ${route}: every line of the log bears the id of the reply, one says how it ended`, async t => {
+      const { reply, lines } = await during(world, ask)
+      t.is(reply.status, status)
+      t.regex(idOf(reply), uuid)
+      if (reply.body?.code) t.is(reply.body.request_id, idOf(reply))
+      for (const line of lines) {
+        t.is(line.request_id, idOf(reply))
+        t.regex(line.time, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+      }
+      const ends = lines.filter(({ msg }) => msg === 'request')
+      t.is(ends.length, 1)
+      t.like(ends[0], { status })
+      if (status !== 405) t.is(ends[0].route, route)
+      t.is(typeof ends[0].ms, 'number')
+      t.notRegex(JSON.stringify(lines), /canary|example\.com|horse/)
+    })
+
+  test('what a flow logs bears the id too', async t => {
+    const { refresh } = await anAccount(world.client)
+    const again = () => world.client.post('refresh', { refresh_token: refresh })
+    t.is((await again()).status, 200)
+    await world.travel(world.clock.shift + 11_000)
+    const { reply, lines } = await during(world, again)
+    t.is(reply.status, 401)
+    t.deepEqual(
+      lines.map(({ msg, request_id }) => [msg, request_id]),
+      [
+        ['a spent refresh token was presented', idOf(reply)],
+        ['request', idOf(reply)],
+      ],
+    )
+  })
+
+  test('no two requests have one id', async t => {
+    const ids = await Promise.all(
+      Array.from({ length: 50 }, async () => idOf(await world.client.get('/livez'))),
+    )
+    t.is(new Set(ids).size, 50)
+  })
+
+  test('whoever comes without a proxy cannot choose the id', async t => {
+    const reply = await world.client.get('/nowhere', { headers: { 'x-request-id': 'chosen-by-a-client' } })
+    t.regex(idOf(reply), uuid)
+    t.false((await world.logs()).join('').includes('chosen-by-a-client'))
+  })
+
+  test('a proxy may choose the id, in a form that can do no harm', async t => {
+    const ask = (id: string) => proxied.client.get('/nowhere', { headers: { 'x-request-id': id } })
+    for (const id of ['0123456789abcdef', 'req_A-1_b2', 'x'.repeat(64)]) {
+      const { reply, lines } = await during(proxied, () => ask(id))
+      t.is(idOf(reply), id)
+      t.is(reply.body.request_id, id)
+      t.true(lines.length > 0 && lines.every(({ request_id }) => request_id === id))
+    }
+    for (const id of [
+      'short',
+      'x'.repeat(65),
+      'with space',
+      'a"b<c>defg',
+      'é'.repeat(10),
+      '',
+      '../../../etc',
+    ])
+      t.regex(idOf(await ask(id)), uuid, id)
+  })
+}
+
+{
+  const { client } = world
+  const login = () => client.post('login', { email: anEmail(), password })
+
+  const replies: [what: string, status: number, ask: () => ReturnType<typeof client.get>][] = [
+    ['JSON', 200, () => client.get('me', { token: account.access })],
+    ['a session', 201, () => client.post('register', { email: anEmail(), password })],
+    ['a page', 200, () => client.get('verify-email?token=x')],
+    ['the documentation', 200, () => client.get('/docs')],
+    ['the other documentation', 200, () => client.get('/redoc')],
+    ['a script of it', 200, () => client.get('/docs/init.js')],
+    ['the page of a problem', 200, () => client.get(`/problems/${problemSlug(codes[0] ?? 'NOT_FOUND')}`)],
+    ['a redirect', 303, () => client.get('/')],
+    ['nothing', 204, () => client.post('logout', { refresh_token: 'lkr_none' })],
+    ['400', 400, () => client.post('register', '{')],
+    ['401', 401, () => client.get('me')],
+    ['404', 404, () => client.get('/nowhere')],
+    ['405', 405, () => client.get('register')],
+    ['413', 413, () => client.post('register', ' '.repeat(20_000))],
+    ['415', 415, () => client.post('register', '{}', { headers: { 'content-type': 'text/plain' } })],
+    ['401 of a login', 401, login],
+    ['429', 429, login],
+  ]
+
+  for (const [what, status, ask] of replies)
+    test(`${what} is guarded against sniffing, framing, leaking and downgrading`, async t => {
+      const reply = await ask()
+      t.is(reply.status, status)
+      const header = (name: string): string => reply.headers.get(name) ?? ''
+      t.is(header('x-content-type-options'), 'nosniff')
+      t.is(header('x-frame-options'), 'DENY')
+      t.is(header('referrer-policy'), 'no-referrer')
+      t.true(Number(/max-age=(\d+)/.exec(header('strict-transport-security'))?.[1]) >= 31_536_000)
+      const policy = header('content-security-policy').split(/; ?/)
+      t.true(policy.includes(`default-src 'none'`))
+      t.true(policy.includes(`frame-ancestors 'none'`))
+      t.true(policy.includes(`base-uri 'none'`))
+      t.false(/unsafe-eval|\*|script-src[^;]*unsafe/.test(policy.join('; ')))
+      for (const name of ['server', 'x-powered-by', 'etag', 'set-cookie']) t.is(header(name), '', name)
+    })
+
+  test('what concerns one person is kept by no cache', async t => {
+    const { access, refresh } = await anAccount(client)
+    const personal = [
+      await client.get('me', { token: access }),
+      await client.patch('me', {}, { token: access }),
+      await client.post('refresh', { refresh_token: refresh }),
+      await client.post('register', { email: anEmail(), password }),
+      await client.get('verify-email?token=x'),
+      await client.post('logout-all', undefined, { token: access }),
+      await client.get('me', { token: access }),
+    ]
+    for (const { headers } of personal) t.is(headers.get('cache-control'), 'no-store')
+  })
+
+  test('a fault of ours says nothing of what we are made of', async t => {
+    const broken = await openWorld({ env: { LOG_LEVEL: 'info' } })
+    try {
+      const email = anEmail()
+      await broken.sql('ALTER TABLE users RENAME COLUMN full_name TO gone')
+      const { status, headers, text, body } = await broken.client.post('login', { email, password })
+      t.is(status, 500)
+      t.is(headers.get('content-type'), 'application/problem+json')
+      t.deepEqual(body, {
+        type: '/problems/internal-error',
+        title: 'Something went wrong here',
+        status: 500,
+        code: 'INTERNAL_ERROR',
+        request_id: headers.get('x-request-id'),
+      })
+      t.notRegex(text, /column|users|select|node_modules|\.ts/i)
+      t.is(headers.get('x-content-type-options'), 'nosniff')
+      const lines = (await broken.logs()).filter(line => line.includes(body.request_id)).join('')
+      t.regex(lines, /"level":"error".*"request failed"/)
+      const logged = (await broken.logs()).join('')
+      for (const word of [email, password]) t.false(logged.includes(word))
+    } finally {
+      await broken[Symbol.asyncDispose]()
+    }
+  })
+
+  test('what the server itself refuses names no server either', async t => {
+    const { status, headers } = await sendRaw(world.url, ['NONSENSE', 'Host: x'])
+    t.is(status, 400)
+    t.is(headers.server, undefined)
+  })
+}
+
+{
+  const world = crossOriginWorld
+  const account = crossOriginAccount
+  const strangers = [
+    'null',
+    'https://app.example.com.evil.test',
+    'https://evilapp.example.com',
+    'https://example.com',
+    'https://sub.app.example.com',
+    'https://app.example.com:444',
+    'https://app.example.com:443',
+    'http://app.example.com',
+    'https://APP.example.com',
+    'https://app.example.com/',
+    'https://app.example.com/x',
+    'https://app.example.com@evil.test',
+    'https://app.example.com, https://evil.test',
+    'https://app.example.comevil.test',
+    'https://app-example.com',
+    'http://localhost:30000',
+    'http://localhost',
+    'http://127.0.0.1:3000',
+    'file://',
+    '*',
+    'undefined',
+  ]
+
+  const given = (headers: ReplyHeaders): string[] =>
+    [...headers.keys()].filter(name => name.startsWith('access-control-'))
+  const varies = (headers: ReplyHeaders): boolean => /(^|, )Origin(,|$)/i.test(headers.get('vary') ?? '')
+  const preflight = (origin: string, client = world.client, method = 'PATCH', path = 'me') =>
+    client.send('OPTIONS', path, {
+      headers: {
+        origin,
+        'access-control-request-method': method,
+        'access-control-request-headers': 'authorization,content-type',
+      },
+    })
+
+  for (const origin of allowed)
+    test(`${origin} may call, and read what it needs`, async t => {
+      const { status, headers } = await world.client.get('me', { token: account.access, headers: { origin } })
+      t.is(status, 200)
+      t.is(headers.get('access-control-allow-origin'), origin)
+      t.is(headers.get('access-control-allow-credentials'), 'true')
+      t.true(varies(headers))
+      const exposed = (headers.get('access-control-expose-headers') ?? '').toLowerCase()
+      for (const name of ['retry-after', 'ratelimit', 'ratelimit-policy', 'www-authenticate', 'x-request-id'])
+        t.true(exposed.split(/, ?/).includes(name), name)
+
+      const asked = await preflight(origin)
+      t.is(asked.status, 204)
+      t.is(asked.headers.get('access-control-allow-origin'), origin)
+      t.true(varies(asked.headers))
+      t.regex(asked.headers.get('access-control-allow-methods') ?? '', /\bPATCH\b/)
+      t.regex(asked.headers.get('access-control-allow-headers') ?? '', /Authorization.*Content-Type/i)
+      t.true(Number(asked.headers.get('access-control-max-age')) > 0)
+    })
+
+  for (const origin of strangers)
+    test(`${origin} is nobody that was named`, async t => {
+      const replies = [
+        await world.client.get('me', { token: account.access, headers: { origin } }),
+        await world.client.get('/nowhere', { headers: { origin } }),
+        await preflight(origin),
+      ]
+      for (const { headers } of replies) {
+        t.deepEqual(given(headers), [])
+        t.true(varies(headers))
+      }
+    })
+
+  const asked: [method: string, path: string][] = [
+    ['PATCH', 'me'],
+    ['PUT', 'me'],
+    ['DELETE', 'me'],
+    ['DELETE', 'sessions/00000000-0000-7000-8000-000000000000'],
+    ['POST', 'refresh'],
+  ]
+  for (const [method, path] of asked)
+    test(`${method} ${path.slice(0, 8)} may be asked with cookies by the origins named, each by its exact name`, async t => {
+      for (const origin of allowed) {
+        const { status, headers } = await preflight(origin, world.client, method, path)
+        t.is(status, 204)
+        t.is(headers.get('access-control-allow-origin'), origin)
+        t.is(headers.get('access-control-allow-credentials'), 'true')
+        const methods = (headers.get('access-control-allow-methods') ?? '').split(/, ?/)
+        t.true(methods.includes(method))
+        t.false(methods.includes('*'))
+        t.true(varies(headers))
+      }
+      const { headers } = await preflight('https://app.example.com.evil.test', world.client, method, path)
+      t.deepEqual(given(headers), [])
+      t.true(varies(headers))
+    })
+
+  test('refusals can be read by the origins that may call', async t => {
+    const origin = allowed[0] ?? ''
+    const { client } = world
+    const login = () =>
+      client.post('login', { email: 'a@example.com', password: 'x' }, { headers: { origin } })
+    const replies = [
+      await client.get('me', { headers: { origin } }),
+      await client.get('/nowhere', { headers: { origin } }),
+      await client.post('me', {}, { headers: { origin } }),
+      await client.post('login', '{', { headers: { origin } }),
+      await client.post('login', '{}', { headers: { origin, 'content-type': 'text/plain' } }),
+      await client.post('login', ' '.repeat(17_000), { headers: { origin } }),
+      await login(),
+      await login(),
+    ]
+    t.deepEqual(
+      replies.map(({ status }) => status),
+      [401, 404, 405, 400, 415, 413, 401, 429],
+    )
+    for (const { headers, status } of replies) {
+      t.is(headers.get('access-control-allow-origin'), origin, String(status))
+      t.is(headers.get('access-control-allow-credentials'), 'true')
+      t.true(varies(headers))
+    }
+  })
+
+  test('what is not asked across origins still says that it would depend on that', async t => {
+    const { headers } = await world.client.get('/.well-known/paseto-keys')
+    t.true(varies(headers))
+    t.deepEqual(given(headers), [])
+  })
+
+  test('with no origin named nobody may call', async t => {
+    for (const origin of [...allowed, ...strangers, '']) {
+      t.deepEqual(given((await closed.client.get('/livez', { headers: { origin } })).headers), [])
+      t.deepEqual(given((await preflight(origin, closed.client)).headers), [])
+    }
+  })
+}

@@ -1,0 +1,200 @@
+import anyTest from 'ava'
+import type { Pool } from 'pg'
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
+import { counters, gauges } from '../../../src/base/metrics.ts'
+import { serveMetrics } from '../../../src/http/metrics.ts'
+import { onFreePort } from '../../../src/local/free-port.ts'
+import { openBehind } from '../../behind.ts'
+import { openLocalWorld } from '../../local-world.ts'
+import { anAccount, anEmail } from '../../make.ts'
+import { watchRedis } from '../../redis-watch.ts'
+import { until } from '../../until.ts'
+
+// Health and metrics.
+
+const test = anyTest.serial
+
+const metricsWorld = await openLocalWorld({
+  singleRedis: true,
+  env: { METRICS_PORT: '0', RATE_LIMITS: 'register=100/1h' },
+})
+const behind = await openBehind(metricsWorld)
+const looked = { own: await serveMetrics(metricsWorld.deps), behind: await serveMetrics(behind.deps) }
+const healthWorld = await openLocalWorld()
+anyTest.after.always(async () => {
+  for (const each of [metricsWorld, healthWorld]) await each[Symbol.asyncDispose]()
+})
+
+{
+  const world = metricsWorld
+  anyTest.after.always(async () => {
+    await looked.own?.[Symbol.asyncDispose]()
+    await looked.behind?.[Symbol.asyncDispose]()
+    await behind[Symbol.asyncDispose]()
+    await world[Symbol.asyncDispose]()
+  })
+
+  const textOf = async (of: 'own' | 'behind' = 'own') =>
+    (await fetch(`http://127.0.0.1:${looked[of]?.port}/metrics`)).text()
+  /** The value of one line, or undefined. */
+  const sampleOf = async (line: string, of: 'own' | 'behind' = 'own') => {
+    const found = (await textOf(of)).split('\n').find(each => each.startsWith(`${line} `))
+    return found === undefined ? undefined : Number(found.slice(line.length + 1))
+  }
+
+  test('every metric of the catalogue is there, with its help, beside those of the process', async t => {
+    const text = await textOf()
+    for (const name of Object.keys(counters))
+      t.regex(text, new RegExp(`^# HELP latchkey_${name}_total .`, 'm'))
+    for (const name of Object.keys(gauges)) t.regex(text, new RegExp(`^latchkey_${name} \\d+$`, 'm'))
+    t.regex(text, /^nodejs_eventloop_lag_p99_seconds \d/m)
+    t.regex(text, /^process_resident_memory_bytes \d/m)
+  })
+
+  test('requests count by the pattern of their route, and hold nothing that a client wrote', async t => {
+    const { access } = await anAccount(world.client)
+    await world.client.send('DELETE', 'sessions/01939b0e-0000-7000-8000-00000000cafe', { token: access })
+    await world.client.get('/canary7?canary7=1')
+    await world.client.send('CANARY7', '/canary7').catch(() => {})
+    await world.client.post('login', { email: 'canary7@example.com', password: 'canary7 horse' })
+    const text = await textOf()
+    t.regex(
+      text,
+      /^latchkey_http_requests_total\{method="DELETE",route="\/api\/v1\/auth\/sessions\/:id",status="404"\} 1$/m,
+    )
+    t.regex(text, /^latchkey_http_requests_total\{method="",route="",status="404"\} 1$/m)
+    t.regex(text, /^latchkey_http_request_seconds_count\{route="\/api\/v1\/auth\/login"\} 1$/m)
+    t.regex(text, /^latchkey_logins_failed_total 1$/m)
+    t.notRegex(text, /canary7|cafe|@|127\.0\.0\.1/)
+  })
+
+  test('a mail that nobody sends makes itself known here and in readyz', async t => {
+    await anAccount(world.client)
+    t.is(
+      (await world.client.get('/readyz')).body.oldest_unsent_mail_seconds,
+      0,
+      'a young one tells nobody anything',
+    )
+    await world.sql(`UPDATE emails SET created_at = now() - interval '1 hour'`)
+    const age = await until('readyz tells', async () => {
+      const { body } = await world.client.get('/readyz')
+      return body.oldest_unsent_mail_seconds > 60 && body.oldest_unsent_mail_seconds
+    })
+    t.true(age >= 3600 && age < 3700)
+    t.true(((await sampleOf('latchkey_oldest_unsent_mail_seconds')) ?? 0) >= 3600)
+    t.true(((await sampleOf('latchkey_mails_unsent')) ?? 0) >= 1)
+    t.is(await sampleOf('latchkey_mails_failed'), 0)
+    await world.sql(`UPDATE emails SET status = 'failed'`)
+    t.true(((await sampleOf('latchkey_mails_failed')) ?? 0) >= 1)
+    t.is(await sampleOf('latchkey_mails_unsent'), 0)
+    t.is(await sampleOf('latchkey_oldest_unsent_mail_seconds'), 0)
+  })
+
+  test('limits that are counted in memory are loud, once each way', async t => {
+    const said = (words: string) => world.logs.filter(line => line.includes(words)).length
+    const register = () => behind.client.post('register', { email: anEmail(), password: 'correct horse 9' })
+    t.is((await register()).status, 201)
+    t.is(await sampleOf('latchkey_limiter_in_memory', 'behind'), 0)
+    behind.redis.cut()
+    for (let i = 0; i < 3; i++) t.is((await register()).status, 202)
+    t.is(await sampleOf('latchkey_limiter_in_memory', 'behind'), 1)
+    t.is(await sampleOf('latchkey_limits_in_memory_total', 'behind'), 3)
+    t.is(said('limits are counted in memory'), 1)
+    behind.redis.heal()
+    await until('limits are counted in Redis', async () => {
+      await register()
+      return (await sampleOf('latchkey_limiter_in_memory', 'behind')) === 0
+    })
+    t.is(said('limits are counted in redis again'), 1)
+  })
+
+  test('what did not serve is named', async t => {
+    const { access, email, password } = await anAccount(world.client)
+    behind.redis.cut()
+    t.is((await behind.client.get('me', { token: access })).status, 503)
+    behind.redis.heal()
+    t.is(await sampleOf('latchkey_faults_total{store="redis"}', 'behind'), 1)
+    behind.postgres.cut()
+    t.is((await behind.client.post('login', { email, password })).status, 503)
+    behind.postgres.heal()
+    t.is(await sampleOf('latchkey_faults_total{store="postgres"}', 'behind'), 1)
+    t.is(await sampleOf('latchkey_faults_total{store="redis"}', 'behind'), 1)
+  })
+
+  test('a store that does not answer takes its own gauges away and no others', async t => {
+    behind.postgres.cut()
+    t.is(await sampleOf('latchkey_mails_unsent', 'behind'), undefined)
+    t.is(await sampleOf('latchkey_passwords_waiting', 'behind'), 0)
+    behind.postgres.heal()
+  })
+
+  test('a process serves them on the port that it is told, and the API does not', async t => {
+    t.is((await world.client.get('/metrics')).status, 404)
+    for (const name of ['api', 'worker'] as const) {
+      const { port, lines, text } = await onFreePort(undefined, async port => {
+        const { lines } = world.spawn(name, { METRICS_PORT: String(port) })
+        const text = await until(
+          `${name} serves its metrics`,
+          () => {
+            const fault = lines.find(line => line.includes('"cannot start"'))
+            if (fault) throw new Error(fault)
+            return fetch(`http://127.0.0.1:${port}/metrics`).then(
+              reply => reply.text(),
+              () => null,
+            )
+          },
+          50_000,
+        )
+        return { port, lines, text }
+      })
+      t.regex(text, /^latchkey_mails_unsent \d+$/m)
+      t.is((await fetch(`http://127.0.0.1:${port}/`)).status, 404)
+      t.is((await fetch(`http://127.0.0.1:${port}/metrics`, { method: 'POST' })).status, 404)
+      t.false(lines.some(line => line.includes('"level":"error"')))
+    }
+  })
+}
+
+{
+  const world = healthWorld
+  test('a process that lives says so, and asks nobody', async t => {
+    const pool = (world.deps.database.driver as PostgresDriver).master as Pool
+    let acquired = 0
+    const count = () => acquired++
+    pool.on('acquire', count)
+    await using watch = await watchRedis(world)
+    const { status, body, headers } = await world.client.get('/livez')
+    t.deepEqual([status, body], [200, { status: 'alive' }])
+    t.is(headers.get('cache-control'), 'no-store')
+    t.is(acquired, 0)
+    t.deepEqual(await watch.seen(), [])
+    pool.off('acquire', count)
+  })
+
+  test('readiness names each store', async t => {
+    const { status, body, headers } = await world.client.get('/readyz')
+    t.is(status, 200)
+    t.deepEqual(body, {
+      status: 'ready',
+      checks: { postgres: 'up', redis: 'up', queue: 'up' },
+      oldest_unsent_mail_seconds: 0,
+    })
+    t.is(headers.get('cache-control'), 'no-store')
+  })
+
+  // Nobody needs credentials to ask: each question must not become several to the stores.
+  test('however many ask for readiness, the stores are asked about once a second', async t => {
+    const pool = (world.deps.database.driver as PostgresDriver).master as Pool
+    let acquired = 0
+    pool.on('acquire', () => acquired++)
+    await using watch = await watchRedis(world)
+    const began = performance.now()
+    const replies = await Promise.all(Array.from({ length: 60 }, () => world.client.get('/readyz')))
+    const seconds = (performance.now() - began) / 1000
+    for (const { status } of replies) t.is(status, 200)
+    const atMost = Math.floor(seconds) + 2
+    t.true(acquired <= 2 * atMost, `${acquired} in ${seconds} s`)
+    const rounds = (await watch.seen()).filter(([name]) => name === 'evalsha' || name === 'eval').length
+    t.true(rounds <= atMost, `${rounds} in ${seconds} s`)
+  })
+}

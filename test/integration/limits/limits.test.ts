@@ -1,0 +1,246 @@
+import anyTest, { type ExecutionContext } from 'ava'
+import type { Reply } from '../../client.ts'
+import { anAccount, anEmail, password } from '../../make.ts'
+import { until } from '../../until.ts'
+import { openWorld, type World } from '../../world.ts'
+import { faultOf } from '../http/bodied-routes.ts'
+
+// Rate limits: whom they count, which headers tell of them, when they end.
+
+const test = anyTest.serial
+
+const limits = { RATE_LIMITS: 'login=3/15m' }
+const bare = await openWorld({ env: limits })
+const behindOne = await openWorld({ env: { ...limits, TRUSTED_PROXIES: '1' } })
+const behindTwo = await openWorld({ env: { ...limits, TRUSTED_PROXIES: '2' } })
+const world = await openWorld({
+  env: {
+    RATE_LIMITS:
+      'register=4/10m,login=3/90s,refresh=2/15m,anonymous=6/15m,bearer=5/15m,mail=2/1h,mail_ip=3/1h',
+  },
+})
+const [one, other] = [await anAccount(world.client), await anAccount(world.client)]
+const limitsWindowWorld = await openWorld({ env: { RATE_LIMITS: 'login=2/2s' } })
+anyTest.after.always(async () => {
+  for (const each of [bare, behindOne, behindTwo, world, limitsWindowWorld]) await each[Symbol.asyncDispose]()
+})
+
+{
+  /** The status of a wrong login that claims to come over these hops. */
+  const from = async ({ client }: World, forwarded: string, more: Record<string, string> = {}) => {
+    const headers = { ...(forwarded && { 'x-forwarded-for': forwarded }), ...more }
+    return (await client.post('login', { email: anEmail(), password }, { headers })).status
+  }
+
+  /** What the first four logins from somewhere get: three guesses, then no more. */
+  const four = async (world: World, forwarded: (i: number) => string): Promise<number[]> => {
+    const statuses: number[] = []
+    for (let i = 0; i < 4; i++) statuses.push(await from(world, forwarded(i)))
+    return statuses
+  }
+  const limited = [401, 401, 401, 429]
+
+  test('without a proxy no header changes who one is', async t => {
+    t.deepEqual(await four(bare, i => `203.0.113.${i}`), limited)
+    for (const name of [
+      'x-forwarded-for',
+      'forwarded',
+      'x-real-ip',
+      'cf-connecting-ip',
+      'true-client-ip',
+      'client-ip',
+    ])
+      t.is(
+        await from(bare, '', { [name]: name === 'forwarded' ? 'for=198.51.100.7' : '198.51.100.7' }),
+        429,
+        name,
+      )
+  })
+
+  test('behind one proxy the last hop counts, and what a client wrote in front does not', async t => {
+    t.deepEqual(await four(behindOne, i => `10.0.0.${i}, 198.51.100.1`), limited)
+    t.is(await from(behindOne, '198.51.100.1'), 429)
+    t.is(await from(behindOne, '198.51.100.2, 198.51.100.1'), 429)
+    t.is(await from(behindOne, '198.51.100.1, 198.51.100.2'), 401)
+  })
+
+  test('behind two proxies the last but one counts', async t => {
+    t.deepEqual(await four(behindTwo, i => `10.0.0.${i}, 198.51.100.9, 192.0.2.${i}`), limited)
+    t.is(await from(behindTwo, '198.51.100.9, 192.0.2.77'), 429)
+    t.is(await from(behindTwo, '192.0.2.1, 198.51.100.8, 198.51.100.9'), 401)
+  })
+
+  test('each address has a count of its own', async t => {
+    t.deepEqual(await four(behindOne, i => `198.51.100.${100 + i}`), [401, 401, 401, 401])
+  })
+
+  test('a thousand addresses of one /64 are one household', async t => {
+    t.deepEqual(await four(behindOne, i => `2001:db8:1:2:${i}::${i}`), limited)
+    t.is(await from(behindOne, '2001:DB8:0001:0002:FFFF:ffff:ffff:ffff'), 429)
+    t.is(await from(behindOne, '2001:db8:1:3::1'), 401)
+  })
+
+  test('an IPv4 address is the same one mapped into IPv6, however it is written', async t => {
+    const spellings = [
+      '198.51.100.200',
+      '::ffff:198.51.100.200',
+      '::FFFF:c633:64c8',
+      '0:0:0:0:0:ffff:c633:64c8',
+    ]
+    t.deepEqual(await four(behindOne, i => spellings[i] ?? ''), limited)
+    t.is(await from(behindOne, '::ffff:198.51.100.201'), 401)
+  })
+
+  test('what is no address counts as the proxy itself', async t => {
+    const junk = ['unknown', '_hidden', '"198.51.100.3"', '999.1.1.1']
+    t.deepEqual(await four(behindOne, i => junk[i] ?? ''), limited)
+    t.is(await from(behindOne, ''), 429)
+    t.is(await from(behindOne, ', ,'), 429)
+    t.is(await from(behindOne, 'x'.repeat(5000)), 429)
+  })
+}
+
+{
+  const { client } = world
+  type Member = { name: string; parameters: Record<string, number> }
+
+  /** Reads a list of strings with integer parameters, and nothing laxer (RFC 9651). */
+  const structured = (header: string | null): Member[] =>
+    (header ?? '').split(', ').map(text => {
+      const [, name = '', rest = ''] = /^"([a-z_]+)"((?:;[a-z]=(?:0|[1-9]\d{0,14}))+)$/.exec(text) ?? []
+      if (!name) throw new Error(`no structured field: ${header}`)
+      const pairs = rest
+        .slice(1)
+        .split(';')
+        .map(pair => pair.split('='))
+      return { name, parameters: Object.fromEntries(pairs.map(([key, value]) => [key, Number(value)])) }
+    })
+
+  const limitsOf = ({ headers }: Reply) => {
+    const [policies, states] = [
+      structured(headers.get('ratelimit-policy')),
+      structured(headers.get('ratelimit')),
+    ]
+    return policies.map(({ name, parameters }, i) => ({
+      ...{ name, ...parameters },
+      ...(states[i]?.name === name ? states[i]?.parameters : {}),
+    })) as { name: string; q: number; w: number; r: number; t: number }[]
+  }
+
+  const login = () => client.post('login', { email: anEmail(), password })
+  const me = (token: string) => client.get('me', { token })
+  const refusal = (t: ExecutionContext, reply: Reply, name: string) => {
+    t.is(reply.status, 429)
+    t.is(faultOf(reply), null)
+    t.is(reply.body.code, 'RATE_LIMIT_EXCEEDED')
+    const wait = Number(reply.headers.get('retry-after'))
+    t.regex(reply.headers.get('retry-after') ?? '', /^[1-9]\d*$/)
+    t.is(reply.body.retry_after, wait)
+    const spent = limitsOf(reply).find(limit => limit.name === name)
+    t.is(spent?.r, 0)
+    t.true(wait >= (spent?.t ?? 0) && (spent?.t ?? 0) > 0 && wait <= (spent?.w ?? 0), `${wait}`)
+  }
+
+  test('each reply states the limit, what is left of it, and for how long; the one beyond says when to return', async t => {
+    for (const left of [2, 1, 0]) {
+      const reply = await login()
+      t.is(reply.status, 401)
+      const [limit] = limitsOf(reply)
+      t.like(limit, { name: 'login', q: 3, w: 90, r: left })
+      t.true((limit?.t ?? 0) > 80 && (limit?.t ?? 0) <= 90)
+      t.is(reply.headers.get('retry-after'), null)
+    }
+    refusal(t, await login(), 'login')
+    const right = await client.post('login', { email: one.email, password })
+    refusal(t, right, 'login')
+  })
+
+  test('registrations are counted by address of the network, also those that fail', async t => {
+    const taken = await client.post('register', { email: one.email, password })
+    t.is(taken.status, 409)
+    t.is(limitsOf(taken)[0]?.r, 1)
+    t.is((await client.post('register', { email: anEmail(), password })).status, 201)
+    const email = anEmail()
+    refusal(t, await client.post('register', { email, password }), 'register')
+    t.is((await world.sql('SELECT 1 FROM users WHERE email = $1', [email])).length, 0)
+  })
+
+  test('bearer requests are counted by session: one that is used up leaves the others alone', async t => {
+    for (const left of [4, 3, 2, 1, 0]) {
+      const reply = await me(one.access)
+      t.is(reply.status, 200)
+      t.like(limitsOf(reply)[0], { name: 'bearer', q: 5, w: 900, r: left })
+    }
+    refusal(t, await me(one.access), 'bearer')
+    refusal(t, await client.patch('me', { full_name: 'Late' }, { token: one.access }), 'bearer')
+    t.is((await me(other.access)).status, 200)
+  })
+
+  test('refreshes are counted by session', async t => {
+    const refresh = (refresh_token: string) => client.post('refresh', { refresh_token })
+    const first = await refresh(one.refresh)
+    t.like(limitsOf(first)[0], { name: 'refresh', q: 2, r: 1 })
+    t.is((await refresh(first.body.refresh_token)).status, 200)
+    refusal(t, await refresh(one.refresh), 'refresh')
+    t.is((await refresh(other.refresh)).status, 200)
+  })
+
+  test('mails are counted by recipient and by who asks, and no mail is owed beyond', async t => {
+    const ask = (email: string) => client.post('resend-verification', { email })
+    const email = anEmail()
+    t.deepEqual(
+      limitsOf(await ask(email)).map(({ name, q, r }) => [name, q, r]),
+      [
+        ['mail', 2, 1],
+        ['mail_ip', 3, 2],
+      ],
+    )
+    t.is((await ask(email.toUpperCase())).status, 202)
+    refusal(t, await ask(`  ${email}`), 'mail')
+    refusal(t, await ask(anEmail()), 'mail_ip')
+    t.is((await world.sql('SELECT 1 FROM emails WHERE recipient = $1', [email])).length, 2)
+  })
+
+  test('tokens that are none are counted by address, whatever they are tried on', async t => {
+    const tries = [
+      () => me('nonsense'),
+      () => me(`${other.access}A`),
+      () => client.get('me'),
+      () => client.post('refresh', { refresh_token: 'lkr_nonsense' }),
+      () => client.post('verify-email', { token: 'lkp_nonsense' }),
+      () => client.post('logout', { refresh_token: 'lkr_nonsense' }),
+    ]
+    for (const [i, ask] of tries.entries()) {
+      const reply = await ask()
+      t.like(limitsOf(reply)[0], { name: 'anonymous', q: 6, r: 5 - i })
+      t.not(reply.status, 429)
+    }
+    for (const ask of tries) refusal(t, await ask(), 'anonymous')
+    t.is((await me(other.access)).status, 200, 'a good token is not among them')
+  })
+
+  test('what asks for no work has no limit', async t => {
+    for (const path of ['/livez', '/readyz', '/.well-known/paseto-keys', '/openapi.json'])
+      for (let i = 0; i < 8; i++) {
+        const { status, headers } = await client.get(path)
+        t.is(status, 200)
+        t.is(headers.get('ratelimit'), null)
+      }
+  })
+}
+
+{
+  const world = limitsWindowWorld
+  const login = () => world.client.post('login', { email: anEmail(), password })
+
+  test('whoever waits for as long as Retry-After says is let in again', async t => {
+    t.is((await login()).status, 401)
+    const refused = await until('a refusal', async () => {
+      const reply = await login()
+      return reply.status === 429 && reply
+    })
+    const back = Date.now() + Number(refused.headers.get('retry-after')) * 1000
+    await until('the time to return', () => Date.now() >= back)
+    t.is((await login()).status, 401)
+  })
+}

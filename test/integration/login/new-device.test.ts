@@ -1,0 +1,146 @@
+import test from 'ava'
+import { anAccount, anEmail, password } from '../../make.ts'
+import { until } from '../../until.ts'
+import { openWorld } from '../../world.ts'
+
+const world = await openWorld({ worker: true, env: { TRUSTED_PROXIES: '1' } })
+test.after.always(() => world[Symbol.asyncDispose]())
+
+const { client, mails, sql } = world
+const chrome = (version: number) =>
+  `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version}.0.0.0 Safari/537.36`
+const firefox = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0'
+const home = '198.51.100.7'
+
+const from = (userAgent: string, address: string) => ({
+  headers: { 'user-agent': userAgent, 'x-forwarded-for': address },
+})
+const login = (email: string, userAgent: string, address = home, given = password) =>
+  client.post('login', { email, password: given }, from(userAgent, address))
+
+// Registered by Chrome at home.
+const somebody = async (more: Record<string, unknown> = {}) => {
+  const email = anEmail()
+  const { status, body } = await client.post(
+    'register',
+    { email, password, ...more },
+    from(chrome(140), home),
+  )
+  if (status !== 201) throw new Error(`register answered ${status}`)
+  return { email, userId: body.user.id as string }
+}
+
+// A notice is owed in the transaction of its login: once the login is answered, the row is there.
+const owed = async (userId: string): Promise<number> =>
+  (await sql(`SELECT 1 FROM emails WHERE user_id = $1 AND kind = 'new_device'`, [userId])).length
+
+test('the device that registered is known', async t => {
+  const { email, userId } = await somebody()
+  t.is((await login(email, chrome(140))).status, 200)
+  t.is(await owed(userId), 0)
+})
+
+test('the first device ever is news to nobody', async t => {
+  const { email, userId } = await somebody()
+  await world.redis.del(world.keys.seen(userId))
+  t.is((await login(email, firefox)).status, 200)
+  t.is(await owed(userId), 0)
+})
+
+for (const [what, userAgent, address] of [
+  ['browser', firefox, home],
+  ['network', chrome(140), '203.0.113.9'],
+] as const)
+  test(`another ${what} is told once`, async t => {
+    const { email, userId } = await somebody()
+    t.is((await login(email, userAgent, address)).status, 200)
+    t.is(await owed(userId), 1)
+    for (let i = 0; i < 2; i++) t.is((await login(email, userAgent, address)).status, 200)
+    t.is((await login(email, chrome(140))).status, 200)
+    t.is(await owed(userId), 1)
+  })
+
+test('a network of IPv6 is one, whatever address in it a device has taken', async t => {
+  const { email, userId } = await somebody()
+  await login(email, firefox, '2001:db8:a:b::1')
+  await login(email, firefox, '2001:db8:a:b:c:d:e:f')
+  t.is(await owed(userId), 1)
+  await login(email, firefox, '2001:db8:a:c::1')
+  t.is(await owed(userId), 2)
+})
+
+test('a new version of a browser is no new device', async t => {
+  const { email, userId } = await somebody()
+  for (const version of [141, 150]) t.is((await login(email, chrome(version))).status, 200)
+  t.is(await owed(userId), 0)
+})
+
+test('a device is not known by its wrong passwords', async t => {
+  const { email, userId } = await somebody()
+  for (let i = 0; i < 3; i++) t.is((await login(email, firefox, home, 'not it')).status, 401)
+  t.is(await owed(userId), 0, 'nobody signed in')
+  t.is((await login(email, firefox)).status, 200)
+  t.is(await owed(userId), 1)
+})
+
+test('what one user signs in from is new to another', async t => {
+  const [one, another] = [await somebody(), await somebody()]
+  await login(one.email, firefox)
+  await login(another.email, firefox)
+  t.is(await owed(another.userId), 1)
+})
+
+test('a login that met a fault leaves its device to be told by the next', async t => {
+  const { email, userId } = await somebody()
+  // The notice cannot be written for this one user.
+  await sql(
+    `ALTER TABLE emails ADD CONSTRAINT fault CHECK (kind <> 'new_device' OR user_id <> '${userId}') NOT VALID`,
+  )
+  t.true((await login(email, firefox)).status >= 500)
+  t.is(await owed(userId), 0)
+  await sql('ALTER TABLE emails DROP CONSTRAINT fault')
+  t.is((await login(email, firefox)).status, 200)
+  t.is(await owed(userId), 1)
+})
+
+test('a Redis that forgot every device makes no storm of mails', async t => {
+  const { email, userId } = await somebody()
+  const devices = [chrome(140), firefox]
+  for (const device of devices) await login(email, device)
+  t.is(await owed(userId), 1)
+  await world.redis.del(world.keys.seen(userId))
+  await login(email, chrome(140))
+  t.is(await owed(userId), 1, 'the first one is not new, for nothing is known')
+  for (let i = 0; i < 3; i++) for (const device of devices) await login(email, device)
+  t.is(await owed(userId), 2, 'each other device is told once again')
+})
+
+test('the mail says when, where from and by what, and nothing that the client made up', async t => {
+  const device =
+    '<a href=evil>Call us</a> Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
+  const { email } = await somebody({ full_name: 'Ana López' })
+  t.is((await login(email, device, '203.0.113.9')).status, 200)
+  const { mail, to } = await until('the notice', async () =>
+    (await mails.sentTo(email)).find(({ mail }) => /new sign-in/i.test(mail.subject ?? '')),
+  )
+  t.deepEqual(to, [email])
+  const { text = '', html = '' } = mail
+  t.regex(text, /Ana López/)
+  for (const part of [text, html]) {
+    t.true(part.includes('203.0.113.9'))
+    t.true(part.includes(String(new Date().getUTCFullYear())))
+  }
+  for (const part of [text, html]) {
+    t.true(part.includes('Firefox, Linux'))
+    t.notRegex(part, /evil|Call us|rv:140/)
+  }
+})
+
+test('nothing of a device is kept that says where somebody lives', async t => {
+  const account = await anAccount(client)
+  const kept = await world.redis.zrange(world.keys.seen(account.userId), 0, -1)
+  t.is(kept.length, 1)
+  for (const device of kept) t.regex(device, /^[\w-]{22}$/)
+  const life = await world.redis.ttl(world.keys.seen(account.userId))
+  t.true(life > 0 && life <= 400 * 86_400)
+})

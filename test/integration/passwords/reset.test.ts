@@ -1,0 +1,505 @@
+import anyTest from 'ava'
+import { pageStyleHash } from '../../../src/http/pages.ts'
+import { anAccount } from '../../make.ts'
+import { until } from '../../until.ts'
+import { openPools, volley } from '../../volley.ts'
+import { openWorld } from '../../world.ts'
+import { aForgetful, another, askMove, type Mailed, press } from './forgetful.ts'
+
+// A reset: once, by its own link or code, and what it ends.
+
+const test = anyTest.serial
+
+const world = await openWorld({ worker: true })
+const other = await world.instance()
+await openPools(world, other)
+const resetLinkExpiresWorld = await openWorld({ worker: true })
+const resetLinkExpiresOther = await resetLinkExpiresWorld.instance()
+anyTest.after.always(async () => {
+  for (const each of [world, resetLinkExpiresWorld]) await each[Symbol.asyncDispose]()
+})
+
+{
+  // A link or a code that resets a password does so once: also with both, in parallel, at two instances.
+
+  const noticesTo = (email: string) =>
+    world.sql(`SELECT 1 FROM emails WHERE recipient = $1 AND kind = 'password_changed'`, [email])
+
+  for (const [first, second] of [
+    ['token', 'token'],
+    ['token', 'code'],
+    ['code', 'token'],
+    ['code', 'code'],
+  ] as const)
+    test(`after the ${first} of a mail its ${second} is worth nothing`, async t => {
+      const { email, reset } = await aForgetful(world)
+      const bodies = { token: { token: reset.token }, code: { email, code: reset.code } }
+      const body = { ...bodies[first], new_password: another }
+      t.is((await world.client.post('reset-password', body)).status, 204)
+      const again = { ...bodies[second], new_password: 'yet another 5 words' }
+      const reply = await other.client.post('reset-password', again)
+      t.is(reply.status, 401)
+      t.is(reply.body.code, 'INVALID_TOKEN')
+      t.is((await world.client.post('login', { email, password: another })).status, 200)
+      t.is((await noticesTo(email)).length, 1)
+    })
+
+  for (const [way, byCode] of [
+    ['by token', () => false],
+    ['by code', () => true],
+    ['by either', i => i % 7 > 3],
+  ] as [string, (i: number) => boolean][])
+    test(`of forty at once at two instances, ${way}, one wins, its password alone stands, and one mail tells of it`, async t => {
+      const { email, userId, access, reset } = await aForgetful(world)
+      const epoch = async () => {
+        const [row] = await world.sql<{ session_epoch: number }>('SELECT * FROM users WHERE id = $1', [
+          userId,
+        ])
+        return Number(row?.session_epoch)
+      }
+      const before = await epoch()
+      const passwords = Array.from({ length: 40 }, (_, i) => `a new phrase number ${i}`)
+      const replies = await volley(
+        [world.url, other.url],
+        passwords.map((new_password, i) => ({
+          path: 'reset-password',
+          body: { ...(byCode(i) ? { email, code: reset.code } : { token: reset.token }), new_password },
+        })),
+      )
+      const statuses = replies.map(({ status }) => status)
+      t.deepEqual([...statuses].sort(), [204, ...Array(39).fill(401)])
+      const won = passwords[statuses.indexOf(204)]
+      for (const password of passwords)
+        t.is((await world.client.post('login', { email, password })).status, password === won ? 200 : 401)
+      t.is((await noticesTo(email)).length, 1)
+      t.is(await epoch(), before + 1)
+      t.is((await other.client.get('me', { token: access })).status, 401)
+    })
+
+  test('what Postgres calls spent is spent, whatever Redis says', async t => {
+    const { email, password, reset } = await aForgetful(world)
+    await world.sql(
+      `UPDATE emails SET proof_spent_at = now() WHERE recipient = $1 AND kind = 'reset_password'`,
+      [email],
+    )
+    const body = { token: reset.token, new_password: another }
+    t.is((await world.client.post('reset-password', body)).status, 401)
+    t.is((await world.client.post('login', { email, password })).status, 200)
+  })
+
+  test('a weak new password is refused with the rule, and spends neither token nor session', async t => {
+    const { email, access, password, reset } = await aForgetful(world, { full_name: 'Ada King Lovelace 1' })
+    const weak: [string, string][] = [
+      ['zq9', 'too_short'],
+      ['only letters here', 'needs_digit'],
+      ['1234567890', 'needs_letter'],
+      ['password1', 'too_common'],
+      [email, 'same_as_email'],
+      ['ada king lovelace 1', 'same_as_name'],
+    ]
+    for (const [new_password, rule] of weak) {
+      const { status, body, text } = await world.client.post('reset-password', {
+        token: reset.token,
+        new_password,
+      })
+      t.is(status, 400)
+      t.is(body.code, 'VALIDATION_ERROR')
+      t.like(body.errors[0], { path: 'new_password', rule })
+      t.false(text.includes(new_password))
+    }
+    t.is((await world.client.get('me', { token: access })).status, 200)
+    t.is((await world.client.post('login', { email, password })).status, 200)
+    const byCode = { email, code: reset.code }
+    t.is((await world.client.post('reset-password', { ...byCode, new_password: 'a1' })).status, 400)
+    t.is((await world.client.post('reset-password', { ...byCode, new_password: another })).status, 204)
+  })
+
+  test('a token that is none is told before the password is judged', async t => {
+    const body = { token: `lkp_${'A'.repeat(64)}`, new_password: 'a1' }
+    t.is((await world.client.post('reset-password', body)).status, 401)
+  })
+
+  test('a link resets the account at the address that it was sent to, and at no later one', async t => {
+    const { email, userId, reset } = await aForgetful(world)
+    await world.sql('UPDATE users SET email = $2 WHERE id = $1', [userId, `new-${email}`])
+    const body = { token: reset.token, new_password: another }
+    t.is((await world.client.post('reset-password', body)).status, 401)
+  })
+
+  test('the token of one account does not open another with the id changed', async t => {
+    const [mine, yours] = [await aForgetful(world), await aForgetful(world)]
+    const bytes = (token: string) => Buffer.from(token.slice(4), 'base64url')
+    const forged = Buffer.concat([
+      bytes(yours.reset.token).subarray(0, 16),
+      bytes(mine.reset.token).subarray(16),
+    ])
+    const token = `lkp_${forged.toString('base64url')}`
+    t.is((await world.client.post('reset-password', { token, new_password: another })).status, 401)
+    const byCode = { email: yours.email, code: mine.reset.code, new_password: another }
+    t.is((await world.client.post('reset-password', byCode)).status, 401)
+  })
+}
+
+{
+  // Whoever resets a password may do so because somebody else knows the old one: nothing of that may stay alive.
+
+  type Presented = { token: string } | { email: string; code: string }
+  const ways: [string, (email: string, reset: Mailed) => Presented][] = [
+    ['token', (_email, { token }) => ({ token })],
+    ['address and code', (email, { code }) => ({ email, code })],
+  ]
+
+  type Tokens = { access_token: string; refresh_token: string }
+
+  /** Signs in at two instances, and renews one session: all tokens that open something, or did just now. */
+  const signIn = async (account: { email: string; password: string; access: string; refresh: string }) => {
+    const { email, password, access, refresh } = account
+    const logins = await Promise.all(
+      [world, other, world].map(({ client }) => client.post('login', { email, password })),
+    )
+    const begun = logins.map(({ body }) => body as Tokens)
+    const renewed = await world.client.post('refresh', { refresh_token: begun[0]?.refresh_token })
+    const all = [...begun, renewed.body as Tokens, { access_token: access, refresh_token: refresh }]
+    return { accesses: all.map(one => one.access_token), refreshes: all.map(one => one.refresh_token) }
+  }
+
+  for (const [way, presentedBy] of ways)
+    test(`a reset by ${way} ends every session, at every instance, at once`, async t => {
+      const account = await aForgetful(world)
+      const { accesses, refreshes } = await signIn(account)
+      for (const token of accesses)
+        for (const { client } of [world, other]) t.is((await client.get('me', { token })).status, 200)
+
+      const body = { ...presentedBy(account.email, account.reset), new_password: another }
+      t.is((await world.client.post('reset-password', body)).status, 204)
+
+      for (const { client } of [other, world]) {
+        for (const token of accesses) {
+          const reply = await client.get('me', { token })
+          t.is(reply.status, 401)
+          t.is(reply.body.code, 'SESSION_REVOKED')
+        }
+        for (const refresh_token of refreshes) {
+          const reply = await client.post('refresh', { refresh_token })
+          t.is(reply.status, 401)
+          t.is(reply.body.code, 'INVALID_REFRESH_TOKEN')
+        }
+      }
+    })
+
+  test('sessions that a Redis brings back after a reset are dead all the same', async t => {
+    const { userId, sessionId, access, refresh, reset } = await aForgetful(world)
+    const { redis, keys } = world
+    const kept = await redis.hgetall(keys.session(userId, sessionId))
+    t.truthy(kept.current)
+    const body = { token: reset.token, new_password: another }
+    t.is((await world.client.post('reset-password', body)).status, 204)
+    await redis.hset(keys.session(userId, sessionId), kept)
+    t.is((await world.client.get('me', { token: access })).status, 401)
+    t.is((await world.client.post('refresh', { refresh_token: refresh })).status, 401)
+  })
+
+  test('the old password opens nothing, the new one does, and nobody is signed in by the reset itself', async t => {
+    const { email, userId, password, reset } = await aForgetful(world)
+    const body = { token: reset.token, new_password: another }
+    const reply = await world.client.post('reset-password', body)
+    t.is(reply.status, 204)
+    t.is(reply.text, '')
+    t.is(reply.headers.get('set-cookie'), null)
+    t.is(await world.redis.zcard(world.keys.sessions(userId)), 0)
+
+    const old = await world.client.post('login', { email, password })
+    t.is(old.status, 401)
+    t.is(old.body.code, 'INVALID_CREDENTIALS')
+    const { status, body: session } = await other.client.post('login', { email, password: another })
+    t.is(status, 200)
+    t.is((await world.client.get('me', { token: session.access_token })).status, 200)
+  })
+
+  test('the address counts as verified, and the change is dated and on record', async t => {
+    const { userId, access, verification, reset } = await aForgetful(world)
+    t.false((await world.client.get('me', { token: access })).body.email_verified)
+    const body = { token: reset.token, new_password: another }
+    t.is((await world.client.post('reset-password', body)).status, 204)
+    const [user] = await world.sql<{ email_verified: boolean; last_password_change_at: Date | null }>(
+      'SELECT email_verified, last_password_change_at FROM users WHERE id = $1',
+      [userId],
+    )
+    t.true(user?.email_verified)
+    t.true(Math.abs(Date.now() - (user?.last_password_change_at?.getTime() ?? 0)) < 60_000)
+    const events = await world.sql(
+      `SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'password.reset'`,
+      [userId],
+    )
+    t.is(events.length, 1)
+    t.is((await world.client.post('verify-email', { token: verification.token })).status, 401)
+  })
+
+  test('the owner is told by a mail that says from where, and holds neither password nor token', async t => {
+    const { email, reset } = await aForgetful(world)
+    const headers = { 'user-agent': 'Lynx/2.9' }
+    const body = { token: reset.token, new_password: another }
+    t.is((await world.client.post('reset-password', body, { headers })).status, 204)
+    const { mail, link, code, to } = await world.mails.to(email, 3)
+    t.deepEqual(to, [email])
+    t.is(mail.subject, 'Security notice: your password was changed')
+    t.regex(mail.text ?? '', /127\.0\.0\.1/)
+    t.regex(mail.text ?? '', /Lynx/)
+    t.is(link + code, '')
+    t.false(`${mail.text}${mail.html}`.includes(another))
+  })
+
+  test('every other mailed link dies: verification, and a pending change of address by link and by code', async t => {
+    const account = await aForgetful(world)
+    const newEmail = `new-${account.email}`
+    const move = await askMove(world, account, newEmail)
+    const body = { token: account.reset.token, new_password: another }
+    t.is((await world.client.post('reset-password', body)).status, 204)
+
+    const { client } = world
+    t.is((await client.post('verify-email', { token: account.verification.token })).status, 401)
+    t.is((await client.post('confirm-email', { token: move.token })).status, 401)
+    t.is((await client.post('confirm-email', { email: newEmail, code: move.code })).status, 401)
+    const login = await client.post('login', { email: account.email, password: another })
+    t.is(login.body.user.email, account.email)
+  })
+
+  test('sessions of other people go on', async t => {
+    const neighbour = await anAccount(world.client)
+    const { reset } = await aForgetful(world)
+    const body = { token: reset.token, new_password: another }
+    t.is((await world.client.post('reset-password', body)).status, 204)
+    t.is((await world.client.get('me', { token: neighbour.access })).status, 200)
+    t.is((await world.client.post('refresh', { refresh_token: neighbour.refresh })).status, 200)
+  })
+
+  test('a deletion that waits is not undone by a reset: its link is dead', async t => {
+    const { userId, password, access: token, reset } = await aForgetful(world)
+    t.is((await world.client.send('DELETE', 'me', { body: { password }, token })).status, 204)
+    const body = { token: reset.token, new_password: another }
+    t.is((await world.client.post('reset-password', body)).status, 401)
+    const gone = await until('the row to wait', () =>
+      world.sql<{ erase_after: Date | null }>('SELECT erase_after FROM users WHERE id = $1', [userId]),
+    )
+    t.truthy(gone[0]?.erase_after)
+  })
+}
+
+{
+  // The page behind the mailed link, for services without a front end. Mail scanners open it too.
+
+  const { client } = world
+  const confirm = 'reset-password/confirm'
+  const form = (body: string, type = 'application/x-www-form-urlencoded', query = '') =>
+    client.send('POST', `${confirm}${query}`, { body, headers: { 'content-type': type } })
+
+  test('GET and HEAD spend nothing, then the form sets the password, once, and signs nobody in', async t => {
+    const { email, password, access, reset } = await aForgetful(world)
+    const { path } = reset
+    for (const method of ['GET', 'GET', 'HEAD', 'GET']) {
+      const { status, text } = await client.send(method, path)
+      t.is(status, 200)
+      t.is(text === '', method === 'HEAD')
+    }
+    t.is((await client.get('me', { token: access })).status, 200)
+    t.is((await client.post('login', { email, password })).status, 200)
+
+    const page = (await client.get(path)).text
+    const pressed = await press(client, { path, page }, { new_password: another })
+    t.is(pressed.status, 303)
+    t.is(pressed.headers.get('set-cookie'), null)
+    t.is(pressed.headers.get('location'), 'http://latchkey.test/api/v1/auth/password-reset?lang=en')
+    const done = await client.get('password-reset?lang=en')
+    t.is(done.status, 200)
+    t.regex(done.text, /Your password is changed/)
+    t.is((await client.get('me', { token: access })).status, 401)
+    t.is((await client.post('login', { email, password })).status, 401)
+    t.is((await client.post('login', { email, password: another })).status, 200)
+
+    const twice = await press(client, { path, page }, { new_password: 'yet another 5 words' })
+    t.is(twice.status, 401)
+    t.regex(twice.headers.get('content-type') ?? '', /^text\/html/)
+    t.regex(twice.text, /This link is no longer valid/)
+    t.is((await client.post('login', { email, password: another })).status, 200)
+  })
+
+  test('a refused password shows the form again with the reason and the token, and the second try works', async t => {
+    const { email, access, reset } = await aForgetful(world)
+    const { path, token } = reset
+    const first = (await client.get(path)).text
+    const short = await press(client, { path, page: first }, { new_password: 'a1' })
+    t.is(short.status, 400)
+    t.regex(short.headers.get('content-type') ?? '', /^text\/html/)
+    t.regex(short.text, /role="alert">This password is too short: it needs at least 8 characters/)
+    t.true(short.text.includes(`name="token" value="${token}"`))
+    t.false(short.text.includes('value="a1"'))
+    t.is((await client.get('me', { token: access })).status, 200)
+
+    // From here on the address of the page is that of its form.
+    const there = `/api/v1/auth/${confirm}?lang=en`
+    const common = await press(client, { path: there, page: short.text }, { new_password: 'password1' })
+    t.is(common.status, 400)
+    t.regex(common.text, /one of the first that others would guess/)
+    const long = await press(client, { path: there, page: common.text }, { new_password: 'a1'.repeat(200) })
+    t.is(long.status, 400)
+    t.regex(long.text, /too long/)
+    const empty = await press(client, { path: there, page: long.text }, {})
+    t.is(empty.status, 400)
+    t.is((await press(client, { path: there, page: empty.text }, { new_password: another })).status, 303)
+    t.is((await client.post('login', { email, password: another })).status, 200)
+  })
+
+  test('what is typed is taken as it is: spaces, signs and other scripts', async t => {
+    const { email, reset } = await aForgetful(world)
+    const odd = '  ключ & +%41=1 "😀"<b>  '
+    const page = (await client.get(reset.path)).text
+    t.is((await press(client, { path: reset.path, page }, { new_password: odd })).status, 303)
+    t.is((await client.post('login', { email, password: odd })).status, 200)
+    t.is((await client.post('login', { email, password: odd.trim() })).status, 401)
+  })
+
+  test('the page says nothing of whether the token is good, and is not kept, framed or given scripts', async t => {
+    const { reset } = await aForgetful(world)
+    const { path, token } = reset
+    const good = await client.get(path)
+    const bad = await client.get(path.replace(token, `lkp_${'A'.repeat(64)}`))
+    t.is(bad.text.replace(`lkp_${'A'.repeat(64)}`, token), good.text)
+
+    const refused = await form(`token=${token}&new_password=a1`)
+    const invalid = await form('token=x&new_password=a1')
+    const pages = [good, bad, refused, invalid, await client.get('password-reset')]
+    t.deepEqual(
+      pages.map(({ status }) => status),
+      [200, 200, 400, 401, 200],
+    )
+    for (const { headers, text } of pages) {
+      t.is(headers.get('cache-control'), 'no-store')
+      t.is(headers.get('referrer-policy'), 'no-referrer')
+      t.is(headers.get('x-content-type-options'), 'nosniff')
+      t.is(
+        headers.get('content-security-policy'),
+        `default-src 'none'; style-src '${pageStyleHash}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+      )
+      t.notRegex(text, /<script|<img|<link|src=|href=|\son\w+=/)
+    }
+  })
+
+  test('a form of another type or with other fields is refused and spends nothing', async t => {
+    const { email, password, reset } = await aForgetful(world)
+    const { token } = reset
+    const good = `token=${token}&new_password=a+wholly+new+7+phrase`
+    t.is((await form(good, 'text/plain')).status, 415)
+    t.is((await form(JSON.stringify({ token, new_password: another }), 'application/json')).status, 415)
+    t.is((await form(good, 'multipart/form-data; boundary=x')).status, 415)
+    t.is((await form(`${good}&email=evil@example.com`)).status, 400)
+    t.is((await form(`${good}&new_password=b`)).status, 400)
+    t.is((await form(`token=a&${good}`)).status, 401)
+    t.is((await form(`token[]=${token}&new_password=a+wholly+new+7+phrase`)).status, 401)
+    t.is((await form('')).status, 401)
+    t.is((await client.send('GET', `${confirm}?${good}`)).status, 405, 'no link presses the button')
+    t.is((await client.post('login', { email, password })).status, 200)
+    t.is((await form(good)).status, 303)
+  })
+
+  const dirs = { en: 'ltr', es: 'ltr', ar: 'rtl' }
+  const titles = {
+    en: 'Choose a new password',
+    es: 'Elige una contraseña nueva',
+    ar: 'اختيار كلمة مرور جديدة',
+  }
+  for (const lang of ['en', 'es', 'ar'] as const)
+    test(`the page, its errors and where it leads speak ${lang}`, async t => {
+      const { email, reset } = await aForgetful(world, { preferred_language: lang })
+      t.regex(reset.caught.mail.html ?? '', new RegExp(`<html lang="${lang}" dir="${dirs[lang]}"`))
+      const { path } = reset
+      const spoken = `<html lang="${lang}" dir="${dirs[lang]}">`
+      const page = (await client.get(path)).text
+      t.true(page.includes(spoken))
+      t.true(page.includes(`<h1>${titles[lang]}</h1>`))
+      const refused = await press(client, { path, page }, { new_password: 'a1' })
+      t.true(refused.text.includes(spoken))
+      t.regex(refused.text, /role="alert">[^<]*8/)
+      const there = `/api/v1/auth/${confirm}?lang=${lang}`
+      const pressed = await press(client, { path: there, page: refused.text }, { new_password: another })
+      t.is(pressed.status, 303)
+      const location = pressed.headers.get('location') ?? ''
+      t.true((await client.get(location.slice('http://latchkey.test'.length))).text.includes(spoken))
+      t.is((await client.post('login', { email, password: another })).status, 200)
+      t.true((await press(client, { path, page }, { new_password: another })).text.includes(spoken))
+    })
+
+  const markup = '"><script>alert(1)</script>'
+  const hostile: [string, string][] = [
+    ['markup as a token', `token=${encodeURIComponent(markup)}`],
+    ['quotes as a token', `token=${encodeURIComponent(`' autofocus onfocus='x' "`)}`],
+    ['markup as a language', `token=x&lang=${encodeURIComponent(markup)}`],
+    ['a way out of the form', `token=x&lang=${encodeURIComponent('en" formaction="https://evil.example')}`],
+    ['a template hole', `token=${encodeURIComponent('{{action}}{{min}}')}&lang={{t.locale}}`],
+    ['__proto__ as a language', 'token=x&lang=__proto__'],
+    ['__proto__ as a name', '__proto__=x&__proto__[token]=y&constructor[prototype][token]=z'],
+    ['a token twice', 'token=lkp_a&token=lkp_b'],
+    ['a token as a list', 'token[]=a&token[b]=c&lang[]=es'],
+    ['10 kB of token', `token=${'A'.repeat(10_000)}`],
+    ['line breaks', 'token=a%0d%0aSet-Cookie:%20x=y&lang=en%0d%0aX-Evil:%201'],
+    ['a foreign place to go', 'token=x&redirect=https://evil.example&action=https://evil.example'],
+    ['no token', ''],
+  ]
+  for (const [name, query] of hostile)
+    test(`a link with ${name} shows the form, harmlessly, and its button too`, async t => {
+      const path = `/api/v1/auth/reset-password?${query}`
+      const { status, text, headers } = await client.get(path)
+      t.is(status, 200)
+      t.regex(headers.get('content-type') ?? '', /^text\/html/)
+      t.is(text.match(/<form /g)?.length, 1)
+      t.is(text.match(/<input /g)?.length, 2)
+      t.notRegex(text, /<script|evil\.example"|\{\{t\.|\sonfocus='/)
+      t.regex(text, /action="reset-password\/confirm\?lang=(en|es|ar)"/)
+      t.regex(text, /name="token" value="[^"<>']*">/)
+      t.is(headers.get('set-cookie'), null)
+      t.is(headers.get('x-evil'), null)
+      const pressed = await press(client, { path, page: text }, { new_password: another })
+      t.is(pressed.status, 401)
+      t.notRegex(pressed.text, /<script|evil/)
+    })
+
+  test('a hostile token is not said again where it is refused', async t => {
+    const posted = new URLSearchParams({ token: markup, new_password: 'a1' }).toString()
+    const { status, text } = await form(posted, undefined, `?lang=${encodeURIComponent(markup)}`)
+    t.is(status, 401)
+    t.notRegex(text, /<script|alert\(1\)/)
+  })
+}
+
+{
+  const world = resetLinkExpiresWorld
+  const other = resetLinkExpiresOther
+  const hour = 3_600_000
+
+  test('a reset link and its code live for an hour after they were asked for', async t => {
+    t.teardown(() => world.travel(0))
+    const early = await aForgetful(world)
+    const late = await aForgetful(world)
+    const { token, code, path } = late.reset
+    const { email, password } = late
+
+    await world.travel(hour - 60_000)
+    const { status, body } = await world.client.post('verify-reset-token', { token })
+    t.is(status, 200)
+    const left = Date.parse(body.expires_at) - Date.now() - world.clock.shift
+    t.true(left > 0 && left <= 60_000, 'a minute at most is left')
+    const inTime = { token: early.reset.token, new_password: another }
+    t.is((await world.client.post('reset-password', inTime)).status, 204)
+
+    await world.travel(hour + 1000)
+    for (const { client } of [world, other])
+      for (const presented of [{ token }, { email, code }]) {
+        t.is((await client.post('verify-reset-token', presented)).status, 401)
+        const reply = await client.post('reset-password', { ...presented, new_password: another })
+        t.is(reply.status, 401)
+        t.is(reply.body.code, 'INVALID_TOKEN')
+      }
+    const page = (await world.client.get(path)).text
+    t.is((await press(world.client, { path, page }, { new_password: another })).status, 401)
+    t.is((await world.client.post('login', { email, password })).status, 200)
+  })
+}

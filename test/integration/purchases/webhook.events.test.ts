@@ -1,0 +1,410 @@
+import { randomBytes } from 'node:crypto'
+import anyTest from 'ava'
+import fc from 'fast-check'
+import { signedHeaders } from '../../../src/local/sample-events.ts'
+import { until } from '../../until.ts'
+import { openPools, statusesOf, times, volley } from '../../volley.ts'
+import { runCommand } from '../cli/run-command.ts'
+import { eventOf, openShop, type Purchase, secret, webhookPath } from './shop.ts'
+
+// Events of the gateway: each is taken once, in any order.
+
+const test = anyTest.serial
+
+const shop = await openShop()
+const second = await shop.instance()
+const webhookAnyOrderShop = await openShop()
+const webhookAnyOrderSecond = await webhookAnyOrderShop.instance()
+anyTest.after.always(async () => {
+  for (const each of [shop, webhookAnyOrderShop]) await each[Symbol.asyncDispose]()
+})
+
+{
+  const anId = () => `msg_${randomBytes(12).toString('hex')}`
+
+  /** Copies of events that arrive together at two instances. */
+  const burst = (body: string, ids: readonly string[]) => {
+    const shots = times(ids.length, i => ({
+      path: webhookPath,
+      body: JSON.parse(body),
+      headers: signedHeaders(secret, body, ids[i]),
+    }))
+    return volley([shop.url, second.url], shots)
+  }
+
+  const accountsOf = (email: string) => shop.sql('SELECT FROM users WHERE email = $1', [email])
+  const eventsOf = (id: string) => shop.sql('SELECT FROM audit_events WHERE user_id = $1', [id])
+
+  /** All that a payment leaves behind it. */
+  const leftBy = async ({ id, slug, email }: Purchase) => ({
+    purchase: await shop.rowOf(id),
+    site: await shop.siteOf(slug),
+    accounts: (await accountsOf(email)).length,
+    mails: await shop.owedTo(email),
+  })
+
+  const soldOnce = async (purchase: Purchase) => {
+    const { accounts, mails, ...left } = await leftBy(purchase)
+    const { status, issue, user_id: userId } = left.purchase
+    const events = (await eventsOf(userId ?? '')).length
+    return { status, issue, site: left.site, accounts, mails, events }
+  }
+
+  const expected = (purchase: Purchase) => ({
+    status: 'paid',
+    issue: null,
+    site: { status: 'sold', held_by: purchase.id },
+    accounts: 1,
+    mails: ['purchase_confirmation', 'welcome_guest'],
+    events: 1,
+  })
+
+  test('50 copies of an event at once, at two instances, have one effect, and all are answered 204', async t => {
+    await openPools(shop, second)
+    const purchase = await shop.aPurchase()
+    const id = anId()
+    const body = eventOf('payment_intent.succeeded', purchase)
+    t.deepEqual(statusesOf(await burst(body, Array(50).fill(id))), { 204: 50 })
+    t.deepEqual(await soldOnce(purchase), expected(purchase))
+    t.deepEqual(await shop.outcomesOf([id]), ['applied'])
+  })
+
+  test('50 events of one payment at once, each with an id of its own, have one effect', async t => {
+    const purchase = await shop.aPurchase()
+    const ids = Array.from({ length: 50 }, anId)
+    const replies = await burst(eventOf('payment_intent.succeeded', purchase), ids)
+    t.deepEqual(statusesOf(replies), { 204: 50 })
+    t.deepEqual(await soldOnce(purchase), expected(purchase))
+    t.deepEqual(await shop.outcomesOf(ids), ['applied', ...Array(49).fill('unchanged')])
+  })
+
+  test('20 payments of one guest for as many sites make one account', async t => {
+    const first = await shop.aPurchase()
+    const more = await Promise.all(Array.from({ length: 19 }, () => shop.aPurchase({ email: first.email })))
+    const paid = await Promise.all(
+      [first, ...more].map((purchase, i) =>
+        shop.tell('payment_intent.succeeded', purchase, { client: i % 2 ? shop.client : second.client }),
+      ),
+    )
+    t.deepEqual(statusesOf(paid), { 204: 20 })
+    t.is((await accountsOf(first.email)).length, 1)
+    const rows = await Promise.all([first, ...more].map(({ id }) => shop.rowOf(id)))
+    t.is(new Set(rows.map(({ user_id }) => user_id)).size, 1)
+    const confirmed = (await shop.owedTo(first.email)).filter(kind => kind === 'purchase_confirmation')
+    t.is(confirmed.length, 20)
+  })
+
+  test('an event that comes again a day later, freshly signed, has no effect', async t => {
+    const purchase = await shop.aPurchase()
+    const id = anId()
+    t.is((await shop.tell('payment_intent.succeeded', purchase, { id })).status, 204)
+    await shop.sql(
+      `UPDATE webhook_events SET received_at = received_at - interval '25 hours',
+                               processed_at = processed_at - interval '25 hours' WHERE id = $1`,
+      [id],
+    )
+    await shop.sql(`UPDATE purchases SET created_at = created_at - interval '25 hours' WHERE id = $1`, [
+      purchase.id,
+    ])
+    const before = await leftBy(purchase)
+    t.is((await shop.tell('payment_intent.succeeded', purchase, { id })).status, 204)
+    t.deepEqual(await leftBy(purchase), before)
+  })
+
+  test('an id that was taken is taken, whatever comes under it', async t => {
+    const [purchase, other] = [await shop.aPurchase(), await shop.aPurchase()]
+    const id = anId()
+    t.is((await shop.tell('payment_intent.failed', purchase, { id })).status, 204)
+    t.is((await shop.tell('payment_intent.succeeded', other, { id })).status, 204)
+    t.is((await shop.rowOf(other.id)).status, 'pending')
+    t.deepEqual(await shop.owedTo(other.email), [])
+  })
+
+  test('the same content under another id has no further effect', async t => {
+    const purchase = await shop.aPurchase()
+    const [first, again] = [anId(), anId()]
+    t.is((await shop.tell('payment_intent.succeeded', purchase, { id: first })).status, 204)
+    const before = await leftBy(purchase)
+    t.is((await shop.tell('payment_intent.succeeded', purchase, { id: again })).status, 204)
+    t.deepEqual(await leftBy(purchase), before)
+    t.deepEqual(await shop.outcomesOf([first, again]), ['applied', 'unchanged'])
+  })
+
+  test('what the gateway says when it is asked, and its event, are one payment', async t => {
+    const purchase = await shop.aPurchase()
+    const checkout = shop.gateway.checkouts.get(purchase.checkoutId)
+    if (!checkout) return t.fail()
+    checkout.status = 'paid'
+    await shop.sql('UPDATE purchases SET look_after = now() WHERE id = $1', [purchase.id])
+    const [told] = await Promise.all([
+      shop.tell('payment_intent.succeeded', purchase),
+      shop.run('reconcile'),
+      second.run('reconcile'),
+    ])
+    t.is(told.status, 204)
+    t.deepEqual(await soldOnce(purchase), expected(purchase))
+  })
+
+  test('events of types that nobody knows are kept, and nothing else', async t => {
+    const purchase = await shop.aPurchase()
+    const before = await leftBy(purchase)
+    const types = [
+      ...[
+        'payment_intent.canceled',
+        'subscription.create',
+        'setup_intent.succeeded',
+        'PAYMENT_INTENT.SUCCEEDED',
+      ],
+      ...['payment_intent.succeeded ', '__proto__', 'constructor', 'toString'],
+    ]
+    for (const type of types) {
+      const id = anId()
+      const told = { ...JSON.parse(eventOf('payment_intent.succeeded', purchase)), event_type: type }
+      t.is((await shop.post(JSON.stringify(told), { id })).status, 204, type)
+      const [kept] = await shop.sql('SELECT type, outcome, purchase_id FROM webhook_events WHERE id = $1', [
+        id,
+      ])
+      t.deepEqual(kept, { type, outcome: 'ignored', purchase_id: null })
+    }
+    t.deepEqual(await leftBy(purchase), before)
+  })
+
+  test('an event about a checkout that is not ours is kept as such', async t => {
+    const purchase = await shop.aPurchase()
+    const foreign = {
+      ...purchase,
+      checkoutId: 'ch_of_another_shop',
+      id: '01890000-0000-7000-8000-000000000000',
+    }
+    const id = anId()
+    t.is((await shop.tell('payment_intent.succeeded', foreign, { id })).status, 204)
+    t.deepEqual(await shop.outcomesOf([id]), ['unmatched'])
+    t.is((await shop.rowOf(purchase.id)).status, 'pending')
+  })
+
+  test('whoever names the purchase of another checkout pays for nothing by it', async t => {
+    const [cheap, dear] = [await shop.aPurchase(), await shop.aPurchase()]
+    const id = anId()
+    t.is(
+      (await shop.tell('payment_intent.succeeded', { ...dear, checkoutId: 'ch_elsewhere' }, { id })).status,
+      204,
+    )
+    t.is((await shop.tell('payment_intent.succeeded', { ...dear, checkoutId: cheap.checkoutId })).status, 204)
+    t.deepEqual(await shop.outcomesOf([id]), ['unmatched'])
+    t.is((await shop.rowOf(dear.id)).status, 'pending')
+    t.is((await shop.rowOf(cheap.id)).status, 'paid')
+  })
+
+  test('a payment that is told of before the checkout is kept finds its purchase', async t => {
+    const purchase = await shop.aPurchase()
+    await shop.sql('UPDATE purchases SET checkout_id = NULL, checkout_url = NULL WHERE id = $1', [
+      purchase.id,
+    ])
+    t.is((await shop.tell('payment_intent.succeeded', purchase)).status, 204)
+    t.deepEqual(await soldOnce(purchase), expected(purchase))
+  })
+}
+
+{
+  const shop = webhookAnyOrderShop
+  const second = webhookAnyOrderSecond
+  // What is told of one payment: a card that failed, a transfer on its way, the money, and the money given back.
+
+  const moments = ['failed', 'pending', 'paid', 'refunded', 'refunded by payment'] as const
+  type Moment = (typeof moments)[number]
+
+  const types = {
+    failed: 'payment_intent.failed',
+    pending: 'bank_transfer_intent.pending',
+    paid: 'payment_intent.succeeded',
+  } as const
+
+  /** A refund names its checkout, or nothing but the payment. */
+  const bodyOf = (moment: Moment, purchase: Purchase): string => {
+    if (moment === 'refunded by payment') return eventOf('refund.succeeded', purchase)
+    // Each card that is tried is a payment of its own.
+    if (moment === 'failed')
+      return eventOf(types.failed, purchase, { paymentId: `pa_declined_${purchase.id}` })
+    if (moment !== 'refunded') return eventOf(types[moment], purchase)
+    const refund = JSON.parse(eventOf('refund.succeeded', purchase))
+    return JSON.stringify({ ...refund, checkout: { id: purchase.checkoutId } })
+  }
+
+  const told = (told: readonly Moment[], ...some: Moment[]) => some.some(moment => told.includes(moment))
+
+  /**
+   * What it comes to in the end, whatever the order. A refund of a payment that we never hear of is about nothing, where it
+   * does not name the checkout.
+   */
+  const endOf = (all: readonly Moment[]) => {
+    if (told(all, 'refunded') || (told(all, 'refunded by payment') && told(all, 'paid')))
+      return { status: 'refunded', site: 'available' }
+    if (told(all, 'paid')) return { status: 'paid', site: 'sold' }
+    return { status: told(all, 'failed') ? 'failed' : 'pending', site: 'reserved' }
+  }
+
+  type Delivery = 'in turn' | 'at once'
+
+  const deliver = async (
+    all: readonly Moment[],
+    purchase: Purchase,
+    delivery: Delivery,
+  ): Promise<number[]> => {
+    const send = async (moment: Moment, i: number) =>
+      (await shop.post(bodyOf(moment, purchase), { client: i % 2 ? second.client : shop.client })).status
+    if (delivery === 'at once') return Promise.all(all.map(send))
+    const statuses: number[] = []
+    for (const [i, moment] of all.entries()) statuses.push(await send(moment, i))
+    return statuses
+  }
+
+  /** Begins a purchase, tells all of it, and says where that does not end as it should; else null. */
+  const fault = async (all: readonly Moment[], delivery: Delivery): Promise<string | null> => {
+    const purchase = await shop.aPurchase()
+    const { id, slug, email } = purchase
+    const statuses = await deliver(all, purchase, delivery)
+    const { status, issue, user_id: owner } = await shop.rowOf(id)
+    const site = await shop.siteOf(slug)
+    const accounts = (await shop.sql('SELECT FROM users WHERE email = $1', [email])).length
+    const mails = await shop.owedTo(email)
+    const end = endOf(all)
+    const isSold = end.status === 'paid'
+    const holds = [
+      statuses.every(each => each === 204),
+      status === end.status && issue === null,
+      site.status === end.site && site.held_by === (end.site === 'available' ? null : id),
+      isSold ? accounts === 1 && owner !== null : accounts <= (told(all, 'paid') ? 1 : 0),
+      // Who has an account knows of it, and of what was paid: both mails, or none.
+      mails.length === 2 * accounts && new Set(mails).size === mails.length,
+    ]
+    if (!holds.includes(false)) return null
+    return JSON.stringify({
+      all,
+      delivery,
+      holds,
+      statuses,
+      status,
+      issue,
+      site: site.status,
+      accounts,
+      mails,
+    })
+  }
+
+  const arrangements = (of: readonly Moment[]): Moment[][] =>
+    of.flatMap(first => [
+      [first],
+      ...arrangements(of.filter(each => each !== first)).map(rest => [first, ...rest]),
+    ])
+
+  const faults = async (plans: readonly Moment[][], delivery: Delivery): Promise<(string | null)[]> => {
+    const found: (string | null)[] = []
+    for (let at = 0; at < plans.length; at += 8)
+      found.push(...(await Promise.all(plans.slice(at, at + 8).map(plan => fault(plan, delivery)))))
+    return found.filter(Boolean)
+  }
+
+  test('in all orders, one after the other', async t => {
+    const plans = arrangements(['failed', 'pending', 'paid', 'refunded'])
+    t.is(plans.length, 64)
+    t.deepEqual(await faults(plans, 'in turn'), [])
+  })
+
+  test('in all orders, where the refund names nothing but the payment', async t => {
+    const plans = arrangements(['failed', 'pending', 'paid', 'refunded by payment'])
+    const both = plans.filter(plan => told(plan, 'paid') && told(plan, 'refunded by payment'))
+    t.is(both.length, 38)
+    t.deepEqual(await faults(both, 'in turn'), [])
+  })
+
+  test('in any order, again and again', async t => {
+    const plan = fc.array(fc.constantFrom(...moments), { minLength: 4, maxLength: 9 })
+    await fc.assert(
+      fc.asyncProperty(plan, async all => t.is(await fault(all, 'in turn'), null)),
+      { numRuns: 15, endOnFailure: true },
+    )
+  })
+
+  test('at once, at two instances', async t => {
+    const plan = fc.array(fc.constantFrom(...moments), { minLength: 3, maxLength: 10 })
+    const plans: Moment[][] = [
+      ...Array.from({ length: 12 }, (): Moment[] => ['paid', 'refunded by payment']),
+      ...Array.from({ length: 8 }, (): Moment[] => ['failed', 'paid', 'refunded', 'paid']),
+      ...Array.from({ length: 12 }, (): Moment[] => ['failed', 'paid', 'failed', 'failed']),
+      ...fc.sample(plan, 16),
+    ]
+    t.deepEqual(await faults(plans, 'at once'), [])
+  })
+
+  test('a refund that is still being written down when its payment comes is not lost', async t => {
+    const purchase = await shop.aPurchase()
+    await shop.sql(`CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$`)
+    await shop.sql(`CREATE TRIGGER dawdle BEFORE UPDATE ON webhook_events
+    FOR EACH ROW WHEN (NEW.type = 'refund.succeeded') EXECUTE FUNCTION dawdle()`)
+    const refunded = shop.tell('refund.succeeded', purchase)
+    await until('the refund to dawdle', async () => {
+      const asleep = `SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`
+      return (await shop.sql(asleep)).length === 1
+    })
+    const paid = await shop.tell('payment_intent.succeeded', purchase, { client: second.client })
+    await shop.sql('DROP FUNCTION dawdle CASCADE')
+    t.deepEqual([paid.status, (await refunded).status], [204, 204])
+    t.is((await shop.rowOf(purchase.id)).status, 'refunded')
+    t.is((await shop.siteOf(purchase.slug)).status, 'available')
+  })
+
+  test('a transfer goes the same way as a card', async t => {
+    const purchase = await shop.aPurchase()
+    for (const type of ['bank_transfer_intent.pending', 'bank_transfer_intent.failed'] as const)
+      t.is((await shop.tell(type, purchase)).status, 204)
+    t.is((await shop.rowOf(purchase.id)).status, 'failed')
+    t.is((await shop.siteOf(purchase.slug)).status, 'reserved')
+    t.is((await shop.tell('bank_transfer_intent.succeeded', purchase)).status, 204)
+    t.is((await shop.siteOf(purchase.slug)).status, 'sold')
+  })
+
+  test('a refund that is on its way, or that failed, is none', async t => {
+    const purchase = await shop.aPurchase()
+    await shop.tell('payment_intent.succeeded', purchase)
+    for (const status of ['pending', 'failed', 'processing', '']) {
+      const refund = {
+        ...JSON.parse(eventOf('refund.succeeded', purchase)),
+        event_type: 'refund.created',
+        status,
+      }
+      t.is((await shop.post(JSON.stringify(refund))).status, 204)
+      t.is((await shop.rowOf(purchase.id)).status, 'paid', status)
+    }
+    t.is((await shop.tell('refund.succeeded', purchase)).status, 204)
+    t.is((await shop.rowOf(purchase.id)).status, 'refunded')
+  })
+}
+
+{
+  const send = (...words: string[]) => runCommand(shop.env, ['webhooks', 'send', ...words, '--json'])
+
+  test('a sample goes to a service on this machine, and is taken', async t => {
+    const { id } = await shop.aPurchase()
+    const sent = await send('payment_intent.succeeded', '--purchase', id, '--url', `${shop.url}/`)
+    t.like(sent, { code: 0, json: { status: 204 } })
+    t.is((await shop.rowOf(id)).status, 'paid')
+  })
+
+  test('a sample goes nowhere else', async t => {
+    for (const url of [
+      'https://example.com',
+      'http://127.0.0.1.example.com',
+      'http://127.0.0.1@example.com',
+      'ftp://127.0.0.1',
+    ])
+      t.is((await send('refund.created', '--url', url)).code, 64, url)
+    const own = await send('payment_intent.failed')
+    t.like(own, { code: 1, json: { error: { code: 'NOT_LOCAL' } } })
+  })
+
+  test('a service that is not there is not called a store', async t => {
+    const sent = await send('payment_intent.failed', '--url', 'http://127.0.0.1:9')
+    t.like(sent, { code: 1, json: { error: { code: 'NOT_TAKEN' } } })
+  })
+}

@@ -1,0 +1,92 @@
+import test from 'ava'
+import { anEmail } from '../../make.ts'
+import { openWorld } from '../../world.ts'
+
+// Drivers and parsers quote what they were given: a constraint the whole row, a parser the body.
+
+const world = await openWorld()
+test.after.always(() => world[Symbol.asyncDispose]())
+
+const canary = { password: 'Canary-9-xylophone-KQ7w', phone: '+4915112345678' }
+
+const linesSince = async (act: () => Promise<unknown>): Promise<string> => {
+  const from = await world.logMark()
+  await act()
+  return (await world.logs(from)).join('')
+}
+
+test.serial('a fault of the database is logged without the row that it met', async t => {
+  await world.sql(`ALTER TABLE users ADD CONSTRAINT trap CHECK (full_name <> 'Trapped Person')`)
+  t.teardown(() => world.sql('ALTER TABLE users DROP CONSTRAINT trap'))
+  const email = anEmail()
+  const log = await linesSince(async () => {
+    const body = { email, password: canary.password, full_name: 'Trapped Person', phone: canary.phone }
+    const reply = await world.client.post('register', body)
+    t.is(reply.status, 500)
+    for (const word of ['Trapped', email, 'users', 'trap', 'constraint'])
+      t.false(reply.text.includes(word), word)
+  })
+  t.regex(log, /"code":"23514"/)
+  t.regex(log, /"constraint":"trap"/)
+  for (const word of ['Trapped', email, canary.password, canary.phone, '$2b$', 'INSERT'])
+    t.false(log.includes(word), `the log holds ${word}`)
+})
+
+test.serial('a table that is gone is logged without what was asked for', async t => {
+  await world.sql('ALTER TABLE emails RENAME TO elsewhere')
+  const email = anEmail()
+  const log = await linesSince(async () => {
+    t.is((await world.client.post('resend-verification', { email })).status, 500)
+    t.is((await world.client.post('register', { email, password: canary.password })).status, 500)
+  }).finally(() => world.sql('ALTER TABLE elsewhere RENAME TO emails'))
+  t.regex(log, /"code":"42P01"/)
+  for (const word of [email, canary.password]) t.false(log.includes(word))
+  t.is(
+    (await world.sql('SELECT 1 FROM users WHERE email = $1', [email])).length,
+    0,
+    'no user without their mail',
+  )
+})
+
+const malformed = [
+  `{"email": "a@example.com", "password": "${canary.password}"`,
+  `{"email": "a@example.com", "password": ${canary.password}}`,
+  `password=${canary.password}`,
+  `"${canary.password}"`,
+  `["${canary.password}"]`,
+  JSON.stringify({ email: canary.password, password: canary.password }),
+  JSON.stringify({ email: 'a@example.com', password: [canary.password] }),
+  JSON.stringify({ email: 'a@example.com', password: canary.password, full_name: `${canary.password}\n` }),
+]
+for (const body of malformed)
+  test.serial(
+    `a malformed body is neither logged nor quoted: ${body.replaceAll(canary.password, '…')}`,
+    async t => {
+      const quoted: string[] = []
+      const log = await linesSince(async () => {
+        for (const route of ['login', 'register', 'verify-email', 'refresh', 'resend-verification']) {
+          const reply = await world.client.post(route, body)
+          t.true(reply.status >= 400 && reply.status < 500, `${route} answered ${reply.status}`)
+          quoted.push(reply.text, JSON.stringify([...reply.headers]))
+        }
+      })
+      t.true(log.includes('"request"'))
+      t.false(log.includes(canary.password))
+      t.false(log.includes('a@example.com'))
+      t.false(quoted.join('').includes(canary.password))
+    },
+  )
+
+test.serial('secrets in addresses, queries and headers do not reach the log', async t => {
+  const log = await linesSince(async () => {
+    await world.client.get(`verify-email?token=${canary.password}&lang=${canary.password}`)
+    await world.client.get(`/${canary.password}`)
+    await world.client.get(`/api/v1/auth/me?access_token=${canary.password}`)
+    await world.client.get('me', { token: canary.password })
+    await world.client.get('me', {
+      headers: { cookie: `s=${canary.password}`, 'x-request-id': canary.password },
+    })
+  })
+  t.true(log.includes('"request"'))
+  t.false(log.includes(canary.password))
+})

@@ -1,0 +1,26 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+/** A process of the service, with the lines that it has written. */
+export type Spawned = { child: ChildProcess; lines: string[] }
+
+/** Starts `src/<name>.ts` with this environment and no other. */
+export const spawnProcess = (name: 'api' | 'worker', env: Record<string, string>): Spawned => {
+  const file = fileURLToPath(new URL(`../src/${name}.ts`, import.meta.url))
+  const child = spawn(process.execPath, [file], {
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env },
+  })
+  const lines: string[] = []
+  for (const stream of [child.stdout, child.stderr])
+    createInterface({ input: stream }).on('line', line => line && lines.push(line))
+  return { child, lines }
+}
+
+/** Kills a process as a crash would, and waits for its end. */
+export const kill = async (child: ChildProcess): Promise<void> => {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+}

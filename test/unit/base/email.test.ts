@@ -1,0 +1,370 @@
+import { domainToUnicode } from 'node:url'
+import anyTest from 'ava'
+import fc from 'fast-check'
+import * as v from 'valibot'
+import { canonicalEmail, email } from '../../../src/base/fields.ts'
+import { validate } from '../../../src/http/validate.ts'
+
+// Addresses: which are taken, and their one spelling.
+
+const test = anyTest.serial
+
+{
+  const canonical: Record<string, string> = {
+    'ann@example.com': 'ann@example.com',
+    '  Ann.Lee+News@EXAMPLE.Com ': 'ann.lee+news@example.com',
+    "o'brien!#$%&*/=?^_`{|}~-@mail.example.co.uk": "o'brien!#$%&*/=?^_`{|}~-@mail.example.co.uk",
+    'ann@bücher.example': 'ann@xn--bcher-kva.example',
+    'ann@BU\u0308CHER.example': 'ann@xn--bcher-kva.example',
+    'ann@XN--BCHER-KVA.example': 'ann@xn--bcher-kva.example',
+    'ann@例え.テスト': 'ann@xn--r8jz45g.xn--zckzah',
+    'ann@faß.de': 'ann@xn--fa-hia.de',
+    [`${'a'.repeat(64)}@example.com`]: `${'a'.repeat(64)}@example.com`,
+    [`a@${'b'.repeat(63)}.example`]: `a@${'b'.repeat(63)}.example`,
+  }
+
+  for (const [text, form] of Object.entries(canonical)) {
+    test(`one form: ${text}`, t => {
+      t.is(canonicalEmail(text), form)
+      t.is(canonicalEmail(form), form)
+      t.is(v.parse(email, text), form)
+    })
+  }
+
+  const refused: Record<string, string> = {
+    'dotless i that passes for i': 'mıke@example.com',
+    'Kelvin sign that lower-cases to k': 'mi\u212Ae@example.com',
+    'Kelvin sign in the domain': 'mike@\u212Aelvin.com',
+    'long s that upper-cases to S': 'mi\u017Fe@example.com',
+    'Cyrillic а in the local part': 'm\u0430rk@example.com',
+    'wide at sign': 'a＠example.com',
+    'wide at sign beside a true one': 'a＠evil.com@example.com',
+    'wide full stop': 'a@example．com',
+    'ideographic full stop': 'a@example。com',
+    'wide letters in the domain': 'a@ｅxample.com',
+    'a letter-like number': 'a@ⅷ.com',
+    'a ligature': 'a@ﬁrm.com',
+    'an invisible hyphen': 'a@exam\u00ADple.com',
+    'a zero-width joiner': 'a@exam\u200Dple.com',
+    'a variation selector': 'a@example\uFE0F.com',
+    'a zero-width space before': '\u200Ba@example.com',
+    'an encoded letter': 'a@ex%61mple.com',
+    'a path': 'a@evil.com/example.com',
+    'a backslash': 'a@evil.com\\example.com',
+    'a query': 'a@evil.com?example.com',
+    'a fragment': 'a@evil.com#example.com',
+    'a port': 'a@example.com:25',
+    'two recipients by comma': 'a@example.com,b@evil.com',
+    'two recipients by comma and space': 'a@example.com, b@evil.com',
+    'two recipients by semicolon': 'a@example.com;b@evil.com',
+    'two recipients by space': 'a@example.com b@evil.com',
+    'a quoted recipient': '"a@evil x"@good.com',
+    'a quoted local part': '"a"@example.com',
+    'a name before': 'Ann <a@example.com>',
+    'angle brackets': '<a@example.com>',
+    'a comment': 'a(comment)@example.com',
+    'a comment in the domain': 'a@(comment)example.com',
+    'a second at sign': 'a@b@example.com',
+    'a source route': '@evil.com:a@example.com',
+    'a percent route on the domain': 'a@evil.com%example.com',
+    'a header after': 'a@example.com\r\nBcc: b@evil.com',
+    'a line break at the end': 'a@example.com\n',
+    'a carriage return at the end': 'a@example.com\r',
+    'a line break inside': 'a@exam\nple.com',
+    'a tab inside': 'a@exam\tple.com',
+    'a NUL': 'a@example.com\0',
+    'a NUL inside': 'a\0@example.com',
+    'an escape character': '\x1Ba@example.com',
+    'a next-line character': 'a@example.com\x85',
+    'a trailing dot': 'a@example.com.',
+    'a leading dot in the domain': 'a@.example.com',
+    'an empty label': 'a@example..com',
+    'a leading dot': '.a@example.com',
+    'a dot before the at sign': 'a.@example.com',
+    'two dots': 'a..b@example.com',
+    'a domain of one label': 'root@localhost',
+    'an address literal': 'a@[192.0.2.1]',
+    'an IPv6 literal': 'a@[IPv6:2001:db8::1]',
+    'a bare IPv4 address': 'a@192.0.2.1',
+    'a hexadecimal IPv4 address': 'a@0x7f.1',
+    'a numeric top level': 'a@example.123',
+    'an underscore in the domain': 'a@exa_mple.com',
+    'a hyphen first': 'a@-example.com',
+    'a hyphen last': 'a@example-.com',
+    'a broken A-label': 'a@xn--a.com',
+    'an A-label spelt a second way': 'a@xn---h3u.com',
+    'an A-label for plain letters': 'a@xn--abc-.com',
+    'a label of 64': `a@${'b'.repeat(64)}.com`,
+    'a local part of 65': `${'a'.repeat(65)}@example.com`,
+    'an address of 255': `${'a'.repeat(64)}@${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}.example`,
+    'no local part': '@example.com',
+    'no domain': 'a@',
+    'no at sign': 'example.com',
+    'an emoji': '😀@example.com',
+    'a lone surrogate': 'a@exam\uD800ple.com',
+    nothing: '',
+    blanks: '   ',
+  }
+
+  for (const [name, text] of Object.entries(refused)) {
+    test(`refused: ${name}`, t => {
+      t.is(canonicalEmail(text), null)
+      t.false(v.is(email, text))
+    })
+  }
+
+  test('an address of 254 is taken, so the refusal above is for the one character more', t => {
+    const text = `${'a'.repeat(64)}@${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}.exampl`
+    t.is(text.length, 254)
+    t.is(canonicalEmail(text), text)
+    t.is(canonicalEmail(`${text}e`), null)
+  })
+
+  test('refused: whatever is no text', t => {
+    const values = [
+      ['a@example.com'],
+      ['a@example.com', 'b@evil.com'],
+      { 0: 'a@example.com' },
+      1,
+      true,
+      null,
+      undefined,
+    ]
+    for (const value of values) t.false(v.is(email, value))
+  })
+
+  test('letters of another script make another domain, not this one', t => {
+    t.is(canonicalEmail('a@\u0430pple.com'), 'a@xn--pple-43d.com')
+    t.not(canonicalEmail('a@\u0430pple.com'), canonicalEmail('a@apple.com'))
+  })
+
+  test('no character at all, put anywhere, makes a canonical address that is not plain ASCII of one recipient', t => {
+    const shape = /^[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@[a-z0-9.-]+\.[a-z0-9-]+$/
+    for (let point = 0; point < 0x10000; point++) {
+      const char = String.fromCharCode(point)
+      for (const text of [`a${char}b@example.com`, `a@ex${char}ample.com`, `a@example.com${char}`]) {
+        const form = canonicalEmail(text)
+        if (form === null) continue
+        if (!shape.test(form) || canonicalEmail(form) !== form) t.fail(`U+${point.toString(16)}`)
+        // Nothing beyond ASCII may come out as the address of somebody whose domain is plain ASCII.
+        if (point > 0x7f && !form.includes('@xn--') && form !== canonicalEmail(text.trim()))
+          t.fail(`U+${point}`)
+        if (point > 0x7f && form === 'a@example.com' && char.trim() !== '') t.fail(`U+${point.toString(16)}`)
+      }
+    }
+    t.pass()
+  })
+
+  test('50 KB made to be slow take no time to speak of', t => {
+    const hostile = [
+      'a'.repeat(50_000),
+      `${'a.'.repeat(25_000)}@example.com`,
+      `a@${'a.'.repeat(25_000)}`,
+      `a@${'é.'.repeat(25_000)}com`,
+      '@'.repeat(50_000),
+      ' '.repeat(50_000),
+      `${' '.repeat(25_000)}a@example.com${' '.repeat(25_000)}`,
+      `"${'\\'.repeat(50_000)}`,
+      `${'('.repeat(25_000)}${')'.repeat(25_000)}a@example.com`,
+      'a@b'.repeat(16_000),
+    ]
+    // What others do on this machine may hold up one try, and not each.
+    const tries = Array.from({ length: 5 }, () => {
+      const start = performance.now()
+      for (const text of hostile) for (let times = 0; times < 20; times++) t.false(v.is(email, text))
+      return performance.now() - start
+    })
+    t.true(Math.min(...tries) < 200)
+  })
+}
+
+{
+  const plainLetters = 'abcdefghijklmnopqrstuvwxyz0123456789'
+  const foreignLetters =
+    'äçéîñōşüýžÿάίόαβγδεζηθικλμνξοπρσςτυφχψωабвгдеёжийклмнопрстцшщыьэюяіїєաբգაბგאבגابتकखग中文例え日本語한국'
+  const from = (letters: string) => fc.constantFrom(...letters)
+
+  const word = (letters: string, longest: number) =>
+    fc.string({ unit: from(letters), minLength: 1, maxLength: longest })
+  const localPart = fc.array(word(`${plainLetters}!#$%&'*+/=?^_\`{|}~-`, 12), { minLength: 1, maxLength: 4 })
+  const label = fc.oneof(
+    word(plainLetters, 12),
+    word(plainLetters + foreignLetters, 8),
+    word(foreignLetters, 6),
+  )
+  const domain = fc
+    .tuple(fc.array(label, { minLength: 1, maxLength: 3 }), fc.constantFrom('com', 'example', 'рф', 'ελ'))
+    .map(([labels, top]) => [...labels, top].join('.'))
+  const anAddress = fc.tuple(localPart, domain).map(([local, host]) => `${local.join('.')}@${host}`)
+
+  // Every 16-bit unit, so lone halves of a pair too; most of what goes wrong is made of these signs.
+  const anyUnit = fc.oneof(
+    fc.nat(0xffff).map(code => String.fromCharCode(code)),
+    fc.constantFrom(...'@@@..,;:<>()[]"\\ \r\n\t\0%-+_/?#', '\u2028', '\u200B', '＠', '．', '\u0308', 'xn--'),
+    from(plainLetters),
+  )
+  const anyText = fc.string({ unit: anyUnit, maxLength: 40 })
+  const mutated = fc
+    .tuple(anAddress, fc.nat(60), fc.nat(2), anyText)
+    .map(([text, at, cut, insert]) => text.slice(0, at) + insert + text.slice(at + cut))
+  const long = fc
+    .tuple(word(plainLetters, 4), fc.integer({ min: 60, max: 140 }), domain)
+    .map(([part, times, host]) => `${part.repeat(16)}@${`${part}.`.repeat(times)}${host}`)
+  const whatever = fc.oneof(anyText, mutated, mutated, long, anAddress)
+
+  // Upper case of some letters is that of others too (ς and σ), or longer (ß): these have no other case here.
+  const otherCase = (text: string, odd: boolean[]) =>
+    [...text]
+      .map((char, i) =>
+        odd[i % odd.length] && char.toUpperCase().toLowerCase() === char ? char.toUpperCase() : char,
+      )
+      .join('')
+  const spaces = fc.constantFrom('', ' ', '  ', '\u00A0', '\u3000', '\uFEFF')
+
+  test('what is accepted is one recipient in plain ASCII, and its own canonical form', t => {
+    const shape = /^[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]+$/
+    fc.assert(
+      fc.property(whatever, text => {
+        const form = canonicalEmail(text)
+        if (form === null) return true
+        return (
+          form.length <= 254 &&
+          shape.test(form) &&
+          canonicalEmail(form) === form &&
+          v.parse(email, form) === form
+        )
+      }),
+      { numRuns: 20_000 },
+    )
+    t.pass()
+  })
+
+  type Spelling = { text: string; odd: boolean[]; form: string; before: string; after: string }
+  const spelling: fc.Arbitrary<Spelling> = fc.record({
+    text: anAddress,
+    odd: fc.array(fc.boolean(), { minLength: 1, maxLength: 9 }),
+    form: fc.constantFrom('NFC', 'NFD'),
+    before: spaces,
+    after: spaces,
+  })
+
+  test('case, composition, space and the spelling of the domain make no second account', t => {
+    let accepted = 0
+    const holds = ({ text, odd, form, before, after }: Spelling) => {
+      const one = canonicalEmail(text)
+      if (one === null) return
+      accepted++
+      const at = one.indexOf('@')
+      const inWords = `${one.slice(0, at)}@${domainToUnicode(one.slice(at + 1))}`
+      for (const same of [one, inWords, otherCase(text, odd), otherCase(inWords, odd), otherCase(one, odd)])
+        if (canonicalEmail(before + same.normalize(form) + after) !== one)
+          throw new Error(`${same} is not ${one}`)
+    }
+    fc.assert(fc.property(spelling, holds), { numRuns: 5000 })
+    t.true(accepted > 1000, `${accepted} addresses were looked at`)
+  })
+
+  // What looks like an ASCII sign, or becomes one when it is folded, composed or changed in case.
+  const lookAlikes = new Map<string, string[]>(
+    Object.entries({
+      i: ['ı', 'İ', 'і', 'Ꭵ'],
+      k: ['\u212A', 'к'],
+      s: ['ſ', 'ѕ'],
+      a: ['а', 'α'],
+      o: ['о', 'ο', 'օ'],
+    }),
+  )
+  for (let point = 0x80; point < 0x20000; point++) {
+    if (point >= 0xd800 && point < 0xe000) continue
+    const char = String.fromCodePoint(point)
+    for (const folded of [
+      char.normalize('NFKC').toLowerCase(),
+      char.toLowerCase(),
+      char.toUpperCase().toLowerCase(),
+    ])
+      if (/^[!-~]$/.test(folded)) lookAlikes.set(folded, [...(lookAlikes.get(folded) ?? []), char])
+  }
+
+  test('a look-alike is refused, or is in a domain that no plain address is in', t => {
+    t.true((lookAlikes.get('@')?.includes('＠') && lookAlikes.get('k')?.includes('\u212A')) ?? false)
+    const plain = fc
+      .tuple(word('abiklmos', 6), word('abiklmos1', 6))
+      .map(([local, host]) => `${local}.kiss@${host}.silk.com`)
+    const disguise = fc.tuple(plain, fc.nat(100), fc.nat(500))
+    const holds = ([text, place, which]: [string, number, number]) => {
+      const at = place % text.length
+      const choices = lookAlikes.get(text.charAt(at)) ?? []
+      fc.pre(choices.length > 0)
+      const disguised = text.slice(0, at) + choices[which % choices.length] + text.slice(at + 1)
+      const form = canonicalEmail(disguised)
+      return (
+        form === null || (at > text.indexOf('@') && form.includes('xn--') && form !== canonicalEmail(text))
+      )
+    }
+    fc.assert(fc.property(disguise, holds), { numRuns: 20_000 })
+  })
+
+  test('every look-alike of the at sign is refused, also where it would be a second one', t => {
+    for (const at of lookAlikes.get('@') ?? [])
+      for (const text of [`a${at}example.com`, `a${at}evil.com@example.com`, `a@example.com${at}evil.com`])
+        t.is(canonicalEmail(text), null, text)
+  })
+
+  test('what is refused is told by its rule and never quoted', t => {
+    const body = v.strictObject({ email })
+    const inText = fc.tuple(whatever, fc.constantFrom('canary ', ' canary', '@canary@', 'canary\0'))
+    const inValue = fc.oneof(
+      inText.map(([text, canary]): unknown => canary + text),
+      fc
+        .anything({ values: [fc.constant('canary')], maxDepth: 2 })
+        .filter(value => typeof value !== 'string'),
+    )
+    const holds = (value: unknown) => {
+      const refused = validate(body, { email: value })
+      if ('value' in refused) return canonicalEmail(String(value)) !== null
+      const [error, ...more] = refused.extra.errors ?? []
+      const byRule =
+        error?.path === 'email' && error.rule === (typeof value === 'string' ? 'email' : 'string')
+      const missing = value === undefined && error?.rule === 'missing'
+      return (byRule || missing) && more.length === 0 && !/canary/i.test(JSON.stringify(refused))
+    }
+    fc.assert(fc.property(inValue, holds), { numRuns: 5000 })
+    const issues = (text: string) => JSON.stringify(v.safeParse(email, text).issues ?? [])
+    fc.assert(fc.property(inText, ([text, canary]) => !issues(canary + text).includes('canary')))
+    t.pass()
+  })
+
+  test('no 50 KB that somebody may think of hold the process up', t => {
+    const unit = fc.oneof(
+      anyText,
+      mutated,
+      fc.constantFrom('a', 'a.', 'é.', 'xn--', '@', '\\', '(', '"', ' ', '-.', '\u0308'),
+    )
+    const ends = fc.tuple(
+      fc.constantFrom('', 'a@', '@', ' '),
+      fc.constantFrom('', '@example.com', '.com', ' ', '\0'),
+    )
+    const hostile = fc.tuple(unit, ends).map(([part, [before, after]]) => {
+      const filling = (part || 'a').repeat(Math.ceil(50_000 / (part.length || 1))).slice(0, 50_000)
+      return before + filling + after
+    })
+    // What others do on this machine may hold up one try, and not each.
+    const once = (text: string) => {
+      const start = performance.now()
+      v.safeParse(email, text)
+      return performance.now() - start
+    }
+    const slow = (text: string) => once(text) > 50 && once(text) > 50 && once(text) > 50
+    fc.assert(
+      fc.property(hostile, text => !slow(text)),
+      { numRuns: 2000 },
+    )
+    // As long as is looked at in earnest.
+    const longest = hostile.map(text => text.slice(0, 512))
+    fc.assert(
+      fc.property(longest, text => !slow(text)),
+      { numRuns: 2000 },
+    )
+    t.pass()
+  })
+}

@@ -1,0 +1,542 @@
+import { type KeyObject, sign } from 'node:crypto'
+import anyTest from 'ava'
+import { PAE } from 'paseto'
+import { sign as signForeign, verify as verifyForeign } from 'paseto-ts/v4'
+import { encode } from '../../../src/crypto/base64url.ts'
+import { openTokenCheck } from '../../../src/crypto/known-tokens.ts'
+import {
+  generateKey,
+  importPublic,
+  importSecret,
+  keyId,
+  type PublicKey,
+  publicV4,
+  signMessage,
+  signToken,
+  tokenKid,
+  verifyToken,
+} from '../../../src/crypto/paseto.ts'
+import pids from './vectors/k4.pid.json' with { type: 'json' }
+import publics from './vectors/k4.public.json' with { type: 'json' }
+import secrets from './vectors/k4.secret.json' with { type: 'json' }
+import tokens from './vectors/v4.public.json' with { type: 'json' }
+
+// Access tokens: the official vectors, a foreign library, and every malformed token.
+
+const test = anyTest.serial
+
+{
+  const fromHex = (header: string, hex: string) => header + encode(Buffer.from(hex, 'hex'))
+  const officialKey = importPublic(fromHex('k4.public.', tokens.tests[0]?.['public-key'] ?? ''))
+  const now = new Date('2021-12-31T12:00:00Z')
+
+  for (const vector of tokens.tests) {
+    const footer = Buffer.from(vector.footer)
+    const implicitAssertion = Buffer.from(vector['implicit-assertion'])
+
+    if (vector['expect-fail']) {
+      test(`vector ${vector.name}: is refused`, async t => {
+        await t.throwsAsync(publicV4.Verify(officialKey, vector.token, { now, implicitAssertion }))
+        t.is(tokenKid(vector.token), null)
+        t.is(await verifyToken(officialKey, vector.token, { issuer: 'i', audience: 'a', now }), 'invalid')
+      })
+      continue
+    }
+
+    test(`vector ${vector.name}: signing gives this very token`, t => {
+      const secret = importSecret(fromHex('k4.secret.', vector['secret-key'] ?? ''))
+      t.is(signMessage(secret, Buffer.from(vector.payload ?? ''), footer, implicitAssertion), vector.token)
+    })
+
+    test(`vector ${vector.name}: verifying gives its payload and footer`, async t => {
+      const key = importPublic(fromHex('k4.public.', vector['public-key'] ?? ''))
+      const read = await publicV4.Verify(key, vector.token, { now, implicitAssertion })
+      t.is(JSON.stringify(read.claims), vector.payload ?? '')
+      t.is(Buffer.from(read.footer).toString(), vector.footer)
+    })
+
+    test(`vector ${vector.name}: another implicit assertion is refused`, async t => {
+      const other = Buffer.from(vector['implicit-assertion'] ? '' : '{"test-vector":"4-S-3"}')
+      const key = importPublic(fromHex('k4.public.', vector['public-key'] ?? ''))
+      const code = 'ERR_PASETO_INVALID_TOKEN'
+      await t.throwsAsync(publicV4.Verify(key, vector.token, { now, implicitAssertion: other }), { code })
+    })
+  }
+
+  for (const vector of pids.tests) {
+    test(`vector ${vector.name}`, t => {
+      const paserk = fromHex('k4.public.', vector.key)
+      if (vector.paserk === null) t.throws(() => keyId(paserk), { instanceOf: TypeError })
+      else t.is(keyId(paserk), vector.paserk)
+    })
+  }
+
+  test('a key of another version or purpose has no id and is not imported', t => {
+    const { key } = pids.tests[1] ?? { key: '' }
+    for (const header of ['k3.public.', 'k2.public.', 'k4.secret.', 'k4.local.', 'K4.public.', '']) {
+      t.throws(() => keyId(fromHex(header, key)), { instanceOf: TypeError })
+      t.throws(() => importPublic(fromHex(header, key)), { instanceOf: TypeError })
+    }
+    t.throws(() => importPublic(`${fromHex('k4.public.', key)}=`), { instanceOf: TypeError })
+  })
+
+  for (const vector of publics.tests) {
+    test(`vector ${vector.name}`, t => {
+      const { handle, kid } = importPublic(vector.paserk)
+      t.is(handle.export({ format: 'jwk' }).x, encode(Buffer.from(vector.key, 'hex')))
+      t.is(kid, pids.tests.find(pid => pid.key === vector.key)?.paserk ?? '')
+    })
+  }
+
+  for (const vector of secrets.tests) {
+    test(`vector ${vector.name}`, t => {
+      const { handle, kid } = importSecret(vector.paserk)
+      const { d, x } = handle.export({ format: 'jwk' })
+      t.is(d, encode(Buffer.from(vector['secret-key-seed'], 'hex')))
+      t.is(x, encode(Buffer.from(vector['public-key'], 'hex')))
+      t.is(kid, keyId(fromHex('k4.public.', vector['public-key'])))
+    })
+  }
+
+  test('a secret key whose halves do not belong together is refused, and not named', t => {
+    const [first, second] = secrets.tests
+    const mixed = fromHex('k4.secret.', `${first?.['secret-key-seed']}${second?.['public-key']}`)
+    const fault = t.throws(() => importSecret(mixed), { instanceOf: TypeError })
+    t.false(fault.message.includes(mixed.slice(10, 30)))
+  })
+}
+
+{
+  const issued = new Date('2026-11-21T10:00:00.400Z')
+  const now = new Date('2026-11-21T10:05:00Z')
+  const issuer = 'https://accounts.example'
+  const audience = 'https://api.example'
+  const expected = { issuer, audience, now }
+  const { kid, paserkPublic, paserkSecret } = generateKey()
+  const key = importPublic(paserkPublic)
+  const secret = importSecret(paserkSecret)
+  const claims = { iss: issuer, aud: audience, sub: 'user-1', sid: 'session-1', roles: ['user'] }
+  const whole = { ...claims, iat: '2026-11-21T10:00:00Z', exp: '2026-11-21T10:15:00Z' }
+  const token = signToken({ kid, secret }, claims, { now: issued, ttlSeconds: 900 })
+  const [, , payload = '', footer = ''] = token.split('.')
+
+  /** A token with a true signature over whatever it says. */
+  function forge(payloadText: string, footerText = `{"kid":"${kid}"}`, header = 'v4.public.'): string {
+    const message = Buffer.from(payloadText)
+    const tail = Buffer.from(footerText)
+    const signature = sign(null, PAE([Buffer.from(header), message, tail, Buffer.alloc(0)]), secret.handle)
+    const body = encode(Buffer.concat([message, signature]))
+    return footerText === '' ? `${header}${body}` : `${header}${body}.${encode(tail)}`
+  }
+
+  /** Another text that a lenient decoder reads as the same bytes. */
+  function respell(text: string): string {
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    const last = alphabet.indexOf(text.at(-1) ?? '')
+    return text.slice(0, -1) + alphabet[last ^ 1]
+  }
+
+  test('our own token is accepted, with its claims and a footer that names the key', async t => {
+    t.is(Buffer.from(footer, 'base64url').toString(), `{"kid":"${kid}"}`)
+    t.is(tokenKid(token), kid)
+    t.deepEqual(await verifyToken(key, token, expected), { claims: whole })
+  })
+
+  test('a token with a footer made by hand is accepted: what the other cases change is what is refused', async t => {
+    t.deepEqual(await verifyToken(key, forge(JSON.stringify(whole)), expected), { claims: whole })
+  })
+
+  const odd = 'A'.repeat(86)
+  const shapes: Record<string, string> = {
+    'padding after the payload': `v4.public.${payload}=.${footer}`,
+    'padding after the footer': `${token}==`,
+    'a footer spelt otherwise': `v4.public.${payload}.${respell(footer)}`,
+    'whitespace before': ` ${token}`,
+    'whitespace after': `${token} `,
+    'a line break after': `${token}\n`,
+    'a line break inside': `v4.public.${payload.slice(0, 76)}\n${payload.slice(76)}.${footer}`,
+    'base64 instead of base64url': `v4.public.${payload.slice(0, -1)}+.${footer}`,
+    'no footer': `v4.public.${payload}`,
+    'an empty footer': `v4.public.${payload}.`,
+    'a fifth part': `${token}.${footer}`,
+    'no payload': `v4.public..${footer}`,
+    'a signature and no payload': `v4.public.${odd}.${footer}`,
+    'upper case': token.toUpperCase(),
+    'v2.public': forge(JSON.stringify(whole), undefined, 'v2.public.'),
+    'v3.public': forge(JSON.stringify(whole), undefined, 'v3.public.'),
+    'v4.local': forge(JSON.stringify(whole), undefined, 'v4.local.'),
+    'a header that is not the signed one': token.replace('v4.', 'v2.'),
+    nothing: '',
+    '100 KB of dots': '.'.repeat(100_000),
+    '100 KB of payload': `v4.public.${'A'.repeat(100_000)}.${footer}`,
+  }
+
+  for (const [name, text] of Object.entries(shapes)) {
+    test(`refused, and not even a key is looked for: ${name}`, async t => {
+      t.not(text, token)
+      t.is(tokenKid(text), null)
+      t.is(await verifyToken(key, text, expected), 'invalid')
+    })
+  }
+
+  test('refused: each respelling of a payload, where one exists', async t => {
+    // Three payload lengths give each of the ways in which the last character can have unused bits.
+    let respelt = 0
+    for (const sub of ['a', 'ab', 'abc']) {
+      const text = forge(JSON.stringify({ ...whole, sub }))
+      const [, , body = '', tail = ''] = text.split('.')
+      const other = respell(body)
+      if (!Buffer.from(other, 'base64url').equals(Buffer.from(body, 'base64url'))) continue
+      respelt++
+      t.is(tokenKid(`v4.public.${other}.${tail}`), null)
+      t.is(await verifyToken(key, `v4.public.${other}.${tail}`, expected), 'invalid')
+    }
+    t.is(respelt, 2)
+  })
+
+  const stranger = generateKey().kid
+  const footers: Record<string, string> = {
+    'an array as kid': `{"kid":["${kid}"]}`,
+    '__proto__ as kid': '{"kid":"__proto__"}',
+    'a kid under __proto__': `{"__proto__":{"kid":"${kid}"}}`,
+    'two kids': `{"kid":"${stranger}","kid":"${kid}"}`,
+    'a kid and a claim': `{"kid":"${kid}","wpk":"x"}`,
+    'a space in the footer': `{"kid": "${kid}"}`,
+    'an escape in the kid': `{"kid":"\\u006b${kid.slice(1)}"}`,
+    'the id of a secret key': `{"kid":"${kid.replace('pid', 'sid')}"}`,
+    'no kid': '{}',
+    'no JSON': kid,
+    'a footer of 10 KB': JSON.stringify({ kid, junk: 'x'.repeat(10_000) }),
+    'a deep footer': '['.repeat(2000),
+  }
+
+  for (const [name, text] of Object.entries(footers)) {
+    test(`refused before anything is parsed: ${name}`, async t => {
+      const forged = forge(JSON.stringify(whole), text)
+      t.is(tokenKid(forged), null)
+      t.is(await verifyToken(key, forged, expected), 'invalid')
+    })
+  }
+
+  test('refused: a token of this key that names another, and the other way round', async t => {
+    const other = generateKey()
+    const misnamed = forge(JSON.stringify(whole), `{"kid":"${other.kid}"}`)
+    t.is(tokenKid(misnamed), other.kid)
+    t.is(await verifyToken(key, misnamed, expected), 'invalid')
+    const stolenName = signToken({ kid, secret: importSecret(other.paserkSecret) }, claims, {
+      now: issued,
+      ttlSeconds: 900,
+    })
+    t.is(tokenKid(stolenName), kid)
+    t.is(await verifyToken(key, stolenName, expected), 'invalid')
+  })
+
+  const { exp: _exp, ...endless } = whole
+  const { iat: _iat, ...unborn } = whole
+  const { sub: _sub, ...nobody } = whole
+  const { sid: _sid, ...sessionless } = whole
+  const contents: Record<string, string> = {
+    'no exp': JSON.stringify(endless),
+    'no iat': JSON.stringify(unborn),
+    'no sub': JSON.stringify(nobody),
+    'no sid': JSON.stringify(sessionless),
+    'exp as a number': JSON.stringify({ ...whole, exp: 4_102_444_800 }),
+    'exp as a year': JSON.stringify({ ...whole, exp: '2099' }),
+    'exp without a zone': JSON.stringify({ ...whole, exp: '2099-01-01T00:00:00' }),
+    'exp on the 30th of February': JSON.stringify({ ...whole, exp: '2099-02-30T00:00:00Z' }),
+    'exp as a list': JSON.stringify({ ...whole, exp: ['2099-01-01T00:00:00Z'] }),
+    'exp as null': JSON.stringify({ ...whole, exp: null }),
+    'another issuer': JSON.stringify({ ...whole, iss: 'https://evil.example' }),
+    'another audience': JSON.stringify({ ...whole, aud: 'https://other.example' }),
+    'a list of audiences': JSON.stringify({ ...whole, aud: [audience] }),
+    'an audience with a tail': JSON.stringify({ ...whole, aud: `${audience}/` }),
+    'a number as subject': JSON.stringify({ ...whole, sub: 1 }),
+    'an empty subject': JSON.stringify({ ...whole, sub: '' }),
+    'an object as session': JSON.stringify({ ...whole, sid: {} }),
+    'iat in the future': JSON.stringify({ ...whole, iat: '2026-11-21T10:05:01Z' }),
+    'nbf in the future': JSON.stringify({ ...whole, nbf: '2026-11-21T10:05:01Z' }),
+    'a name twice': JSON.stringify(whole).replace('"sub":', '"sub":"user-2","sub":'),
+    'claims under __proto__': `{"__proto__":${JSON.stringify(whole)}}`,
+    'a list of claims': JSON.stringify([whole]),
+    'no claims': 'null',
+    'no JSON': 'claims',
+    'a deep list': '['.repeat(2500),
+    'a deep claim': JSON.stringify(whole).replace('"user-1"', '['.repeat(900) + ']'.repeat(900)),
+  }
+
+  for (const [name, text] of Object.entries(contents)) {
+    test(`refused, though truly signed: ${name}`, async t => {
+      const forged = forge(text)
+      t.is(tokenKid(forged), kid)
+      t.is(await verifyToken(key, forged, expected), 'invalid')
+      t.is(await verifyToken(key, forged, { ...expected, allowExpired: true }), 'invalid')
+    })
+  }
+
+  test('refused: claims that are not UTF-8', async t => {
+    const text = JSON.stringify(whole).replace('user-1', '\u{10ffff}')
+    const [, , body = ''] = forge(text).split('.')
+    const bytes = Buffer.from(body, 'base64url')
+    bytes[bytes.indexOf(0xf4)] = 0xff
+    const message = bytes.subarray(0, -64)
+    const tail = Buffer.from(`{"kid":"${kid}"}`)
+    const header = Buffer.from('v4.public.')
+    const signature = sign(null, PAE([header, message, tail, Buffer.alloc(0)]), secret.handle)
+    const forged = `v4.public.${encode(Buffer.concat([message, signature]))}.${encode(tail)}`
+    t.is(await verifyToken(key, forged, expected), 'invalid')
+  })
+
+  test('refused: a token cut at any length, or with any one character changed', async t => {
+    for (let length = 0; length < token.length; length++) {
+      t.is(await verifyToken(key, token.slice(0, length), expected), 'invalid')
+      const other = token[length] === 'A' ? 'B' : 'A'
+      const changed = token.slice(0, length) + other + token.slice(length + 1)
+      t.is(await verifyToken(key, changed, expected), 'invalid')
+    }
+  })
+
+  test('refused: a token signed for another purpose, by its implicit assertion', async t => {
+    const message = Buffer.from(JSON.stringify(whole))
+    const tail = Buffer.from(`{"kid":"${kid}"}`)
+    const pieces = [Buffer.from('v4.public.'), message, tail, Buffer.from('challenge')]
+    const signature = sign(null, PAE(pieces), secret.handle)
+    const other = `v4.public.${encode(Buffer.concat([message, signature]))}.${encode(tail)}`
+    t.is(await verifyToken(key, other, expected), 'invalid')
+  })
+
+  test('a token over 4096 characters is refused, one of 4096 is read', async t => {
+    const sized = (length: number) => {
+      const bare = forge(JSON.stringify({ ...whole, pad: '' }))
+      let pad = Math.floor(((length - bare.length) * 3) / 4)
+      let text = ''
+      do text = forge(JSON.stringify({ ...whole, pad: 'x'.repeat(pad++) }))
+      while (text.length < length)
+      return text
+    }
+    t.is(sized(4096).length, 4096)
+    t.not(await verifyToken(key, sized(4096), expected), 'invalid')
+    t.is(await verifyToken(key, sized(4097), expected), 'invalid')
+  })
+
+  test('a token that is authentic but too old is expired: from the second after its end', async t => {
+    const at = (time: string) => verifyToken(key, token, { ...expected, now: new Date(time) })
+    t.deepEqual(await at('2026-11-21T10:15:00Z'), { claims: whole })
+    t.is(await at('2026-11-21T10:15:01Z'), 'expired')
+    t.is(await at('2036-11-21T10:15:01Z'), 'expired')
+  })
+
+  test('an expired token with anything else wrong is invalid, not expired', async t => {
+    const late = { ...expected, now: new Date('2026-11-21T11:00:00Z') }
+    t.is(await verifyToken(key, token, { ...late, audience: 'https://other.example' }), 'invalid')
+    t.is(await verifyToken(key, token, { ...late, issuer: 'https://other.example' }), 'invalid')
+    t.is(await verifyToken(key, forge(JSON.stringify({ ...whole, sid: 1 })), late), 'invalid')
+  })
+
+  test('an expired token may still end its session, a forged one may not', async t => {
+    const late = { ...expected, now: new Date('2026-12-21T11:00:00Z'), allowExpired: true }
+    t.deepEqual(await verifyToken(key, token, late), { claims: whole })
+    t.is(await verifyToken(key, respell(token), late), 'invalid')
+    t.is(await verifyToken(key, token, { ...late, audience: 'https://other.example' }), 'invalid')
+  })
+
+  test('a clock tolerance counts seconds at both ends, and is 0 unless asked for', async t => {
+    const at = (time: string, clockTolerance?: number) =>
+      verifyToken(key, token, { ...expected, now: new Date(time), ...(clockTolerance && { clockTolerance }) })
+    t.is(await at('2026-11-21T09:59:59Z'), 'invalid')
+    t.deepEqual(await at('2026-11-21T09:59:30Z', 30), { claims: whole })
+    t.is(await at('2026-11-21T09:59:29Z', 30), 'invalid')
+    t.deepEqual(await at('2026-11-21T10:15:30Z', 30), { claims: whole })
+    t.is(await at('2026-11-21T10:15:31Z', 30), 'expired')
+  })
+
+  test('iat and exp are set by the signer, whatever the claims say', async t => {
+    const wish = { ...claims, iat: '2020-01-01T00:00:00Z', exp: '2099-01-01T00:00:00Z' }
+    const text = signToken({ kid, secret }, wish, { now: issued, ttlSeconds: 900 })
+    t.is(text, token)
+  })
+}
+
+{
+  const issuer = 'https://accounts.example'
+  const now = new Date()
+  const expected = { issuer, audience: issuer, now }
+  const claims = { iss: issuer, aud: issuer, sub: 'user-1', sid: 'session-1' }
+
+  test('another implementation verifies our token with our published key', async t => {
+    const { kid, paserkPublic, paserkSecret } = generateKey()
+    const token = signToken({ kid, secret: importSecret(paserkSecret) }, claims, { now, ttlSeconds: 900 })
+    const read = verifyForeign(paserkPublic, token)
+    t.like(read.payload, claims)
+    t.deepEqual(read.footer, { kid })
+    t.throws(() => verifyForeign(generateKey().paserkPublic, token))
+  })
+
+  test('another implementation writes this very token of the same claims, whatever they hold', t => {
+    const { kid, paserkSecret } = generateKey()
+    const secret = importSecret(paserkSecret)
+    for (const name of ['Ada', 'Zoltán "Z" \\ Ünï', 'آدا', '𝒜\u{1F511}', '\uD800', '<b>\u2028\0', '']) {
+      const said = { ...claims, name, roles: ['admin', name], email_verified: true }
+      const [iat, exp] = ['2020-01-01T00:00:00Z', '2120-01-01T00:00:00Z']
+      const options = { footer: { kid }, addExp: false, addIat: false }
+      const theirs = signForeign(paserkSecret, { ...said, iat, exp }, options)
+      const [now, ttlSeconds] = [
+        new Date('2020-01-01T00:00:00.999Z'),
+        (Date.parse(exp) - Date.parse(iat)) / 1000,
+      ]
+      t.is(signToken({ kid, secret }, said, { now, ttlSeconds }), theirs, name)
+    }
+  })
+
+  test('we verify a token that another implementation signed with our key', async t => {
+    const { kid, paserkPublic, paserkSecret } = generateKey()
+    const [iat, exp] = [now.toISOString(), new Date(now.valueOf() + 900_000).toISOString()]
+    const token = signForeign(
+      paserkSecret,
+      { ...claims, iat, exp },
+      { footer: { kid }, addExp: false, addIat: false },
+    )
+    t.deepEqual(await verifyToken(importPublic(paserkPublic), token, expected), {
+      claims: { ...claims, iat, exp },
+    })
+  })
+
+  test('we refuse a token that another implementation signed with a key of its own', async t => {
+    const ours = generateKey()
+    const theirs = generateKey()
+    const [iat, exp] = [now.toISOString(), new Date(now.valueOf() + 900_000).toISOString()]
+    const options = { addExp: false, addIat: false }
+    for (const kid of [ours.kid, theirs.kid, keyId(theirs.paserkPublic)]) {
+      const token = signForeign(theirs.paserkSecret, { ...claims, iat, exp }, { ...options, footer: { kid } })
+      t.is(await verifyToken(importPublic(ours.paserkPublic), token, expected), 'invalid')
+    }
+  })
+}
+
+{
+  // A token that is remembered costs no signature check, and is worth no more than one that is not.
+
+  const issuer = 'https://auth.example'
+  const noon = new Date('2026-01-01T12:00:00Z')
+  const later = (seconds: number): Date => new Date(noon.getTime() + seconds * 1000)
+  const made = generateKey()
+  const secret = importSecret(made.paserkSecret)
+
+  const sign = (sid: string, { now = noon, ttlSeconds = 900 } = {}): string => {
+    const claims = { iss: issuer, aud: issuer, sub: 'a user', sid, roles: ['user'] }
+    return signToken({ kid: made.kid, secret }, claims, { now, ttlSeconds })
+  }
+
+  /** A key that counts how often a signature is checked with it. */
+  const counting = (paserk = made.paserkPublic): { key: PublicKey; checked: () => number } => {
+    const { handle, ...rest } = importPublic(paserk)
+    let checks = 0
+    const key = Object.defineProperty(rest, 'handle', {
+      get: (): KeyObject => {
+        checks++
+        return handle
+      },
+    }) as unknown as PublicKey
+    return { key, checked: () => checks }
+  }
+
+  const opened = (atMost = 100) => {
+    const { key, checked } = counting()
+    const ring = new Map([[key.kid, key]])
+    const check = openTokenCheck({
+      ...{ issuer, audience: issuer, clockTolerance: 5, atMost },
+      findKey: async kid => ring.get(kid) ?? null,
+    })
+    return { ring, key, check, checked }
+  }
+
+  test('a signature is checked once, however often its token comes', async t => {
+    const { check, checked } = opened()
+    const token = await sign('one')
+    const first = await check(token, noon)
+    for (let i = 0; i < 5; i++) t.deepEqual(await check(token, later(i)), first)
+    t.is(checked(), 1)
+  })
+
+  test('a token that differs from a remembered one in one character is refused', async t => {
+    const { check } = opened()
+    const token = await sign('one')
+    await check(token, noon)
+    for (const at of [10, 40, 200, token.length - 75, token.length - 1]) {
+      const other = token[at] === 'A' ? 'B' : 'A'
+      t.is(await check(token.slice(0, at) + other + token.slice(at + 1), noon), 'invalid')
+    }
+    t.is(await check(`${token} `, noon), 'invalid')
+    t.is(await check(token.toLowerCase(), noon), 'invalid')
+  })
+
+  test('a remembered token is told to have expired, to the second, and is forgotten', async t => {
+    const { check, checked } = opened()
+    const token = await sign('one')
+    const at = async (seconds: number) => {
+      const outcome = await check(token, later(seconds))
+      return outcome === 'invalid' ? outcome : outcome.isExpired
+    }
+    t.is(await at(0), false)
+    t.is(await at(905), false)
+    t.is(checked(), 1)
+    t.is(await at(906), true)
+    t.is(await at(906), true)
+    t.is(checked(), 2)
+  })
+
+  test('a token of the future is refused, remembered or not', async t => {
+    const { check } = opened()
+    const token = await sign('one', { now: later(60) })
+    t.is(await check(token, noon), 'invalid')
+    t.not(await check(token, later(60)), 'invalid')
+    t.is(await check(token, noon), 'invalid')
+  })
+
+  test('a key that is withdrawn takes the tokens that are remembered along', async t => {
+    const { check, ring, key } = opened()
+    const token = await sign('one')
+    t.not(await check(token, noon), 'invalid')
+    ring.delete(key.kid)
+    t.is(await check(token, noon), 'invalid')
+  })
+
+  test('a ring that was read again has its tokens checked again', async t => {
+    const { check, ring, key } = opened()
+    const token = await sign('one')
+    await check(token, noon)
+    const again = counting()
+    ring.set(key.kid, again.key)
+    t.not(await check(token, noon), 'invalid')
+    t.is(again.checked(), 1)
+
+    const { key: foreign } = counting(generateKey().paserkPublic)
+    ring.set(key.kid, Object.defineProperty(foreign, 'kid', { value: key.kid }))
+    t.is(await check(token, noon), 'invalid')
+    ring.set(key.kid, key)
+    t.not(await check(token, noon), 'invalid')
+  })
+
+  test('no more than so many are remembered, those that come again among them', async t => {
+    const { check, checked } = opened(10)
+    const tokens = await Promise.all(Array.from({ length: 40 }, (_, i) => sign(`number ${i}`)))
+    const [steady = ''] = tokens
+    for (const token of tokens) {
+      await check(token, noon)
+      await check(steady, noon)
+    }
+    t.is(checked(), 40, 'one that comes again and again is not checked again')
+    for (const token of tokens.slice(1, 30)) await check(token, noon)
+    t.is(checked(), 69, 'those that came long ago are')
+  })
+
+  test('a handler cannot change what the next request is told', async t => {
+    const { check } = opened()
+    const token = await sign('one')
+    const first = await check(token, noon)
+    if (first === 'invalid') return t.fail()
+    t.throws(() => (first.claims.roles as string[]).push('admin'), { instanceOf: TypeError })
+    t.throws(() => Object.assign(first.claims, { sub: 'another' }), { instanceOf: TypeError })
+    const second = await check(token, noon)
+    t.deepEqual(second === 'invalid' ? second : second.claims.roles, ['user'])
+  })
+}

@@ -1,0 +1,387 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import anyTest from 'ava'
+import { type EmailKind, type EmailVars, emailKinds, emails } from '../../../src/base/emails.ts'
+import { escapeHtml } from '../../../src/base/fill.ts'
+import { direction, locales, templates } from '../../../src/base/locales.ts'
+import { compileAll, render } from '../../../src/mail/render.ts'
+import { kill } from '../../spawn.ts'
+
+// Emails: their templates, hostile values, and the preview.
+
+const test = anyTest.serial
+
+{
+  const link = 'https://api.example/v?token=abc'
+  const facts = { time: '2031-05-06T07:08:09Z', ip: '2001:db8::7', device: 'curl/8.1' }
+  const samples: { [K in EmailKind]: EmailVars<K> } = {
+    verify_email: { name: 'Zoltán', link, code: '482913', hours: '37' },
+    welcome: { name: 'Zoltán', link: 'https://app.example/' },
+    welcome_guest: { name: 'Zoltán', link, code: '482913', hours: '37' },
+    account_exists: { name: 'Zoltán', link },
+    reset_password: { name: 'Zoltán', link, code: '482913', minutes: '41' },
+    password_changed: { name: 'Zoltán', link, ...facts },
+    email_change: { name: 'Zoltán', link, code: '482913', hours: '37' },
+    email_changed: { name: 'Zoltán', email: 'z••@mail.example', link, days: '13' },
+    new_device: { name: 'Zoltán', link, ...facts },
+    session_reuse: { name: 'Zoltán', ...facts },
+    account_deleted: { name: 'Zoltán', link, days: '13' },
+    purchase_confirmation: {
+      ...{ name: 'Zoltán', link, item: 'Corner bakery', amount: '1250050 GTQ' },
+      reference: '019a5f7e-7a30-7c4e-9d0b-3f1f6f1d2c4b',
+    },
+  }
+  const seen: Record<string, string> = { time: '07:08', email: 'z••', amount: '12' }
+
+  const read = (...path: string[]) => readFile(join(templates, ...path), 'utf8')
+  const wordsOf = async (locale: string, name: string): Promise<Record<string, string>> =>
+    JSON.parse(await read(locale, `${name}.json`))
+  const holes = (text: string) => new Set([...text.matchAll(/\{\{(.*?)\}\}/g)].map(([, name]) => name ?? ''))
+  const cases = locales.flatMap(locale => emailKinds.map(kind => ({ locale, kind })))
+
+  test('every mail compiles in every language', async t => {
+    await t.notThrowsAsync(compileAll())
+  })
+
+  for (const { locale, kind } of cases) {
+    test(`${kind} in ${locale}: every variable reaches both parts, and nothing is left to fill in`, async t => {
+      const sample: Record<string, string> = samples[kind]
+      const { html, text } = await render(kind, locale, samples[kind])
+      for (const name of emails[kind].vars) {
+        const shown = seen[name] ?? sample[name] ?? ''
+        t.true(html.includes(shown), `${name} in HTML`)
+        t.true(text.includes(shown), `${name} in text`)
+      }
+      t.notRegex(html + text, /\{\{|undefined|NaN|Invalid/)
+    })
+
+    test(`${kind} in ${locale}: the document says its language and direction, loads nothing and is small`, async t => {
+      const { html } = await render(kind, locale, samples[kind])
+      t.true(html.includes(`<html lang="${locale}" dir="${direction(locale)}"`))
+      t.true(html.includes(`role="article" lang="${locale}" dir="${direction(locale)}"`))
+      t.notRegex(html, /<(link|img|script|iframe)\b|@import|url\(/)
+      t.true(Buffer.byteLength(html) < 40_000, 'some clients cut long mails')
+    })
+
+    test(`${kind} in ${locale}: the subject is one short line`, async t => {
+      const { subject } = await render(kind, locale, samples[kind])
+      t.regex(subject, /^\S[^\r\n]{5,70}\S$/)
+    })
+
+    test(`${kind} in ${locale}: a missing variable stops the mail`, async t => {
+      for (const name of emails[kind].vars) {
+        const { [name]: _, ...rest } = samples[kind] as Record<string, string>
+        await t.throwsAsync(render(kind, locale, rest as never), { message: new RegExp(`{{${name}}}`) })
+        await t.throwsAsync(render(kind, locale, { ...rest, [name]: undefined } as never))
+      }
+    })
+
+    test(`${kind} in ${locale}: the words are those of English, each is used, and none needs what is not declared`, async t => {
+      const words = await wordsOf(locale, kind)
+      t.deepEqual(Object.keys(words).sort(), Object.keys(await wordsOf('en', kind)).sort())
+      for (const [name, word] of Object.entries(words)) t.truthy(word.trim(), name)
+      const sources = (
+        await Promise.all([read('layout.mjml'), read(`${kind}.mjml`), read(`${kind}.txt`)])
+      ).join('')
+      const used = holes(sources)
+      for (const name of Object.keys(words))
+        t.true(
+          used.has(`t.${name}`) || ['subject', 'greeting', 'greeting_anonymous', 'unknown'].includes(name),
+          name,
+        )
+      const declared = new Set<string>([...emails[kind].vars, 'greeting', 'content'])
+      for (const name of [...used, ...holes(Object.values(words).join(''))])
+        t.true(declared.has(name) || name.startsWith('t.'), name)
+    })
+  }
+
+  for (const locale of locales)
+    test(`the words of the pages in ${locale} are those of English`, async t => {
+      const words = await wordsOf(locale, 'pages')
+      const english = await wordsOf('en', 'pages')
+      t.deepEqual(Object.keys(words).sort(), Object.keys(english).sort())
+      for (const [name, word] of Object.entries(words)) {
+        t.truthy(word.trim(), name)
+        t.deepEqual(holes(word), holes(english[name] ?? ''), name)
+      }
+      t.deepEqual([...holes(Object.values(words).join(''))], ['min'])
+    })
+
+  for (const locale of locales)
+    test(`durations in ${locale}: each kind of number has its words, and no words are idle`, async t => {
+      const words = await wordsOf(locale, 'durations')
+      const rules = new Intl.PluralRules(locale)
+      const kinds = new Set(Array.from({ length: 400 }, (_, at) => rules.select(at + 1)))
+      const wanted = ['minutes', 'hours', 'days'].flatMap(unit => [...kinds].map(kind => `${unit}_${kind}`))
+      t.deepEqual(Object.keys(words).sort(), wanted.sort())
+    })
+
+  test('Arabic runs from right to left, but for codes, addresses and links', async t => {
+    for (const kind of emailKinds) {
+      const { html } = await render(kind, 'ar', samples[kind])
+      t.true(html.includes('<html lang="ar" dir="rtl"'))
+      t.notRegex(html, /direction:ltr|text-align:left;color/)
+      if ('code' in samples[kind]) t.regex(html, /dir="ltr"[^>]*>482913</)
+      if ('email' in samples[kind]) t.regex(html, /<bdi dir="ltr"[^>]*>z••/)
+      if ('link' in samples[kind]) t.regex(html, /<a href="[^"]+" dir="ltr"/)
+    }
+  })
+
+  test('times are in the words of the reader', async t => {
+    t.true((await render('session_reuse', 'es-MX', samples.session_reuse)).text.includes('6 de mayo de 2031'))
+  })
+
+  // After a preposition, as every mail has them: Arabic has a dual, whose ending follows the case, and counts
+  // 3 to 10 in the plural, 11 to 99 in the accusative singular, and whole hundreds in the genitive singular.
+  const durations = {
+    en: {
+      minutes: { 1: '1 minute', 2: '2 minutes' },
+      hours: { 1: '1 hour' },
+      days: { 1: '1 day', 30: '30 days' },
+    },
+    es: {
+      minutes: { 60: '60 minutos' },
+      hours: { 1: '1 hora', 37: '37 horas' },
+      days: { 1: '1 día', 7: '7 días' },
+    },
+    ar: {
+      minutes: {
+        1: 'دقيقة واحدة',
+        2: 'دقيقتين',
+        3: '3 دقائق',
+        10: '10 دقائق',
+        11: '11 دقيقة',
+        60: '60 دقيقة',
+      },
+      hours: { 1: 'ساعة واحدة', 2: 'ساعتين', 3: '3 ساعات', 10: '10 ساعات', 11: '11 ساعة', 24: '24 ساعة' },
+      days: {
+        1: 'يوم واحد',
+        2: 'يومين',
+        7: '7 أيام',
+        10: '10 أيام',
+        11: '11 يومًا',
+        30: '30 يومًا',
+        100: '100 يوم',
+      },
+    },
+  }
+  const lasting = {
+    minutes: (amount: string, locale: string) =>
+      render('reset_password', locale, { ...samples.reset_password, minutes: amount }),
+    hours: (amount: string, locale: string) =>
+      render('verify_email', locale, { ...samples.verify_email, hours: amount }),
+    days: (amount: string, locale: string) =>
+      render('account_deleted', locale, { ...samples.account_deleted, days: amount }),
+  }
+  for (const [locale, units] of Object.entries(durations))
+    for (const unit of ['minutes', 'hours', 'days'] as const)
+      test(`${unit} in ${locale} agree with their number, in digits that match the code`, async t => {
+        for (const [amount, words] of Object.entries(units[unit])) {
+          const { html, text } = await lasting[unit](amount, locale)
+          const whole = new RegExp(`(?<![\\p{L}\\p{N}])${words}(?!\\p{L})`, 'u')
+          t.regex(html, whole)
+          t.regex(text, whole)
+        }
+      })
+
+  test('a duration that is no number stops the mail', async t => {
+    for (const hours of ['', 'soon', 'NaN'])
+      await t.throwsAsync(render('verify_email', 'en', { ...samples.verify_email, hours }), {
+        message: 'hours is not a number',
+      })
+  })
+
+  test('a security notice leaves even where the facts are lacking', async t => {
+    const unknown = { name: '', time: '', ip: '', device: '' }
+    for (const kind of ['session_reuse', 'password_changed', 'new_device'] as const) {
+      const { text } = await render(kind, 'en', { ...unknown, link })
+      for (const label of ['Time', 'IP address', 'Device']) t.true(text.includes(`${label}\nUnknown\n`))
+    }
+    const { text } = await render('email_changed', 'en', { name: '', email: '', link, days: '7' })
+    t.true(text.includes('New address\nUnknown\n'))
+  })
+
+  test('a language that is not there falls back, whatever its name', async t => {
+    const english = await render('welcome', 'en', samples.welcome)
+    for (const locale of ['xx', '', '../../etc', '__proto__'])
+      t.deepEqual(await render('welcome', locale, samples.welcome), english)
+  })
+
+  test('a mail that lacks a variable does not type-check', t => {
+    type Lacking = { name: string } extends EmailVars<'welcome'> ? true : false
+    const accepted: Lacking = false
+    t.false(accepted)
+  })
+}
+
+{
+  // Anybody can register a victim's address under a name of their choosing: the name is the attacker's text,
+  // sent by us to the victim. The device is whatever a thief's client calls itself.
+
+  const link = 'https://api.example/verify?token=abc&x=1'
+  const verify = (name: string, locale = 'en') =>
+    render('verify_email', locale, { name, link, code: '482913', hours: '24' })
+  const reuse = (device: string, ip = '192.0.2.1') =>
+    render('session_reuse', 'en', { name: 'Ana', time: '2026-11-21T06:17:00Z', ip, device })
+
+  const markup = [
+    '<a href=evil>click</a>',
+    '</mj-text><mj-include path="/etc/passwd">',
+    `"><img src=x onerror='alert(1)'>`,
+    '&lt;b&gt;',
+    '<!-- --><![endif]-->',
+  ]
+  for (const name of markup)
+    test(`markup in a name arrives as text: ${name}`, async t => {
+      for (const locale of locales) {
+        const hostile = await verify(name, locale)
+        const honest = await verify('Ana', locale)
+        t.true(hostile.html.includes(escapeHtml(name)))
+        t.is(hostile.html.replaceAll(escapeHtml(name), 'Ana'), honest.html)
+        t.true(hostile.text.includes(name))
+      }
+    })
+
+  for (const name of ['{{code}}', '{{hours}}', '{{greeting}}', '$&', '$1'])
+    test(`a name is not a template: ${name}`, async t => {
+      const { html, text } = await verify(name)
+      t.true(html.includes(`Hello ${escapeHtml(name)},`))
+      t.true(text.startsWith(`Hello ${name},`))
+    })
+
+  const addresses = [
+    'https://evil.example/x',
+    'Your account is locked, see evil.example',
+    'WWW.evil',
+    'ftp://x',
+    'me@evil.example',
+    'evil．example',
+    'evil。example',
+    'ev\u200Bil.e\u200Bxample',
+    'http:\u200B//evil',
+    'пример.рф',
+    'Call +1 (800) 555-0199',
+  ]
+  for (const name of addresses)
+    test(`a name that a mail client would make a link of is left out: ${JSON.stringify(name)}`, async t => {
+      const hostile = await verify(name)
+      t.deepEqual(hostile, await verify(''))
+      t.true(hostile.text.startsWith('Hello,\n'))
+    })
+
+  for (const name of [
+    'J. R. R. Tolkien',
+    'J.R.R. Tolkien',
+    'Dr. Ana López',
+    "Conan O'Brien",
+    'ليلى',
+    '李 小龍',
+    'Louis XIV',
+  ])
+    test(`an honest name is kept: ${name}`, async t => {
+      const { html, text } = await verify(name)
+      t.true(text.startsWith(`Hello ${name},\n`))
+      t.true(html.includes(`Hello ${escapeHtml(name)},`))
+    })
+
+  test('a name stays on its line, so that it can forge neither a paragraph nor a header', async t => {
+    const { text, subject } = await verify('Ana\r\nBcc: victim@x\n\nYour code changed\u2028now\0')
+    t.true(text.startsWith('Hello Ana Bcc: victim@x Your code changed now,\n'))
+    t.notRegex(subject, /[\r\n]/)
+  })
+
+  test('a name cannot turn the text after it around', async t => {
+    const { text, html } = await verify('Ana\u202E\u2066gro\u200F')
+    t.true(text.startsWith('Hello Ana gro,\n'))
+    t.notRegex(html, /[\u200F\u202E\u2066]/)
+  })
+
+  test('a name is cut at 64 code points, between characters', async t => {
+    const { text } = await verify('😀'.repeat(100_000))
+    t.true(text.startsWith(`Hello ${'😀'.repeat(64)},\n`))
+  })
+
+  for (const name of ['', ' ', '\r\n', '\u200F'])
+    test(`without a name the greeting still reads well: ${JSON.stringify(name)}`, async t => {
+      const greetings = { en: 'Hello,', es: 'Hola:', ar: 'مرحبًا،' }
+      for (const [locale, greeting] of Object.entries(greetings))
+        t.true((await verify(name, locale)).text.startsWith(`${greeting}\n`))
+    })
+
+  test('a device that calls itself a link is unknown, a real one is shown', async t => {
+    const real =
+      'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36'
+    t.true((await reuse(real)).text.includes(`Device\n${real}\n`))
+    for (const device of ['Restore access at evil.example', 'bot (+https://evil/)', ''])
+      t.true((await reuse(device)).text.includes('Device\nUnknown\n'))
+    t.true((await reuse('<b>x</b>')).html.includes('&lt;b&gt;x&lt;/b&gt;'))
+    t.true((await reuse(real, '')).text.includes('IP address\nUnknown\n'))
+  })
+
+  test('the new address of a stolen account is shown, and is no link that its owner could follow', async t => {
+    const moved = (email: string, locale = 'en') =>
+      render('email_changed', locale, { name: 'Ana', email, link, days: '7' })
+    for (const locale of locales) {
+      const { html, text } = await moved('t••@www.call-support.evil.example', locale)
+      for (const part of [html, text]) {
+        t.true(part.replaceAll('\u200B', '').includes('t••@www.call-support.evil.example'))
+        t.notRegex(part, /t••@|www\.call|evil\.example/)
+      }
+    }
+    const { html, text } = await moved('<b>@x\r\nhttps://evil\u202E')
+    t.true(html.replaceAll('\u200B', '').includes('&lt;b&gt;@x https://evil<'))
+    t.notRegex(html + text, /<b>@|https:\/\/evil|\u202E/)
+  })
+
+  test('a link is one attribute whatever it holds', async t => {
+    const { html, text } = await render('welcome', 'en', { name: '', link: 'https://x/?a="><script>&b=1' })
+    t.true(html.includes('href="https://x/?a=&quot;&gt;&lt;script&gt;&amp;b=1"'))
+    t.false(html.includes('<script'))
+    t.true(text.includes('https://x/?a="><script>&b=1'))
+  })
+}
+
+{
+  const script = fileURLToPath(new URL('../../../src/local/preview-mails.ts', import.meta.url))
+
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let url = ''
+  anyTest.before(async () => {
+    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string]
+    url = /http:\S+/.exec(line)?.[0] ?? ''
+  })
+  anyTest.after.always(() => kill(child))
+
+  test('the page shows every mail in every language, as HTML and as text', async t => {
+    const page = await (await fetch(url)).text()
+    for (const kind of emailKinds)
+      for (const locale of locales) {
+        const [, section = ''] = page.split(`<section id="${kind}-${locale}">`)
+        const [shown = ''] = section.split('</section>')
+        t.regex(shown, /<iframe sandbox title="[^"]+" srcdoc="&lt;!doctype/i, `${kind} ${locale}`)
+        t.regex(shown, /<pre lang="\w+" dir="(ltr|rtl)">[^<]{80,}<\/pre>/, `${kind} ${locale}`)
+      }
+    t.notRegex(page, /\{\{/)
+  })
+
+  test('nothing in a mail can act on the page', async t => {
+    const reply = await fetch(url)
+    t.regex(reply.headers.get('content-security-policy') ?? '', /^default-src 'none'/)
+    t.notRegex(await reply.text(), /<script|sandbox="[^"]*allow/)
+  })
+
+  test('other machines do not reach it', async t => {
+    const outside = Object.values(networkInterfaces())
+      .flatMap(found => found ?? [])
+      .find(({ internal, family }) => !internal && family === 'IPv4')
+    if (!outside) return t.pass('there is no other address here')
+    const socket = connect(Number(new URL(url).port), outside.address)
+    const [fault] = await once(socket, 'error')
+    t.is(fault.code, 'ECONNREFUSED')
+  })
+}

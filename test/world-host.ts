@@ -1,0 +1,180 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { PassThrough, Readable } from 'node:stream'
+import { buffer, text } from 'node:stream/consumers'
+import { deserialize, serialize } from 'node:v8'
+import type { RedisKey } from 'ioredis'
+import { eraseAccounts } from '../src/accounts/erase-accounts.ts'
+import type { Clock } from '../src/base/clock.ts'
+import type { Config } from '../src/base/config.ts'
+import { runCommandLine } from '../src/cli/run.ts'
+import { type Hasher, openHasher } from '../src/crypto/password.ts'
+import { deliver } from '../src/mail/deliver.ts'
+import { forgetDropped } from '../src/mail/forget-dropped.ts'
+import { sweep } from '../src/mail/sweep.ts'
+import { openTransport } from '../src/mail/transport.ts'
+import { issueProof } from '../src/proofs/issue-proof.ts'
+import { forgetBuyers } from '../src/purchases/forget-buyers.ts'
+import { reconcile } from '../src/purchases/reconcile.ts'
+import { enqueueMails, oweMail } from '../src/storage/outbox.ts'
+import { type MailWorker, startWorker } from '../src/worker.ts'
+import { dropKeys, keysOf } from './every-key.ts'
+import {
+  ample,
+  type LocalInstance,
+  type LocalWorld,
+  logTo,
+  openInstance,
+  openLocalWorld,
+  type WorldOptions,
+} from './local-world.ts'
+import type { Refusal } from './mail-sink.ts'
+import { isWarning } from './warnings.ts'
+
+// A process that runs the service for test files. `test/run.ts` starts two of them, so that instances of one world are
+// processes of their own. Test files then need not load the service, and its code is compiled once a run. Each test
+// file still has a database, a Redis prefix and a mail server of its own.
+
+type Hosted = LocalInstance & { clock: Clock; logs: string[]; world?: LocalWorld; worker?: MailWorker }
+
+const hosted = new Map<string, Hosted>()
+
+const at = (id: string): Hosted => {
+  const found = hosted.get(id)
+  if (!found) throw new Error('This world is closed')
+  return found
+}
+const worldAt = (id: string): LocalWorld => {
+  const { world } = at(id)
+  if (!world) throw new Error('This is another instance, not a world')
+  return world
+}
+const host = (place: Hosted): string => {
+  const id = randomUUID()
+  hosted.set(id, place)
+  return id
+}
+
+const jobs = { eraseAccounts, forgetBuyers, forgetDropped, reconcile, sweep }
+
+export type ProvingEmail = Parameters<typeof issueProof>[1]
+
+export type NewEmail = Parameters<typeof oweMail>[1]
+
+/** The jobs of a worker that a test may run by itself. */
+export type JobName = keyof typeof jobs
+
+// Starting a thread costs more than a test file hashes.
+const hasher = openHasher({ cost: 4, threads: 2, maxQueue: 1000, patience: 60_000 })
+const hasherOf = (cost: string | undefined): Hasher | undefined => (cost === '4' ? hasher : undefined)
+
+const calls = {
+  open: async (options: WorldOptions) => {
+    const world = await openLocalWorld({ ...options, hasherOf })
+    const { env, url, deps, client, warm, clock, logs, mails } = world
+    const close = async () => world[Symbol.asyncDispose]()
+    return { id: host({ url, deps, client, warm, clock, logs, world, close }), env, url, mailsUrl: mails.url }
+  },
+  /** Another instance over the stores of a world that another host has opened. */
+  join: async (env: Record<string, string>, shift: number) => {
+    const clock: Clock = { shift }
+    const logs: string[] = []
+    const log = logTo(logs, env.LOG_LEVEL as 'debug')
+    const instance = await openInstance({ env, clock, log, hasher: hasherOf(env.BCRYPT_COST) })
+    return { id: host({ ...instance, clock, logs }), url: instance.url }
+  },
+  /** Returns the warnings and errors that were logged. */
+  close: async (id: string) => {
+    const { close, worker, logs } = at(id)
+    await worker?.close()
+    await close()
+    hosted.delete(id)
+    return logs.filter(isWarning)
+  },
+  logs: async (id: string, from: number) => at(id).logs.slice(from),
+  logLength: async (id: string) => at(id).logs.length,
+  travel: async (id: string, shift: number) => {
+    at(id).clock.shift = shift
+  },
+  warm: async (id: string) => at(id).warm(),
+  run: async (id: string, job: JobName, config: Partial<Config>): Promise<number> => {
+    const { deps } = at(id)
+    return Number(await jobs[job]({ ...deps, config: { ...deps.config, ...config } }))
+  },
+  /** Sends an email as a worker would, whether or not a job for it waits. */
+  deliver: async (id: string, emailId: string) => {
+    using transport = openTransport(worldAt(id).mails.url)
+    return await deliver({ ...at(id).deps, transport }, emailId)
+  },
+  /** Puts an email in the outbox and the queue, as a flow does. */
+  queueEmail: async (id: string, email: NewEmail) => {
+    const { deps } = at(id)
+    await enqueueMails(deps, [await oweMail(deps.database.manager, email)])
+  },
+  metrics: async (id: string) => at(id).deps.metrics.text(),
+  issueProof: async (id: string, email: ProvingEmail, to: { userId: string; address: string }) =>
+    issueProof(at(id).deps, email, to),
+  startWorker: async (id: string) => {
+    const place = at(id)
+    place.worker ??= startWorker(place.deps)
+  },
+  stopWorker: async (id: string) => {
+    const place = at(id)
+    await place.worker?.close()
+    delete place.worker
+  },
+  sql: async (id: string, text: string, values: unknown[]) => worldAt(id).sql<object>(text, values),
+  redis: async (id: string, command: string, args: (string | number | Buffer)[]) => {
+    const { redis } = at(id).deps
+    const run = redis[command as 'get'] as unknown
+    if (typeof run !== 'function') throw new Error(`Redis has no command ${command}`)
+    return run.apply(redis, args) as unknown
+  },
+  keysLike: async (id: string, pattern: string) => keysOf(at(id).deps.redis, pattern),
+  dropKeys: async (id: string, keys: (RedisKey & string)[]) => dropKeys(at(id).deps.redis, keys),
+  emailTo: async (id: string, address: string, count: number, link: string) =>
+    worldAt(id).mails.to(address, count, link),
+  emailsTo: async (id: string, address: string) => worldAt(id).mails.sentTo(address),
+  emails: async (id: string) => worldAt(id).mails.all(),
+  stalledEmails: async (id: string) => worldAt(id).mails.stalled(),
+  answerEmails: async (id: string, refusal: Refusal | null) => worldAt(id).mails.answer(refusal),
+  stallEmails: async (id: string, count: number) => worldAt(id).mails.stall(count),
+  /** Runs `latchkey` here: a process for each command costs half a second of CPU. */
+  command: async (env: Record<string, string>, words: readonly string[], input: string) => {
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+    const [out, err] = [text(stdout), text(stderr)]
+    const stdin = Readable.from(Buffer.from(input))
+    const code = await runCommandLine([...words], { env, stdin, stdout, stderr, within: ample })
+    stdout.end()
+    stderr.end()
+    return { code, out: await out, err: await err }
+  },
+}
+
+/** What a test file may ask of a host. Arguments and results are cloned, dates and buffers included. */
+export type Calls = typeof calls
+
+export type Called = { value: unknown } | { error: { message: string; code?: unknown; constraint?: unknown } }
+
+const answer = async (body: Buffer): Promise<Called> => {
+  try {
+    const [name, ...args] = deserialize(body) as [keyof Calls, ...never[]]
+    return { value: await (calls[name] as (...given: never[]) => Promise<unknown>)(...args) }
+  } catch (error) {
+    const { message, code, constraint } = error as Error & { code?: unknown; constraint?: unknown }
+    return { error: { message, code, constraint } }
+  }
+}
+
+const server = createServer(async (request, response) => {
+  response.end(serialize(await answer(await buffer(request))))
+})
+server.keepAliveTimeout = 0
+server.listen(0, '127.0.0.1')
+await once(server, 'listening')
+process.send?.({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+// The run that started this process has ended, perhaps without a chance to say so.
+process.on('disconnect', () => process.exit(0))
+process.on('SIGINT', () => {})

@@ -1,7 +1,7 @@
 // One thread of the password pool: prepares and bcrypts one password at a time, or compares it with the hash of
 // another system, so that neither the main thread nor the libuv pool ever waits for it.
 import { createHmac } from 'node:crypto'
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import bcrypt from 'bcrypt'
 import { matchesForeignHash, readForeignHash } from './foreign-hash.ts'
@@ -39,7 +39,7 @@ function work(job: Job): Answer {
 // On Linux a priority belongs to the thread; elsewhere this would slow the whole process down.
 if (process.platform === 'linux') {
   try {
-    setPriority(0, 10)
+    setPriority(0, Math.min(19, getPriority(0) + 10))
   } catch {}
 }
 

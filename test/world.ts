@@ -45,6 +45,8 @@ export type World = AsyncDisposable & {
   /** What every instance has logged, or has since a mark. */
   logs: (since?: LogMark) => Promise<string[]>
   logMark: () => Promise<LogMark>
+  /** What has been logged since the last call. */
+  newLogs: () => Promise<string[]>
   /** Moves the clock of every instance to this many milliseconds from the machine's. */
   travel: (milliseconds: number) => Promise<void>
   /** How far that is. */
@@ -108,6 +110,7 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
   const { id, env, url, mailsUrl } = await ask('open', options)
   const places = [{ ask, id }]
   const clock: Clock = { shift: 0 }
+  const seen = new Map<string, number>()
 
   const placed = (place: { ask: Ask; id: string }, url: string): Instance => {
     let open = true
@@ -157,6 +160,17 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
     dropKeys: keys => ask('dropKeys', id, keys),
     logs: async (since = new Map()) =>
       (await Promise.all(places.map(each => each.ask('logs', each.id, since.get(each.id) ?? 0)))).flat(),
+    newLogs: async () => {
+      const found = await Promise.all(
+        places.map(async each => {
+          const from = seen.get(each.id) ?? 0
+          const lines = await each.ask('logs', each.id, from)
+          seen.set(each.id, from + lines.length)
+          return lines
+        }),
+      )
+      return found.flat()
+    },
     logMark: async () =>
       new Map(
         await Promise.all(places.map(async each => [each.id, await each.ask('logLength', each.id)] as const)),

@@ -101,12 +101,11 @@ const ask = async (method: string, path: string, operation: Operation, request: 
         ...body.more,
       ]
     : []
-  const from = await world.logMark()
   const reply = await send(method, target.text, [...about, ...head.text.split('\n').filter(Boolean)], bytes)
   if ((reply.status < 400 && method !== 'GET') || code(reply) === 'SESSION_REVOKED') people.forget()
   const secrets = [target, head, content].flatMap(each => each.secrets)
   const wrong = [
-    ...wrongWith(reply, await world.logs(from), secrets),
+    ...wrongWith(reply, await world.newLogs(), secrets),
     ...undescribed(document, operation, reply),
     ...wrongFor(path, operation, request, reply),
   ]
@@ -174,9 +173,8 @@ const oddPath = fc.oneof(
 test.serial('no method and no path is answered by a fault, nor quoted', async t => {
   const method = fc.constantFrom(...METHODS.filter(each => each !== 'CONNECT'))
   const property = fc.asyncProperty(method, oddPath, async (verb, target) => {
-    const from = await world.logMark()
     const reply = await send(verb, target, ['Content-Length: 0'], Buffer.alloc(0))
-    const wrong = wrongWith(reply, await world.logs(from), [])
+    const wrong = wrongWith(reply, await world.newLogs(), [])
     if (reply.status >= 400 && reply.text !== '') wrong.push(faultOf(reply) ?? '')
     if (wrong.join('') !== '') throw new Error(wrong.join('; '))
   })

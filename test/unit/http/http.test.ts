@@ -1,0 +1,318 @@
+import { createHash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import anyTest from 'ava'
+import { readConfig } from '../../../src/base/config.ts'
+import { direction, locales } from '../../../src/base/locales.ts'
+import type { TrustedProxies } from '../../../src/base/variable-rules.ts'
+import { behindProxy, clientOf, normalAddress } from '../../../src/http/client.ts'
+import { type ButtonPage, type PlainPage, pageNames } from '../../../src/http/page-bodies.ts'
+import { pagePolicy } from '../../../src/http/page-policy.ts'
+import { page, pageStyleHash } from '../../../src/http/pages.ts'
+import type { CheckPassword } from '../../../src/passwords/rules.ts'
+
+// The address of a client, and hostile values in pages.
+
+const test = anyTest.serial
+
+{
+  const addresses: [given: string, normal: string | null][] = [
+    ['198.51.100.7', '198.51.100.7'],
+    ['::ffff:198.51.100.7', '198.51.100.7'],
+    ['::FFFF:198.51.100.7', '198.51.100.7'],
+    ['::ffff:c633:6407', '198.51.100.7'],
+    ['0:0:0:0:0:ffff:198.51.100.7', '198.51.100.7'],
+    ['0000:0000:0000:0000:0000:ffff:c633:6407', '198.51.100.7'],
+    ['::ffff:0.0.0.1', '0.0.0.1'],
+    ['::1', '0:0:0:0:0:0:0:1'],
+    ['::', '0:0:0:0:0:0:0:0'],
+    ['2001:DB8::a', '2001:db8:0:0:0:0:0:a'],
+    ['2001:0db8:0000:0000:0000:0000:0000:000a', '2001:db8:0:0:0:0:0:a'],
+    ['2001:db8:0:0:1::', '2001:db8:0:0:1:0:0:0'],
+    ['fe80::1%eth0', 'fe80:0:0:0:0:0:0:1'],
+    ['1:2:3:4:5:6:7:8', '1:2:3:4:5:6:7:8'],
+    ['64:ff9b::198.51.100.7', '64:ff9b:0:0:0:0:c633:6407'],
+    ['::fffe:198.51.100.7', '0:0:0:0:0:fffe:c633:6407'],
+    ['', null],
+    ['localhost', null],
+    ['198.51.100', null],
+    ['198.51.100.256', null],
+    ['0198.51.100.7', null],
+    ['0xc6.51.100.7', null],
+    ['198.51.100.7:80', '198.51.100.7'],
+    ['[::1]', '0:0:0:0:0:0:0:1'],
+    ['[2001:db8::a]:4711', '2001:db8:0:0:0:0:0:a'],
+    ['198.51.100.7:', null],
+    ['1:2:3:4:5:6:7', null],
+    ['::1::', null],
+    ['::ffff:198.51.100.7/96', null],
+    ['%', null],
+    ['::1]/x', null],
+  ]
+  for (const [given, normal] of addresses)
+    test(`"${given}" is ${normal ?? 'no address'}`, t => {
+      t.is(normalAddress(given), normal)
+      if (normal) t.is(normalAddress(normal), normal, 'the normal form is its own')
+    })
+
+  const request = (remoteAddress: string | undefined, headers: Record<string, string> = {}) =>
+    ({ socket: { remoteAddress }, headers }) as unknown as IncomingMessage
+  const seen = (proxies: TrustedProxies, forwarded: string, peer: string | undefined = '192.0.2.1') => {
+    const { ip, network } = clientOf(request(peer, { 'x-forwarded-for': forwarded }), proxies)
+    return { ip, network }
+  }
+
+  test('IPv6 is counted by /64, IPv4 by address', t => {
+    t.deepEqual(seen(0, '', '2001:db8:a:b:c:d:e:f'), {
+      ip: '2001:db8:a:b:c:d:e:f',
+      network: '2001:db8:a:b::/64',
+    })
+    t.is(seen(0, '', '2001:db8:a:b::').network, '2001:db8:a:b::/64')
+    t.is(seen(0, '', '::1').network, '0:0:0:0::/64')
+    t.is(seen(0, '', '::ffff:192.0.2.9').network, '192.0.2.9')
+    t.not(seen(0, '', '2001:db8:a:b::').network, seen(0, '', '2001:db8:a:c::').network)
+  })
+
+  test('the hop that the outermost trusted proxy saw is read from the right', t => {
+    const hops = '198.51.100.1, 198.51.100.2,198.51.100.3'
+    t.is(seen(0, hops).ip, '192.0.2.1')
+    t.is(seen(1, hops).ip, '198.51.100.3')
+    t.is(seen(2, hops).ip, '198.51.100.2')
+    t.is(seen(3, hops).ip, '198.51.100.1')
+    t.is(seen(1, '').ip, '192.0.2.1')
+    t.is(seen(1, '198.51.100.1, junk').ip, '192.0.2.1', 'never further left than it should')
+  })
+
+  test('a socket that is gone already has an address too', t => {
+    t.is(clientOf(request(undefined), 0).ip, '0.0.0.0')
+  })
+
+  test('a browser may call itself whatever it likes, in 256 characters', t => {
+    const { userAgent } = clientOf(request('::1', { 'user-agent': 'x'.repeat(10_000) }), 0)
+    t.is(userAgent.length, 256)
+    t.is(clientOf(request('::1'), 0).userAgent, '')
+  })
+
+  /** As an operator would write it. */
+  const trusting = (text: string): TrustedProxies => {
+    const read = readConfig(
+      { TRUSTED_PROXIES: text, APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'postgres://h/d' },
+      'migrate',
+    )
+    if ('faults' in read) throw new Error(read.faults.join())
+    return read.config.TRUSTED_PROXIES
+  }
+
+  const ours = trusting('10.0.0.0/8, 192.0.2.1,2001:db8:ff::/48')
+
+  test('of trusted networks, the first hop from the right that is none of them is the client', t => {
+    t.is(seen(ours, '198.51.100.1, 198.51.100.2').ip, '198.51.100.2')
+    t.is(seen(ours, '198.51.100.1, 10.1.2.3').ip, '198.51.100.1')
+    t.is(seen(ours, '6.6.6.6, 198.51.100.1, 10.1.2.3, 2001:db8:ff::1').ip, '198.51.100.1')
+    t.is(seen(ours, '198.51.100.1, ::ffff:10.1.2.3, [2001:db8:ff::1]:443').ip, '198.51.100.1')
+    t.is(seen(ours, '10.0.0.1, 10.0.0.2').ip, '10.0.0.1', 'from within: the outermost that was seen')
+    t.is(seen(ours, '').ip, '192.0.2.1')
+  })
+
+  test('whoever comes past the trusted proxies is counted by their own address, whatever they write', t => {
+    for (const peer of ['203.0.113.5', '::ffff:203.0.113.5']) {
+      t.is(seen(ours, '198.51.100.1, 10.0.0.1', peer).ip, '203.0.113.5')
+      t.false(behindProxy(request(peer), ours))
+    }
+    t.true(behindProxy(request('::ffff:10.9.9.9'), ours))
+    t.false(behindProxy(request(undefined), ours))
+    t.false(behindProxy(request('192.0.2.1'), 0))
+    t.true(behindProxy(request('192.0.2.1'), 1))
+  })
+
+  test('a hop that is no address ends the walk, and nothing further left is believed', t => {
+    t.is(seen(ours, '198.51.100.1, junk, 10.0.0.1').ip, '10.0.0.1')
+    t.is(seen(ours, '198.51.100.1, junk').ip, '192.0.2.1')
+    t.is(seen(ours, '198.51.100.1, unknown, 198.51.100.9').ip, '198.51.100.9')
+  })
+
+  test('what is no list of networks is refused at the start', t => {
+    const wrong = [
+      '11',
+      '-1',
+      '1.5',
+      '10.0.0.0/33',
+      '::/129',
+      '0.0.0.0/0',
+      '::/0',
+      '10.0.0.0/',
+      '10.0.0/8',
+      'loopback',
+    ]
+    for (const text of [...wrong, '10.0.0.0/8;192.0.2.1', '10.0.0.0/8,', 'true', '*', '10.0.0.0 /8'])
+      t.throws(() => trusting(text), { message: /^TRUSTED_PROXIES must be/ }, text)
+    t.is(trusting('0'), 0)
+    t.is(trusting('10'), 10)
+  })
+}
+
+{
+  const asked = { action: '/act', token: 'abc' }
+  const buttons: ButtonPage[] = ['confirm', 'email_confirm', 'undo_email', 'undo_deletion']
+  const plain: PlainPage[] = [
+    'verified',
+    'email_confirmed',
+    'undo_email_done',
+    'undo_deletion_done',
+    'reset_done',
+    'taken',
+    'invalid',
+  ]
+  const reset = (locale: string, error?: string, min = 8) => page(locale, 'reset', { ...asked, min, error })
+
+  type Rule = NonNullable<ReturnType<CheckPassword>>['rule']
+  const englishErrors: Record<Rule, RegExp> = {
+    too_short: /too short: it needs at least 12 characters/,
+    too_long: /too long/,
+    needs_letter: /needs a letter/,
+    needs_digit: /needs a digit/,
+    needs_lower: /needs a lower-case letter/,
+    needs_upper: /needs an upper-case letter/,
+    needs_symbol: /needs a symbol/,
+    too_common: /would guess/,
+    same_as_email: /is your e-mail address/,
+    same_as_name: /is your name/,
+  }
+  const errors = Object.keys(englishErrors)
+
+  const asking = (locale: string) => [
+    ...buttons.map(name => page(locale, name, asked)),
+    reset(locale),
+    ...errors.map(error => reset(locale, error)),
+  ]
+  const telling = (locale: string) => plain.map(name => page(locale, name, {}))
+  const all = (locale: string) => [...asking(locale), ...telling(locale)]
+  const confirm = (locale: string) => page(locale, 'confirm', asked)
+
+  test('no page is left out here', t => {
+    t.deepEqual([...buttons, ...plain, 'reset'].sort(), [...pageNames].sort())
+  })
+
+  for (const locale of locales) {
+    test(`pages in ${locale} say their language, run no script and load nothing`, t => {
+      for (const html of all(locale)) {
+        t.true(html.startsWith(`<!doctype html>\n<html lang="${locale}" dir="${direction(locale)}">`))
+        t.notRegex(html, /<(script|link|img|iframe|base)\b|\son\w+=|\sstyle=|url\(|@import|\{\{|undefined/)
+        t.is(html.match(/<h1>[^<]+<\/h1>/g)?.length, 1)
+        t.is(html.match(/<main>/g)?.length, 1)
+      }
+    })
+
+    test(`each page in ${locale} has a title of its own, which is its heading`, t => {
+      const pages = [...buttons.map(name => page(locale, name, asked)), ...telling(locale), reset(locale)]
+      const titles = pages.map(html => /<title>([^<]+) · Latchkey<\/title>/.exec(html)?.[1])
+      t.is(new Set(titles).size, pageNames.length)
+      t.deepEqual(
+        pages.map(html => /<h1>([^<]+)<\/h1>/.exec(html)?.[1]),
+        titles,
+      )
+    })
+
+    test(`a refused password in ${locale} is told why, by a line that its field points to`, t => {
+      t.notRegex(reset(locale), /role="alert"|aria-invalid=|id="error"/)
+      const told = errors.map(error => {
+        const html = reset(locale, error, 12)
+        t.regex(html, /<input id="new_password"[^>]* aria-describedby="error hint" aria-invalid="true">/)
+        t.regex(html, /<p class="hint" id="hint">[^<]*12[^<]*<\/p>/)
+        return /<p class="error" id="error" role="alert">([^<]+)<\/p>/.exec(html)?.[1]
+      })
+      t.is(new Set(told).size, errors.length)
+      t.true(told[errors.indexOf('too_short')]?.includes('12'))
+    })
+  }
+
+  for (const [error, words] of Object.entries(englishErrors))
+    test(`the words for ${error} say what it is`, t => {
+      t.regex(/role="alert">([^<]+)</.exec(reset('en', error, 12))?.[1] ?? '', words)
+    })
+
+  for (const error of [
+    'a_rule_to_come',
+    'other',
+    '__proto__',
+    'constructor',
+    '"><script>',
+    '{{t.reset_title}}',
+  ])
+    test(`a rule that there are no words for is told in general ones: ${error}`, t => {
+      t.is(reset('en', error), reset('en', 'a_rule'))
+      t.regex(reset('en', error), /role="alert">This password cannot be used/)
+    })
+
+  test('the field of the new password works without script, and with a password manager', t => {
+    const [field] = /<input id="new_password"[^>]+>/.exec(reset('en', undefined, 12)) ?? ['']
+    for (const part of [
+      'name="new_password"',
+      'type="password"',
+      'autocomplete="new-password"',
+      'minlength="12"',
+    ])
+      t.true(field.includes(` ${part}`), part)
+    t.regex(field, / required /)
+    t.regex(field, / aria-describedby="hint">/)
+    t.notRegex(field, /value=|maxlength/)
+    t.regex(reset('en'), /<label for="new_password">[^<]+<\/label>/)
+    t.regex(reset('en', undefined, 12), /<p class="hint" id="hint">At least 12 characters\.<\/p>/)
+  })
+
+  test('the hash in the policy is that of the one style sheet of every page', t => {
+    for (const html of locales.flatMap(all)) {
+      const styles = [...html.matchAll(/<style>([\s\S]*?)<\/style>/g)]
+      t.is(styles.length, 1)
+      const digest = createHash('sha256')
+        .update(styles[0]?.[1] ?? '')
+        .digest('base64')
+      t.is(pageStyleHash, `sha256-${digest}`)
+    }
+  })
+
+  test('the policy allows the style sheet, forms to us and to the front end, and no more', t => {
+    const ours = `default-src 'none'; style-src '${pageStyleHash}'; form-action 'self'`
+    const rest = "base-uri 'none'; frame-ancestors 'none'"
+    t.is(pagePolicy({ FRONTEND_URL: undefined }), `${ours}; ${rest}`)
+    t.is(pagePolicy({ FRONTEND_URL: 'https://app.example/x' }), `${ours} https://app.example; ${rest}`)
+  })
+
+  test('a token or an address cannot leave its attribute, nor be filled in again', t => {
+    const hostile = { action: '"><script>', token: `'"><b>{{action}}{{t.confirm_title}}{{min}}` }
+    const pages = [
+      ...buttons.map(name => page('en', name, hostile)),
+      page('en', 'reset', { ...hostile, min: 8 }),
+      page('en', 'reset', { ...hostile, min: 8, error: 'too_short' }),
+    ]
+    for (const html of pages) {
+      t.true(html.includes('action="&quot;&gt;&lt;script&gt;"'))
+      t.true(html.includes('value="&#39;&quot;&gt;&lt;b&gt;{{action}}{{t.confirm_title}}{{min}}"'))
+      t.notRegex(html, /<script|<b>/)
+    }
+  })
+
+  test('a page that lacks what it posts is not shown', t => {
+    for (const name of buttons)
+      t.throws(() => page('en', name, { action: '/act' } as never), { message: /{{token}}/ })
+    t.throws(() => page('en', 'reset', asked as never), { message: /{{min}}/ })
+  })
+
+  test('the address of a page, which holds the token, is passed on to nobody', t => {
+    for (const html of locales.flatMap(all))
+      t.true(html.includes('<meta name="referrer" content="no-referrer">'))
+  })
+
+  test('only a page that asks holds a form, and that posts', t => {
+    for (const html of locales.flatMap(asking)) {
+      t.deepEqual(html.match(/<form[^>]*>/g), ['<form method="post" action="/act">'])
+      t.is(html.match(/<input type="hidden" name="token" value="abc">/g)?.length, 1)
+      t.is(html.match(/<button type="submit">[^<]+<\/button>/g)?.length, 1)
+    }
+    for (const html of locales.flatMap(telling)) t.notRegex(html, /<form|<input|<button/)
+  })
+
+  test('an unknown language falls back', t => {
+    t.is(confirm('../../x'), confirm('en'))
+    t.is(confirm('es-MX'), confirm('es'))
+  })
+}

@@ -7,8 +7,8 @@ import type { Readable } from 'node:stream'
 /** What a run came to. A file that crashed, or holds no test, counts as a failed test. */
 export type Tally = { passed: number; failed: number; skipped: number }
 
-/** Why a test failed: the product is wrong, the test waited in vain, or the machine did not give what it needs. */
-export type Cause = 'assertion' | 'time-out' | 'environment'
+/** Why a test failed: a wrong value, a wait that timed out, a server that did not answer, or a file that crashed. */
+export type Cause = 'assertion' | 'timeout' | 'environment' | 'crash'
 
 /** A failed test by AVA's name, `folder › file › title`. */
 export type Failure = { name: string; cause: Cause }
@@ -26,14 +26,23 @@ const sum =
   /^ *(\d+) (?:(?:tests?|hooks?) failed|uncaught exceptions?|unhandled rejections?|tests? remained pending)/
 const empty = /^[─\s]*$/
 
-const timeOut = /Timed out after \d+ ms|Test timeout exceeded|Timed out while running tests|remaining in |◌/
+const timeout = /Timed out after \d+ ms|Test timeout exceeded|Timed out while running tests|remaining in |◌/
 const environment =
   /\b(?:ECONNREFUSED|ECONNRESET|EADDRINUSE|ENOSPC|ENOMEM|EMFILE|ENFILE|EAGAIN)\b|socket hang up|too many clients|answered 503/
 
+const crash =
+  /exited with a non-zero exit code|process\.exit\(\)|No tests found in|Uncaught exception|Failed to exit/
+
+const causes = [
+  ['crash', crash],
+  ['timeout', timeout],
+  ['environment', environment],
+] as const
+
 /** Why a test failed, by the text that AVA shows of it. */
 export const causeOf = (text: string): Cause => {
-  if (timeOut.test(text)) return 'time-out'
-  return environment.test(text) ? 'environment' : 'assertion'
+  const found = causes.find(([, pattern]) => pattern.test(text))
+  return found?.[0] ?? 'assertion'
 }
 
 const fileOf = (name: string): string => name.split(separator).slice(0, -1).join(separator)

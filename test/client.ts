@@ -35,14 +35,13 @@ export const openClient = (url: string): Client => {
 
   const send = (method: string, path: string, options: Options = {}): Promise<Reply> => {
     const { body, token, headers = {} } = options
+    const target = new URL(url + (path.startsWith('/') ? path : `/api/v1/auth/${path}`))
     const content = typeof body === 'string' || body === undefined ? body : JSON.stringify(body)
     const { promise, resolve, reject } = Promise.withResolvers<Reply>()
     const asking = request(
       {
         ...{ agent, hostname, port, method },
-        path: new URL(path.startsWith('/') ? path : `/api/v1/auth/${path}`, url).href.slice(
-          new URL(url).origin.length,
-        ),
+        path: target.pathname + target.search,
         headers: {
           ...always,
           ...(content !== undefined && {
@@ -62,7 +61,14 @@ export const openClient = (url: string): Client => {
           const text = Buffer.concat(chunks).toString('utf8')
           const headers = readHeaders(reply.rawHeaders)
           const isJson = /json/.test(headers.get('content-type') ?? '') && text !== ''
-          resolve({ status: reply.statusCode ?? 0, headers, text, body: isJson ? JSON.parse(text) : null })
+          const read = (body: Reply['body']) =>
+            resolve({ status: reply.statusCode ?? 0, headers, text, body })
+          if (!isJson) return read(null)
+          try {
+            read(JSON.parse(text))
+          } catch (error) {
+            reject(error)
+          }
         })
       },
     )

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 // and Docker need, and nothing else.
 
 const handedOn =
-  /^(?:PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|LANG|LC_\w+|DOCKER_\w+|TESTCONTAINERS_\w+|LATCHKEY_(?:SERVICES|REDIS)|NODE_V8_COVERAGE|FUZZ_\w+)$/
+  /^(?:PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|LANG|XDG_RUNTIME_DIR|LC_\w+|DOCKER_\w+|TESTCONTAINERS_\w+|LATCHKEY_(?:SERVICES|REDIS)|NODE_V8_COVERAGE|FUZZ_\w+)$/
 
 /** The environment of the tests, out of that of the shell. */
 export const testEnvironment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
@@ -26,3 +26,9 @@ export const testServers = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
   DATABASE_URL: env.TEST_DATABASE_URL,
   REDIS_URL: env.TEST_REDIS_URL,
 })
+
+/** Takes from this process what its tests may not depend on: the Postgres driver, for one, reads variables too. */
+export const forgetShell = (): void => {
+  const kept = testEnvironment(process.env)
+  for (const name of Object.keys(process.env)) if (!(name in kept)) delete process.env[name]
+}

@@ -1,36 +1,52 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-/** The two processes that run the service for test files. `urls` is for TEST_HOSTS. */
-export type Hosts = AsyncDisposable & { urls: string }
-
-const script = fileURLToPath(new URL('./world-host.ts', import.meta.url))
-
-const start = async (env: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; url: string }> => {
-  const child = fork(script, { env, execArgv: ['--max-semi-space-size=32'] })
-  const ended = once(child, 'exit').then(() => {
-    throw new Error('A process that runs the service for the tests did not start')
-  })
-  const [message] = await Promise.race([once(child, 'message'), ended])
-  ended.catch(() => {})
-  return { child, url: message.url }
+/** The two processes that run the service for test files. */
+export type Hosts = {
+  /** Their addresses, for TEST_HOSTS. */
+  urls: string
+  /** Ends both, and returns what was wrong with them: a crash, an error that nothing caught, a process that hangs. */
+  end: () => Promise<string[]>
 }
 
-/** Starts the processes that run the service for test files. They end when this process does. */
+const script = fileURLToPath(new URL('./world-host.ts', import.meta.url))
+const endTimeout = 15_000
+
+type Started = { child: ChildProcess; url: string; ended: Promise<unknown> }
+
+const start = async (env: NodeJS.ProcessEnv): Promise<Started> => {
+  const child = fork(script, { env, execArgv: ['--max-semi-space-size=32'] })
+  const ended = once(child, 'exit')
+  const message = await Promise.race([once(child, 'message'), ended.then(() => null)])
+  if (!message) throw new Error('A process that runs the service for the tests did not start')
+  return { child, url: message[0].url, ended }
+}
+
+const faultOf = async ({ child, ended }: Started): Promise<string[]> => {
+  const crashed = child.exitCode !== null || child.signalCode !== null
+  if (child.connected) child.disconnect()
+  const hangs = await Promise.race([ended.then(() => false), sleep(endTimeout, true, { ref: false })])
+  if (hangs) {
+    child.kill('SIGKILL')
+    await ended
+    return [`A process that runs the service did not end within ${endTimeout / 1000} s and was killed`]
+  }
+  if (crashed)
+    return [
+      `A process that runs the service ended before the tests did: ${child.signalCode ?? child.exitCode}`,
+    ]
+  return child.exitCode === 0
+    ? []
+    : ['A process that runs the service met an error that nothing caught: see above']
+}
+
+/** Starts the processes that run the service for test files. They also end when this process is killed. */
 export const startHosts = async (env: NodeJS.ProcessEnv): Promise<Hosts> => {
   const started = await Promise.all([start(env), start(env)])
   return {
     urls: started.map(({ url }) => url).join(','),
-    async [Symbol.asyncDispose]() {
-      await Promise.all(
-        started.map(async ({ child }) => {
-          if (child.exitCode !== null || child.signalCode !== null) return
-          const ended = once(child, 'exit')
-          if (child.connected) child.disconnect()
-          await ended
-        }),
-      )
-    },
+    end: async () => (await Promise.all(started.map(faultOf))).flat(),
   }
 }

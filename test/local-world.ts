@@ -84,7 +84,7 @@ const admin = async (run: (client: pg.Client) => Promise<unknown>): Promise<void
 }
 
 const makeDatabase = async (name: string): Promise<string> => {
-  await admin(client => client.query(`CREATE DATABASE ${name} TEMPLATE latchkey_template`))
+  await admin(client => client.query(`CREATE DATABASE ${name} TEMPLATE ${testVariable('TEST_TEMPLATE')}`))
   const url = new URL(testVariable('TEST_DATABASE_URL'))
   url.pathname = `/${name}`
   return url.href

@@ -12,7 +12,7 @@ import { sources } from '../src/local/sources.ts'
 import { type Failure, readAvaOutput, type Tally } from './ava-output.ts'
 import { crossSlotErrors } from './cross-slots.ts'
 import type { FileEnd } from './each-file.ts'
-import { testEnvironment, testServers } from './environment.ts'
+import { forgetShell, testEnvironment, testServers } from './environment.ts'
 import { startHosts } from './hosts.ts'
 import { layers, type Pass } from './layers.ts'
 import { startPrivateCluster } from './private-cluster.ts'
@@ -23,12 +23,13 @@ import { prepareTemplate } from './template.ts'
 // `node test/run.ts [layer | files]`: finds Postgres and Redis, runs AVA against them, stops what it started, and ends
 // with one line that says how many tests passed and failed. `LATCHKEY_REDIS=cluster` runs files over a Redis Cluster.
 
+type Servers = Pick<Services, 'databaseUrl' | 'redisUrl'> & { template: string }
+
 type Result = Tally & { failures: Failure[]; ends: FileEnd[] }
 
 const none: Result = { passed: 0, failed: 0, skipped: 0, failures: [], ends: [] }
 
 const ava = fileURLToPath(new URL('../node_modules/ava/entrypoints/cli.js', import.meta.url))
-const cores = availableParallelism()
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
@@ -40,7 +41,7 @@ const interrupt = (): void => {
   interrupted = true
   running?.kill('SIGTERM')
 }
-process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt)
 
 const sum = (a: Result, b: Result): Result => ({
   passed: a.passed + b.passed,
@@ -63,7 +64,7 @@ const printWarnings = async (folder: string, failures: readonly Failure[]): Prom
 
 /** Runs AVA over files with this environment beside that of all tests. */
 const runAva = async (
-  { files, atOnce = 3 }: Pass,
+  { files, atOnce = Math.min(8, 3 * availableParallelism()) }: Pass,
   slowness: number,
   more: NodeJS.ProcessEnv,
 ): Promise<Result> => {
@@ -71,7 +72,7 @@ const runAva = async (
   await using warnings = await mkdtempDisposable(join(tmpdir(), 'latchkey-warnings-'))
   const ends = join(folder.path, 'ends')
   const progress = openProgress(ends, say)
-  const options = [`--concurrency=${Math.min(8, atOnce * cores)}`, `--timeout=${Math.round(60 * slowness)}s`]
+  const options = [`--concurrency=${atOnce}`, `--timeout=${Math.round(60 * slowness)}s`]
   running = spawn(process.execPath, [ava, ...options, ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
@@ -101,10 +102,10 @@ const startCluster = async (): Promise<Server | null> => {
   return program ? startPrivateCluster(program) : null
 }
 
-const runPass = async (pass: Pass, services: Services, slowness: number): Promise<Result> => {
+const runPass = async (pass: Pass, services: Servers, slowness: number): Promise<Result> => {
   await using cluster = pass.cluster ? await startCluster() : null
   if (pass.cluster && !cluster) {
-    say('There is no redis-server on this machine: nothing was tested over a Redis Cluster')
+    say('Skipped the tests over a Redis Cluster: redis-server is not installed')
     return { ...none, skipped: 1 }
   }
   if (cluster) say(`Redis Cluster: ${cluster.how}`)
@@ -112,18 +113,33 @@ const runPass = async (pass: Pass, services: Services, slowness: number): Promis
     TEST_DATABASE_URL: services.databaseUrl,
     TEST_REDIS_URL: cluster?.url ?? services.redisUrl,
     TEST_REDIS_SINGLE_URL: services.redisUrl,
+    TEST_TEMPLATE: services.template,
   }
-  await using hosts = await startHosts({
+  const hosts = await startHosts({
     ...testEnvironment(process.env),
     TEST_SLOWNESS: String(slowness),
     ...env,
   })
-  if (interrupted) throw new Error('Interrupted')
-  const result = await runAva(pass, slowness, { ...env, TEST_HOSTS: hosts.urls })
+  let result = none
+  try {
+    result = await runAva(pass, slowness, { ...env, TEST_HOSTS: hosts.urls })
+  } finally {
+    result = failedFor(result, await hosts.end())
+  }
   const crossed = cluster ? await crossSlotErrors(cluster.url) : 0
-  if (crossed === 0) return result
-  say(`A cluster refused ${crossed} commands: their keys lie in different slots (CROSSSLOT)`)
-  return { ...result, failed: result.failed + 1 }
+  const refused = `The Redis Cluster refused ${crossed} commands: their keys lie in different slots (CROSSSLOT)`
+  return failedFor(result, crossed > 0 ? [refused] : [])
+}
+
+/** The result, with a failed test for each of these faults. */
+const failedFor = (result: Result, faults: string[]): Result => {
+  for (const fault of faults) say(fault)
+  return { ...result, failed: result.failed + faults.length }
+}
+
+const printed = (error: unknown): Result => {
+  say(error instanceof Error ? `${error.stack}${error.cause ? `\n${error.cause}` : ''}` : String(error))
+  return { ...none, failed: 1 }
 }
 
 const passesOf = (words: readonly string[]): Pass[] => {
@@ -139,27 +155,30 @@ const passesOf = (words: readonly string[]): Pass[] => {
 const main = async (words: readonly string[]): Promise<Result> => {
   const passes = passesOf(words)
   const slowness = measureSlowness()
-  if (slowness > 1)
-    say(`This machine is ${slowness} times slower than expected: time-outs are as much longer`)
+  if (slowness > 1) say(`This machine is slower than expected: timeouts are multiplied by ${slowness}`)
   if (passes.every(({ alone }) => alone))
     return (await Promise.all(passes.map(pass => runAva(pass, slowness, {})))).reduce(sum)
-  await using services = await findServices({ purpose: 'test', env: testServers(process.env), say })
-  say(`Postgres: ${services.how.postgres}\nRedis: ${services.how.redis}`)
-  await prepareTemplate(services.databaseUrl)
+  const servers = testServers(process.env)
+  forgetShell()
+  await using services = await findServices({ purpose: 'test', env: servers, say })
+  const how = (words: string) => words.replace(/^(?:DATABASE|REDIS)_URL$/, 'TEST_$&')
+  say(`Postgres: ${how(services.how.postgres)}\nRedis: ${how(services.how.redis)}`)
+  await using template = await prepareTemplate(services.databaseUrl)
   let result = none
   for (const pass of passes) {
-    if (interrupted) throw new Error('Interrupted')
-    result = sum(result, await runPass(pass, services, slowness))
+    if (interrupted) break
+    result = sum(
+      result,
+      await runPass(pass, { ...services, template: template.name }, slowness).catch(printed),
+    )
   }
   return result
 }
 
-const result = await main(process.argv.slice(2)).catch((error: Error): Result => {
-  say(error.message)
-  return { ...none, failed: 1 }
-})
+const result = await main(process.argv.slice(2)).catch(printed)
+if (interrupted) say('Interrupted')
 if (result.ends.length > 10) say(['', 'The slowest files:', ...slowest(result.ends), ''].join('\n'))
-if (result.failures.length > 0) say('What failed, and of which kind:')
+if (result.failures.length > 0) say('Failed tests, by cause:')
 for (const { name, cause } of result.failures) say(`  ${cause.padEnd(11)}  ${name}`)
 if (result.skipped > 0) say(`${result.skipped} skipped`)
 say(`${result.passed} passed, ${result.failed} failed`)

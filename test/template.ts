@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { queryOnce } from '../src/local/probe.ts'
@@ -9,14 +10,19 @@ export const testSecret = 'of-tests-alone-7Gk2vQx9LmZr4TbY8wNc'
 const migrateScript = fileURLToPath(new URL('../src/migrate.ts', import.meta.url))
 
 /**
- * Makes the migrated database `latchkey_template`, of which each test file copies its own: copying takes a
- * few dozen milliseconds, migrating much longer. Drops the one of the run before.
+ * Makes a migrated database, of which each world copies its own: copying takes a few dozen milliseconds, migrating much
+ * longer. Its name goes to TEST_TEMPLATE. Disposing drops it.
  */
-export const prepareTemplate = async (databaseUrl: string): Promise<void> => {
-  await queryOnce(databaseUrl, 'DROP DATABASE IF EXISTS latchkey_template WITH (FORCE)')
-  await queryOnce(databaseUrl, 'CREATE DATABASE latchkey_template')
+export const prepareTemplate = async (databaseUrl: string): Promise<AsyncDisposable & { name: string }> => {
+  const name = `latchkey_template_${randomBytes(4).toString('hex')}`
+  await queryOnce(databaseUrl, `CREATE DATABASE ${name}`)
+  const drop = async () => {
+    await queryOnce(databaseUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+  }
+  await using made = new AsyncDisposableStack()
+  made.defer(drop)
   const template = new URL(databaseUrl)
-  template.pathname = '/latchkey_template'
+  template.pathname = `/${name}`
   const env = {
     PATH: process.env.PATH,
     NODE_ENV: 'test',
@@ -26,4 +32,6 @@ export const prepareTemplate = async (databaseUrl: string): Promise<void> => {
   await promisify(execFile)(process.execPath, [migrateScript], { env }).catch(fault => {
     throw new Error(`The template database does not migrate:\n${fault.stdout}${fault.stderr}`)
   })
+  made.move()
+  return { name, [Symbol.asyncDispose]: drop }
 }

@@ -1,9 +1,11 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
 import type { RedisKey } from 'ioredis'
 import { eraseAccounts } from '../src/accounts/erase-accounts.ts'
@@ -168,13 +170,33 @@ const answer = async (body: Buffer): Promise<Called> => {
   }
 }
 
+// The address is a secret: who may call a host may run any command on its database.
+const path = `/${randomBytes(24).toString('base64url')}`
 const server = createServer(async (request, response) => {
+  if (request.url !== path) return response.writeHead(404).end()
   response.end(serialize(await answer(await buffer(request))))
 })
 server.keepAliveTimeout = 0
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
-process.send?.({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
-// The run that started this process has ended, perhaps without a chance to say so.
-process.on('disconnect', () => process.exit(0))
-process.on('SIGINT', () => {})
+process.send?.({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}` })
+
+// In production such an error ends the process. Here the other test files go on, and the run fails at its end.
+const onUncaught = (error: unknown): void => {
+  process.stderr.write(
+    `A process that runs the service met an error that nothing caught: ${inspect(error)}\n`,
+  )
+  process.exitCode = 1
+}
+process.on('uncaughtException', onUncaught).on('unhandledRejection', onUncaught)
+
+// The run has ended, perhaps without a chance to say so. What it left on the servers goes with this process.
+process.on('disconnect', async () => {
+  const closing = [...hosted.values()].map(async ({ close, worker }) => {
+    await worker?.close()
+    await close()
+  })
+  await Promise.race([Promise.allSettled(closing), sleep(5000)])
+  process.exit()
+})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})

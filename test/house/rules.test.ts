@@ -1,6 +1,8 @@
+import { globSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import test from 'ava'
-import { floorOf, height, type Source, sources } from './source.ts'
+import { layers } from '../layers.ts'
+import { floorOf, height, root, type Source, sources } from './source.ts'
 
 const src = sources('src/**/*.ts')
 const scripts = sources('src/**/*.lua')
@@ -130,4 +132,14 @@ test('nothing is put off, and no checker is silenced', t => {
   ]
   const shape = new RegExp(`(?<!\\w)(${words.join('|')})(?!\\w)`)
   t.deepEqual(paths(written.filter(({ text }) => shape.test(text))), [])
+})
+
+test('a test file outside the layers of the run → listed, as no command would run it', t => {
+  const named = layers.all?.flatMap(({ files }) => files) ?? []
+  const run = new Set(named.flatMap(glob => globSync(glob, { cwd: root })))
+  t.true(run.size > 50)
+  t.deepEqual(
+    globSync('test/**/*.test.ts', { cwd: root }).filter(path => !run.has(path)),
+    [],
+  )
 })

@@ -10,10 +10,10 @@ import { anAccount, anEmail, password } from '../../make.ts'
 const test = anyTest.serial
 
 const world = await openLocalWorld()
-const importManyFirstLoginsWorld = await openLocalWorld()
-const other = await importManyFirstLoginsWorld.instance()
+const firstLoginsWorld = await openLocalWorld()
+const other = await firstLoginsWorld.instance()
 anyTest.after.always(async () => {
-  for (const each of [world, importManyFirstLoginsWorld]) await each[Symbol.asyncDispose]()
+  for (const each of [world, firstLoginsWorld]) await each[Symbol.asyncDispose]()
 })
 
 {
@@ -351,7 +351,7 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = importManyFirstLoginsWorld
+  const world = firstLoginsWorld
   const clients = [world.client, other.client]
 
   const plain = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '')

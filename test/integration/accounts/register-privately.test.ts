@@ -12,14 +12,14 @@ const test = anyTest.serial
 
 const world = await openWorld({ worker: true, env: { REGISTRATION_PRIVACY: 'on' } })
 const other = await world.instance()
-const registerOneAddressOncePrivateWorld = await openWorld({
+const crowdWorld = await openWorld({
   worker: true,
   env: { REGISTRATION_PRIVACY: 'true' },
 })
-const registerOneAddressOncePrivateOther = await registerOneAddressOncePrivateWorld.instance()
-await openPools(registerOneAddressOncePrivateWorld, registerOneAddressOncePrivateOther)
+const crowdOther = await crowdWorld.instance()
+await openPools(crowdWorld, crowdOther)
 anyTest.after.always(async () => {
-  for (const each of [world, registerOneAddressOncePrivateWorld]) await each[Symbol.asyncDispose]()
+  for (const each of [world, crowdWorld]) await each[Symbol.asyncDispose]()
 })
 
 {
@@ -271,8 +271,8 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = registerOneAddressOncePrivateWorld
-  const other = registerOneAddressOncePrivateOther
+  const world = crowdWorld
+  const other = crowdOther
   // Where registering tells nothing, a crowd at one address learns nothing either, and makes one account of it.
 
   const { client, sql, mails } = world

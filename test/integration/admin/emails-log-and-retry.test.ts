@@ -28,10 +28,10 @@ test.afterEach.always(accept)
 
 /** Somebody whose first mail was refused for good. */
 const anUnreached = async () => {
-  refuse()
+  await refuse()
   const account = await anAccount(world.client)
   const failed = await once(account.email, 'failed')
-  accept()
+  await accept()
   return { ...account, failed }
 }
 
@@ -49,10 +49,10 @@ test.serial('a mail that was given up is sent again, and its link works', async 
 
 test.serial('a mail that fails again is listed so again, and may be tried once more', async t => {
   const { email, failed } = await anUnreached()
-  refuse()
+  await refuse()
   t.is((await retry(failed.id)).status, 202)
   t.like(await once(email, 'failed'), { id: failed.id, attempts: 1 })
-  accept()
+  await accept()
   t.is((await retry(failed.id)).status, 202)
   await once(email, 'sent')
   t.is((await caughtFor(email)).length, 1)
@@ -133,10 +133,10 @@ test.serial('a mail whose proof is dead is dropped instead', async t => {
     const body = { current_password: password, new_email: newEmail }
     await world.client.post('change-email', body, { token: moved.access })
     const confirming = await world.mails.to(newEmail)
-    refuse()
+    await refuse()
     await world.client.post('confirm-email', { token: tokenOf(confirming.link) })
     const failed = await once(moved.email, 'failed')
-    accept()
+    await accept()
     t.is(failed.kind, 'email_changed')
     if (by) await age(failed.id, by)
     else await world.sql('UPDATE emails SET proof_spent_at = now() WHERE id = $1', [failed.id])

@@ -15,9 +15,9 @@ const listUsersWorld = await openWorld()
 const ada = await anAdmin(listUsersWorld, { full_name: 'Ada Lovelace' })
 const auditEventsWorld = await openWorld({ worker: true, env })
 const auditEventsPrivately = await openWorld({ env: { ...env, REGISTRATION_PRIVACY: 'true' } })
-const noActWithoutItsEventWorld = await openWorld({ worker: true })
-const noActWithoutItsEventAda = await anAdmin(noActWithoutItsEventWorld)
-await noActWithoutItsEventWorld.sql(
+const eventlessWorld = await openWorld({ worker: true })
+const eventlessAda = await anAdmin(eventlessWorld)
+await eventlessWorld.sql(
   `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room for events'; END $$`,
 )
 /** Somebody with the role, signed in where an address must be verified first. */
@@ -30,7 +30,7 @@ const adminOf = async ({ client, sql }: World) => {
 }
 const auditAdmins = [await adminOf(auditEventsWorld), await adminOf(auditEventsPrivately)] as const
 anyTest.after.always(async () => {
-  for (const each of [listUsersWorld, auditEventsWorld, auditEventsPrivately, noActWithoutItsEventWorld])
+  for (const each of [listUsersWorld, auditEventsWorld, auditEventsPrivately, eventlessWorld])
     await each[Symbol.asyncDispose]()
 })
 
@@ -454,8 +454,8 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = noActWithoutItsEventWorld
-  const ada = noActWithoutItsEventAda
+  const world = eventlessWorld
+  const ada = eventlessAda
   // Whatever cannot be kept does not happen: not even an administrator acts unseen. That a session ends is the one
   // exception, for whoever logs out is to be out.
 

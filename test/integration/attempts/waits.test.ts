@@ -19,16 +19,11 @@ const behind = await openBehind(waitsWorld)
 await openPools(waitsWorld, other)
 const busyThreadsWorld = await openLocalWorld({ env: { RATE_LIMITS: '' } })
 anyTest.after.always(async () => {
-  for (const each of [waitsWorld, busyThreadsWorld]) await each[Symbol.asyncDispose]()
+  for (const each of [behind, waitsWorld, busyThreadsWorld]) await each[Symbol.asyncDispose]()
 })
 
 {
   const world = waitsWorld
-  anyTest.after.always(async () => {
-    await behind[Symbol.asyncDispose]()
-    await world[Symbol.asyncDispose]()
-  })
-
   const { client, clock, deps, sql } = world
   const somebody = () => anAccountFrom(aPlace())
   const anAccountFrom = async (headers: Record<string, string>) => {

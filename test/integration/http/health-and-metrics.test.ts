@@ -22,18 +22,12 @@ const behind = await openBehind(metricsWorld)
 const looked = { own: await serveMetrics(metricsWorld.deps), behind: await serveMetrics(behind.deps) }
 const healthWorld = await openLocalWorld()
 anyTest.after.always(async () => {
-  for (const each of [metricsWorld, healthWorld]) await each[Symbol.asyncDispose]()
+  for (const each of [looked.own, looked.behind, behind, metricsWorld, healthWorld])
+    await each?.[Symbol.asyncDispose]()
 })
 
 {
   const world = metricsWorld
-  anyTest.after.always(async () => {
-    await looked.own?.[Symbol.asyncDispose]()
-    await looked.behind?.[Symbol.asyncDispose]()
-    await behind[Symbol.asyncDispose]()
-    await world[Symbol.asyncDispose]()
-  })
-
   const textOf = async (of: 'own' | 'behind' = 'own') =>
     (await fetch(`http://127.0.0.1:${looked[of]?.port}/metrics`)).text()
   /** The value of one line, or undefined. */

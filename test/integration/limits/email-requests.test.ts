@@ -13,20 +13,19 @@ const world = await openWorld({
   env: { RATE_LIMITS: 'register=1000/1h', TRUSTED_PROXIES: '1' },
 })
 const other = await world.instance()
-const forgotIsLimitedWorld = await openWorld({ worker: true, env: { RATE_LIMITS: '', TRUSTED_PROXIES: '1' } })
-const forgotIsLimitedOther = await forgotIsLimitedWorld.instance()
-const forgotIsNotUsedUpWorld = await openWorld({
+const defaultLimitsWorld = await openWorld({ worker: true, env: { RATE_LIMITS: '', TRUSTED_PROXIES: '1' } })
+const defaultLimitsOther = await defaultLimitsWorld.instance()
+const roomyWorld = await openWorld({
   worker: true,
   env: { RATE_LIMITS: 'mail_ip=1000/1h,login=1000/15m' },
 })
-const resendIsLimitedWorld = await openWorld({
+const resendWorld = await openWorld({
   worker: true,
   env: { RATE_LIMITS: 'register=1000/1h,mail_ip=1000/1h' },
 })
-const resendIsLimitedOther = await resendIsLimitedWorld.instance()
+const resendOther = await resendWorld.instance()
 anyTest.after.always(async () => {
-  for (const each of [world, forgotIsLimitedWorld, forgotIsNotUsedUpWorld, resendIsLimitedWorld])
-    await each[Symbol.asyncDispose]()
+  for (const each of [world, defaultLimitsWorld, roomyWorld, resendWorld]) await each[Symbol.asyncDispose]()
 })
 
 {
@@ -90,8 +89,8 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = forgotIsLimitedWorld
-  const other = forgotIsLimitedOther
+  const world = defaultLimitsWorld
+  const other = defaultLimitsOther
   // The limits that ship: three mails an hour to one mailbox, ten asked for by one address of the network.
 
   let asked = 0
@@ -147,7 +146,7 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = forgotIsNotUsedUpWorld
+  const world = roomyWorld
   // What strangers ask for on other routes must not use up the mails by which an owner comes back.
 
   const { client } = world
@@ -172,8 +171,8 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = resendIsLimitedWorld
-  const other = resendIsLimitedOther
+  const world = resendWorld
+  const other = resendOther
   const flood = async (email: string) => {
     const replies = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>

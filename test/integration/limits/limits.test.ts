@@ -20,9 +20,9 @@ const world = await openWorld({
   },
 })
 const [one, other] = [await anAccount(world.client), await anAccount(world.client)]
-const limitsWindowWorld = await openWorld({ env: { RATE_LIMITS: 'login=2/2s' } })
+const windowWorld = await openWorld({ env: { RATE_LIMITS: 'login=2/2s' } })
 anyTest.after.always(async () => {
-  for (const each of [bare, behindOne, behindTwo, world, limitsWindowWorld]) await each[Symbol.asyncDispose]()
+  for (const each of [bare, behindOne, behindTwo, world, windowWorld]) await each[Symbol.asyncDispose]()
 })
 
 {
@@ -230,7 +230,7 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = limitsWindowWorld
+  const world = windowWorld
   const login = () => world.client.post('login', { email: anEmail(), password })
 
   test('whoever waits for as long as Retry-After says is let in again', async t => {

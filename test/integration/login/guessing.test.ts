@@ -13,11 +13,11 @@ const limit = 10
 const world = await openWorld({ env: { RATE_LIMITS: `login=${limit}/15m,register=100/15m` } })
 const other = await world.instance()
 await openPools(world, other)
-const tellingAccountsApartWorld = await openWorld({
+const roomyWorld = await openWorld({
   env: { RATE_LIMITS: 'login=1000/15m,register=1000/15m' },
 })
 anyTest.after.always(async () => {
-  for (const each of [world, tellingAccountsApartWorld]) await each[Symbol.asyncDispose]()
+  for (const each of [world, roomyWorld]) await each[Symbol.asyncDispose]()
 })
 
 {
@@ -95,7 +95,7 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = tellingAccountsApartWorld
+  const world = roomyWorld
   const login = (email: string, tried = password) => world.client.post('login', { email, password: tried })
   const set = (id: string, assignment: string) =>
     world.sql(`UPDATE users SET ${assignment} WHERE id = $1`, [id])

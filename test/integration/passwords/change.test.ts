@@ -9,9 +9,9 @@ const test = anyTest.serial
 
 const world = await openWorld({ worker: true })
 const other = await world.instance()
-const changeCountsAsAGuessWorld = await openWorld({ env: { RATE_LIMITS: 'login=5/15m' } })
+const limitedWorld = await openWorld({ env: { RATE_LIMITS: 'login=5/15m' } })
 anyTest.after.always(async () => {
-  for (const each of [world, changeCountsAsAGuessWorld]) await each[Symbol.asyncDispose]()
+  for (const each of [world, limitedWorld]) await each[Symbol.asyncDispose]()
 })
 
 {
@@ -259,7 +259,7 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = changeCountsAsAGuessWorld
+  const world = limitedWorld
   // A stolen access token must not be a way round the limit of logins.
 
   test('guesses at the current password are counted before they are compared, with those at the login', async t => {

@@ -9,15 +9,15 @@ import { aForgetful, another, askMove, askReset, wrongCodes } from './forgetful.
 
 const test = anyTest.serial
 
-const forgotTellsNothingWorld = await openWorld({ worker: true })
+const quietWorld = await openWorld({ worker: true })
 const world = await openWorld({ worker: true })
 const other = await world.instance()
 anyTest.after.always(async () => {
-  for (const each of [forgotTellsNothingWorld, world]) await each[Symbol.asyncDispose]()
+  for (const each of [quietWorld, world]) await each[Symbol.asyncDispose]()
 })
 
 {
-  const world = forgotTellsNothingWorld
+  const world = quietWorld
   const forgot = (email: unknown) => world.client.post('forgot-password', { email })
   const settled = () =>
     until('every mail to be settled', async () => {

@@ -9,18 +9,17 @@ import { openShop, type Purchase } from './shop.ts'
 const test = anyTest.serial
 
 const origin = 'https://shop.example'
-const whoBuysShop = await openShop()
+const buyerShop = await openShop()
 const shop = await openShop()
 const listsShop = await openShop()
-const fromAPageShop = await openShop({ env: { CORS_ORIGINS: origin } })
-const buyingIsLimitedShop = await openShop({ env: { RATE_LIMITS: 'register=100/15m,login=100/15m' } })
+const browserShop = await openShop({ env: { CORS_ORIGINS: origin } })
+const limitedShop = await openShop({ env: { RATE_LIMITS: 'register=100/15m,login=100/15m' } })
 anyTest.after.always(async () => {
-  for (const each of [whoBuysShop, shop, listsShop, fromAPageShop, buyingIsLimitedShop])
-    await each[Symbol.asyncDispose]()
+  for (const each of [buyerShop, shop, listsShop, browserShop, limitedShop]) await each[Symbol.asyncDispose]()
 })
 
 {
-  const shop = whoBuysShop
+  const shop = buyerShop
   const { client, sql } = shop
   type Options = { token?: string; headers?: Record<string, string> }
 
@@ -582,7 +581,7 @@ anyTest.after.always(async () => {
 }
 
 {
-  const shop = fromAPageShop
+  const shop = browserShop
   test('the script of a page may send the key of a request', async t => {
     const path = `/api/v1/sites/${await shop.aSite()}/purchase`
     const asks = {
@@ -598,7 +597,7 @@ anyTest.after.always(async () => {
 }
 
 {
-  const shop = buyingIsLimitedShop
+  const shop = limitedShop
   const { client } = shop
   test('an address begins five purchases in half an hour; the sixth reserves nothing', async t => {
     const [slugs, { access }] = [

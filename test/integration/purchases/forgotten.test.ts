@@ -6,14 +6,14 @@ import { openShop } from './shop.ts'
 
 const test = anyTest.serial
 
-const littleIsRememberedShop = await openShop()
-const forgottenInSlicesShop = await openShop()
+const retentionShop = await openShop()
+const crowdedShop = await openShop()
 anyTest.after.always(async () => {
-  for (const each of [littleIsRememberedShop, forgottenInSlicesShop]) await each[Symbol.asyncDispose]()
+  for (const each of [retentionShop, crowdedShop]) await each[Symbol.asyncDispose]()
 })
 
 {
-  const shop = littleIsRememberedShop
+  const shop = retentionShop
   const { client, sql } = shop
   const buy = (slug: string, email: string) =>
     client.post(
@@ -88,7 +88,7 @@ anyTest.after.always(async () => {
 }
 
 {
-  const shop = forgottenInSlicesShop
+  const shop = crowdedShop
   test('a backlog of guests who never paid is forgotten to the last', async t => {
     const { id } = await shop.aPurchase()
     const { site_id } = await shop.rowOf(id)

@@ -17,11 +17,11 @@ const watch = await watchRedis(refreshGarbageWorld)
 const account = await anAccount(refreshGarbageWorld.client)
 const stranger = await anAccount(refreshGarbageWorld.client)
 const secretsAtRestWorld = await openWorld()
-const twentyAtMostWorld = await openWorld()
-const other = await twentyAtMostWorld.instance()
-await openPools(twentyAtMostWorld, other)
+const sessionLimitWorld = await openWorld()
+const other = await sessionLimitWorld.instance()
+await openPools(sessionLimitWorld, other)
 anyTest.after.always(async () => {
-  for (const each of [refreshGarbageWorld, secretsAtRestWorld, twentyAtMostWorld])
+  for (const each of [refreshGarbageWorld, secretsAtRestWorld, sessionLimitWorld])
     await each[Symbol.asyncDispose]()
 })
 
@@ -271,7 +271,7 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = twentyAtMostWorld
+  const world = sessionLimitWorld
   const { client, clock, travel } = world
   const day = 86_400_000
 

@@ -5,9 +5,9 @@ import { openOnly } from '../accounts/rules.ts'
 type Act = { userId: string; actorId: string | null }
 
 /**
- * Whether a change to a user leaves an administrator, and is asked for by one: who was demoted while their request
- * waited is none any more. Null acts for the operator at the command line. Such changes wait for each other, so that of
- * two administrators who remove each other at once one is refused. Row locks alone deadlock here: a row that stops
+ * Whether a change to a user leaves an administrator, and is asked for by one: an actor who was demoted while the
+ * request waited is refused. Null acts for the operator at the command line. Such changes wait for each other, so that
+ * of two administrators who remove each other at once one is refused. Row locks alone deadlock here: a row that stops
  * matching while its lock is waited for stays locked, and the order of the ids is lost. Call it first in a transaction.
  */
 export const keepsAnAdmin = async (

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { loadPhoneNumbers } from '../base/phone-numbers.ts'
 import type { Deps } from '../deps.ts'
 import { createApp } from '../http/app.ts'
 import { routes } from '../routes.ts'
@@ -26,6 +27,7 @@ export type Api = {
  * goes on taking new ones, so that balancers see `/readyz` say `draining` and turn elsewhere.
  */
 export const startApi = async (deps: Deps, { grace }: { grace: number }): Promise<Api> => {
+  loadPhoneNumbers()
   let closing: Promise<void> | null = null
   let draining = false
   const server = createApp(

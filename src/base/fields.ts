@@ -1,7 +1,7 @@
 // The one form of each kind of input.
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { DISORDER, field, line, longerThan, pattern } from './field-shapes.ts'
-import { require } from './require.ts'
+import { loadPhoneNumbers } from './phone-numbers.ts'
 
 const CONTROL = /\p{Cc}/u
 const LOCAL_PART = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/i
@@ -72,9 +72,7 @@ export const phone = field(
     const digits = value.replace(/[^0-9]/g, '')
     if (value.length > 32 || !/^\+?[0-9 ().-]+$/.test(value)) return null
     if (value.startsWith('+')) {
-      // Loaded here: it takes as long to load as everything else that the command line needs for its help.
-      const numbers: typeof import('libphonenumber-js') = require('libphonenumber-js')
-      const parsed = numbers.parsePhoneNumberFromString(value)
+      const parsed = loadPhoneNumbers().parsePhoneNumberFromString(value)
       return parsed?.isPossible() ? parsed.number : null
     }
     return digits.length >= 10 ? value : null

@@ -61,14 +61,13 @@ export const leaveDevEnv = async (folder: string, env: Env): Promise<Disposable>
 const readDevEnv = (file: string): NodeJS.Dict<string> => {
   const found = contentOf(file)
   if (!found) return {}
-  if (found.started !== undefined && processStart(found.pid) === found.started) return parseEnv(found.text)
-  remove(file)
-  return {}
+  const isLive = found.started !== undefined && processStart(found.pid) === found.started
+  return isLive ? parseEnv(found.text) : {}
 }
 
 /**
- * Adds what a running `npm start` has left there to an environment, where a variable is unset or empty. Removes the file
- * where its writer has ended. An environment that names another database or Redis gets nothing: a command on the data of
+ * Adds what a running `npm start` has left there to an environment, where a variable is unset or empty. A file whose
+ * writer has ended is ignored. An environment that names another database or Redis gets nothing: a command on the data of
  * one service must not sign with the secret of another.
  */
 export const addDevEnv = (env: Env, folder: string): void => {

@@ -49,13 +49,16 @@ const tmpfs = 0x01021994
 // 64 MB there, which is too little.
 const memoryFolder = async (): Promise<string[]> => {
   const found = await statfs(memory).catch(() => null)
-  return found?.type === tmpfs && found.bavail * found.bsize > 2 ** 31 ? [memory] : []
+  if (found?.type !== tmpfs) return []
+  return Math.min(found.bavail * found.bsize, process.availableMemory()) > 2 ** 31 ? [memory] : []
 }
 
 const temporaryBase = async (name: ServerName, runAs: RunAs): Promise<string> => {
-  const parents = [...(await memoryFolder()), tmpdir()]
-  const parent = parents.find(folder => canEnter(folder, runAs)) ?? '/var/tmp'
-  return ownBase(await mkdtemp(join(parent, `latchkey-${name}-`)), runAs)
+  for (const parent of [...(await memoryFolder()), tmpdir()].filter(folder => canEnter(folder, runAs))) {
+    const made = await mkdtemp(join(parent, `latchkey-${name}-`)).catch(() => null)
+    if (made) return ownBase(made, runAs)
+  }
+  return ownBase(await mkdtemp(`/var/tmp/latchkey-${name}-`), runAs)
 }
 
 /** Makes the folders of a server, or finds them: in the checkout for `dev`, throw-away ones for `test`. */

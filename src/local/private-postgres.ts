@@ -16,6 +16,7 @@ export const testPostgresOptions = [
   'wal_level=minimal',
   'max_wal_senders=0',
   'checkpoint_timeout=1h',
+  'max_wal_size=256MB',
   'autovacuum=off',
   'jit=off',
 ].flatMap(option => ['-c', option])

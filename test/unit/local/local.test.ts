@@ -98,9 +98,10 @@ const test = anyTest.serial
   ]
   for (const [cause, text] of [
     ['assertion', ['  Difference (- actual, + expected):']],
-    ['time-out', ['  Error { message: "Timed out after 20000 ms waiting for: email 1" }']],
+    ['timeout', ['  Error { message: "Timed out after 20000 ms waiting for: email 1" }']],
     ['environment', ['  AggregateError { code: "ECONNREFUSED" }']],
     ['environment', ['  Error { message: "register answered 503: {}" }']],
+    ['crash', ['  Error: Unexpected process.exit()']],
   ] as const)
     test(`a failure that shows ${text[0]?.trim().slice(0, 50)} → told as ${cause}`, async t => {
       const { tally, failures } = await read(detail([...text]))
@@ -206,7 +207,7 @@ const test = anyTest.serial
     t.is((await stat(folder.file)).mode & 0o777, 0o600)
   })
 
-  test('SIGKILL ended the process that wrote the file → a command gets nothing and removes the file', async t => {
+  test('SIGKILL ended the process that wrote the file → a command gets nothing', async t => {
     await using folder = await aFolder()
     const child = startWriter(folder.path, 'run')
     await once(child.stdout, 'data')
@@ -214,7 +215,6 @@ const test = anyTest.serial
     await once(child, 'exit')
     t.true(await folder.isThere())
     t.deepEqual(added(folder.path), {})
-    t.false(await folder.isThere())
   })
 
   test('the process that wrote the file exits without disposing it → the file is removed', async t => {
@@ -234,7 +234,6 @@ const test = anyTest.serial
     t.true(text.includes(started))
     await writeFile(folder.file, text.replace(started, `${started}1`))
     t.deepEqual(added(folder.path), {})
-    t.false(await folder.isThere())
   })
 
   test('a file that names no process, as older versions wrote it → it is not believed', async t => {
@@ -242,7 +241,6 @@ const test = anyTest.serial
     for (const text of ["DATABASE_URL='postgres://me@127.0.0.1/mine'\n", '', '# Process 1, started: \n']) {
       await writeFile(folder.file, text)
       t.deepEqual(added(folder.path), {}, text)
-      t.false(await folder.isThere(), text)
     }
   })
 

@@ -45,6 +45,11 @@ export const causeOf = (text: string): Cause => {
   return found?.[0] ?? 'assertion'
 }
 
+// AVA repeats the name above the text, without the message that it puts behind the name at first.
+const detailsOf = (details: ReadonlyMap<string, string[]>, title: string): string[] | undefined =>
+  details.get(title) ??
+  (title.includes(separator) ? [...details].find(([name]) => name.startsWith(`${title} `))?.[1] : undefined)
+
 const fileOf = (name: string): string => name.split(separator).slice(0, -1).join(separator)
 
 /** Reads what AVA writes and hands it on in short: all that failed, and for each test that passed its file. */
@@ -77,7 +82,7 @@ export const readAvaOutput = async (
       tally.failed++
       const failed = line.replace(/^ *[✘◌] (?:\[fail\]: )?/, '').replace(/ \([\d.]+\w+\)$/, '')
       details.set(failed, [line])
-    } else shown = details.get(line.trim()) ?? shown
+    } else shown = detailsOf(details, line.trim()) ?? shown
     shown?.push(line)
     summed += Number(sum.exec(line)?.[1] ?? 0)
   }

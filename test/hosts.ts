@@ -44,7 +44,13 @@ const faultOf = async ({ child, ended }: Started): Promise<string[]> => {
 
 /** Starts the processes that run the service for test files. They also end when this process is killed. */
 export const startHosts = async (env: NodeJS.ProcessEnv): Promise<Hosts> => {
-  const started = await Promise.all([start(env), start(env)])
+  const settled = await Promise.allSettled([start(env), start(env)])
+  const started = settled.flatMap(each => (each.status === 'fulfilled' ? [each.value] : []))
+  for (const each of settled)
+    if (each.status === 'rejected') {
+      await Promise.all(started.map(faultOf))
+      throw each.reason
+    }
   return {
     urls: started.map(({ url }) => url).join(','),
     end: async () => (await Promise.all(started.map(faultOf))).flat(),

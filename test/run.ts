@@ -149,7 +149,11 @@ const passesOf = (words: readonly string[]): Pass[] => {
   const wish = process.env.LATCHKEY_REDIS
   if (wish && wish !== 'single' && wish !== 'cluster')
     throw new Error('LATCHKEY_REDIS must be single or cluster')
-  return [{ files: [...words], cluster: wish === 'cluster' }]
+  const [breaksServers] = layers.fault ?? []
+  const atOnce = words.every(word => /test\/(?:fault|cluster)\b/.test(word))
+    ? breaksServers?.atOnce
+    : undefined
+  return [{ files: [...words], cluster: wish === 'cluster', ...(atOnce && { atOnce }) }]
 }
 
 const main = async (words: readonly string[]): Promise<Result> => {

@@ -158,15 +158,17 @@ const calls = {
 /** What a test file may ask of a host. Arguments and results are cloned, dates and buffers included. */
 export type Calls = typeof calls
 
-export type Called = { value: unknown } | { error: { message: string; code?: unknown; constraint?: unknown } }
+export type Called =
+  | { value: unknown }
+  | { error: { message: string; stack: string | undefined; code?: unknown; constraint?: unknown } }
 
 const answer = async (body: Buffer): Promise<Called> => {
   try {
     const [name, ...args] = deserialize(body) as [keyof Calls, ...never[]]
     return { value: await (calls[name] as (...given: never[]) => Promise<unknown>)(...args) }
   } catch (error) {
-    const { message, code, constraint } = error as Error & { code?: unknown; constraint?: unknown }
-    return { error: { message, code, constraint } }
+    const { message, stack, code, constraint } = error as Error & { code?: unknown; constraint?: unknown }
+    return { error: { message, stack, code, constraint } }
   }
 }
 
@@ -190,13 +192,22 @@ const onUncaught = (error: unknown): void => {
 }
 process.on('uncaughtException', onUncaught).on('unhandledRejection', onUncaught)
 
-// The run has ended, perhaps without a chance to say so. What it left on the servers goes with this process.
+// The run has ended, perhaps without a chance to say so. What it left on the servers goes with this process. What still
+// keeps it from ending then is a leak: a timer or a connection that the service does not close.
 process.on('disconnect', async () => {
   const closing = [...hosted.values()].map(async ({ close, worker }) => {
     await worker?.close()
     await close()
   })
   await Promise.race([Promise.allSettled(closing), sleep(5000)])
-  process.exit()
+  server.close()
+  server.closeAllConnections()
+  await hasher[Symbol.asyncDispose]()
+  setTimeout(() => {
+    process.stderr.write(
+      `A process that runs the service is kept alive by ${process.getActiveResourcesInfo()}\n`,
+    )
+    process.exit(1)
+  }, 5000).unref()
 })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})

@@ -96,6 +96,27 @@ const test = anyTest.serial
     '  Value is not truthy:',
     '  2 tests failed',
   ]
+  test('AVA puts a message behind the title of a failed test → its text is still its own', async t => {
+    const { failures } = await read([
+      '  ✘ [fail]: a › right Rejected promise returned by test',
+      '  ✘ [fail]: a › late Rejected promise returned by test',
+      '  ─',
+      '',
+      '  a › right',
+      '',
+      '  Difference (- actual, + expected):',
+      '',
+      '  a › late',
+      '',
+      '  Error { message: "Timed out after 20000 ms waiting for: email 1" }',
+      '  2 tests failed',
+    ])
+    t.deepEqual(
+      failures.map(({ cause }) => cause),
+      ['assertion', 'timeout'],
+    )
+  })
+
   for (const [cause, text] of [
     ['assertion', ['  Difference (- actual, + expected):']],
     ['timeout', ['  Error { message: "Timed out after 20000 ms waiting for: email 1" }']],

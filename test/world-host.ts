@@ -199,7 +199,7 @@ process.on('disconnect', async () => {
     await worker?.close()
     await close()
   })
-  await Promise.race([Promise.allSettled(closing), sleep(5000)])
+  await Promise.race([Promise.allSettled(closing), sleep(5000, null, { ref: false })])
   server.close()
   server.closeAllConnections()
   await hasher[Symbol.asyncDispose]()

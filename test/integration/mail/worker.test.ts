@@ -1,0 +1,287 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import anyTest from 'ava'
+import { v7 as uuid } from 'uuid'
+import { deliver } from '../../../src/mail/deliver.ts'
+import { compileAll } from '../../../src/mail/render.ts'
+import { sweep } from '../../../src/mail/sweep.ts'
+import { openTransport } from '../../../src/mail/transport.ts'
+import { addMails } from '../../../src/storage/queue.ts'
+import { startWorker } from '../../../src/worker.ts'
+import { openLocalWorld } from '../../local-world.ts'
+import { anAccount, password } from '../../make.ts'
+import { until } from '../../until.ts'
+
+// The email worker: SMTP errors, broken jobs, and the sweeper of the outbox.
+
+const test = anyTest.serial
+
+const smtpFaultsWorld = await openLocalWorld({ worker: true })
+const poisonWorld = await openLocalWorld({ worker: true })
+await compileAll()
+const sweepersWorld = await openLocalWorld()
+const other = await sweepersWorld.instance()
+anyTest.after.always(async () => {
+  for (const each of [smtpFaultsWorld, poisonWorld, sweepersWorld]) await each[Symbol.asyncDispose]()
+})
+
+{
+  const world = smtpFaultsWorld
+  type Row = { id: string; status: string; attempts: number; last_error: string | null; sent_at: Date | null }
+  const rowTo = async (email: string): Promise<Row | undefined> =>
+    (await world.sql<Row>('SELECT * FROM emails WHERE recipient = $1', [email]))[0]
+  const rowOnce = (email: string, is: (row: Row) => boolean) =>
+    until(`a row to ${email}`, async () => {
+      const row = await rowTo(email)
+      return row && is(row) && row
+    })
+
+  /** What mail servers say: with the address, as they do. */
+  const refusal = (responseCode: number, email: string) =>
+    Object.assign(new Error(`<${email}>: Recipient ${email} of secret-host.example said no`), {
+      responseCode,
+    })
+  const saysNothingOf = (email: string): boolean =>
+    !world.logs.some(line => line.includes(email) || line.includes('secret-host'))
+
+  anyTest.afterEach.always(() => world.mails.answer(null))
+
+  test('a mail that is put off (451) is tried again, and sent; the server’s words are not kept', async t => {
+    await world.mails.answer(refusal(451, 'x@example.com'))
+    const began = performance.now()
+    const { email, access } = await anAccount(world.client)
+    t.true(performance.now() - began < 5000)
+    const refused = await rowOnce(email, row => row.last_error !== null)
+    t.like(refused, { status: 'queued', attempts: 1, last_error: 'SMTP 451', sent_at: null })
+    t.is((await world.client.get('me', { token: access })).status, 200)
+
+    await world.mails.answer(null)
+    const { mail } = await world.mails.to(email)
+    t.is(mail.messageId, `<${refused.id}@localhost>`)
+    t.like(await rowOnce(email, row => row.status === 'sent'), { attempts: 2, last_error: null })
+    t.true(saysNothingOf(email))
+  })
+
+  test('a mail that is refused for good (550) fails at once, and is not tried again', async t => {
+    await world.mails.answer(refusal(550, 'x@example.com'))
+    const { email } = await anAccount(world.client)
+    const failed = await rowOnce(email, row => row.status !== 'queued')
+    t.like(failed, { status: 'failed', attempts: 1, last_error: 'SMTP 550', sent_at: null })
+    t.true(saysNothingOf(email))
+    await until('the job to end', async () => !(await world.deps.queue.getJob(failed.id)))
+
+    await world.mails.answer(null)
+    using transport = openTransport(world.mails.url)
+    t.is(await deliver({ ...world.deps, transport }, failed.id), 'settled')
+    t.is((await rowTo(email))?.attempts, 1)
+  })
+
+  const aRow = async (attempts = 0) => {
+    const { email, userId } = await anAccount(world.client)
+    await world.mails.to(email)
+    const id = uuid()
+    await world.sql(
+      `INSERT INTO emails (id, kind, recipient, user_id, locale, attempts, sweep_after)
+     VALUES ($1, 'welcome', $2, $3, 'en', $4, now() + interval '1 hour')`,
+      [id, email, userId, attempts],
+    )
+    const row = async () => (await world.sql<Row>('SELECT * FROM emails WHERE id = $1', [id]))[0]
+    return { id, email, row }
+  }
+
+  test('a mail whose last try fails is listed as failed, with why', async t => {
+    const { id, row } = await aRow()
+    await world.mails.answer(refusal(421, 'x@example.com'))
+    await world.deps.queue.add('deliver', {}, { jobId: id, attempts: 1 })
+    await until('the row to fail', async () => (await row())?.status === 'failed')
+    t.like(await row(), { attempts: 1, last_error: 'SMTP 421' })
+  })
+
+  test('a mail server that is down, hangs up or talks nonsense is met by trying again', async t => {
+    const { id, email, row } = await aRow()
+    const tryAt = async (url: string) => {
+      using transport = openTransport(url)
+      return await deliver({ ...world.deps, transport }, id)
+    }
+    const hostile = async (greet: string | null) => {
+      const server = createServer(socket => {
+        socket.on('error', () => {})
+        if (greet === null) socket.destroy()
+        else socket.end(greet)
+      })
+      server.listen(0, '127.0.0.1').unref()
+      await once(server, 'listening')
+      return { server, url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}` }
+    }
+    const servers = {
+      'hangs up': null,
+      'refuses everybody (RFC 5321, 3.1)': `554 ${email} go away\r\n`,
+      'is another service': 'HTTP/1.1 400 Bad Request\r\n\r\n',
+      'is down': null,
+    }
+    let attempts = 0
+    for (const [what, greeting] of Object.entries(servers)) {
+      const { server, url } = await hostile(greeting)
+      if (what === 'is down') server.close()
+      const fault = await t.throwsAsync(tryAt(url), undefined, what)
+      t.false(fault?.message.includes(email))
+      server.close()
+      const { status, attempts: counted, last_error } = (await row()) as Row
+      t.is(status, 'queued', `a server that ${what}`)
+      t.is(counted, ++attempts)
+      t.regex(last_error ?? '', /^[A-Z]+( \d{3})?$/, 'a code and no words')
+    }
+    t.is(await tryAt(world.mails.url), 'sent')
+    t.like(await row(), { attempts: attempts + 1, last_error: null })
+    t.is((await world.mails.to(email, 2)).mail.messageId, `<${id}@localhost>`)
+    t.true(saysNothingOf(email))
+  })
+
+  test('a row that was begun thirty times without an end is set aside', async t => {
+    const { id, row } = await aRow(30)
+    using transport = openTransport(world.mails.url)
+    t.is(await deliver({ ...world.deps, transport }, id), 'failed')
+    t.like(await row(), { status: 'failed', last_error: 'too many attempts' })
+  })
+
+  test('while the mail server refuses everything, everything else works', async t => {
+    await world.mails.answer(refusal(451, 'x@example.com'))
+    const { email, refresh } = await anAccount(world.client)
+    t.is((await world.client.post('login', { email, password })).status, 200)
+    t.is((await world.client.post('refresh', { refresh_token: refresh })).status, 200)
+    t.is((await world.client.post('resend-verification', { email })).status, 202)
+    t.is((await world.client.get('/readyz')).status, 200)
+  })
+}
+
+{
+  const world = poisonWorld
+  const poisons: [string, string, string][] = [
+    ['of a kind that is not there', 'newsletter', '{}'],
+    ['of a kind that every object has', 'constructor', '{}'],
+    ['that cannot be rendered', 'session_reuse', '{"time": 5, "ip": {}, "device": []}'],
+  ]
+
+  test('a row that cannot be made into a mail does not stop the others, and says that it is there', async t => {
+    const { email, userId } = await anAccount(world.client)
+    await world.mails.to(email)
+    const ids = poisons.map(() => uuid())
+    for (const [i, [, kind, data]] of poisons.entries())
+      await world.sql(
+        `INSERT INTO emails (id, kind, recipient, user_id, locale, data) VALUES ($1, $2, $3, $4, 'en', $5)`,
+        [ids[i], kind, email, userId, data],
+      )
+    // Many times over, in front of the honest ones: as many as one worker does at once.
+    await addMails(world.deps.queue, ids)
+    await world.deps.queue.addBulk(
+      Array.from({ length: 40 }, () => ({ name: 'deliver', data: {}, opts: { jobId: uuid() } })),
+    )
+    const honest = await Promise.all([anAccount(world.client), anAccount(world.client)])
+    for (const account of honest) await world.mails.to(account.email)
+
+    for (const [i, [what]] of poisons.entries()) {
+      const row = await until(`the row ${what} to be tried`, async () => {
+        const [found] = await world.sql<{ status: string; attempts: number; last_error: string | null }>(
+          'SELECT * FROM emails WHERE id = $1',
+          [ids[i]],
+        )
+        return found?.last_error ? found : null
+      })
+      t.is(row.status, 'queued', what)
+      t.regex(row.last_error ?? '', /^\w+$/, what)
+      t.true(
+        world.logs.some(line => line.includes(ids[i] ?? '') && line.includes('"warn"')),
+        `the row ${what} is in the log`,
+      )
+    }
+    t.is(world.mails.caught.filter(({ to }) => to.includes(email)).length, 1)
+    t.false(world.logs.some(line => line.includes(email)))
+  })
+
+  test('a row that fails for the last time is given up, and listed', async t => {
+    const { email, userId } = await anAccount(world.client)
+    await world.mails.to(email)
+    const id = uuid()
+    await world.sql(
+      `INSERT INTO emails (id, kind, recipient, user_id, locale) VALUES ($1, 'newsletter', $2, $3, 'en')`,
+      [id, email, userId],
+    )
+    await world.deps.queue.add('deliver', {}, { jobId: id, attempts: 1 })
+    const row = await until('the row to be given up', async () => {
+      const [found] = await world.sql<{ status: string; last_error: string }>(
+        'SELECT * FROM emails WHERE id = $1',
+        [id],
+      )
+      return found?.status === 'failed' && found
+    })
+    t.is(row.last_error, 'TypeError')
+  })
+
+  for (const jobId of ['no-uuid', 'x'.repeat(2000), uuid()])
+    test(`a job for no row passes: ${jobId.slice(0, 9)}`, async t => {
+      await world.deps.queue.add('deliver', {}, { jobId, attempts: 1 })
+      await until('the job to be gone', async () => !(await world.deps.queue.getJob(jobId)))
+      const { email } = await anAccount(world.client)
+      t.truthy(await world.mails.to(email))
+    })
+}
+
+{
+  const world = sweepersWorld
+  const owe = async (count: number, sweepAfter: string) => {
+    const { email, userId } = await anAccount(world.client)
+    await world.deps.queue.obliterate({ force: true })
+    await world.sql('DELETE FROM emails')
+    const ids = Array.from({ length: count }, () => uuid())
+    await world.sql(
+      `INSERT INTO emails (id, kind, recipient, user_id, locale, sweep_after)
+     SELECT id, 'welcome', $2, $3, 'en', now() + $4::interval FROM unnest($1::uuid[]) id`,
+      [ids, email, userId, sweepAfter],
+    )
+    return ids
+  }
+
+  test('four sweeps at once take each row once', async t => {
+    await owe(1200, '-1 second')
+    const found = await Promise.all([world, other, world, other].map(({ deps }) => sweep(deps)))
+    t.is(
+      found.reduce((sum, each) => sum + each),
+      1200,
+    )
+    t.is(await world.deps.queue.getJobCountByTypes('waiting'), 1200)
+    t.is(await sweep(world.deps), 0, 'they are left alone for a while')
+
+    await world.sql('UPDATE emails SET sweep_after = now()')
+    t.is(await sweep(world.deps), 1200)
+    t.is(await world.deps.queue.getJobCountByTypes('waiting'), 1200, 'what waits already is not added twice')
+  })
+
+  test('a fresh row is left to its own job', async t => {
+    await owe(3, '15 seconds')
+    t.is(await sweep(world.deps), 0)
+  })
+
+  test('settled rows are not swept', async t => {
+    await owe(3, '-1 second')
+    await world.sql(
+      `UPDATE emails SET status = (ARRAY['sent', 'failed', 'dropped'])[1 + (random() * 2)::int]`,
+    )
+    t.is(await sweep(world.deps), 0)
+  })
+
+  test('two workers that sweep two hundred rows at once send each mail once', async t => {
+    const ids = await owe(200, '-1 second')
+    const workers = [startWorker(world.deps), startWorker(other.deps)]
+    await until('every row to be sent', async () => {
+      await world.sql(`UPDATE emails SET sweep_after = now() WHERE status = 'queued'`)
+      await sweep(world.deps)
+      const left = await world.sql(`SELECT 1 FROM emails WHERE status <> 'sent'`)
+      return left.length === 0
+    })
+    for (const worker of workers) await worker.close()
+    const sent = world.mails.caught.map(({ mail }) => mail.messageId).sort()
+    t.deepEqual(sent, ids.map(id => `<${id}@localhost>`).sort())
+    const again = await world.sql('SELECT 1 FROM emails WHERE attempts <> 1')
+    t.is(again.length, 0)
+  })
+}

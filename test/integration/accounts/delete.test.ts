@@ -1,4 +1,5 @@
 import anyTest from 'ava'
+import pg from 'pg'
 import { Users } from '../../../src/accounts/entity.ts'
 import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password, tokenOf } from '../../make.ts'
@@ -343,6 +344,32 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       [userId],
     )
     t.deepEqual(row, { status: 'dropped' })
+  })
+
+  test('a reset commits while a deletion waits for the account → the deletion is refused', async t => {
+    const account = await aMailed()
+    const holder = new pg.Client({ connectionString: world.env.DATABASE_URL })
+    await holder.connect()
+    t.teardown(() => holder.end())
+    await holder.query('BEGIN')
+    await holder.query('SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [account.userId])
+    const removing = remove(account)
+    await until('the deletion waits', async () => {
+      const waiting = await world.sql(
+        `SELECT 1 FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'UPDATE "users"%'`,
+      )
+      return waiting.length > 0
+    })
+    await holder.query('UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1', [account.userId])
+    await holder.query('COMMIT')
+    const { status, body } = await removing
+    t.deepEqual([status, body?.code], [401, 'SESSION_REVOKED'])
+    const [row] = await world.sql<{ erase_after: Date | null }>(
+      'SELECT erase_after FROM users WHERE id = $1',
+      [account.userId],
+    )
+    t.is(row?.erase_after, null)
   })
 
   test('the last administrator cannot go, and one of two can', async t => {

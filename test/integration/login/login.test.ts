@@ -11,7 +11,10 @@ const test = anyTest.serial
 
 const world = await openWorld()
 const other = await world.instance()
-anyTest.after.always(() => world[Symbol.asyncDispose]())
+const costWorld = await openWorld({ env: { BCRYPT_COST: '5' } })
+anyTest.after.always(async () => {
+  for (const each of [world, costWorld]) await each[Symbol.asyncDispose]()
+})
 
 {
   const login = (email: string, password: string) => world.client.post('login', { email, password })
@@ -103,6 +106,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
   const login = (email: string, tried = password, client = world.client) =>
     client.post('login', { email, password: tried })
+
+  test('BCRYPT_COST=5 → a new password is hashed with cost 5', async t => {
+    const { userId } = await anAccount(costWorld.client)
+    const [row] = await costWorld.sql<{ password_hash: string }>('SELECT * FROM users WHERE id = $1', [
+      userId,
+    ])
+    t.regex(row?.password_hash ?? '', /^\$2b\$05\$/)
+  })
 
   test('a login hashes the password anew when the cost has changed, and keeps it otherwise', async t => {
     const { email, userId, hash } = await fromBefore()

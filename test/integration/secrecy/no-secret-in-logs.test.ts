@@ -90,3 +90,25 @@ test.serial('secrets in addresses, queries and headers do not reach the log', as
   t.true(log.includes('"request"'))
   t.false(log.includes(canary.password))
 })
+
+test.serial('requests that name an address → the log holds none of the addresses', async t => {
+  const [known, unknown] = [anEmail(), anEmail()]
+  const log = await linesSince(async () => {
+    const { client } = world
+    const { body } = await client.post('register', { email: known, password: canary.password })
+    for (const email of [known, unknown]) {
+      await client.post('login', { email, password: 'wrong horse 9' })
+      await client.post('forgot-password', { email })
+      await client.post('resend-verification', { email })
+      await client.post('verify-email', { email, code: '000000' })
+      await client.post('verify-reset-token', { email, code: '000000' })
+      await client.post('reset-password', { email, code: '000000', new_password: canary.password })
+    }
+    const move = { current_password: canary.password, new_email: unknown }
+    await client.post('change-email', move, { token: body.access_token })
+    await client.send('DELETE', 'me', { token: body.access_token, body: { password: canary.password } })
+  })
+  t.true(log.length > 1000)
+  for (const email of [known, unknown])
+    t.false(log.includes(email.split('@')[0] ?? ''), 'the log holds an address')
+})

@@ -195,10 +195,7 @@ process.on('uncaughtException', onUncaught).on('unhandledRejection', onUncaught)
 // The run has ended, perhaps without a chance to say so. What it left on the servers goes with this process. What still
 // keeps it from ending then is a leak: a timer or a connection that the service does not close.
 process.on('disconnect', async () => {
-  const closing = [...hosted.values()].map(async ({ close, worker }) => {
-    await worker?.close()
-    await close()
-  })
+  const closing = [...hosted.keys()].map(calls.close)
   await Promise.race([Promise.allSettled(closing), sleep(5000, null, { ref: false })])
   server.close()
   server.closeAllConnections()

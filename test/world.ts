@@ -109,7 +109,8 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
   const [ask, askOther] = hosts()
   await using opened = new AsyncDisposableStack()
   const { id, env, url, mailsUrl } = await ask('open', options)
-  const places = [{ ask, id }]
+  const place = { ask, id }
+  const places = [place]
   const clock: Clock = { shift: 0 }
   const seen = new Map<string, number>()
   /** Lines of instances that were closed before the world was. */
@@ -133,8 +134,6 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
       },
     }
   }
-  const [place] = places
-  if (!place) throw new Error('A world has a place')
   const { close, ...first } = placed(place, url)
   opened.defer(close)
 

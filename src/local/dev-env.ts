@@ -44,7 +44,7 @@ export const leaveDevEnv = async (folder: string, env: Env): Promise<Disposable>
   const started = processStart(process.pid)
   const lines = names.map(name => `${name}='${env[name] ?? ''}'`)
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  // A command that read half a file would take it for a stale one and remove it.
+  // A command that read half a file would take it for a stale one.
   const whole = `${file}.${process.pid}`
   await rm(whole, { force: true })
   const text = [`# Process ${process.pid}, started: ${started}`, ...lines, ''].join('\n')

@@ -1,13 +1,9 @@
 // The one form of each kind of input.
-import { domainToASCII, domainToUnicode } from 'node:url'
+import { canonicalDomain, LOCAL_PART } from './address-parts.ts'
 import { DISORDER, field, line, longerThan, pattern } from './field-shapes.ts'
 import { loadPhoneNumbers } from './phone-numbers.ts'
 
 const CONTROL = /\p{Cc}/u
-const LOCAL_PART = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/i
-const DOMAIN = /^[a-z0-9.\-\p{L}\p{M}\p{N}]+$/iu
-const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
-const FOREIGN = /[^\0-\x7f]/
 
 /**
  * The canonical form of an e-mail address (lower case, domain as A-labels), or null if it is none that we mail to:
@@ -23,26 +19,7 @@ export function canonicalEmail(text: string): string | null {
   if (at < 1 || at > 64 || !LOCAL_PART.test(local)) return null
   const domain = canonicalDomain(trimmed.slice(at + 1))
   const address = `${local.toLowerCase()}@${domain}`
-  return domain === null || address.length > 254 ? null : address
-}
-
-// `domainToASCII` reads the host of a URL: it decodes "%41", cuts at "/", drops what is invisible and folds "ⅷ" to
-// "viii". So it gets letters, digits, dots and hyphens only, and what it made must read back as what came in. Letters
-// change case one by one (UTS 46): within a text a last "Σ" becomes "ς", which is a letter of another domain.
-function canonicalDomain(text: string): string | null {
-  if (!DOMAIN.test(text)) return null
-  const wanted = text.normalize('NFC').replace(/./gu, letter => letter.toLowerCase())
-  const ascii = domainToASCII(wanted)
-  const [came, labels] = [text.split('.'), ascii.split('.')]
-  const readable = domainToUnicode(ascii).split('.')
-  const same = wanted.split('.').every((label, at) => {
-    const isForeign = FOREIGN.test(came[at] ?? '')
-    const isCoded = labels[at]?.startsWith('xn--') === true
-    if (isForeign) return isCoded && readable[at] === label
-    return labels[at] === label && !(isCoded && readable[at] === label)
-  })
-  if (!same || labels.length < 2 || !labels.every(label => LABEL.test(label))) return null
-  return /^[0-9]+$/.test(labels.at(-1) ?? '') || domainToASCII(readable.join('.')) !== ascii ? null : ascii
+  return !domain?.includes('.') || address.length > 254 ? null : address
 }
 
 export const email = field(

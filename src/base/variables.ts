@@ -1,5 +1,6 @@
 import type * as v from 'valibot'
 import { parseLimits } from './limits.ts'
+import { parseMailbox } from './mailbox.ts'
 import { shopVariables } from './shop-variables.ts'
 import {
   baseUrl,
@@ -72,11 +73,12 @@ export const variables = {
     help: 'The mail server that the worker hands mails to.',
   },
   MAIL_FROM: {
-    schema: rule('must be an e-mail address, or "Name <address>", in one line', text =>
-      /^(?:[^<>"\r\n]{1,64}<[^\s<>@,;]+@[^\s<>@,;]+>|[^\s<>@,;]+@[^\s<>@,;]+)$/.test(text) ? text : null,
+    schema: rule(
+      'must be one address, or a name and one address, on one line: no-reply@example.com, Acme <no-reply@example.com> or "Acme: Help" <no-reply@example.com>',
+      parseMailbox,
     ),
     default: 'Latchkey <no-reply@localhost>',
-    help: 'The sender of every mail.',
+    help: 'The sender of every email: an address, or a name and an address. In a file of variables, put a name in quotes like this: `MAIL_FROM=\'"Acme, Inc." <no-reply@example.com>\'`.',
   },
   APP_SECRET: {
     schema: rule('must have 32 characters at least', text => (text.length >= 32 ? text : null)),

@@ -1,3 +1,4 @@
+import { domainOf } from '../base/mailbox.ts'
 import type { Deps } from '../deps.ts'
 import { composeMail } from './compose.ts'
 import { type Email, Emails } from './entity.ts'
@@ -31,7 +32,7 @@ export const deliver = async (deps: Needs, emailId: string): Promise<Email['stat
       from: deps.config.MAIL_FROM,
       to: { name: '', address: mail.to },
       ...content,
-      messageId: `<${email.id}@${senderDomain(deps.config.MAIL_FROM)}>`,
+      messageId: `<${email.id}@${domainOf(deps.config.MAIL_FROM)}>`,
       date: email.created_at,
       headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
     })
@@ -77,5 +78,3 @@ const settle = async (
   log.info({ email_id: email.id, kind: email.kind, attempt: email.attempts, fault }, `mail ${status}`)
   return status
 }
-
-const senderDomain = (from: string): string => from.replace(/>$/, '').split('@').at(-1) ?? 'localhost'

@@ -1,0 +1,80 @@
+import { isIPv4, isIPv6 } from 'node:net'
+import { canonicalDomain, LOCAL_PART } from './address-parts.ts'
+import { DISORDER } from './field-shapes.ts'
+
+/** One mailbox: the name that people see, which may be empty, and the address. */
+export type Mailbox = { readonly name: string; readonly address: string }
+
+// RFC 5322, section 3.2.4: a quoted string. Everything else in a name is a run of text without these characters: `<`, `>`
+// and `@` would start an address, `:` a group, `\` an escape that is none.
+const part = /"((?:[^"\\]|\\.)*)"|[^"\\<>@:]+/gsu
+const encodedWord = /=\?([\w-]{1,40})(?:\*[\w-]*)?\?([BbQq])\?([!->@-~]*)\?=/g
+const literal = /^\[(?:IPv6:)?([^\]]*)\]$/i
+
+/**
+ * Parses one mailbox of RFC 5322: `address`, `name <address>`, `"name" <address>` or `address (name)`. Returns null for a
+ * group, a list, and everything that two programs could read in two ways. A comma, a semicolon or a comment in an unquoted
+ * name is kept as text: a parser that splits there, or leaves the comment out, shows recipients another name than the
+ * operator wrote.
+ */
+export const parseMailbox = (text: string): Mailbox | null => {
+  if (text.length > 512 || DISORDER.test(text) || !text.isWellFormed()) return null
+  const [, before = '', inAngles] = /^(.*)<([^<>]*)>\s*$/su.exec(text) ?? []
+  const [, bare = '', , comment = ''] = /^([^()]*)(\(([^()\\]*)\))?\s*$/su.exec(text) ?? []
+  const address = parseAddress((inAngles ?? bare).trim())
+  const name = parseName(inAngles === undefined ? comment : before)
+  return address === null || name === null ? null : { name, address }
+}
+
+const parseName = (text: string): string | null => {
+  const parts = [...text.matchAll(part)]
+  if (parts.map(([whole]) => whole).join('') !== text) return null
+  try {
+    return parts
+      .map(([whole, quoted]) => quoted?.replace(/\\(.)/gsu, '$1') ?? decodeWords(whole))
+      .join('')
+      .trim()
+      .normalize('NFC')
+  } catch {
+    return null
+  }
+}
+
+/** Decodes the encoded words of RFC 2047. White space between two of them is no part of the text. Throws for a wrong charset. */
+const decodeWords = (text: string): string =>
+  text.replace(/(\?=)\s+(?==\?)/g, '$1').replace(encodedWord, (_, charset, encoding, content) => {
+    const bytes =
+      encoding.toUpperCase() === 'B'
+        ? Buffer.from(content, 'base64')
+        : Buffer.from(
+            content
+              .replaceAll('_', ' ')
+              .replace(/=([0-9a-f]{2})/gi, (_: string, hex: string) =>
+                String.fromCharCode(Number.parseInt(hex, 16)),
+              ),
+            'latin1',
+          )
+    return new TextDecoder(charset, { fatal: true }).decode(bytes)
+  })
+
+/** The domain becomes A-labels; the local part stays as written, as a server may compare it by case. */
+const parseAddress = (text: string): string | null => {
+  const at = text.lastIndexOf('@')
+  const local = text.slice(0, at)
+  const domain = text.slice(at + 1)
+  const host = literal.test(domain) ? addressLiteral(domain) : canonicalDomain(domain)
+  const address = `${local}@${host}`
+  return at < 1 || at > 64 || !LOCAL_PART.test(local) || host === null || address.length > 254
+    ? null
+    : address
+}
+
+/** RFC 5321, section 4.1.3. */
+const addressLiteral = (text: string): string | null => {
+  const [, host = ''] = literal.exec(text) ?? []
+  if (isIPv4(host) && !/ipv6/i.test(text)) return `[${host}]`
+  return isIPv6(host) && /ipv6/i.test(text) ? `[IPv6:${host}]` : null
+}
+
+/** The domain of a mailbox. */
+export const domainOf = ({ address }: Mailbox): string => address.slice(address.lastIndexOf('@') + 1)

@@ -14,6 +14,7 @@ const deleteMe = route({
   description:
     'Sessions end at once. The account is erased after `ACCOUNT_ERASURE_DELAY`; until then a mailed link takes it back. The last administrator stays.',
   auth: 'bearer',
+  cookie: 'clear',
   limits: ['bearer', 'login'],
   body: v.strictObject({ password: field.password }),
   replies: { 204: 'empty' },

@@ -36,6 +36,7 @@ const postRegister = route({
     'A mail with a link and a code goes out to verify the address. `202` is the answer where no session begins: the address must be verified first (`REQUIRE_VERIFIED_EMAIL`), nothing may be told, and then there is no `user` either (`REGISTRATION_PRIVACY`), or sessions cannot be begun for the moment. Then sign in later.',
   auth: 'none',
   limits: ['register'],
+  cookie: 'set',
   body: registration,
   replies: { 201: sessionReply, 202: v.object({ user: v.exactOptional(userReply) }) },
   problems: ['USER_EXISTS', 'VALIDATION_ERROR'],
@@ -64,7 +65,7 @@ const changeMe = (method: 'PATCH' | 'PUT') =>
   route({
     method,
     path,
-    summary: 'Change your own profile',
+    summary: method === 'PATCH' ? 'Change your own profile' : 'Change your own profile (by PUT)',
     description: 'Changes the fields that are given and no others; `null` clears one.',
     auth: 'bearer',
     limits: ['bearer'],

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { time } from '../base/field-shapes.ts'
+import { named, time } from '../base/field-shapes.ts'
 
 export type Role = 'user' | 'admin'
 
@@ -31,7 +31,7 @@ export type User = {
 export const emailReply = v.pipe(v.string(), v.metadata({ format: 'email' }))
 
 /** A user as replies show one. */
-export const userReply = v.object({
+export const userReply = named('User', {
   id: v.pipe(v.string(), v.uuid()),
   email: emailReply,
   email_verified: v.boolean(),
@@ -81,7 +81,7 @@ export const openOnly = 'is_active AND erase_after IS NULL'
 export const maskEmail = (email: string): string =>
   `${email.slice(0, 1)}••${email.slice(email.lastIndexOf('@'))}`
 
-export const liveSessionReply = v.object({
+export const liveSessionReply = named('Session', {
   id: v.string(),
   created_at: time,
   last_used_at: time,
@@ -94,7 +94,7 @@ export const liveSessionReply = v.object({
 })
 
 /** What `GET /auth/me/export` gives; `modules` is what application modules hold, by their names. */
-export const exportReply = v.object({
+export const exportReply = named('AccountExport', {
   user: userReply,
   sessions: v.array(liveSessionReply),
   emails: v.array(

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { auditTypes } from '../base/audit.ts'
-import { time } from '../base/field-shapes.ts'
+import { named, time } from '../base/field-shapes.ts'
 import * as field from '../base/fields.ts'
 import { type Route, route } from '../http/route.ts'
 import { listAuditEvents } from './list-audit-events.ts'
@@ -13,7 +13,7 @@ const statuses = v.picklist(['queued', 'sent', 'failed', 'dropped'])
 
 const common = { auth: 'admin', limits: ['bearer'] } as const
 
-const emailReply = v.object({
+const emailReply = named('Email', {
   id: v.string(),
   kind: v.string(),
   recipient: v.string(),
@@ -62,7 +62,7 @@ const postRetry = route({
   },
 })
 
-const auditReply = v.object({
+const auditReply = named('AuditEvent', {
   id: v.string(),
   type: v.picklist(auditTypes),
   user_id: v.nullable(v.string()),

@@ -60,3 +60,8 @@ export function prose(max: number, description: string) {
 export function longerThan(codePoints: number, text: string): boolean {
   return text.length > codePoints && (text.length > 2 * codePoints || [...text].length > codePoints)
 }
+
+/** An object that the API document calls by this name. Schemas that differ need names that differ. */
+export function named<const E extends v.ObjectEntries>(name: string, entries: E) {
+  return v.pipe(v.object(entries), v.title(name))
+}

@@ -5,14 +5,14 @@ import type { RefreshToken } from '../sessions/rules.ts'
 // The refresh token of a browser. `__Host-` binds the cookie to this host and to https; `SameSite=Strict` keeps it
 // from other sites, and what comes with it must name a known origin as well, for a sibling host is the same site.
 
-const name = '__Host-latchkey'
+export const cookieName = '__Host-latchkey'
 const attributes = 'Path=/; HttpOnly; Secure; SameSite=Strict'
 
 /** `maxAge` in seconds. */
 export const setCookie = (refreshToken: string, maxAge: number): string =>
-  `${name}=${refreshToken}; ${attributes}; Max-Age=${maxAge}`
+  `${cookieName}=${refreshToken}; ${attributes}; Max-Age=${maxAge}`
 
-const cleared = `${name}=; ${attributes}; Max-Age=0`
+const cleared = `${cookieName}=; ${attributes}; Max-Age=0`
 
 /** The cookie that came with a request; `token` is null where these keys did not issue it. */
 export type Cookie = { token: RefreshToken | null }
@@ -24,8 +24,8 @@ export const clearCookie = (cookie: Cookie | null): Record<string, string> =>
 /** The refresh token in the cookie. Two of them are one too many: then there is none. */
 export const cookieText = (request: IncomingMessage): string | null => {
   const pairs = (request.headers.cookie ?? '').split(';').map(pair => pair.trim())
-  const found = pairs.filter(pair => pair.startsWith(`${name}=`))
-  return found.length === 1 ? (found[0]?.slice(name.length + 1) ?? null) : null
+  const found = pairs.filter(pair => pair.startsWith(`${cookieName}=`))
+  return found.length === 1 ? (found[0]?.slice(cookieName.length + 1) ?? null) : null
 }
 
 /** Whether a request with a cookie was meant by a page of ours (OWASP, cross-site request forgery). */

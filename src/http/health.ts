@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from 'valibot'
+import { named } from '../base/field-shapes.ts'
 import type { Deps } from '../deps.ts'
 import { oldestUnsent } from '../mail/backlog.ts'
 import { isFlood } from '../storage/faults.ts'
@@ -10,7 +11,7 @@ type Needs = Pick<Deps, 'database' | 'redis' | 'queue'>
 
 const state = v.picklist(['up', 'down'])
 const checks = v.object({ postgres: state, redis: state, queue: state })
-const readyReply = v.object({
+const readyReply = named('Readiness', {
   status: v.picklist(['ready', 'not_ready', 'draining']),
   checks,
   /** 0 where none is older than a quarter of an hour; null where Postgres does not say. */

@@ -1,38 +1,12 @@
 import { toJsonSchema } from '@valibot/to-json-schema'
 import * as v from 'valibot'
-import { type Code, problemStatus, problemTitle } from '../base/problems.ts'
+import { problemStatus, problemTitle } from '../base/problems.ts'
+import { headers, refusalHeaders, replyHeaders, securitySchemes } from './openapi-headers.ts'
+import { problem, problemCode, problemsOf } from './openapi-problems.ts'
+import { openSchemas, routeName, type Schemas } from './openapi-schemas.ts'
 import type { Auth, ReplySpec, Route, Schema } from './route.ts'
 
 type Json = Record<string, unknown>
-
-const bearerProblems: Code[] = [
-  'AUTH_ERROR',
-  'INVALID_TOKEN',
-  'TOKEN_EXPIRED',
-  'SESSION_REVOKED',
-  'VALIDATION_ERROR',
-  'RATE_LIMIT_EXCEEDED',
-]
-
-const impliedByAuth: Record<Auth, readonly Code[]> = {
-  none: [],
-  optional: bearerProblems,
-  bearer: bearerProblems,
-  admin: [...bearerProblems, 'FORBIDDEN'],
-  refresh: ['INVALID_REFRESH_TOKEN', 'FORBIDDEN', 'RATE_LIMIT_EXCEEDED'],
-  either: ['AUTH_ERROR', 'FORBIDDEN', 'VALIDATION_ERROR'],
-}
-
-/** Every problem that a route may answer: its own, and those of the steps before its handler. */
-export const problemsOf = (route: Route): Code[] => {
-  const body: Code[] = route.body ? ['VALIDATION_ERROR', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] : []
-  const params: Code[] = route.params ? ['NOT_FOUND'] : []
-  const limit: Code[] = route.limits.length > 0 ? ['RATE_LIMIT_EXCEEDED'] : []
-  const always: Code[] = ['INTERNAL_ERROR', 'SERVICE_UNAVAILABLE']
-  return [
-    ...new Set([...route.problems, ...impliedByAuth[route.auth], ...body, ...params, ...limit, ...always]),
-  ]
-}
 
 const jsonSchema = (schema: Schema, typeMode: 'input' | 'output'): Json => {
   const { $schema: _, ...rest } = toJsonSchema(schema, {
@@ -54,15 +28,13 @@ const bodySchema = (body: Schema, accepts: Route['accepts']): Json =>
     ? { type: 'object', description: 'Taken byte by byte, as it was signed.' }
     : jsonSchema(body, 'input')
 
-const requestBody = ({ body, accepts = 'json' }: Route): Json =>
-  body
-    ? {
-        requestBody: {
-          required: !v.safeParse(body, {}).success,
-          content: { [mediaTypes[accepts]]: { schema: bodySchema(body, accepts) } },
-        },
-      }
-    : {}
+const requestBody = (route: Route, schemas: Schemas): Json => {
+  const { body, accepts = 'json' } = route
+  if (!body) return {}
+  const schema = schemas.add(`${routeName(route)}Request`, bodySchema(body, accepts))
+  const required = !v.safeParse(body, {}).success
+  return { requestBody: { required, content: { [mediaTypes[accepts]]: { schema } } } }
+}
 
 const parametersIn = (place: 'query' | 'path' | 'header', schema: Schema | undefined): Json[] => {
   if (!schema) return []
@@ -87,39 +59,44 @@ const parameters = ({ query, params, headers }: Route): Json => {
 /** `/users/:id` as OpenAPI writes it. */
 const template = (path: string): string => path.replace(/:(\w+)/g, '{$1}')
 
-const reply = (status: number, spec: ReplySpec): Json => {
+const reply = (route: Route, status: number, spec: ReplySpec, schemas: Schemas): Json => {
   const description = status === 303 ? 'Go on there' : status < 400 ? 'Success' : 'Refused'
-  if (spec === 'empty') return { description }
-  if (spec === 'html') return { description, content: { 'text/html': { schema: { type: 'string' } } } }
+  const headers = replyHeaders(route)
+  if (spec === 'empty') return { description, headers }
+  if (spec === 'html')
+    return { description, headers, content: { 'text/html': { schema: { type: 'string' } } } }
   if (spec === 'redirect')
-    return { description, headers: { Location: { schema: { type: 'string', format: 'uri-reference' } } } }
-  return { description, content: { 'application/json': { schema: jsonSchema(spec, 'output') } } }
+    return {
+      description,
+      headers: { ...headers, Location: { schema: { type: 'string', format: 'uri-reference' } } },
+    }
+  const schema = schemas.add(`${routeName(route)}Response`, jsonSchema(spec, 'output'))
+  return { description, headers, content: { 'application/json': { schema } } }
 }
 
-const problemReplies = (codes: Code[]): Json => {
-  const byStatus = Map.groupBy(codes, problemStatus)
+// `code` is narrowed by `x-problem-codes`, not by a schema: each narrowed schema would be one more generated type.
+const problemReplies = (route: Route): Json => {
+  const byStatus = Map.groupBy(problemsOf(route), problemStatus)
   return Object.fromEntries(
     [...byStatus].map(([status, found]) => [
       status,
       {
         description: found.map(code => `\`${code}\`: ${problemTitle(code)}.`).join('\n\n'),
-        content: {
-          'application/problem+json': {
-            schema: {
-              allOf: [{ $ref: '#/components/schemas/Problem' }, { properties: { code: { enum: found } } }],
-            },
-          },
-        },
+        headers: refusalHeaders(status, found, route),
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        'x-problem-codes': found,
       },
     ]),
   )
 }
 
-const responses = (route: Route): Json => {
-  const success = Object.entries(route.replies).map(([status, spec]) => [status, reply(Number(status), spec)])
-  const refusals = problemReplies(problemsOf(route))
+const responses = (route: Route, schemas: Schemas): Json => {
+  const success = Object.entries(route.replies).map(([status, spec]) => [
+    status,
+    reply(route, Number(status), spec, schemas),
+  ])
   const both = Object.fromEntries(success) as Record<string, Json>
-  for (const [status, refusal] of Object.entries(refusals) as [string, Json][]) {
+  for (const [status, refusal] of Object.entries(problemReplies(route)) as [string, Json][]) {
     const page = both[status] as { content?: Json } | undefined
     both[status] = page ? { ...refusal, content: { ...page.content, ...(refusal.content as Json) } } : refusal
   }
@@ -131,8 +108,8 @@ const security: Record<Auth, Json> = {
   optional: { security: [{ accessToken: [] }, {}] },
   bearer: { security: [{ accessToken: [] }] },
   admin: { security: [{ accessToken: [] }] },
-  refresh: { security: [] },
-  either: { security: [{ accessToken: [] }, {}] },
+  refresh: { security: [{ refreshCookie: [] }, {}] },
+  either: { security: [{ accessToken: [] }, { refreshCookie: [] }, {}] },
 }
 
 const operationId = ({ method, path }: Route): string =>
@@ -141,47 +118,28 @@ const operationId = ({ method, path }: Route): string =>
     .replace(/[^a-z0-9]+/gi, '-')
     .replace(/^-|-$/g, '')}`
 
-const operation = (route: Route): Json => ({
+const operation = (route: Route, schemas: Schemas): Json => ({
   operationId: operationId(route),
   tags: [route.path.startsWith('/api/v1/') ? (route.path.split('/')[3] ?? 'auth') : 'service'],
   summary: route.summary,
   ...(route.description && { description: route.description }),
   ...security[route.auth],
   ...parameters(route),
-  ...requestBody(route),
-  responses: responses(route),
+  ...requestBody(route, schemas),
+  responses: responses(route, schemas),
 })
-
-const problem = {
-  type: 'object',
-  description: 'RFC 9457. `code` is stable; `errors` names the fields of a `VALIDATION_ERROR`.',
-  required: ['type', 'title', 'status', 'code', 'request_id'],
-  properties: {
-    type: { type: 'string', format: 'uri-reference' },
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    code: { type: 'string' },
-    request_id: { type: 'string' },
-    retry_after: { type: 'integer', description: 'Seconds.' },
-    errors: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['path', 'rule', 'message'],
-        properties: { path: { type: 'string' }, rule: { type: 'string' }, message: { type: 'string' } },
-      },
-    },
-  },
-}
 
 /** The OpenAPI 3.1 document of these routes. */
 export const openapi = (routes: readonly Route[], publicUrl: string): Json => {
   const paths: Record<string, Json> = {}
+  const schemas = openSchemas()
   for (const route of routes)
     paths[template(route.path)] = {
       ...paths[template(route.path)],
-      [route.method.toLowerCase()]: operation(route),
+      [route.method.toLowerCase()]: operation(route, schemas),
     }
+  schemas.add('Problem', problem)
+  schemas.add('ProblemCode', problemCode)
   return {
     openapi: '3.1.0',
     info: {
@@ -192,9 +150,6 @@ export const openapi = (routes: readonly Route[], publicUrl: string): Json => {
     },
     servers: [{ url: publicUrl }],
     paths,
-    components: {
-      securitySchemes: { accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'PASETO v4.public' } },
-      schemas: { Problem: problem },
-    },
+    components: { securitySchemes, headers, schemas: schemas.all() },
   }
 }

@@ -7,7 +7,7 @@ export type Operation = {
   tags: string[]
   summary: string
   description?: string
-  security: unknown[]
+  security: object[]
   parameters?: Parameter[]
   requestBody?: { content: Content }
   responses: Record<string, { content?: Content }>
@@ -38,6 +38,9 @@ const checks = ({ responses }: Operation): string[] => {
     '})',
   ]
 }
+
+const takesAccessToken = ({ security }: Operation): boolean =>
+  security.some(scheme => 'accessToken' in scheme)
 
 const bodyOf = ({ requestBody }: Operation): Json => {
   const [found] = Object.entries(requestBody?.content ?? {})
@@ -87,7 +90,7 @@ export const item = (
     request: {
       method: method.toUpperCase(),
       ...(operation.description && { description: operation.description }),
-      ...(operation.security.length === 0 && { auth: { type: 'noauth' } }),
+      ...(!takesAccessToken(operation) && { auth: { type: 'noauth' } }),
       ...bodyOf(operation),
       url: urlOf(place),
     },

@@ -1,3 +1,4 @@
+import { withoutRefs } from './openapi-schemas.ts'
 import { item, type Operation, type Place, script } from './postman-request.ts'
 
 // A collection for Postman and Newman (format 2.1), made of the OpenAPI document: a folder for each tag, and before
@@ -35,7 +36,7 @@ const capture = [
 
 /** The collection of an OpenAPI document. */
 export const postman = (document: Json): Json => {
-  const { info, servers, paths } = document as {
+  const { info, servers, paths } = withoutRefs(document) as {
     info: { title: string; description: string }
     servers: [{ url: string }]
     paths: Record<string, Record<string, Operation>>

@@ -70,6 +70,8 @@ type Common = {
   accepts?: 'json' | 'form' | 'raw'
   /** Replies that carry a token, or answer one, are not to be stored by anybody (RFC 6749, section 5.1). */
   cache?: string
+  /** A reply that succeeds may set the cookie of the refresh token, or remove it. */
+  cookie?: 'set' | 'clear'
 }
 
 /** A route with its types rubbed off, as the table of contents holds it. `headers` by their names in lower case. */

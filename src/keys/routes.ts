@@ -1,8 +1,8 @@
 import * as v from 'valibot'
-import { time } from '../base/field-shapes.ts'
+import { named, time } from '../base/field-shapes.ts'
 import { type Route, route } from '../http/route.ts'
 
-const keysReply = v.object({
+const keysReply = named('PublicKeys', {
   keys: v.array(
     v.object({
       kid: v.string(),

@@ -18,6 +18,7 @@ const postLogin = route({
     token_transport: v.exactOptional(tokenTransport),
   }),
   replies: { 200: sessionReply },
+  cookie: 'set',
   problems: ['INVALID_CREDENTIALS', 'RATE_LIMIT_EXCEEDED', 'ACCOUNT_DEACTIVATED', 'EMAIL_NOT_VERIFIED'],
   handle: async (deps, { body, client }) => {
     const { token_transport: transport = 'body', ...credentials } = body

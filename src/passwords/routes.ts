@@ -74,7 +74,8 @@ const change = (method: 'POST' | 'PUT') =>
   route({
     method,
     path: '/api/v1/auth/change-password',
-    summary: 'Change your password',
+    summary: method === 'POST' ? 'Change your password' : 'Change your password (by PUT)',
+    cookie: 'set',
     description:
       'Every session ends, and a new one takes the place of yours: go on with the tokens of the reply. `204`: the password is changed, but a fault keeps the new session from beginning; log in.',
     auth: 'bearer',

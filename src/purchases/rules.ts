@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { emailReply } from '../accounts/rules.ts'
 import type { Config } from '../base/config.ts'
-import { time } from '../base/field-shapes.ts'
+import { named, time } from '../base/field-shapes.ts'
 import { type Currency, currencies } from '../sites/rules.ts'
 
 /** In the order that a purchase goes through them: it skips some, and never goes back. */
@@ -65,7 +65,7 @@ export const isShop = (config: Partial<Config>): boolean => config.RECURRENTE_SE
 /** A purchase together with its site, as lists read it. `is_payable` is false as well where another amount came already. */
 export type PurchaseRow = Purchase & { site_slug: string; site_name: string; is_payable: boolean }
 
-export const purchaseReply = v.object({
+export const purchaseReply = named('Purchase', {
   id: v.pipe(v.string(), v.uuid()),
   site: v.object({ slug: v.string(), name: v.string() }),
   amount: v.number(),
@@ -92,7 +92,7 @@ export const purchaseView = (row: PurchaseRow): v.InferOutput<typeof purchaseRep
   refunded_at: row.refunded_at?.toISOString() ?? null,
 })
 
-export const administeredReply = v.object({
+export const administeredReply = named('AdministeredPurchase', {
   ...purchaseReply.entries,
   user_id: v.nullable(v.string()),
   email: v.nullable(emailReply),

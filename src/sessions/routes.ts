@@ -21,6 +21,7 @@ const postRefresh = route({
   limits: ['refresh'],
   body: v.strictObject({ refresh_token: v.exactOptional(field.opaqueToken) }),
   replies: { 200: tokenReply },
+  cookie: 'set',
   problems: ['INVALID_REFRESH_TOKEN'],
   handle: async (deps, { refresh, client, body }) => {
     const tokens = await refreshSession(deps, { token: refresh, origin: client })
@@ -34,6 +35,7 @@ const postLogout = route({
   method: 'POST',
   path: '/api/v1/auth/logout',
   summary: 'End this session',
+  cookie: 'clear',
   description:
     'Takes an access token (an expired one will do) or a refresh token. An unknown token is answered the same.',
   auth: 'either',
@@ -52,6 +54,7 @@ const postLogoutAll = route({
   method: 'POST',
   path: '/api/v1/auth/logout-all',
   summary: 'End every session of yours',
+  cookie: 'clear',
   auth: 'bearer',
   limits: ['bearer'],
   replies: { 204: 'empty' },
@@ -81,6 +84,7 @@ const deleteSession = route({
   method: 'DELETE',
   path: '/api/v1/auth/sessions/:id',
   summary: 'End one of your sessions',
+  cookie: 'clear',
   auth: 'bearer',
   limits: ['bearer'],
   params: v.strictObject({ id: field.uuid }),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { parse as parseUuid, stringify as uuidText } from 'uuid'
 import * as v from 'valibot'
 import { userReply } from '../accounts/rules.ts'
+import { named } from '../base/field-shapes.ts'
 import { decode, encode } from '../crypto/base64url.ts'
 import { hmac, sameBytes, sha256 } from '../crypto/derive.ts'
 import type { Secrets } from '../crypto/secrets.ts'
@@ -53,7 +54,7 @@ export const readRefreshToken = (keys: RefreshKeys, text: string): RefreshToken 
 }
 
 /** Tokens of a session (RFC 6749, section 5.1). Times in seconds. */
-export const tokenReply = v.object({
+export const tokenReply = named('Tokens', {
   access_token: v.string(),
   token_type: v.literal('Bearer'),
   expires_in: v.pipe(v.number(), v.integer()),
@@ -63,7 +64,7 @@ export const tokenReply = v.object({
   session_id: v.pipe(v.string(), v.uuid()),
 })
 
-export const sessionReply = v.object({ ...tokenReply.entries, user: userReply })
+export const sessionReply = named('SessionTokens', { ...tokenReply.entries, user: userReply })
 
 export type TokenReply = v.InferOutput<typeof tokenReply>
 export type SessionReply = v.InferOutput<typeof sessionReply>

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { line, pattern, prose, time } from '../base/field-shapes.ts'
+import { line, named, pattern, prose, time } from '../base/field-shapes.ts'
 import { httpsUrl } from '../base/fields.ts'
 
 // A web site that is ready and for sale, once. Amounts are integers in minor units: centavos, cents.
@@ -45,7 +45,7 @@ export const siteFields = {
   image_url: v.nullable(httpsUrl),
 }
 
-export const siteReply = v.object({
+export const siteReply = named('Site', {
   id: v.pipe(v.string(), v.uuid()),
   slug: v.string(),
   name: v.string(),

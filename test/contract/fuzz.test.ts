@@ -6,17 +6,16 @@ import { faultOf } from '../integration/http/bodied-routes.ts'
 import { type RawReply, sendRaw } from '../integration/http/raw.ts'
 import { openShop } from '../integration/purchases/shop.ts'
 import {
-  type Document,
+  faultsOfBody,
   type Operation,
   operationsOf,
-  resolver,
+  readDocument,
   type Schema,
   undescribed,
 } from './described.ts'
 import { openPeople } from './fuzz-people.ts'
 import { type Request, requestsFor } from './fuzz-requests.ts'
 import { canary, oddName } from './fuzz-values.ts'
-import { faultsOf } from './json-schema.ts'
 
 // Every operation of the document, asked in every way that its schemas allow and in many that they do not. A failure
 // names its seed: FUZZ_SEED=<seed> asks the same again.
@@ -26,7 +25,7 @@ const runs = Number(process.env.FUZZ_RUNS ?? 25)
 const often = { seed, interruptAfterTimeLimit: 20_000, includeErrorInReport: true }
 
 const world = await openShop()
-const document: Document = (await world.client.get('/openapi.json')).body
+const document = readDocument((await world.client.get('/openapi.json')).body)
 const people = openPeople(world)
 const adminsIn = () => world.sql<{ id: string }>(`SELECT id FROM users WHERE 'admin' = ANY(roles)`)
 for (const { id } of await adminsIn()) people.admins.add(id)
@@ -74,7 +73,7 @@ const wrongFor = (
   const isGuarded = JSON.stringify(operation.security) === '[{"accessToken":[]}]'
   const stranger = who === 'nobody' || who === 'garbage' || (who === 'user' && path.includes('/admin/'))
   const schema = shapeOf(operation.requestBody?.content['application/json']?.schema ?? {})
-  const misshapen = body && 'value' in body ? faultsOf(schema, body.value, 'body', resolver(document)) : []
+  const misshapen = body && 'value' in body ? faultsOfBody(schema, body.value, 'body') : []
   return [
     ...(isGuarded && stranger && reply.status < 400 ? [`${who} was let in`] : []),
     ...(misshapen.length > 0 && reply.status < 400 ? [`was taken though ${misshapen}`] : []),
@@ -106,7 +105,7 @@ const ask = async (method: string, path: string, operation: Operation, request: 
   const secrets = [target, head, content].flatMap(each => each.secrets)
   const wrong = [
     ...wrongWith(reply, await world.newLogs(), secrets),
-    ...undescribed(document, operation, reply),
+    ...undescribed(operation, { ...reply, header: name => reply.headers[name.toLowerCase()] ?? null }),
     ...wrongFor(path, operation, request, reply),
   ]
   if (wrong.length > 0) throw new Error(`${reply.status} ${code(reply)}: ${wrong.join('; ')}`)

@@ -8,41 +8,16 @@ import { configOf } from '../configuration.ts'
 import { openShop, secret } from '../integration/purchases/shop.ts'
 import { anAccount, anEmail, password, tokenOf } from '../make.ts'
 import { until } from '../until.ts'
-import { faultsOf, unnamed } from './json-schema.ts'
-
-type Schema = Record<string, unknown>
-type Content = Record<string, { schema: Schema }>
-type Operation = {
-  operationId: string
-  requestBody?: { content: Content }
-  responses: Record<string, { content?: Content }>
-}
-type Document = {
-  openapi: string
-  paths: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, Schema> }
-}
+import { faultsOfBody, type Operation, operationsOf, readDocument, undescribed } from './described.ts'
 
 const world = await openShop({ worker: true })
 const { client, mails } = world
 // Read before the first hook: AVA wants every test declared in one go.
-const document: Document = (await client.get('/openapi.json')).body
+const published = (await client.get('/openapi.json')).body
+const document = readDocument(published)
 test.after.always(() => world[Symbol.asyncDispose]())
 
-const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-  Object.entries(methods).map(([method, operation]) => ({
-    name: `${method.toUpperCase()} ${path}`,
-    method: method.toUpperCase(),
-    path,
-    operation,
-  })),
-)
-
-const resolve = (ref: string): Schema => {
-  const schema = document.components.schemas[ref.replace('#/components/schemas/', '')]
-  if (!schema) throw new Error(`nothing is at ${ref}`)
-  return schema
-}
+const operations = operationsOf(document).map(each => ({ ...each, name: `${each.method} ${each.path}` }))
 
 type Sent = {
   id?: string
@@ -65,20 +40,8 @@ const send = (
     headers: form ? { 'content-type': 'application/x-www-form-urlencoded' } : (headers ?? {}),
   })
 
-const mediaType = (reply: Reply): string => (reply.headers.get('content-type') ?? '').split(';')[0] ?? ''
-
-/** What of a reply the document does not say: its status, its kind of content, or its shape. */
-const undescribed = (operation: Operation, reply: Reply): string[] => {
-  const response = operation.responses[reply.status]
-  if (!response) return [`${reply.status} is not in the document: ${reply.text}`]
-  if (!response.content) return reply.text === '' ? [] : [`${reply.status} should have no content`]
-  const type = mediaType(reply)
-  const schema = response.content[type]?.schema
-  if (!schema) return [`${reply.status} as "${type}" is not in the document`]
-  const value = reply.body ?? reply.text
-  const whole = type === 'application/problem+json' ? resolve('Problem') : schema
-  return [...faultsOf(schema, value, 'reply', resolve), ...unnamed(whole, value, 'reply')]
-}
+const faultsOfReply = (operation: Operation, reply: Reply): string[] =>
+  undescribed(operation, { ...reply, header: name => reply.headers.get(name) })
 
 /** The token of the first link to this page that an address is mailed. */
 const tokenTo = async (email: string, page: string): Promise<string> => {
@@ -260,7 +223,7 @@ const successes: Record<string, () => Promise<Sent>> = {
 
 test('the document is valid OpenAPI 3.1', async t => {
   t.regex(document.openapi, /^3\.1\./)
-  const { valid, errors } = await new Validator().validate(structuredClone(document))
+  const { valid, errors } = await new Validator().validate(structuredClone(published))
   t.true(valid, JSON.stringify(errors, null, 2))
   const ids = operations.map(({ operation }) => operation.operationId)
   t.is(new Set(ids).size, ids.length, 'an operation id is given twice')
@@ -277,14 +240,65 @@ test('every problem in the document is one that there is, under its own status',
   const found = [...JSON.stringify(document).matchAll(/`([A-Z]+(?:_[A-Z]+)+)`: /g)].map(([, code]) => code)
   t.true(found.length > 0)
   for (const { operation } of operations)
-    for (const [status, { content }] of Object.entries(operation.responses)) {
-      const schema = content?.['application/problem+json']?.schema as { allOf: [Schema, Schema] } | undefined
-      if (!schema) continue
-      const { code } = schema.allOf[1].properties as { code: { enum: (typeof codes)[number][] } }
-      t.true(code.enum.length > 0, `${operation.operationId} ${status}`)
-      for (const each of code.enum) t.true(codes.includes(each), each)
+    for (const [status, { content, 'x-problem-codes': own = [] }] of Object.entries(operation.responses)) {
+      t.is(
+        own.length > 0,
+        content?.['application/problem+json'] !== undefined,
+        `${operation.operationId} ${status}`,
+      )
+      for (const each of own) t.true((codes as string[]).includes(each), each)
     }
   for (const code of found) t.true((codes as (string | undefined)[]).includes(code), code)
+})
+
+test('two operations never share a summary, so that a reader can tell PUT from PATCH', t => {
+  const summaries = operations.map(({ operation }) => operation.summary)
+  t.deepEqual(
+    summaries.filter((each, at) => summaries.indexOf(each) !== at),
+    [],
+  )
+})
+
+/** Where a schema with properties stands that is no component. Generators make a type of each of these. */
+const anonymous = (value: unknown, at: string): string[] => {
+  if (typeof value !== 'object' || value === null) return []
+  const isOwn = 'properties' in value && !/^\/components\/schemas\/\w+(\/anyOf\/\d)?$/.test(at)
+  return [
+    ...(isOwn ? [at] : []),
+    ...Object.entries(value).flatMap(([key, inner]) => anonymous(inner, `${at}/${key}`)),
+  ]
+}
+
+test('every object in the document is a named schema', t => {
+  t.deepEqual(anonymous(published, ''), [])
+  const { schemas } = published.components
+  for (const name of [
+    'User',
+    'Session',
+    'SessionTokens',
+    'Tokens',
+    'Problem',
+    'FieldError',
+    'RegisterRequest',
+  ])
+    t.true(name in schemas, name)
+})
+
+test('the document names the cookie of the refresh token and the routes that take and set it', t => {
+  const { refreshCookie } = published.components.securitySchemes
+  t.like(refreshCookie, { type: 'apiKey', in: 'cookie', name: '__Host-latchkey' })
+  const taking = operations.filter(({ operation }) =>
+    operation.security.some(each => 'refreshCookie' in each),
+  )
+  t.deepEqual(taking.map(({ name }) => name).sort(), [
+    'POST /api/v1/auth/logout',
+    'POST /api/v1/auth/refresh',
+  ])
+  const login = operations.find(({ name }) => name === 'POST /api/v1/auth/login')?.operation.responses
+  t.true('Set-Cookie' in (login?.[200]?.headers ?? {}))
+  t.true('Retry-After' in (login?.[429]?.headers ?? {}))
+  t.true('Retry-After' in (login?.[503]?.headers ?? {}))
+  t.true('WWW-Authenticate' in (login?.[401]?.headers ?? {}))
 })
 
 test('every operation has a call here that succeeds', t => {
@@ -303,14 +317,14 @@ for (const { name, method, path, operation } of operations) {
     if (given) {
       const type = sent.form ? 'application/x-www-form-urlencoded' : 'application/json'
       const schema = operation.requestBody?.content[type]?.schema ?? {}
-      t.deepEqual(faultsOf(schema, given, name, resolve), [])
-      const unknown = faultsOf(schema, { ...given, nonsense: true }, name, resolve)
+      t.deepEqual(faultsOfBody(schema, given, name), [])
+      const unknown = faultsOfBody(schema, { ...given, nonsense: true }, name)
       // What another service sends may hold more than it did.
       t.is(unknown.length === 0, path.includes('/webhooks/'), 'what is unknown is refused')
     }
     const reply = await send(method, path, sent)
     t.true(reply.status < 400, reply.text)
-    t.deepEqual(undescribed(operation, reply), [])
+    t.deepEqual(faultsOfReply(operation, reply), [])
   })
 
   test.serial(`${name}: every refusal is in the document`, async t => {
@@ -334,7 +348,7 @@ for (const { name, method, path, operation } of operations) {
     ]
     for (const each of options) {
       const reply = await client.send(method, path, each)
-      t.deepEqual(undescribed(operation, reply), [], JSON.stringify(each).slice(0, 80))
+      t.deepEqual(faultsOfReply(operation, reply), [], JSON.stringify(each).slice(0, 80))
     }
   })
 }

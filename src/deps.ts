@@ -17,8 +17,8 @@ import { type MailQueue, openMailQueue } from './storage/queue.ts'
 import { openRedis, type RedisConnection, redisUp } from './storage/redis.ts'
 import { openStaleRead, type StaleRead } from './storage/stale-read.ts'
 
-/** Seconds that the clocks of two instances may differ by. */
-const clockTolerance = 5
+/** Seconds by which the clocks of two instances may differ. The same as the default of the guard. */
+const clockTolerance = 30
 
 /** What flows are given. A flow names the part that it uses: `Pick<Deps, 'database' | 'log'>`. */
 export type Deps = {

@@ -11,7 +11,7 @@ export const life = { grace: 10_000, idle: 10 * minute, max: 15 * minute, access
 export const env = { ACCESS_TOKEN_TTL: '12m', REFRESH_TOKEN_TTL: '10m', SESSION_MAX_AGE: '15m' }
 
 /** Clocks of a token's issuer and its reader may differ by as much. */
-const tolerance = 5000
+const tolerance = 30_000
 
 export type Access = { token: string; expiresAt: number }
 export type Session = {

@@ -2,6 +2,7 @@ import { v7 as uuid } from 'uuid'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import { rememberDevice } from '../devices/remember-device.ts'
 import { deviceOf } from '../devices/rules.ts'
 import { markDevice } from '../devices/store.ts'
 import { weakPassword } from '../passwords/weak-password.ts'
@@ -55,8 +56,11 @@ export const register = async (
   if (!made) return new Problem('USER_EXISTS')
   const { user, mail } = made
   await enqueueMails(deps, [mail])
+  // With `REGISTRATION_PRIVACY` no device is remembered here: its own attempts would show that the address was free.
   if (config.REGISTRATION_PRIVACY || !user) return {}
-  return config.REQUIRE_VERIFIED_EMAIL ? { user: userView(user) } : begin(deps, user, origin)
+  if (!config.REQUIRE_VERIFIED_EMAIL) return begin(deps, user, origin)
+  await rememberDevice(deps, user.id, origin)
+  return { user: userView(user) }
 }
 
 const begin = async (

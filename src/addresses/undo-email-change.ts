@@ -34,7 +34,8 @@ export const undoEmailChange = async (
   if (!mail) return new Problem('INVALID_TOKEN')
   await enqueueMails(deps, [mail])
   await dropSessions(deps, userId)
-  await forgetAttempts(deps, { id: userId, email: address })
+  // No device is known before the owner has chosen a password by the mailed link.
+  await forgetAttempts(deps, { id: userId, email: address }, null)
   return { email: address }
 }
 

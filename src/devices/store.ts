@@ -20,9 +20,13 @@ export const markDevice = async ({ redis, keys }: Store, userId: string, device:
   await markScript(redis, [keys.seen(userId)], [device])
 }
 
-/** No device is known any more: those of a thief must not be. */
-export const forgetDevices = async ({ redis, keys }: Store, userId: string): Promise<void> => {
-  await forgetScript(redis, [keys.seen(userId)], [])
+/** Forgets every device, for those of a thief must not stay known. Only `kept`, if there is one, is known afterwards. */
+export const forgetDevices = async (
+  { redis, keys }: Store,
+  userId: string,
+  kept: string | null,
+): Promise<void> => {
+  await forgetScript(redis, [keys.seen(userId)], [kept ?? ''])
 }
 
 /** Leaves no trace of the devices of a user. */

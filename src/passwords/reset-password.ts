@@ -4,6 +4,7 @@ import { forgetAttempts } from '../attempts/forget-attempts.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import { deviceOf } from '../devices/rules.ts'
 import type { Presented } from '../proofs/check-proof.ts'
 import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
 import { spendProof } from '../proofs/spend-proof.ts'
@@ -28,13 +29,16 @@ type Needs = Pick<
   | 'checkPassword'
 >
 
+type Reset = { presented: Presented; newPassword: string; origin: Origin & { network: string } }
+
 /**
  * Sets a new password for whoever holds the mailbox. What stood before falls with it: sessions, a pending change of
- * address, mailed proofs but an owner's ways back. The address counts as verified. It signs nobody in.
+ * address, mailed proofs but an owner's ways back. The address counts as verified. It signs nobody in, but the device that
+ * presented the token or code becomes a known one, and the only one.
  */
 export const resetPassword = async (
   deps: Needs,
-  { presented, newPassword, origin }: { presented: Presented; newPassword: string; origin: Origin },
+  { presented, newPassword, origin }: Reset,
 ): Promise<null | Problem<'INVALID_TOKEN' | 'VALIDATION_ERROR'>> => {
   const reset = await findReset(deps, presented)
   if (!reset) return new Problem('INVALID_TOKEN')
@@ -46,7 +50,7 @@ export const resetPassword = async (
   if (!notice) return new Problem('INVALID_TOKEN')
   await enqueueMails(deps, [notice])
   await dropSessions(deps, user.id)
-  await forgetAttempts(deps, user)
+  await forgetAttempts(deps, user, deviceOf(origin))
   return null
 }
 

@@ -2,6 +2,7 @@ import { Users } from '../accounts/entity.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import { rememberDevice } from '../devices/remember-device.ts'
 import { checkProof, type Presented } from '../proofs/check-proof.ts'
 import { spendProof } from '../proofs/spend-proof.ts'
 import { dropProof } from '../proofs/store.ts'
@@ -13,7 +14,11 @@ type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'redis' | 'key
 /** Verifies the address that a mail was sent to, once, and owes the welcome. */
 export const verifyEmail = async (
   deps: Needs,
-  { presented, locale, origin }: { presented: Presented; locale: string; origin: Origin },
+  {
+    presented,
+    locale,
+    origin,
+  }: { presented: Presented; locale: string; origin: Origin & { network: string } },
 ): Promise<{ email: string } | Problem<'INVALID_TOKEN'>> => {
   const proof = await checkProof(deps, 'verify_email', presented)
   if (!proof) return new Problem('INVALID_TOKEN')
@@ -34,5 +39,6 @@ export const verifyEmail = async (
   await dropProof(deps, proof, emailId).catch(err => deps.log.warn({ err }, 'a spent proof was not dropped'))
   if (!welcome) return new Problem('INVALID_TOKEN')
   await enqueueMails(deps, [welcome])
+  await rememberDevice(deps, userId, origin)
   return { email: address }
 }

@@ -20,6 +20,7 @@ export type Wish = {
   fullName: string | null
   locale: string
   idempotencyKey: string | null
+  client: { network: string; userAgent: string }
 }
 
 export type Checkout = { purchase_id: string; checkout_url: string; expires_at: string }
@@ -36,13 +37,23 @@ type Refusal = Problem<
 const hash = (...parts: (string | null)[]): string => sha256(JSON.stringify(parts)).toString('base64url')
 
 /**
- * Reserves a site and opens its checkout. The same request with the same key is answered the same; whose key it is, is part
- * of it, so that nobody is shown another's checkout. Where the gateway does not serve the site is free again at once.
+ * A key belongs to an account, or to a guest at one client: their email address, network and User-Agent. An email address
+ * alone proves nothing, so a stranger who guesses it and the key would be shown the checkout of the guest.
+ */
+const keyOf = ({ idempotencyKey, client }: Wish, { user_id, email }: Buyer): string | null => {
+  if (idempotencyKey === null) return null
+  const owner = user_id === null ? [email, client.network, client.userAgent] : [user_id]
+  return hash(...owner, idempotencyKey)
+}
+
+/**
+ * Reserves a site and opens its checkout. The same request of the same buyer with the same key gets the same answer. Where
+ * the gateway does not serve, the site is available again at once.
  */
 export const buySite = async (deps: Needs, wish: Wish): Promise<Checkout | Refusal> => {
   const buyer = findBuyer(wish)
   if (buyer instanceof Problem) return buyer
-  const key = wish.idempotencyKey && hash(buyer.user_id ?? buyer.email, wish.idempotencyKey)
+  const key = keyOf(wish, buyer)
   const request = hash(wish.slug, buyer.email, wish.fullName)
 
   const earlier = await repeated(deps, key, request)

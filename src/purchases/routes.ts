@@ -25,7 +25,7 @@ const postPurchase = route({
       pattern(
         'idempotency_key',
         'must be 1 to 255 visible characters',
-        'The same request with the same key is done once and answered the same, for a day.',
+        'The same request with the same key is done once and answered the same, for a day. The key of a guest holds for one network and one User-Agent.',
         /^[!-~]{1,255}$/,
       ),
     ),
@@ -57,6 +57,7 @@ const postPurchase = route({
       fullName: body.full_name ?? null,
       locale: user?.preferred_language ?? client.locale,
       idempotencyKey: headers['idempotency-key'] ?? null,
+      client,
     })
     return checkout instanceof Problem ? checkout : { status: 201, body: checkout }
   },

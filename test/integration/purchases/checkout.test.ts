@@ -11,11 +11,13 @@ const test = anyTest.serial
 const origin = 'https://shop.example'
 const buyerShop = await openShop()
 const shop = await openShop()
+const proxiedShop = await openShop({ env: { TRUSTED_PROXIES: '1' } })
 const listsShop = await openShop()
 const browserShop = await openShop({ env: { CORS_ORIGINS: origin } })
 const limitedShop = await openShop({ env: { RATE_LIMITS: 'register=100/15m,login=100/15m' } })
 anyTest.after.always(async () => {
-  for (const each of [buyerShop, shop, listsShop, browserShop, limitedShop]) await each[Symbol.asyncDispose]()
+  for (const each of [buyerShop, shop, proxiedShop, listsShop, browserShop, limitedShop])
+    await each[Symbol.asyncDispose]()
 })
 
 {
@@ -330,6 +332,58 @@ anyTest.after.always(async () => {
     t.is(theirs.status, 201, 'the same word is a key of theirs')
     t.deepEqual((await buy(other, 'cart-1', { token: one.access })).body, theirs.body)
     t.is((await buy(other, 'cart-1', { token: two.access })).body.code, 'SITE_UNAVAILABLE')
+  })
+
+  test('a stranger guesses the key, address and name of a guest → 409, and no word of the checkout', async t => {
+    const { client } = proxiedShop
+    const guest = { 'x-forwarded-for': '203.0.113.7', 'user-agent': 'Firefox/140' }
+    const networks = ['203.0.113.8', '2001:db8:0:1::7', '2001:db8:0:2::7']
+    const strangers = [
+      ...networks.map(ip => ({ ...guest, 'x-forwarded-for': ip })),
+      ...['Firefox/141', ''].map(agent => ({ ...guest, 'user-agent': agent })),
+    ]
+    for (const key of ['cart-1', 'f47ac10b-58cc-4372-a567-0e02b2c3d479']) {
+      const [slug, body] = [await proxiedShop.aSite(), ada()]
+      const ask = (headers: Record<string, string>) =>
+        client.post(`/api/v1/sites/${slug}/purchase`, body, {
+          headers: { ...headers, 'idempotency-key': key },
+        })
+      const first = await ask(guest)
+      t.is(first.status, 201)
+      for (const stranger of strangers) {
+        const reply = await ask(stranger)
+        t.is(`${reply.status} ${reply.body.code}`, '409 SITE_UNAVAILABLE', JSON.stringify(stranger))
+        t.notRegex(reply.text, /checkout/)
+      }
+      t.deepEqual((await ask(guest)).body, first.body)
+    }
+  })
+
+  test('a guest retries from another address of the same IPv6 /64 → the same answer', async t => {
+    const [slug, body] = [await proxiedShop.aSite(), ada()]
+    const ask = (ip: string) =>
+      proxiedShop.client.post(`/api/v1/sites/${slug}/purchase`, body, {
+        headers: { 'x-forwarded-for': ip, 'idempotency-key': 'cart-1' },
+      })
+    const first = await ask('2001:db8:0:1::7')
+    t.is(first.status, 201)
+    t.deepEqual((await ask('2001:db8:0:1:a:b:c:d')).body, first.body)
+  })
+
+  test('a signed-in buyer retries from another network and browser → the same answer', async t => {
+    const [slug, { access }] = [await proxiedShop.aSite(), await anAccount(proxiedShop.client)]
+    const ask = (ip: string, agent: string) =>
+      proxiedShop.client.post(
+        `/api/v1/sites/${slug}/purchase`,
+        {},
+        {
+          token: access,
+          headers: { 'x-forwarded-for': ip, 'user-agent': agent, 'idempotency-key': 'cart-1' },
+        },
+      )
+    const first = await ask('203.0.113.7', 'Firefox/140')
+    t.is(first.status, 201)
+    t.deepEqual((await ask('2001:db8::1', 'Firefox/141')).body, first.body)
   })
 
   test('a guest with the address of an account does not reach what the account was answered', async t => {

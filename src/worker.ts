@@ -12,7 +12,11 @@ import { openTransport } from './mail/transport.ts'
 import { mailQueueName } from './storage/queue.ts'
 import { openBlockingRedis } from './storage/redis.ts'
 
+/** How long jobs in hand may take to finish, in milliseconds. */
 const closePatience = 20_000
+
+/** How long the process may take to end, in milliseconds. */
+export const endPatience = closePatience + 5000
 
 export type MailWorker = { close: () => Promise<void> }
 
@@ -78,7 +82,7 @@ if (import.meta.main) {
     const metrics = await serveMetrics(deps)
     const worker = startWorker(deps)
     log.info('waiting for mails')
-    closeOnSignal(log, closePatience + 5000, async () => {
+    closeOnSignal(log, endPatience, async () => {
       await worker.close()
       await metrics?.[Symbol.asyncDispose]()
       await deps[Symbol.asyncDispose]()

@@ -12,7 +12,7 @@ import { openSum } from './sum.ts'
 const scheduling = cluster.SCHED_RR
 
 /** Above what a process takes by itself, in milliseconds. */
-const endPatience = 45_000
+export const endPatience = 45_000
 
 /** Whoever ended sooner than this after its start is replaced after a rest, in milliseconds. */
 const soon = 10_000

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'bullmq'
 import { configOrExit } from './base/config.ts'
+import { ehloName } from './base/ehlo-name.ts'
 import { openLog } from './base/log.ts'
 import { closeOnSignal } from './base/shutdown.ts'
 import { type Chore, chores } from './chores.ts'
@@ -26,7 +27,7 @@ export type MailWorker = { close: () => Promise<void> }
  */
 export const startWorker = (deps: Deps): MailWorker => {
   const { config, log } = deps
-  const transport = openTransport(config.SMTP_URL ?? '')
+  const transport = openTransport(config.SMTP_URL ?? '', ehloName(config))
   const connection = openBlockingRedis(config.REDIS_URL, log)
   const worker = new Worker(
     mailQueueName,

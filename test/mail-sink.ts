@@ -4,8 +4,8 @@ import PostalMime, { type Email } from 'postal-mime'
 import { SMTPServer } from 'smtp-server'
 import { until } from './until.ts'
 
-/** One email as it came over the wire. */
-export type Caught = { to: string[]; raw: string; mail: Email; link: string; code: string }
+/** One email as it came over the wire. `ehlo` is what the client called itself. */
+export type Caught = { ehlo: string; to: string[]; raw: string; mail: Email; link: string; code: string }
 
 /** What the server says to the content of an email in place of accepting it. */
 export type Refusal = { message: string; responseCode: number }
@@ -52,7 +52,7 @@ export const openMailSink = async (): Promise<MailSink> => {
         const code = /^\s*(\d{6})\s*$/m.exec(text)?.[1] ?? ''
         const to = session.envelope.rcptTo.map(({ address }) => address)
         const kept = silent ? stalled : caught
-        kept.push({ to, raw, mail, link, code })
+        kept.push({ ehlo: String(session.hostNameAppearsAs), to, raw, mail, link, code })
         if (!silent) done()
       })
     },

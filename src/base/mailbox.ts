@@ -9,7 +9,7 @@ export type Mailbox = { readonly name: string; readonly address: string }
 // and `@` would start an address, `:` a group, `\` an escape that is none.
 const part = /"((?:[^"\\]|\\.)*)"|[^"\\<>@:]+/gsu
 const encodedWord = /=\?([\w-]{1,40})(?:\*[\w-]*)?\?([BbQq])\?([!->@-~]*)\?=/g
-const literal = /^\[(?:IPv6:)?([^\]]*)\]$/i
+const literal = /^\[(IPv6:)?([^\]]*)\]$/i
 
 /**
  * Parses one mailbox of RFC 5322: `address`, `name <address>`, `"name" <address>` or `address (name)`. Returns null for a
@@ -62,19 +62,20 @@ const parseAddress = (text: string): string | null => {
   const at = text.lastIndexOf('@')
   const local = text.slice(0, at)
   const domain = text.slice(at + 1)
-  const host = literal.test(domain) ? addressLiteral(domain) : canonicalDomain(domain)
+  const host = parseLiteral(domain) ?? canonicalDomain(domain)
   const address = `${local}@${host}`
   return at < 1 || at > 64 || !LOCAL_PART.test(local) || host === null || address.length > 254
     ? null
     : address
 }
 
-/** RFC 5321, section 4.1.3. */
-const addressLiteral = (text: string): string | null => {
-  const [, host = ''] = literal.exec(text) ?? []
-  if (isIPv4(host) && !/ipv6/i.test(text)) return `[${host}]`
-  return isIPv6(host) && /ipv6/i.test(text) ? `[IPv6:${host}]` : null
+/** An IP address in brackets (RFC 5321, section 4.1.3), or null where the brackets hold anything else. */
+export const parseLiteral = (text: string): string | null => {
+  const [, tag, host = ''] = literal.exec(text) ?? []
+  return tag === undefined ? (isIPv4(host) ? text : null) : isIPv6(host) ? addressLiteral(host) : null
 }
+
+export const addressLiteral = (ip: string): string => (isIPv4(ip) ? `[${ip}]` : `[IPv6:${ip}]`)
 
 /** The domain of a mailbox. */
 export const domainOf = ({ address }: Mailbox): string => address.slice(address.lastIndexOf('@') + 1)

@@ -1,4 +1,5 @@
 import type * as v from 'valibot'
+import { parseEhloName } from './ehlo-name.ts'
 import { parseLimits } from './limits.ts'
 import { parseMailbox } from './mailbox.ts'
 import { shopVariables } from './shop-variables.ts'
@@ -71,6 +72,14 @@ export const variables = {
     needed: ['worker'],
     example: 'smtp://user:password@localhost:587',
     help: 'The mail server that the worker hands mails to.',
+  },
+  SMTP_EHLO_NAME: {
+    schema: rule(
+      'must be a fully qualified name or an IP address in brackets, such as mail.example.com or [192.0.2.1]',
+      parseEhloName,
+    ),
+    default: '',
+    help: 'What the worker calls itself to the mail server (EHLO), such as `mail.example.com`. Unset: the domain of `MAIL_FROM`, or else the host of `PUBLIC_URL`; the first that is a fully qualified name.',
   },
   MAIL_FROM: {
     schema: rule(

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { ehloName } from '../base/ehlo-name.ts'
 import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
@@ -15,7 +16,7 @@ const test = command({
   needs: 'configuration',
   run: async ({ config }, { arguments: { address } }) => {
     const { deliveryFault, openTransport } = await import('../mail/transport.ts')
-    using transport = openTransport(config.SMTP_URL ?? '')
+    using transport = openTransport(config.SMTP_URL ?? '', ehloName(config))
     const mail = {
       from: config.MAIL_FROM,
       to: { name: '', address },

@@ -5,10 +5,11 @@ const nodemailer: Pick<typeof import('nodemailer'), 'createTransport'> = require
 
 export type Transport = Transporter & Disposable
 
-/** A pooled connection to the mail server. No wait is for ever. */
-export const openTransport = (smtpUrl: string): Transport => {
+/** A pooled connection to the mail server, which is told `name` in EHLO. No wait is for ever. */
+export const openTransport = (smtpUrl: string, name = ''): Transport => {
   const transport = nodemailer.createTransport({
     url: smtpUrl,
+    name,
     pool: true,
     maxConnections: 5,
     connectionTimeout: 8000,

@@ -1,6 +1,5 @@
 import anyTest from 'ava'
-import { deliver } from '../../../src/mail/deliver.ts'
-import { openTransport } from '../../../src/mail/transport.ts'
+import { startWorker } from '../../../src/worker.ts'
 import { configOf } from '../../configuration.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { anAccount, anEmail } from '../../make.ts'
@@ -13,14 +12,11 @@ const test = anyTest.serial
 const world = await openLocalWorld()
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
-/** Sends the email of a new account from a service that is configured like this. */
+/** The email of a new account, from a worker that is configured like this. */
 const sentBy = async (env: Record<string, string>) => {
+  const worker = startWorker({ ...world.deps, config: configOf({ ...world.env, ...env }) })
   const { email } = await anAccount(world.client)
-  const [row] = await world.sql<{ id: string }>('SELECT id FROM emails WHERE recipient = $1', [email])
-  using transport = openTransport(world.mails.url)
-  const config = configOf({ ...world.env, ...env })
-  await deliver({ ...world.deps, config, transport }, row?.id ?? '')
-  return world.mails.to(email)
+  return world.mails.to(email).finally(worker.close)
 }
 
 const names: Record<string, string> = {
@@ -47,3 +43,52 @@ test('emails test → the name and the address of MAIL_FROM', async t => {
   const { mail } = await world.mails.to(email)
   t.deepEqual(mail.from, { name: 'Acme, Inc.', address: 'no-reply@xn--bcher-kva.example' })
 })
+
+const fromLocalhost = { MAIL_FROM: 'Acme <no-reply@localhost>' }
+const ehloNames: [what: string, env: Record<string, string>, ehlo: string][] = [
+  ['SMTP_EHLO_NAME is set', { SMTP_EHLO_NAME: 'out.mail.example' }, 'out.mail.example'],
+  ['SMTP_EHLO_NAME is an address', { SMTP_EHLO_NAME: '[192.0.2.7]' }, '[192.0.2.7]'],
+  [
+    'MAIL_FROM has a fully qualified domain',
+    { MAIL_FROM: 'a@bücher.example', PUBLIC_URL: 'https://id.example.com' },
+    'xn--bcher-kva.example',
+  ],
+  [
+    'MAIL_FROM has no qualified domain',
+    { ...fromLocalhost, PUBLIC_URL: 'https://id.bücher.example/accounts' },
+    'id.xn--bcher-kva.example',
+  ],
+  [
+    'MAIL_FROM has an address literal',
+    { MAIL_FROM: 'a@[192.0.2.9]', PUBLIC_URL: 'https://id.example.com' },
+    'id.example.com',
+  ],
+  ['PUBLIC_URL is an address', { ...fromLocalhost, PUBLIC_URL: 'http://192.0.2.1:8000' }, '[192.0.2.1]'],
+  [
+    'PUBLIC_URL is an IPv6 address',
+    { ...fromLocalhost, PUBLIC_URL: 'http://[2001:db8::1]' },
+    '[IPv6:2001:db8::1]',
+  ],
+]
+for (const [what, env, ehlo] of ehloNames)
+  test(`${what} → EHLO ${ehlo}`, async t => {
+    t.is((await sentBy(env)).ehlo.toLowerCase(), ehlo.toLowerCase())
+  })
+
+test('emails test → the same EHLO name as the worker', async t => {
+  const email = anEmail()
+  await runCommand({ ...world.env, MAIL_FROM: 'a@mail.example' }, ['emails', 'test', email])
+  t.is((await world.mails.to(email)).ehlo, 'mail.example')
+})
+
+for (const name of [
+  'two words',
+  'http://mail.example',
+  'mail_1.example',
+  '[mail.example]',
+  'a\r\nRSET',
+  '192.0.2.1',
+])
+  test(`SMTP_EHLO_NAME=${JSON.stringify(name)} → refused at start`, t => {
+    t.throws(() => configOf({ ...world.env, SMTP_EHLO_NAME: name }), { message: /^SMTP_EHLO_NAME must be / })
+  })

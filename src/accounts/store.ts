@@ -1,3 +1,4 @@
+import { emails } from '../base/emails.ts'
 import type { Database } from '../storage/postgres.ts'
 import { read, type Statement } from '../storage/read.ts'
 import { type User, Users } from './entity.ts'
@@ -29,10 +30,15 @@ export const findUserByEmail = async (database: Database, email: string): Promis
 
 const pendingMoves: Statement = {
   name: 'pending-moves',
-  text: `SELECT user_id AS id FROM emails WHERE kind = 'email_change' AND recipient = $1 AND proof_spent_at IS NULL
-    GROUP BY user_id ORDER BY max(id::text) DESC LIMIT 5`,
+  text: `SELECT user_id AS id FROM emails
+    WHERE kind = 'email_change' AND recipient = $1 AND proof_spent_at IS NULL AND status <> 'dropped'
+      AND created_at > now() - $2 * interval '1 millisecond'
+    GROUP BY user_id ORDER BY max(id::text) DESC LIMIT 100`,
 }
 
-/** Those who asked to move to this address and have not yet, the latest first. */
+/**
+ * Finds the users whose pending move to this address may still be confirmed, the latest first. The limits of email
+ * requests let fewer than 100 such emails to one address in the life of a code.
+ */
 export const findPendingMoves = (database: Database, email: string): Promise<Pick<User, 'id'>[]> =>
-  read<Pick<User, 'id'>>(database, pendingMoves, [email])
+  read<Pick<User, 'id'>>(database, pendingMoves, [email, emails.email_change.proof.ttl])

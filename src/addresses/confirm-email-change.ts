@@ -15,13 +15,14 @@ type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'redis' | 'key
 /**
  * Moves an account to the address whose mailbox confirms it. Two who want one address are told apart by the unique
  * constraint, at commit. The old address is told, and can undo it: unless it was never verified, for then it may be
- * a stranger's, whom a mistyped address must not make the owner.
+ * a stranger's, whom a mistyped address must not make the owner. `ownerId` is the user whose session presents it, if one
+ * does.
  */
 export const confirmEmailChange = async (
   deps: Needs,
-  { presented, origin }: { presented: Presented; origin: Origin },
+  { presented, ownerId = null, origin }: { presented: Presented; ownerId?: string | null; origin: Origin },
 ): Promise<{ email: string } | Problem<'INVALID_TOKEN' | 'DUPLICATE_ENTRY'>> => {
-  const proof = await checkProof(deps, 'change_email', presented)
+  const proof = await checkProof(deps, 'change_email', presented, ownerId)
   if (!proof) return new Problem('INVALID_TOKEN')
   const { userId, emailId, address } = proof
   const notices = await move(deps, { userId, emailId, address, origin }).catch(error => {

@@ -34,14 +34,19 @@ const postConfirm = route({
   method: 'POST',
   path: '/api/v1/auth/confirm-email',
   summary: 'Confirm a new address',
-  description: 'Takes the token of the mailed link, or the new address and the code of the same mail.',
-  auth: 'none',
+  description:
+    'Takes the token of the mailed link, or the new address and the code of the same email. Send a code with your access token: it is then compared with your own pending change alone, and what others guess does not count.',
+  auth: 'optional',
   limits: ['anonymous'],
   body: v.union([byToken, byCode]),
   replies: { 200: verified },
   problems: ['INVALID_TOKEN', 'DUPLICATE_ENTRY'],
-  handle: async (deps, { body, client }) => {
-    const done = await confirmEmailChange(deps, { presented: body, origin: client })
+  handle: async (deps, { body, user, client }) => {
+    const done = await confirmEmailChange(deps, {
+      presented: body,
+      ownerId: user?.id ?? null,
+      origin: client,
+    })
     return done instanceof Problem ? done : { status: 200, body: { ...done, email_verified: true as const } }
   },
 })

@@ -17,21 +17,26 @@ type Checked = LiveProof & { userId: string; purpose: ProofPurpose }
 
 /**
  * Finds the live proof that this belongs to, without spending it; null where there is none. An address without
- * an account is looked up under an id that nobody has, by the same steps.
+ * an account is looked up under an id that nobody has, by the same steps. `ownerId` is the user whose session presents
+ * it, if one does.
  */
 export const checkProof = async (
   deps: Needs,
   purpose: ProofPurpose,
   presented: Presented,
+  ownerId: string | null = null,
 ): Promise<Checked | null> => {
-  for (const { userId, by, hash } of await locate(deps, purpose, presented)) {
-    const proof = await matchProof(deps, { userId, purpose }, { by, hash, ...guessesIn(deps) })
-    const stands =
-      proof &&
-      (await deps.database.getRepository(Emails).existsBy({ id: proof.emailId, proof_spent_at: IsNull() }))
-    if (stands) return { ...proof, userId, purpose }
-  }
-  return null
+  const located = await locate(deps, purpose, presented, ownerId)
+  const matched = await Promise.all(
+    located.map(async ({ userId, ...rest }) => {
+      const proof = await matchProof(deps, { userId, purpose }, { ...rest, ...guessesIn(deps) })
+      return proof && { ...proof, userId, purpose }
+    }),
+  )
+  const found = matched.find(proof => proof !== null)
+  if (!found || ('email' in presented && presented.email !== found.address)) return null
+  const emails = deps.database.getRepository(Emails)
+  return (await emails.existsBy({ id: found.emailId, proof_spent_at: IsNull() })) ? found : null
 }
 
 const guessesIn = ({ config }: Pick<Deps, 'config'>) => {
@@ -39,25 +44,29 @@ const guessesIn = ({ config }: Pick<Deps, 'config'>) => {
   return { guesses: code.points, guessesInAll: code_day.points, window: code_day.window }
 }
 
-type Located = { userId: string; by: 'token' | 'code'; hash: string }
+type Located = { userId: string; by: 'token' | 'code'; hash: string; isOwner: boolean }
 
 const locate = async (
   deps: Pick<Deps, 'database' | 'secrets'>,
   purpose: ProofPurpose,
   presented: Presented,
+  ownerId: string | null,
 ): Promise<Located[]> => {
   if ('token' in presented) {
     const read = readProofToken(presented.token)
-    return read ? [{ userId: read.userId, by: 'token', hash: tokenHash(read.secret) }] : []
+    return read ? [{ userId: read.userId, by: 'token', hash: tokenHash(read.secret), isOwner: false }] : []
   }
   const { email, code } = presented
-  // Several may have asked to move to one address: whoever did so last must not put the code of another out of use.
   const found =
     purpose === 'change_email'
       ? await findPendingMoves(deps.database, email)
-      : [await findUserByEmail(deps.database, email)]
-  return (found.length > 0 ? found : [null]).map(user => {
-    const userId = user?.id ?? randomUuid()
-    return { userId, by: 'code', hash: codeHash(deps.secrets.mail, userId, purpose, code) }
+      : [await findUserByEmail(deps.database, email)].filter(user => user !== null)
+  // Anybody may ask to move to this address, and guess at its codes. The owner's session presents its own code, and
+  // neither can put that out of use.
+  const own = found.find(({ id }) => id === ownerId)
+  const ids = own ? [own.id] : found.length > 0 ? found.map(({ id }) => id) : [randomUuid()]
+  return ids.map(userId => {
+    const hash = codeHash(deps.secrets.mail, userId, purpose, code)
+    return { userId, by: 'code', hash, isOwner: own !== undefined }
   })
 }

@@ -24,6 +24,16 @@ export const putProof = async (
 
 export type LiveProof = { emailId: string; address: string; expiresIn: number }
 
+/** `isOwner`: the owner's session presents it. Guesses from elsewhere then do not count. */
+type Matched = {
+  by: 'token' | 'code'
+  hash: string
+  isOwner: boolean
+  guesses: number
+  guessesInAll: number
+  window: number
+}
+
 /**
  * Compares without spending; a code costs one of `guesses`, and one of the `guessesInAll` that every code of the user
  * and purpose has in a `window` of milliseconds.
@@ -31,15 +41,13 @@ export type LiveProof = { emailId: string; address: string; expiresIn: number }
 export const matchProof = async (
   { redis, keys, clock }: Store,
   { userId, purpose }: ProofAt,
-  presented: { by: 'token' | 'code'; hash: string; guesses: number; guessesInAll: number; window: number },
+  { by, hash, isOwner, guesses, guessesInAll, window }: Matched,
 ): Promise<LiveProof | null> => {
-  const { by, hash, guesses, guessesInAll, window } = presented
-  const args = [by, hash, guesses, clock.shift, guessesInAll, window]
-  const reply = (await checkScript(
-    redis,
-    [keys.proof(userId, purpose), keys.guesses(userId, purpose)],
-    args,
-  )) as [string, string, number] | null
+  const inAll = isOwner ? keys.ownGuesses(userId, purpose) : keys.guesses(userId, purpose)
+  const counter = isOwner ? 'own_attempts' : 'attempts'
+  const args = [by, hash, guesses, clock.shift, guessesInAll, window, counter]
+  const found = await checkScript(redis, [keys.proof(userId, purpose), inAll], args)
+  const reply = found as [string, string, number] | null
   return reply && { emailId: reply[0], address: reply[1], expiresIn: reply[2] }
 }
 
@@ -59,5 +67,6 @@ export const dropAllProofs = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
   userId: string,
 ): Promise<void> => {
-  await redis.del(...purposes.flatMap(each => [keys.proof(userId, each), keys.guesses(userId, each)]))
+  const names = [keys.proof, keys.guesses, keys.ownGuesses]
+  await redis.del(...purposes.flatMap(each => names.map(name => name(userId, each))))
 }

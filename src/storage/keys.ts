@@ -9,6 +9,7 @@ export const redisKeys = (prefix: string) => ({
   sessions: (userId: string) => `${prefix}:{${userId}}:sessions`,
   proof: (userId: string, purpose: string) => `${prefix}:{${userId}}:proof:${purpose}`,
   guesses: (userId: string, purpose: string) => `${prefix}:{${userId}}:guesses:${purpose}`,
+  ownGuesses: (userId: string, purpose: string) => `${prefix}:{${userId}}:guesses:${purpose}:own`,
   seen: (userId: string) => `${prefix}:{${userId}}:seen`,
   /** `of` is a user's id, or stands for an address. */
   attempts: (of: string) => `${prefix}:{${of}}:attempts`,

@@ -10,6 +10,7 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY package.json ./
 COPY templates templates
 COPY migrations migrations
+COPY bin bin
 COPY src src
 # So that the worker need not load MJML.
 RUN node -e "import('./src/mail/render.ts').then(mails => mails.compileAll())"

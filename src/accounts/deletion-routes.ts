@@ -32,7 +32,7 @@ const postUndoDeletion = route({
   summary: 'Take the deletion of an account back',
   auth: 'none',
   limits: ['anonymous'],
-  body: v.strictObject({ token: field.opaqueToken }),
+  body: v.strictObject({ token: field.mailedToken }),
   replies: { 204: 'empty' },
   problems: ['INVALID_TOKEN'],
   handle: async (deps, { body, client }) => {

@@ -9,7 +9,7 @@ import { requestEmailChange } from './request-email-change.ts'
 import { undoEmailChange } from './undo-email-change.ts'
 
 const byCode = v.strictObject({ email: field.email, code: field.code })
-const byToken = v.strictObject({ token: field.opaqueToken })
+const byToken = v.strictObject({ token: field.mailedToken })
 const verified = v.object({ email: emailReply, email_verified: v.literal(true) })
 
 const postChange = route({

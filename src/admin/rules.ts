@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { trimUnseen } from '../base/copied-text.ts'
 import { decode, encode } from '../crypto/base64url.ts'
 
 // Lists go by id, newest first: ids sort by time, so a page neither skips nor repeats when rows come in between.
@@ -42,7 +43,8 @@ export const searchQuery = v.pipe(
   v.minLength(1),
   v.maxLength(254),
   v.check(text => !/\p{Cc}/u.test(text)),
-  v.transform(text => text.normalize('NFC')),
+  v.transform(text => trimUnseen(text).normalize('NFC')),
+  v.minLength(1),
 )
 
 export const flagQuery = v.pipe(

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { isVisible, trimUnseen } from './copied-text.ts'
 
 // A field is a valibot schema that turns text into its canonical form; its metadata is JSON Schema. An issue names the
 // rule as `expected` and says it in `message`, both ours, and does not carry the text, which may be a password and would
@@ -39,18 +40,18 @@ export function pattern(rule: string, message: string, description: string, shap
 
 export function line(max: number, description: string) {
   const about = { description, minLength: 1, maxLength: max }
-  return field('text', `must be 1 to ${max} characters on one line`, about, text => {
-    const value = text.trim().normalize('NFC')
-    return value !== '' && !DISORDER.test(value) && !longerThan(max, value) ? value : null
+  return field('text', `must be 1 to ${max} characters on one line, and one of them visible`, about, text => {
+    const value = trimUnseen(text).normalize('NFC')
+    return isVisible(value) && !DISORDER.test(value) && !longerThan(max, value) ? value : null
   })
 }
 
 /** Text of several lines. */
 export function prose(max: number, description: string) {
   const about = { description, minLength: 1, maxLength: max }
-  return field('text', `must be 1 to ${max} characters`, about, text => {
-    const value = text.replaceAll('\r\n', '\n').trim().normalize('NFC')
-    return value !== '' && !DISORDER.test(value.replaceAll('\n', '')) && !longerThan(max, value)
+  return field('text', `must be 1 to ${max} characters, and one of them visible`, about, text => {
+    const value = trimUnseen(text.replaceAll('\r\n', '\n')).normalize('NFC')
+    return isVisible(value) && !DISORDER.test(value.replaceAll('\n', '')) && !longerThan(max, value)
       ? value
       : null
   })

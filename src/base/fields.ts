@@ -1,6 +1,7 @@
 // The one form of each kind of input.
 import { canonicalDomain, LOCAL_PART } from './address-parts.ts'
-import { DISORDER, field, line, longerThan, pattern } from './field-shapes.ts'
+import { plainCode, plainPhone, plainToken, trimUnseen } from './copied-text.ts'
+import { DISORDER, field, line, longerThan } from './field-shapes.ts'
 import { loadPhoneNumbers } from './phone-numbers.ts'
 
 const CONTROL = /\p{Cc}/u
@@ -9,11 +10,12 @@ const CONTROL = /\p{Cc}/u
  * The canonical form of an e-mail address (lower case, domain as A-labels), or null if it is none that we mail to:
  * the unquoted form of RFC 5321 with an ASCII local part. Quotes, comments, lists, address literals and letters
  * that merely look like ASCII are how one address passes for two, or two for one. What is ASCII is decided before
- * any folding, because the Kelvin sign lower-cases to "k" and the wide "＠" folds to "@".
+ * any folding, because the Kelvin sign lower-cases to "k" and the wide "＠" folds to "@". Spaces and invisible marks
+ * around an address come along when it is copied; within it they are refused, and control characters are refused anywhere.
  */
 export function canonicalEmail(text: string): string | null {
   if (text.length > 512 || CONTROL.test(text)) return null
-  const trimmed = text.trim()
+  const trimmed = trimUnseen(text)
   const at = trimmed.indexOf('@')
   const local = trimmed.slice(0, at)
   if (at < 1 || at > 64 || !LOCAL_PART.test(local)) return null
@@ -45,7 +47,8 @@ export const phone = field(
   'must be a phone number: + and 8 to 15 digits, or at least 10 digits as written',
   { description: 'A phone number: E.164 (`+` and digits), or at least 10 digits as written.', maxLength: 32 },
   text => {
-    const value = text.trim()
+    if (text.length > 64) return null
+    const value = plainPhone(text)
     const digits = value.replace(/[^0-9]/g, '')
     if (value.length > 32 || !/^\+?[0-9 ().-]+$/.test(value)) return null
     if (value.startsWith('+')) {
@@ -61,8 +64,10 @@ export const languageTag = field(
   'must be a language tag such as en or pt-BR',
   { description: 'A language tag (BCP 47).', maxLength: 35 },
   text => {
+    // Phones and POSIX systems write `es_GT`.
+    const tag = text.length > 64 ? '' : trimUnseen(text).replaceAll('_', '-')
     try {
-      return text.length > 35 ? null : (Intl.getCanonicalLocales(text)[0] ?? null)
+      return tag.length > 35 ? null : (Intl.getCanonicalLocales(tag)[0] ?? null)
     } catch {
       return null
     }
@@ -92,4 +97,25 @@ export const opaqueToken = field(
   text => (text !== '' && text.length <= 4096 && !text.includes('\0') ? text : null),
 )
 
-export const code = pattern('code', 'must be 6 digits', 'A code of 6 digits.', /^[0-9]{6}$/)
+/** A token out of an email, which a person may have copied. What is none is told by whoever reads it. */
+export const mailedToken = field(
+  'token',
+  'must be a token as it was mailed',
+  { description: 'The token of a mailed link.', minLength: 1, maxLength: 4096 },
+  text => (text !== '' && text.length <= 4096 && !text.includes('\0') ? plainToken(text) || text : null),
+)
+
+/** A mailed code has 6 or 8 digits, which people may group by spaces or hyphens and write in any script. */
+export const code = field(
+  'code',
+  'must be the digits of the code',
+  {
+    description: 'The 6 or 8 digits of a mailed code. Spaces and hyphens between them do no harm.',
+    minLength: 6,
+    maxLength: 64,
+  },
+  text => {
+    const digits = text.length > 64 ? '' : plainCode(text)
+    return /^(?:[0-9]{6}|[0-9]{8})$/.test(digits) ? digits : null
+  },
+)

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { Config } from '../base/config.ts'
+import * as field from '../base/fields.ts'
 import { pickLocale } from '../base/locales.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
@@ -13,7 +14,8 @@ import { type Route, route } from './route.ts'
 // nothing; the button posts. The token comes and goes as text: whatever a mail program made of it, nothing fails.
 
 const language = v.fallback(v.optional(v.string()), undefined)
-const linkQuery = v.object({ token: v.fallback(v.string(), ''), lang: language })
+const token = v.fallback(field.mailedToken, '')
+const linkQuery = v.object({ token, lang: language })
 
 type Link = {
   /** The last part of the address that the mail carries. */
@@ -77,7 +79,7 @@ const press = (link: Link): Route =>
     limits: ['anonymous'],
     accepts: 'form',
     query: v.object({ lang: language }),
-    body: v.strictObject({ token: v.fallback(v.string(), '') }),
+    body: v.strictObject({ token }),
     replies: { 303: 'redirect', 401: 'html', 409: 'html' },
     problems: [],
     handle: async (deps, { body, query, client }) =>

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import * as field from '../base/fields.ts'
 import { pickLocale } from '../base/locales.ts'
 import { Problem } from '../base/problems.ts'
 import { plainPage } from '../http/link-routes.ts'
@@ -9,6 +10,7 @@ import { resetPassword } from './reset-password.ts'
 
 // The reset form, for services without a front end of their own. It works without scripts.
 
+const token = v.fallback(field.mailedToken, '')
 const text = v.fallback(v.string(), '')
 const language = v.fallback(v.optional(v.string()), undefined)
 
@@ -18,7 +20,7 @@ const getReset = route({
   summary: 'Set a new password: the page',
   auth: 'none',
   limits: ['anonymous'],
-  query: v.object({ token: text, lang: language }),
+  query: v.object({ token, lang: language }),
   replies: { 200: 'html' },
   problems: [],
   handle: async ({ config }, { query, client }) => {
@@ -37,7 +39,7 @@ const postReset = route({
   limits: ['anonymous'],
   accepts: 'form',
   query: v.object({ lang: language }),
-  body: v.strictObject({ token: text, new_password: text }),
+  body: v.strictObject({ token, new_password: text }),
   replies: { 303: 'redirect', 400: 'html', 401: 'html' },
   problems: [],
   handle: async (deps, { body, query, client }) => {

@@ -12,7 +12,7 @@ import { forgotPassword } from './forgot-password.ts'
 import { passwordPageRoutes } from './page-routes.ts'
 import { resetPassword } from './reset-password.ts'
 
-const byToken = { token: field.opaqueToken }
+const byToken = { token: field.mailedToken }
 const byCode = { email: field.email, code: field.code }
 const newPassword = { new_password: field.password }
 

@@ -8,7 +8,7 @@ import { resendVerification } from './resend-verification.ts'
 import { verifyEmail } from './verify-email.ts'
 
 const byCode = v.strictObject({ email: field.email, code: field.code })
-const byToken = v.strictObject({ token: field.opaqueToken })
+const byToken = v.strictObject({ token: field.mailedToken })
 
 const postVerify = route({
   method: 'POST',

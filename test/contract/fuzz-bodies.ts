@@ -24,6 +24,7 @@ const samples: Record<string, fc.Arbitrary<unknown>> = {
   new_password: fc.nat(9999).map(n => `purple ${n} wagons ${canary}`),
   refresh_token: fc.constantFrom(mark('refresh'), `lkr_${canary}`),
   token: fc.constantFrom(mark('proof'), mark('proof'), `lkp_${canary}`),
+  code: fc.nat(999_999).map(n => String(n).padStart(6, '0')),
   phone: fc.constantFrom('+442071234567', '020 7123 4567'),
   preferred_language: fc.constantFrom('en', 'pt-BR', 'ar'),
   price: fc.integer({ min: 1, max: 100_000_000 }),

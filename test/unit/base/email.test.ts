@@ -13,6 +13,10 @@ const test = anyTest.serial
   const canonical: Record<string, string> = {
     'ann@example.com': 'ann@example.com',
     '  Ann.Lee+News@EXAMPLE.Com ': 'ann.lee+news@example.com',
+    '\u200Ba@example.com\u200B': 'a@example.com',
+    '\u202Aa@example.com\u202C': 'a@example.com',
+    '\u2068a@example.com\u2069': 'a@example.com',
+    '\u200Ea@bücher.example\u200F': 'a@xn--bcher-kva.example',
     "o'brien!#$%&*/=?^_`{|}~-@mail.example.co.uk": "o'brien!#$%&*/=?^_`{|}~-@mail.example.co.uk",
     'ann@bücher.example': 'ann@xn--bcher-kva.example',
     'ann@BU\u0308CHER.example': 'ann@xn--bcher-kva.example',
@@ -24,7 +28,7 @@ const test = anyTest.serial
   }
 
   for (const [text, form] of Object.entries(canonical)) {
-    test(`one form: ${text}`, t => {
+    test(`one form: ${encodeURI(text)}`, t => {
       t.is(canonicalEmail(text), form)
       t.is(canonicalEmail(form), form)
       t.is(v.parse(email, text), form)
@@ -47,7 +51,9 @@ const test = anyTest.serial
     'an invisible hyphen': 'a@exam\u00ADple.com',
     'a zero-width joiner': 'a@exam\u200Dple.com',
     'a variation selector': 'a@example\uFE0F.com',
-    'a zero-width space before': '\u200Ba@example.com',
+    'a zero-width space within': 'a\u200B@example.com',
+    'a bidirectional mark within': 'a@\u200Eexample.com',
+    'a joiner at the end': 'a@example.com\u200D',
     'an encoded letter': 'a@ex%61mple.com',
     'a path': 'a@evil.com/example.com',
     'a backslash': 'a@evil.com\\example.com',
@@ -68,14 +74,14 @@ const test = anyTest.serial
     'a source route': '@evil.com:a@example.com',
     'a percent route on the domain': 'a@evil.com%example.com',
     'a header after': 'a@example.com\r\nBcc: b@evil.com',
-    'a line break at the end': 'a@example.com\n',
-    'a carriage return at the end': 'a@example.com\r',
     'a line break inside': 'a@exam\nple.com',
     'a tab inside': 'a@exam\tple.com',
     'a NUL': 'a@example.com\0',
     'a NUL inside': 'a\0@example.com',
     'an escape character': '\x1Ba@example.com',
     'a next-line character': 'a@example.com\x85',
+    'a line break at the end': 'a@example.com\n',
+    'a carriage return at the end': 'a@example.com\r',
     'a trailing dot': 'a@example.com.',
     'a leading dot in the domain': 'a@.example.com',
     'an empty label': 'a@example..com',
@@ -140,6 +146,7 @@ const test = anyTest.serial
 
   test('no character at all, put anywhere, makes a canonical address that is not plain ASCII of one recipient', t => {
     const shape = /^[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@[a-z0-9.-]+\.[a-z0-9-]+$/
+    const unseen = /[\p{White_Space}\p{Cf}]/u
     for (let point = 0; point < 0x10000; point++) {
       const char = String.fromCharCode(point)
       for (const text of [`a${char}b@example.com`, `a@ex${char}ample.com`, `a@example.com${char}`]) {
@@ -147,9 +154,9 @@ const test = anyTest.serial
         if (form === null) continue
         if (!shape.test(form) || canonicalEmail(form) !== form) t.fail(`U+${point.toString(16)}`)
         // Nothing beyond ASCII may come out as the address of somebody whose domain is plain ASCII.
-        if (point > 0x7f && !form.includes('@xn--') && form !== canonicalEmail(text.trim()))
-          t.fail(`U+${point}`)
-        if (point > 0x7f && form === 'a@example.com' && char.trim() !== '') t.fail(`U+${point.toString(16)}`)
+        if (point > 0x7f && !form.includes('xn--') && form !== 'a@example.com')
+          t.fail(`U+${point.toString(16)}`)
+        if (point > 0x7f && form === 'a@example.com' && !unseen.test(char)) t.fail(`U+${point.toString(16)}`)
       }
     }
     t.pass()
@@ -219,7 +226,7 @@ const test = anyTest.serial
         odd[i % odd.length] && char.toUpperCase().toLowerCase() === char ? char.toUpperCase() : char,
       )
       .join('')
-  const spaces = fc.constantFrom('', ' ', '  ', '\u00A0', '\u3000', '\uFEFF')
+  const spaces = fc.constantFrom('', ' ', '  ', '\u00A0', '\u3000', '\uFEFF', '\u200E', '\u202C')
 
   test('what is accepted is one recipient in plain ASCII, and its own canonical form', t => {
     const shape = /^[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]+$/

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { toJsonSchema } from '@valibot/to-json-schema'
 import anyTest from 'ava'
 import * as v from 'valibot'
+import { line, prose } from '../../../src/base/field-shapes.ts'
 import * as fields from '../../../src/base/fields.ts'
 import { direction, locales, pickLocale, templates } from '../../../src/base/locales.ts'
 
@@ -11,7 +12,8 @@ const test = anyTest.serial
 
 {
   const { canonicalEmail: _canonicalEmail, ...schemas } = fields
-  const { address, code, fullName, httpsUrl, languageTag, opaqueToken, password, phone, uuid } = schemas
+  const { address, code, fullName, httpsUrl, languageTag, mailedToken, opaqueToken, password, phone, uuid } =
+    schemas
 
   function parse(schema: v.GenericSchema<string, string>, value: unknown): string | null {
     const result = v.safeParse(schema, value)
@@ -100,6 +102,17 @@ const test = anyTest.serial
       '+49 (0)30 123456': '+4930123456',
       '020 7946 0958': '020 7946 0958',
       '(415) 555-2671': '(415) 555-2671',
+      // As address books, mail programs and keyboards of other scripts write them.
+      '٤١٥٥٥٥٢٦٧١': '4155552671',
+      '۰۲۰ ۷۹۴۶ ۰۹۵۸': '020 7946 0958',
+      '４１５５５５２６７１': '4155552671',
+      '０３－１２３４－５６７８': '03-1234-5678',
+      '０３ー１２３４ー５６７８': '03-1234-5678',
+      '＋１（４１５）５５５－２６７１': '+14155552671',
+      '\u202A+44 20 7946 0958\u202C': '+442079460958',
+      '\u2068+44\u00A020\u202F7946\u00A00958\u2069\n': '+442079460958',
+      '+44\u200B20\u200E7946\u00AD0958': '+442079460958',
+      '415\u2011555\u20132671': '415-555-2671',
     }
     for (const [text, form] of Object.entries(taken)) t.is(parse(phone, text), form)
     for (const form of Object.values(taken)) t.is(parse(phone, form), form)
@@ -120,8 +133,9 @@ const test = anyTest.serial
       ],
       ...[
         '4155552671 ext 5',
-        '٤١٥٥٥٥٢٦٧١',
-        '４１５５５５２６７１',
+        '4155552671\n4155552672',
+        '①②③④⑤⑥⑦⑧⑨⓪',
+        '⁴¹⁵⁵⁵⁵²⁶⁷¹',
         '4155552671;x',
         '415\n5552671',
         `4${' '.repeat(30)}155552671`,
@@ -131,17 +145,27 @@ const test = anyTest.serial
   })
 
   test('a language tag is brought to the form of BCP 47', t => {
-    const taken = { en: 'en', 'EN-us': 'en-US', 'zh-hant-tw': 'zh-Hant-TW', iw: 'he' }
+    const taken = {
+      en: 'en',
+      'EN-us': 'en-US',
+      'zh-hant-tw': 'zh-Hant-TW',
+      iw: 'he',
+      es_GT: 'es-GT',
+      zh_Hant_TW: 'zh-Hant-TW',
+      ' en\n': 'en',
+      '\u200Far': 'ar',
+    }
     for (const [text, form] of Object.entries(taken)) t.is(parse(languageTag, text), form)
     for (const text of [
       '',
       'e',
-      'en_US',
+      '_',
+      'en_',
+      'en_US.UTF-8',
       '../en',
       'en/..',
       'englishlanguage',
-      ' en',
-      'en ',
+      'e n',
       '*',
       `en-${'a'.repeat(40)}`,
     ])
@@ -186,23 +210,177 @@ const test = anyTest.serial
       t.is(parse(uuid, text), null)
   })
 
-  test('a token is taken as it is, a code is six digits', t => {
+  test('a refresh token is taken as it is', t => {
     t.is(parse(opaqueToken, 'lkr_AZaz09-_'), 'lkr_AZaz09-_')
     for (const text of ['a'.repeat(4096), 'a=', 'a b', 'a\n', 'é', 'a.b', '%61'])
       t.is(parse(opaqueToken, text), text)
     for (const text of ['', 'a'.repeat(4097)]) t.is(parse(opaqueToken, text), null)
+  })
+
+  test('a mailed token loses line breaks, invisible signs and the punctuation around it, and no letter', t => {
+    const token = 'lkp_-AZaz09-_'
+    t.is(parse(mailedToken, token), token)
+    for (const text of [
+      ` ${token}\n`,
+      'lkp_-AZ\r\naz09-_',
+      'lkp_-AZ\u00A0az\u200B09-_',
+      `\u202A${token}\u202C`,
+      `<${token}>`,
+      `${token}.`,
+      `"${token}",`,
+      `(${token})`,
+      'lkp%5F%2dAZaz09-%5f',
+    ])
+      t.is(parse(mailedToken, text), token, JSON.stringify(text))
+    for (const text of ['lkp_AZ.az', 'lkp_AZ%az', 'lkp_AZ–az', 'é', '...', '%'])
+      t.is(parse(mailedToken, text)?.includes(token), false, text)
+    for (const text of ['', 'a'.repeat(4097)]) t.is(parse(mailedToken, text), null)
+  })
+
+  test('a code is 6 or 8 digits of any one script, however they are grouped', t => {
+    const of117810 = [
+      '117810',
+      '117 810',
+      '117-810',
+      ' 117810 ',
+      '117810\n',
+      '117\r\n810',
+      '117\u00A0810',
+      '117\u202F810',
+      '117\u3000810',
+      '117\u2011810',
+      '117–810',
+      '117—810',
+      '117\u2212810',
+      '1 1 7 8 1 0',
+      '117\u200B810',
+      '\u200F117810\u200E',
+      '\u202A117810\u202C',
+      '\u2067117810\u2069',
+      '\uFEFF117810',
+      '117\u00AD810',
+      '117\u2060810',
+      '117\uFE0F810',
+      '１１７８１０',
+      '１１７ー８１０',
+      '١١٧٨١٠',
+      '\u200F١١٧ ٨١٠',
+      '۱۱۷۸۱۰',
+      '११७८१०',
+      '১১৭৮১০',
+      '๑๑๗๘๑๐',
+      '១១៧៨១០',
+      '\u{1D7CF}\u{1D7CF}\u{1D7D5}\u{1D7D6}\u{1D7CF}\u{1D7CE}',
+      '\u{1D7F7}\u{1D7F7}\u{1D7FD}\u{1D7FE}\u{1D7F7}\u{1D7F6}',
+      '\u{1E951}\u{1E951}\u{1E957}\u{1E958}\u{1E951}\u{1E950}',
+    ]
+    for (const text of of117810) t.is(parse(code, text), '117810', JSON.stringify(text))
     t.is(parse(code, '012345'), '012345')
+    for (const text of ['11781023', '1178 1023', '1178-1023', '١١٧٨ ١٠٢٣'])
+      t.is(parse(code, text), '11781023')
     for (const text of [
       '12345',
       '1234567',
+      '123456789',
       '12345a',
-      ' 123456',
-      '123456\n',
-      '١٢٣٤٥٦',
-      '１２３４５６',
       '-12345',
+      '12345-',
+      '12.3456',
+      '123,456',
+      '+123456',
+      '1e5000',
+      '0x1234',
+      'ⅧⅧⅧⅧⅧⅧ',
+      '①②③④⑤⑥',
+      '¹²³⁴⁵⁶',
+      '一二三四五六',
+      '123456'.repeat(2),
+      `1${' '.repeat(60)}23456`,
+      ' ',
+      '\u200B',
     ])
-      t.is(parse(code, text), null)
+      t.is(parse(code, text), null, text)
+  })
+
+  test('every decimal digit of Unicode has the value that Unicode gives it', t => {
+    const digits = Array.from({ length: 0x20000 }, (_, point) => point)
+      .filter(point => point < 0xd800 || point > 0xdfff)
+      .map(point => String.fromCodePoint(point))
+      .filter(char => /\p{Nd}/u.test(char))
+    t.true(digits.length > 600 && digits.length % 10 === 0)
+    // Within a script, digits follow one another from zero to nine.
+    for (const [i, char] of digits.entries())
+      t.is(parse(code, char.repeat(6)), String(i % 10).repeat(6), char)
+  })
+
+  test('white space and invisible marks around a name or a postal address are cut off', t => {
+    for (const around of [
+      ' ',
+      '\n',
+      '\u00A0',
+      '\u200B',
+      '\u200E',
+      '\u202B',
+      '\u2068',
+      '\uFEFF',
+      '\u00AD',
+      '\x85',
+    ]) {
+      t.is(parse(fullName, `${around}Ann Lee${around}`), 'Ann Lee', JSON.stringify(around))
+      t.is(parse(address, `${around}1 Main St${around}`), '1 Main St', JSON.stringify(around))
+    }
+  })
+
+  // What is drawn as nothing, and is no white space that `trim` knows.
+  const invisible = [
+    ...['\u00AD', '\u034F', '\u061C', '\u115F', '\u1160', '\u17B4', '\u17B5', '\u180B', '\u180E', '\u200B'],
+    ...['\u200C', '\u200D', '\u200E', '\u200F', '\u2060', '\u2061', '\u2063', '\u2064', '\u206A', '\u2800'],
+    ...['\u3164', '\uFE0F', '\uFEFF', '\uFFA0', '\uFFF9', '\uFFFC', '\u{1D159}', '\u{1D173}', '\u{E0020}'],
+    ...['\u{E0001}', '\u{E0100}', '\u{E0041}\u{E007F}', '\u0301', '\u0301\u0308', '\u{16FE4}', '\uE000'],
+    ...['\u0378', '\u{10FFFD}', '\u1680'],
+  ]
+  const pointsOf = (text: string) =>
+    [...text].map(char => `U+${char.codePointAt(0)?.toString(16).toUpperCase()}`).join(' ')
+  for (const text of invisible)
+    test(`a name or address of nothing but ${pointsOf(text)} and spaces is refused`, t => {
+      for (const field of [fullName, address, line(120, 'One line.'), prose(4000, 'Several lines.')])
+        for (const whole of [text, text.repeat(20), ` ${text} ${text}\u00A0`, `\u200B${text}\u3164`])
+          t.is(parse(field, whole), null, JSON.stringify(whole))
+    })
+
+  test('joiners and selectors stay within a name, where they change how it looks', t => {
+    const names = [
+      'علی\u200Cرضا',
+      'می\u200Cخواهم',
+      'क्\u200Dष',
+      '👩\u200D💻 Ann',
+      'Ann ❤\uFE0F',
+      'Ann 🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}',
+      'O\u2019Neil',
+      '\u{29E3D}野家',
+      '明',
+      'Ñ',
+      '7',
+      '—',
+      '😀',
+    ]
+    for (const name of names) {
+      t.is(parse(fullName, name), name.normalize('NFC'), name)
+      t.is(parse(prose(4000, 'Several lines.'), name), name.normalize('NFC'), name)
+    }
+  })
+
+  test('copied texts made to be slow take no time to speak of', t => {
+    const hostile = [' ', '\u200B', '\u0661', '-', '\u2800', ' a', '\u{1D7CE}', '\u0301', '%5F', 'a.'].map(
+      piece => piece.repeat(16_000),
+    )
+    // What others do on this machine may hold up one try, and not each.
+    const tries = Array.from({ length: 5 }, () => {
+      const start = performance.now()
+      for (const text of hostile) for (const schema of Object.values(schemas)) v.safeParse(schema, text)
+      return performance.now() - start
+    })
+    t.true(Math.min(...tries) < 100, String(tries))
   })
 }
 

@@ -1,0 +1,68 @@
+// Text that people type or copy by hand: codes, phone numbers, tokens out of an email. Mail programs and keyboards add
+// signs that nobody sees (bidirectional marks, no-break spaces) and write digits of their own script. A code that reads
+// right on the screen must not be refused for them. Callers bound the length first.
+
+// What may be around a copied text and belongs to no text. The joiners U+200C and U+200D and the variation selectors are
+// not here: at the end of a name they change how its last letter or emoji looks.
+const EDGE = /[\p{White_Space}\u00AD\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]/u
+// Japanese keyboards type U+30FC, a letter, where a hyphen is meant.
+const HYPHEN = /[\p{Dash}\u30FC\uFF70]/gu
+const SEPARATORS = /[\p{White_Space}\p{Dash}\u30FC\uFF70\p{Default_Ignorable_Code_Point}\p{Cf}]/gu
+const UNSEEN = /[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu
+const DIGIT = /\p{Nd}/u
+const DIGITS = /\p{Nd}/gu
+
+// Signs that show: letters, numbers, punctuation and symbols, but those of them that are drawn as nothing.
+const SEEN = /[[\p{L}\p{N}\p{P}\p{S}]--[\p{Default_Ignorable_Code_Point}\u2800\uFFFC\u{1D159}]]/v
+
+/** Whether a reader sees anything of a text. */
+export const isVisible = (text: string): boolean => SEEN.test(text)
+
+/** Cuts signs that match off both ends. A regular expression with `+$` would take the square of the length. */
+const trimBy = (text: string, shape: RegExp): string => {
+  let [from, to] = [0, text.length]
+  while (from < to && shape.test(text.charAt(from))) from++
+  while (to > from && shape.test(text.charAt(to - 1))) to--
+  return text.slice(from, to)
+}
+
+/** Cuts white space and invisible marks off both ends. */
+export const trimUnseen = (text: string): string => trimBy(text, EDGE)
+
+// Unicode keeps the ten digits of each script together and in order, so the start of the run tells the value.
+const asciiDigit = (digit: string): string => {
+  const point = digit.codePointAt(0) ?? 0
+  let zero = point
+  while (DIGIT.test(String.fromCodePoint(zero - 1))) zero--
+  return String((point - zero) % 10)
+}
+
+const asciiDigits = (text: string): string => text.replace(DIGITS, asciiDigit)
+
+/** A code without what people group and decorate it with: `117 810`, `117-810`, `١١٧٨١٠`. */
+export const plainCode = (text: string): string => asciiDigits(text.replace(SEPARATORS, ''))
+
+/**
+ * A phone number in ASCII signs. Line breaks stay, so that two numbers on two lines do not become one.
+ */
+export const plainPhone = (text: string): string =>
+  asciiDigits(trimUnseen(text).replace(UNSEEN, ''))
+    .replace(/[\p{Zs}\t]/gu, ' ')
+    .replace(HYPHEN, '-')
+    .replace(/[\uFF0B\uFE62]/g, '+')
+    .replace(/\uFF08/g, '(')
+    .replace(/\uFF09/g, ')')
+    .replace(/\uFF0E/g, '.')
+
+/**
+ * A token as it was mailed: without line breaks that a mail program put in, and without the punctuation around a link. No
+ * sign of the alphabet of tokens (base64url) is lost.
+ */
+export const plainToken = (text: string): string =>
+  trimBy(
+    text
+      .replace(/[\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cf}]/gu, '')
+      .replace(/%5F/gi, '_')
+      .replace(/%2D/gi, '-'),
+    /[^\w-]/,
+  )

@@ -47,8 +47,7 @@ export const phone = field(
   'must be a phone number: + and 8 to 15 digits, or at least 10 digits as written',
   { description: 'A phone number: E.164 (`+` and digits), or at least 10 digits as written.', maxLength: 32 },
   text => {
-    if (text.length > 64) return null
-    const value = plainPhone(text)
+    const value = text.length > 64 ? '' : plainPhone(text)
     const digits = value.replace(/[^0-9]/g, '')
     if (value.length > 32 || !/^\+?[0-9 ().-]+$/.test(value)) return null
     if (value.startsWith('+')) {

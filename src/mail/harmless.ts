@@ -1,15 +1,21 @@
+import { isVisible } from '../base/copied-text.ts'
+
 // A stranger can register a victim's address under a name of their choosing, and our mail then carries that
 // name to the victim. Mail clients turn bare addresses and phone numbers into links, so a name such as
 // "Your account is locked, see evil.example" would be phishing under our sender.
 
 const control = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]+/gu
-const address = /:\/\/|www\.|[\p{L}\p{N}][.\u3002]\p{L}{2}/iu
+// A domain may begin with an emoji, and one of Hindi has a mark as its second sign.
+const address = /:\/\/|www[.\u3002]|[^\s.\u3002][.\u3002]\p{L}[\p{L}\p{M}]/iu
+// Mail clients take these for addresses too. In a time or an IP address they are what is meant.
+const addressInName =
+  /\d+(?:[.\u3002]\d+){3}|(?:javascript|vbscript|data|file|ftps?|https?|hxxps?|mailto|tel|sms|callto|facetime|skype|sip|xmpp|whatsapp|tg):\S/iu
 const digit = /\p{Nd}/gu
 // Cheap to look at, and longer than anything that is kept.
 const glance = 1024
 
-const looksLikeLink = (text: string): boolean =>
-  address.test(text.normalize('NFKC').replace(/\p{Default_Ignorable_Code_Point}/gu, ''))
+const matches = (shape: RegExp, text: string): boolean =>
+  shape.test(text.normalize('NFKC').replace(/\p{Default_Ignorable_Code_Point}/gu, ''))
 
 const oneLine = (text: string, limit: number): string => {
   const line = text.slice(0, glance).replace(control, ' ').replace(/\s+/g, ' ').trim()
@@ -22,7 +28,7 @@ const oneLine = (text: string, limit: number): string => {
  */
 export const harmless = (text: string, limit: number): string => {
   const kept = oneLine(text, limit)
-  return looksLikeLink(kept) ? '' : kept
+  return matches(address, kept) ? '' : kept
 }
 
 /**
@@ -32,8 +38,12 @@ export const harmless = (text: string, limit: number): string => {
 export const harmlessAddress = (address: string): string =>
   oneLine(address, 254).replace(/[.:/@\u3002]/g, '\u200B$&')
 
-/** A person's name as `harmless` text of at most 64 code points, or '' where it holds a phone number. */
+/**
+ * A person's name as `harmless` text of at most 64 code points, or '' where it holds a phone number or an IP address, begins
+ * a link of another scheme, or shows nothing.
+ */
 export const harmlessName = (name: string): string => {
   const kept = harmless(name, 64)
+  if (!isVisible(kept) || matches(addressInName, kept)) return ''
   return (kept.match(digit)?.length ?? 0) > 5 ? '' : kept
 }

@@ -64,6 +64,11 @@ anyTest.after.always(async () => {
     'Visit https://evil.example now',
     'evil.example',
     'www.evil.example',
+    'security@evil．com',
+    'evil。example',
+    '1.1.1.1/login?evil',
+    'javascript:evil',
+    'hxxp://evil',
     '+1 (800) 555-0199',
   ])
     test(`a name that would become a link is left out: ${name}`, async t => {

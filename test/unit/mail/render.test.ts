@@ -265,6 +265,24 @@ const test = anyTest.serial
     'ev\u200Bil.e\u200Bxample',
     'http:\u200B//evil',
     'пример.рф',
+    'evil｡example',
+    'evil․example',
+    'www。evil',
+    'भारत.भारत',
+    '❤.ws',
+    'security@evil.com',
+    'security@evil。com',
+    '1.1.1.1',
+    '1.1.1.1/login',
+    '１．１．１．１/login',
+    '1。1。1。1/login',
+    'javascript:alert(1)',
+    'JavaScript\u200B:alert(1)',
+    'data:text/html,x',
+    'mailto:me@evil',
+    'tel:110',
+    'hxxp://evil',
+    'hxxps:evil',
     'Call +1 (800) 555-0199',
   ]
   for (const name of addresses)
@@ -282,6 +300,11 @@ const test = anyTest.serial
     'ليلى',
     '李 小龍',
     'Louis XIV',
+    'Ana, see: Bob',
+    'Ana (she:her)',
+    'Ana @ Home',
+    'علی\u200Cرضا',
+    '👩\u200D💻',
   ])
     test(`an honest name is kept: ${name}`, async t => {
       const { html, text } = await verify(name)
@@ -306,7 +329,14 @@ const test = anyTest.serial
     t.true(text.startsWith(`Hello ${'😀'.repeat(64)},\n`))
   })
 
-  for (const name of ['', ' ', '\r\n', '\u200F'])
+  test('a name that reads like an address without a top level stays text: no element is made of it', async t => {
+    const { html, text } = await verify('security@evil')
+    t.true(text.startsWith('Hello security@evil,\n'))
+    t.notRegex(html, /href="[^"]*evil/)
+    t.is(html.match(/<a /g)?.length, (await verify('Ana')).html.match(/<a /g)?.length)
+  })
+
+  for (const name of ['', ' ', '\r\n', '\u200F', '\u3164', '\u2800\u200B'])
     test(`without a name the greeting still reads well: ${JSON.stringify(name)}`, async t => {
       const greetings = { en: 'Hello,', es: 'Hola:', ar: 'مرحبًا،' }
       for (const [locale, greeting] of Object.entries(greetings))

@@ -15,7 +15,8 @@ const test = command({
   options: {},
   needs: 'configuration',
   run: async ({ config }, { arguments: { address } }) => {
-    const { deliveryFault, openTransport } = await import('../mail/transport.ts')
+    const { deliveryFault } = await import('../mail/delivery-fault.ts')
+    const { openTransport } = await import('../mail/transport.ts')
     using transport = openTransport(config.SMTP_URL ?? '', ehloName(config))
     const mail = {
       from: config.MAIL_FROM,

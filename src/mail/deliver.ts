@@ -1,9 +1,10 @@
 import { domainOf } from '../base/mailbox.ts'
 import type { Deps } from '../deps.ts'
 import { composeMail } from './compose.ts'
+import { deliveryFault } from './delivery-fault.ts'
 import { type Email, Emails } from './entity.ts'
 import { render } from './render.ts'
-import { deliveryFault, type Transport } from './transport.ts'
+import type { Transport } from './transport.ts'
 
 /** A row that was begun as often without an end kills workers: it is set aside. */
 const attemptsAtMost = 30
@@ -37,12 +38,12 @@ export const deliver = async (deps: Needs, emailId: string): Promise<Email['stat
       headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
     })
   } catch (error) {
-    const { text, final } = deliveryFault(error)
+    const { text, final, refused } = deliveryFault(error)
     if (final) return settle(deps, email, 'failed', text)
     await deps.database.getRepository(Emails).update({ id: email.id }, { last_error: text })
     deps.metrics.count('mail_attempts_failed')
     deps.log.warn(
-      { email_id: email.id, kind: email.kind, attempt: email.attempts, fault: text, err: error },
+      { email_id: email.id, kind: email.kind, attempt: email.attempts, fault: text, refused, err: error },
       'mail not sent',
     )
     throw new Error(text)

@@ -30,10 +30,10 @@ const optionWords = (command: Command): string[][] =>
 const ends = `Ends with 0 when it is done, 1 when it is refused, 64 when the words are wrong, 69 when a store does not answer,
 78 when the configuration is wrong. It is configured by the environment or the file .env, as the service is.`
 
-/** What there is, or what of it begins with these words. */
-export const helpForAll = (commands: readonly Command[]): string =>
+/** The commands. `group` is their common first word, such as `users`, where the list is of one group. */
+export const helpForAll = (commands: readonly Command[], group?: string): string =>
   [
-    'Usage: latchkey <command> [options]\n',
+    `Usage: latchkey ${group ? `${group} ` : ''}<command> [options]\n`,
     columns(
       commands.map(command => [usage(command), command.summary]),
       '  ',

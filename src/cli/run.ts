@@ -53,7 +53,7 @@ const run = async (argv: string[], io: Io): Promise<number> => {
   const command = commands.find(each => each.name === name.join(' '))
   if (!command) {
     const group = commands.filter(each => each.name.startsWith(`${name[0]} `))
-    const help = helpForAll(group.length > 0 ? group : commands)
+    const help = group.length > 0 ? helpForAll(group, name[0]) : helpForAll(commands)
     if (wantsHelp && (name.length === 0 || group.length > 0)) {
       say(help)
       return 0

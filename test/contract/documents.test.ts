@@ -1,10 +1,13 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import anyTest from 'ava'
 import { counters, gauges, histograms } from '../../src/base/metrics.ts'
+import { codes } from '../../src/base/problems.ts'
 import { openapi } from '../../src/http/openapi.ts'
 import { postman } from '../../src/http/postman.ts'
 import { routes } from '../../src/routes.ts'
@@ -54,6 +57,30 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       missing.map(({ method, path }) => `${method} ${path}`),
       [],
     )
+  })
+
+  test('the page for movers → each endpoint, field and code that it maps to is there', async t => {
+    const text = page('docs/coming-from.md')
+    const cells = text
+      .split('\n')
+      .filter(line => line.startsWith('| ') && !line.startsWith('| ---'))
+      .map(line => line.split('|').at(-2) ?? '')
+    const all = cells.flatMap(cell => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name))
+    const spoken = routes(() => false).map(({ method, path }) => `${method} ${path}`)
+    const endpoints = all.filter(name => /^(GET|POST|PUT|PATCH|DELETE) /.test(name))
+    t.true(endpoints.length > 15)
+    for (const each of endpoints) {
+      const [method = '', path = ''] = each.split(' ')
+      const full = path.startsWith('/api/') ? path : `/api/v1/auth${path}`
+      t.true(spoken.includes(`${method} ${full}`), each)
+    }
+    const problems = all.filter(name => /^[A-Z]+(_[A-Z]+)+$/.test(name))
+    t.true(problems.length > 6)
+    for (const each of problems) t.true((codes as string[]).includes(each), each)
+    const { body } = await world.client.get('/openapi.json')
+    const fields = all.filter(name => /^[a-z]+(_[a-z]+)+$/.test(name))
+    t.true(fields.length > 10)
+    for (const each of fields) t.true(JSON.stringify(body).includes(`"${each}"`), each)
   })
 
   test('each page behind a mailed link is named', t => {
@@ -154,10 +181,12 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   })
 
   /** The block of the README as a module, but for the address of the keys and where packages lie. */
-  const verifierOfReadme = async (): Promise<(token: string) => Promise<Record<string, unknown>>> => {
+  const verifierOfReadme = async (
+    keysAt = world.url,
+  ): Promise<(token: string) => Promise<Record<string, unknown>>> => {
     const script = block
       .replace("'http://localhost:8000'", "'http://latchkey.test'")
-      .replace(/\$\{issuer\}(?=\/\.well-known)/, world.url)
+      .replace(/\$\{issuer\}(?=\/\.well-known)/, keysAt)
       .replaceAll(/from '(paseto[^']*)'/g, (_, name: string) => `from '${import.meta.resolve(name)}'`)
     const file = join(folder, `${Math.random()}.mjs`)
     await writeFile(file, script)
@@ -172,6 +201,21 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       claims.map(({ sub }) => sub),
       Array(5).fill(userId),
     )
+  })
+
+  test('verifier of the README while the issuer answers 500 → one request for twenty tokens', async t => {
+    let asked = 0
+    const issuer = createServer((_request, reply) => {
+      asked++
+      reply.writeHead(500).end('{}')
+    })
+    await new Promise<void>(resolve => issuer.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => issuer.close())
+    const { port } = issuer.address() as AddressInfo
+    const { access } = await anAccount(world.client)
+    const verify = await verifierOfReadme(`http://127.0.0.1:${port}`)
+    for (let i = 0; i < 20; i++) await t.throwsAsync(verify(access), { message: /HTTP 500/ })
+    t.is(asked, 1)
   })
 
   test('the verifier of the README refuses what is no token of ours', async t => {

@@ -43,6 +43,7 @@ export const openInstance = async (given: Record<string, string>): Promise<Insta
   const url = `http://127.0.0.1:${port}`
   const env = {
     PATH: process.env.PATH,
+    NODE_ENV: 'development',
     DATABASE_URL: services.databaseUrl,
     REDIS_URL: services.redisUrl,
     APP_SECRET: randomBytes(32).toString('base64'),

@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
 import { configOrExit } from './base/config.ts'
+import { exposures } from './base/exposure.ts'
 import { openLog } from './base/log.ts'
 
 // With `API_PROCESSES` of 1 this process serves. With more it is their primary, which serves nothing and so loads
@@ -8,6 +9,7 @@ import { openLog } from './base/log.ts'
 if (import.meta.main) {
   const config = configOrExit('api')
   const log = openLog('api', config.LOG_LEVEL)
+  if (cluster.isPrimary) for (const exposure of exposures(config, 'api')) log.warn(exposure)
   const supervises = cluster.isPrimary && config.API_PROCESSES > 1
   try {
     const { run } = supervises ? await import('./api/primary.ts') : await import('./api/process.ts')

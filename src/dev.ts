@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { exampleSecret } from './base/variables.ts'
 import { leaveDevEnv } from './local/dev-env.ts'
 import { endSignal } from './local/end-signal.ts'
 import { findServices } from './local/find-services.ts'
@@ -27,6 +28,10 @@ const say = (line: string): void => {
 const run = (name: string, env: NodeJS.ProcessEnv, stdout: 'inherit' | 'pipe'): ChildProcess =>
   keptProcess(join(import.meta.dirname, `${name}.ts`), [], { env, stdout })
 
+// The example in a copy of `.env.example` counts as unset: every process refuses it.
+const givenSecret = ({ APP_SECRET }: NodeJS.ProcessEnv): string | undefined =>
+  APP_SECRET && APP_SECRET !== exampleSecret ? APP_SECRET : undefined
+
 const nonEmpty = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
 
@@ -42,9 +47,10 @@ const main = async (): Promise<number> => {
   const services = opened.use(await findServices({ purpose: 'dev', env: process.env, say }))
   const env: NodeJS.ProcessEnv = {
     ...process.env,
+    NODE_ENV: process.env.NODE_ENV || 'development',
     DATABASE_URL: services.databaseUrl,
     REDIS_URL: services.redisUrl,
-    APP_SECRET: process.env.APP_SECRET || (await ownSecret(folder)),
+    APP_SECRET: givenSecret(process.env) ?? (await ownSecret(folder)),
   }
   const { PORT: port = '8000', HOST: host = '127.0.0.1' } = nonEmpty(env)
   if (!(await isFree(Number(port), host))) {

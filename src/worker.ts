@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'bullmq'
 import { configOrExit } from './base/config.ts'
 import { ehloName } from './base/ehlo-name.ts'
+import { exposures } from './base/exposure.ts'
 import { openLog } from './base/log.ts'
 import { closeOnSignal } from './base/shutdown.ts'
 import { type Chore, chores } from './chores.ts'
@@ -77,6 +78,7 @@ const keepDoing = async (chore: Chore, every: number, deps: Deps, signal: AbortS
 if (import.meta.main) {
   const config = configOrExit('worker')
   const log = openLog('worker', config.LOG_LEVEL)
+  for (const exposure of exposures(config, 'worker')) log.warn(exposure)
   try {
     const deps = await open(config, log)
     await compileAll()

@@ -35,7 +35,7 @@ const optionalEntry = ({ name, help, standard, example }: Entry): string =>
 /** The text of `.env.example`: needed variables with an example, all others commented out with their default. */
 export const envExample = (): string =>
   [
-    '# What `npm run api`, `worker` and `migrate` read from `.env`. An empty variable counts as unset. `npm start` needs\n# none of it; what is set here it takes instead of its own servers.\n',
+    '# What `npm run api`, `worker` and `migrate` read from `.env`. An empty variable counts as unset. `npm start` needs\n# none of it; what is set here it takes instead of its own servers.\n#\n# Replace APP_SECRET and set PUBLIC_URL: production refuses the example and plain http. To run the processes by hand on\n# your own machine, set NODE_ENV=development.\n',
     ...entries.filter(isNeeded).map(neededEntry),
     '# What follows may stay away: these are the defaults.\n',
     ...entries.filter(entry => !isNeeded(entry)).map(optionalEntry),

@@ -1,6 +1,7 @@
 import type * as v from 'valibot'
 import { parseEhloName } from './ehlo-name.ts'
 import { parseLimits } from './limits.ts'
+import { listenVariables } from './listen-variables.ts'
 import { parseMailbox } from './mailbox.ts'
 import { shopVariables } from './shop-variables.ts'
 import {
@@ -14,13 +15,13 @@ import {
   parsedBy,
   redisUrl,
   rule,
-  trustedProxies,
   url,
 } from './variable-rules.ts'
 
 // Every environment variable: its rule, its default, and the words that `.env.example` and the README
-// carry. `example` is what `.env.example` shows; a secret that reads like it is refused in production.
+// carry. `example` is what `.env.example` shows.
 
+/** Refused as APP_SECRET, as everybody can read it. */
 export const exampleSecret = 'change-me-to-the-output-of-openssl-rand-base64-32'
 
 const passwordKinds = ['letter', 'digit', 'lower', 'upper', 'symbol'] as const
@@ -39,8 +40,8 @@ type Variable = {
 export const variables = {
   NODE_ENV: {
     schema: oneOf('production', 'development', 'test'),
-    default: 'development',
-    help: '`production` refuses weak secrets and plain http addresses.',
+    default: 'production',
+    help: '`production` refuses weak secrets and plain http addresses. Set `development` to run a process by hand on your own machine; `npm start` does.',
   },
   DATABASE_URL: {
     schema: url('postgres:', 'postgresql:'),
@@ -113,27 +114,7 @@ export const variables = {
     default: '',
     help: 'Origins whose scripts may call the API, comma-separated, matched exactly.',
   },
-  PORT: { schema: integer(0, 65535), default: '8000', help: 'The port of the API.' },
-  HOST: {
-    schema: rule('must be an address to listen on', text => text || null),
-    default: '127.0.0.1',
-    help: 'The address that the API listens on.',
-  },
-  API_PROCESSES: {
-    schema: integer(1, 64),
-    default: '1',
-    help: 'How many processes `npm run api` runs on this machine; they share `PORT`. One for each core that is not left to others.',
-  },
-  TRUSTED_PROXIES: {
-    schema: trustedProxies,
-    default: '0',
-    help: 'How many proxies stand in front, or the networks that they are in (`10.0.0.0/8,2001:db8::/32`): `X-Forwarded-For` is believed for that many hops, or for as long as they are of these, from the right.',
-  },
-  METRICS_PORT: {
-    schema: integer(0, 65535),
-    example: '9464',
-    help: 'The port of `/metrics`, for Prometheus, at the address of `HOST`. With several `API_PROCESSES` it answers for all of them; the worker on the same machine needs another. Unset: none. Let nobody else reach it.',
-  },
+  ...listenVariables,
   ACCESS_TOKEN_TTL: {
     schema: duration('1m', '1h'),
     default: '15m',

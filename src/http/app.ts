@@ -11,6 +11,7 @@ import { problemOf } from './problem-json.ts'
 import type { Route } from './route.ts'
 import { routing } from './routing.ts'
 import { sendProblem } from './serve.ts'
+import { warnOfUntrustedProxy } from './untrusted-proxy.ts'
 
 /** The whole API over HTTP: from outside in, a log line, a safety net, headers, and the routes. */
 export const createApp = (deps: Deps, routes: readonly Route[], draining: () => boolean): Server => {
@@ -39,10 +40,12 @@ export const createApp = (deps: Deps, routes: readonly Route[], draining: () => 
 const requestIdShape = /^[\w-]{8,64}$/
 
 const logged = ({ log, config, metrics }: Deps) => {
+  const watchProxies = warnOfUntrustedProxy({ log, config })
   // To look for what is to be blacked out costs three times as much as the line, of which we name every field.
   const lines = log.child({}, { redact: [] })
   return async (ctx: Context, next: Next): Promise<void> => {
     const began = performance.now()
+    watchProxies(ctx.req)
     const given = behindProxy(ctx.req, config.TRUSTED_PROXIES) ? ctx.get('X-Request-Id') : ''
     const requestId = requestIdShape.test(given) ? given : randomUUID()
     ctx.state.requestId = requestId

@@ -13,7 +13,7 @@ type Source = { text: () => Promise<string>; contentType: string }
  * Serves `/metrics` on a port of its own, for Prometheus and nobody else. Returns null where `METRICS_PORT` is unset.
  */
 export const listenForMetrics = async (
-  { METRICS_PORT: wanted, HOST: host }: Pick<Config, 'METRICS_PORT' | 'HOST'>,
+  { METRICS_PORT: wanted, METRICS_HOST: host }: Pick<Config, 'METRICS_PORT' | 'METRICS_HOST'>,
   { text: ask, contentType }: Source,
 ): Promise<MetricsListener | null> => {
   if (wanted === undefined) return null

@@ -3,6 +3,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { shopSecrets } from '../base/shop-variables.ts'
+import { exampleSecret } from '../base/variables.ts'
 import type { Env } from './binaries.ts'
 import { processStart } from './process-start.ts'
 
@@ -11,7 +12,7 @@ import { processStart } from './process-start.ts'
 // gone, so the file also names the process that wrote it and is believed only while that process runs.
 
 const names = [
-  ...(['DATABASE_URL', 'REDIS_URL', 'SMTP_URL', 'APP_SECRET', 'PUBLIC_URL'] as const),
+  ...(['NODE_ENV', 'DATABASE_URL', 'REDIS_URL', 'SMTP_URL', 'APP_SECRET', 'PUBLIC_URL'] as const),
   ...shopSecrets,
 ]
 
@@ -73,5 +74,9 @@ const readDevEnv = (file: string): NodeJS.Dict<string> => {
 export const addDevEnv = (env: Env, folder: string): void => {
   const found = readDevEnv(fileIn(folder))
   if ((['DATABASE_URL', 'REDIS_URL'] as const).some(name => env[name] && env[name] !== found[name])) return
-  for (const [name, value] of Object.entries(found)) if (!env[name] && value) env[name] = value
+  for (const [name, value] of Object.entries(found)) {
+    // The example of a copied `.env.example` counts as unset, as it does for `npm start`.
+    const isUnset = !env[name] || env[name] === exampleSecret
+    if (isUnset && value) env[name] = value
+  }
 }

@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
 import anyTest from 'ava'
 import fc from 'fast-check'
-import { type ProcessName, readConfig } from '../../src/base/config.ts'
+import { configFaults, type ProcessName, readConfig } from '../../src/base/config.ts'
 import { parseDuration } from '../../src/base/duration.ts'
 import { configurationTable, envExample, limitsTable } from '../../src/base/env-example.ts'
+import { exposures } from '../../src/base/exposure.ts'
 import { defaultLimits, type LimitName, limitNames, parseLimits } from '../../src/base/limits.ts'
 import { parseRedisUrl } from '../../src/base/redis-url.ts'
 import { shopSecrets } from '../../src/base/shop-variables.ts'
@@ -23,6 +24,7 @@ const test = anyTest.serial
   const secret = 'Xv9-of-tests-alone-0123456789-abcdef'
 
   const sound = {
+    NODE_ENV: 'test',
     DATABASE_URL: 'postgres://app@localhost/app',
     REDIS_URL: 'redis://localhost',
     SMTP_URL: 'smtp://localhost',
@@ -43,13 +45,14 @@ const test = anyTest.serial
 
   test('each process asks for what it needs and no more', t => {
     const none = ['DATABASE_URL', 'REDIS_URL', 'SMTP_URL', 'APP_SECRET'].map(name => `${name} is not set`)
-    t.deepEqual(faultsOf({}, 'worker'), none)
+    const env = { NODE_ENV: 'test' }
+    t.deepEqual(faultsOf(env, 'worker'), none)
     t.deepEqual(
-      faultsOf({}, 'api'),
+      faultsOf(env, 'api'),
       none.filter(fault => !fault.startsWith('SMTP')),
     )
     t.deepEqual(
-      faultsOf({}, 'migrate'),
+      faultsOf(env, 'migrate'),
       none.filter(fault => /^(DATABASE|APP)/.test(fault)),
     )
     t.deepEqual(faultsOf(sound), [])
@@ -133,7 +136,53 @@ const test = anyTest.serial
   })
 
   test('development accepts what production refuses', t => {
-    t.deepEqual(faultsOf({ ...sound, APP_SECRET: exampleSecret, BCRYPT_COST: '4' }), [])
+    t.deepEqual(faultsOf({ ...sound, APP_SECRET: 'a'.repeat(64), BCRYPT_COST: '4', RATE_LIMITS: 'off' }), [])
+  })
+
+  test('NODE_ENV is unset or empty → production', t => {
+    const https = ['PUBLIC_URL must begin with https:// in production']
+    for (const NODE_ENV of [undefined, ''])
+      for (const process of ['api', 'worker'] as const)
+        t.deepEqual(faultsOf({ ...sound, NODE_ENV }, process), https)
+    t.is(configOf({ ...production, NODE_ENV: undefined }).NODE_ENV, 'production')
+  })
+
+  test('a migration in production → asks for a good secret, and for no address that it does not use', t => {
+    const { DATABASE_URL, APP_SECRET } = production
+    t.deepEqual(faultsOf({ DATABASE_URL, APP_SECRET }, 'migrate'), [])
+    const weak = { DATABASE_URL, APP_SECRET: 'a'.repeat(64) }
+    t.deepEqual(faultsOf(weak, 'migrate'), ['APP_SECRET is too easy to guess'])
+  })
+
+  for (const NODE_ENV of ['production', 'development', 'test'])
+    for (const process of ['api', 'worker', 'migrate'] as const)
+      test(`${process} with the secret of .env.example, NODE_ENV=${NODE_ENV} → refused`, t => {
+        const env = { ...production, NODE_ENV, APP_SECRET: exampleSecret }
+        t.deepEqual(faultsOf(env, process), ['APP_SECRET must not be the example'])
+      })
+
+  test('a configuration that opens the service to other machines by mistake → one sentence for each mistake', t => {
+    const told = (env: Record<string, string>, process: 'api' | 'worker' = 'api') =>
+      exposures(configOf({ ...sound, ...env }), process).map(text => text.split(' ')[0])
+    for (const HOST of ['127.0.0.1', '127.8.0.1', '::1', 'localhost', 'api.localhost'])
+      t.deepEqual(told({ HOST, METRICS_HOST: HOST, METRICS_PORT: '1' }), [], HOST)
+    for (const HOST of [
+      '0.0.0.0',
+      '::',
+      '192.168.1.2',
+      '::ffff:10.0.0.1',
+      'db.example.com',
+      '127.0.0.1.example.com',
+    ]) {
+      t.deepEqual(told({ HOST }), ['HOST'], HOST)
+      t.deepEqual(told({ HOST }, 'worker'), [], HOST)
+      t.deepEqual(told({ ...production, HOST }), [], HOST)
+      t.deepEqual(told({ METRICS_HOST: HOST }), [], 'nothing is served without METRICS_PORT')
+      for (const process of ['api', 'worker'] as const)
+        t.deepEqual(told({ ...production, METRICS_HOST: HOST, METRICS_PORT: '1' }, process), ['METRICS_HOST'])
+    }
+    const [open] = exposures(configOf({ ...sound, HOST: '::', RATE_LIMITS: 'off' }), 'api')
+    t.regex(open ?? '', /RATE_LIMITS is off/)
   })
 
   test('one form of each address, whatever was typed', t => {
@@ -321,6 +370,8 @@ const test = anyTest.serial
   // Without what would make an address or a URL of it, and too short for a secret.
   const bad = text.map(tail => `${canary}${tail.replace(/[@:/<>]/g, '')}`)
   const picky = names.filter(name => faultsOf({ ...sound, [name]: canary }).length > 0)
+  // Without NODE_ENV it is production, which has rules of its own.
+  const unsettable = picky.filter((name: string) => name !== 'NODE_ENV')
   const all = fc.record(Object.fromEntries(names.map(name => [name, goodValue(name)])))
 
   test('an environment in which each value is good gives a configuration', t => {
@@ -340,7 +391,7 @@ const test = anyTest.serial
   test('every fault is told at once, each by its name and its rule', t => {
     t.deepEqual(names.filter(name => !picky.includes(name)).slice(0, 1), ['HOST'])
     fc.assert(
-      fc.property(all, fc.subarray(picky), fc.subarray(picky), bad, (env, broken, unset, value) => {
+      fc.property(all, fc.subarray(picky), fc.subarray(unsettable), bad, (env, broken, unset, value) => {
         const given: Env = { ...env, ...Object.fromEntries(unset.map(name => [name, undefined])) }
         for (const name of broken) given[name] = value
         const isShop = shopSecrets.some(name => given[name] !== undefined)
@@ -414,7 +465,9 @@ const test = anyTest.serial
       const env = { ...sound, ...Object.fromEntries(given.map(({ name, value }) => [name, value])) }
       const weak = given.filter(({ isWeak }) => isWeak).map(({ name }) => name)
       t.deepEqual(faultsOf({ ...env, NODE_ENV: 'production' }).map(nameOf), weak)
-      t.deepEqual(faultsOf({ ...env, NODE_ENV: 'development' }), [])
+      t.deepEqual(faultsOf({ ...env, NODE_ENV: undefined }).map(nameOf), weak)
+      const isExample = env.APP_SECRET === exampleSecret
+      t.deepEqual(faultsOf({ ...env, NODE_ENV: 'development' }).map(nameOf), isExample ? ['APP_SECRET'] : [])
     }
     fc.assert(fc.property(world, holds), { numRuns: 300 })
   })
@@ -490,7 +543,12 @@ const test = anyTest.serial
   for (const [text, reason] of Object.entries(refused))
     test(`REDIS_URL is refused, and not repeated: ${text}`, t => {
       const secret = 'of-tests-alone-7Gk2vQx9LmZr4TbY8wNc'
-      const env = { DATABASE_URL: 'postgres://localhost/app', APP_SECRET: secret, REDIS_URL: text }
+      const env = {
+        NODE_ENV: 'test',
+        DATABASE_URL: 'postgres://localhost/app',
+        APP_SECRET: secret,
+        REDIS_URL: text,
+      }
       const read = readConfig(env, 'api')
       const faults = 'faults' in read ? read.faults : []
       t.is(faults.length, 1)
@@ -510,11 +568,13 @@ const test = anyTest.serial
     t.is(await read('.env.example'), envExample(), `make it anew: ${write('envExample')} > .env.example`)
   })
 
-  test('.env.example starts the service, and its comments are the defaults', async t => {
+  const toReplace = { APP_SECRET: sound.APP_SECRET, PUBLIC_URL: 'https://id.example.com' }
+
+  test('.env.example with its secret and its address replaced → starts the service; its comments are the defaults', async t => {
     const text = await read('.env.example')
-    const plain = readConfig(parseEnv(text), 'worker')
+    const plain = readConfig({ ...parseEnv(text), ...toReplace }, 'worker')
     t.true('config' in plain)
-    const uncommented = parseEnv(text.replace(/^# ([A-Z][A-Z_]*=)/gm, '$1'))
+    const uncommented = { ...parseEnv(text.replace(/^# ([A-Z][A-Z_]*=)/gm, '$1')), ...toReplace }
     t.deepEqual(Object.keys(uncommented).sort(), Object.keys(variables).sort())
     // These have no default to show, so an example stands there.
     const shown = ['FRONTEND_URL', 'METRICS_PORT', 'RATE_LIMITS', ...shopSecrets]
@@ -522,14 +582,19 @@ const test = anyTest.serial
     t.deepEqual(readConfig(Object.fromEntries(defaults), 'worker'), plain)
   })
 
-  test('.env.example holds nothing that production would accept as a secret', async t => {
-    const env = parseEnv(await read('.env.example'))
-    const result = readConfig(
-      { ...env, NODE_ENV: 'production', PUBLIC_URL: 'https://id.example.com' },
-      'worker',
-    )
-    t.deepEqual('faults' in result && result.faults, ['APP_SECRET must not be the example'])
-  })
+  for (const name of ['api', 'worker', 'migrate'] as const)
+    test(`${name} with a copy of .env.example → ends with 78 and says what to replace`, t => {
+      const root = join(import.meta.dirname, '../..')
+      const words = ['--env-file=.env.example', `src/${name}.ts`]
+      const env = { PATH: process.env.PATH }
+      const { status, stdout, stderr } = spawnSync(process.execPath, words, {
+        ...{ cwd: root, env, encoding: 'utf8' },
+      })
+      const faults = ['APP_SECRET must not be the example']
+      if (name !== 'migrate') faults.push('PUBLIC_URL must begin with https:// in production')
+      t.deepEqual([status, stdout], [78, ''])
+      t.is(stderr, configFaults(faults))
+    })
 
   for (const [marker, what, table] of [
     ['configuration', 'configurationTable', configurationTable()],

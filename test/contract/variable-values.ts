@@ -9,6 +9,7 @@ export const canary = 'cNaRy7Qx'
 
 /** All that each process needs. */
 export const sound = {
+  NODE_ENV: 'test',
   DATABASE_URL: 'postgres://app@localhost/app',
   REDIS_URL: 'redis://localhost',
   SMTP_URL: 'smtp://localhost',
@@ -83,6 +84,7 @@ const values: Record<string, fc.Arbitrary<string>> = {
   CORS_ORIGINS: listOf(anOrigin),
   PORT: whole(0, 65_535),
   HOST: fc.constantFrom('0.0.0.0', '::', 'localhost'),
+  METRICS_HOST: fc.constantFrom('0.0.0.0', '::1', 'localhost'),
   API_PROCESSES: whole(1, 64),
   ...Object.fromEntries(Object.entries(spans).map(([name, ends]) => [name, span(ends)])),
   REQUIRE_VERIFIED_EMAIL: flag,

@@ -105,13 +105,18 @@ test('a wrong configuration ends with 78 and names every fault', async t => {
 })
 
 test('a store that does not answer ends with 69', async t => {
-  const env = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', APP_SECRET: 'x'.repeat(32) }
+  const env = {
+    NODE_ENV: 'test',
+    DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+    APP_SECRET: 'x'.repeat(32),
+  }
   const { code, err } = await spawnCommand(env, ['keys', 'list'])
   t.is(code, 69)
   t.regex(err, /ECONNREFUSED/)
 })
 
 const services = [
+  "NODE_ENV='test'",
   "DATABASE_URL='postgres://nobody@127.0.0.1:1/none'",
   "REDIS_URL='redis://127.0.0.1:1'",
   `APP_SECRET='${'x'.repeat(32)}'`,

@@ -583,6 +583,7 @@ anyTest.after.always(async () => {
   }
   const names = Object.keys(shop) as (keyof typeof shop)[]
   const sound = {
+    NODE_ENV: 'test',
     ...{ DATABASE_URL: 'postgres://app@localhost/app', REDIS_URL: 'redis://localhost' },
     ...{ SMTP_URL: 'smtp://localhost', APP_SECRET: randomBytes(32).toString('base64') },
   }

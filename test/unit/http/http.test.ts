@@ -95,7 +95,7 @@ const test = anyTest.serial
   /** As an operator would write it. */
   const trusting = (text: string): TrustedProxies => {
     const read = readConfig(
-      { TRUSTED_PROXIES: text, APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'postgres://h/d' },
+      { NODE_ENV: 'test', TRUSTED_PROXIES: text, APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'postgres://h/d' },
       'migrate',
     )
     if ('faults' in read) throw new Error(read.faults.join())

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import anyTest from 'ava'
+import { exampleSecret } from '../../../src/base/variables.ts'
 import { addDevEnv, leaveDevEnv } from '../../../src/local/dev-env.ts'
 import { endSignal } from '../../../src/local/end-signal.ts'
 import { findServices } from '../../../src/local/find-services.ts'
@@ -287,6 +288,12 @@ const test = anyTest.serial
     using _ = await leaveDevEnv(folder.path, left)
     for (const other of [{ DATABASE_URL: 'postgres://prod/theirs' }, { REDIS_URL: 'redis://prod' }])
       t.deepEqual(added(folder.path, { ...other }), other)
+  })
+
+  test('the environment holds the example secret of a copied .env.example → the secret of `npm start` is used', async t => {
+    await using folder = await aFolder()
+    using _ = await leaveDevEnv(folder.path, { ...left, APP_SECRET: 'its own' })
+    t.is(added(folder.path, { APP_SECRET: exampleSecret }).APP_SECRET, 'its own')
   })
 
   test('the environment sets other variables, or leaves some empty → only what is missing is added', async t => {

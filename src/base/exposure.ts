@@ -1,0 +1,30 @@
+import { BlockList, isIP } from 'node:net'
+import type { Config } from './config.ts'
+
+const loopback = new BlockList()
+loopback.addSubnet('127.0.0.0', 8, 'ipv4')
+loopback.addAddress('::1', 'ipv6')
+
+const isLoopback = (host: string): boolean => {
+  const family = isIP(host)
+  if (family === 0) return /^(?:.+\.)?localhost$/i.test(host)
+  return loopback.check(host, family === 4 ? 'ipv4' : 'ipv6')
+}
+
+type Exposing = Pick<Config, 'NODE_ENV' | 'HOST' | 'METRICS_HOST' | 'METRICS_PORT' | 'RATE_LIMITS'>
+
+/** What a configuration that is valid opens to other machines, and why that may be a mistake. */
+export const exposures = (config: Exposing, process: 'api' | 'worker'): string[] => {
+  const found: string[] = []
+  if (process === 'api' && config.NODE_ENV !== 'production' && !isLoopback(config.HOST)) {
+    const limits = config.RATE_LIMITS === 'off' ? ' RATE_LIMITS is off.' : ''
+    found.push(
+      `HOST lets other machines connect, but NODE_ENV is ${config.NODE_ENV}: weak secrets and plain http are accepted.${limits} Set NODE_ENV=production, or HOST=127.0.0.1.`,
+    )
+  }
+  if (config.METRICS_PORT !== undefined && !isLoopback(config.METRICS_HOST))
+    found.push(
+      'METRICS_HOST lets other machines read /metrics without a password. Let a firewall or a private network keep strangers out.',
+    )
+  return found
+}

@@ -30,6 +30,7 @@ const postUndoDeletion = route({
   method: 'POST',
   path: '/api/v1/auth/undo-deletion',
   summary: 'Take the deletion of an account back',
+  description: 'The same token again gets the same answer while the account stays open by it.',
   auth: 'none',
   limits: ['anonymous'],
   body: v.strictObject({ token: field.mailedToken }),
@@ -45,7 +46,7 @@ const undoPages = linkRoutes({
   name: 'undo-deletion',
   summary: 'Take the deletion of an account back',
   button: 'undo_deletion',
-  done: { name: 'account-restored', page: 'undo_deletion_done' },
+  done: { name: 'account-restored', page: 'undo_deletion_done', again: 'undo_deletion_again' },
   mayBeInstant: false,
   act: (deps, { token, client }) => undoDeletion(deps, { token, origin: client }),
 })

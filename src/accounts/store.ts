@@ -31,13 +31,14 @@ export const findUserByEmail = async (database: Database, email: string): Promis
 const pendingMoves: Statement = {
   name: 'pending-moves',
   text: `SELECT user_id AS id FROM emails
-    WHERE kind = 'email_change' AND recipient = $1 AND proof_spent_at IS NULL AND status <> 'dropped'
+    WHERE kind = 'email_change' AND recipient = $1 AND (proof_spent_at IS NULL OR proof_used_at IS NOT NULL)
+      AND status <> 'dropped'
       AND created_at > now() - $2 * interval '1 millisecond'
     GROUP BY user_id ORDER BY max(id::text) DESC LIMIT 100`,
 }
 
 /**
- * Finds the users whose pending move to this address may still be confirmed, the latest first. The limits of email
+ * Finds the users whose move to this address may still be confirmed, or was just now, the latest first. The limits of email
  * requests let fewer than 100 such emails to one address in the life of a code.
  */
 export const findPendingMoves = (database: Database, email: string): Promise<Pick<User, 'id'>[]> =>

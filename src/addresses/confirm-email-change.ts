@@ -4,11 +4,12 @@ import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { checkProof, type Presented } from '../proofs/check-proof.ts'
+import { effectStands } from '../proofs/effect-stands.ts'
 import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
 import { spendProof } from '../proofs/spend-proof.ts'
 import type { Origin } from '../sessions/start-session.ts'
-import { isDuplicate } from '../storage/faults.ts'
 import { enqueueMails, oweMail } from '../storage/outbox.ts'
+import { orTaken } from './or-taken.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
 
@@ -16,23 +17,23 @@ type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'redis' | 'key
  * Moves an account to the address whose mailbox confirms it. Two who want one address are told apart by the unique
  * constraint, at commit. The old address is told, and can undo it: unless it was never verified, for then it may be
  * a stranger's, whom a mistyped address must not make the owner. `ownerId` is the user whose session presents it, if one
- * does.
+ * does. The same token or code again gets the same answer, and does nothing more, while the account has the address by it.
  */
 export const confirmEmailChange = async (
   deps: Needs,
   { presented, ownerId = null, origin }: { presented: Presented; ownerId?: string | null; origin: Origin },
-): Promise<{ email: string } | Problem<'INVALID_TOKEN' | 'DUPLICATE_ENTRY'>> => {
+): Promise<{ email: string; isRepeat: boolean } | Problem<'INVALID_TOKEN' | 'DUPLICATE_ENTRY'>> => {
   const proof = await checkProof(deps, 'change_email', presented, ownerId)
   if (!proof) return new Problem('INVALID_TOKEN')
-  const { userId, emailId, address } = proof
-  const notices = await move(deps, { userId, emailId, address, origin }).catch(error => {
-    if (isDuplicate(error, 'users_email_key')) return new Problem('DUPLICATE_ENTRY')
-    throw error
-  })
+  const { address } = proof
+  const notices = proof.isUsed ? null : await move(deps, { ...proof, origin }).catch(orTaken)
   if (notices instanceof Problem) return notices
-  if (!notices) return new Problem('INVALID_TOKEN')
-  await enqueueMails(deps, notices)
-  return { email: address }
+  if (notices) {
+    await enqueueMails(deps, notices)
+    return { email: address, isRepeat: false }
+  }
+  const stands = await effectStands(deps, 'change_email', proof)
+  return stands ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
 }
 
 type Move = { userId: string; emailId: string; address: string; origin: Origin }

@@ -4,39 +4,41 @@ import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { checkUndo } from '../proofs/check-undo.ts'
+import { effectStands } from '../proofs/effect-stands.ts'
 import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
 import { spendLaterUndos } from '../proofs/spend-later-undos.ts'
 import { spendProof } from '../proofs/spend-proof.ts'
 import { dropSessions } from '../sessions/drop-sessions.ts'
 import type { Origin } from '../sessions/start-session.ts'
-import { isDuplicate } from '../storage/faults.ts'
 import { enqueueMails, oweMail } from '../storage/outbox.ts'
 import { displaceUnverified } from './displace-unverified.ts'
+import { orTaken } from './or-taken.ts'
 
 type Needs = Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
 
 /**
  * Gives an account back to the address it had, also one that was deleted meanwhile. Whoever moved it knew the
- * password, so the password goes too: every session ends, and a mail lets the owner choose a new one.
+ * password, so the password goes too: every session ends, and a mail lets the owner choose a new one. The same token
+ * again gets the same answer, and does nothing more, while the account has the address by it.
  */
 export const undoEmailChange = async (
   deps: Needs,
   { token, locale, origin }: { token: string; locale: string; origin: Origin },
-): Promise<{ email: string } | Problem<'INVALID_TOKEN' | 'DUPLICATE_ENTRY'>> => {
+): Promise<{ email: string; isRepeat: boolean } | Problem<'INVALID_TOKEN' | 'DUPLICATE_ENTRY'>> => {
   const undo = await checkUndo(deps, 'email_changed', token)
   if (!undo) return new Problem('INVALID_TOKEN')
-  const { userId, emailId, address } = undo
-  const mail = await restore(deps, { userId, emailId, address, locale, origin }).catch(error => {
-    if (isDuplicate(error, 'users_email_key')) return new Problem('DUPLICATE_ENTRY')
-    throw error
-  })
+  const { userId, address } = undo
+  const mail = undo.isUsed ? null : await restore(deps, { ...undo, locale, origin }).catch(orTaken)
   if (mail instanceof Problem) return mail
-  if (!mail) return new Problem('INVALID_TOKEN')
-  await enqueueMails(deps, [mail])
-  await dropSessions(deps, userId)
-  // No device is known before the owner has chosen a password by the mailed link.
-  await forgetAttempts(deps, { id: userId, email: address }, null)
-  return { email: address }
+  if (mail) {
+    await enqueueMails(deps, [mail])
+    await dropSessions(deps, userId)
+    // No device is known before the owner has chosen a password by the mailed link.
+    await forgetAttempts(deps, { id: userId, email: address }, null)
+    return { email: address, isRepeat: false }
+  }
+  const stands = await effectStands(deps, 'undo_email_change', undo)
+  return stands ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
 }
 
 type Restore = { userId: string; emailId: string; address: string; locale: string; origin: Origin }

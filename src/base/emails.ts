@@ -58,3 +58,10 @@ export type EmailVars<K extends EmailKind> = K extends EmailKind
   : never
 
 export const emailKinds = Object.keys(emails) as EmailKind[]
+
+/** The kinds of email whose link or code is good for one of these. */
+export const kindsFor = (purposes: readonly ProofPurpose[]): EmailKind[] =>
+  emailKinds.filter(kind => {
+    const email: Email = emails[kind]
+    return email.proof !== undefined && purposes.includes(email.proof.purpose as ProofPurpose)
+  })

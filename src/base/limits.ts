@@ -15,6 +15,7 @@ const catalogue = {
   webhook: { points: 1000, window: '1m', by: 'ip' },
   code: { points: 5, window: '24h', by: 'proof' },
   code_day: { points: 20, window: '24h', by: 'user' },
+  repeat: { points: 100, window: '24h', by: 'proof' },
 } as const satisfies Record<string, { points: number; window: string; by: LimitedBy }>
 
 /**

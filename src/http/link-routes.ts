@@ -23,18 +23,22 @@ type Link = {
   summary: string
   /** The page with the button, and the one that follows. */
   button: ButtonPage
-  done: { name: string; page: PlainPage; frontend?: string }
+  done: { name: string; page: PlainPage; again: PlainPage; frontend?: string }
   /** With `EMAIL_LINK_CONFIRM=instant` opening the link is enough. */
   mayBeInstant: boolean
-  act: (deps: Deps, input: { token: string; lang: string; client: Client }) => Promise<unknown>
+  act: (
+    deps: Deps,
+    input: { token: string; lang: string; client: Client },
+  ) => Promise<{ isRepeat: boolean } | Problem>
 }
 
 const base = '/api/v1/auth'
 
-const doneAddress = ({ done }: Link, { FRONTEND_URL, PUBLIC_URL }: Config, lang: string): string =>
-  done.frontend && FRONTEND_URL
-    ? `${FRONTEND_URL}/${done.frontend}`
-    : `${PUBLIC_URL}${base}/${done.name}?lang=${lang}`
+/** Where a button leads: to the page that says that it is done, or that it was done before. */
+export const doneAddress = (
+  { PUBLIC_URL }: Pick<Config, 'PUBLIC_URL'>,
+  { name, lang, isRepeat }: { name: string; lang: string; isRepeat: boolean },
+): string => `${PUBLIC_URL}${base}/${name}?lang=${lang}${isRepeat ? '&again=1' : ''}`
 
 const follow = async (link: Link, deps: Deps, input: { token: string; lang: string; client: Client }) => {
   const { config } = deps
@@ -43,7 +47,11 @@ const follow = async (link: Link, deps: Deps, input: { token: string; lang: stri
   if (outcome instanceof Problem && outcome.code === 'DUPLICATE_ENTRY')
     return { status: 409, html: page(input.lang, 'taken', {}), csp } as const
   if (outcome instanceof Problem) return { status: 401, html: page(input.lang, 'invalid', {}), csp } as const
-  return { status: 303, location: doneAddress(link, config, input.lang) } as const
+  const { name, frontend } = link.done
+  if (frontend && config.FRONTEND_URL)
+    return { status: 303, location: `${config.FRONTEND_URL}/${frontend}` } as const
+  const { isRepeat } = outcome
+  return { status: 303, location: doneAddress(config, { name, lang: input.lang, isRepeat }) } as const
 }
 
 const open = (link: Link): Route =>
@@ -86,20 +94,22 @@ const press = (link: Link): Route =>
       follow(link, deps, { token: body.token, lang: pickLocale(query.lang, client.locale), client }),
   })
 
-/** A page that only says something. */
-export const plainPage = (name: string, shown: PlainPage, summary: string): Route =>
+type Plain = { name: string; summary: string; page: PlainPage; again: PlainPage }
+
+/** A page that says that something is done; with `again`, that it was done before. */
+export const plainPage = ({ name, summary, page: first, again }: Plain): Route =>
   route({
     method: 'GET',
     path: `${base}/${name}`,
     summary,
     auth: 'none',
     limits: ['anonymous'],
-    query: v.object({ lang: language }),
+    query: v.object({ lang: language, again: v.fallback(v.optional(v.string()), undefined) }),
     replies: { 200: 'html' },
     problems: [],
     handle: async ({ config }, { query, client }) => ({
       status: 200,
-      html: page(pickLocale(query.lang, client.locale), shown, {}),
+      html: page(pickLocale(query.lang, client.locale), query.again === '1' ? again : first, {}),
       csp: pagePolicy(config),
     }),
   })
@@ -108,5 +118,5 @@ export const plainPage = (name: string, shown: PlainPage, summary: string): Rout
 export const linkRoutes = (link: Link): Route[] => [
   open(link),
   press(link),
-  plainPage(link.done.name, link.done.page, `${link.summary}: done`),
+  plainPage({ ...link.done, summary: `${link.summary}: done` }),
 ]

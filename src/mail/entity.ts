@@ -17,7 +17,10 @@ export type Email = {
   created_at: Date
   sweep_after: Date
   sent_at: Date | null
+  /** Since when the link and the code of the email do nothing new. */
   proof_spent_at: Date | null
+  /** When one of them did its work. Null where they were only made void. */
+  proof_used_at: Date | null
 }
 
 export const Emails = new EntitySchema<Email>({
@@ -37,5 +40,6 @@ export const Emails = new EntitySchema<Email>({
     sweep_after: { type: 'timestamptz', default: () => "now() + interval '15 seconds'" },
     sent_at: { type: 'timestamptz', nullable: true },
     proof_spent_at: { type: 'timestamptz', nullable: true },
+    proof_used_at: { type: 'timestamptz', nullable: true },
   },
 })

@@ -4,12 +4,15 @@ import type { Deps } from '../deps.ts'
 import type { Presented } from '../proofs/check-proof.ts'
 import { findReset } from './find-reset.ts'
 
-/** Tells whether a reset token or code would do, and until when. Spends nothing but, for a code, one guess. */
+/**
+ * Tells whether a reset token or code would set a password, and until when. Spends nothing but, for a code, one guess. One
+ * that has set a password sets no other.
+ */
 export const checkResetToken = async (
   deps: Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'secrets'>,
   presented: Presented,
 ): Promise<{ expiresAt: Date } | Problem<'INVALID_TOKEN'>> => {
   const reset = await findReset(deps, presented)
-  if (!reset) return new Problem('INVALID_TOKEN')
+  if (!reset || reset.isUsed) return new Problem('INVALID_TOKEN')
   return { expiresAt: new Date(now(deps.clock) + reset.expiresIn) }
 }

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import * as field from '../base/fields.ts'
 import { pickLocale } from '../base/locales.ts'
 import { Problem } from '../base/problems.ts'
-import { plainPage } from '../http/link-routes.ts'
+import { doneAddress, plainPage } from '../http/link-routes.ts'
 import { pagePolicy } from '../http/page-policy.ts'
 import { page } from '../http/pages.ts'
 import { type Route, route } from '../http/route.ts'
@@ -46,17 +46,17 @@ const postReset = route({
     const { config } = deps
     const lang = pickLocale(query.lang, client.locale)
     const { token, new_password: newPassword } = body
-    const refusal = await resetPassword(deps, { presented: { token }, newPassword, origin: client })
+    const done = await resetPassword(deps, { presented: { token }, newPassword, origin: client })
     const csp = pagePolicy(config)
-    if (!(refusal instanceof Problem))
-      return { status: 303, location: `${config.PUBLIC_URL}/api/v1/auth/password-reset?lang=${lang}` }
-    if (refusal.code === 'INVALID_TOKEN') return { status: 401, html: page(lang, 'invalid', {}), csp }
+    if (!(done instanceof Problem))
+      return { status: 303, location: doneAddress(config, { name: 'password-reset', lang, ...done }) }
+    if (done.code === 'INVALID_TOKEN') return { status: 401, html: page(lang, 'invalid', {}), csp }
     // The relative address of the form's action is that of the page it was on.
     const again = page(lang, 'reset', {
       action: `confirm?lang=${lang}`,
       token,
       min: config.PASSWORD_MIN_LENGTH,
-      error: refusal.extra.errors?.[0]?.rule ?? 'other',
+      error: done.extra.errors?.[0]?.rule ?? 'other',
     })
     return { status: 400, html: again, csp }
   },
@@ -65,5 +65,10 @@ const postReset = route({
 export const passwordPageRoutes: Route[] = [
   getReset,
   postReset,
-  plainPage('password-reset', 'reset_done', 'Set a new password: done'),
+  plainPage({
+    name: 'password-reset',
+    summary: 'Set a new password: done',
+    page: 'reset_done',
+    again: 'reset_again',
+  }),
 ]

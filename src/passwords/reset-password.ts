@@ -12,6 +12,7 @@ import { dropSessions } from '../sessions/drop-sessions.ts'
 import type { Origin } from '../sessions/start-session.ts'
 import { enqueueMails, oweMail } from '../storage/outbox.ts'
 import { findReset } from './find-reset.ts'
+import { isRepeatedReset } from './is-repeated-reset.ts'
 import { passwordNotice } from './password-notice.ts'
 import { weakPassword } from './weak-password.ts'
 
@@ -27,6 +28,7 @@ type Needs = Pick<
   | 'secrets'
   | 'hasher'
   | 'checkPassword'
+  | 'limiter'
 >
 
 type Reset = { presented: Presented; newPassword: string; origin: Origin & { network: string } }
@@ -34,24 +36,29 @@ type Reset = { presented: Presented; newPassword: string; origin: Origin & { net
 /**
  * Sets a new password for whoever holds the mailbox. What stood before falls with it: sessions, a pending change of
  * address, mailed proofs but an owner's ways back. The address counts as verified. It signs nobody in, but the device that
- * presented the token or code becomes a known one, and the only one.
+ * presented the token or code becomes a known one, and the only one. The same token and the same password again get the
+ * same answer, and do nothing more, while that password stands.
  */
 export const resetPassword = async (
   deps: Needs,
   { presented, newPassword, origin }: Reset,
-): Promise<null | Problem<'INVALID_TOKEN' | 'VALIDATION_ERROR'>> => {
+): Promise<{ isRepeat: boolean } | Problem<'INVALID_TOKEN' | 'VALIDATION_ERROR'>> => {
   const reset = await findReset(deps, presented)
   if (!reset) return new Problem('INVALID_TOKEN')
   const { user, emailId } = reset
-  const weak = weakPassword(deps, user, newPassword, 'new_password')
-  if (weak) return weak
-
-  const notice = await replacePassword(deps, user, emailId, await deps.hasher.hash(newPassword), origin)
-  if (!notice) return new Problem('INVALID_TOKEN')
-  await enqueueMails(deps, [notice])
-  await dropSessions(deps, user.id)
-  await forgetAttempts(deps, user, deviceOf(origin))
-  return null
+  if (!reset.isUsed) {
+    const weak = weakPassword(deps, user, newPassword, 'new_password')
+    if (weak) return weak
+    const notice = await replacePassword(deps, user, emailId, await deps.hasher.hash(newPassword), origin)
+    if (notice) {
+      await enqueueMails(deps, [notice])
+      await dropSessions(deps, user.id)
+      await forgetAttempts(deps, user, deviceOf(origin))
+      return { isRepeat: false }
+    }
+  }
+  const isRepeat = await isRepeatedReset(deps, { userId: user.id, emailId, password: newPassword })
+  return isRepeat ? { isRepeat } : new Problem('INVALID_TOKEN')
 }
 
 const replacePassword = (

@@ -54,7 +54,7 @@ const postReset = route({
   path: '/api/v1/auth/reset-password',
   summary: 'Set a new password by a mailed token or code',
   description:
-    'Every session ends, other mailed links die but those that take a change back, the address counts as verified. It signs nobody in: log in with the new password.',
+    'Every session ends, other mailed links die but those that take a change back, the address counts as verified. It signs nobody in: log in with the new password. The same token and password again (a lost reply) get the same answer while that password stands; another password does not.',
   auth: 'none',
   limits: ['anonymous'],
   body: v.union([
@@ -65,8 +65,8 @@ const postReset = route({
   problems: ['INVALID_TOKEN', 'VALIDATION_ERROR'],
   handle: async (deps, { body, client }) => {
     const { new_password, ...presented } = body
-    const refusal = await resetPassword(deps, { presented, newPassword: new_password, origin: client })
-    return refusal ?? { status: 204 }
+    const done = await resetPassword(deps, { presented, newPassword: new_password, origin: client })
+    return done instanceof Problem ? done : { status: 204 }
   },
 })
 

@@ -1,4 +1,3 @@
-import { IsNull } from 'typeorm'
 import { v4 as randomUuid } from 'uuid'
 import { findPendingMoves, findUserByEmail } from '../accounts/store.ts'
 import type { ProofPurpose } from '../base/emails.ts'
@@ -6,6 +5,7 @@ import { defaultLimits } from '../base/limits.ts'
 import { codeHash, readProofToken, tokenHash } from '../crypto/proof.ts'
 import type { Deps } from '../deps.ts'
 import { Emails } from '../mail/entity.ts'
+import { findUsed } from './find-used.ts'
 import { type LiveProof, matchProof } from './store.ts'
 
 /** What a client presents: the token of a link, or the address and the code of the same mail. */
@@ -13,12 +13,13 @@ export type Presented = { token: string } | { email: string; code: string }
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'secrets'>
 
-type Checked = LiveProof & { userId: string; purpose: ProofPurpose }
+/** `isUsed`: it did its work before. Whether that still stands is for `effectStands` to say. */
+type Checked = LiveProof & { userId: string; isUsed: boolean }
 
 /**
- * Finds the live proof that this belongs to, without spending it; null where there is none. An address without
- * an account is looked up under an id that nobody has, by the same steps. `ownerId` is the user whose session presents
- * it, if one does.
+ * Finds the proof that this belongs to, without spending it; null where there is none, it has expired or was made void.
+ * An address without an account is looked up under an id that nobody has, by the same steps. `ownerId` is the user whose
+ * session presents it, if one does.
  */
 export const checkProof = async (
   deps: Needs,
@@ -30,13 +31,21 @@ export const checkProof = async (
   const matched = await Promise.all(
     located.map(async ({ userId, ...rest }) => {
       const proof = await matchProof(deps, { userId, purpose }, { ...rest, ...guessesIn(deps) })
-      return proof && { ...proof, userId, purpose }
+      return proof && { ...proof, userId }
     }),
   )
   const found = matched.find(proof => proof !== null)
-  if (!found || ('email' in presented && presented.email !== found.address)) return null
-  const emails = deps.database.getRepository(Emails)
-  return (await emails.existsBy({ id: found.emailId, proof_spent_at: IsNull() })) ? found : null
+  if ('email' in presented && presented.email !== found?.address) return null
+  const email = found && (await deps.database.getRepository(Emails).findOneBy({ id: found.emailId }))
+  if (found && email && !email.proof_spent_at) return { ...found, isUsed: false }
+  if (found && email?.proof_used_at) return { ...found, isUsed: true }
+  return 'token' in presented ? usedBefore(deps, purpose, presented.token) : null
+}
+
+const usedBefore = async (deps: Needs, purpose: ProofPurpose, token: string): Promise<Checked | null> => {
+  const read = readProofToken(token)
+  const used = read && (await findUsed(deps, purpose, read))
+  return used && { ...used, userId: read.userId, isUsed: true }
 }
 
 const guessesIn = ({ config }: Pick<Deps, 'config'>) => {

@@ -8,14 +8,15 @@ const lockUser = `SELECT FROM users WHERE id = (
 /**
  * Spends a proof in the transaction of what it proves, so that both happen or neither: Postgres decides which
  * of several comes first, and a fault spends nothing. Returns false where it was spent before. The row of its user
- * is locked first, as by whoever spends all of them: in another order the two would wait for each other.
+ * is locked first, as by whoever spends all of them: in another order the two would wait for each other. The time of use
+ * is read after that lock, so that the proofs of a user are used in the order of these times.
  */
 export const spendProof = async (manager: EntityManager, emailId: string): Promise<boolean> => {
   await manager.query(lockUser, [emailId])
   const { affected } = await manager.update(
     Emails,
     { id: emailId, proof_spent_at: IsNull() },
-    { proof_spent_at: () => 'now()' },
+    { proof_spent_at: () => 'clock_timestamp()', proof_used_at: () => 'clock_timestamp()' },
   )
   return affected === 1
 }

@@ -7,7 +7,6 @@ import { script } from '../storage/script.ts'
 type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
 
 const issueScript = script(import.meta.dirname, 'issue.lua')
-const dropScript = script(import.meta.dirname, 'drop.lua')
 const checkScript = script(import.meta.dirname, 'check.lua')
 
 export type ProofAt = { userId: string; purpose: ProofPurpose }
@@ -49,15 +48,6 @@ export const matchProof = async (
   const found = await checkScript(redis, [keys.proof(userId, purpose), inAll], args)
   const reply = found as [string, string, number] | null
   return reply && { emailId: reply[0], address: reply[1], expiresIn: reply[2] }
-}
-
-/** Drops a proof that was spent, unless a newer one has taken its place. */
-export const dropProof = async (
-  { redis, keys }: Pick<Store, 'redis' | 'keys'>,
-  { userId, purpose }: ProofAt,
-  emailId: string,
-): Promise<void> => {
-  await dropScript(redis, [keys.proof(userId, purpose)], [emailId])
 }
 
 const purposes = Object.values(emails).flatMap(email => ('proof' in email ? [email.proof.purpose] : []))

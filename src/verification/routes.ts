@@ -14,7 +14,8 @@ const postVerify = route({
   method: 'POST',
   path: '/api/v1/auth/verify-email',
   summary: 'Verify an e-mail address',
-  description: 'Takes the token of a mailed link, or the address and the code of the same mail.',
+  description:
+    'Takes the token of a mailed link, or the address and the code of the same mail. The same again gets the same answer while the address is verified by it.',
   auth: 'none',
   limits: ['anonymous'],
   body: v.union([byToken, byCode]),
@@ -30,7 +31,7 @@ const pages = linkRoutes({
   name: 'verify-email',
   summary: 'Verify an e-mail address',
   button: 'confirm',
-  done: { name: 'email-verified', page: 'verified', frontend: 'email-verified' },
+  done: { name: 'email-verified', page: 'verified', again: 'verified_again', frontend: 'email-verified' },
   mayBeInstant: true,
   act: (deps, { token, lang, client }) =>
     verifyEmail(deps, { presented: { token }, locale: lang, origin: client }),

@@ -4,27 +4,43 @@ import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { rememberDevice } from '../devices/remember-device.ts'
 import { checkProof, type Presented } from '../proofs/check-proof.ts'
+import { effectStands } from '../proofs/effect-stands.ts'
 import { spendProof } from '../proofs/spend-proof.ts'
-import { dropProof } from '../proofs/store.ts'
 import type { Origin } from '../sessions/start-session.ts'
 import { enqueueMails, oweMail } from '../storage/outbox.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
 
-/** Verifies the address that a mail was sent to, once, and owes the welcome. */
+type Verify = { presented: Presented; locale: string; origin: Origin & { network: string } }
+
+/**
+ * Verifies the address that an email was sent to, once, and owes the welcome. The same token or code again gets the same
+ * answer, and does nothing more, while the address is verified by it.
+ */
 export const verifyEmail = async (
   deps: Needs,
-  {
-    presented,
-    locale,
-    origin,
-  }: { presented: Presented; locale: string; origin: Origin & { network: string } },
-): Promise<{ email: string } | Problem<'INVALID_TOKEN'>> => {
+  { presented, locale, origin }: Verify,
+): Promise<{ email: string; isRepeat: boolean } | Problem<'INVALID_TOKEN'>> => {
   const proof = await checkProof(deps, 'verify_email', presented)
   if (!proof) return new Problem('INVALID_TOKEN')
-  const { userId, emailId, address } = proof
+  const { address } = proof
+  const welcome = proof.isUsed ? null : await verify(deps, { ...proof, locale, origin })
+  if (welcome) {
+    await enqueueMails(deps, [welcome])
+    await rememberDevice(deps, proof.userId, origin)
+    return { email: address, isRepeat: false }
+  }
+  const stands = await effectStands(deps, 'verify_email', proof)
+  return stands ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
+}
 
-  const welcome = await deps.database.transaction(async manager => {
+type Proven = { userId: string; emailId: string; address: string; locale: string; origin: Origin }
+
+const verify = (
+  { database }: Needs,
+  { userId, emailId, address, locale, origin }: Proven,
+): Promise<string | null> =>
+  database.transaction(async manager => {
     if (!(await spendProof(manager, emailId))) return null
     // The address may have changed since the mail was sent: then it proves nothing any more.
     const { affected } = await manager.update(
@@ -36,9 +52,3 @@ export const verifyEmail = async (
     await recordEvent(manager, { type: 'user.email_verified', userId, origin })
     return oweMail(manager, { kind: 'welcome', recipient: address, userId, locale })
   })
-  await dropProof(deps, proof, emailId).catch(err => deps.log.warn({ err }, 'a spent proof was not dropped'))
-  if (!welcome) return new Problem('INVALID_TOKEN')
-  await enqueueMails(deps, [welcome])
-  await rememberDevice(deps, userId, origin)
-  return { email: address }
-}

@@ -26,6 +26,7 @@ test('the limits are those that are promised', t => {
     'webhook: 1000 in 1 min by ip',
     'code: 5 in 1440 min by proof',
     'code_day: 20 in 1440 min by user',
+    'repeat: 100 in 1440 min by proof',
   ])
 })
 

@@ -94,7 +94,7 @@ test.serial(
       const confirm = { path: 'confirm-email', body: { token } }
       const [done, moved] = await among(round, Array(6).fill(confirm), reset(account.reset))
       const won = moved.filter(({ status }) => status === 200)
-      t.is(won.length, done.status === 204 ? 0 : 1)
+      t.is(won.length, done.status === 204 ? 0 : moved.length)
       for (const { status, body } of [done, ...moved].filter(({ status }) => status >= 300)) {
         t.is(status, 401)
         t.is(body.code, 'INVALID_TOKEN')
@@ -104,7 +104,7 @@ test.serial(
       t.is(await works(email, another), done.status === 204)
       t.is(await works(email, account.password), done.status !== 204)
       t.is(await isDead(account), done.status === 204)
-      t.is((await client.post('confirm-email', { token })).status, 401)
+      t.is((await client.post('confirm-email', { token })).status, done.status === 204 ? 401 : 200)
     }
   },
 )

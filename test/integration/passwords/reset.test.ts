@@ -2,11 +2,11 @@ import anyTest from 'ava'
 import { pageStyleHash } from '../../../src/http/pages.ts'
 import { anAccount } from '../../make.ts'
 import { until } from '../../until.ts'
-import { openPools, volley } from '../../volley.ts'
+import { openPools, statusesOf, times, volley } from '../../volley.ts'
 import { openWorld } from '../../world.ts'
-import { aForgetful, another, askMove, type Mailed, press } from './forgetful.ts'
+import { aForgetful, another, askMove, askReset, type Mailed, press } from './forgetful.ts'
 
-// A reset: once, by its own link or code, and what it ends.
+// A reset: once, by its own link or code, the same answer again, and what it ends.
 
 const test = anyTest.serial
 
@@ -31,7 +31,7 @@ anyTest.after.always(async () => {
     ['code', 'token'],
     ['code', 'code'],
   ] as const)
-    test(`after the ${first} of a mail its ${second} is worth nothing`, async t => {
+    test(`after the ${first} of a mail its ${second} sets no other password`, async t => {
       const { email, reset } = await aForgetful(world)
       const bodies = { token: { token: reset.token }, code: { email, code: reset.code } }
       const body = { ...bodies[first], new_password: another }
@@ -43,6 +43,101 @@ anyTest.after.always(async () => {
       t.is((await world.client.post('login', { email, password: another })).status, 200)
       t.is((await noticesTo(email)).length, 1)
     })
+
+  /** Asks for another reset once the notice of the first one has come. */
+  const resetAgain = async (email: string) => {
+    await world.mails.to(email, 3)
+    return askReset(world, email)
+  }
+  const sameAgain = async (email: string, bodies: object[]) => {
+    for (const presented of bodies) {
+      const reply = await other.client.post('reset-password', { ...presented, new_password: another })
+      if (reply.status !== 204 || reply.text !== '' || reply.headers.get('set-cookie') !== null) return false
+    }
+    return (await noticesTo(email)).length === 1
+  }
+
+  test('the same token or code with the same password → 204 again, one event, one email, no session ended', async t => {
+    const { email, userId, reset } = await aForgetful(world)
+    const { token, code } = reset
+    const presented = [{ token }, { email, code }]
+    t.is((await world.client.post('reset-password', { token, new_password: another })).status, 204)
+    const { body } = await world.client.post('login', { email, password: another })
+    t.true(await sameAgain(email, presented))
+    t.is((await world.client.get('me', { token: body.access_token })).status, 200)
+    const events = await world.sql(
+      `SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'password.reset'`,
+      [userId],
+    )
+    t.is(events.length, 1)
+    const check = await world.client.post('verify-reset-token', { token })
+    t.is(check.body.code, 'INVALID_TOKEN', 'it sets no other password')
+    // Also where a newer email has replaced the proof, or Redis has lost it.
+    await resetAgain(email)
+    t.true(await sameAgain(email, [{ token }]))
+    await world.redis.del(world.keys.proof(userId, 'reset_password'))
+    t.true(await sameAgain(email, [{ token }]))
+  })
+
+  test('twenty at once with the same token and the same password → 204 each, one event, one email', async t => {
+    const { email, userId, reset } = await aForgetful(world)
+    const body = { token: reset.token, new_password: another }
+    const replies = await volley([world.url, other.url], times(20, { path: 'reset-password', body }))
+    t.deepEqual(statusesOf(replies), { 204: 20 })
+    t.is((await noticesTo(email)).length, 1)
+    const [row] = await world.sql<{ session_epoch: number }>('SELECT * FROM users WHERE id = $1', [userId])
+    t.is(row?.session_epoch, 1)
+  })
+
+  type Account = { email: string; userId: string }
+  const ends: [what: string, end: (account: Account) => Promise<unknown>][] = [
+    [
+      'the password was changed',
+      async ({ email }) => {
+        const { body } = await world.client.post('login', { email, password: another })
+        const change = { current_password: another, new_password: 'yet another 5 words' }
+        return world.client.post('change-password', change, { token: body.access_token })
+      },
+    ],
+    [
+      'another reset set the same password',
+      async ({ email }) => {
+        const { token } = await resetAgain(email)
+        return world.client.post('reset-password', { token, new_password: another })
+      },
+    ],
+    ['the password was closed', ({ userId }) => set(userId, 'password_hash = NULL')],
+    ['the account was deactivated', ({ userId }) => set(userId, 'is_active = false')],
+    ['the account has another address', ({ userId }) => set(userId, `email = 'new-' || email`)],
+  ]
+  const set = (userId: string, change: string) =>
+    world.sql(`UPDATE users SET ${change} WHERE id = $1`, [userId])
+  for (const [what, end] of ends)
+    test(`the same token and password after ${what} → 401`, async t => {
+      const account = await aForgetful(world)
+      const body = { token: account.reset.token, new_password: another }
+      for (let i = 0; i < 2; i++) t.is((await world.client.post('reset-password', body)).status, 204)
+      await end(account)
+      const reply = await world.client.post('reset-password', body)
+      t.is(reply.status, 401)
+      t.is(reply.body.code, 'INVALID_TOKEN')
+    })
+
+  test('a hundred wrong passwords at a used token → its repeat is closed, and the login goes on', async t => {
+    const { email, reset } = await aForgetful(world)
+    const { token } = reset
+    const limited = await world.instance({ RATE_LIMITS: 'anonymous=1000/15m' })
+    const repeat = () => limited.client.post('reset-password', { token, new_password: another })
+    t.is((await repeat()).status, 204)
+    t.is((await repeat()).status, 204, 'a right one does not count')
+    const guesses = Array.from({ length: 100 }, (_, i) => ({
+      path: 'reset-password',
+      body: { token, new_password: `a guess of number ${i}` },
+    }))
+    t.deepEqual(statusesOf(await volley([limited.url], guesses)), { 401: 100 })
+    t.is((await repeat()).status, 401)
+    t.is((await world.client.post('login', { email, password: another })).status, 200)
+  })
 
   for (const [way, byCode] of [
     ['by token', () => false],
@@ -407,6 +502,11 @@ anyTest.after.always(async () => {
     es: 'Elige una contraseña nueva',
     ar: 'اختيار كلمة مرور جديدة',
   }
+  const alreadyTitles = {
+    en: 'Your password is already changed',
+    es: 'Tu contraseña ya ha cambiado',
+    ar: 'تغيّرت كلمة المرور بالفعل',
+  }
   for (const lang of ['en', 'es', 'ar'] as const)
     test(`the page, its errors and where it leads speak ${lang}`, async t => {
       const { email, reset } = await aForgetful(world, { preferred_language: lang })
@@ -425,7 +525,15 @@ anyTest.after.always(async () => {
       const location = pressed.headers.get('location') ?? ''
       t.true((await client.get(location.slice('http://latchkey.test'.length))).text.includes(spoken))
       t.is((await client.post('login', { email, password: another })).status, 200)
-      t.true((await press(client, { path, page }, { new_password: another })).text.includes(spoken))
+      const again = await press(client, { path, page }, { new_password: another })
+      const already = again.headers.get('location') ?? ''
+      t.is(already, `${location}&again=1`)
+      const said = (await client.get(already.slice('http://latchkey.test'.length))).text
+      t.true(said.includes(spoken))
+      t.true(said.includes(`<h1>${alreadyTitles[lang]}</h1>`))
+      const other = await press(client, { path, page }, { new_password: 'yet another 5 words' })
+      t.is(other.status, 401)
+      t.true(other.text.includes(spoken))
     })
 
   const markup = '"><script>alert(1)</script>'

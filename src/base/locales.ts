@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { partsOf, trimSpaces } from './header-text.ts'
 
 // A language is added by adding a folder to `templates/`: this is the one place that lists them.
 
@@ -22,7 +23,7 @@ const longestHeader = 512
 
 // RFC 4647, 3.4: `es-Latn-MX`, then `es-Latn`, then `es`.
 const lookup = (range: string): string | undefined => {
-  let rest = range.trim().toLowerCase().replaceAll('_', '-')
+  let rest = trimSpaces(range).toLowerCase().replaceAll('_', '-')
   if (!tag.test(rest)) return
   while (rest) {
     const found = available.get(rest)
@@ -32,7 +33,7 @@ const lookup = (range: string): string | undefined => {
 }
 
 const parseRange = (part: string) => {
-  const [range = '', ...parameters] = part.split(';').map(piece => piece.trim())
+  const [range = '', ...parameters] = partsOf(part, ';')
   const weight = parameters[0]
   if (weight === undefined) return { range, q: 1 }
   return { range, q: Number(quality.exec(weight.toLowerCase())?.[1] ?? 0) }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { type BlockList, isIP } from 'node:net'
+import { partsOf } from '../base/header-text.ts'
 import { pickLocale } from '../base/locales.ts'
 import type { TrustedProxies } from '../base/variable-rules.ts'
 
@@ -63,10 +64,7 @@ const outermost = (hops: readonly string[], trusted: BlockList, peer: string): s
  */
 const addressOf = (request: IncomingMessage, trusted: TrustedProxies): string => {
   const peer = normalAddress(request.socket.remoteAddress ?? '') ?? '0.0.0.0'
-  const hops = String(request.headers['x-forwarded-for'] ?? '')
-    .split(',')
-    .map(hop => hop.trim())
-    .filter(Boolean)
+  const hops = partsOf(String(request.headers['x-forwarded-for'] ?? ''), ',').filter(Boolean)
   if (typeof trusted !== 'number') return outermost(hops, trusted, peer)
   const seen = trusted === 0 ? undefined : hops.at(-trusted)
   return (seen && normalAddress(seen)) ?? peer

@@ -406,6 +406,8 @@ const test = anyTest.serial
       [null, 'ar;q=0, es;q=0.001', 'es'],
       [null, 'es;q=0', 'en'],
       [null, 'es, ar', 'es'],
+      [null, '\t es\t;\tq=0.5', 'es'],
+      [null, '\u00A0es, ar', 'ar'],
       [null, '*', 'en'],
       [null, 'fr', 'en'],
       [null, null, 'en'],

@@ -80,6 +80,8 @@ const test = anyTest.serial
     t.is(seen(3, hops).ip, '198.51.100.1')
     t.is(seen(1, '').ip, '192.0.2.1')
     t.is(seen(1, '198.51.100.1, junk').ip, '192.0.2.1', 'never further left than it should')
+    t.is(seen(1, '198.51.100.1,\t198.51.100.3 \t').ip, '198.51.100.3')
+    t.is(seen(1, '198.51.100.1,\xA0198.51.100.3').ip, '192.0.2.1', 'HTTP knows no other white space')
   })
 
   test('a socket that is gone already has an address too', t => {

@@ -1,4 +1,4 @@
-import { keepsAnAdmin } from '../admin/keeps-an-admin.ts'
+import { adminChangeRefusal } from '../admin/admin-change-refusal.ts'
 import { proveCurrentPassword } from '../attempts/prove-current-password.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
@@ -41,8 +41,9 @@ const closeAccount = (
 ): Promise<string | Problem<'SESSION_REVOKED' | 'FORBIDDEN'>> =>
   database.transaction(async manager => {
     const isAdmin = user.roles.includes('admin')
-    if (isAdmin && !(await keepsAnAdmin(manager, { userId: user.id, actorId: null }, { is_active: false })))
-      return new Problem('FORBIDDEN')
+    const act = { userId: user.id, actorId: null }
+    const refusal = isAdmin ? await adminChangeRefusal(manager, act, { is_active: false }) : null
+    if (refusal) return refusal
     const { raw } = await manager
       .createQueryBuilder()
       .update(Users)

@@ -5,7 +5,7 @@ import type { Deps } from '../deps.ts'
 import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
 import { dropSessions } from '../sessions/drop-sessions.ts'
 import type { Origin } from '../sessions/start-session.ts'
-import { keepsAnAdmin } from './keeps-an-admin.ts'
+import { adminChangeRefusal } from './admin-change-refusal.ts'
 
 type Act = { userId: string; actorId: string; origin: Origin }
 
@@ -15,10 +15,10 @@ export const deleteUser = async (
   { userId, actorId, origin }: Act,
 ): Promise<null | Problem<'NOT_FOUND' | 'FORBIDDEN'>> => {
   const refusal = await deps.database.transaction(async manager => {
-    const allowed = await keepsAnAdmin(manager, { userId, actorId }, { is_active: false })
+    const refusal = await adminChangeRefusal(manager, { userId, actorId }, { is_active: false })
     const user = await manager.findOne(Users, { where: { id: userId }, lock: { mode: 'pessimistic_write' } })
     if (!user) return new Problem('NOT_FOUND')
-    if (!allowed) return new Problem('FORBIDDEN')
+    if (refusal) return refusal
     await manager.update(
       Users,
       { id: userId },

@@ -8,7 +8,7 @@ import type { Deps } from '../deps.ts'
 import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
 import { dropSessions } from '../sessions/drop-sessions.ts'
 import type { Origin } from '../sessions/start-session.ts'
-import { keepsAnAdmin } from './keeps-an-admin.ts'
+import { adminChangeRefusal } from './admin-change-refusal.ts'
 
 export type UserChange = { is_active?: boolean; roles?: Role[] }
 
@@ -30,12 +30,12 @@ export const updateUser = async (
 }
 
 const apply = async (manager: EntityManager, change: UserChange, { userId, actorId, origin }: Act) => {
-  const allowed = await keepsAnAdmin(manager, { userId, actorId }, change)
+  const refusal = await adminChangeRefusal(manager, { userId, actorId }, change)
   const before = await manager.findOne(Users, { where: { id: userId }, lock: { mode: 'pessimistic_write' } })
   if (!before) return new Problem('NOT_FOUND')
-  if (!allowed) return new Problem('FORBIDDEN')
+  if (refusal) return refusal
   const isPromotion = change.roles?.includes('admin') && !before.roles.includes('admin')
-  if (isPromotion && !before.email_verified) return new Problem('EMAIL_NOT_VERIFIED')
+  if (isPromotion && !before.email_verified) return new Problem('EMAIL_NOT_VERIFIED', { detail: 'promotion' })
 
   const events = eventsOf(before, change)
   const ended = events.some(type => type !== 'user.activated')

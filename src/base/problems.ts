@@ -1,3 +1,5 @@
+import type { Detail, DetailedCode } from './problem-details.ts'
+
 // Every answer that is not a success. Codes are a public contract: they are added, never changed.
 
 const catalogue = {
@@ -54,12 +56,12 @@ const catalogue = {
   EMAIL_NOT_VERIFIED: [
     403,
     'The e-mail address is not verified',
-    'The password is right, but the address must be verified before anybody signs in. Ask for another mail if need be.',
+    'The email address must be verified first. At a login the password is right: ask for another email if need be.',
   ],
   FORBIDDEN: [
     403,
     'This is not allowed',
-    'You may not do this, or the request came from a page that may not make it.',
+    'The user may not do this, or the request came from a page that may not make it. `detail` says which.',
   ],
   NOT_FOUND: [404, 'There is nothing here', 'No route or resource has this address.'],
   METHOD_NOT_ALLOWED: [
@@ -76,12 +78,12 @@ const catalogue = {
   DUPLICATE_ENTRY: [
     409,
     'The address is taken',
-    'Somebody or something else has it by now. Nothing was changed.',
+    'It is already in use. `detail` says by what. Nothing was changed.',
   ],
   SITE_UNAVAILABLE: [
     409,
     'The site is not for sale at the moment',
-    'It is sold, or another buyer is at the checkout. A reservation that is not paid ends by itself.',
+    'The site is sold or reserved. `detail` says which.',
   ],
   REQUEST_IN_PROGRESS: [
     409,
@@ -96,7 +98,7 @@ const catalogue = {
   UNSUPPORTED_MEDIA_TYPE: [
     415,
     'The media type is not supported',
-    'Send the body as `application/json` in UTF-8.',
+    'Send the body as `application/json` in UTF-8. `detail` says which header is not supported.',
   ],
   IDEMPOTENCY_KEY_REUSED: [
     422,
@@ -125,7 +127,8 @@ export type Code = keyof typeof catalogue
 
 export type FieldError = { path: string; rule: string; message: string }
 
-type Extra = { errors?: FieldError[]; retryAfter?: number; headers?: Record<string, string> }
+type Extra = { errors?: FieldError[]; retryAfter?: number; headers?: Record<string, string>; detail?: string }
+type ExtraOf<C extends Code> = Extra & { detail?: Detail<C> }
 
 export const codes = Object.keys(catalogue) as Code[]
 export const problemStatus = (code: Code): number => catalogue[code][0]
@@ -137,12 +140,15 @@ export const problemSlug = (code: Code): string => code.toLowerCase().replaceAll
 
 /**
  * A refusal, as a value: flows return it and the type checker knows which codes may come out of where.
- * `retryAfter` is in seconds. Becomes a reply in `http/problem-json.ts` (RFC 9457) and nowhere else.
+ * `retryAfter` is in seconds, `detail` names one of the reasons in `problem-details.ts`. Becomes a reply in `http/problem-json.ts` (RFC 9457) and nowhere else.
  */
 export class Problem<const C extends Code = Code> {
   readonly code: C
   readonly extra: Extra
-  constructor(code: C, extra: Extra = {}) {
+  constructor(
+    code: C,
+    ...[extra = {}]: C extends DetailedCode ? [ExtraOf<C> & { detail: Detail<C> }] : [ExtraOf<C>?]
+  ) {
     this.code = code
     this.extra = extra
   }

@@ -7,7 +7,8 @@ export const challenge = (error: 'invalid_request' | 'invalid_token' | 'insuffic
 })
 
 /** A bearer who is known, but may not do this. */
-export const forbidden = (): Problem<'FORBIDDEN'> => new Problem('FORBIDDEN', challenge('insufficient_scope'))
+export const forbidden = (): Problem<'FORBIDDEN'> =>
+  new Problem('FORBIDDEN', { detail: 'role', ...challenge('insufficient_scope') })
 
 const name = 'authorization'
 

@@ -71,7 +71,7 @@ const demand =
 /** Lets those pass whose e-mail address was verified when their token was issued. */
 export const requireVerified = (): Guard =>
   demand('requireVerified', ({ email_verified }) =>
-    email_verified ? null : new Problem('EMAIL_NOT_VERIFIED'),
+    email_verified ? null : new Problem('EMAIL_NOT_VERIFIED', { detail: 'token' }),
   )
 
 /** Lets those pass who had the role when their token was issued. */

@@ -9,7 +9,7 @@ import { checkSession } from '../sessions/check-session.ts'
 import { findSession } from '../sessions/store.ts'
 import { bearerSession, expired, refreshSessionOf, revoked } from './authenticate.ts'
 import type { Client } from './client.ts'
-import { type Cookie, isOwnPage } from './cookie.ts'
+import { type Cookie, foreignPage } from './cookie.ts'
 import { type LimitKeys, recipientKey, takeLimits } from './limit.ts'
 import type { Auth, Route } from './route.ts'
 
@@ -79,11 +79,13 @@ const hasBodyToken = (body: unknown) => (body as { refresh_token?: string }).ref
 const presented = (deps: Deps, { request, body, cookie }: Arrival) => {
   if (hasBodyToken(body)) return refreshSessionOf(deps, body)
   if (!cookie) return null
-  return isOwnPage(request, deps.config) ? cookie.token : new Problem('FORBIDDEN')
+  return foreignPage(request, deps.config) ?? cookie.token
 }
 
 const refresh: Admit = async (deps, arrival) => {
-  const token = presented(deps, arrival) ?? new Problem('INVALID_REFRESH_TOKEN')
+  const isMissing = !hasBodyToken(arrival.body) && !arrival.cookie
+  const none = new Problem('INVALID_REFRESH_TOKEN', isMissing ? { detail: 'missing' } : {})
+  const token = presented(deps, arrival) ?? none
   if (token instanceof Problem) return stranger(deps, arrival, token)
   const { headers, refusal } = await limited(deps, arrival, token.sessionId)
   return { headers, outcome: refusal ?? { refresh: token } }

@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Config } from '../base/config.ts'
+import { partsOf } from '../base/header-text.ts'
+import { Problem } from '../base/problems.ts'
 import type { RefreshToken } from '../sessions/rules.ts'
+import { isJson } from './content-type.ts'
 
 // The refresh token of a browser. `__Host-` binds the cookie to this host and to https; `SameSite=Strict` keeps it
 // from other sites, and what comes with it must name a known origin as well, for a sibling host is the same site.
@@ -23,18 +26,20 @@ export const clearCookie = (cookie: Cookie | null): Record<string, string> =>
 
 /** The refresh token in the cookie. Two of them are one too many: then there is none. */
 export const cookieText = (request: IncomingMessage): string | null => {
-  const pairs = (request.headers.cookie ?? '').split(';').map(pair => pair.trim())
-  const found = pairs.filter(pair => pair.startsWith(`${cookieName}=`))
+  const found = partsOf(request.headers.cookie ?? '', ';').filter(pair => pair.startsWith(`${cookieName}=`))
   return found.length === 1 ? (found[0]?.slice(cookieName.length + 1) ?? null) : null
 }
 
-/** Whether a request with a cookie was meant by a page of ours (OWASP, cross-site request forgery). */
-export const isOwnPage = (
+/**
+ * Refuses a request with a cookie that no page of ours has meant (OWASP, cross-site request forgery); null where one has.
+ */
+export const foreignPage = (
   request: IncomingMessage,
   config: Pick<Config, 'CORS_ORIGINS' | 'PUBLIC_URL'>,
-): boolean => {
+): Problem<'FORBIDDEN'> | null => {
   const { origin, 'sec-fetch-site': site, 'content-type': type } = request.headers
-  if (!/^application\/json\b/i.test(type ?? '')) return false
-  if (origin === undefined) return site === 'same-origin'
-  return origin === new URL(config.PUBLIC_URL).origin || config.CORS_ORIGINS.includes(origin)
+  const isOwn = origin === new URL(config.PUBLIC_URL).origin || config.CORS_ORIGINS.includes(origin ?? '')
+  if (origin !== undefined && !isOwn) return new Problem('FORBIDDEN', { detail: 'foreign_origin' })
+  if (origin === undefined && site !== 'same-origin') return new Problem('FORBIDDEN', { detail: 'no_origin' })
+  return isJson(type) ? null : new Problem('FORBIDDEN', { detail: 'not_json' })
 }

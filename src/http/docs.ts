@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { detailsOf } from '../base/problem-details.ts'
 import { codes, problemHelp, problemSlug, problemStatus, problemTitle } from '../base/problems.ts'
 import { openapi } from './openapi.ts'
 import type { Route } from './route.ts'
@@ -68,13 +69,18 @@ body { max-width: 40rem; margin: 4rem auto; padding: 0 1rem; font: 1rem/1.6 syst
 code { font-size: 1.1em }
 `
 
+const reasons = (code: (typeof codes)[number]): string => {
+  const items = Object.values(detailsOf(code)).map(sentence => `<li>${sentence}</li>\n`)
+  return items.length > 0 ? `<ul>\n${items.join('')}</ul>\n` : ''
+}
+
 const problemPage = (code: (typeof codes)[number]): Asset => ({
   type: 'text/html',
   csp: problemPolicy,
   body: html(
     code,
     '<link rel="stylesheet" href="own.css">',
-    `<main>\n<h1>${problemTitle(code)}</h1>\n<p><code>${code}</code>, HTTP ${problemStatus(code)}</p>\n<p>${problemHelp(code)}</p>\n</main>`,
+    `<main>\n<h1>${problemTitle(code)}</h1>\n<p><code>${code}</code>, HTTP ${problemStatus(code)}</p>\n<p>${problemHelp(code)}</p>\n${reasons(code)}</main>`,
   ),
 })
 

@@ -40,6 +40,11 @@ export const problem = {
     type: { type: 'string', format: 'uri-reference' },
     title: { type: 'string' },
     status: { type: 'integer' },
+    detail: {
+      type: 'string',
+      description:
+        'Where one code has several reasons: which it is, in words for the developer of the client.',
+    },
     code: { $ref: '#/components/schemas/ProblemCode' },
     request_id: { type: 'string' },
     retry_after: { type: 'integer', description: 'Seconds.' },

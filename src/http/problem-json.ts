@@ -1,3 +1,4 @@
+import { detailsOf } from '../base/problem-details.ts'
 import { Problem, problemSlug, problemStatus, problemTitle } from '../base/problems.ts'
 import { isFault } from '../storage/faults.ts'
 
@@ -10,7 +11,7 @@ const byStatus: Record<number, () => Problem> = {
       errors: [{ path: '', rule: 'json', message: 'The body must be one JSON object.' }],
     }),
   413: () => new Problem('PAYLOAD_TOO_LARGE'),
-  415: () => new Problem('UNSUPPORTED_MEDIA_TYPE'),
+  415: () => new Problem('UNSUPPORTED_MEDIA_TYPE', { detail: 'encoding' }),
 }
 
 /** The problem that an error thrown on the way of a request stands for. */
@@ -23,7 +24,8 @@ export const problemOf = (error: unknown): Problem => {
 /** The one place where a problem becomes a reply (RFC 9457; RFC 6750, section 3, for 401). */
 export const problemJson = ({ code, extra }: Problem, requestId: string): ProblemReply => {
   const status = problemStatus(code)
-  const { errors, retryAfter, headers } = extra
+  const { errors, retryAfter, headers, detail = '' } = extra
+  const sentence = detailsOf(code)[detail]
   return {
     status,
     headers: {
@@ -37,6 +39,7 @@ export const problemJson = ({ code, extra }: Problem, requestId: string): Proble
       type: `/problems/${problemSlug(code)}`,
       title: problemTitle(code),
       status,
+      ...(sentence && { detail: sentence }),
       code,
       request_id: requestId,
       ...(errors && { errors }),

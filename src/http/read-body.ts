@@ -1,7 +1,9 @@
 import type { Context } from 'koa'
 import { HttpMethodEnum, koaBody } from 'koa-body'
 import rawBody from 'raw-body'
+import type { Detail } from '../base/problem-details.ts'
 import { Problem } from '../base/problems.ts'
+import { mediaType } from './content-type.ts'
 
 const types = { json: 'application/json', form: 'application/x-www-form-urlencoded' } as const
 
@@ -33,13 +35,28 @@ const notAnObject = () => Object.assign(new SyntaxError('not a JSON object in UT
 const brokenOff = (error: NodeJS.ErrnoException): boolean =>
   error.errno !== undefined || error.code === 'ECONNABORTED'
 
+// Names of encodings have no case, `x-gzip` is another name of `gzip`, and `identity` says that there is none (RFC 9110, 8.4).
+const encodingOf = ({ req }: Context): string => {
+  const encoding = (req.headers['content-encoding'] || 'identity').toLowerCase()
+  return encoding === 'x-gzip' ? 'gzip' : encoding
+}
+
 // What is signed is signed as it was sent: nothing unpacks it, and nobody but the signature says whether it is any good.
-const readBytes = async ({ req }: Context): Promise<Buffer | Problem<'UNSUPPORTED_MEDIA_TYPE'>> => {
-  if (req.headers['content-encoding']) return new Problem('UNSUPPORTED_MEDIA_TYPE')
-  const length = req.headers['content-length']
-  return rawBody(req, { limit: '64kb', ...(length && { length }) }).catch((error: Error) => {
+const readBytes = async (ctx: Context): Promise<Buffer | Problem<'UNSUPPORTED_MEDIA_TYPE'>> => {
+  if (encodingOf(ctx) !== 'identity')
+    return new Problem('UNSUPPORTED_MEDIA_TYPE', { detail: 'signed_encoding' })
+  const length = ctx.req.headers['content-length']
+  return rawBody(ctx.req, { limit: '64kb', ...(length && { length }) }).catch((error: Error) => {
     throw brokenOff(error) ? notAnObject() : error
   })
+}
+
+/** What of the headers of a content is not supported, or null. */
+const unsupported = (ctx: Context, accepts: 'json' | 'form'): Detail<'UNSUPPORTED_MEDIA_TYPE'> | null => {
+  const given = mediaType(ctx.req.headers['content-type'] ?? '')
+  if (given?.type !== types[accepts]) return accepts
+  if (!given.isUtf8) return 'charset'
+  return ['identity', 'gzip', 'deflate', 'br'].includes(encodingOf(ctx)) ? null : 'encoding'
 }
 
 /**
@@ -52,12 +69,11 @@ export const readBody = async (ctx: Context, accepts: 'json' | 'form' | 'raw'): 
   const { headers } = ctx.req
   const sent = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
   if (!sent) return {}
-  const [type = '', ...parameters] = (headers['content-type'] ?? '').toLowerCase().split(';')
-  const charset = parameters
-    .map(parameter => parameter.trim())
-    .find(parameter => parameter.startsWith('charset='))
-  if (type.trim() !== types[accepts] || (charset && !/^charset="?utf-8"?$/.test(charset)))
-    return new Problem('UNSUPPORTED_MEDIA_TYPE')
+  const detail = unsupported(ctx, accepts)
+  if (detail) return new Problem('UNSUPPORTED_MEDIA_TYPE', { detail })
+  // The parser has a narrower grammar for both: it would read no body where it does not know the header.
+  headers['content-type'] = types[accepts]
+  headers['content-encoding'] = encodingOf(ctx)
   await parsers[accepts](ctx, async () => {}).catch((error: Error) => {
     throw brokenOff(error) ? notAnObject() : error
   })

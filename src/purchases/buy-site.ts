@@ -64,7 +64,8 @@ export const buySite = async (deps: Needs, wish: Wish): Promise<Checkout | Refus
   const meanwhile = await repeated(deps, key, request)
   if (meanwhile) return meanwhile
   const site = await readSite(deps, wish.slug)
-  return site instanceof Problem ? site : new Problem('SITE_UNAVAILABLE')
+  if (site instanceof Problem) return site
+  return new Problem('SITE_UNAVAILABLE', { detail: site.status === 'sold' ? 'sold' : 'reserved' })
 }
 
 const reserve = async (

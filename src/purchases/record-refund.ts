@@ -20,7 +20,7 @@ export const recordRefund = (
     })
     if (!purchase) return new Problem('NOT_FOUND')
     if (purchase.status === 'refunded') return null
-    if (purchase.status !== 'paid' && !purchase.issue) return new Problem('FORBIDDEN')
+    if (purchase.status !== 'paid' && !purchase.issue) return new Problem('FORBIDDEN', { detail: 'not_paid' })
     await undoSale(manager, purchase)
     await recordEvent(manager, { type: 'purchase.refunded', userId: purchase.user_id, actorId, origin })
     return null

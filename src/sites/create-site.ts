@@ -19,7 +19,7 @@ export const createSite = async (
   try {
     await sites.insert({ id, ...given })
   } catch (error) {
-    if (isDuplicate(error, 'sites_slug_key')) return new Problem('DUPLICATE_ENTRY')
+    if (isDuplicate(error, 'sites_slug_key')) return new Problem('DUPLICATE_ENTRY', { detail: 'slug' })
     throw error
   }
   return sites.findOneByOrFail({ id })

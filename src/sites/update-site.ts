@@ -29,5 +29,6 @@ export const updateSite = async (
     const { affected } = await manager.update(Sites, where, { ...change, updated_at: () => 'now()' })
     const site = await manager.findOneBy(Sites, { slug })
     if (!site) return new Problem('NOT_FOUND')
-    return affected === 1 ? site : new Problem('SITE_UNAVAILABLE')
+    if (affected === 1) return site
+    return new Problem('SITE_UNAVAILABLE', { detail: site.status === 'reserved' ? 'reserved' : 'sold' })
   })

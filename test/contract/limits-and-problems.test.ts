@@ -1,6 +1,8 @@
 import test from 'ava'
 import { defaultLimits, limitNames, parseLimits } from '../../src/base/limits.ts'
+import { detailsOf } from '../../src/base/problem-details.ts'
 import { codes, problemHelp, problemSlug, problemStatus, problemTitle } from '../../src/base/problems.ts'
+import { sources } from '../house/source.ts'
 import { openWorld } from '../world.ts'
 
 const world = await openWorld()
@@ -87,6 +89,25 @@ for (const code of codes)
     t.true(text.includes(`<code>${code}</code>, HTTP ${problemStatus(code)}`))
     t.true(text.includes(problemTitle(code)))
   })
+
+test('every reason of a problem is a sentence, and somewhere in the code a problem has it', t => {
+  const code = sources('src/**/*.ts')
+    .filter(({ path }) => path !== 'src/base/problem-details.ts')
+    .map(({ text }) => text)
+    .join('\n')
+  const detailed = codes.filter(each => Object.keys(detailsOf(each)).length > 0)
+  t.true(detailed.includes('FORBIDDEN'))
+  for (const each of detailed)
+    for (const [name, sentence] of Object.entries(detailsOf(each))) {
+      t.regex(sentence, /^[A-Z].*[.]$/, name)
+      t.regex(code, new RegExp(`'${name}'`), name)
+    }
+})
+
+test('the page of a problem lists its reasons', async t => {
+  const { text } = await world.client.get('/problems/forbidden')
+  for (const sentence of Object.values(detailsOf('FORBIDDEN'))) t.true(text.includes(`<li>${sentence}</li>`))
+})
 
 test('a reply names its problem by that address, and itself by its request', async t => {
   const { status, headers, body } = await world.client.get('/nowhere')

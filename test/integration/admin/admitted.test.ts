@@ -1,5 +1,6 @@
 import test from 'ava'
 import { v7 as uuid } from 'uuid'
+import { detailsOf } from '../../../src/base/problem-details.ts'
 import type { Route } from '../../../src/http/route.ts'
 import { routes } from '../../../src/routes.ts'
 import type { Client, Reply } from '../../client.ts'
@@ -76,7 +77,7 @@ test.serial(
         {
           status: 403,
           challenge: 'Bearer realm="latchkey", error="insufficient_scope"',
-          body: { code: 'FORBIDDEN' },
+          body: { code: 'FORBIDDEN', detail: detailsOf('FORBIDDEN').role },
         },
         name,
       )

@@ -51,6 +51,19 @@ for (const [name, act] of Object.entries(acts))
     t.is((await actsOf(other.client, ada.access).list()).status, 200, 'the session goes on')
   })
 
+test.serial('the last administrator asks to be demoted or deleted → 403 whose detail says why', async t => {
+  const ada = await anAdmin(world)
+  const own = { token: ada.access, body: { password } }
+  for (const { status, body } of [
+    await actsOf(world.client, ada.access).change(ada.userId, { roles: ['user'] }),
+    await actsOf(world.client, ada.access).remove(ada.userId),
+    await world.client.send('DELETE', 'me', own),
+  ]) {
+    t.is(status, 403)
+    t.regex(body.detail, /^This user is the last administrator/)
+  }
+})
+
 test.serial('the last administrator cannot leave by the way of users either', async t => {
   const ada = await anAdmin(world)
   t.deepEqual(await leave(ada, 'wrong horse 10'), { status: 403, code: 'INVALID_CURRENT_PASSWORD' })

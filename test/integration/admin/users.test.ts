@@ -341,7 +341,9 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   test('a change of roles ends every session, and the next token says the new ones', async t => {
     const { email, userId, access, refresh } = await anAccount(world.client)
     t.deepEqual(claimsOf(access).roles, ['user'])
-    t.is((await change(userId, { roles: ['user', 'admin'] })).body.code, 'EMAIL_NOT_VERIFIED')
+    const unverified = await change(userId, { roles: ['user', 'admin'] })
+    t.is(unverified.body.code, 'EMAIL_NOT_VERIFIED')
+    t.regex(unverified.body.detail, /can become an administrator/)
     await world.sql('UPDATE users SET email_verified = true WHERE id = $1', [userId])
     for (const roles of [['user', 'admin'], ['admin'], ['user']]) {
       const before = await login(email)

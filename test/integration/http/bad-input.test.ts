@@ -120,6 +120,13 @@ anyTest.after.always(async () => {
         'application/json; charset=utf-16',
         'application/json; charset=iso-8859-1',
         'application/json;charset="utf-7"',
+        'application/json; charset="utf-8',
+        'application/json; charset=utf-8; charset=utf-16',
+        'application/json; charset=utf-8, application/json',
+        'application/json;\xA0charset=utf-8',
+        'application/json\xA0',
+        'application/json-patch',
+        '; charset=utf-8',
       ]) {
         const lines = withContent(method, path, content.length, bearer).filter(l => !/^content-type/i.test(l))
         const reply = await sendRaw(
@@ -129,6 +136,7 @@ anyTest.after.always(async () => {
         )
         t.is(faultOf(reply), null, String(type))
         t.is(reply.status, 415, String(type))
+        t.regex((reply.body as { detail: string }).detail, /^The (header|charset) .*must be/, String(type))
       }
       for (const encoding of ['compress', 'zstd', 'canary', 'gzip, gzip', 'gzip;q=1']) {
         const reply = await send(route, content, `Content-Encoding: ${encoding}`)
@@ -136,6 +144,41 @@ anyTest.after.always(async () => {
         t.is(reply.status, 415, encoding)
       }
       t.deepEqual(await everything(world), before)
+    })
+
+    test(`${name} takes JSON in UTF-8 under each name of both`, async t => {
+      const { method, path } = route
+      const content = '{"unheard_of":1}'
+      const lines = withContent(method, path, content.length, bearer).filter(l => !/^content-type/i.test(l))
+      for (const type of [
+        'application/json; charset=utf-8',
+        'application/json; charset=utf8',
+        'application/json;charset=UTF8',
+        'application/json; charset=us-ascii',
+        'Application/JSON; Charset=US-ASCII',
+        'application/json; charset="utf-8"',
+        'application/json;charset="UTF8"',
+        'application/json; charset="ut\\f-8"',
+        'application/json ; charset = utf-8 ;',
+        'application/json;\tcharset=utf-8',
+        'application/json;',
+        'application/json;;charset=utf-8',
+        'application/json; charset=utf-8; charset=utf8',
+        'application/json; profile="a;charset=utf-16"; charset=utf-8',
+        'application/json; version=1',
+        'application/json; utf-8',
+      ]) {
+        const reply = await sendRaw(world.url, [...lines, `Content-Type: ${type}`], content)
+        t.is(reply.status, 400, type)
+        t.like(reply.body, { code: 'VALIDATION_ERROR' }, type)
+        t.true(JSON.stringify(reply.body).includes('unknown'), `${type}: the body was read`)
+      }
+      for (const encoding of ['GZIP', 'x-gzip', 'Gzip']) {
+        const zipped = gzipSync(content)
+        const reply = await send(route, zipped, `Content-Encoding: ${encoding}`)
+        t.is(reply.status, 400, encoding)
+        t.true(JSON.stringify(reply.body).includes('unknown'), `${encoding}: the body was read`)
+      }
     })
 
     test(`${name} refuses what claims to be compressed and is not, or ends early`, async t => {
@@ -166,6 +209,10 @@ anyTest.after.always(async () => {
         const reply = await asForm('token=x', type)
         t.is(faultOf(reply), null)
         t.is(reply.status, 415)
+      }
+      for (const more of ['; charset=utf8', ';charset="UTF-8"', ';', ' ; charset = us-ascii ;']) {
+        const { status } = await asForm('token=x', [`${form[0]}${more}`])
+        t.true(status === 400 || status === 401, `${more}: ${status}`)
       }
       const odd = [
         '',

@@ -71,6 +71,21 @@ anyTest.after.always(async () => {
     t.deepEqual(cleared.attributes, [...attributes, 'Max-Age=0'].sort())
   })
 
+  test('a cookie of a sibling host under a name that reads alike → no second session cookie', async t => {
+    const [own, planted] = [await anAccount(client), await anAccount(client)]
+    const cookie = `\xA0${name}=${planted.refresh}; ${name}=${own.refresh}`
+    const reply = await sendRaw(world.url, [
+      'POST /api/v1/auth/refresh HTTP/1.1',
+      'Host: latchkey.test',
+      'Origin: http://latchkey.test',
+      'Content-Type: application/json',
+      'Content-Length: 0',
+      `Cookie: ${cookie}`,
+    ])
+    t.is(reply.status, 200)
+    t.like(reply.body, { session_id: own.sessionId })
+  })
+
   test('a refresh by cookie rotates: the next works, the one before is spent', async t => {
     const account = await anAccount(client)
     const first = await login(account)
@@ -229,6 +244,12 @@ anyTest.after.always(async () => {
       'of a weaker prefix': `__Secure-latchkey=${value}`,
       'without a name': `=${pair}`,
       'with a space in front of the sign': `${name} =${value}`,
+      'with a no-break space before its name': `\xA0${pair}`,
+      'with a no-break space before its name, after another': `a=b;\xA0${pair}`,
+      'with a no-break space in front of the sign': `${name}\xA0=${value}`,
+      'with a next-line character before its name': `\x85${pair}`,
+      'with a soft hyphen before its name': `\xAD${pair}`,
+      'with a no-break space after it': `${pair}\xA0`,
       'with an escaped name': `%5F_Host-latchkey=${value}`,
       quoted: `${name}="${value}"`,
       longer: `${pair}A`,
@@ -253,7 +274,7 @@ anyTest.after.always(async () => {
       t.false('set-cookie' in reply.headers, what)
     }
     t.is((await sendRaw(world.url, head(`Cookie: ${pair}`, `Cookie: ${pair}`))).status, 401, 'in two headers')
-    const beside = await sendRaw(world.url, head(`Cookie: a=b; ${pair};c="d"`, 'Cookie: e=f'))
+    const beside = await sendRaw(world.url, head(`Cookie: a=b;\t ${pair} \t;c="d"`, 'Cookie: e=f'))
     t.is(beside.status, 200, 'other cookies beside it do no harm, and neither did what came before')
   })
 }
@@ -331,6 +352,43 @@ anyTest.after.always(async () => {
     ['a form from elsewhere', ['Content-Type: text/plain', 'Origin: https://evil.test'], 415, '{"a":"="}'],
   ]
 
+  // A developer must see which of the headers is missing.
+  const reasons: [what: string, lines: string[], detail: RegExp][] = [
+    ['no Origin', [json], /no `Origin` header/],
+    [
+      'a foreign Origin',
+      [json, 'Origin: https://evil.test'],
+      /neither that of `PUBLIC_URL` nor one of `CORS_ORIGINS`/,
+    ],
+    ['an opaque Origin', [json, 'Origin: null'], /neither that of `PUBLIC_URL`/],
+    ['no content type', [us], /needs `Content-Type: application\/json`/],
+    [
+      'the content type of a form',
+      [us, 'Content-Type: text/plain'],
+      /needs `Content-Type: application\/json`/,
+    ],
+  ]
+  for (const path of ['refresh', 'logout'])
+    for (const [what, lines, detail] of reasons)
+      test(`${path} by cookie with ${what} → 403 whose detail says so`, async t => {
+        const { refresh } = await anAccount(client)
+        const { status, body } = await send(path, refresh, lines)
+        t.is(status, 403)
+        t.like(body, { code: 'FORBIDDEN' })
+        t.regex((body as { detail: string }).detail, detail)
+        t.false(JSON.stringify(body).includes('evil'))
+      })
+
+  test('a refresh without any refresh token → 401 whose detail says so', async t => {
+    const { status, body } = await client.post('refresh', {})
+    t.is(status, 401)
+    t.regex(body.detail, /no `refresh_token` in its body and no session cookie/)
+    const { refresh } = await anAccount(client)
+    const garbage = await client.post('refresh', { refresh_token: `${refresh}A` })
+    t.is(garbage.body.code, body.code)
+    t.is(garbage.body.detail, undefined)
+  })
+
   for (const path of ['refresh', 'logout'])
     test(`no foreign page makes a browser ${path} by its cookie`, async t => {
       const account = await anAccount(client)
@@ -353,6 +411,7 @@ anyTest.after.always(async () => {
     ['an origin that was named', [json, `Origin: ${app}`, 'Sec-Fetch-Site: cross-site']],
     ['the same origin, where the browser says no more', [json, 'Sec-Fetch-Site: same-origin']],
     ['JSON in other letters', ['Content-Type: Application/JSON; charset=UTF-8', us]],
+    ['JSON with another name of UTF-8', ['Content-Type: application/json;charset=utf8;', us]],
   ]
   for (const [what, lines] of welcome)
     test(`a page may refresh and log out by its cookie: ${what}`, async t => {

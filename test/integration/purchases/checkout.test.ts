@@ -225,6 +225,7 @@ anyTest.after.always(async () => {
     t.is(asked.filter(({ status }) => status === 201).length, 1)
     const refused = asked.filter(({ status }) => status !== 201)
     t.deepEqual([...new Set(refused.map(({ body }) => body.code))], ['SITE_UNAVAILABLE'])
+    for (const { body } of refused) t.regex(body.detail, /^Another buyer has reserved the site/)
     t.is((await shop.siteOf(slug)).status, 'reserved')
     t.is(
       (await shop.sql('SELECT FROM purchases p JOIN sites s ON s.id = site_id WHERE slug = $1', [slug]))

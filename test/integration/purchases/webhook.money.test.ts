@@ -356,7 +356,11 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
 
   test('what nobody paid is not given back, and nobody but an administrator says so', async t => {
     const purchase = await shop.aPurchase()
-    t.is((await record(purchase.id)).body.code, 'FORBIDDEN')
+    const unpaid = await record(purchase.id)
+    t.like(unpaid.body, {
+      code: 'FORBIDDEN',
+      detail: 'The purchase was never paid, so it cannot be refunded.',
+    })
     t.is((await record(uuid())).body.code, 'NOT_FOUND')
     await shop.tell('payment_intent.succeeded', purchase)
     t.is((await record(purchase.id, (await anAccount(shop.client)).access)).status, 403)

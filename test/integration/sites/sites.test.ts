@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import anyTest from 'ava'
+import { detailsOf } from '../../../src/base/problem-details.ts'
 import { anAccount } from '../../make.ts'
 import { openShop } from '../purchases/shop.ts'
 
@@ -128,6 +129,7 @@ anyTest.after.always(async () => {
     const told = offers.map(({ status, body }) => `${status} ${body.code ?? body.name}`).sort()
     t.regex(told[0] ?? '', /^201 Offer \d$/)
     t.deepEqual(new Set(told.slice(1)), new Set(['409 DUPLICATE_ENTRY']))
+    t.is((await offer({ slug })).body.detail, detailsOf('DUPLICATE_ENTRY').slug)
     t.is(`201 ${(await read(slug)).name}`, told[0] ?? '')
   })
 
@@ -184,14 +186,17 @@ anyTest.after.always(async () => {
     t.is((await change(site.slug, { status: 'sold' })).body.status, 'sold')
     const buy = () =>
       client.post(`/api/v1/sites/${site.slug}/purchase`, { email: 'ada@example.com', full_name: 'Ada' })
-    t.is((await buy()).body.code, 'SITE_UNAVAILABLE')
+    t.like((await buy()).body, { code: 'SITE_UNAVAILABLE', detail: detailsOf('SITE_UNAVAILABLE').sold })
     t.is((await change(site.slug, { status: 'available' })).body.status, 'available')
     t.deepEqual(await shop.siteOf(site.slug), { status: 'available', held_by: null })
     t.is((await buy()).status, 201)
 
     const sold = await shop.aPurchase()
     await shop.tell('payment_intent.succeeded', sold)
-    t.is((await change(sold.slug, { status: 'available', price: 1 })).body.code, 'SITE_UNAVAILABLE')
+    t.like((await change(sold.slug, { status: 'available', price: 1 })).body, {
+      code: 'SITE_UNAVAILABLE',
+      detail: detailsOf('SITE_UNAVAILABLE').sold,
+    })
     t.is((await change(sold.slug, { status: 'sold', price: 2 })).body.price, 2)
     t.deepEqual(
       await shop.siteOf(sold.slug),

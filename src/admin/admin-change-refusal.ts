@@ -1,25 +1,29 @@
 import type { EntityManager } from 'typeorm'
 import type { Role } from '../accounts/rules.ts'
 import { openOnly } from '../accounts/rules.ts'
+import { Problem } from '../base/problems.ts'
 
 type Act = { userId: string; actorId: string | null }
 
 /**
- * Whether a change to a user leaves an administrator, and is asked for by one: an actor who was demoted while the
- * request waited is refused. Null acts for the operator at the command line. Such changes wait for each other, so that
+ * Refuses a change to a user that leaves no administrator, or that an actor asks for who was demoted while the request
+ * waited; null where the change may be made. Null acts for the operator at the command line. Such changes wait for each other, so that
  * of two administrators who remove each other at once one is refused. Row locks alone deadlock here: a row that stops
  * matching while its lock is waited for stays locked, and the order of the ids is lost. Call it first in a transaction.
  */
-export const keepsAnAdmin = async (
+export const adminChangeRefusal = async (
   manager: EntityManager,
   { userId, actorId }: Act,
   change: { is_active?: boolean; roles?: Role[] },
-): Promise<boolean> => {
+): Promise<Problem<'FORBIDDEN'> | null> => {
   await manager.query(`SELECT pg_advisory_xact_lock(hashtextextended('last administrator', 0))`)
   const found: { id: string }[] = await manager.query(
     `SELECT id FROM users WHERE 'admin' = ANY(roles) AND ${openOnly} ORDER BY id FOR UPDATE`,
   )
   const admins = new Set(found.map(({ id }) => id))
   const stays = change.is_active !== false && (change.roles?.includes('admin') ?? true)
-  return (actorId === null || admins.has(actorId)) && (stays || !admins.has(userId) || admins.size > 1)
+  if (actorId !== null && !admins.has(actorId)) return new Problem('FORBIDDEN', { detail: 'role' })
+  return stays || !admins.has(userId) || admins.size > 1
+    ? null
+    : new Problem('FORBIDDEN', { detail: 'last_admin' })
 }

@@ -1,0 +1,53 @@
+// Which of several reasons a problem has: `detail` of RFC 9457, in words for whoever writes the client. A code that is not
+// here has one reason, or its reasons must not be told apart: why a password or a mailed token is refused would tell who
+// has an account.
+
+const details = {
+  FORBIDDEN: {
+    no_origin:
+      'The request counts on the session cookie but has no `Origin` header, and no `Sec-Fetch-Site: same-origin` in its place. Send it from a page by `fetch`, or send the refresh token in the body.',
+    foreign_origin:
+      'The request counts on the session cookie, and its `Origin` is neither that of `PUBLIC_URL` nor one of `CORS_ORIGINS`.',
+    not_json:
+      'A request that counts on the session cookie needs `Content-Type: application/json`, also where it has no body.',
+    role: 'The user does not have the role that this needs.',
+    last_admin: 'This user is the last administrator. Make another user an administrator first.',
+    not_paid: 'The purchase was never paid, so it cannot be refunded.',
+  },
+  EMAIL_NOT_VERIFIED: {
+    promotion: 'Only a user whose email address is verified can become an administrator.',
+    token:
+      'The access token was issued before the email address was verified. Verify it, then refresh the token.',
+  },
+  INVALID_REFRESH_TOKEN: {
+    missing: 'The request carries no refresh token: no `refresh_token` in its body and no session cookie.',
+  },
+  DUPLICATE_ENTRY: {
+    email: 'Another account has this email address by now.',
+    slug: 'Another site has this slug.',
+  },
+  SITE_UNAVAILABLE: {
+    reserved: 'Another buyer has reserved the site. A reservation that is not paid ends by itself.',
+    sold: 'The site is sold. Only a refund makes a site available that a buyer has paid.',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    json: 'The header must be `Content-Type: application/json`.',
+    form: 'The header must be `Content-Type: application/x-www-form-urlencoded`.',
+    charset: 'The charset of `Content-Type` must be `utf-8`, or be left out.',
+    encoding: 'The `Content-Encoding` must be one of `gzip`, `deflate`, `br`, or be left out.',
+    signed_encoding:
+      'A signed body must not have a `Content-Encoding`: the signature covers the bytes as they are sent.',
+  },
+} as const
+
+type Details = typeof details
+
+/** Codes whose reply always says which of several reasons it has. */
+export type DetailedCode = Exclude<keyof Details, 'INVALID_REFRESH_TOKEN' | 'EMAIL_NOT_VERIFIED'>
+
+/** The names of the reasons of a code. */
+export type Detail<C> = C extends keyof Details ? keyof Details[C] : never
+
+/** The sentence of each reason of a code, by its name. */
+export const detailsOf = (code: string): Record<string, string> =>
+  Object.hasOwn(details, code) ? details[code as keyof Details] : {}

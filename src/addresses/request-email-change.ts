@@ -13,6 +13,7 @@ type Request = {
   password: string
   newEmail: string
   locale: string
+  isOverMailLimit?: () => Promise<boolean>
   origin: Origin
 }
 
@@ -23,15 +24,17 @@ type Request = {
  */
 export const requestEmailChange = async (
   deps: Needs,
-  { user, sessionId, password, newEmail, locale, origin }: Request,
+  { user, sessionId, password, newEmail, locale, isOverMailLimit, origin }: Request,
 ): Promise<null | Problem<'INVALID_CURRENT_PASSWORD' | 'RATE_LIMIT_EXCEEDED'>> => {
   const refusal = await proveCurrentPassword(deps, { user, sessionId, password, origin })
   if (refusal) return refusal
+  // After the password: a caller who does not know it must not use up the emails that an address may get.
+  const dropped = (await isOverMailLimit?.()) ?? false
   const mail = await deps.database.transaction(async manager => {
     const where = { id: user.id, session_epoch: user.session_epoch }
     if (!(await manager.findOne(Users, { where, lock: { mode: 'pessimistic_read' } }))) return null
     await recordEvent(manager, { type: 'email.change_requested', userId: user.id, origin })
-    return oweMail(manager, { kind: 'email_change', recipient: newEmail, userId: user.id, locale })
+    return oweMail(manager, { kind: 'email_change', recipient: newEmail, userId: user.id, locale, dropped })
   })
   if (!mail) return new Problem('INVALID_CURRENT_PASSWORD')
   await enqueueMails(deps, [mail])

@@ -19,13 +19,14 @@ const postChange = route({
   description:
     'Mails a link and a code to the new address. Nothing changes before that confirms; then the old address, if it was verified, is told and can undo it for 7 days. Whether somebody has the address already is not said.',
   auth: 'bearer',
-  limits: ['bearer', 'login', 'mail', 'mail_ip'],
+  limits: ['bearer', 'login', 'mail_ip', 'mail'],
   body: v.strictObject({ current_password: field.password, new_email: field.email }),
   replies: { 202: 'empty' },
   problems: ['INVALID_CURRENT_PASSWORD', 'RATE_LIMIT_EXCEEDED'],
-  handle: async (deps, { user, sessionId, body, client }) => {
+  handle: async (deps, { user, sessionId, body, client, isOverMailLimit }) => {
     const { current_password: password, new_email: newEmail } = body
-    const asked = { user, sessionId, password, newEmail, locale: client.locale, origin: client }
+    const where = { newEmail, locale: client.locale, isOverMailLimit }
+    const asked = { user, sessionId, password, ...where, origin: client }
     return (await requestEmailChange(deps, asked)) ?? { status: 202 }
   },
 })

@@ -24,6 +24,12 @@ const catalogue = {
  */
 export const wrongPasswords = { free: 5, wait: 30_000, longestWait: 3_600_000, atMost: 100 } as const
 
+/**
+ * How many times the points of a limit by `ip` a network of IPv6 has, by the length of its prefix. A /64 counts like an
+ * address of IPv4.
+ */
+export const pointsOfWiderNetworks = { 56: 2, 48: 4 } as const
+
 export type LimitedBy = 'ip' | 'session' | 'recipient' | 'proof' | 'user'
 export type LimitName = keyof typeof catalogue
 /** `points` per `window` milliseconds. */

@@ -109,7 +109,7 @@ const catalogue = {
   RATE_LIMIT_EXCEEDED: [
     429,
     'Too many requests',
-    'Wait for as long as `Retry-After` says. `RateLimit-Policy` states limits by address, mailbox or session; after wrong passwords there is `Retry-After` alone.',
+    'Wait for as long as `Retry-After` says. `RateLimit-Policy` states the limits of the caller, by address or session; after wrong passwords there is `Retry-After` alone.',
   ],
   INTERNAL_ERROR: [
     500,

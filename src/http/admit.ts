@@ -1,7 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import type { User } from '../accounts/rules.ts'
-import type { LimitName } from '../base/limits.ts'
-import { defaultLimits } from '../base/limits.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { forbidden } from '../guard/bearer.ts'
@@ -10,7 +8,7 @@ import { findSession } from '../sessions/store.ts'
 import { bearerSession, expired, refreshSessionOf, revoked } from './authenticate.ts'
 import type { Client } from './client.ts'
 import { type Cookie, foreignPage } from './cookie.ts'
-import { type LimitKeys, recipientKey, takeLimits } from './limit.ts'
+import { type TakenLimits, takeLimits } from './limit.ts'
 import type { Auth, Route } from './route.ts'
 
 /** A request on its way to a handler. */
@@ -23,28 +21,24 @@ export type Arrival = {
 }
 
 /** What a caller has proven, in the shape that `Call` gives it, or why the request goes no further. */
-export type Admission = { headers: Record<string, string>; outcome: Record<string, unknown> | Problem }
+export type Admission = Pick<TakenLimits, 'headers' | 'taken'> & {
+  outcome: Record<string, unknown> | Problem
+}
 
 type Admit = (deps: Deps, arrival: Arrival) => Promise<Admission>
 
-const limited = (deps: Deps, { route, client, body }: Arrival, session?: string) => {
-  const { new_email, email = new_email } = (body ?? {}) as { email?: string; new_email?: string }
-  const keys: LimitKeys = { ip: client.network, session, recipient: email && recipientKey(route.path, email) }
-  return takeLimits(deps, named(route.limits, keys))
-}
-
-const named = (limits: readonly LimitName[], keys: LimitKeys) =>
-  limits.map(name => ({ name, key: keys[defaultLimits[name].by as keyof LimitKeys] ?? '' }))
+const limited = (deps: Deps, { route, client }: Arrival, sessionId = '') =>
+  takeLimits(deps, route.limits, { client, sessionId })
 
 /** Somebody whose credentials are none: counted by address, so that trying tokens is limited too. */
 const stranger = async (deps: Deps, { client }: Arrival, problem: Problem): Promise<Admission> => {
-  const { headers, refusal } = await takeLimits(deps, named(['anonymous'], { ip: client.network }))
-  return { headers, outcome: refusal ?? problem }
+  const { refusal, ...limits } = await takeLimits(deps, ['anonymous'], { client })
+  return { ...limits, outcome: refusal ?? problem }
 }
 
 const none: Admit = async (deps, arrival) => {
-  const { headers, refusal } = await limited(deps, arrival)
-  return { headers, outcome: refusal ?? {} }
+  const { refusal, ...limits } = await limited(deps, arrival)
+  return { ...limits, outcome: refusal ?? {} }
 }
 
 const bearer: Admit = async (deps, arrival) => {
@@ -52,14 +46,14 @@ const bearer: Admit = async (deps, arrival) => {
   if (claimed instanceof Problem) return stranger(deps, arrival, claimed)
   const { userId, sessionId, isExpired } = claimed
   // One way to Redis and back; Postgres is asked only where there is a reason.
-  const [{ headers, refusal }, session] = await Promise.all([
+  const [{ refusal, ...limits }, session] = await Promise.all([
     limited(deps, arrival, sessionId),
     isExpired ? null : findSession(deps, userId, sessionId),
   ])
-  if (refusal) return { headers, outcome: refusal }
+  if (refusal) return { ...limits, outcome: refusal }
   const user = isExpired ? expired() : await checkSession(deps, claimed, session)
-  if (!(user instanceof Problem)) return { headers, outcome: { user, sessionId } }
-  return { headers, outcome: user.code === 'TOKEN_EXPIRED' ? user : revoked() }
+  if (!(user instanceof Problem)) return { ...limits, outcome: { user, sessionId } }
+  return { ...limits, outcome: user.code === 'TOKEN_EXPIRED' ? user : revoked() }
 }
 
 // Credentials that prove nothing are refused: whoever sends them takes it that they are signed in.
@@ -67,10 +61,10 @@ const optional: Admit = (deps, arrival) =>
   arrival.request.headers.authorization === undefined ? none(deps, arrival) : bearer(deps, arrival)
 
 const admin: Admit = async (deps, arrival) => {
-  const { headers, outcome } = await bearer(deps, arrival)
-  if (outcome instanceof Problem) return { headers, outcome }
+  const { outcome, ...limits } = await bearer(deps, arrival)
+  if (outcome instanceof Problem) return { ...limits, outcome }
   const { roles } = outcome.user as User
-  return { headers, outcome: roles.includes('admin') ? outcome : forbidden() }
+  return { ...limits, outcome: roles.includes('admin') ? outcome : forbidden() }
 }
 
 const hasBodyToken = (body: unknown) => (body as { refresh_token?: string }).refresh_token !== undefined
@@ -87,8 +81,8 @@ const refresh: Admit = async (deps, arrival) => {
   const none = new Problem('INVALID_REFRESH_TOKEN', isMissing ? { detail: 'missing' } : {})
   const token = presented(deps, arrival) ?? none
   if (token instanceof Problem) return stranger(deps, arrival, token)
-  const { headers, refusal } = await limited(deps, arrival, token.sessionId)
-  return { headers, outcome: refusal ?? { refresh: token } }
+  const { refusal, ...limits } = await limited(deps, arrival, token.sessionId)
+  return { ...limits, outcome: refusal ?? { refresh: token } }
 }
 
 const isSession = <T>(claimed: T | null | Problem): claimed is T =>
@@ -106,10 +100,10 @@ const either: Admit = async (deps, arrival) => {
   const sessions = [claimed, byRefresh].filter(isSession)
   // Somebody known is counted by session: what neighbours at the same address do keeps nobody signed in.
   const [first] = sessions
-  const { headers, refusal } = await (first
-    ? takeLimits(deps, named(['bearer'], { session: first.sessionId }))
+  const { refusal, ...limits } = await (first
+    ? takeLimits(deps, ['bearer'], { client: arrival.client, sessionId: first.sessionId })
     : limited(deps, arrival))
-  return { headers, outcome: refusal ?? { sessions } }
+  return { ...limits, outcome: refusal ?? { sessions } }
 }
 
 const admitted: Record<Auth, Admit> = { none, optional, bearer, admin, refresh, either }

@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { type BlockList, isIP } from 'node:net'
 import { partsOf } from '../base/header-text.ts'
+import { pointsOfWiderNetworks } from '../base/limits.ts'
 import { pickLocale } from '../base/locales.ts'
 import type { TrustedProxies } from '../base/variable-rules.ts'
+import type { Counter } from '../limits/store.ts'
 
 /** Who sent a request, as far as the network tells. `network` is what limits count by. */
 export type Client = { ip: string; network: string; userAgent: string; locale: string }
@@ -35,6 +37,22 @@ export const normalAddress = (text: string): string | null => {
 /** A household has a /64 of IPv6 at least, so single addresses in it cost nothing and count as one. */
 const networkOf = (address: string): string =>
   address.includes(':') ? `${address.split(':').slice(0, 4).join(':')}::/64` : address
+
+/**
+ * The counters of a network. A provider gives a customer of IPv6 up to a /48, which holds 65 536 networks of /64. Each of
+ * those would have the whole limit, so the /56 and the /48 around it are counted too. The /48 is the hash tag.
+ */
+export const countersOf = (network: string): Counter[] => {
+  if (!network.endsWith('::/64')) return [{ key: network, times: 1 }]
+  const [a, b, c, d = '0'] = network.replace('::/64', '').split(':')
+  const upperByte = (Number.parseInt(d, 16) & 0xff00).toString(16)
+  const tag = `{${a}:${b}:${c}::/48}`
+  return [
+    { key: `${tag}:${network}`, times: 1 },
+    { key: `${tag}:${a}:${b}:${c}:${upperByte}::/56`, times: pointsOfWiderNetworks[56] },
+    { key: tag, times: pointsOfWiderNetworks[48] },
+  ]
+}
 
 const isTrusted = (address: string, networks: BlockList): boolean =>
   networks.check(address, address.includes(':') ? 'ipv6' : 'ipv4')

@@ -1,30 +1,34 @@
-import type { LimitedBy, LimitName } from '../base/limits.ts'
+import { defaultLimits, type LimitedBy, type LimitName } from '../base/limits.ts'
 import { Problem } from '../base/problems.ts'
-import { sha256 } from '../crypto/derive.ts'
 import type { Deps } from '../deps.ts'
-import type { Limiter, Taken } from '../storage/limiter.ts'
+import type { Counter, Limiter, Quota, Taken } from '../limits/store.ts'
+import { type Client, countersOf } from './client.ts'
 
-/** What the requests of one limit are counted under. */
-export type LimitKeys = { [K in Exclude<LimitedBy, 'proof' | 'user'>]?: string | undefined }
+/** Whose limits are taken. */
+export type Caller = { client: Pick<Client, 'network'>; sessionId?: string }
 
-/**
- * Of one route alone: a mail that is not sent, since nobody is to be told, must not use up another one that is. An
- * address in a key would be personal data where it does not belong.
- */
-export const recipientKey = (path: string, email: string): string =>
-  sha256(`${path}\n${email}`).toString('base64url').slice(0, 22)
+const byCaller: { [K in LimitedBy]?: (caller: Caller) => string | Counter[] } = {
+  ip: ({ client }) => countersOf(client.network),
+  session: ({ sessionId = '' }) => sessionId,
+}
+
+/** What the limits of one request came to. */
+export type TakenLimits = {
+  headers: Record<string, string>
+  refusal: Problem<'RATE_LIMIT_EXCEEDED'> | null
+  /** What can be given back. */
+  taken: readonly Taken[]
+}
 
 const seconds = (milliseconds: number): number => Math.ceil(milliseconds / 1000)
 
-// draft-ietf-httpapi-ratelimit-headers: structured fields, one member for each policy.
-const headersOf = (taken: Taken[]): Record<string, string> =>
-  taken.length === 0
+/** draft-ietf-httpapi-ratelimit-headers: structured fields, one member for each policy. */
+export const limitHeaders = (quotas: readonly Quota[]): Record<string, string> =>
+  quotas.length === 0
     ? {}
     : {
-        'RateLimit-Policy': taken.map(t => `"${t.name}";q=${t.points};w=${seconds(t.window)}`).join(', '),
-        RateLimit: taken
-          .map(t => `"${t.name}";r=${Math.max(t.remaining, 0)};t=${seconds(t.resetIn)}`)
-          .join(', '),
+        'RateLimit-Policy': quotas.map(q => `"${q.name}";q=${q.points};w=${seconds(q.window)}`).join(', '),
+        RateLimit: quotas.map(q => `"${q.name}";r=${q.remaining};t=${seconds(q.resetIn)}`).join(', '),
       }
 
 /**
@@ -49,19 +53,36 @@ export const remembering = (limiter: Limiter): { limiter: Limiter; giveBack: () 
   }
 }
 
+/** Gives points back, where they were counted, and tells what is left then. A fault in it is no reason to fail. */
+export const giveBack = (taken: readonly Taken[]): Promise<Taken[]> =>
+  Promise.all(
+    taken.map(async each => {
+      if (!each.allowed) return each
+      return each.giveBack().then(
+        () => ({ ...each, remaining: each.remaining + 1 }),
+        () => each,
+      )
+    }),
+  )
+
 /**
- * Takes a point from each limit before anything is looked at, so that parallel guesses cannot slip through
- * together. Returns the headers to send, and the refusal if there is one.
+ * Takes a point from each limit of a caller before anything is looked at, so that parallel guesses cannot slip through
+ * together. A request that one limit refuses does no work, so it costs no point of the others. Returns the headers to
+ * send, and the refusal if there is one.
  */
 export const takeLimits = async (
   deps: Pick<Deps, 'limiter'>,
-  limits: readonly { name: LimitName; key: string }[],
-): Promise<{ headers: Record<string, string>; refusal: Problem<'RATE_LIMIT_EXCEEDED'> | null }> => {
-  const taken = (await Promise.all(limits.map(({ name, key }) => deps.limiter(name, key)))).filter(
-    t => t !== null,
-  )
+  names: readonly LimitName[],
+  caller: Caller,
+): Promise<TakenLimits> => {
+  const counted = names.map(name => {
+    const keyOf = byCaller[defaultLimits[name].by]
+    return keyOf ? deps.limiter(name, keyOf(caller)) : null
+  })
+  const taken = (await Promise.all(counted)).filter(t => t !== null)
   const refused = taken.filter(t => !t.allowed)
+  if (refused.length === 0) return { headers: limitHeaders(taken), refusal: null, taken }
   const retryAfter = Math.max(1, ...refused.map(t => seconds(t.resetIn)))
-  const refusal = refused.length > 0 ? new Problem('RATE_LIMIT_EXCEEDED', { retryAfter }) : null
-  return { headers: headersOf(taken), refusal }
+  const refusal = new Problem('RATE_LIMIT_EXCEEDED', { retryAfter })
+  return { headers: limitHeaders(await giveBack(taken)), refusal, taken: [] }
 }

@@ -56,6 +56,11 @@ export type Call<A extends Auth, B, Q, P, H> = {
   cookie: Cookie | null
   /** HEAD asks what GET would say. It must change nothing. */
   head: boolean
+  /**
+   * Takes a point from the limit `mail` of the mailbox that the body names. Call it only where an email would be sent.
+   * True: send none.
+   */
+  isOverMailLimit: () => Promise<boolean>
 } & Proven[A]
 
 type Common = {
@@ -64,7 +69,7 @@ type Common = {
   summary: string
   description?: string
   auth: Auth
-  /** Taken before the handler runs, each under its own key. */
+  /** Those of the caller are taken before the handler runs, each under its own key. */
   limits: readonly LimitName[]
   /** `form` is for the pages of our own, `raw` for bytes that are signed: the handler gets them as they came. */
   accepts?: 'json' | 'form' | 'raw'

@@ -7,6 +7,7 @@ import { admit } from './admit.ts'
 import { cookieOf } from './authenticate.ts'
 import { clientOf } from './client.ts'
 import { remembering } from './limit.ts'
+import { takeMailLimit } from './mail-limit.ts'
 import { problemJson } from './problem-json.ts'
 import { readBody } from './read-body.ts'
 import type { Outcome, Route } from './route.ts'
@@ -41,7 +42,11 @@ const outcomeOf = async (deps: Deps, route: Route, ctx: Context, requestId: stri
   })
   ctx.set(headers)
   if (outcome instanceof Problem) return outcome
-  const call = { ...outcome, ...input, client, requestId, cookie, head: ctx.method === 'HEAD' }
+  const isOverMailLimit = () => takeMailLimit(deps, route, input.body)
+  const call = {
+    ...{ ...outcome, ...input, client, requestId, cookie, isOverMailLimit },
+    head: ctx.method === 'HEAD',
+  }
   return route.handle(deps, call as never)
 }
 

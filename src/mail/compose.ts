@@ -7,6 +7,7 @@ import { deviceName } from '../devices/rules.ts'
 import { type IssuedProof, issueProof, type ProvingKind } from '../proofs/issue-proof.ts'
 import { writeUndoToken } from '../proofs/write-undo-token.ts'
 import type { Email } from './entity.ts'
+import { isOverLimit } from './over-limit.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'secrets'>
 
@@ -140,6 +141,7 @@ export const composeMail = async (deps: Needs, email: Email): Promise<Composed |
     : await findUserByEmail(deps.database, recipient)
   if (!user || email.proof_spent_at || (!isOpen(user) && !owedToClosed.includes(kind))) return null
   if (user.email !== recipient && !toAnotherAddress.includes(kind)) return null
+  if (await isOverLimit(deps, email)) return null
   const vars = await compose[kind](deps, email, user)
   return vars && ({ kind, to: recipient, locale: localeOf(email, user), vars } as Composed)
 }

@@ -20,14 +20,16 @@ const postForgot = route({
   method: 'POST',
   path: '/api/v1/auth/forgot-password',
   summary: 'Ask for a mail that resets a password',
-  description: 'Always answers the same, whether or not anybody has this address.',
+  description:
+    'Always answers the same, whether or not anybody has this address. After three requests in an hour no further mail goes to it: the newest link stays valid.',
   auth: 'none',
-  limits: ['mail', 'mail_ip'],
+  limits: ['mail_ip', 'mail'],
   body: v.strictObject({ email: field.email }),
   replies: { 202: 'empty' },
   problems: [],
-  handle: async (deps, { body, client }) => {
-    await forgotPassword(deps, { email: body.email, locale: client.locale })
+  handle: async (deps, { body, client, isOverMailLimit }) => {
+    const overLimit = await isOverMailLimit()
+    await forgotPassword(deps, { email: body.email, locale: client.locale, overLimit })
     return { status: 202 }
   },
 })

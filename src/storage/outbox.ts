@@ -7,7 +7,8 @@ import { addMails, type MailQueue } from './queue.ts'
 
 /**
  * A mail to owe. `data` holds what cannot be derived later, and nothing secret. One that is `dropped` is written all the
- * same, at the same cost, and never sent.
+ * same, at the same cost, and never sent. The worker sends one that is `overLimit` only if the link of an earlier one was
+ * ended and no other stands.
  */
 export type OwedMail = {
   kind: EmailKind
@@ -16,12 +17,14 @@ export type OwedMail = {
   locale: string
   data?: Record<string, string>
   dropped?: boolean
+  overLimit?: boolean
 }
 
 /** Writes the mail into the outbox, in the transaction of the change that causes it. Returns its id. */
 export const oweMail = async (manager: EntityManager, mail: OwedMail): Promise<string> => {
   const id = uuid()
-  const { kind, recipient, userId, locale, data = {}, dropped = false } = mail
+  const { kind, recipient, userId, locale, dropped = false, overLimit = false } = mail
+  const data = { ...mail.data, ...(overLimit && { over_limit: 'true' }) }
   const status = dropped ? 'dropped' : 'queued'
   await manager.insert(Emails, { id, kind, recipient, user_id: userId, locale, data, status })
   return id

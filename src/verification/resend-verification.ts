@@ -7,13 +7,14 @@ import { enqueueMails, oweMail } from '../storage/outbox.ts'
  */
 export const resendVerification = async (
   deps: Pick<Deps, 'database' | 'queue' | 'log'>,
-  { email, locale }: { email: string; locale: string },
+  { email, locale, overLimit }: { email: string; locale: string; overLimit: boolean },
 ): Promise<void> => {
   const mail = await oweMail(deps.database.manager, {
     kind: 'verify_email',
     recipient: email,
     userId: null,
     locale,
+    overLimit,
   })
   await enqueueMails(deps, [mail])
 }

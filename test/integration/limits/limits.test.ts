@@ -80,6 +80,55 @@ anyTest.after.always(async () => {
     t.is(await from(behindOne, '2001:db8:1:3::1'), 401)
   })
 
+  const statusesFrom = async (count: number, address: (i: number) => string) => {
+    const statuses: Record<number, number> = {}
+    for (let i = 0; i < count; i++) {
+      const status = await from(behindOne, address(i))
+      statuses[status] = (statuses[status] ?? 0) + 1
+    }
+    return statuses
+  }
+
+  test('networks of one IPv6 /56 → twice the points of an address together', async t => {
+    t.deepEqual(await statusesFrom(40, i => `2001:db8:2:ab${(i + 16).toString(16)}::1`), { 401: 6, 429: 34 })
+    t.is(await from(behindOne, '2001:db8:2:acff::1'), 401, 'the next /56')
+  })
+
+  test('networks of one IPv6 /48 → four times the points of an address together', async t => {
+    t.deepEqual(await statusesFrom(40, i => `2001:db8:3:${(i + 1).toString(16)}00::1`), { 401: 12, 429: 28 })
+    t.is(await from(behindOne, '2001:db8:4:100::1'), 401, 'the next /48')
+  })
+
+  test('a hundred requests at once from one IPv6 /48 → four times the points of an address', async t => {
+    const replies = await Promise.all(
+      Array.from({ length: 100 }, (_, i) => from(behindOne, `2001:db8:5:${(i + 1).toString(16)}00::1`)),
+    )
+    t.is(replies.filter(status => status === 401).length, 12)
+  })
+
+  test('a household that floods → its neighbours in the /56 and the /48 keep their points', async t => {
+    const flood = Array.from({ length: 60 }, () => from(behindOne, '2001:db8:6:100::1'))
+    const neighbours = ['2001:db8:6:101::1', '2001:db8:6:200::1', '2001:db8:6:300::1']
+    const statuses = await Promise.all(neighbours.map(address => from(behindOne, address)))
+    t.deepEqual(statuses, [401, 401, 401])
+    t.is((await Promise.all(flood)).filter(status => status === 401).length, 3)
+    t.deepEqual(await statusesFrom(3, () => '2001:db8:6:102::1'), { 401: 2, 429: 1 }, 'six in the /56')
+  })
+
+  test('a wider network has fewer points left than the caller → RateLimit tells those', async t => {
+    const login = (ip: string) =>
+      behindOne.client.post('login', { email: anEmail(), password }, { headers: { 'x-forwarded-for': ip } })
+    for (let i = 0; i < 5; i++) await login(`2001:db8:7:${i}::1`)
+    const last = await login('2001:db8:7:9::1')
+    t.is(last.status, 401)
+    t.regex(last.headers.get('ratelimit') ?? '', /^"login";r=0;t=\d+$/)
+    t.regex(last.headers.get('ratelimit-policy') ?? '', /^"login";q=3;w=900$/)
+    const refused = await login('2001:db8:7:a::1')
+    t.is(refused.status, 429)
+    const [, reset = ''] = /t=(\d+)$/.exec(refused.headers.get('ratelimit') ?? '') ?? []
+    t.true(Number(refused.headers.get('retry-after')) >= Number(reset) && Number(reset) > 0)
+  })
+
   test('an IPv4 address is the same one mapped into IPv6, however it is written', async t => {
     const spellings = [
       '198.51.100.200',
@@ -185,20 +234,18 @@ anyTest.after.always(async () => {
     t.is((await refresh(other.refresh)).status, 200)
   })
 
-  test('mails are counted by recipient and by who asks, and no mail is owed beyond', async t => {
+  test('emails that one address asks for → counted by that address, and none is owed beyond', async t => {
     const ask = (email: string) => client.post('resend-verification', { email })
     const email = anEmail()
     t.deepEqual(
       limitsOf(await ask(email)).map(({ name, q, r }) => [name, q, r]),
-      [
-        ['mail', 2, 1],
-        ['mail_ip', 3, 2],
-      ],
+      [['mail_ip', 3, 2]],
     )
     t.is((await ask(email.toUpperCase())).status, 202)
-    refusal(t, await ask(`  ${email}`), 'mail')
+    t.is((await ask(`  ${email}`)).status, 202)
+    refusal(t, await ask(email), 'mail_ip')
     refusal(t, await ask(anEmail()), 'mail_ip')
-    t.is((await world.sql('SELECT 1 FROM emails WHERE recipient = $1', [email])).length, 2)
+    t.is((await world.sql('SELECT 1 FROM emails WHERE recipient = $1', [email])).length, 3)
   })
 
   test('tokens that are none are counted by address, whatever they are tried on', async t => {

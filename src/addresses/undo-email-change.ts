@@ -33,8 +33,7 @@ export const undoEmailChange = async (
   if (mail) {
     await enqueueMails(deps, [mail])
     await dropSessions(deps, userId)
-    // No device is known before the owner has chosen a password by the mailed link.
-    await forgetAttempts(deps, { id: userId, email: address }, null)
+    await forgetAttempts(deps, { id: userId, email: address })
     return { email: address, isRepeat: false }
   }
   const stands = await effectStands(deps, 'undo_email_change', undo)

@@ -3,16 +3,13 @@ import { forgetDevices } from '../devices/store.ts'
 import { dropAttempts } from './store.ts'
 
 /**
- * Call it after a password was replaced, and that committed. Earlier wrong passwords delay nobody, and a device that
- * signed in by the old password is not known any more. `device` is the one that replaced the password. It stays or
- * becomes known, and so has its own attempts: strangers who use up theirs again cannot keep the owner out there. A fault
- * is no reason to fail.
+ * After a password was replaced, and that committed: earlier wrong ones hold nobody up, and who signed in by the old one
+ * is no known device. A fault is no reason to fail.
  */
 export const forgetAttempts = async (
   deps: Pick<Deps, 'log' | 'redis' | 'keys'>,
   user: { id: string; email: string },
-  device: string | null,
 ): Promise<void> => {
-  const forgotten = Promise.all([dropAttempts(deps, user), forgetDevices(deps, user.id, device)])
+  const forgotten = Promise.all([dropAttempts(deps, user), forgetDevices(deps, user.id)])
   await forgotten.catch(err => deps.log.warn({ err }, 'attempts and devices were not forgotten'))
 }

@@ -9,7 +9,7 @@ import { wrongPasswords } from '../base/limits.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { deviceOf } from '../devices/rules.ts'
-import { hasDevices, isKnownDevice, markDevice } from '../devices/store.ts'
+import { findDevice, hasDevices, markDevice } from '../devices/store.ts'
 import type { SessionReply } from '../sessions/rules.ts'
 import { type Origin, startSession } from '../sessions/start-session.ts'
 import { enqueueMails } from '../storage/outbox.ts'
@@ -52,7 +52,7 @@ const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
   const { database, config } = deps
   const found = await findUserByEmail(database, email)
   const device = deviceOf(origin)
-  const isKnown = await isKnownDevice(deps, found?.id ?? accountKey(email), device)
+  const { isKnown, signedIn } = await findDevice(deps, found?.id ?? accountKey(email), device)
   const budget = found && isKnown ? knownDevice(found.id, device) : strangers(email)
   const hash = found && (isKnown || !isClosed(found, config)) ? found.password_hash : null
   const compared = await comparePassword(deps, { password, hash, budget })
@@ -75,7 +75,7 @@ const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
   const newHash = compared.needsRehash
     ? await deps.hasher.hash(password, { next: true })
     : found.password_hash
-  const isNew = !isKnown && (await hasDevices(deps, found.id))
+  const isNew = !signedIn && (await hasDevices(deps, found.id))
   const recorded = await recordLogin(deps, { found, newHash, isNewDevice: isNew, clears: !isKnown, origin })
   if (!recorded) return null
   await enqueueMails(deps, recorded.mails)

@@ -6,6 +6,7 @@ import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { deviceOf } from '../devices/rules.ts'
+import { markDevice } from '../devices/store.ts'
 import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
 import { dropSessions } from '../sessions/drop-sessions.ts'
 import type { SessionReply } from '../sessions/rules.ts'
@@ -58,12 +59,16 @@ export const changePassword = async (
   if (!changed) return new Problem('INVALID_CURRENT_PASSWORD')
   await enqueueMails(deps, [changed.notice])
   await dropSessions(deps, user.id)
-  await forgetAttempts(deps, user, deviceOf(origin))
-  return startSession(deps, { user: changed.user, origin }).catch(err => {
-    if (!isFault(err)) throw err
-    deps.log.warn({ err }, 'a new password is set, and its session did not begin')
-    return null
-  })
+  await forgetAttempts(deps, user)
+  const began = startSession(deps, { user: changed.user, origin })
+  const marked = markDevice(deps, user.id, deviceOf(origin))
+  return Promise.all([began, marked])
+    .then(([session]) => session)
+    .catch(err => {
+      if (!isFault(err)) throw err
+      deps.log.warn({ err }, 'a new password is set, and its session did not begin')
+      return null
+    })
 }
 
 // The hash that was compared must still stand: of two changes at once one wins.

@@ -4,7 +4,7 @@ import { forgetAttempts } from '../attempts/forget-attempts.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
-import { deviceOf } from '../devices/rules.ts'
+import { rememberDevice } from '../devices/remember-device.ts'
 import type { Presented } from '../proofs/check-proof.ts'
 import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
 import { spendProof } from '../proofs/spend-proof.ts'
@@ -21,6 +21,7 @@ type Needs = Pick<
   | 'config'
   | 'clock'
   | 'log'
+  | 'metrics'
   | 'database'
   | 'redis'
   | 'keys'
@@ -53,7 +54,8 @@ export const resetPassword = async (
     if (notice) {
       await enqueueMails(deps, [notice])
       await dropSessions(deps, user.id)
-      await forgetAttempts(deps, user, deviceOf(origin))
+      await forgetAttempts(deps, user)
+      await rememberDevice(deps, user.id, origin)
       return { isRepeat: false }
     }
   }

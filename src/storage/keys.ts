@@ -10,6 +10,7 @@ export const redisKeys = (prefix: string) => ({
   proof: (userId: string, purpose: string) => `${prefix}:{${userId}}:proof:${purpose}`,
   guesses: (userId: string, purpose: string) => `${prefix}:{${userId}}:guesses:${purpose}`,
   ownGuesses: (userId: string, purpose: string) => `${prefix}:{${userId}}:guesses:${purpose}:own`,
+  proved: (userId: string) => `${prefix}:{${userId}}:proved`,
   seen: (userId: string) => `${prefix}:{${userId}}:seen`,
   /** `of` is a user's id, or stands for an address. */
   attempts: (of: string) => `${prefix}:{${of}}:attempts`,

@@ -90,6 +90,16 @@ test('a device that presented a mailed token has five free attempts, and then wa
   t.is((await loginFrom(client, email, another)).status, 200, 'strangers have their own')
 })
 
+test('the first sign-in from the device that reset is told by email, as from any new device', async t => {
+  const [email, phone] = [await registered(), aPlace()]
+  t.is(await ways['the link of a reset']?.(email, phone), 204)
+  const notices = () => sql(`SELECT 1 FROM emails WHERE recipient = $1 AND kind = 'new_device'`, [email])
+  for (let i = 0; i < 2; i++) {
+    t.is((await loginFrom(client, email, another, phone)).status, 200)
+    t.is((await notices()).length, 1)
+  }
+})
+
 test('a wrong token or code → its device is not known', async t => {
   const [email, thief] = [await registered(), aPlace()]
   const { code } = await askReset(world, email)

@@ -35,12 +35,12 @@ const contentOf = async (redis: World['redis'], key: string): Promise<unknown> =
   }
 }
 
-/** Every key of the world and what it holds. */
+/** Every key of the world and what it holds, in the order of their names: that of a scan changes. */
 export const readRedis = async (
   world: Pick<World, 'env' | 'keysLike' | 'redis' | 'sql'>,
 ): Promise<{ key: string; value: unknown }[]> => {
   const found = []
-  for (const key of await world.keysLike(`*${world.env.REDIS_PREFIX}*`))
+  for (const key of (await world.keysLike(`*${world.env.REDIS_PREFIX}*`)).sort())
     found.push({ key, value: await contentOf(world.redis, key) })
   return found
 }

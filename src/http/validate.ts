@@ -1,11 +1,11 @@
 import * as v from 'valibot'
 import { type FieldError, Problem } from '../base/problems.ts'
+import { nearName, squeezed } from './near-name.ts'
 import type { Schema } from './route.ts'
 
 // The validator's own messages quote the value, so none is passed on.
 const messages: Record<string, string> = {
   missing: 'This field is required.',
-  unknown: 'There is no such field.',
   string: 'This must be a string.',
   boolean: 'This must be true or false.',
   array: 'This must be a list.',
@@ -14,11 +14,10 @@ const messages: Record<string, string> = {
 
 // Of a body that came as another type than it is, all of it may stand where a name should: a form whose only field is
 // called `{"password":"…"}`. A name is quoted up to what none has.
-const nameOf = (issue: v.BaseIssue<unknown>): string =>
-  (v.getDotPath(issue) ?? '').slice(0, 64).replace(/[^\w .[\]-].*$/s, '')
+const quoted = (name: string): string => name.slice(0, 64).replace(/[^\w .[\]-].*$/s, '')
 
 const fieldError = (issue: v.BaseIssue<unknown>): FieldError => {
-  const path = nameOf(issue)
+  const path = quoted(v.getDotPath(issue) ?? '')
   // The fields of our own name their rule and say it without the value.
   if (issue.type === 'raw_transform')
     return { path, rule: issue.expected ?? 'format', message: `This ${issue.message}.` }
@@ -27,22 +26,43 @@ const fieldError = (issue: v.BaseIssue<unknown>): FieldError => {
 }
 
 const ruleOf = (issue: v.BaseIssue<unknown>): string => {
-  if (issue.expected === 'never') return 'unknown'
   if (issue.received === 'undefined') return 'missing'
   return issue.type
 }
 
-type Union = { type: 'union'; options: { entries: Record<string, unknown> }[] }
+type Strict = { type: 'strict_object'; entries: Record<string, unknown> }
+type Union = { type: 'union'; options: Strict[] }
 
 // Of alternatives the one that shares most names with the input is what was meant: its faults say something.
 const meant = (schema: Schema, input: unknown): Schema => {
   if (schema.type !== 'union') return schema
-  const names = Object.keys((input ?? {}) as object)
-  const shared = ({ entries }: Union['options'][number]) => names.filter(name => name in entries).length
+  const names = new Set(Object.keys((input ?? {}) as object).map(squeezed))
+  const shared = ({ entries }: Strict) =>
+    Object.keys(entries).filter(name => names.has(squeezed(name))).length
   const { options } = schema as unknown as Union
   return options.reduce((best, option) =>
     shared(option) > shared(best) ? option : best,
   ) as unknown as Schema
+}
+
+/** As many faults as one reply names. */
+const atMost = 20
+
+const unknownField = (name: string, fields: readonly string[], input: object): FieldError => {
+  const near = nearName(name, fields)
+  const hint = near && !Object.hasOwn(input, near) ? ` Did you mean \`${near}\`?` : ''
+  return { path: quoted(name), rule: 'unknown', message: `There is no such field.${hint}` }
+}
+
+// The validator stops at the first field that it does not know.
+const unknownFields = (schema: Schema, input: unknown): FieldError[] => {
+  if (schema.type !== 'strict_object' || typeof input !== 'object' || input === null) return []
+  const { entries } = schema as unknown as Strict
+  const fields = Object.keys(entries)
+  return Object.keys(input)
+    .filter(name => !Object.hasOwn(entries, name))
+    .slice(0, atMost)
+    .map(name => unknownField(name, fields, input))
 }
 
 /** Parses input at the door. What it returns may be trusted inside. */
@@ -50,7 +70,10 @@ export const validate = (
   schema: Schema,
   input: unknown,
 ): { value: unknown } | Problem<'VALIDATION_ERROR'> => {
-  const result = v.safeParse(meant(schema, input), input)
+  const one = meant(schema, input)
+  const result = v.safeParse(one, input)
   if (result.success) return { value: result.output }
-  return new Problem('VALIDATION_ERROR', { errors: result.issues.slice(0, 20).map(fieldError) })
+  const known = result.issues.filter(({ expected }) => expected !== 'never').map(fieldError)
+  const errors = [...known, ...unknownFields(one, input)].slice(0, atMost)
+  return new Problem('VALIDATION_ERROR', { errors })
 }

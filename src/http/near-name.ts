@@ -1,0 +1,46 @@
+// The name that a misspelt field was meant to have. Only names of the schema are ever said.
+
+/** A name without its case and its signs, so that `fullName`, `Full-Name` and `full_name` are one. */
+export const squeezed = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '')
+
+// Letters that are changed, missing, too many, or swapped with the next (Damerau and Levenshtein).
+const distance = (a: string, b: string): number => {
+  const rows: number[][] = Array.from({ length: a.length + 1 }, (_, i) => [i])
+  rows[0] = Array.from({ length: b.length + 1 }, (_, j) => j)
+  const at = (i: number, j: number): number => rows[i]?.[j] ?? Number.POSITIVE_INFINITY
+  for (let i = 1; i <= a.length; i++)
+    for (let j = 1; j <= b.length; j++) {
+      const isSame = a[i - 1] === b[j - 1]
+      const isSwapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const steps = [at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + (isSame ? 0 : 1)]
+      rows[i]?.push(Math.min(...steps, isSwapped ? at(i - 2, j - 2) + 1 : Number.POSITIVE_INFINITY))
+    }
+  return at(a.length, b.length)
+}
+
+// How unlike two names are, or null where they are too unlike: one letter in four may differ, or one is the beginning or
+// the end of the other, as `name` is of `full_name`. `emailAddress` is nearer to `email` than to `address`.
+const unlikeness = (given: string, known: string): number | null => {
+  const differs = distance(given, known)
+  if (differs <= Math.min(3, Math.floor(Math.max(given.length, known.length) / 4) || 1)) return differs
+  const [short, long] = given.length < known.length ? [given, known] : [known, given]
+  if (short.length < 4) return null
+  if (long.startsWith(short)) return long.length
+  return long.endsWith(short) ? long.length + 1 : null
+}
+
+/** Names that are longer than any of a schema are compared with none. */
+const longest = 40
+
+/** Which of these names a misspelt one was meant to be; null where none is near, or two are equally near. */
+export const nearName = (given: string, names: readonly string[]): string | null => {
+  const plain = given.length <= longest ? squeezed(given) : ''
+  if (plain === '') return null
+  const near = names.flatMap(name => {
+    const unlike = unlikeness(plain, squeezed(name))
+    return unlike === null ? [] : [{ name, unlike }]
+  })
+  const least = Math.min(...near.map(({ unlike }) => unlike))
+  const [best, another] = near.filter(({ unlike }) => unlike === least)
+  return best && !another ? best.name : null
+}

@@ -49,7 +49,7 @@ export const openMailSink = async (): Promise<MailSink> => {
         const mail = await PostalMime.parse(Buffer.concat(chunks))
         const text = mail.text ?? ''
         const link = /https?:\/\/\S+[?&]token=\S+/.exec(text)?.[0] ?? ''
-        const code = /^\s*(\d{6})\s*$/m.exec(text)?.[1] ?? ''
+        const code = /^\s*(\d{6}|\d{8})\s*$/m.exec(text)?.[1] ?? ''
         const to = session.envelope.rcptTo.map(({ address }) => address)
         const kept = silent ? stalled : caught
         kept.push({ ehlo: String(session.hostNameAppearsAs), to, raw, mail, link, code })

@@ -11,7 +11,10 @@ import type { Origin } from '../sessions/start-session.ts'
 import { enqueueMails, oweMail } from '../storage/outbox.ts'
 import { orTaken } from './or-taken.ts'
 
-type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
+type Needs = Pick<
+  Deps,
+  'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'queue' | 'limiter' | 'secrets'
+>
 
 /**
  * Moves an account to the address whose mailbox confirms it. Two who want one address are told apart by the unique

@@ -49,6 +49,19 @@ export type EmailKind = keyof typeof emails
 export type ProofPurpose = Extract<(typeof emails)[EmailKind], { proof: unknown }>['proof']['purpose']
 
 /**
+ * Digits of the code beside a mailed link. The code of a reset alone opens an account, so it has eight. Those of a
+ * verification or a move only confirm an address, for somebody who has the password already, and are shorter to type.
+ */
+export const codeDigits = {
+  verify_email: 6,
+  change_email: 6,
+  reset_password: 8,
+} as const satisfies Partial<Record<ProofPurpose, 6 | 8>>
+
+/** A purpose that a code is mailed for. */
+export type CodePurpose = keyof typeof codeDigits
+
+/**
  * What a mail needs, as text. `minutes`, `hours` and `days` are numbers and `time` an ISO 8601 date: they are put into
  * the reader's words, and `amount` (`12500 GTQ`, in minor units). `email` is another address than the reader's, masked. `name`, `time`, `ip`, `device` and `email`
  * may be empty; all of them but `time` may hold anything.

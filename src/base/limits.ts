@@ -16,7 +16,11 @@ const catalogue = {
   code: { points: 5, window: '24h', by: 'proof' },
   code_day: { points: 20, window: '24h', by: 'user' },
   repeat: { points: 100, window: '24h', by: 'proof' },
+  code_service: { points: 1000, window: '1h', by: 'service' },
 } as const satisfies Record<string, { points: number; window: string; by: LimitedBy }>
+
+/** A tenth of the wrong codes that close all codes is reason enough for people to look. */
+export const manyWrongCodes = 0.1
 
 /**
  * Wrong passwords of one account in a row, in milliseconds: some are free, then each waits twice as long as the one
@@ -30,7 +34,7 @@ export const wrongPasswords = { free: 5, wait: 30_000, longestWait: 3_600_000, a
  */
 export const pointsOfWiderNetworks = { 56: 2, 48: 4 } as const
 
-export type LimitedBy = 'ip' | 'session' | 'recipient' | 'proof' | 'user'
+export type LimitedBy = 'ip' | 'session' | 'recipient' | 'proof' | 'user' | 'service'
 export type LimitName = keyof typeof catalogue
 /** `points` per `window` milliseconds. */
 export type Limit = { points: number; window: number; by: LimitedBy }

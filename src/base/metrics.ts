@@ -17,6 +17,14 @@ export const counters = {
   },
   logins_failed: { help: 'Wrong e-mails or passwords at the login.', labels: [] },
   passwords_closed: { help: 'Passwords closed after too many wrong ones in a row.', labels: [] },
+  codes_refused: {
+    help: 'Mailed codes that were refused, by purpose. Reason: wrong; no_code, as none is live; closed, as all are.',
+    labels: ['purpose', 'reason'],
+  },
+  codes_closed: {
+    help: 'Times that all mailed codes were closed for a while, after too many wrong ones.',
+    labels: [],
+  },
   session_reuses: { help: 'Spent refresh tokens that were presented again: thefts.', labels: [] },
   mails: { help: 'Mails that this worker brought to an end, by outcome.', labels: ['outcome'] },
   purchases: { help: 'What payment events came to, by outcome.', labels: ['outcome'] },

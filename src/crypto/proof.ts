@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { parse as parseUuid, stringify as uuidText } from 'uuid'
+import { codeDigits } from '../base/emails.ts'
 import { decode, encode } from './base64url.ts'
 import { hmac, sha256 } from './derive.ts'
 
@@ -8,11 +9,17 @@ import { hmac, sha256 } from './derive.ts'
 
 const prefix = 'lkp_'
 
-/** Token secret (32 bytes) and code (6 digits) of one e-mail. */
-export const mailSecrets = (mailKey: KeyObject, purpose: string, emailId: string) => ({
-  secret: hmac(mailKey, 'token', purpose, emailId),
-  code: String(hmac(mailKey, 'code', purpose, emailId).readUIntBE(0, 6) % 1_000_000).padStart(6, '0'),
-})
+const digitsOf = (purpose: string): number => (codeDigits as Record<string, number>)[purpose] ?? 6
+
+/** Token secret (32 bytes) and code (see `codeDigits`) of one email. */
+export const mailSecrets = (mailKey: KeyObject, purpose: string, emailId: string) => {
+  const digits = digitsOf(purpose)
+  const number = hmac(mailKey, 'code', purpose, emailId).readUIntBE(0, 6) % 10 ** digits
+  return {
+    secret: hmac(mailKey, 'token', purpose, emailId),
+    code: String(number).padStart(digits, '0'),
+  }
+}
 
 /** `lkp_` and the base64url of user id (16 bytes) and secret (32). */
 export const writeProofToken = (userId: string, secret: Buffer): string =>
@@ -32,6 +39,6 @@ export const readProofToken = (text: string): { userId: string; secret: Buffer }
 
 export const tokenHash = (secret: Buffer): string => encode(sha256(secret))
 
-/** A million codes are soon tried, so a dump must not suffice: the hash is keyed. */
+/** All codes are soon tried, so a dump must not suffice: the hash is keyed. */
 export const codeHash = (mailKey: KeyObject, userId: string, purpose: string, code: string): string =>
   encode(hmac(mailKey, 'code hash', userId, purpose, code))

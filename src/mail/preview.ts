@@ -12,9 +12,9 @@ const seen = { time: '2027-01-31T18:05:00.000Z', ip: '203.0.113.7', device }
 const samples: { readonly [K in EmailKind]: EmailVars<K> } = {
   verify_email: { name, link, code: '048213', hours: '24' },
   welcome: { name, link },
-  welcome_guest: { name, link, code: '048213', hours: '24' },
+  welcome_guest: { name, link, code: '04821396', hours: '24' },
   account_exists: { name, link },
-  reset_password: { name, link, code: '048213', minutes: '60' },
+  reset_password: { name, link, code: '04821396', minutes: '60' },
   password_changed: { name, link, ...seen },
   email_change: { name, link, code: '048213', hours: '24' },
   email_changed: { name, link, email: 'a••@example.org', days: '7' },

@@ -9,7 +9,10 @@ import { findReset } from './find-reset.ts'
  * that has set a password sets no other.
  */
 export const checkResetToken = async (
-  deps: Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'secrets'>,
+  deps: Pick<
+    Deps,
+    'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'limiter' | 'secrets'
+  >,
   presented: Presented,
 ): Promise<{ expiresAt: Date } | Problem<'INVALID_TOKEN'>> => {
   const reset = await findReset(deps, presented)

@@ -10,7 +10,10 @@ import { checkProof, type Presented } from '../proofs/check-proof.ts'
  * `expiresIn` in milliseconds.
  */
 export const findReset = async (
-  deps: Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'secrets'>,
+  deps: Pick<
+    Deps,
+    'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'limiter' | 'secrets'
+  >,
   presented: Presented,
 ): Promise<{ user: User; emailId: string; isUsed: boolean; expiresIn: number } | null> => {
   const proof = await checkProof(deps, 'reset_password', presented)

@@ -1,20 +1,26 @@
 import { v4 as randomUuid } from 'uuid'
 import { findPendingMoves, findUserByEmail } from '../accounts/store.ts'
-import type { ProofPurpose } from '../base/emails.ts'
+import type { CodePurpose } from '../base/emails.ts'
 import { defaultLimits } from '../base/limits.ts'
 import { codeHash, readProofToken, tokenHash } from '../crypto/proof.ts'
 import type { Deps } from '../deps.ts'
 import { Emails } from '../mail/entity.ts'
+import { countWrongCode } from './count-wrong-code.ts'
 import { findUsed } from './find-used.ts'
 import { type LiveProof, matchProof } from './store.ts'
 
 /** What a client presents: the token of a link, or the address and the code of the same mail. */
 export type Presented = { token: string } | { email: string; code: string }
 
-type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'secrets'>
+type Needs = Pick<
+  Deps,
+  'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'limiter' | 'secrets'
+>
+
+type Found = LiveProof & { userId: string }
 
 /** `isUsed`: it did its work before. Whether that still stands is for `effectStands` to say. */
-type Checked = LiveProof & { userId: string; isUsed: boolean }
+type Checked = Found & { isUsed: boolean }
 
 /**
  * Finds the proof that this belongs to, without spending it; null where there is none, it has expired or was made void.
@@ -23,18 +29,13 @@ type Checked = LiveProof & { userId: string; isUsed: boolean }
  */
 export const checkProof = async (
   deps: Needs,
-  purpose: ProofPurpose,
+  purpose: CodePurpose,
   presented: Presented,
   ownerId: string | null = null,
 ): Promise<Checked | null> => {
-  const located = await locate(deps, purpose, presented, ownerId)
-  const matched = await Promise.all(
-    located.map(async ({ userId, ...rest }) => {
-      const proof = await matchProof(deps, { userId, purpose }, { ...rest, ...guessesIn(deps) })
-      return proof && { ...proof, userId }
-    }),
-  )
-  const found = matched.find(proof => proof !== null)
+  const compare = async () => match(deps, purpose, await locate(deps, purpose, presented, ownerId))
+  const compared = 'code' in presented ? await countWrongCode(deps, purpose, compare) : await compare()
+  const found = compared === 'wrong' ? null : compared
   if ('email' in presented && presented.email !== found?.address) return null
   const email = found && (await deps.database.getRepository(Emails).findOneBy({ id: found.emailId }))
   if (found && email && !email.proof_spent_at) return { ...found, isUsed: false }
@@ -42,7 +43,23 @@ export const checkProof = async (
   return 'token' in presented ? usedBefore(deps, purpose, presented.token) : null
 }
 
-const usedBefore = async (deps: Needs, purpose: ProofPurpose, token: string): Promise<Checked | null> => {
+/** 'wrong' where there was something live to compare with, and nothing matched. */
+const match = async (
+  deps: Needs,
+  purpose: CodePurpose,
+  located: readonly Located[],
+): Promise<Found | 'wrong' | null> => {
+  const matched = await Promise.all(
+    located.map(async ({ userId, ...rest }) => {
+      const proof = await matchProof(deps, { userId, purpose }, { ...rest, ...guessesIn(deps) })
+      return proof === null || proof === 'wrong' ? proof : { ...proof, userId }
+    }),
+  )
+  const found = matched.find(proof => proof !== null && proof !== 'wrong')
+  return found ?? (matched.includes('wrong') ? 'wrong' : null)
+}
+
+const usedBefore = async (deps: Needs, purpose: CodePurpose, token: string): Promise<Checked | null> => {
   const read = readProofToken(token)
   const used = read && (await findUsed(deps, purpose, read))
   return used && { ...used, userId: read.userId, isUsed: true }
@@ -57,7 +74,7 @@ type Located = { userId: string; by: 'token' | 'code'; hash: string; isOwner: bo
 
 const locate = async (
   deps: Pick<Deps, 'database' | 'secrets'>,
-  purpose: ProofPurpose,
+  purpose: CodePurpose,
   presented: Presented,
   ownerId: string | null,
 ): Promise<Located[]> => {

@@ -4,7 +4,7 @@
 -- KEYS  1 proof, 2 guesses of the user and purpose
 -- ARGV  1 token | code, 2 hash presented, 3 guesses allowed, 4 shift (ms), 5 guesses at all codes, 6 the time they
 --       are counted in (ms), 7 field of the proof that counts the guesses
--- Returns {e-mail id, address, milliseconds of life left}, or nil
+-- Returns {email id, address, milliseconds of life left}, 'wrong' where a live proof has another hash, or nil
 local p = redis.call('HMGET', KEYS[1], 'email_id', 'address', 'expires_at', ARGV[1])
 if not p[1] then return nil end
 local time = redis.call('TIME')
@@ -17,5 +17,5 @@ if ARGV[1] == 'code' then
   if redis.call('HINCRBY', KEYS[1], ARGV[7], 1) > tonumber(ARGV[3]) then return nil end
   if guesses > tonumber(ARGV[5]) then return nil end
 end
-if p[4] ~= ARGV[2] then return nil end
+if p[4] ~= ARGV[2] then return 'wrong' end
 return { p[1], p[2], left }

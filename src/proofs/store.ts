@@ -35,18 +35,19 @@ type Matched = {
 
 /**
  * Compares without spending; a code costs one of `guesses`, and one of the `guessesInAll` that every code of the user
- * and purpose has in a `window` of milliseconds.
+ * and purpose has in a `window` of milliseconds. Null where there is nothing to compare with.
  */
 export const matchProof = async (
   { redis, keys, clock }: Store,
   { userId, purpose }: ProofAt,
   { by, hash, isOwner, guesses, guessesInAll, window }: Matched,
-): Promise<LiveProof | null> => {
+): Promise<LiveProof | 'wrong' | null> => {
   const inAll = isOwner ? keys.ownGuesses(userId, purpose) : keys.guesses(userId, purpose)
   const counter = isOwner ? 'own_attempts' : 'attempts'
   const args = [by, hash, guesses, clock.shift, guessesInAll, window, counter]
   const found = await checkScript(redis, [keys.proof(userId, purpose), inAll], args)
-  const reply = found as [string, string, number] | null
+  const reply = found as [string, string, number] | 'wrong' | null
+  if (reply === 'wrong') return 'wrong'
   return reply && { emailId: reply[0], address: reply[1], expiresIn: reply[2] }
 }
 

@@ -9,7 +9,10 @@ import { spendProof } from '../proofs/spend-proof.ts'
 import type { Origin } from '../sessions/start-session.ts'
 import { enqueueMails, oweMail } from '../storage/outbox.ts'
 
-type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
+type Needs = Pick<
+  Deps,
+  'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'queue' | 'limiter' | 'secrets'
+>
 
 type Verify = { presented: Presented; locale: string; origin: Origin & { network: string } }
 

@@ -29,6 +29,7 @@ test('the limits are those that are promised', t => {
     'code: 5 in 1440 min by proof',
     'code_day: 20 in 1440 min by user',
     'repeat: 100 in 1440 min by proof',
+    'code_service: 1000 in 60 min by service',
   ])
 })
 

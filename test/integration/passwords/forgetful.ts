@@ -72,4 +72,6 @@ export const press = (
 
 /** The codes that follow this one: each is wrong. */
 export const wrongCodes = (code: string, count: number): string[] =>
-  Array.from({ length: count }, (_, i) => String((Number(code) + 1 + i) % 1_000_000).padStart(6, '0'))
+  Array.from({ length: count }, (_, i) =>
+    String((Number(code) + 1 + i) % 10 ** code.length).padStart(code.length, '0'),
+  )

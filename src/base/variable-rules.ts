@@ -31,13 +31,6 @@ export const redisUrl = v.pipe(
   }),
 )
 
-// Origins are compared as they are: a `*` would match nothing, and whoever wrote it believes otherwise.
-export const origin = rule('must be an http(s) address without path, query, credentials or *', text => {
-  const parsed = URL.canParse(text) ? new URL(text) : null
-  const bare = parsed && /^https?:$/.test(parsed.protocol) && parsed.origin === text.replace(/\/$/, '')
-  return bare && !text.includes('*') ? parsed.origin : null
-})
-
 export const baseUrl = rule('must be an http(s) address without query, fragment or credentials', text => {
   const parsed = URL.canParse(text) ? new URL(text) : null
   if (!parsed || !/^https?:$/.test(parsed.protocol) || /[?#\s]/.test(text)) return null

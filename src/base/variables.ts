@@ -3,6 +3,7 @@ import { parseEhloName } from './ehlo-name.ts'
 import { parseLimits } from './limits.ts'
 import { listenVariables } from './listen-variables.ts'
 import { parseMailbox } from './mailbox.ts'
+import { parseOrigin } from './origins.ts'
 import { shopVariables } from './shop-variables.ts'
 import {
   baseUrl,
@@ -11,7 +12,6 @@ import {
   integer,
   list,
   oneOf,
-  origin,
   parsedBy,
   redisUrl,
   rule,
@@ -108,11 +108,11 @@ export const variables = {
   },
   CORS_ORIGINS: {
     schema: list(
-      'must be a comma-separated list of origins such as https://app.example.com',
-      parsedBy(origin),
+      'must be a comma-separated list of origins such as https://app.example.com or capacitor://localhost: each a scheme, a host and perhaps a port, without path, credentials, * or null',
+      parseOrigin,
     ),
     default: '',
-    help: 'Origins whose scripts may call the API, comma-separated, matched exactly.',
+    help: 'Origins whose scripts may call the API, comma-separated, matched exactly: `https://app.example.com`, `capacitor://localhost`, `chrome-extension://<id>`.',
   },
   ...listenVariables,
   ACCESS_TOKEN_TTL: {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Config } from '../base/config.ts'
 import { partsOf } from '../base/header-text.ts'
+import { isOneOf } from '../base/origins.ts'
 import { Problem } from '../base/problems.ts'
 import type { RefreshToken } from '../sessions/rules.ts'
 import { isJson } from './content-type.ts'
@@ -38,7 +39,7 @@ export const foreignPage = (
   config: Pick<Config, 'CORS_ORIGINS' | 'PUBLIC_URL'>,
 ): Problem<'FORBIDDEN'> | null => {
   const { origin, 'sec-fetch-site': site, 'content-type': type } = request.headers
-  const isOwn = origin === new URL(config.PUBLIC_URL).origin || config.CORS_ORIGINS.includes(origin ?? '')
+  const isOwn = origin === new URL(config.PUBLIC_URL).origin || isOneOf(config.CORS_ORIGINS, origin ?? '')
   if (origin !== undefined && !isOwn) return new Problem('FORBIDDEN', { detail: 'foreign_origin' })
   if (origin === undefined && site !== 'same-origin') return new Problem('FORBIDDEN', { detail: 'no_origin' })
   return isJson(type) ? null : new Problem('FORBIDDEN', { detail: 'not_json' })

@@ -10,9 +10,10 @@ import { parseDuration } from '../../src/base/duration.ts'
 import { configurationTable, envExample, limitsTable } from '../../src/base/env-example.ts'
 import { exposures } from '../../src/base/exposure.ts'
 import { defaultLimits, type LimitName, limitNames, parseLimits } from '../../src/base/limits.ts'
+import { isOneOf, parseOrigin } from '../../src/base/origins.ts'
 import { parseRedisUrl } from '../../src/base/redis-url.ts'
 import { shopSecrets } from '../../src/base/shop-variables.ts'
-import { baseUrl, origin, parsedBy } from '../../src/base/variable-rules.ts'
+import { baseUrl, parsedBy } from '../../src/base/variable-rules.ts'
 import { exampleSecret, type VariableName, variables } from '../../src/base/variables.ts'
 import { canary, goodValue, sound, spans, units, urls } from './variable-values.ts'
 
@@ -203,6 +204,99 @@ const test = anyTest.serial
       t.is(faultsOf({ ...sound, CORS_ORIGINS: origin }).length, 1, origin)
   })
 
+  const origins: Record<string, string> = {
+    'https://app.example.com': 'https://app.example.com',
+    'HTTPS://App.Example.COM:443/': 'https://app.example.com',
+    'http://localhost:80': 'http://localhost',
+    'https://app.example.com:80': 'https://app.example.com:80',
+    'http://localhost:5173': 'http://localhost:5173',
+    'http://[::1]:3000': 'http://[::1]:3000',
+    'http://[0:0:0:0:0:0:0:1]:3000': 'http://[::1]:3000',
+    'https://bücher.example': 'https://xn--bcher-kva.example',
+    'capacitor://localhost': 'capacitor://localhost',
+    'Capacitor://LocalHost/': 'capacitor://localhost',
+    'ionic://localhost': 'ionic://localhost',
+    'tauri://localhost': 'tauri://localhost',
+    'app://-': 'app://-',
+    'app://obsidian.md': 'app://obsidian.md',
+    'chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh':
+      'chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh',
+    'moz-extension://0b6c7a9e-0000-4000-8000-00000000cafe':
+      'moz-extension://0b6c7a9e-0000-4000-8000-00000000cafe',
+    'safari-web-extension://8B6C0A20-0000-4000-8000-00000000CAFE':
+      'safari-web-extension://8b6c0a20-0000-4000-8000-00000000cafe',
+    'com.example.app+x://host:8080': 'com.example.app+x://host:8080',
+  }
+  for (const [written, kept] of Object.entries(origins))
+    test(`CORS_ORIGINS=${encodeURI(written)} → ${kept}`, t => {
+      t.deepEqual(configOf({ ...sound, CORS_ORIGINS: `${written}, https://other.example` }).CORS_ORIGINS, [
+        kept,
+        'https://other.example',
+      ])
+    })
+
+  const noOrigins = [
+    ...['*', 'null', 'NULL', 'https://*', 'https://*.example.com', '*://app.example.com', 'capacitor://*'],
+    ...[
+      'app.example.com',
+      '//app.example.com',
+      'https:app.example.com',
+      'https:/app.example.com',
+      'https://',
+    ],
+    ...['https://a.example/path', 'https://a.example//', 'https://a.example?x', 'https://a.example#x'],
+    ...['https://u:p@a.example', 'https://u@a.example', 'capacitor://u@localhost', 'https://a.example\\x'],
+    ...[
+      'capacitor://localhost/x',
+      'capacitor://',
+      'capacitor:localhost',
+      'capacitor://local host',
+      '1x://localhost',
+    ],
+    ...[
+      'https://a.example:99999',
+      'capacitor://localhost:99999',
+      'capacitor://a%41',
+      'capacitor://[::1',
+      'https://[',
+    ],
+    ...[
+      'file://',
+      'file:///etc',
+      'file://localhost',
+      'data:text/html,x',
+      'about:blank',
+      'javascript://a',
+      'ws://a.example',
+    ],
+  ]
+  for (const written of noOrigins)
+    test(`CORS_ORIGINS=${written} → refused, and the message says what an origin is`, t => {
+      t.deepEqual(faultsOf({ ...sound, CORS_ORIGINS: written }), [
+        'CORS_ORIGINS must be a comma-separated list of origins such as https://app.example.com or capacitor://localhost: each a scheme, a host and perhaps a port, without path, credentials, * or null',
+      ])
+    })
+
+  test('an Origin header is compared exactly; of schemes that are not of the web the case does not count', t => {
+    const named = ['https://app.example.com', 'safari-web-extension://8b6c0a20']
+    t.true(isOneOf(named, 'https://app.example.com'))
+    t.true(isOneOf(named, 'safari-web-extension://8B6C0A20'))
+    for (const other of [
+      'https://APP.example.com',
+      'HTTPS://app.example.com',
+      'https://app.example.com:443',
+      'null',
+      '',
+    ])
+      t.false(isOneOf(named, other), other)
+    for (const other of [
+      'safari-web-extension://8B6C0A2',
+      'safari-web-extension://8B6C0A20/',
+      'x://8b6c0a20',
+    ])
+      t.false(isOneOf(named, other), other)
+  })
+
   test('times are in milliseconds and have ends', t => {
     t.is(configOf({ ...sound, ACCESS_TOKEN_TTL: '90s' }).ACCESS_TOKEN_TTL, 90_000)
     for (const time of ['59s', '2h', '15', '0m', '-5m', '1e3s', 'forever'])
@@ -299,9 +393,10 @@ const test = anyTest.serial
     t.deepEqual(defaultLimits, before)
   })
 
-  test('an origin is kept as it was written, and is nothing but an origin', t => {
-    const parse = parsedBy(origin)
+  test('an origin is kept as browsers send it, and is nothing but an origin', t => {
+    const parse = parseOrigin
     fc.assert(fc.property(urls.origin, fc.constantFrom('', '/'), (at, slash) => parse(at + slash) === at))
+    fc.assert(fc.property(urls.origin, at => parse(at.toUpperCase()) === at))
     const odd = fc.oneof(
       urls.any,
       text,
@@ -311,9 +406,12 @@ const test = anyTest.serial
     fc.assert(
       fc.property(odd, at => {
         const found = parse(at)
+        const isWeb = found !== null && /^https?:/.test(found)
         return (
           found === null ||
-          (`${found}/`.startsWith(at) && new URL(found).origin === found && parse(found) === found)
+          (parse(found) === found &&
+            /^[^/]+:\/\/[^/?#@*]+$/.test(found) &&
+            (!isWeb || new URL(found).origin === found))
         )
       }),
       { numRuns: 3000 },

@@ -10,7 +10,9 @@ const test = anyTest.serial
 
 const app = 'https://app.example.com'
 const world = await openWorld()
-const cookieCrossSiteWorld = await openWorld({ env: { CORS_ORIGINS: app } })
+const cookieCrossSiteWorld = await openWorld({
+  env: { CORS_ORIGINS: `${app}, HTTPS://Second.Example.COM:443, capacitor://localhost` },
+})
 anyTest.after.always(async () => {
   for (const each of [world, cookieCrossSiteWorld]) await each[Symbol.asyncDispose]()
 })
@@ -322,6 +324,9 @@ anyTest.after.always(async () => {
     'https://sub.app.example.com',
     'https://example.com',
     'https://app.example.com:444',
+    'capacitor://localhost.evil.test',
+    'capacitor://localhost/',
+    'ionic://localhost',
   ]
   const form = 'refresh_token=x&a=b'
   const attacks: Attack[] = [
@@ -409,6 +414,8 @@ anyTest.after.always(async () => {
   const welcome: [what: string, lines: string[]][] = [
     ['the origin of the API itself', [json, us]],
     ['an origin that was named', [json, `Origin: ${app}`, 'Sec-Fetch-Site: cross-site']],
+    ['an origin that was named in capitals', [json, 'Origin: https://second.example.com']],
+    ['an app in its own scheme', [json, 'Origin: capacitor://localhost']],
     ['the same origin, where the browser says no more', [json, 'Sec-Fetch-Site: same-origin']],
     ['JSON in other letters', ['Content-Type: Application/JSON; charset=UTF-8', us]],
     ['JSON with another name of UTF-8', ['Content-Type: application/json;charset=utf8;', us]],

@@ -10,7 +10,12 @@ import { sendRaw } from './raw.ts'
 
 const test = anyTest.serial
 
-const allowed = ['https://app.example.com', 'http://localhost:3000']
+const allowed = [
+  'https://app.example.com',
+  'http://localhost:3000',
+  'capacitor://localhost',
+  'chrome-extension://aaaabbbbccccddddeeeeffffgggghhhh',
+]
 const requestIdWorld = await openWorld({
   env: { LOG_LEVEL: 'info', RATE_LIMITS: 'login=2/15m,register=1000/15m' },
 })
@@ -235,6 +240,10 @@ anyTest.after.always(async () => {
     'http://localhost',
     'http://127.0.0.1:3000',
     'file://',
+    'capacitor://localhost:1',
+    'capacitor://localhost.evil.test',
+    'ionic://localhost',
+    'chrome-extension://aaaabbbbccccddddeeeeffffgggghhh',
     '*',
     'undefined',
   ]
@@ -307,6 +316,85 @@ anyTest.after.always(async () => {
       t.deepEqual(given(headers), [])
       t.true(varies(headers))
     })
+
+  const granted = async (origin: string, names: string, more: Record<string, string> = {}) => {
+    const { status, headers } = await world.client.send('OPTIONS', 'login', {
+      headers: {
+        origin,
+        'access-control-request-method': 'POST',
+        ...(names && { 'access-control-request-headers': names }),
+        ...more,
+      },
+    })
+    t204(status)
+    const said = headers.get('access-control-allow-headers')
+    return { names: said === null ? null : said.toLowerCase().split(', '), headers }
+  }
+  const t204 = (status: number): void => {
+    if (status !== 204) throw new Error(`a preflight was answered ${status}`)
+  }
+
+  test('a preflight for headers of an instrumentation → all of them are granted, beside the usual ones', async t => {
+    const [origin = ''] = allowed
+    const usual = ['authorization', 'content-type', 'idempotency-key']
+    const traced = ['sentry-trace', 'baggage', 'traceparent', 'tracestate', 'x-request-id', 'x-b3-traceid']
+    for (const asked of [['content-type', ...traced].join(','), ` ${traced.join(' ,\t')} ,content-type`])
+      t.deepEqual((await granted(origin, asked)).names, [...usual, ...traced])
+    t.deepEqual((await granted(origin, '')).names, usual)
+    for (const other of allowed) t.true((await granted(other, 'x-any')).names?.includes('x-any'))
+  })
+
+  test('a preflight for what is no name of a header → not repeated', async t => {
+    const [origin = ''] = allowed
+    const { names } = await granted(
+      origin,
+      'x-good, x bad, <script>, x:y, "q", \xA0x-odd, , *, x'.padEnd(40, 'x'),
+    )
+    t.deepEqual(names?.slice(3, 5), ['x-good', '*'])
+    t.false(names?.some(name => /[^\w*-]/.test(name)))
+    const many = Array.from({ length: 200 }, (_, i) => `x-${i}`).join(',')
+    t.is((await granted(origin, many)).names?.length, 3)
+    t.is((await granted(origin, `x-${'y'.repeat(5000)}`)).names?.length, 3)
+  })
+
+  test('a preflight of an origin that was not named → granted no header', async t => {
+    for (const origin of strangers) t.is((await granted(origin, 'sentry-trace')).names, null, origin)
+  })
+
+  test('a preflight says what its answer depends on, and lets a public page reach a private address', async t => {
+    const [origin = ''] = allowed
+    const { headers } = await granted(origin, 'x-a', { 'access-control-request-private-network': 'true' })
+    const vary = (headers.get('vary') ?? '').toLowerCase().split(', ')
+    for (const name of ['origin', 'access-control-request-headers', 'access-control-request-method'])
+      t.true(vary.includes(name), name)
+    t.is(headers.get('access-control-allow-private-network'), 'true')
+    t.is(headers.get('access-control-max-age'), '600')
+    const stranger = await granted('https://evil.test', 'x-a', {
+      'access-control-request-private-network': 'true',
+    })
+    t.is(stranger.headers.get('access-control-allow-private-network'), null)
+  })
+
+  test('every header that the API document names can be read by the origins that may call', async t => {
+    const { body } = await world.client.get('/openapi.json')
+    const { headers } = await world.client.get('me', { headers: { origin: allowed[0] ?? '' } })
+    const exposed = (headers.get('access-control-expose-headers') ?? '').toLowerCase().split(/, ?/)
+    // Browsers show these to every page, and Set-Cookie to none.
+    const always = ['cache-control', 'content-type', 'set-cookie']
+    type Described = { responses: Record<string, { headers?: object }> }
+    const operations = Object.values(body.paths as Record<string, Record<string, Described>>).flatMap(
+      Object.values,
+    )
+    const named = operations
+      .flatMap(({ responses }: Described) => Object.values(responses))
+      .flatMap(({ headers = {} }) => Object.keys(headers))
+      .map(name => name.toLowerCase())
+    t.true(named.includes('retry-after'))
+    t.deepEqual(
+      [...new Set(named)].filter(name => !exposed.includes(name) && !always.includes(name)),
+      [],
+    )
+  })
 
   test('refusals can be read by the origins that may call', async t => {
     const origin = allowed[0] ?? ''

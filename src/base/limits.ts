@@ -6,6 +6,7 @@ const catalogue = {
   register: { points: 5, window: '15m', by: 'ip' },
   login: { points: 10, window: '15m', by: 'ip' },
   refresh: { points: 20, window: '15m', by: 'session' },
+  refresh_cookie: { points: 120, window: '15m', by: 'session' },
   anonymous: { points: 100, window: '15m', by: 'ip' },
   bearer: { points: 1000, window: '15m', by: 'session' },
   mail: { points: 3, window: '1h', by: 'recipient' },

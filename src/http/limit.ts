@@ -31,6 +31,15 @@ export const limitHeaders = (quotas: readonly Quota[]): Record<string, string> =
         RateLimit: quotas.map(q => `"${q.name}";r=${q.remaining};t=${seconds(q.resetIn)}`).join(', '),
       }
 
+/** The refusal of a request that some of its limits do not let through. */
+export const limitRefusal = (quotas: readonly Quota[]): Problem<'RATE_LIMIT_EXCEEDED'> => {
+  const waits = quotas.filter(({ allowed }) => !allowed).map(({ resetIn }) => seconds(resetIn))
+  return new Problem('RATE_LIMIT_EXCEEDED', {
+    retryAfter: Math.max(1, ...waits),
+    headers: limitHeaders(quotas),
+  })
+}
+
 /**
  * A limiter that remembers what one request takes. A fault is no reason to be refused later: its client asks again and
  * again, as it is told to, and must not run out of points by that. Guesses at a password or a code count elsewhere too.
@@ -80,9 +89,15 @@ export const takeLimits = async (
     return keyOf ? deps.limiter(name, keyOf(caller)) : null
   })
   const taken = (await Promise.all(counted)).filter(t => t !== null)
-  const refused = taken.filter(t => !t.allowed)
-  if (refused.length === 0) return { headers: limitHeaders(taken), refusal: null, taken }
-  const retryAfter = Math.max(1, ...refused.map(t => seconds(t.resetIn)))
-  const refusal = new Problem('RATE_LIMIT_EXCEEDED', { retryAfter })
-  return { headers: limitHeaders(await giveBack(taken)), refusal, taken: [] }
+  if (taken.every(({ allowed }) => allowed)) return { headers: limitHeaders(taken), refusal: null, taken }
+  return { headers: {}, refusal: limitRefusal(await giveBack(taken)), taken: [] }
+}
+
+/** Refuses a token of a session that is over, and counts it like a forged one: by the address of the caller. */
+export const refuseEnded = async (
+  deps: Pick<Deps, 'limiter'>,
+  client: Client,
+): Promise<Problem<'RATE_LIMIT_EXCEEDED' | 'INVALID_REFRESH_TOKEN'>> => {
+  const { refusal, headers } = await takeLimits(deps, ['anonymous'], { client })
+  return refusal ?? new Problem('INVALID_REFRESH_TOKEN', { headers })
 }

@@ -3,14 +3,18 @@
 -- A secret older than that is a stolen one (RFC 9700, section 4.14.2). This script only says so: a command that
 -- a fault held back may arrive long after its client went on by another way, and nobody reads its reply. Whoever
 -- does read it ends the session (condemn.lua).
+-- Rotations are counted here, because a limit in front of this script would hide a stolen secret: reuse is found
+-- whatever was counted, and a repeat costs nothing.
 -- KEYS  1 session, 2 index of the user's sessions
--- ARGV  1 session id, 2 hash presented, 3 hash of its successor, 4 grace (ms), 5 idle (ms), 6 shift (ms)
--- Returns {outcome, milliseconds until the new refresh token expires, auth time (ms), epoch};
--- outcome: rotated | repeated | reused | gone
+-- ARGV  1 session id, 2 hash presented, 3 hash of its successor, 4 grace (ms), 5 idle (ms), 6 shift (ms),
+--       7 limit of rotations, 8 its points (0 is no limit), 9 its window (ms)
+-- Returns {outcome, milliseconds until the new refresh token expires, auth time (ms), epoch, rotations counted,
+-- milliseconds until they are forgotten}; outcome: rotated | repeated | limited | reused | gone
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[6])
 local s = redis.call('HMGET', KEYS[1],
-  'current', 'previous', 'rotated_at', 'idle_until', 'expires_at', 'auth_time', 'epoch', 'reused')
+  'current', 'previous', 'rotated_at', 'idle_until', 'expires_at', 'auth_time', 'epoch', 'reused',
+  ARGV[7] .. ':count', ARGV[7] .. ':until')
 local current, previous = s[1], s[2]
 
 if s[7] and s[8] then return { 'reused', 0, s[6], s[7] } end
@@ -23,18 +27,24 @@ if now >= expires or now >= tonumber(s[4]) then
   return { 'gone', 0, 0, 0 }
 end
 
+local points, count, reset = tonumber(ARGV[8]), tonumber(s[9] or 0), tonumber(s[10] or 0)
+if now >= reset then count, reset = 0, now + tonumber(ARGV[9]) end
+
 if ARGV[2] == current then
+  if points > 0 and count >= points then return { 'limited', 0, s[6], s[7], count, reset - now } end
+  count = count + 1
   local life = math.min(tonumber(ARGV[5]), expires - now)
   redis.call('HSET', KEYS[1],
     'current', ARGV[3], 'previous', current, 'rotated_at', now, 'used_at', now, 'idle_until', now + life)
+  if points > 0 then redis.call('HSET', KEYS[1], ARGV[7] .. ':count', count, ARGV[7] .. ':until', reset) end
   redis.call('PEXPIRE', KEYS[1], life)
   redis.call('ZADD', KEYS[2], now + life, ARGV[1])
   if redis.call('PTTL', KEYS[2]) < life then redis.call('PEXPIRE', KEYS[2], life) end
-  return { 'rotated', life, s[6], s[7] }
+  return { 'rotated', life, s[6], s[7], count, reset - now }
 end
 
 if ARGV[2] == previous and now - tonumber(s[3]) <= tonumber(ARGV[4]) then
-  return { 'repeated', tonumber(s[4]) - now, s[6], s[7] }
+  return { 'repeated', tonumber(s[4]) - now, s[6], s[7], count, reset - now }
 end
 
 return { 'reused', 0, s[6], s[7] }

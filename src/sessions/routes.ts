@@ -3,6 +3,7 @@ import { liveSessionReply } from '../accounts/rules.ts'
 import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
 import { clearCookie } from '../http/cookie.ts'
+import { limitHeaders, limitRefusal, refuseEnded } from '../http/limit.ts'
 import { type Route, route } from '../http/route.ts'
 import { tokensBy } from '../http/session-reply.ts'
 import { endAllSessions } from './end-all-sessions.ts'
@@ -16,18 +17,22 @@ const postRefresh = route({
   path: '/api/v1/auth/refresh',
   summary: 'Exchange a refresh token',
   description:
-    'Gives a new access token and the next refresh token. Asked again with the same token within 10 seconds (a lost reply, a second tab) it gives the same next token. A token that comes back later, or after its successor was used, counts as stolen and ends the session.',
+    'Gives a new access token and the next refresh token. Asked again with the same token within 10 seconds (a lost reply, a second tab) it gives the same next token. A token that comes back later, or after its successor was used, counts as stolen and ends the session. Limits count new tokens alone: a repetition costs nothing.',
   auth: 'refresh',
-  limits: ['refresh'],
+  limits: ['refresh', 'refresh_cookie'],
   body: v.strictObject({ refresh_token: v.exactOptional(field.opaqueToken) }),
   replies: { 200: tokenReply },
   cookie: 'set',
-  problems: ['INVALID_REFRESH_TOKEN'],
-  handle: async (deps, { refresh, client, body }) => {
-    const tokens = await refreshSession(deps, { token: refresh, origin: client })
-    if (tokens instanceof Problem) return tokens
+  problems: ['INVALID_REFRESH_TOKEN', 'RATE_LIMIT_EXCEEDED'],
+  handle: async (deps, { refresh: token, client, body }) => {
     const byCookie = body.refresh_token === undefined
-    return { status: 200, ...tokensBy(tokens, byCookie ? 'cookie' : 'body') }
+    const limit = byCookie ? 'refresh_cookie' : 'refresh'
+    const refreshed = await refreshSession(deps, { token, limit, origin: client })
+    if (refreshed.outcome === 'reused') return new Problem('INVALID_REFRESH_TOKEN')
+    if (refreshed.outcome === 'ended') return refuseEnded(deps, client)
+    if (refreshed.outcome === 'limited') return limitRefusal(refreshed.quotas)
+    const { body: tokens, headers } = tokensBy(refreshed.tokens, byCookie ? 'cookie' : 'body')
+    return { status: 200, body: tokens, headers: { ...limitHeaders(refreshed.quotas), ...headers } }
   },
 })
 

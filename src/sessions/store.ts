@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { now } from '../base/clock.ts'
+import type { Quota } from '../limits/store.ts'
 import type { Keys } from '../storage/keys.ts'
 import type { RedisConnection } from '../storage/redis.ts'
 import { script } from '../storage/script.ts'
@@ -50,23 +51,35 @@ export const putSession = async (
   )
 
 export type Rotation = {
-  outcome: 'rotated' | 'repeated' | 'reused' | 'gone'
+  outcome: 'rotated' | 'repeated' | 'limited' | 'reused' | 'gone'
   expiresIn: number
   authTime: number
   epoch: number
+  /** What is left of the limit. */
+  quotas: Quota[]
 }
 
-/** Exchanges one secret's hash for the next in one atomic step. Safe to send twice. */
+type RotationLimit = Pick<Quota, 'name' | 'points' | 'window'>
+
+/** Exchanges one secret's hash for the next in one atomic step, and counts it there. Safe to send twice. */
 export const rotateSession = async (
   { redis, keys, clock }: Store,
   at: { userId: string; sessionId: string; presented: string; next: string; idle: number },
+  limit: RotationLimit | null = null,
 ): Promise<Rotation> => {
-  const [outcome, expiresIn, authTime, epoch] = (await rotateScript(
+  const counted = [limit?.name ?? '', limit?.points ?? 0, limit?.window ?? 0]
+  const [outcome, expiresIn, authTime, epoch, count = 0, resetIn = 0] = (await rotateScript(
     redis,
     [keys.session(at.userId, at.sessionId), keys.sessions(at.userId)],
-    [at.sessionId, at.presented, at.next, rotationGrace, at.idle, clock.shift],
-  )) as [Rotation['outcome'], number, string, string]
-  return { outcome, expiresIn, authTime: Number(authTime), epoch: Number(epoch) }
+    [at.sessionId, at.presented, at.next, rotationGrace, at.idle, clock.shift, ...counted],
+  )) as [Rotation['outcome'], number, string, string, number?, number?]
+  const left = {
+    allowed: outcome !== 'limited',
+    remaining: Math.max((limit?.points ?? 0) - count, 0),
+    resetIn,
+  }
+  const quotas = limit ? [{ ...limit, ...left }] : []
+  return { outcome, expiresIn, authTime: Number(authTime), epoch: Number(epoch), quotas }
 }
 
 /** Ends a session of which a spent secret was presented. It goes on answering `reused` for an hour. */

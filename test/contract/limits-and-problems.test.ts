@@ -19,6 +19,7 @@ test('the limits are those that are promised', t => {
     'register: 5 in 15 min by ip',
     'login: 10 in 15 min by ip',
     'refresh: 20 in 15 min by session',
+    'refresh_cookie: 120 in 15 min by session',
     'anonymous: 100 in 15 min by ip',
     'bearer: 1000 in 15 min by session',
     'mail: 3 in 60 min by recipient',

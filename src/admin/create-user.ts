@@ -33,7 +33,7 @@ export const createUser = async (
   const { email, fullName, password } = given
   const weak = password && weakPassword(deps, { email, full_name: fullName }, password, 'password')
   if (weak) return weak
-  const hash = password === null ? null : await deps.hasher.hash(password)
+  const hash = password === null ? null : await deps.hasher.hash(password, { lane: 'known' })
   const created = await insert(deps, given, hash)
   if (!created) return new Problem('USER_EXISTS')
   if (created.mail) await enqueueMails(deps, [created.mail])

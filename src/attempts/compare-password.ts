@@ -14,10 +14,11 @@ export const comparePassword = async (
   deps: Needs,
   { password, hash, budget }: { password: string; hash: string | null; budget: Budget },
 ): Promise<{ matches: boolean; needsRehash: boolean } | Problem<'RATE_LIMIT_EXCEEDED'>> => {
-  if (deps.config.RATE_LIMITS === 'off') return deps.hasher.compare(password, hash)
+  const { lane } = budget
+  if (deps.config.RATE_LIMITS === 'off') return deps.hasher.compare(password, hash, { lane })
   const { id, inRow, wait } = await takeAttempt(deps, budget)
   if (wait > 0) return new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: Math.ceil(wait / 1000) })
-  const compared = deps.hasher.compare(password, inRow > wrongPasswords.atMost ? null : hash)
+  const compared = deps.hasher.compare(password, inRow > wrongPasswords.atMost ? null : hash, { lane })
   return compared.catch(async error => {
     // Whoever comes again when the threads are free is not to be held up for it.
     await takeBackAttempt(deps, budget, id)

@@ -17,7 +17,7 @@ export const isRepeatedReset = async (
   const taken = await deps.limiter('repeat', emailId)
   if (taken && !taken.allowed) return false
   const user = await findUser(deps.database, userId)
-  const { matches } = await deps.hasher.compare(password, user?.password_hash ?? null)
+  const { matches } = await deps.hasher.compare(password, user?.password_hash ?? null, { lane: 'known' })
   if (matches) await taken?.giveBack()
   return matches
 }

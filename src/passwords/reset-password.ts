@@ -50,7 +50,8 @@ export const resetPassword = async (
   if (!reset.isUsed) {
     const weak = weakPassword(deps, user, newPassword, 'new_password')
     if (weak) return weak
-    const notice = await replacePassword(deps, user, emailId, await deps.hasher.hash(newPassword), origin)
+    const hash = await deps.hasher.hash(newPassword, { lane: 'known' })
+    const notice = await replacePassword(deps, user, emailId, hash, origin)
     if (notice) {
       await enqueueMails(deps, [notice])
       await dropSessions(deps, user.id)

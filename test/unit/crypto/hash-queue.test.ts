@@ -1,0 +1,85 @@
+import test from 'ava'
+import { openHashQueue } from '../../../src/crypto/hash-queue.ts'
+import { openHasher } from '../../../src/crypto/password.ts'
+
+const taken = <T>(queue: { take: () => T | undefined }, count: number): (T | undefined)[] =>
+  Array.from({ length: count }, () => queue.take())
+
+test('one lane alone → first come, first served', t => {
+  for (const lane of ['known', 'strangers'] as const) {
+    const queue = openHashQueue<string>(3)
+    for (const entry of ['a', 'b', 'c']) queue.add(entry, lane)
+    t.deepEqual(taken(queue, 4), ['a', 'b', 'c', undefined])
+  }
+})
+
+test('both lanes wait → three turns of the known for one of strangers', t => {
+  const queue = openHashQueue<string>(10)
+  for (let i = 1; i <= 4; i++) queue.add(`stranger ${i}`, 'strangers')
+  for (let i = 1; i <= 7; i++) queue.add(`known ${i}`, 'known')
+  t.deepEqual(taken(queue, 12), [
+    ...['known 1', 'known 2', 'known 3', 'stranger 1'],
+    ...['known 4', 'known 5', 'known 6', 'stranger 2'],
+    ...['known 7', 'stranger 3', 'stranger 4', undefined],
+  ])
+})
+
+test('known ones who come again and again → strangers get a quarter of the turns', t => {
+  const queue = openHashQueue<string>(100)
+  for (let i = 0; i < 100; i++) queue.add('stranger', 'strangers')
+  const turns = Array.from({ length: 40 }, () => {
+    queue.add('known', 'known')
+    return queue.take()
+  })
+  t.is(turns.filter(turn => turn === 'stranger').length, 10)
+})
+
+test('one lane is full → the other has all of its places', t => {
+  for (const [full, other] of [
+    ['strangers', 'known'],
+    ['known', 'strangers'],
+  ] as const) {
+    const queue = openHashQueue<number>(2)
+    for (const entry of [1, 2]) queue.add(entry, full)
+    t.true(queue.isFull(full))
+    for (const entry of [3, 4]) {
+      t.false(queue.isFull(other))
+      queue.add(entry, other)
+    }
+    t.true(queue.isFull(other))
+    t.is(queue.length(), 4)
+  }
+})
+
+test('who has waited for a comparison → taken before both lanes, also when they are full', t => {
+  const queue = openHashQueue<string>(1)
+  queue.add('known', 'known')
+  queue.add('stranger', 'strangers')
+  t.false(queue.isFull('next'))
+  queue.add('next', 'next')
+  t.deepEqual(taken(queue, 3), ['next', 'known', 'stranger'])
+})
+
+test('who gives up → is not taken, and leaves a place', t => {
+  const queue = openHashQueue<string>(2)
+  for (const entry of ['a', 'b']) queue.add(entry, 'strangers')
+  t.true(queue.remove('a'))
+  t.false(queue.remove('a'))
+  t.false(queue.isFull('strangers'))
+  t.deepEqual(taken(queue, 2), ['b', undefined])
+})
+
+test('strangers fill their lane of the threads → a known comparison is served before they are done', async t => {
+  await using hasher = openHasher({ cost: 6, threads: 1, maxQueue: 8, patience: 60_000 })
+  const done: string[] = []
+  const flood = Array.from({ length: 9 }, (_, i) => hasher.hash('x').then(() => done.push(`stranger ${i}`)))
+  await t.throwsAsync(hasher.hash('x'), { code: 'ERR_HASHER_BUSY' })
+  await t.throwsAsync(hasher.compare('x', null), { code: 'ERR_HASHER_BUSY' })
+  const known = [
+    hasher.compare('x', null, { lane: 'known' }).then(() => done.push('known')),
+    hasher.hash('x', { lane: 'known' }).then(() => done.push('known')),
+  ]
+  await Promise.all([...flood, ...known])
+  t.deepEqual(done.slice(1, 3), ['known', 'known'])
+  t.is(done.length, 11)
+})

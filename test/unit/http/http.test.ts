@@ -157,10 +157,15 @@ const test = anyTest.serial
   const buttons: ButtonPage[] = ['confirm', 'email_confirm', 'undo_email', 'undo_deletion']
   const plain: PlainPage[] = [
     'verified',
+    'verified_again',
     'email_confirmed',
+    'email_confirmed_again',
     'undo_email_done',
+    'undo_email_again',
     'undo_deletion_done',
+    'undo_deletion_again',
     'reset_done',
+    'reset_again',
     'taken',
     'invalid',
   ]

@@ -14,3 +14,13 @@ const isSpace = (unit: number): boolean => unit === 0x20 || unit === 0x09
 
 /** The parts of a header between two signs, each without the spaces around it. */
 export const partsOf = (header: string, between: ',' | ';'): string[] => header.split(between).map(trimSpaces)
+
+/** How often a header was sent, by its name in lower case. Node's `headers` has one value where several were sent. */
+export const timesSent = (rawHeaders: readonly string[], name: string): number => {
+  let times = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const sent = rawHeaders[i]
+    if (sent?.length === name.length && sent.toLowerCase() === name) times++
+  }
+  return times
+}

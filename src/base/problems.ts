@@ -100,6 +100,11 @@ const catalogue = {
     'The media type is not supported',
     'Send the body as `application/json` in UTF-8. `detail` says which header is not supported.',
   ],
+  EXPECTATION_FAILED: [
+    417,
+    'The expectation cannot be met',
+    'The header `Expect` may say `100-continue` and nothing else. Nothing was done.',
+  ],
   IDEMPOTENCY_KEY_REUSED: [
     422,
     'The key belongs to another request',

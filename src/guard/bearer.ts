@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { timesSent } from '../base/header-text.ts'
 import { Problem } from '../base/problems.ts'
 
 /** RFC 6750, section 3.1: what was wrong with a token that was presented, or with what its bearer asked for. */
@@ -10,24 +11,13 @@ export const challenge = (error: 'invalid_request' | 'invalid_token' | 'insuffic
 export const forbidden = (): Problem<'FORBIDDEN'> =>
   new Problem('FORBIDDEN', { detail: 'role', ...challenge('insufficient_scope') })
 
-const name = 'authorization'
-
-// Of two such headers Node keeps the first, a proxy before it perhaps the last.
-const timesSent = (rawHeaders: readonly string[]): number => {
-  let times = 0
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const sent = rawHeaders[i]
-    if (sent?.length === name.length && sent.toLowerCase() === name) times++
-  }
-  return times
-}
-
 /** The one bearer token of a request; null without the header. */
 export const bearerOf = (request: IncomingMessage): string | null | Problem<'VALIDATION_ERROR'> => {
   const header = request.headers.authorization
   if (header === undefined) return null
   const token = /^Bearer +([\w.~+/=-]+)$/i.exec(header)?.[1]
-  if (token && timesSent(request.rawHeaders) === 1) return token
+  // Of two such headers Node keeps the first, a proxy before it perhaps the last.
+  if (token && timesSent(request.rawHeaders, 'authorization') === 1) return token
   const errors = [{ path: 'Authorization', rule: 'bearer', message: 'This must be `Bearer` and one token.' }]
   return new Problem('VALIDATION_ERROR', { errors, ...challenge('invalid_request') })
 }

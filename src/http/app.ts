@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import Koa, { type Context, type Next } from 'koa'
-import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { storeOf } from '../storage/faults.ts'
-import { answerBroken } from './broken-requests.ts'
+import { answerBroken, refuseTunnel } from './broken-requests.ts'
 import { behindProxy } from './client.ts'
 import { crossOrigin, securityHeaders } from './headers.ts'
 import { createServer, type Server } from './node-http.ts'
 import { problemOf } from './problem-json.ts'
+import { checkHead, takeExpectations } from './request-head.ts'
 import type { Route } from './route.ts'
 import { routing } from './routing.ts'
 import { sendProblem } from './serve.ts'
@@ -21,12 +21,14 @@ export const createApp = (deps: Deps, routes: readonly Route[], draining: () => 
   app.use(lastOnConnection(draining))
   app.use(caught(deps))
   app.use(securityHeaders())
+  app.use(checkHead)
   app.use(crossOrigin(deps.config.CORS_ORIGINS))
-  app.use(readableTarget)
   for (const step of routing(deps, routes)) app.use(step)
   const server = createServer(
     // A client that drips its request is cut off (slow loris).
     {
+      // Node would refuse a request without a host by a bare reply: we do.
+      requireHostHeader: false,
       headersTimeout: 6000,
       requestTimeout: 8000,
       connectionsCheckingInterval: 1000,
@@ -34,7 +36,7 @@ export const createApp = (deps: Deps, routes: readonly Route[], draining: () => 
     },
     app.callback(),
   )
-  return server.on('clientError', answerBroken)
+  return takeExpectations(server).on('clientError', answerBroken).on('connect', refuseTunnel)
 }
 
 const requestIdShape = /^[\w-]{8,64}$/
@@ -86,10 +88,3 @@ const caught =
       sendProblem(ctx, problem)
     }
   }
-
-// A target that is neither a path nor an address (`http://[::/`) would fail wherever somebody asks for its path.
-const readableTarget = async (ctx: Context, next: Next) => {
-  const { url = '' } = ctx.req
-  if (url.startsWith('/') || URL.canParse(url)) return next()
-  sendProblem(ctx, new Problem('NOT_FOUND'))
-}

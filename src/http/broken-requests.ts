@@ -14,24 +14,48 @@ const byCode: Record<string, () => Problem> = {
   ERR_HTTP_REQUEST_TIMEOUT: () => new Problem('REQUEST_TIMEOUT'),
 }
 
+/** What `securityHeaders` and `crossOrigin` put on every other reply. */
+const usual = {
+  'Content-Security-Policy': "default-src 'none';base-uri 'none';form-action 'none';frame-ancestors 'none'",
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Origin-Agent-Cluster': '?1',
+  'Referrer-Policy': 'no-referrer',
+  'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
+  'X-Content-Type-Options': 'nosniff',
+  'X-DNS-Prefetch-Control': 'off',
+  'X-Download-Options': 'noopen',
+  'X-Frame-Options': 'DENY',
+  'X-Permitted-Cross-Domain-Policies': 'none',
+  'X-XSS-Protection': '0',
+  Vary: 'Origin',
+}
+
 /** How long a client may take to read the answer, in milliseconds. */
 const lastWords = 1000
+
+/** Refuses CONNECT: this is no proxy. Node hands the connection over, and nobody else looks after it. */
+export const refuseTunnel = (_request: unknown, socket: Socket): void => {
+  socket.on('error', () => {})
+  answer(socket, new Problem('METHOD_NOT_ALLOWED', { headers: { Allow: '' } }))
+}
 
 /** Answers what Node's parser gives up before there is a request, in the shape of every other problem. */
 export const answerBroken = (error: Error & { code?: string }, socket: Socket): void => {
   // A reply that has begun cannot be followed by another.
   const { _httpMessage: begun } = socket as Socket & { _httpMessage?: { headersSent: boolean } }
   if (!socket.writable || error.code === 'ECONNRESET' || begun?.headersSent) return void socket.destroy()
+  answer(socket, byCode[error.code ?? '']?.() ?? unreadable())
+}
+
+const answer = (socket: Socket, problem: Problem): void => {
   const requestId = randomUUID()
-  const { status, headers, body } = problemJson(byCode[error.code ?? '']?.() ?? unreadable(), requestId)
+  const { status, headers, body } = problemJson(problem, requestId)
   const content = JSON.stringify(body)
   const all = {
     ...headers,
     'X-Request-Id': requestId,
-    'X-Content-Type-Options': 'nosniff',
-    'Referrer-Policy': 'no-referrer',
-    'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
-    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+    ...usual,
     'Content-Length': String(Buffer.byteLength(content)),
     Connection: 'close',
   }

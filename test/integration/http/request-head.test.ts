@@ -1,0 +1,215 @@
+import { connect } from 'node:net'
+import anyTest from 'ava'
+import { anAccount, anEmail, password } from '../../make.ts'
+import { openWorld } from '../../world.ts'
+import { faultOf } from './bodied-routes.ts'
+import { type RawReply, sendRaw } from './raw.ts'
+
+// Heads of requests that HTTP does not allow or that mean no route: each reply is a problem with all headers of other
+// replies, or the connection ends.
+
+const test = anyTest.serial
+
+const world = await openWorld()
+const { access } = await anAccount(world.client)
+anyTest.after.always(() => world[Symbol.asyncDispose]())
+
+const host = 'Host: latchkey.test'
+const send = (first: string, ...lines: string[]): Promise<RawReply> => sendRaw(world.url, [first, ...lines])
+const codeOf = ({ body }: RawReply): unknown => (body as { code?: string } | null)?.code
+
+/** The headers that a reply has beside those of its content. */
+const usualHeaders = ({ headers }: RawReply): Record<string, string> => {
+  const own = [
+    'content-length',
+    'date',
+    'x-request-id',
+    'connection',
+    'allow',
+    'transfer-encoding',
+    'keep-alive',
+  ]
+  return Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => !own.includes(name))
+      .map(([name, value]) => [name, value.toLowerCase()] as const)
+      .sort(),
+  )
+}
+
+type Refused = [what: string, first: string, lines: string[], status: number, code: string]
+const withoutBody = 'Content-Length: 0'
+const refused: Refused[] = [
+  ['no Host', 'GET /livez HTTP/1.1', [], 400, 'VALIDATION_ERROR'],
+  [
+    'no Host on a route with credentials',
+    'GET /api/v1/auth/me HTTP/1.1',
+    [`Authorization: Bearer ${access}`],
+    400,
+    'VALIDATION_ERROR',
+  ],
+  ['no Host at the front door', 'GET / HTTP/1.1', [], 400, 'VALIDATION_ERROR'],
+  ['no Host on a path that is not there', 'GET /nowhere HTTP/1.1', [], 400, 'VALIDATION_ERROR'],
+  ['no Host on an absolute target', 'GET http://latchkey.test/livez HTTP/1.1', [], 400, 'VALIDATION_ERROR'],
+  [
+    'no Host on a preflight',
+    'OPTIONS /livez HTTP/1.1',
+    ['Origin: https://a.test', 'Access-Control-Request-Method: GET'],
+    400,
+    'VALIDATION_ERROR',
+  ],
+  ['two hosts', 'GET /livez HTTP/1.1', [host, 'Host: evil.test'], 400, 'VALIDATION_ERROR'],
+  ['the same host twice', 'GET /livez HTTP/1.1', [host, 'host: latchkey.test'], 400, 'VALIDATION_ERROR'],
+  ['two hosts of HTTP/1.0', 'GET /livez HTTP/1.0', [host, 'HOST: evil.test'], 400, 'VALIDATION_ERROR'],
+  [
+    'an expectation that nobody knows',
+    'POST /api/v1/auth/login HTTP/1.1',
+    [host, 'Expect: a-miracle', withoutBody],
+    417,
+    'EXPECTATION_FAILED',
+  ],
+  [
+    'an empty expectation',
+    'POST /api/v1/auth/login HTTP/1.1',
+    [host, 'Expect:', withoutBody],
+    417,
+    'EXPECTATION_FAILED',
+  ],
+  [
+    'an expectation beside the known one',
+    'POST /api/v1/auth/login HTTP/1.1',
+    [host, 'Expect: 100-continue, a-miracle', withoutBody],
+    417,
+    'EXPECTATION_FAILED',
+  ],
+  [
+    'an expectation that only holds the known one',
+    'GET /livez HTTP/1.1',
+    [host, 'Expect: x 100-continue'],
+    417,
+    'EXPECTATION_FAILED',
+  ],
+  [
+    'an expectation with a parameter',
+    'GET /livez HTTP/1.1',
+    [host, 'Expect: 100-continue;q=1'],
+    417,
+    'EXPECTATION_FAILED',
+  ],
+  [
+    'two expectations',
+    'GET /livez HTTP/1.1',
+    [host, 'Expect: 100-continue', 'Expect: 200-ok'],
+    417,
+    'EXPECTATION_FAILED',
+  ],
+  ['a question about the whole server', 'OPTIONS * HTTP/1.1', [host], 404, 'NOT_FOUND'],
+  ['another target than a path', 'GET * HTTP/1.1', [host], 404, 'NOT_FOUND'],
+  ['an address of another scheme', 'GET mailto:x HTTP/1.1', [host], 400, 'VALIDATION_ERROR'],
+  ['a tunnel', 'CONNECT latchkey.test:443 HTTP/1.1', [host], 405, 'METHOD_NOT_ALLOWED'],
+  ['a tunnel without a host', 'CONNECT latchkey.test:443 HTTP/1.1', [], 405, 'METHOD_NOT_ALLOWED'],
+  ['a method that HTTP does not know', 'FOO /livez HTTP/1.1', [host], 400, 'VALIDATION_ERROR'],
+  ['a method that this service does not know', 'QUERY /livez HTTP/1.1', [host], 405, 'METHOD_NOT_ALLOWED'],
+  ['the greeting of HTTP/2', 'PRI * HTTP/2.0', ['', 'SM', ''], 400, 'VALIDATION_ERROR'],
+  ['another version of HTTP', 'GET /livez HTTP/3.0', [host], 400, 'VALIDATION_ERROR'],
+  ['the greeting of TLS', '\x16\x03\x01\x00\xa5\x01\x00\x00', [], 400, 'VALIDATION_ERROR'],
+]
+for (const [what, first, lines, status, code] of refused)
+  test(`${what} → ${status} ${code}, with the headers of every problem`, async t => {
+    const reply = await send(first, ...lines)
+    t.is(reply.status, status)
+    t.is(codeOf(reply), code)
+    t.is(faultOf(reply), null)
+    const ordinary = await send('GET /nowhere HTTP/1.1', host)
+    t.deepEqual(usualHeaders(reply), usualHeaders(ordinary))
+    t.notRegex(reply.text, /evil|miracle/)
+    t.is((await send('GET /livez HTTP/1.1', host)).status, 200, 'and all goes on')
+  })
+
+test('a request without a host, or with two → told which header it is', async t => {
+  for (const hosts of [[], [host, host]]) {
+    const { body } = await send('GET /livez HTTP/1.1', ...hosts)
+    t.deepEqual((body as { errors: unknown }).errors, [
+      { path: 'Host', rule: 'host', message: 'HTTP/1.1 asks for this header, once.' },
+    ])
+  }
+})
+
+const taken: [what: string, first: string, lines: string[], status: number][] = [
+  ['HTTP/1.0 without a host, as old health checks ask', 'GET /livez HTTP/1.0', [], 200],
+  ['HTTP/1.0 with a host', 'GET /livez HTTP/1.0', [host], 200],
+  ['HTTP/1.0 with an expectation, which it does not know', 'GET /livez HTTP/1.0', ['Expect: a-miracle'], 200],
+  ['an absolute target', 'GET http://latchkey.test/livez HTTP/1.1', [host], 200],
+  [
+    'a wish for a WebSocket',
+    'GET /livez HTTP/1.1',
+    [host, 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'],
+    200,
+  ],
+  ['a wish for HTTP/2', 'GET /livez HTTP/1.1', [host, 'Upgrade: h2c', 'HTTP2-Settings: x'], 200],
+  ['an upgrade on a path that is not there', 'GET /socket HTTP/1.1', [host, 'Upgrade: websocket'], 404],
+]
+for (const [what, first, lines, status] of taken)
+  test(`${what} → ${status}`, async t => {
+    t.is((await send(first, ...lines)).status, status)
+  })
+
+for (const expect of ['100-continue', '100-Continue', '100-continue, 100-CONTINUE'])
+  test(`Expect: ${expect} → 100, then the reply`, async t => {
+    const content = JSON.stringify({ email: anEmail(), password })
+    const { port } = new URL(world.url)
+    const socket = connect(Number(port), '127.0.0.1')
+    const said = await new Promise<string>((resolve, reject) => {
+      let text = ''
+      socket.on('error', reject)
+      socket.on('close', () => resolve(text))
+      socket.on('data', chunk => {
+        // The client sends its body only when it is told to.
+        if (text === '') socket.write(content)
+        text += chunk
+      })
+      socket.write(
+        [
+          'POST /api/v1/auth/register HTTP/1.1',
+          host,
+          'Content-Type: application/json',
+          `Content-Length: ${content.length}`,
+          `Expect: ${expect}`,
+          'Connection: close',
+          '\r\n',
+        ].join('\r\n'),
+      )
+    })
+    t.true(said.startsWith('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 '), said.slice(0, 80))
+  })
+
+test('an expectation that cannot be met → no 100, and the connection ends', async t => {
+  const reply = await send(
+    'POST /api/v1/auth/login HTTP/1.1',
+    host,
+    'Content-Length: 7',
+    'Expect: 100-continue, x',
+  )
+  t.is(reply.status, 417)
+  t.is(reply.headers.connection, 'close')
+})
+
+test('clients that ask for a tunnel and reset the connection → the process lives', async t => {
+  const { port } = new URL(world.url)
+  await Promise.all(
+    Array.from(
+      { length: 20 },
+      () =>
+        new Promise<void>(resolve => {
+          const socket = connect(Number(port), '127.0.0.1', () => {
+            socket.write('CONNECT latchkey.test:443 HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3), () =>
+              socket.resetAndDestroy(),
+            )
+          })
+          socket.on('error', () => {})
+          socket.on('close', () => resolve())
+        }),
+    ),
+  )
+  t.is((await world.client.get('/livez')).status, 200)
+})

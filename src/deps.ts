@@ -2,6 +2,7 @@ import type { Clock } from './base/clock.ts'
 import type { Config } from './base/config.ts'
 import { type Deadlines, deadlines } from './base/deadlines.ts'
 import type { Log } from './base/log.ts'
+import { openTheme, type Theme } from './base/theme.ts'
 import { hashThreads } from './crypto/hash-threads.ts'
 import { type CheckToken, openTokenCheck } from './crypto/known-tokens.ts'
 import { type Hasher, openHasher } from './crypto/password.ts'
@@ -25,6 +26,7 @@ export type Deps = {
   config: Config
   clock: Clock
   log: Log
+  theme: Theme
   metrics: OpenMetrics
   secrets: Secrets
   database: Database
@@ -52,6 +54,7 @@ export const open = async (
 ): Promise<Deps & AsyncDisposable> => {
   await using opened = new AsyncDisposableStack()
   const metrics = openMetrics(config.METRICS_PORT !== undefined)
+  const theme = openTheme(config)
   const secrets = deriveSecrets(config.APP_SECRET)
   const keys = redisKeys(config.REDIS_PREFIX)
 
@@ -90,6 +93,7 @@ export const open = async (
       config,
       clock,
       log,
+      theme,
       metrics,
       secrets,
       database,

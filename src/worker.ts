@@ -81,7 +81,7 @@ if (import.meta.main) {
   for (const exposure of exposures(config, 'worker')) log.warn(exposure)
   try {
     const deps = await open(config, log)
-    await compileAll()
+    await compileAll(deps.theme)
     const metrics = await serveMetrics(deps)
     const worker = startWorker(deps)
     log.info('waiting for mails')

@@ -139,8 +139,6 @@ export const openLocalWorld = async (options: Options = {}): Promise<LocalWorld>
     servers = {},
     hasherOf,
   } = options
-  // MJML would hold up the API that runs beside it. Languages other than English are compiled when one is sent.
-  if (worker) await compileAll(['en'])
   await using opened = new AsyncDisposableStack()
   const id = randomBytes(6).toString('hex')
   const database = `lk_${id}`
@@ -173,6 +171,8 @@ export const openLocalWorld = async (options: Options = {}): Promise<LocalWorld>
   const first = await openInstance({ env, clock, log, within, hasher })
   opened.defer(first.close)
   const { url, deps, client, warm } = first
+  // MJML would hold up the API that runs beside it. Languages other than English are compiled when one is sent.
+  if (worker) await compileAll(deps.theme, ['en'])
   if (!servers.redisUrl) opened.defer(() => dropPrefix(deps))
   if (worker) opened.defer(startWorker(deps).close)
 

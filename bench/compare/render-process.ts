@@ -1,3 +1,5 @@
+import { readTheme } from '../../src/base/config.ts'
+import { openTheme } from '../../src/base/theme.ts'
 import { compileAll, render } from '../../src/mail/render.ts'
 
 // Renders mails one after the other for a while, each for somebody else, and says how many.
@@ -5,15 +7,18 @@ import { compileAll, render } from '../../src/mail/render.ts'
 const milliseconds = Number(process.argv[2])
 const circumstances = { time: '2026-05-04T12:00:00.000Z', ip: '198.51.100.7', device: 'Firefox, Linux' }
 
-await compileAll(['en'])
+const read = readTheme({})
+if ('faults' in read) throw new Error(read.faults.join('\n'))
+const theme = openTheme(read.config)
+await compileAll(theme, ['en'])
 
 const renderThree = async (turn: number): Promise<void> => {
   const name = `Ada ${turn}`
   const link = `https://accounts.example.com/api/v1/auth/verify-email?token=lkp_${turn}`
   const code = String(turn % 1_000_000).padStart(6, '0')
-  await render('verify_email', 'en', { name, link, code, hours: '24' })
-  await render('reset_password', 'en', { name, link, code, minutes: '60' })
-  await render('new_device', 'en', { name, link, ...circumstances })
+  await render(theme, 'verify_email', 'en', { name, link, code, hours: '24' })
+  await render(theme, 'reset_password', 'en', { name, link, code, minutes: '60' })
+  await render(theme, 'new_device', 'en', { name, link, ...circumstances })
 }
 
 for (let turn = 0; turn < 3000; turn++) await renderThree(turn)

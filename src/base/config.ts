@@ -1,12 +1,19 @@
 import * as v from 'valibot'
+import { type Brand, brandOf, themeVariables } from './brand.ts'
 import { shopSecrets } from './shop-variables.ts'
-import { exampleSecret, type VariableName, variables } from './variables.ts'
+import type { ThemeConfig } from './theme.ts'
+import { exampleSecret, type Variable, type VariableName, variables } from './variables.ts'
 
 type Parsed = { [N in VariableName]: v.InferOutput<(typeof variables)[N]['schema']> }
-type Optional = 'SMTP_URL' | 'FRONTEND_URL' | 'METRICS_PORT' | (typeof shopSecrets)[number]
+type Optional =
+  | 'SMTP_URL'
+  | 'FRONTEND_URL'
+  | 'METRICS_PORT'
+  | Exclude<keyof typeof themeVariables, 'BRAND_NAME'>
+  | (typeof shopSecrets)[number]
 
-/** The configuration, parsed once at the door. Durations are in milliseconds. */
-export type Config = Omit<Parsed, Optional> & { [N in Optional]: Parsed[N] | undefined }
+/** The configuration, parsed once at the door. Durations are in milliseconds. `brand` is what people see. */
+export type Config = Omit<Parsed, Optional> & { [N in Optional]: Parsed[N] | undefined } & { brand: Brand }
 
 export type ProcessName = 'api' | 'worker' | 'migrate'
 
@@ -39,29 +46,45 @@ const halfAShop = (env: Record<string, string | undefined>): string[] => {
   return missing.length === shopSecrets.length ? [] : missing.map(name => `${name} is not set`)
 }
 
+type Env = Record<string, string | undefined>
+
+/** Reads some variables. `process` is the one that needs them, null for none. */
+const readVariables = (table: Record<string, Variable>, env: Env, process: ProcessName | null) => {
+  const values: Record<string, unknown> = {}
+  const faults: string[] = []
+  for (const [name, variable] of Object.entries(table)) {
+    const text = env[name] || variable.default
+    if (text === undefined) {
+      if (process && variable.needed?.includes(process)) faults.push(`${name} is not set`)
+      continue
+    }
+    const result = v.safeParse(variable.schema, text)
+    if (result.success) values[name] = result.output
+    else faults.push(`${name} ${result.issues[0].message}`)
+  }
+  return { values, faults }
+}
+
 /**
  * Reads the environment for one process. An empty variable counts as unset.
  * Returns the configuration, or every fault at once: names and rules, never values.
  */
-export const readConfig = (
-  env: Record<string, string | undefined>,
-  process: ProcessName,
-): { config: Config } | { faults: string[] } => {
-  const config: Record<string, unknown> = {}
-  const faults: string[] = []
-  for (const [name, variable] of Object.entries(variables)) {
-    const text = env[name] || ('default' in variable ? variable.default : undefined)
-    if (text === undefined) {
-      const needed: readonly string[] = 'needed' in variable ? variable.needed : []
-      if (needed.includes(process)) faults.push(`${name} is not set`)
-      continue
-    }
-    const result = v.safeParse<v.GenericSchema<string, unknown>>(variable.schema, text)
-    if (result.success) config[name] = result.output
-    else faults.push(`${name} ${result.issues[0].message}`)
-  }
-  faults.push(...halfAShop(env), ...publishedSecret(config), ...inProduction(config, process))
-  return faults.length > 0 ? { faults } : { config: config as Config }
+export const readConfig = (env: Env, process: ProcessName): { config: Config } | { faults: string[] } => {
+  const { values, faults } = readVariables(variables, env, process)
+  faults.push(...halfAShop(env), ...publishedSecret(values), ...inProduction(values, process))
+  if (faults.length > 0) return { faults }
+  const config = values as Omit<Config, 'brand'>
+  const brand = brandOf(config)
+  const MAIL_FROM = env.MAIL_FROM ? config.MAIL_FROM : { ...config.MAIL_FROM, name: brand.name }
+  return { config: { ...config, MAIL_FROM, brand } }
+}
+
+/** What emails look like, for tools that send none and need no other variable. */
+export const readTheme = (env: Env): { config: ThemeConfig } | { faults: string[] } => {
+  const { values, faults } = readVariables(themeVariables, env, null)
+  const parsed = values as Omit<Config, 'brand'>
+  if (faults.length > 0) return { faults }
+  return { config: { brand: brandOf(parsed), TEMPLATES_DIR: parsed.TEMPLATES_DIR } }
 }
 
 /** EX_CONFIG of sysexits.h: a supervisor need not try again. */

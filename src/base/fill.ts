@@ -32,3 +32,29 @@ export const fill = (template: Cut, values: Values, encode: (text: string) => st
 /** Puts the words of a language in place of `{{t.…}}`. Throws where a word is missing. */
 export const fillWords = (template: string, words: Values, encode: (text: string) => string): string =>
   template.replace(word, (_, name: string) => encode(valueFor(words, name)))
+
+// A title and an attribute hold text alone.
+const textOnly = /(<title\b[\s\S]*?<\/title>|<mj-head\b[\s\S]*?<\/mj-head>|<[^>]*>)/
+
+const isolated = (text: string): string => escapeHtml(text).replaceAll('{{brand}}', '<bdi>{{brand}}</bdi>')
+
+/**
+ * Puts words into HTML or MJML. The name of the brand in them may be of another writing direction: it is isolated, so
+ * that "Acme!" stays "Acme!" in an Arabic sentence. Throws where a word is missing.
+ */
+export const fillMarkup = (template: string, words: Values): string =>
+  template
+    .split(textOnly)
+    .map((part, at) => fillWords(part, words, at % 2 ? escapeHtml : isolated))
+    .join('')
+
+const strong = /\p{L}/u
+const rightToLeft =
+  /^[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u
+
+/** Plain text for a sentence of this direction. A name of the other direction is put between U+2068 and U+2069. */
+export const isolatedPlain = (text: string, direction: 'ltr' | 'rtl'): string => {
+  const first = strong.exec(text)?.[0]
+  const own = first && rightToLeft.test(first) ? 'rtl' : 'ltr'
+  return own === direction ? text : `\u2068${text}\u2069`
+}

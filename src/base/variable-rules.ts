@@ -1,4 +1,6 @@
+import { statSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
+import { resolve } from 'node:path'
 import * as v from 'valibot'
 import { parseDuration } from './duration.ts'
 import { parseRedisUrl } from './redis-url.ts'
@@ -89,6 +91,19 @@ const networks = (text: string): BlockList | null => {
 export const trustedProxies = rule(
   'must be a number of proxies from 0 to 10, or a comma-separated list of networks such as 10.0.0.0/8,2001:db8::/32',
   (text): TrustedProxies | null => (/^(?:\d|10)$/.test(text) ? Number(text) : networks(text)),
+)
+
+const isFolder = (path: string): boolean => {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}
+
+/** A folder that is there, as an absolute path. */
+export const folder = rule('must be a folder that can be read', text =>
+  isFolder(text) ? resolve(text) : null,
 )
 
 export const flag = rule('must be true, false, on or off', text => {

@@ -1,22 +1,13 @@
 import type * as v from 'valibot'
+import { themeVariables } from './brand.ts'
 import { parseEhloName } from './ehlo-name.ts'
 import { parseLimits } from './limits.ts'
 import { listenVariables } from './listen-variables.ts'
 import { parseMailbox } from './mailbox.ts'
 import { parseOrigin } from './origins.ts'
+import { passwordVariables } from './password-variables.ts'
 import { shopVariables } from './shop-variables.ts'
-import {
-  baseUrl,
-  duration,
-  flag,
-  integer,
-  list,
-  oneOf,
-  parsedBy,
-  redisUrl,
-  rule,
-  url,
-} from './variable-rules.ts'
+import { baseUrl, duration, flag, list, oneOf, parsedBy, redisUrl, rule, url } from './variable-rules.ts'
 
 // Every environment variable: its rule, its default, and the words that `.env.example` and the README
 // carry. `example` is what `.env.example` shows.
@@ -24,12 +15,10 @@ import {
 /** Refused as APP_SECRET, as everybody can read it. */
 export const exampleSecret = 'change-me-to-the-output-of-openssl-rand-base64-32'
 
-const passwordKinds = ['letter', 'digit', 'lower', 'upper', 'symbol'] as const
-
 /** Processes that cannot run without the variable. */
 type Needed = readonly ('api' | 'worker' | 'migrate')[]
 
-type Variable = {
+export type Variable = {
   schema: v.GenericSchema<string, unknown>
   help: string
   default?: string
@@ -88,7 +77,7 @@ export const variables = {
       parseMailbox,
     ),
     default: 'Latchkey <no-reply@localhost>',
-    help: 'The sender of every email: an address, or a name and an address. In a file of variables, put a name in quotes like this: `MAIL_FROM=\'"Acme, Inc." <no-reply@example.com>\'`.',
+    help: 'The sender of every email (unset: `BRAND_NAME` and `no-reply@localhost`): an address, or a name and an address. In a file of variables, put a name in quotes like this: `MAIL_FROM=\'"Acme, Inc." <no-reply@example.com>\'`.',
   },
   APP_SECRET: {
     schema: rule('must have 32 characters at least', text => (text.length >= 32 ? text : null)),
@@ -145,19 +134,7 @@ export const variables = {
     default: 'off',
     help: '`on`: registering answers the same whether or not the address has an account, and nobody signs in before they have verified theirs by mail.',
   },
-  BCRYPT_COST: {
-    schema: integer(4, 16),
-    default: '12',
-    help: 'Each step doubles the time of a hash. A changed cost is applied at the next login.',
-  },
-  PASSWORD_MIN_LENGTH: { schema: integer(8, 64), default: '8', help: 'In code points.' },
-  PASSWORD_REQUIRE: {
-    schema: list(`must be a comma-separated list of ${passwordKinds.join(', ')}`, part =>
-      passwordKinds.find(kind => kind === part),
-    ),
-    default: 'letter,digit',
-    help: 'What a new password must hold: any of `letter,digit,lower,upper,symbol`.',
-  },
+  ...passwordVariables,
   RATE_LIMITS: {
     schema: rule('must be `off`, or lines such as login=10/15m,register=5/15m', parseLimits),
     default: '',
@@ -169,6 +146,7 @@ export const variables = {
     default: 'click',
     help: '`click`: a mailed link shows a page with a button, so that mail scanners cannot spend it. `instant`: opening it is enough.',
   },
+  ...themeVariables,
   ...shopVariables,
   LOG_LEVEL: {
     schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'silent'),

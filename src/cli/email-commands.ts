@@ -21,7 +21,7 @@ const test = command({
     const mail = {
       from: config.MAIL_FROM,
       to: { name: '', address },
-      subject: 'Latchkey can send mail',
+      subject: `${config.brand.name} can send email`,
       text: `An operator of ${config.PUBLIC_URL} has asked for this mail, to see whether mails arrive. They do.\n`,
       headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
     }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { type BlockList, isIP } from 'node:net'
 import { partsOf } from '../base/header-text.ts'
 import { pointsOfWiderNetworks } from '../base/limits.ts'
-import { pickLocale } from '../base/locales.ts'
+import type { Locales } from '../base/locales.ts'
 import type { TrustedProxies } from '../base/variable-rules.ts'
 import type { Counter } from '../limits/store.ts'
 
@@ -88,12 +88,12 @@ const addressOf = (request: IncomingMessage, trusted: TrustedProxies): string =>
   return (seen && normalAddress(seen)) ?? peer
 }
 
-export const clientOf = (request: IncomingMessage, trusted: TrustedProxies): Client => {
+export const clientOf = (request: IncomingMessage, trusted: TrustedProxies, locales: Locales): Client => {
   const ip = addressOf(request, trusted)
   return {
     ip,
     network: networkOf(ip),
     userAgent: (request.headers['user-agent'] ?? '').slice(0, 256),
-    locale: pickLocale(null, request.headers['accept-language']),
+    locale: locales.pick(null, request.headers['accept-language']),
   }
 }

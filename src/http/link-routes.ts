@@ -1,12 +1,10 @@
 import * as v from 'valibot'
 import type { Config } from '../base/config.ts'
 import * as field from '../base/fields.ts'
-import { pickLocale } from '../base/locales.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import type { Client } from './client.ts'
 import type { ButtonPage, PlainPage } from './page-bodies.ts'
-import { pagePolicy } from './page-policy.ts'
 import { page } from './pages.ts'
 import { type Route, route } from './route.ts'
 
@@ -43,10 +41,9 @@ export const doneAddress = (
 const follow = async (link: Link, deps: Deps, input: { token: string; lang: string; client: Client }) => {
   const { config } = deps
   const outcome = await link.act(deps, input)
-  const csp = pagePolicy(config)
   if (outcome instanceof Problem && outcome.code === 'DUPLICATE_ENTRY')
-    return { status: 409, html: page(input.lang, 'taken', {}), csp } as const
-  if (outcome instanceof Problem) return { status: 401, html: page(input.lang, 'invalid', {}), csp } as const
+    return { status: 409, ...page(deps, input.lang, 'taken', {}) } as const
+  if (outcome instanceof Problem) return { status: 401, ...page(deps, input.lang, 'invalid', {}) } as const
   const { name, frontend } = link.done
   if (frontend && config.FRONTEND_URL)
     return { status: 303, location: `${config.FRONTEND_URL}/${frontend}` } as const
@@ -69,12 +66,12 @@ const open = (link: Link): Route =>
     problems: [],
     handle: async (deps, { query, client, head }) => {
       const { config } = deps
-      const lang = pickLocale(query.lang, client.locale)
+      const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
       const { token } = query
       if (link.mayBeInstant && config.EMAIL_LINK_CONFIRM === 'instant' && !head)
         return follow(link, deps, { token, lang, client })
       const action = `${link.name}/confirm?lang=${lang}`
-      return { status: 200, html: page(lang, link.button, { action, token }), csp: pagePolicy(config) }
+      return { status: 200, ...page(deps, lang, link.button, { action, token }) }
     },
   })
 
@@ -90,8 +87,10 @@ const press = (link: Link): Route =>
     body: v.strictObject({ token }),
     replies: { 303: 'redirect', 401: 'html', 409: 'html' },
     problems: [],
-    handle: async (deps, { body, query, client }) =>
-      follow(link, deps, { token: body.token, lang: pickLocale(query.lang, client.locale), client }),
+    handle: async (deps, { body, query, client }) => {
+      const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
+      return follow(link, deps, { token: body.token, lang, client })
+    },
   })
 
 type Plain = { name: string; summary: string; page: PlainPage; again: PlainPage }
@@ -107,11 +106,10 @@ export const plainPage = ({ name, summary, page: first, again }: Plain): Route =
     query: v.object({ lang: language, again: v.fallback(v.optional(v.string()), undefined) }),
     replies: { 200: 'html' },
     problems: [],
-    handle: async ({ config }, { query, client }) => ({
-      status: 200,
-      html: page(pickLocale(query.lang, client.locale), query.again === '1' ? again : first, {}),
-      csp: pagePolicy(config),
-    }),
+    handle: async (deps, { query, client }) => {
+      const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
+      return { status: 200, ...page(deps, lang, query.again === '1' ? again : first, {}) }
+    },
   })
 
 /** The three addresses of a mailed link: the page, its button, and where that leads. */

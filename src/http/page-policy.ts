@@ -1,15 +1,25 @@
 import type { Config } from '../base/config.ts'
-import { pageStyleHash } from './pages.ts'
+import type { Theme } from '../base/theme.ts'
+import { pageStyle, sourceHash } from './page-style.ts'
+
+const originOf = (url: string): string => new URL(url).origin
 
 /**
- * The policy of a hosted page: no script, no request, the one style sheet. A form that is posted here may be
- * redirected to the front end, and browsers check `form-action` there too.
+ * The policy of a hosted page: no script, no request but for the logo, the one style sheet. A form that is posted here
+ * may be redirected to the front end, and browsers check `form-action` there too.
  */
-export const pagePolicy = ({ FRONTEND_URL }: Pick<Config, 'FRONTEND_URL'>): string =>
+export const pagePolicy = ({
+  config,
+  theme,
+}: {
+  config: Pick<Config, 'FRONTEND_URL'>
+  theme: Theme
+}): string =>
   [
     "default-src 'none'",
-    `style-src '${pageStyleHash}'`,
-    `form-action 'self'${FRONTEND_URL ? ` ${new URL(FRONTEND_URL).origin}` : ''}`,
+    `style-src ${sourceHash(pageStyle(theme.brand))}`,
+    ...(theme.brand.logoUrl ? [`img-src ${originOf(theme.brand.logoUrl)}`] : []),
+    `form-action 'self'${config.FRONTEND_URL ? ` ${originOf(config.FRONTEND_URL)}` : ''}`,
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join('; ')

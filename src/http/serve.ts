@@ -29,7 +29,7 @@ export const serve =
   }
 
 const outcomeOf = async (deps: Deps, route: Route, ctx: Context, requestId: string): Promise<Outcome> => {
-  const client = clientOf(ctx.req, deps.config.TRUSTED_PROXIES)
+  const client = clientOf(ctx.req, deps.config.TRUSTED_PROXIES, deps.theme.templates.locales)
   const input = await parse(route, ctx)
   if (input instanceof Problem) return input
   const cookie = cookieOf(deps, ctx.req)

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { configFaults, exitConfig, readTheme } from '../base/config.ts'
+import { openTheme } from '../base/theme.ts'
 import { previewPage } from '../mail/preview.ts'
 import { onFreePort } from './free-port.ts'
 
@@ -7,12 +9,19 @@ import { onFreePort } from './free-port.ts'
 
 const usualPort = 8026
 
+const read = readTheme(process.env)
+if ('faults' in read) {
+  process.stderr.write(configFaults(read.faults))
+  process.exit(exitConfig)
+}
+const { config } = read
+const logo = config.brand.logoUrl ? ` ${new URL(config.brand.logoUrl).origin}` : ''
 const headers = {
   'Content-Type': 'text/html; charset=utf-8',
-  'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'",
+  'Content-Security-Policy': `default-src 'none'; style-src 'unsafe-inline'; img-src data:${logo}; frame-src 'self'`,
 }
 
-const page = await previewPage()
+const page = await previewPage(openTheme(config))
 const server = createServer((request, reply) => {
   const found = request.url === '/'
   reply.writeHead(found ? 200 : 404, headers).end(found ? page : '')

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { EmailKind } from '../base/emails.ts'
-import { type Cut, cut, escapeHtml, fillWords, plain, type Values } from '../base/fill.ts'
-import { direction, templates } from '../base/locales.ts'
+import { type Cut, cut, fillMarkup, fillWords, isolatedPlain, plain, type Values } from '../base/fill.ts'
+import { direction } from '../base/locales.ts'
+import type { Theme } from '../base/theme.ts'
 import { durationsIn } from './durations.ts'
+import { contactOf, headerOf, linkSupport, signatureOf } from './layout-parts.ts'
 import { toHtml } from './mjml.ts'
 
 /** A mail in one language, with holes for what differs from mail to mail. */
@@ -16,9 +16,9 @@ export type Compiled = {
   readonly words: Values
   readonly duration: ReturnType<typeof durationsIn>
   readonly time: Intl.DateTimeFormat
+  /** What the brand fills in, in HTML and in plain text. */
+  readonly brand: { readonly html: Values; readonly text: Values }
 }
-
-const read = (...path: string[]): Promise<string> => readFile(join(templates, ...path), 'utf8')
 
 // Latin digits in every language: the code and the IP address beside them are written so too.
 const timesIn = (locale: string): Intl.DateTimeFormat =>
@@ -33,40 +33,60 @@ const timesIn = (locale: string): Intl.DateTimeFormat =>
     timeZoneName: 'short',
   })
 
-const compile = async (kind: EmailKind, locale: string): Promise<Compiled> => {
-  const [layout, body, text, json, durations] = await Promise.all([
-    read('layout.mjml'),
-    read(`${kind}.mjml`),
-    read(`${kind}.txt`),
-    read(locale, `${kind}.json`),
-    read(locale, 'durations.json'),
-  ])
-  const words: Values = JSON.parse(json)
+const brandValues = ({ brand }: Theme, locale: string): Compiled['brand'] => {
+  const { name, logoUrl, supportEmail, address } = brand
+  const [local = '', domain = ''] = supportEmail?.split('@') ?? []
+  const html = {
+    brand: name,
+    logo: logoUrl ?? '',
+    support_email: supportEmail ?? '',
+    support_link: `mailto:${encodeURIComponent(local)}@${domain}`,
+    brand_address: address ?? '',
+  }
+  return { html, text: { ...html, brand: isolatedPlain(name, direction(locale)) } }
+}
+
+const compile = async (theme: Theme, kind: EmailKind, locale: string): Promise<Compiled> => {
+  const { brand, templates } = theme
+  const words = { ...templates.words(locale, 'layout'), ...templates.words(locale, kind) }
   const dir = direction(locale)
   const start = dir === 'rtl' ? 'right' : 'left'
-  const source = layout.replace('{{content}}', () => body)
-  const html = await toHtml(fillWords(source, { ...words, locale, dir, start }, escapeHtml))
+  const within = (layout: string, parts: Values): string =>
+    Object.entries(parts).reduce((text, [name, part]) => text.replace(`{{${name}}}`, () => part), layout)
+  const mjml = within(templates.source('layout.mjml'), {
+    header: headerOf(brand),
+    content: templates.source(`${kind}.mjml`),
+    contact: contactOf(brand),
+  })
+  const text = within(templates.source('layout.txt').trimEnd(), {
+    content: templates.source(`${kind}.txt`).trimEnd(),
+    signature: signatureOf(brand),
+  })
+  const html = await toHtml(linkSupport(fillMarkup(mjml, { ...words, ...brand.palette, locale, dir, start })))
   return {
     locale,
     subject: cut(fillWords('{{t.subject}}', words, plain)),
     html: cut(html),
-    text: cut(fillWords(text, words, plain)),
+    text: cut(`${fillWords(text, words, plain)}\n`),
     greeting: cut(fillWords('{{t.greeting}}', words, plain)),
     words,
-    duration: durationsIn(locale, JSON.parse(durations)),
+    duration: durationsIn(locale, templates.words(locale, 'durations')),
     time: timesIn(locale),
+    brand: brandValues(theme, locale),
   }
 }
 
-const cache = new Map<string, Promise<Compiled>>()
+const cache = new WeakMap<Theme, Map<string, Promise<Compiled>>>()
 
-/** The compiled mail, from memory after the first time. `locale` is one of `locales`. */
-export const compiled = (kind: EmailKind, locale: string): Promise<Compiled> => {
+/** The compiled mail, from memory after the first time. `locale` is one of the languages of the theme. */
+export const compiled = (theme: Theme, kind: EmailKind, locale: string): Promise<Compiled> => {
+  const ofTheme = cache.get(theme) ?? new Map<string, Promise<Compiled>>()
+  cache.set(theme, ofTheme)
   const key = `${locale}/${kind}`
-  const known = cache.get(key)
+  const known = ofTheme.get(key)
   if (known) return known
-  const fresh = compile(kind, locale)
-  cache.set(key, fresh)
-  fresh.catch(() => cache.delete(key))
+  const fresh = compile(theme, kind, locale)
+  ofTheme.set(key, fresh)
+  fresh.catch(() => ofTheme.delete(key))
   return fresh
 }

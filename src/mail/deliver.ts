@@ -11,7 +11,7 @@ const attemptsAtMost = 30
 
 type Needs = Pick<
   Deps,
-  'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'secrets'
+  'config' | 'clock' | 'log' | 'theme' | 'metrics' | 'database' | 'redis' | 'keys' | 'secrets'
 > & {
   transport: Transport
 }
@@ -28,7 +28,7 @@ export const deliver = async (deps: Needs, emailId: string): Promise<Email['stat
   try {
     const mail = await composeMail(deps, email)
     if (!mail) return await settle(deps, email, 'dropped')
-    const content = await render(mail.kind, mail.locale, mail.vars)
+    const content = await render(deps.theme, mail.kind, mail.locale, mail.vars)
     await deps.transport.sendMail({
       from: deps.config.MAIL_FROM,
       to: { name: '', address: mail.to },

@@ -1,13 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { templates } from '../base/locales.ts'
+import { ownTemplates } from '../base/templates.ts'
 
 // MJML costs 0.3 s and 100 MB to import and milliseconds to run, so what was made of a source is kept on disk, by its
 // hash: whoever starts next need not load it. The source is text that is ours alone: mj-include and raw elements would
 // let anybody whose text got in there read files.
 
-const folder = join(templates, '../.latchkey/mails')
+const folder = join(ownTemplates, '../.latchkey/mails')
 
 const options = {
   validationLevel: 'strict',

@@ -1,6 +1,7 @@
 import { type EmailKind, type EmailVars, emailKinds } from '../base/emails.ts'
 import { escapeHtml } from '../base/fill.ts'
-import { direction, locales } from '../base/locales.ts'
+import { direction } from '../base/locales.ts'
+import type { Theme } from '../base/theme.ts'
 import { render } from './render.ts'
 
 const link = 'https://accounts.example.com/api/v1/auth/link?token=lkp_AZ2Vq1sZc3mXo7Rk9tYw4bNd'
@@ -9,7 +10,7 @@ const device = 'Chrome, Linux'
 const seen = { time: '2027-01-31T18:05:00.000Z', ip: '203.0.113.7', device }
 
 /** What each mail is shown with. */
-const samples: { readonly [K in EmailKind]: EmailVars<K> } = {
+export const samples: { readonly [K in EmailKind]: EmailVars<K> } = {
   verify_email: { name, link, code: '048213', hours: '24' },
   welcome: { name, link },
   welcome_guest: { name, link, code: '04821396', hours: '24' },
@@ -38,8 +39,8 @@ iframe { width: 100%; height: 46rem; border: 1px solid #8888; background: #fff }
 pre { margin: 0; border: 1px solid #8888; padding: 1rem; white-space: pre-wrap; overflow-wrap: anywhere }
 `
 
-const section = async <K extends EmailKind>(kind: K, locale: string): Promise<string> => {
-  const { subject, html, text } = await render(kind, locale, samples[kind])
+const section = async <K extends EmailKind>(theme: Theme, kind: K, locale: string): Promise<string> => {
+  const { subject, html, text } = await render(theme, kind, locale, samples[kind])
   const words = `lang="${locale}" dir="${direction(locale)}"`
   return `<section id="${kind}-${locale}">
 <h2>${kind} · ${locale}</h2>
@@ -52,16 +53,16 @@ const section = async <K extends EmailKind>(kind: K, locale: string): Promise<st
 }
 
 /** A page that shows every mail in every language, HTML and text side by side. */
-export const previewPage = async (): Promise<string> => {
-  const all = locales.flatMap(locale => emailKinds.map(kind => ({ kind, locale })))
-  const sections = await Promise.all(all.map(({ kind, locale }) => section(kind, locale)))
+export const previewPage = async (theme: Theme): Promise<string> => {
+  const all = theme.templates.locales.tags.flatMap(locale => emailKinds.map(kind => ({ kind, locale })))
+  const sections = await Promise.all(all.map(({ kind, locale }) => section(theme, kind, locale)))
   const links = all.map(({ kind, locale }) => `<a href="#${kind}-${locale}">${kind} · ${locale}</a>`)
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>E-mails · Latchkey</title>
+<title>Emails · ${escapeHtml(theme.brand.name)}</title>
 <style>${style}</style>
 </head>
 <body>

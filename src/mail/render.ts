@@ -1,6 +1,6 @@
 import { type EmailKind, type EmailVars, emailKinds, emails } from '../base/emails.ts'
 import { escapeHtml, fill, plain, type Values, valueFor } from '../base/fill.ts'
-import { locales, pickLocale } from '../base/locales.ts'
+import type { Theme } from '../base/theme.ts'
 import { type Compiled, compiled } from './compile.ts'
 import { isUnit } from './durations.ts'
 import { harmless, harmlessAddress, harmlessName } from './harmless.ts'
@@ -35,21 +35,27 @@ const valuesOf = (kind: EmailKind, mail: Compiled, vars: Values): Values => {
  * document, `text` the part for readers without HTML, `subject` a single line. Throws where a variable is missing.
  */
 export const render = async <K extends EmailKind>(
+  theme: Theme,
   kind: K,
   locale: string,
   vars: EmailVars<K>,
 ): Promise<Rendered> => {
-  const mail = await compiled(kind, pickLocale(locale, null))
+  const mail = await compiled(theme, kind, theme.templates.locales.pick(locale, null))
   const values = valuesOf(kind, mail, vars)
   return {
     // RFC 5322, 2.2: a line break would start a header of the sender's choosing.
-    subject: fill(mail.subject, values, plain).replace(/\s+/g, ' ').trim(),
-    html: fill(mail.html, values, escapeHtml),
-    text: fill(mail.text, values, plain),
+    subject: fill(mail.subject, { ...values, ...mail.brand.text }, plain)
+      .replace(/\s+/g, ' ')
+      .trim(),
+    html: fill(mail.html, { ...values, ...mail.brand.html }, escapeHtml),
+    text: fill(mail.text, { ...values, ...mail.brand.text }, plain),
   }
 }
 
 /** Compiles every mail in these languages, so that a fault in a template shows at start and the first mail is quick. */
-export const compileAll = async (tags: readonly string[] = locales): Promise<void> => {
-  await Promise.all(tags.flatMap(locale => emailKinds.map(kind => compiled(kind, locale))))
+export const compileAll = async (
+  theme: Theme,
+  tags: readonly string[] = theme.templates.locales.tags,
+): Promise<void> => {
+  await Promise.all(tags.flatMap(locale => emailKinds.map(kind => compiled(theme, kind, locale))))
 }

@@ -1,9 +1,7 @@
 import * as v from 'valibot'
 import * as field from '../base/fields.ts'
-import { pickLocale } from '../base/locales.ts'
 import { Problem } from '../base/problems.ts'
 import { doneAddress, plainPage } from '../http/link-routes.ts'
-import { pagePolicy } from '../http/page-policy.ts'
 import { page } from '../http/pages.ts'
 import { type Route, route } from '../http/route.ts'
 import { resetPassword } from './reset-password.ts'
@@ -23,11 +21,11 @@ const getReset = route({
   query: v.object({ token, lang: language }),
   replies: { 200: 'html' },
   problems: [],
-  handle: async ({ config }, { query, client }) => {
-    const lang = pickLocale(query.lang, client.locale)
+  handle: async (deps, { query, client }) => {
+    const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
     const action = `reset-password/confirm?lang=${lang}`
-    const html = page(lang, 'reset', { action, token: query.token, min: config.PASSWORD_MIN_LENGTH })
-    return { status: 200, html, csp: pagePolicy(config) }
+    const min = deps.config.PASSWORD_MIN_LENGTH
+    return { status: 200, ...page(deps, lang, 'reset', { action, token: query.token, min }) }
   },
 })
 
@@ -44,21 +42,20 @@ const postReset = route({
   problems: [],
   handle: async (deps, { body, query, client }) => {
     const { config } = deps
-    const lang = pickLocale(query.lang, client.locale)
+    const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
     const { token, new_password: newPassword } = body
     const done = await resetPassword(deps, { presented: { token }, newPassword, origin: client })
-    const csp = pagePolicy(config)
     if (!(done instanceof Problem))
       return { status: 303, location: doneAddress(config, { name: 'password-reset', lang, ...done }) }
-    if (done.code === 'INVALID_TOKEN') return { status: 401, html: page(lang, 'invalid', {}), csp }
+    if (done.code === 'INVALID_TOKEN') return { status: 401, ...page(deps, lang, 'invalid', {}) }
     // The relative address of the form's action is that of the page it was on.
-    const again = page(lang, 'reset', {
+    const again = page(deps, lang, 'reset', {
       action: `confirm?lang=${lang}`,
       token,
       min: config.PASSWORD_MIN_LENGTH,
       error: done.extra.errors?.[0]?.rule ?? 'other',
     })
-    return { status: 400, html: again, csp }
+    return { status: 400, ...again }
   },
 })
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
 import anyTest from 'ava'
 import fc from 'fast-check'
+import { themeVariables } from '../../src/base/brand.ts'
 import { configFaults, type ProcessName, readConfig } from '../../src/base/config.ts'
 import { parseDuration } from '../../src/base/duration.ts'
 import { configurationTable, envExample, limitsTable } from '../../src/base/env-example.ts'
@@ -675,7 +676,8 @@ const test = anyTest.serial
     const uncommented = { ...parseEnv(text.replace(/^# ([A-Z][A-Z_]*=)/gm, '$1')), ...toReplace }
     t.deepEqual(Object.keys(uncommented).sort(), Object.keys(variables).sort())
     // These have no default to show, so an example stands there.
-    const shown = ['FRONTEND_URL', 'METRICS_PORT', 'RATE_LIMITS', ...shopSecrets]
+    const ofTheme = Object.keys(themeVariables).filter(name => name !== 'BRAND_NAME')
+    const shown = ['FRONTEND_URL', 'METRICS_PORT', 'RATE_LIMITS', ...ofTheme, ...shopSecrets]
     const defaults = Object.entries(uncommented).filter(([name]) => !shown.includes(name))
     t.deepEqual(readConfig(Object.fromEntries(defaults), 'worker'), plain)
   })

@@ -94,6 +94,11 @@ const values: Record<string, fc.Arbitrary<string>> = {
   PASSWORD_REQUIRE: listOf(fc.constantFrom('letter', 'digit', 'lower', 'upper', 'symbol')),
   RATE_LIMITS: fc.oneof(fc.constant('off'), listOf(limit)),
   EMAIL_LINK_CONFIRM: fc.constantFrom('click', 'instant'),
+  BRAND_NAME: fc.constantFrom('Acme', 'أكمي', '"Acme" & Sons <1>'),
+  BRAND_LOGO_URL: joined(fc.constant('https://'), host, fc.constant('/logo.png')),
+  BRAND_COLOR: fc.stringMatching(/^#(?:[0-9a-f]{3}|[0-9a-f]{6})$/),
+  BRAND_SUPPORT_EMAIL: host.map(at => `help@${at}`),
+  TEMPLATES_DIR: fc.constant(import.meta.dirname),
   LOG_LEVEL: fc.constantFrom('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
 }
 

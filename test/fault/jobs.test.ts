@@ -5,11 +5,12 @@ import { addMails } from '../../src/storage/queue.ts'
 import { startWorker } from '../../src/worker.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { anAccount, anEmail, password } from '../make.ts'
+import { plainTheme } from '../theme.ts'
 import { until } from '../until.ts'
 import { brokenInvariants } from './invariants.ts'
 import { startCrowd } from './traffic.ts'
 
-await compileAll(['en'])
+await compileAll(plainTheme, ['en'])
 const world = await openLocalWorld({ within: deadlines, singleRedis: true })
 const other = await world.instance()
 const workers = () => [startWorker(world.deps), startWorker(other.deps)]

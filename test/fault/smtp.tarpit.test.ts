@@ -7,6 +7,7 @@ import { openLocalWorld } from '../local-world.ts'
 import { openMailSink } from '../mail-sink.ts'
 import { anAccount } from '../make.ts'
 import { openProxy } from '../proxy.ts'
+import { plainTheme } from '../theme.ts'
 import { until } from '../until.ts'
 import { brokenInvariants } from './invariants.ts'
 import { aWorker } from './processes.ts'
@@ -14,7 +15,7 @@ import { startCrowd } from './traffic.ts'
 
 // A mail server that accepts whoever comes and never says a word.
 
-await compileAll(['en'])
+await compileAll(plainTheme, ['en'])
 
 const aTarpit = async () => {
   const sink = await openMailSink()

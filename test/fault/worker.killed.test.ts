@@ -5,13 +5,14 @@ import { startWorker } from '../../src/worker.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { anAccount, tokenOf } from '../make.ts'
 import { kill } from '../spawn.ts'
+import { plainTheme } from '../theme.ts'
 import { until } from '../until.ts'
 import { brokenInvariants } from './invariants.ts'
 import { aWorker } from './processes.ts'
 import { startCrowd } from './traffic.ts'
 import { type Mark, openTrap } from './trap.ts'
 
-await compileAll(['en'])
+await compileAll(plainTheme, ['en'])
 
 /** In the order in which SMTP comes to them (RFC 5321, 4.1.1). */
 const moments: Record<string, Mark> = {

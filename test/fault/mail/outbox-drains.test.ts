@@ -7,11 +7,12 @@ import { openLocalWorld } from '../../local-world.ts'
 import { anAccount, anEmail, password, tokenOf } from '../../make.ts'
 import { openProxy } from '../../proxy.ts'
 import { kill } from '../../spawn.ts'
+import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
 
 // Between the commit of a mail and its job anything may end: the sweeper finds the row.
 
-await compileAll()
+await compileAll(plainTheme)
 const world = await openLocalWorld({ singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 

@@ -6,12 +6,13 @@ import { startWorker } from '../../../src/worker.ts'
 import { openBehind } from '../../behind.ts'
 import { eventOf, type Purchase } from '../../integration/purchases/shop.ts'
 import { all, leftBy, nothing } from '../../integration/purchases/what-is-left.ts'
+import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
 import { openLocalShop } from './local-shop.ts'
 
 // A fault is a 5xx, as if the event had never come: the gateway sends it again. A 204 is never taken back.
 
-await compileAll(['en'])
+await compileAll(plainTheme, ['en'])
 const shop = await openLocalShop({ singleRedis: true })
 const behind = await openBehind(shop)
 test.after.always(async () => {

@@ -6,12 +6,13 @@ import { openTransport } from '../../../src/mail/transport.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { anAccount } from '../../make.ts'
 import { openScriptedSmtp, type SmtpMoment } from '../../smtp-script.ts'
+import { plainTheme } from '../../theme.ts'
 
 // What a mail server refuses decides whether an email is tried again.
 
 const test = anyTest.serial
 
-await compileAll(['en'])
+await compileAll(plainTheme, ['en'])
 const world = await openLocalWorld()
 const smtp = await openScriptedSmtp()
 const { userId, email } = await anAccount(world.client)

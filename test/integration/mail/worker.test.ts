@@ -10,6 +10,7 @@ import { addMails } from '../../../src/storage/queue.ts'
 import { startWorker } from '../../../src/worker.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { anAccount, password } from '../../make.ts'
+import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
 
 // The email worker: SMTP errors, broken jobs, and the sweeper of the outbox.
@@ -18,7 +19,7 @@ const test = anyTest.serial
 
 const smtpFaultsWorld = await openLocalWorld({ worker: true })
 const poisonWorld = await openLocalWorld({ worker: true })
-await compileAll()
+await compileAll(plainTheme)
 const sweepersWorld = await openLocalWorld()
 const other = await sweepersWorld.instance()
 anyTest.after.always(async () => {

@@ -1,6 +1,7 @@
 import anyTest from 'ava'
-import { pageStyleHash } from '../../../src/http/pages.ts'
+import { pagePolicy } from '../../../src/http/page-policy.ts'
 import { anAccount } from '../../make.ts'
+import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
 import { openPools, statusesOf, times, volley } from '../../volley.ts'
 import { openWorld } from '../../world.ts'
@@ -473,7 +474,7 @@ anyTest.after.always(async () => {
       t.is(headers.get('x-content-type-options'), 'nosniff')
       t.is(
         headers.get('content-security-policy'),
-        `default-src 'none'; style-src '${pageStyleHash}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+        pagePolicy({ config: { FRONTEND_URL: undefined }, theme: plainTheme }),
       )
       t.notRegex(text, /<script|<img|<link|src=|href=|\son\w+=/)
     }

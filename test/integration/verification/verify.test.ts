@@ -4,11 +4,12 @@ import anyTest from 'ava'
 import { v7 as uuid } from 'uuid'
 import { mailSecrets } from '../../../src/crypto/proof.ts'
 import { deriveSecrets } from '../../../src/crypto/secrets.ts'
-import { pageStyleHash } from '../../../src/http/pages.ts'
+import { pagePolicy } from '../../../src/http/page-policy.ts'
 import type { Client, Reply } from '../../client.ts'
 import type { Caught } from '../../mail-sink.ts'
 import { anAccount, anEmail, password, tokenOf } from '../../make.ts'
 import { testSecret } from '../../template.ts'
+import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
 import { openPools, statusesOf, times, volley } from '../../volley.ts'
 import { openWorld } from '../../world.ts'
@@ -103,10 +104,7 @@ anyTest.after.always(async () => {
       t.is(headers.get('referrer-policy'), 'no-referrer')
       t.is(headers.get('x-content-type-options'), 'nosniff')
       const csp = headers.get('content-security-policy')
-      t.is(
-        csp,
-        `default-src 'none'; style-src '${pageStyleHash}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
-      )
+      t.is(csp, pagePolicy({ config: { FRONTEND_URL: undefined }, theme: plainTheme }))
       t.notRegex(text, /<script|<img|<link|src=|href=|onclick/)
     }
   })

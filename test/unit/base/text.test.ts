@@ -4,11 +4,15 @@ import anyTest from 'ava'
 import * as v from 'valibot'
 import { line, prose } from '../../../src/base/field-shapes.ts'
 import * as fields from '../../../src/base/fields.ts'
-import { direction, locales, pickLocale, templates } from '../../../src/base/locales.ts'
+import { direction } from '../../../src/base/locales.ts'
+import { ownTemplates } from '../../../src/base/templates.ts'
+import { plainTheme } from '../../theme.ts'
 
 // Names, phones and languages as people type them.
 
 const test = anyTest.serial
+
+const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
 
 {
   const { canonicalEmail: _canonicalEmail, ...schemas } = fields
@@ -386,7 +390,7 @@ const test = anyTest.serial
 
 {
   test('the languages are the folders of words', t => {
-    const folders = readdirSync(templates, { withFileTypes: true }).filter(entry => entry.isDirectory())
+    const folders = readdirSync(ownTemplates, { withFileTypes: true }).filter(entry => entry.isDirectory())
     t.deepEqual([...locales].sort(), folders.map(({ name }) => name).sort())
     t.true(locales.includes('en'))
   })

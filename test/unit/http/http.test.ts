@@ -2,17 +2,30 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import anyTest from 'ava'
 import { readConfig } from '../../../src/base/config.ts'
-import { direction, locales } from '../../../src/base/locales.ts'
+import { direction } from '../../../src/base/locales.ts'
 import type { TrustedProxies } from '../../../src/base/variable-rules.ts'
 import { behindProxy, clientOf, normalAddress } from '../../../src/http/client.ts'
-import { type ButtonPage, type PlainPage, pageNames } from '../../../src/http/page-bodies.ts'
+import {
+  type ButtonPage,
+  type PageName,
+  type PageOptions,
+  type PlainPage,
+  pageNames,
+} from '../../../src/http/page-bodies.ts'
 import { pagePolicy } from '../../../src/http/page-policy.ts'
-import { page, pageStyleHash } from '../../../src/http/pages.ts'
+import { pageStyle, sourceHash } from '../../../src/http/page-style.ts'
+import { page as pageOf } from '../../../src/http/pages.ts'
 import type { CheckPassword } from '../../../src/passwords/rules.ts'
+import { plainTheme } from '../../theme.ts'
 
 // The address of a client, and hostile values in pages.
 
 const test = anyTest.serial
+
+const { locales } = plainTheme.templates
+const deps = { config: { FRONTEND_URL: undefined }, theme: plainTheme }
+const page = <N extends PageName>(locale: string, name: N, options: PageOptions<N>) =>
+  pageOf(deps, locale, name, options).html
 
 {
   const addresses: [given: string, normal: string | null][] = [
@@ -57,7 +70,7 @@ const test = anyTest.serial
   const request = (remoteAddress: string | undefined, headers: Record<string, string> = {}) =>
     ({ socket: { remoteAddress }, headers }) as unknown as IncomingMessage
   const seen = (proxies: TrustedProxies, forwarded: string, peer: string | undefined = '192.0.2.1') => {
-    const { ip, network } = clientOf(request(peer, { 'x-forwarded-for': forwarded }), proxies)
+    const { ip, network } = clientOf(request(peer, { 'x-forwarded-for': forwarded }), proxies, locales)
     return { ip, network }
   }
 
@@ -85,13 +98,13 @@ const test = anyTest.serial
   })
 
   test('a socket that is gone already has an address too', t => {
-    t.is(clientOf(request(undefined), 0).ip, '0.0.0.0')
+    t.is(clientOf(request(undefined), 0, locales).ip, '0.0.0.0')
   })
 
   test('a browser may call itself whatever it likes, in 256 characters', t => {
-    const { userAgent } = clientOf(request('::1', { 'user-agent': 'x'.repeat(10_000) }), 0)
+    const { userAgent } = clientOf(request('::1', { 'user-agent': 'x'.repeat(10_000) }), 0, locales)
     t.is(userAgent.length, 256)
-    t.is(clientOf(request('::1'), 0).userAgent, '')
+    t.is(clientOf(request('::1'), 0, locales).userAgent, '')
   })
 
   /** As an operator would write it. */
@@ -199,7 +212,7 @@ const test = anyTest.serial
     t.deepEqual([...buttons, ...plain, 'reset'].sort(), [...pageNames].sort())
   })
 
-  for (const locale of locales) {
+  for (const locale of locales.tags) {
     test(`pages in ${locale} say their language, run no script and load nothing`, t => {
       for (const html of all(locale)) {
         t.true(html.startsWith(`<!doctype html>\n<html lang="${locale}" dir="${direction(locale)}">`))
@@ -267,21 +280,22 @@ const test = anyTest.serial
   })
 
   test('the hash in the policy is that of the one style sheet of every page', t => {
-    for (const html of locales.flatMap(all)) {
+    for (const html of locales.tags.flatMap(all)) {
       const styles = [...html.matchAll(/<style>([\s\S]*?)<\/style>/g)]
       t.is(styles.length, 1)
       const digest = createHash('sha256')
         .update(styles[0]?.[1] ?? '')
         .digest('base64')
-      t.is(pageStyleHash, `sha256-${digest}`)
+      t.true(pagePolicy(deps).includes(`style-src 'sha256-${digest}';`))
     }
   })
 
   test('the policy allows the style sheet, forms to us and to the front end, and no more', t => {
-    const ours = `default-src 'none'; style-src '${pageStyleHash}'; form-action 'self'`
+    const ours = `default-src 'none'; style-src ${sourceHash(pageStyle(plainTheme.brand))}; form-action 'self'`
     const rest = "base-uri 'none'; frame-ancestors 'none'"
-    t.is(pagePolicy({ FRONTEND_URL: undefined }), `${ours}; ${rest}`)
-    t.is(pagePolicy({ FRONTEND_URL: 'https://app.example/x' }), `${ours} https://app.example; ${rest}`)
+    t.is(pagePolicy(deps), `${ours}; ${rest}`)
+    const config = { FRONTEND_URL: 'https://app.example/x' }
+    t.is(pagePolicy({ ...deps, config }), `${ours} https://app.example; ${rest}`)
   })
 
   test('a token or an address cannot leave its attribute, nor be filled in again', t => {
@@ -305,17 +319,17 @@ const test = anyTest.serial
   })
 
   test('the address of a page, which holds the token, is passed on to nobody', t => {
-    for (const html of locales.flatMap(all))
+    for (const html of locales.tags.flatMap(all))
       t.true(html.includes('<meta name="referrer" content="no-referrer">'))
   })
 
   test('only a page that asks holds a form, and that posts', t => {
-    for (const html of locales.flatMap(asking)) {
+    for (const html of locales.tags.flatMap(asking)) {
       t.deepEqual(html.match(/<form[^>]*>/g), ['<form method="post" action="/act">'])
       t.is(html.match(/<input type="hidden" name="token" value="abc">/g)?.length, 1)
       t.is(html.match(/<button type="submit">[^<]+<\/button>/g)?.length, 1)
     }
-    for (const html of locales.flatMap(telling)) t.notRegex(html, /<form|<input|<button/)
+    for (const html of locales.tags.flatMap(telling)) t.notRegex(html, /<form|<input|<button/)
   })
 
   test('an unknown language falls back', t => {

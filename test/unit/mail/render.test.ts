@@ -8,13 +8,19 @@ import { fileURLToPath } from 'node:url'
 import anyTest from 'ava'
 import { type EmailKind, type EmailVars, emailKinds, emails } from '../../../src/base/emails.ts'
 import { escapeHtml } from '../../../src/base/fill.ts'
-import { direction, locales, templates } from '../../../src/base/locales.ts'
-import { compileAll, render } from '../../../src/mail/render.ts'
+import { direction } from '../../../src/base/locales.ts'
+import { ownTemplates } from '../../../src/base/templates.ts'
+import { compileAll, render as renderEmail } from '../../../src/mail/render.ts'
 import { kill } from '../../spawn.ts'
+import { plainTheme } from '../../theme.ts'
 
 // Emails: their templates, hostile values, and the preview.
 
 const test = anyTest.serial
+
+const locales = plainTheme.templates.locales.tags
+const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>) =>
+  renderEmail(plainTheme, kind, locale, vars)
 
 {
   const link = 'https://api.example/v?token=abc'
@@ -38,14 +44,14 @@ const test = anyTest.serial
   }
   const seen: Record<string, string> = { time: '07:08', email: 'z••', amount: '12' }
 
-  const read = (...path: string[]) => readFile(join(templates, ...path), 'utf8')
+  const read = (...path: string[]) => readFile(join(ownTemplates, ...path), 'utf8')
   const wordsOf = async (locale: string, name: string): Promise<Record<string, string>> =>
     JSON.parse(await read(locale, `${name}.json`))
   const holes = (text: string) => new Set([...text.matchAll(/\{\{(.*?)\}\}/g)].map(([, name]) => name ?? ''))
   const cases = locales.flatMap(locale => emailKinds.map(kind => ({ locale, kind })))
 
   test('every mail compiles in every language', async t => {
-    await t.notThrowsAsync(compileAll())
+    await t.notThrowsAsync(compileAll(plainTheme))
   })
 
   for (const { locale, kind } of cases) {
@@ -86,7 +92,9 @@ const test = anyTest.serial
       t.deepEqual(Object.keys(words).sort(), Object.keys(await wordsOf('en', kind)).sort())
       for (const [name, word] of Object.entries(words)) t.truthy(word.trim(), name)
       const sources = (
-        await Promise.all([read('layout.mjml'), read(`${kind}.mjml`), read(`${kind}.txt`)])
+        await Promise.all(
+          ['layout.mjml', 'layout.txt', `${kind}.mjml`, `${kind}.txt`].map(name => read(name)),
+        )
       ).join('')
       const used = holes(sources)
       for (const name of Object.keys(words))
@@ -94,7 +102,10 @@ const test = anyTest.serial
           used.has(`t.${name}`) || ['subject', 'greeting', 'greeting_anonymous', 'unknown'].includes(name),
           name,
         )
-      const declared = new Set<string>([...emails[kind].vars, 'greeting', 'content'])
+      const declared = new Set<string>([
+        ...emails[kind].vars,
+        ...['greeting', 'content', 'header', 'contact', 'signature', 'brand'],
+      ])
       for (const name of [...used, ...holes(Object.values(words).join(''))])
         t.true(declared.has(name) || name.startsWith('t.'), name)
     })

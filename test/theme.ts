@@ -1,0 +1,12 @@
+import { readTheme } from '../src/base/config.ts'
+import { openTheme, type Theme } from '../src/base/theme.ts'
+
+/** The theme that an environment stands for. Throws where it is wrong. */
+export const themeOf = (env: Record<string, string> = {}): Theme => {
+  const read = readTheme(env)
+  if ('faults' in read) throw new Error(read.faults.join('\n'))
+  return openTheme(read.config)
+}
+
+/** Emails and pages without a brand of the deployment. */
+export const plainTheme = themeOf()

@@ -1,0 +1,199 @@
+import anyTest from 'ava'
+import { readConfig } from '../../../src/base/config.ts'
+import { emailKinds } from '../../../src/base/emails.ts'
+import { escapeHtml } from '../../../src/base/fill.ts'
+import { contrast, paletteOf } from '../../../src/base/palette.ts'
+import { samples } from '../../../src/mail/preview.ts'
+import { render } from '../../../src/mail/render.ts'
+import { themeOf } from '../../theme.ts'
+
+// The brand of a deployment: its variables, its colors, and the emails that carry it.
+
+const test = anyTest.serial
+
+const brand = {
+  BRAND_NAME: 'Acme Shop',
+  BRAND_LOGO_URL: 'https://cdn.acme.example:8443/logo.png?v=1&x=2',
+  BRAND_COLOR: '#fc0',
+  BRAND_SUPPORT_EMAIL: 'help@acme.example',
+  BRAND_ADDRESS: 'Acme Ltd, 1 High Street, Oxford',
+}
+const themes = {
+  'a name alone': themeOf({ BRAND_NAME: brand.BRAND_NAME }),
+  'a whole brand': themeOf(brand),
+}
+const languages = ['ar', 'en', 'es']
+const base = { NODE_ENV: 'test', APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'postgres://h/d' }
+
+{
+  const faultsOf = (env: Record<string, string>) => {
+    const read = readConfig({ ...base, ...env }, 'migrate')
+    return 'faults' in read ? read.faults : []
+  }
+  const refused: Record<string, string[]> = {
+    BRAND_NAME: [
+      'Acme\nBcc: x@evil.example',
+      'Acme\r',
+      'a'.repeat(65),
+      ' ',
+      '\u200b\u3164',
+      '\u2800',
+      'a\u202eb',
+      'a\u2028b',
+      'a\0',
+    ],
+    BRAND_LOGO_URL: [
+      'http://acme.example/logo.png',
+      'data:image/png;base64,AA',
+      'javascript:alert(1)',
+      'logo.png',
+      'https://user:pass@acme.example/logo.png',
+      'https://acme.example/\nlogo.png',
+    ],
+    BRAND_COLOR: ['red', '#12', '#12345', '#1234567', '#ggg', 'fc0', '#fc0;}', '#fc0\n', 'rgb(1,2,3)'],
+    BRAND_SUPPORT_EMAIL: ['help', 'Acme <help@acme.example>', 'a@b.example\nBcc: c@d.example', 'a@b.c,d@e.f'],
+    BRAND_ADDRESS: ['1 High Street\nOxford', 'a'.repeat(201), '\u200b'],
+    TEMPLATES_DIR: ['/nowhere/at/all', '/etc/hostname', 'a\0b'],
+  }
+  for (const [name, values] of Object.entries(refused))
+    for (const value of values)
+      test(`${name}=${JSON.stringify(value).slice(0, 50)} → refused at start`, t => {
+        const [fault = '', ...more] = faultsOf({ [name]: value })
+        t.regex(fault, new RegExp(`^${name} must be `))
+        t.deepEqual(more, [])
+      })
+
+  const taken: Record<string, string[]> = {
+    BRAND_NAME: ['Acme', 'A', '👩‍👩‍👧‍👦 Kin', 'شركة أكمي', '日本', 'a'.repeat(64), `"A" & <B> 'C' \\`],
+    BRAND_LOGO_URL: [brand.BRAND_LOGO_URL, 'https://xn--bcher-kva.example/l.svg'],
+    BRAND_COLOR: ['#fc0', '#FFCC00', '#0f5f57'],
+    BRAND_SUPPORT_EMAIL: ['help@acme.example', "o'neil+x@acme.example"],
+    BRAND_ADDRESS: ['Musterstraße 1, 10115 Berlin'],
+  }
+  for (const [name, values] of Object.entries(taken))
+    for (const value of values)
+      test(`${name}=${JSON.stringify(value).slice(0, 50)} → taken`, t => {
+        t.deepEqual(faultsOf({ [name]: value }), [])
+      })
+
+  const configOf = (env: Record<string, string>) => {
+    const read = readConfig({ ...base, ...env }, 'migrate')
+    if ('faults' in read) throw new Error(read.faults.join())
+    return read.config
+  }
+
+  test('BRAND_NAME set and MAIL_FROM unset → the sender carries the name of the brand', t => {
+    const BRAND_NAME = `"Acme", Inc. & <Söhne>`
+    const standard = { name: BRAND_NAME, address: 'no-reply@localhost' }
+    t.deepEqual(configOf({ BRAND_NAME }).MAIL_FROM, standard)
+    t.deepEqual(configOf({ BRAND_NAME, MAIL_FROM: '' }).MAIL_FROM, standard)
+    const own = { name: 'Team', address: 'team@acme.example' }
+    t.deepEqual(configOf({ BRAND_NAME, MAIL_FROM: 'Team <team@acme.example>' }).MAIL_FROM, own)
+    t.is(configOf({}).MAIL_FROM.name, 'Latchkey')
+  })
+}
+
+{
+  const colors = ['#000', '#fff', '#ffcc00', '#0f5f57', '#e11d48', '#1d4ed8', '#777777', '#767676', '#00ff00']
+  for (const color of colors)
+    test(`BRAND_COLOR=${color} → text on it and in it is readable, and its button can be seen`, t => {
+      const palette = paletteOf(color)
+      const [white, black] = [contrast(palette.fill, '#fff'), contrast(palette.fill, '#000')]
+      for (const on of [palette.on_fill, palette.dark_on_fill])
+        t.is(on, white > black ? '#ffffff' : '#000000')
+      t.true(contrast(palette.fill, palette.on_fill) >= 4.5)
+      for (const ground of ['#ffffff', '#f3f4f2']) t.true(contrast(palette.accent, ground) >= 4.5, ground)
+      for (const ground of ['#14181b', '#1f2529'])
+        t.true(contrast(palette.dark_accent, ground) >= 4.5, ground)
+      t.true(contrast(palette.edge, '#ffffff') >= 3)
+      t.true(contrast(palette.dark_edge, '#1f2529') >= 3)
+    })
+
+  test('contrast is that of WCAG', t => {
+    t.is(contrast('#000', '#fff'), 21)
+    t.is(contrast('#fff', '#fff'), 1)
+    t.is(contrast('#777', '#fff').toFixed(2), '4.48')
+  })
+}
+
+for (const [what, theme] of Object.entries(themes))
+  for (const kind of emailKinds)
+    test(`${kind} with ${what} → every language carries the brand, and none says Latchkey`, async t => {
+      for (const locale of languages) {
+        const { subject, html, text } = await render(theme, kind, locale, samples[kind])
+        t.notRegex(`${subject}\n${html}\n${text}`, /latchkey/i, locale)
+        t.true(html.includes('Acme Shop'), locale)
+        t.true(text.includes('Acme Shop'), locale)
+      }
+    })
+
+test('BRAND_NAME unset → emails say Latchkey', async t => {
+  const { subject, text } = await render(themeOf(), 'welcome', 'en', samples.welcome)
+  t.is(subject, 'Welcome to Latchkey')
+  t.true(text.endsWith('\n\n-- \nLatchkey\n'))
+})
+
+test('a whole brand → logo, color, support address and postal address stand in both parts', async t => {
+  for (const locale of languages) {
+    const { html, text } = await render(themes['a whole brand'], 'verify_email', locale, samples.verify_email)
+    t.true(html.includes(`src="${escapeHtml(brand.BRAND_LOGO_URL)}"`))
+    t.true(html.includes('alt="Acme Shop"'))
+    t.regex(html, /background[^"]*#ffcc00/)
+    t.regex(html, /href="mailto:help@acme\.example"[^>]*>help@acme\.example</)
+    t.true(html.includes('Acme Ltd, 1 High Street, Oxford'))
+    const [, signature = ''] = text.split('\n-- \n')
+    t.regex(signature, /Acme Shop[\s\S]*\n.*help@acme\.example.*\nAcme Ltd, 1 High Street, Oxford\n$/)
+  }
+})
+
+test('no logo, support or postal address → no picture, no empty link, no empty line', async t => {
+  const { html, text } = await render(themes['a name alone'], 'welcome', 'en', samples.welcome)
+  t.notRegex(html, /<img|mailto:/)
+  t.true(text.endsWith('\n\n-- \nAcme Shop\n'))
+})
+
+const hostile = [
+  `"Acme" & <b>Sons</b> 'x'`,
+  '{{link}} {{t.title}} $& $1',
+  '</title><script>alert(1)</script>',
+  '--><!-- ]]>',
+  '🦊 Fuchs',
+  'شركة أكمي',
+  'Acme!',
+]
+for (const name of hostile)
+  test(`BRAND_NAME=${JSON.stringify(name)} → text in HTML, subject and text, and nothing else`, async t => {
+    const theme = themeOf({ ...brand, BRAND_NAME: name })
+    for (const locale of languages) {
+      const { subject, html, text } = await render(theme, 'welcome', locale, samples.welcome)
+      t.true(html.includes(`alt="${escapeHtml(name)}"`))
+      t.true(subject.replace(/[\u2068\u2069]/g, '').includes(name))
+      t.true(text.includes(name))
+      const honest = await render(
+        themeOf({ ...brand, BRAND_NAME: 'Acme' }),
+        'welcome',
+        locale,
+        samples.welcome,
+      )
+      t.is(html.replaceAll(escapeHtml(name), 'Acme'), honest.html)
+    }
+  })
+
+test('a name of the other writing direction is isolated, in HTML by bdi, in text by U+2068 and U+2069', async t => {
+  const latin = themeOf({ BRAND_NAME: 'Acme!' })
+  const arabic = themeOf({ BRAND_NAME: 'أكمي!' })
+  const shown = async (theme: typeof latin, locale: string) =>
+    render(theme, 'welcome', locale, samples.welcome)
+  t.true((await shown(latin, 'ar')).subject.includes('\u2068Acme!\u2069'))
+  t.true((await shown(arabic, 'en')).subject.includes('\u2068أكمي!\u2069'))
+  t.is((await shown(latin, 'en')).subject, 'Welcome to Acme!')
+  for (const [theme, name] of [
+    [latin, 'Acme!'],
+    [arabic, 'أكمي!'],
+  ] as const)
+    for (const locale of languages) {
+      const { html } = await shown(theme, locale)
+      t.regex(html, new RegExp(`<h1[^>]*>[^<]*<bdi>${name}</bdi>`), locale)
+      t.regex(html, new RegExp(`<title>[^<]*${name}[^<]*</title>`), locale)
+    }
+})

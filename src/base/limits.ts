@@ -9,6 +9,9 @@ const catalogue = {
   refresh_cookie: { points: 120, window: '15m', by: 'session' },
   anonymous: { points: 100, window: '15m', by: 'ip' },
   bearer: { points: 1000, window: '15m', by: 'session' },
+  session_list: { points: 100, window: '15m', by: 'session and ip' },
+  change_password: { points: 10, window: '15m', by: 'session and ip' },
+  password_changed: { points: 10, window: '1h', by: 'user' },
   mail: { points: 3, window: '1h', by: 'recipient' },
   mail_ip: { points: 10, window: '1h', by: 'ip' },
   sites: { points: 1000, window: '15m', by: 'ip' },
@@ -35,7 +38,7 @@ export const wrongPasswords = { free: 5, wait: 30_000, longestWait: 3_600_000, a
  */
 export const pointsOfWiderNetworks = { 56: 2, 48: 4 } as const
 
-export type LimitedBy = 'ip' | 'session' | 'recipient' | 'proof' | 'user' | 'service'
+export type LimitedBy = 'ip' | 'session' | 'session and ip' | 'recipient' | 'proof' | 'user' | 'service'
 export type LimitName = keyof typeof catalogue
 /** `points` per `window` milliseconds. */
 export type Limit = { points: number; window: number; by: LimitedBy }

@@ -98,11 +98,9 @@ const either: Admit = async (deps, arrival) => {
     return stranger(deps, arrival, new Problem('AUTH_ERROR'))
   // An access token that is none does not shield the session of the refresh token beside it.
   const sessions = [claimed, byRefresh].filter(isSession)
-  // Somebody known is counted by session: what neighbours at the same address do keeps nobody signed in.
-  const [first] = sessions
-  const { refusal, ...limits } = await (first
-    ? takeLimits(deps, ['bearer'], { client: arrival.client, sessionId: first.sessionId })
-    : limited(deps, arrival))
+  // A genuine token ends its session whatever was counted: a thief must not keep the owner from it.
+  if (sessions.length > 0) return { headers: {}, taken: [], outcome: { sessions } }
+  const { refusal, ...limits } = await limited(deps, arrival)
   return { ...limits, outcome: refusal ?? { sessions } }
 }
 

@@ -10,6 +10,8 @@ export type Caller = { client: Pick<Client, 'network'>; sessionId?: string }
 const byCaller: { [K in LimitedBy]?: (caller: Caller) => string | Counter[] } = {
   ip: ({ client }) => countersOf(client.network),
   session: ({ sessionId = '' }) => sessionId,
+  // A thief who holds the same session is elsewhere: what they use up is not the owner's.
+  'session and ip': ({ sessionId = '', client }) => `${sessionId}@${client.network}`,
 }
 
 /** What the limits of one request came to. */

@@ -29,6 +29,7 @@ type Needs = Pick<
   | 'secrets'
   | 'hasher'
   | 'checkPassword'
+  | 'limiter'
 >
 
 type Change = {
@@ -54,6 +55,11 @@ export const changePassword = async (
   if (refusal) return refusal
   const weak = weakPassword(deps, user, next, 'new_password')
   if (weak) return weak
+  // Each change begins a session with limits of its own, so changes are counted by user. Only a caller who can change the
+  // password uses up points: a thief who cannot must not keep the owner from it.
+  const taken = await deps.limiter('password_changed', user.id)
+  if (taken && !taken.allowed)
+    return new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: Math.ceil(taken.resetIn / 1000) })
 
   const changed = await store(deps, user, await deps.hasher.hash(next, { next: true }), { sessionId, origin })
   if (!changed) return new Problem('INVALID_CURRENT_PASSWORD')

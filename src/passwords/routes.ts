@@ -81,7 +81,7 @@ const change = (method: 'POST' | 'PUT') =>
     description:
       'Every session ends, and a new one takes the place of yours: go on with the tokens of the reply. `204`: the password is changed, but a fault keeps the new session from beginning; log in.',
     auth: 'bearer',
-    limits: ['bearer', 'login'],
+    limits: ['change_password', 'password_changed'],
     body: v.strictObject({ current_password: field.password, ...newPassword }),
     replies: { 200: sessionReply, 204: 'empty' },
     problems: ['INVALID_CURRENT_PASSWORD', 'RATE_LIMIT_EXCEEDED', 'VALIDATION_ERROR'],

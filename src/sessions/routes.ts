@@ -36,13 +36,15 @@ const postRefresh = route({
   },
 })
 
+// Ways to end a session have no limit: a thief who holds the session could use it up.
+
 const postLogout = route({
   method: 'POST',
   path: '/api/v1/auth/logout',
   summary: 'End this session',
   cookie: 'clear',
   description:
-    'Takes an access token (an expired one will do) or a refresh token. An unknown token is answered the same.',
+    'Takes an access token (an expired one will do) or a refresh token. An unknown token is answered the same. With a genuine one it is never refused for a rate limit.',
   auth: 'either',
   limits: ['anonymous'],
   body: v.strictObject({ refresh_token: v.exactOptional(field.opaqueToken) }),
@@ -59,9 +61,10 @@ const postLogoutAll = route({
   method: 'POST',
   path: '/api/v1/auth/logout-all',
   summary: 'End every session of yours',
+  description: 'Never refused for a rate limit.',
   cookie: 'clear',
   auth: 'bearer',
-  limits: ['bearer'],
+  limits: [],
   replies: { 204: 'empty' },
   problems: [],
   handle: async (deps, { user, client, cookie }) => {
@@ -75,7 +78,7 @@ const getSessions = route({
   path: '/api/v1/auth/sessions',
   summary: 'Where you are signed in',
   auth: 'bearer',
-  limits: ['bearer'],
+  limits: ['session_list'],
   replies: { 200: v.object({ data: v.array(liveSessionReply), next_cursor: v.null() }) },
   problems: [],
   handle: async (deps, { user, sessionId }) => ({
@@ -89,9 +92,10 @@ const deleteSession = route({
   method: 'DELETE',
   path: '/api/v1/auth/sessions/:id',
   summary: 'End one of your sessions',
+  description: 'Never refused for a rate limit.',
   cookie: 'clear',
   auth: 'bearer',
-  limits: ['bearer'],
+  limits: [],
   params: v.strictObject({ id: field.uuid }),
   replies: { 204: 'empty' },
   problems: ['NOT_FOUND'],

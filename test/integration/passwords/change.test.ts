@@ -9,7 +9,9 @@ const test = anyTest.serial
 
 const world = await openWorld({ worker: true })
 const other = await world.instance()
-const limitedWorld = await openWorld({ env: { RATE_LIMITS: 'login=5/15m' } })
+const limitedWorld = await openWorld({
+  env: { RATE_LIMITS: 'login=5/15m,change_password=4/15m,password_changed=3/1h' },
+})
 anyTest.after.always(async () => {
   for (const each of [world, limitedWorld]) await each[Symbol.asyncDispose]()
 })
@@ -260,22 +262,46 @@ anyTest.after.always(async () => {
 
 {
   const world = limitedWorld
-  // A stolen access token must not be a way round the limit of logins.
+  // A stolen access token must not be a way to try passwords.
 
-  test('guesses at the current password are counted before they are compared, with those at the login', async t => {
+  test('guesses at the current password → counted before they are compared, and apart from sign-ins', async t => {
     const { email, password, access: token } = await anAccount(world.client)
     const guess = (current: string, method = 'POST') =>
       world.client.send(method, 'change-password', {
         token,
         body: { current_password: current, new_password: another },
       })
-    await world.client.post('login', { email, password: 'wrong horse 9' })
+    const login = () => world.client.post('login', { email, password: 'wrong horse 9' })
+    for (let i = 0; i < 5; i++) await login()
+    t.is((await login()).status, 429)
     const replies = await Promise.all(
       Array.from({ length: 12 }, (_, i) => guess(`wrong horse ${i}`, i % 2 ? 'POST' : 'PUT')),
     )
     const statuses = replies.map(({ status }) => status).sort()
     t.deepEqual(statuses, [...Array(4).fill(403), ...Array(8).fill(429)])
-    t.is((await guess(password)).status, 429, 'the right one comes too late')
+    const late = await guess(password)
+    t.is(late.status, 429, 'the right one comes too late')
+    t.regex(late.headers.get('ratelimit') ?? '', /^"change_password";r=0;/)
+    t.is((await world.client.get('me', { token })).status, 200)
+  })
+
+  test('changes of one password over the limit → 429, and the password stays', async t => {
+    const { email, password, access } = await anAccount(world.client)
+    let [token, current] = [access, password]
+    const change = (next: string) =>
+      world.client.post('change-password', { current_password: current, new_password: next }, { token })
+    for (let i = 0; i < 3; i++) {
+      const next = `another horse ${i + 10}`
+      const reply = await change(next)
+      t.is(reply.status, 200)
+      ;[token, current] = [reply.body.access_token, next]
+    }
+    t.is((await change('weak')).status, 400)
+    const refused = await change('last horse 99')
+    t.is(refused.status, 429)
+    t.is(refused.body.code, 'RATE_LIMIT_EXCEEDED')
+    t.true(Number(refused.headers.get('retry-after')) > 3500)
+    t.is((await world.client.post('login', { email, password: 'last horse 99' })).status, 429)
     t.is((await world.client.get('me', { token })).status, 200)
   })
 }

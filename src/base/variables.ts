@@ -88,7 +88,7 @@ export const variables = {
   PUBLIC_URL: {
     schema: baseUrl,
     default: 'http://localhost:8000',
-    help: 'Where clients reach this service: the base of mailed links, issuer and audience of tokens.',
+    help: 'Where clients reach this service: the base of every address that it writes, issuer and audience of tokens. It may have a path: `https://example.com/accounts`.',
   },
   FRONTEND_URL: {
     schema: baseUrl,

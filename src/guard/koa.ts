@@ -21,9 +21,9 @@ type Guarded = { [issuer]?: string }
 /** The address in `type` explains the problem, and stands at the issuer. */
 const refuse = (ctx: Context, problem: Problem): void => {
   const { requestId = randomUUID() } = ctx.state as { requestId?: string }
-  const { status, headers, body } = problemJson(problem, requestId)
+  const { status, headers, body } = problemJson(problem, requestId, (ctx.state as Guarded)[issuer] ?? '')
   ctx.status = status
-  ctx.body = JSON.stringify({ ...body, type: `${(ctx.state as Guarded)[issuer]}${body.type}` })
+  ctx.body = JSON.stringify(body)
   ctx.set(headers)
 }
 

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import Koa, { type Context, type Next } from 'koa'
+import { basePath } from '../base/base-path.ts'
 import type { Deps } from '../deps.ts'
 import { storeOf } from '../storage/faults.ts'
-import { answerBroken, refuseTunnel } from './broken-requests.ts'
+import { brokenRequests } from './broken-requests.ts'
 import { behindProxy } from './client.ts'
 import { crossOrigin, securityHeaders } from './headers.ts'
 import { createServer, type Server } from './node-http.ts'
@@ -36,12 +37,14 @@ export const createApp = (deps: Deps, routes: readonly Route[], draining: () => 
     },
     app.callback(),
   )
-  return takeExpectations(server).on('clientError', answerBroken).on('connect', refuseTunnel)
+  const { onBroken, onConnect } = brokenRequests(basePath(deps.config.PUBLIC_URL))
+  return takeExpectations(server).on('clientError', onBroken).on('connect', onConnect)
 }
 
 const requestIdShape = /^[\w-]{8,64}$/
 
 const logged = ({ log, config, metrics }: Deps) => {
+  const base = basePath(config.PUBLIC_URL)
   const watchProxies = warnOfUntrustedProxy({ log, config })
   // To look for what is to be blacked out costs three times as much as the line, of which we name every field.
   const lines = log.child({}, { redact: [] })
@@ -51,6 +54,7 @@ const logged = ({ log, config, metrics }: Deps) => {
     const given = behindProxy(ctx.req, config.TRUSTED_PROXIES) ? ctx.get('X-Request-Id') : ''
     const requestId = requestIdShape.test(given) ? given : randomUUID()
     ctx.state.requestId = requestId
+    ctx.state.base = base
     ctx.state.log = log.child({ request_id: requestId })
     ctx.set('X-Request-Id', requestId)
     await next()

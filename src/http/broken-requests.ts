@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { Problem } from '../base/problems.ts'
 import { STATUS_CODES } from './node-http.ts'
 import { problemJson } from './problem-json.ts'
@@ -34,23 +35,25 @@ const usual = {
 /** How long a client may take to read the answer, in milliseconds. */
 const lastWords = 1000
 
-/** Refuses CONNECT: this is no proxy. Node hands the connection over, and nobody else looks after it. */
-export const refuseTunnel = (_request: unknown, socket: Socket): void => {
-  socket.on('error', () => {})
-  answer(socket, new Problem('METHOD_NOT_ALLOWED', { headers: { Allow: '' } }))
-}
+/** Replies to what never becomes a request, in the shape of every other problem. */
+export const brokenRequests = (base: string) => ({
+  /** Replies to what Node's parser gives up. */
+  onBroken: (error: Error & { code?: string }, socket: Socket): void => {
+    // A reply that has begun cannot be followed by another.
+    const { _httpMessage: begun } = socket as Socket & { _httpMessage?: { headersSent: boolean } }
+    if (!socket.writable || error.code === 'ECONNRESET' || begun?.headersSent) return void socket.destroy()
+    answer(socket, byCode[error.code ?? '']?.() ?? unreadable(), base)
+  },
+  /** Refuses CONNECT: this is no proxy. Node hands the connection over, and nobody else looks after it. */
+  onConnect: (_request: unknown, socket: Duplex): void => {
+    socket.on('error', () => {})
+    answer(socket, new Problem('METHOD_NOT_ALLOWED', { headers: { Allow: '' } }), base)
+  },
+})
 
-/** Answers what Node's parser gives up before there is a request, in the shape of every other problem. */
-export const answerBroken = (error: Error & { code?: string }, socket: Socket): void => {
-  // A reply that has begun cannot be followed by another.
-  const { _httpMessage: begun } = socket as Socket & { _httpMessage?: { headersSent: boolean } }
-  if (!socket.writable || error.code === 'ECONNRESET' || begun?.headersSent) return void socket.destroy()
-  answer(socket, byCode[error.code ?? '']?.() ?? unreadable())
-}
-
-const answer = (socket: Socket, problem: Problem): void => {
+const answer = (socket: Duplex, problem: Problem, base: string): void => {
   const requestId = randomUUID()
-  const { status, headers, body } = problemJson(problem, requestId)
+  const { status, headers, body } = problemJson(problem, requestId, base)
   const content = JSON.stringify(body)
   const all = {
     ...headers,

@@ -21,8 +21,11 @@ export const problemOf = (error: unknown): Problem => {
   return byStatus[status ?? 500]?.() ?? new Problem('INTERNAL_ERROR')
 }
 
-/** The one place where a problem becomes a reply (RFC 9457; RFC 6750, section 3, for 401). */
-export const problemJson = ({ code, extra }: Problem, requestId: string): ProblemReply => {
+/**
+ * The one place where a problem becomes a reply (RFC 9457; RFC 6750, section 3, for 401). `base` is what the address of its
+ * type begins with: the path of `PUBLIC_URL`, or the whole of it where another service replies.
+ */
+export const problemJson = ({ code, extra }: Problem, requestId: string, base: string): ProblemReply => {
   const status = problemStatus(code)
   const { errors, retryAfter, headers, detail = '' } = extra
   const sentence = detailsOf(code)[detail]
@@ -36,7 +39,7 @@ export const problemJson = ({ code, extra }: Problem, requestId: string): Proble
       ...headers,
     },
     body: {
-      type: `/problems/${problemSlug(code)}`,
+      type: `${base}/problems/${problemSlug(code)}`,
       title: problemTitle(code),
       status,
       ...(sentence && { detail: sentence }),

@@ -1,4 +1,5 @@
 import type { Context, Middleware, Next } from 'koa'
+import { basePath, belowBase } from '../base/base-path.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { type Asset, assets } from './docs.ts'
@@ -11,6 +12,7 @@ import { sendProblem, serve } from './serve.ts'
  * pattern of others stands where the router puts it.
  */
 export const routing = (deps: Deps, routes: readonly Route[]): Middleware[] => {
+  const base = basePath(deps.config.PUBLIC_URL)
   const router = new Router({ strict: true, sensitive: true })
   const named = new Map<string, Serve>()
   for (const route of routes) {
@@ -20,11 +22,24 @@ export const routing = (deps: Deps, routes: readonly Route[]): Middleware[] => {
   }
   router.get('/', ctx => {
     ctx.status = 303
-    ctx.redirect('/docs')
+    ctx.redirect(`${base}/docs`)
   })
   for (const [path, asset] of Object.entries(assets(routes, deps.config.PUBLIC_URL)))
     router.get(path, ctx => sendAsset(ctx, asset()))
-  return [straight(named), router.routes() as Middleware, unrouted(router)]
+  return [
+    ...(base ? [withoutBase(base, router)] : []),
+    straight(named),
+    router.routes() as Middleware,
+    unrouted(router),
+  ]
+}
+
+// A proxy in front may cut the path of `PUBLIC_URL` off or leave it. What is a route as it came stays as it came, so that a
+// base path of `/api` does not cut into the routes themselves.
+const withoutBase = (base: string, router: Router) => (ctx: Context, next: Next) => {
+  const below = belowBase(base, ctx.path)
+  if (below !== null && router.match(ctx.path, ctx.method).path.length === 0) ctx.path = below
+  return next()
 }
 
 type Serve = ReturnType<typeof serve>

@@ -97,7 +97,7 @@ const send = (ctx: Context, route: Route, outcome: Outcome): void => {
 
 /** Sends a problem, whatever was prepared before. */
 export const sendProblem = (ctx: Context, problem: Problem): void => {
-  const reply = problemJson(problem, ctx.state.requestId)
+  const reply = problemJson(problem, ctx.state.requestId, ctx.state.base)
   ctx.status = reply.status
   ctx.body = JSON.stringify(reply.body)
   ctx.set(reply.headers)

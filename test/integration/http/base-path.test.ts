@@ -1,0 +1,170 @@
+import anyTest from 'ava'
+import { codes, problemSlug } from '../../../src/base/problems.ts'
+import { routes } from '../../../src/routes.ts'
+import type { Reply } from '../../client.ts'
+import { anAccount, anEmail, password } from '../../make.ts'
+import { openWorld } from '../../world.ts'
+import { openGuarded } from '../guard/guarded.ts'
+import { sendRaw } from './raw.ts'
+
+// A service below a path of its host: every address that it writes lies below PUBLIC_URL, and requests reach it whether or
+// not the proxy cuts the path off.
+
+const test = anyTest.serial
+
+const base = 'https://example.com/accounts'
+const world = await openWorld({ worker: true, env: { PUBLIC_URL: base } })
+const apiWorld = await openWorld({ env: { PUBLIC_URL: 'https://example.com/api' } })
+const { access } = await anAccount(world.client)
+anyTest.after.always(async () => {
+  for (const each of [world, apiWorld]) await each[Symbol.asyncDispose]()
+})
+
+const { client } = world
+const ways: [what: string, prefix: string][] = [
+  ['a proxy that cuts the path off', ''],
+  ['a proxy that leaves the path', '/accounts'],
+]
+
+/** Every address in a reply, as a client at `path` below PUBLIC_URL resolves it. */
+const addressesIn = (path: string, { headers, body, text }: Reply): string[] => {
+  const at = `${base}${path}`
+  const attributes = [...text.matchAll(/\b(?:href|src|action|data-url)="([^"]*)"/g)].map(
+    ([, found = '']) => found,
+  )
+  const location = headers.get('location')
+  const found = [...(body?.type ? [body.type] : []), ...(location === null ? [] : [location]), ...attributes]
+  return found
+    .map(each => new URL(each.replaceAll('&amp;', '&'), at).href)
+    .filter(address => !address.startsWith('data:'))
+}
+
+const isBelow = (address: string): boolean => address === base || address.startsWith(`${base}/`)
+
+const someId = '018f0000-0000-7000-8000-000000000001'
+const everyRoute = routes(() => false).map(({ method, path, accepts }) => ({
+  method,
+  path: path.replace(/:\w+/, someId),
+  accepts,
+}))
+const everyPage = [
+  ...['/', '/docs', '/redoc', '/openapi.json', '/nowhere', '/docs/', '/docs/init.js', '/redoc/init.js'],
+  ...codes.map(code => `/problems/${problemSlug(code)}`),
+].map(path => ({ method: 'GET', path, accepts: 'json' as const }))
+
+for (const [what, prefix] of ways)
+  test(`every address that a reply holds lies below PUBLIC_URL, behind ${what}`, async t => {
+    let seen = 0
+    for (const { method, path, accepts } of [...everyRoute, ...everyPage])
+      for (const [token, sent] of [
+        [undefined, undefined],
+        [access, accepts === 'form' ? 'token=x' : '{}'],
+      ] as const) {
+        if (token && /logout|\/me$/.test(path) && method !== 'GET') continue
+        const headers = accepts === 'form' ? { 'content-type': 'application/x-www-form-urlencoded' } : {}
+        const reply = await client.send(method, prefix + path, {
+          token,
+          body: method === 'GET' ? undefined : sent,
+          headers,
+        })
+        t.true(reply.status < 500, `${method} ${path}`)
+        const addresses = addressesIn(path, reply)
+        seen += addresses.length
+        t.deepEqual(
+          addresses.filter(address => !isBelow(address)),
+          [],
+          `${method} ${path}: ${reply.status}`,
+        )
+      }
+    t.true(seen > 100, `${seen} addresses`)
+  })
+
+test('every file that a page of the documentation loads is there', async t => {
+  for (const path of ['/docs', '/redoc', '/problems/not-found'])
+    for (const address of addressesIn(path, await client.get(path))) {
+      const below = address.slice(base.length)
+      t.is((await client.get(below)).status, 200, below)
+      t.is((await client.get(`/accounts${below}`)).status, 200, below)
+    }
+  const { body } = await client.get('/openapi.json')
+  t.deepEqual(body.servers, [{ url: base }])
+})
+
+test('the front door leads to the documentation below the path, with and without a slash', async t => {
+  for (const path of ['/', '/accounts', '/accounts/', '/accounts?x=1']) {
+    const { status, headers } = await client.get(path)
+    t.deepEqual([status, headers.get('location')], [303, '/accounts/docs'], path)
+  }
+})
+
+test('the type of a problem is an address below the path, also where no route and no parser got so far', async t => {
+  const type = '/accounts/problems/'
+  t.is((await client.get('me')).body.type, `${type}auth-error`)
+  t.is((await client.get('/nowhere')).body.type, `${type}not-found`)
+  t.is((await client.post('register', '{')).body.type, `${type}validation-error`)
+  for (const lines of [['GET /livez HTTP/1.1'], ['NONSENSE'], ['CONNECT x:80 HTTP/1.1', 'Host: x']]) {
+    const { body } = await sendRaw(world.url, lines)
+    t.true((body as { type: string }).type.startsWith(type), lines[0])
+  }
+})
+
+test('a path that only begins like the base path is none below it', async t => {
+  for (const path of [
+    '/accountsx/livez',
+    '/accounts/accounts/livez',
+    '/Accounts/livez',
+    '/accounts//livez',
+    '/x/accounts/livez',
+  ])
+    t.is((await client.get(path)).status, 404, path)
+})
+
+test('links of emails, the pages behind them and where they lead lie below PUBLIC_URL', async t => {
+  const { email, access: token } = await anAccount(client)
+  const verify = await world.mails.to(email)
+  const page = await client.get(`/accounts${verify.link.slice(base.length)}`)
+  t.is(page.status, 200)
+  const [, action = ''] = /<form method="post" action="([^"]+)"/.exec(page.text) ?? []
+  const [, mailed = ''] = /name="token" value="([^"]*)"/.exec(page.text) ?? []
+  const target = new URL(action.replaceAll('&amp;', '&'), verify.link)
+  t.true(isBelow(target.href))
+  const pressed = await client.send('POST', target.pathname + target.search, {
+    body: `token=${mailed}`,
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  })
+  t.is(pressed.status, 303)
+  const done = pressed.headers.get('location') ?? ''
+  t.true(done.startsWith(`${base}/api/v1/auth/email-verified`))
+  t.is((await client.get(done.slice('https://example.com'.length))).status, 200)
+
+  await client.post('forgot-password', { email })
+  await client.post('change-email', { current_password: password, new_email: anEmail() }, { token })
+  await world.mails.to(email, 1, 'reset-password')
+  for (const { mail } of await world.mails.all()) {
+    const hrefs = [...(mail.html ?? '').matchAll(/\bhref="([^"]*)"/g)].map(([, href = '']) => href)
+    const inText = mail.text?.match(/https?:\/\/\S+/g) ?? []
+    t.true(hrefs.length > 0)
+    t.deepEqual(
+      [...hrefs, ...inText].filter(address => !isBelow(address)),
+      [],
+    )
+  }
+})
+
+test('a base path that routes begin with as well cuts into none of them', async t => {
+  const { access: token } = await anAccount(apiWorld.client)
+  for (const path of ['/api/v1/auth/me', '/api/api/v1/auth/me'])
+    t.is((await apiWorld.client.get(path, { token })).status, 200, path)
+  t.is((await apiWorld.client.get('/api')).headers.get('location'), '/api/docs')
+  t.is((await apiWorld.client.get('/api/docs')).status, 200)
+  t.is((await apiWorld.client.post('/api/v1/auth/me', {}, { token })).status, 405)
+})
+
+test('a guard of another service names the problem at its issuer', async t => {
+  const { createVerifier } = await import('../../../src/guard/verifier.ts')
+  const readKeys = async () => (await client.get('/.well-known/paseto-keys')).body.keys
+  await using guarded = await openGuarded(createVerifier({ issuer: base, readKeys }))
+  const refused = await guarded.client.get('/closed')
+  t.is(refused.body.type, `${base}/problems/auth-error`)
+  t.is((await guarded.client.get('/closed', { token: access })).status, 200)
+})

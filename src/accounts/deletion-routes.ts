@@ -12,7 +12,7 @@ const deleteMe = route({
   path: '/api/v1/auth/me',
   summary: 'Delete your own account',
   description:
-    'Sessions end at once. The account is erased after `ACCOUNT_ERASURE_DELAY`; until then a mailed link takes it back. The last administrator stays.',
+    'Sessions end at once. The account is erased after `ACCOUNT_ERASURE_DELAY`; until then a mailed link takes it back, which `forgot-password` mails again. The last administrator stays.',
   auth: 'bearer',
   cookie: 'clear',
   limits: ['bearer', 'login'],
@@ -30,14 +30,15 @@ const postUndoDeletion = route({
   method: 'POST',
   path: '/api/v1/auth/undo-deletion',
   summary: 'Take the deletion of an account back',
-  description: 'The same token again gets the same answer while the account stays open by it.',
+  description:
+    'The password is closed, and an email lets the owner choose a new one: a thief who deleted the account knew the old one. The same token again gets the same answer while the account stays open by it.',
   auth: 'none',
   limits: ['anonymous'],
   body: v.strictObject({ token: field.mailedToken }),
   replies: { 204: 'empty' },
   problems: ['INVALID_TOKEN'],
   handle: async (deps, { body, client }) => {
-    const done = await undoDeletion(deps, { token: body.token, origin: client })
+    const done = await undoDeletion(deps, { token: body.token, locale: client.locale, origin: client })
     return done instanceof Problem ? done : { status: 204 }
   },
 })
@@ -48,7 +49,7 @@ const undoPages = linkRoutes({
   button: 'undo_deletion',
   done: { name: 'account-restored', page: 'undo_deletion_done', again: 'undo_deletion_again' },
   mayBeInstant: false,
-  act: (deps, { token, client }) => undoDeletion(deps, { token, origin: client }),
+  act: (deps, { token, lang, client }) => undoDeletion(deps, { token, locale: lang, origin: client }),
 })
 
 export const deletionRoutes: Route[] = [deleteMe, postUndoDeletion, ...undoPages]

@@ -1,4 +1,4 @@
-import { IsNull, Not } from 'typeorm'
+import { forgetAttempts } from '../attempts/forget-attempts.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
@@ -6,38 +6,56 @@ import { checkUndo } from '../proofs/check-undo.ts'
 import { effectStands } from '../proofs/effect-stands.ts'
 import { spendProof } from '../proofs/spend-proof.ts'
 import type { Origin } from '../sessions/start-session.ts'
-import { Users } from './entity.ts'
+import { enqueueMails, oweMail } from '../storage/outbox.ts'
+import { type User, Users } from './entity.ts'
+
+type Needs = Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
 
 /**
- * Takes a deletion back while the account is not yet erased. The same token again gets the same answer, and does nothing
- * more, while the account stays open by it.
+ * Undoes the deletion of an account that is not erased yet. Whoever deleted it knew the password, and may be a thief who
+ * would delete it again: so the password is closed, and an email lets the owner choose a new one. The same token again
+ * gets the same answer, and does nothing more, while the account stays open by it.
  */
 export const undoDeletion = async (
-  deps: Pick<Deps, 'clock' | 'database' | 'secrets'>,
-  { token, origin }: { token: string; origin: Origin },
+  deps: Needs,
+  { token, locale, origin }: { token: string; locale: string; origin: Origin },
 ): Promise<{ email: string; isRepeat: boolean } | Problem<'INVALID_TOKEN'>> => {
   const undo = await checkUndo(deps, 'account_deleted', token)
   if (!undo) return new Problem('INVALID_TOKEN')
-  if (!undo.isUsed && (await reopen(deps, { ...undo, origin })))
-    return { email: undo.address, isRepeat: false }
+  const reopened = undo.isUsed ? null : await reopen(deps, { ...undo, locale, origin })
+  if (reopened) {
+    const { user, mail } = reopened
+    await enqueueMails(deps, [mail])
+    await forgetAttempts(deps, user)
+    return { email: user.email, isRepeat: false }
+  }
   const stands = await effectStands(deps, 'undo_deletion', undo)
   return stands ? { email: undo.address, isRepeat: true } : new Problem('INVALID_TOKEN')
 }
 
-type Reopen = { userId: string; emailId: string; origin: Origin }
+type Reopen = { userId: string; emailId: string; locale: string; origin: Origin }
 
 const reopen = (
-  { database }: Pick<Deps, 'database'>,
-  { userId, emailId, origin }: Reopen,
-): Promise<boolean> =>
+  { database }: Needs,
+  { userId, emailId, locale, origin }: Reopen,
+): Promise<{ user: User; mail: string } | null> =>
   database.transaction(async manager => {
-    if (!(await spendProof(manager, emailId))) return false
-    const waiting = { id: userId, erase_after: Not(IsNull()) }
-    const { affected } = await manager.update(Users, waiting, {
-      erase_after: null,
-      updated_at: () => 'now()',
-    })
-    if (affected !== 1) return false
+    if (!(await spendProof(manager, emailId))) return null
+    const { raw } = await manager
+      .createQueryBuilder()
+      .update(Users)
+      .set({
+        erase_after: null,
+        password_hash: null,
+        session_epoch: () => 'session_epoch + 1',
+        updated_at: () => 'now()',
+      })
+      .where('id = :userId AND erase_after IS NOT NULL', { userId })
+      .returning('*')
+      .execute()
+    const user = raw[0] as User | undefined
+    if (!user) return null
     await recordEvent(manager, { type: 'user.deletion_undone', userId, origin })
-    return true
+    const mail = await oweMail(manager, { kind: 'reset_password', recipient: user.email, userId, locale })
+    return { user, mail }
   })

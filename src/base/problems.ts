@@ -51,7 +51,7 @@ const catalogue = {
   ACCOUNT_DEACTIVATED: [
     403,
     'The account is deactivated',
-    'The password is right, but the account was deactivated.',
+    'The password is right, but the account was deactivated, or closed by its owner. `forgot-password` mails the owner the link that undoes a deletion.',
   ],
   EMAIL_NOT_VERIFIED: [
     403,

@@ -1,6 +1,7 @@
 import type { User } from '../accounts/entity.ts'
 import { isOpen } from '../accounts/rules.ts'
 import { findUser, findUserByEmail } from '../accounts/store.ts'
+import { now } from '../base/clock.ts'
 import { type EmailKind, type EmailVars, emails } from '../base/emails.ts'
 import type { Deps } from '../deps.ts'
 import { deviceName } from '../devices/rules.ts'
@@ -8,6 +9,7 @@ import { type IssuedProof, issueProof, type ProvingKind } from '../proofs/issue-
 import { writeUndoToken } from '../proofs/write-undo-token.ts'
 import type { Email } from './entity.ts'
 import { isOverLimit } from './over-limit.ts'
+import { owedToClosed } from './owed-to-closed.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'secrets'>
 
@@ -102,13 +104,10 @@ const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Pr
 
     account_deleted: async (deps, email, user) => {
       const token = writeUndoToken(deps, { ...email, kind: 'account_deleted' }, user.id)
-      if (!token) return null
+      if (!token || !user.erase_after) return null
       const link = ownPage(deps, 'undo-deletion', { token, lang: localeOf(email, user) })
-      return {
-        ...hello(user),
-        link,
-        days: String(Math.round(deps.config.ACCOUNT_ERASURE_DELAY / day)),
-      }
+      const days = Math.round((user.erase_after.getTime() - now(deps.clock)) / day)
+      return { ...hello(user), link, days: String(Math.max(1, days)) }
     },
 
     purchase_confirmation: async (deps, { data }, user) => ({
@@ -127,21 +126,21 @@ const toAnotherAddress: readonly EmailKind[] = [
   'purchase_confirmation',
 ]
 
-/** An owner's ways back, and what was paid: whoever closes the account does not hold them back. */
-const owedToClosed: readonly EmailKind[] = ['email_changed', 'account_deleted', 'purchase_confirmation']
-
 /**
  * Decides, at the moment of sending, whether a row of the outbox is still owed and what it says. Returns null where
  * nobody has the address, it is no longer theirs, or the mail has nothing left to say.
  */
-export const composeMail = async (deps: Needs, email: Email): Promise<Composed | null> => {
-  const { kind, recipient } = email
-  const user = email.user_id
-    ? await findUser(deps.database, email.user_id)
+export const composeMail = async (deps: Needs, asked: Email): Promise<Composed | null> => {
+  const { recipient } = asked
+  const user = asked.user_id
+    ? await findUser(deps.database, asked.user_id)
     : await findUserByEmail(deps.database, recipient)
-  if (!user || email.proof_spent_at || (!isOpen(user) && !owedToClosed.includes(kind))) return null
+  if (!user || asked.proof_spent_at) return null
+  const email = isOpen(user) ? asked : await owedToClosed(deps, asked, user)
+  if (!email) return null
+  const { kind } = email
   if (user.email !== recipient && !toAnotherAddress.includes(kind)) return null
-  if (await isOverLimit(deps, email)) return null
+  if (await isOverLimit(deps, asked)) return null
   const vars = await compose[kind](deps, email, user)
-  return vars && ({ kind, to: recipient, locale: localeOf(email, user), vars } as Composed)
+  return vars && ({ kind, to: recipient, locale: localeOf(asked, user), vars } as Composed)
 }

@@ -21,7 +21,7 @@ const postForgot = route({
   path: '/api/v1/auth/forgot-password',
   summary: 'Ask for a mail that resets a password',
   description:
-    'Always answers the same, whether or not anybody has this address. After three requests in an hour no further mail goes to it: the newest link stays valid.',
+    'Always answers the same, whether or not anybody has this address. After three requests in an hour no further mail goes to it: the newest link stays valid. Whoever has deleted their account gets the link again that undoes the deletion.',
   auth: 'none',
   limits: ['mail_ip', 'mail'],
   body: v.strictObject({ email: field.email }),

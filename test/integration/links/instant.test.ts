@@ -30,6 +30,13 @@ anyTest.after.always(async () => {
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
     })
   const login = (email: string) => world.client.post('login', { email, password })
+  /** Chooses the same password again, by the email that an undo sends, and signs in. */
+  const comeBack = async (email: string, count = 1): Promise<Reply> => {
+    const { token } = await linked(world, email, 'reset-password', count)
+    const { status } = await world.client.post('reset-password', { token, new_password: password })
+    if (status !== 204) throw new Error(`reset-password answered ${status}`)
+    return login(email)
+  }
   const rowOf = async (id: string) =>
     (await world.sql<Record<string, unknown>>('SELECT * FROM users WHERE id = $1', [id]))[0]
   const eventsOf = async (id: string, type: string) =>
@@ -41,20 +48,20 @@ anyTest.after.always(async () => {
     return reply.status === 503 ? answered(ask) : reply
   }
 
-  /** Deletes an account, and waits for its mail. */
-  const deleted = async (account: Account, access: string, mails: number) => {
+  /** Deletes an account, and waits for its `count`th email with a link that undoes it. */
+  const deleted = async (account: Account, access: string, count: number) => {
     const { status } = await world.client.send('DELETE', 'me', { token: access, body: { password } })
     if (status !== 204) throw new Error(`DELETE answered ${status}`)
-    const { link } = await world.mails.to(account.email, mails)
+    const { link } = await world.mails.to(account.email, count, 'undo-deletion')
     return { ...account, token: tokenOf(link), path: link.slice('http://latchkey.test'.length) }
   }
   const aDeleted = async (given: Record<string, unknown> = {}) => {
     const account = await anAccount(world.client, given)
     const { link } = await world.mails.to(account.email)
-    return { ...(await deleted(account, account.access, 2)), verifying: tokenOf(link) }
+    return { ...(await deleted(account, account.access, 1)), verifying: tokenOf(link) }
   }
 
-  test('the account is back as it was, without a session', async t => {
+  test('the account is back as it was, without a session, and its password is closed until a reset', async t => {
     const given = { full_name: 'Ada Lovelace', phone: '+442071234567' }
     const { email, userId, token, access, refresh } = await aDeleted(given)
     const closed = await rowOf(userId)
@@ -63,10 +70,13 @@ anyTest.after.always(async () => {
     t.is(reply.text, '')
     t.is(reply.headers.get('set-cookie'), null)
     const { updated_at } = (await rowOf(userId)) ?? {}
-    t.deepEqual(await rowOf(userId), { ...closed, erase_after: null, updated_at })
+    const session_epoch = Number(closed?.session_epoch) + 1
+    const reopened = { erase_after: null, password_hash: null, session_epoch, updated_at }
+    t.deepEqual(await rowOf(userId), { ...closed, ...reopened })
     t.is(await world.redis.zcard(world.keys.sessions(userId)), 0)
 
-    const { status, body } = await login(email)
+    t.is((await login(email)).body.code, 'INVALID_CREDENTIALS', 'whoever deleted it knew that password')
+    const { status, body } = await comeBack(email)
     t.is(status, 200)
     t.like(body.user, { id: userId, ...given })
     for (const client of clients) {
@@ -96,7 +106,8 @@ anyTest.after.always(async () => {
     const page = await world.client.get(location.slice('http://latchkey.test'.length))
     t.is(page.status, 200)
     t.regex(page.text, /Your account stays/)
-    t.is((await login(email)).status, 200)
+    t.regex(page.text, /mailed you a link to choose a new one/)
+    t.is((await comeBack(email)).status, 200)
 
     const again = await pressed(token)
     t.is(again.status, 303)
@@ -126,21 +137,22 @@ anyTest.after.always(async () => {
     const statuses = replies.map(({ status }) => status)
     t.is(statuses.filter(status => status === 204 || status === 303).length, 10)
     t.is(await eventsOf(userId, 'user.deletion_undone'), 1)
-    t.is((await login(email)).status, 200)
+    t.is((await comeBack(email)).status, 200)
+    t.is((await world.mails.sentTo(email)).filter(({ link }) => link.includes('reset-password')).length, 1)
   })
 
   test('a second deletion is taken back by its own mail, and not by that of the first', async t => {
     const first = await aDeleted()
     t.is((await undo(first.token)).status, 204)
 
-    const { body } = await login(first.email)
-    const second = await deleted(first, body.access_token, 3)
+    const { body } = await comeBack(first.email)
+    const second = await deleted(first, body.access_token, 2)
     t.not(second.token, first.token)
     for (const use of [undo, pressed]) t.is((await use(first.token)).status, 401)
     t.is((await login(first.email)).body.code, 'ACCOUNT_DEACTIVATED')
     t.is((await undo(second.token)).status, 204)
     t.is((await undo(first.token)).body.code, 'INVALID_TOKEN', 'its effect has been replaced')
-    t.is((await login(first.email)).status, 200)
+    t.is((await comeBack(first.email, 2)).status, 200)
     t.is(
       (await world.client.get('me', { token: body.access_token })).status,
       401,
@@ -154,7 +166,7 @@ anyTest.after.always(async () => {
     t.true(keys.length > 0)
     await world.dropKeys(keys)
     t.is((await undo(token)).status, 204)
-    t.is((await login(email)).status, 200)
+    t.is((await comeBack(email)).status, 200)
   })
 
   test('no other mail, no part of one and no other account’s takes a deletion back', async t => {
@@ -193,15 +205,15 @@ anyTest.after.always(async () => {
     t.is((await world.client.get('me', { token })).status, 401)
     t.deepEqual(await rowOf(userId), closed)
     t.is((await undo(token)).status, 204)
-    t.is((await login(email)).status, 200)
+    t.is((await comeBack(email)).status, 200)
   })
 
   test('an account that was deactivated meanwhile is kept, and stays deactivated', async t => {
     const { email, userId, token } = await aDeleted()
     await world.sql('UPDATE users SET is_active = false WHERE id = $1', [userId])
     t.is((await undo(token)).status, 204)
-    t.like(await rowOf(userId), { erase_after: null, is_active: false })
-    t.is((await login(email)).body.code, 'ACCOUNT_DEACTIVATED')
+    t.like(await rowOf(userId), { erase_after: null, is_active: false, password_hash: null })
+    t.is((await login(email)).status, 401)
   })
 
   test('once an administrator deletes the account, its owner has no way back', async t => {

@@ -42,7 +42,7 @@ anyTest.after.always(async () => {
     headers: [...headers].filter(([name]) => name !== 'date' && name !== 'x-request-id'),
   })
 
-  test('who has an account, who has none and whose is closed are answered alike; only an open one gets a mail', async t => {
+  test('an open, a deactivated, a self-deleted, an erased and an unknown account → the same answer', async t => {
     const known = await anAccount(world.client)
     const verified = await anAccount(world.client)
     const { link } = await world.mails.to(verified.email)
@@ -54,13 +54,20 @@ anyTest.after.always(async () => {
     const leaving = await anAccount(world.client)
     const { password, access: token } = leaving
     t.is((await world.client.send('DELETE', 'me', { body: { password }, token })).status, 204)
+    const removed = await anAccount(world.client)
+    const admin = await anAccount(world.client)
+    await world.sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [admin.userId])
+    const { body } = await world.client.post('login', { email: admin.email, password })
+    await world.client.send('DELETE', 'me', { body: { password }, token: removed.access })
+    const path = `/api/v1/admin/users/${removed.userId}`
+    t.is((await world.client.send('DELETE', path, { token: body.access_token })).status, 204)
     const nobody = anEmail()
     await settled()
 
     const open = [known.email, verified.email, passwordless.email]
-    const closed = [inactive.email, leaving.email, nobody]
+    const closed = [inactive.email, removed.email, nobody]
     const answers = []
-    for (const email of [...open, ...closed]) answers.push(shown(await forgot(email)))
+    for (const email of [...open, leaving.email, ...closed]) answers.push(shown(await forgot(email)))
     t.is(answers[0]?.status, 202)
     t.is(answers[0]?.text, '')
     for (const answer of answers) t.deepEqual(answer, answers[0])
@@ -68,6 +75,9 @@ anyTest.after.always(async () => {
     await settled()
     for (const email of open) t.deepEqual(await resetsTo(email), { rows: ['sent'], mailed: 1 })
     for (const email of closed) t.deepEqual(await resetsTo(email), { rows: ['dropped'], mailed: 0 })
+    // Whoever has deleted their own account gets the link again that undoes it, and no reset.
+    t.deepEqual(await resetsTo(leaving.email), { rows: ['sent'], mailed: 0 })
+    t.is((await world.mails.to(leaving.email, 2, 'undo-deletion')).to[0], leaving.email)
   })
 
   test('the mail goes to the stored address, however it was written', async t => {

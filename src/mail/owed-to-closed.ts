@@ -1,0 +1,26 @@
+import { IsNull } from 'typeorm'
+import type { User } from '../accounts/entity.ts'
+import type { EmailKind } from '../base/emails.ts'
+import type { Deps } from '../deps.ts'
+import { type Email, Emails } from './entity.ts'
+
+/** An owner's ways back, and what was paid: whoever closes the account does not hold them back. */
+const owed: readonly EmailKind[] = ['email_changed', 'account_deleted', 'purchase_confirmation']
+
+/**
+ * What a closed account is sent in place of this email, or null for nothing. Who asks for a reset and has deleted the
+ * account gets the link again that undoes the deletion. It is the link of the deletion itself, so that however often
+ * strangers ask, there is one. An administrator's deletion has made that link void.
+ */
+export const owedToClosed = async (
+  { database }: Pick<Deps, 'database'>,
+  email: Email,
+  user: User,
+): Promise<Email | null> => {
+  if (owed.includes(email.kind)) return email
+  if (email.kind !== 'reset_password' || !user.is_active) return null
+  return database.getRepository(Emails).findOne({
+    where: { user_id: user.id, kind: 'account_deleted', recipient: user.email, proof_spent_at: IsNull() },
+    order: { id: 'DESC' },
+  })
+}

@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { configOrExit } from './base/config.ts'
 import { exposures } from './base/exposure.ts'
 import { openLog } from './base/log.ts'
+import { endUnstarted } from './base/shutdown.ts'
 
 // With `API_PROCESSES` of 1 this process serves. With more it is their primary, which serves nothing and so loads
 // nothing of what does; they run this file again.
@@ -15,7 +16,6 @@ if (import.meta.main) {
     const { run } = supervises ? await import('./api/primary.ts') : await import('./api/process.ts')
     await run(config, log)
   } catch (err) {
-    log.fatal({ err, reason: err instanceof Error ? err.message : '' }, 'cannot start')
-    process.exit(1)
+    endUnstarted(log, err)
   }
 }

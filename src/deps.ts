@@ -11,6 +11,7 @@ import { entities } from './entities.ts'
 import { type KeyRing, openKeyRing } from './keys/store.ts'
 import { type Limiter, openLimiter } from './limits/store.ts'
 import { type CheckPassword, passwordPolicy } from './passwords/rules.ts'
+import { checkSchema, warnOfLostCommits } from './storage/check-database.ts'
 import { type Keys, redisKeys } from './storage/keys.ts'
 import { type OpenMetrics, openMetrics } from './storage/metrics.ts'
 import { type Database, openPostgres, poolOf } from './storage/postgres.ts'
@@ -60,6 +61,8 @@ export const open = async (
 
   const database = await openPostgres({ url: config.DATABASE_URL, entities, log, within })
   opened.defer(() => database.destroy())
+  await checkSchema(database)
+  await warnOfLostCommits(database, log)
   const replicas = config.DATABASE_REPLICA_URLS.map(url => () => openPostgres({ url, entities, log, within }))
   const { staleRead } = opened.use(openStaleRead({ database, log, metrics }, replicas))
   const ring = await openKeyRing(database, secrets)

@@ -4,7 +4,7 @@ import { configOrExit } from './base/config.ts'
 import { ehloName } from './base/ehlo-name.ts'
 import { exposures } from './base/exposure.ts'
 import { openLog } from './base/log.ts'
-import { closeOnSignal } from './base/shutdown.ts'
+import { closeOnSignal, endUnstarted } from './base/shutdown.ts'
 import { type Chore, chores } from './chores.ts'
 import { type Deps, open } from './deps.ts'
 import { serveMetrics } from './http/metrics.ts'
@@ -91,7 +91,6 @@ if (import.meta.main) {
       await deps[Symbol.asyncDispose]()
     })
   } catch (err) {
-    log.fatal({ err, reason: err instanceof Error ? err.message : '' }, 'cannot start')
-    process.exit(1)
+    endUnstarted(log, err)
   }
 }

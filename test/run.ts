@@ -15,6 +15,7 @@ import type { FileEnd } from './each-file.ts'
 import { forgetShell, testEnvironment, testServers } from './environment.ts'
 import { startHosts } from './hosts.ts'
 import { layers, type Pass } from './layers.ts'
+import { providePgBouncer } from './pgbouncer.ts'
 import { startPrivateCluster } from './private-cluster.ts'
 import { openProgress, slowest } from './progress.ts'
 import { measureSlowness } from './slowness.ts'
@@ -109,6 +110,7 @@ const runPass = async (pass: Pass, services: Servers, slowness: number): Promise
     return { ...none, skipped: 1 }
   }
   if (cluster) say(`Redis Cluster: ${cluster.how}`)
+  if (pass.files.some(file => /test\/fault\/(?:\*|postgres\.pooled)/.test(file))) await providePgBouncer(say)
   const env = {
     TEST_DATABASE_URL: services.databaseUrl,
     TEST_REDIS_URL: cluster?.url ?? services.redisUrl,

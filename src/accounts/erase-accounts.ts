@@ -1,3 +1,4 @@
+import { NIL } from 'uuid'
 import { dropAttempts } from '../attempts/store.ts'
 import { emails } from '../base/emails.ts'
 import type { Deps } from '../deps.ts'
@@ -16,7 +17,7 @@ type Needs = Pick<Deps, 'database' | 'log' | 'redis' | 'keys'>
  */
 export const eraseAccounts = async (deps: Needs): Promise<number> => {
   let erased = 0
-  let last = ''
+  let last: string = NIL
   for (;;) {
     const due = await dueAfter(deps, last)
     for (const id of due) {
@@ -26,7 +27,7 @@ export const eraseAccounts = async (deps: Needs): Promise<number> => {
       })
       if (done) erased++
     }
-    last = due.at(-1) ?? ''
+    last = due.at(-1) ?? NIL
     if (due.length < batch) break
   }
   if (erased > 0) deps.log.info({ accounts: erased }, 'accounts erased')
@@ -36,7 +37,7 @@ export const eraseAccounts = async (deps: Needs): Promise<number> => {
 const dueAfter = async ({ database }: Needs, last: string): Promise<string[]> => {
   const due: { id: string }[] = await database.query(
     `SELECT id FROM users
-      WHERE erase_after <= now() AND id::text > $1
+      WHERE erase_after <= now() AND id > $1
         AND NOT EXISTS (SELECT 1 FROM emails WHERE user_id = users.id AND kind = 'email_changed'
                          AND proof_spent_at IS NULL AND created_at > now() - $3 * interval '1 millisecond')
       ORDER BY id LIMIT $2`,

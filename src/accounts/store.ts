@@ -34,7 +34,7 @@ const pendingMoves: Statement = {
     WHERE kind = 'email_change' AND recipient = $1 AND (proof_spent_at IS NULL OR proof_used_at IS NOT NULL)
       AND status <> 'dropped'
       AND created_at > now() - $2 * interval '1 millisecond'
-    GROUP BY user_id ORDER BY max(id::text) DESC LIMIT 100`,
+    GROUP BY user_id ORDER BY max(id::text COLLATE "C") DESC LIMIT 100`,
 }
 
 /**

@@ -94,6 +94,14 @@ export const exitConfig = 78
 export const configFaults = (faults: readonly string[]): string =>
   `latchkey cannot start:\n${faults.map(fault => `  ${fault}\n`).join('')}`
 
+/** A fault of what surrounds the process, which starting again does not mend. */
+export const configError = (message: string): Error =>
+  Object.assign(new Error(message), { exitCode: exitConfig })
+
+/** What a process that could not start exits with. */
+export const exitCodeOf = (error: unknown): number =>
+  error instanceof Error && 'exitCode' in error ? Number(error.exitCode) : 1
+
 /** Reads the environment, or prints every fault and ends the process with 78. */
 export const configOrExit = (processName: ProcessName): Config => {
   const result = readConfig(process.env, processName)

@@ -1,4 +1,17 @@
+import { exitCodeOf } from './config.ts'
 import type { Log } from './log.ts'
+
+const reasonOf = (error: unknown): string => {
+  // Several addresses of one name, and none of them answers.
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ')
+  return error instanceof Error ? error.message : ''
+}
+
+/** Logs why a process cannot do its work, and ends it with the code that tells whether starting again may help. */
+export const endUnstarted = (log: Log, err: unknown, message = 'cannot start'): never => {
+  log.fatal({ err, reason: reasonOf(err) }, message)
+  process.exit(exitCodeOf(err))
+}
 
 /** Closes. The code to exit with: 0, or 1 where `close` fails or takes longer than `patience` milliseconds. */
 export const closed = async (log: Log, patience: number, close: () => Promise<void>): Promise<0 | 1> => {

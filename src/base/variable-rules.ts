@@ -3,6 +3,7 @@ import { BlockList, isIP } from 'node:net'
 import { resolve } from 'node:path'
 import * as v from 'valibot'
 import { parseDuration } from './duration.ts'
+import { parsePostgresUrl } from './postgres-url.ts'
 import { parseRedisUrl } from './redis-url.ts'
 
 // What a variable of the environment may hold. A rule reads the text and says what it must be, never what it was.
@@ -23,15 +24,20 @@ export const url = (...protocols: string[]) =>
     URL.canParse(text) && protocols.includes(new URL(text).protocol) ? text : null,
   )
 
-export const redisUrl = v.pipe(
-  v.string(),
-  v.rawTransform(({ dataset, addIssue, NEVER }) => {
-    const read = parseRedisUrl(dataset.value)
-    if (!('fault' in read)) return dataset.value
-    addIssue({ message: read.fault })
-    return NEVER
-  }),
-)
+/** A URL that `parse` can read; what is wrong with it is told by `parse`. */
+const readableBy = (parse: (text: string) => object) =>
+  v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const read = parse(dataset.value)
+      if (!('fault' in read)) return dataset.value
+      addIssue({ message: String(read.fault) })
+      return NEVER
+    }),
+  )
+
+export const redisUrl = readableBy(parseRedisUrl)
+export const postgresUrl = readableBy(parsePostgresUrl)
 
 export const baseUrl = rule('must be an http(s) address without query, fragment or credentials', text => {
   const parsed = URL.canParse(text) ? new URL(text) : null

@@ -7,7 +7,18 @@ import { parseMailbox } from './mailbox.ts'
 import { parseOrigin } from './origins.ts'
 import { passwordVariables } from './password-variables.ts'
 import { shopVariables } from './shop-variables.ts'
-import { baseUrl, duration, flag, list, oneOf, parsedBy, redisUrl, rule, url } from './variable-rules.ts'
+import {
+  baseUrl,
+  duration,
+  flag,
+  list,
+  oneOf,
+  parsedBy,
+  postgresUrl,
+  redisUrl,
+  rule,
+  url,
+} from './variable-rules.ts'
 
 // Every environment variable: its rule, its default, and the words that `.env.example` and the README
 // carry. `example` is what `.env.example` shows.
@@ -33,15 +44,15 @@ export const variables = {
     help: '`production` refuses weak secrets and plain http addresses. Set `development` to run a process by hand on your own machine; `npm start` does.',
   },
   DATABASE_URL: {
-    schema: url('postgres:', 'postgresql:'),
+    schema: postgresUrl,
     needed: ['api', 'worker', 'migrate'],
     example: 'postgres://latchkey:password@localhost:5432/latchkey',
-    help: 'Postgres 15 or newer: users, outbox, keys.',
+    help: 'Postgres 15 or newer, with the encoding UTF8: users, outbox, keys. A Unix socket: `postgres://user@/database?host=/var/run/postgresql`. TLS: `?sslmode=verify-full`, with `&sslrootcert=<file>` for an authority of your own.',
   },
   DATABASE_REPLICA_URLS: {
     schema: list(
-      'must be a comma-separated list of URLs that begin with postgres:// or postgresql://',
-      parsedBy(url('postgres:', 'postgresql:')),
+      'must be a comma-separated list of addresses such as those of DATABASE_URL',
+      parsedBy(postgresUrl),
     ),
     default: '',
     help: 'Read replicas, comma-separated, for what may lag behind: lists of the administration and the export. Where the one that is asked does not answer, the primary does.',

@@ -22,13 +22,18 @@ const openers: { [N in Needs]: Opener<N> } = {
     as: 'migrate',
     open: async (config, io) => {
       const { entities } = await import('../entities.ts')
+      const { checkSchema } = await import('../storage/check-database.ts')
       const { openPostgres } = await import('../storage/postgres.ts')
       const log = await openCommandLog(io)
+      await using opened = new AsyncDisposableStack()
       const database = await openPostgres({ url: config.DATABASE_URL, entities, log, poolSize: 2 })
+      opened.defer(() => database.destroy())
+      await checkSchema(database)
+      const all = opened.move()
       return {
         ...{ config, clock: { shift: 0 }, log, database },
         staleRead: run => run(database.manager),
-        [Symbol.asyncDispose]: () => database.destroy(),
+        [Symbol.asyncDispose]: () => all.disposeAsync(),
       }
     },
   },

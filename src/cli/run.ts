@@ -88,10 +88,10 @@ const run = async (argv: string[], io: Io): Promise<number> => {
 /** Runs what the words after `latchkey` ask for, and returns the exit code. Ends no process and throws nothing. */
 export const runCommandLine = (argv: string[], io: Io): Promise<number> =>
   run(argv, io).catch(fault => {
-    const { message, code } = fault as { message?: string; code?: string }
-    const unavailable = isFault(fault)
+    const { message, code, exitCode } = fault as { message?: string; code?: string; exitCode?: number }
+    const isAway = isFault(fault)
     io.stderr.write(
-      `latchkey: ${unavailable ? 'a store does not answer: ' : ''}${message || code || 'unknown fault'}\n`,
+      `latchkey: ${isAway ? 'a store does not answer: ' : ''}${message || code || 'unknown fault'}\n`,
     )
-    return unavailable ? exitUnavailable : exitSoftware
+    return exitCode ?? (isAway || code === 'ERR_SCHEMA_BEHIND' ? exitUnavailable : exitSoftware)
   })

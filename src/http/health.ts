@@ -42,11 +42,20 @@ const asSoonAsFree = async (ask: () => Promise<unknown>): Promise<unknown> => {
   }
 }
 
+// What every sign-in and every refresh needs of Postgres: the tables, times that the driver can read, and writing.
+const askPostgres = async (database: Needs['database']): Promise<void> => {
+  const [found]: { at: Date; read_only: string }[] = await database.query(
+    `SELECT now() AS at, current_setting('transaction_read_only') AS read_only, EXISTS (SELECT FROM users) AS used`,
+  )
+  const isReadable = found?.at instanceof Date && !Number.isNaN(found.at.getTime())
+  if (!isReadable || found.read_only !== 'off') throw new Error('Postgres cannot serve')
+}
+
 const upOrDown = (answer: unknown) => (answer === null ? ('down' as const) : ('up' as const))
 
 const probe = async ({ database, redis, queue }: Needs): Promise<Found> => {
   const [postgres, oldest, pong, counts] = await Promise.all([
-    inTime(asSoonAsFree(() => database.query('SELECT 1'))),
+    inTime(asSoonAsFree(() => askPostgres(database).then(() => true))),
     inTime(oldestUnsent(database)),
     inTime(pingRedis(redis)),
     inTime(queue.getJobCounts('waiting')),

@@ -27,7 +27,7 @@ const readRing = async (database: Database, secrets: Secrets): Promise<Ring> => 
   const rows = await database.getRepository(SigningKeys).find({ order: { created_at: 'ASC' } })
   const published = rows.filter(row => row.status !== 'retired')
   const row = published.find(({ status }) => status === 'signing')
-  if (!row) throw new Error('There is no signing key: run the migrations first.')
+  if (!row) throw new Error('There is no signing key. Run `npm run migrate`.')
   const secret = unseal(secrets.seal, row.sealed_secret, row.kid)
   if (!secret)
     throw new Error('The signing key cannot be unsealed: APP_SECRET is not the one it was sealed with.')

@@ -38,7 +38,7 @@ const isProgram = (path: string): boolean => {
 }
 
 /** The paths of a program, those in PATH first. */
-const programs = (name: string, env: Env): string[] =>
+export const programs = (name: string, env: Env): string[] =>
   [...(env.PATH ?? '').split(':').filter(Boolean), ...commonFolders]
     .map(folder => join(folder, name))
     .filter(isProgram)

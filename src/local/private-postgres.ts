@@ -10,7 +10,6 @@ import { probePostgres, queryOnce } from './probe.ts'
 /** What a Postgres for tests may do: lose its data with the machine, and serve many test files at once. */
 export const testPostgresOptions = [
   'fsync=off',
-  'synchronous_commit=off',
   'full_page_writes=off',
   'max_connections=300',
   'wal_level=minimal',

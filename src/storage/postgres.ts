@@ -4,6 +4,7 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import { type Deadlines, deadlines } from '../base/deadlines.ts'
 import type { Log } from '../base/log.ts'
 import { boundWaiting } from './bound-waiting.ts'
+import { findConnection } from './postgres-connection.ts'
 import { addReadLine } from './read.ts'
 
 export type Database = DataSource
@@ -43,9 +44,12 @@ type Options = {
  */
 export const openPostgres = async (options: Options): Promise<Database> => {
   const { log, poolSize = 10, within = deadlines } = options
+  const { config, onConnect } = await findConnection(options.url, within)
+  const listen = (client: ClientBase): void => {
+    client.on('error', err => log.debug({ err }, 'postgres connection broke'))
+  }
   const database = new DataSource({
     type: 'postgres',
-    url: options.url,
     entities: options.entities,
     migrations: (options.migrations ?? []) as never[],
     migrationsTableName: 'migrations',
@@ -53,25 +57,19 @@ export const openPostgres = async (options: Options): Promise<Database> => {
     synchronize: false,
     logger: quiet(log),
     poolSize,
-    connectTimeoutMS: (within ?? deadlines).postgresConnection,
-    applicationName: 'latchkey',
     poolErrorHandler: (error: unknown) => log.warn({ err: error }, 'postgres connection'),
     extra: {
-      statement_timeout: within?.postgresStatement ?? 0,
-      // Where the network hangs nobody says that a statement took too long.
-      query_timeout: within ? within.postgresStatement + 250 : 0,
-      lock_timeout: within?.postgresLock ?? 0,
-      idle_in_transaction_session_timeout: 10_000,
+      ...config,
       idleTimeoutMillis: 30_000,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 10_000,
-      onConnect: (client: ClientBase) =>
-        client.on('error', err => log.debug({ err }, 'postgres connection broke')),
+      onConnect: (client: ClientBase) => {
+        listen(client)
+        onConnect(client)
+      },
     },
   })
   await database.initialize()
   boundWaiting(poolOf(database), 8 * poolSize)
-  addReadLine(database, poolOf(database), log)
+  addReadLine(database, poolOf(database), { ...config, onConnect }, log)
   return database
 }
 

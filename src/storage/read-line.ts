@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { Client, type ClientConfig, type QueryConfig } from 'pg'
+import { Client, type ClientBase, type ClientConfig, type QueryConfig } from 'pg'
 import type { Log } from '../base/log.ts'
 import { inOneWrite } from './one-write.ts'
 
@@ -15,13 +15,15 @@ export type ReadLine = {
 /** More than a Postgres that is well leaves unanswered. */
 const underWayAtMost = 500
 
+export type LineOptions = ClientConfig & { onConnect?: (client: ClientBase) => void }
+
 type Line = { client: Client; stalled: Error | null }
 
 /**
  * Connects when it is first asked, again after each loss, and anew after `lifetime` milliseconds: a connection that were
  * kept for ever would go on reading from a server that another has replaced, as long as that one answers.
  */
-export const openReadLine = (options: ClientConfig, log: Log, lifetime = 30_000): ReadLine => {
+export const openReadLine = (options: LineOptions, log: Log, lifetime = 30_000): ReadLine => {
   let line: Promise<Line> | null = null
   let successor: Promise<Line> | null = null
   let openedAt = 0
@@ -37,7 +39,10 @@ export const openReadLine = (options: ClientConfig, log: Log, lifetime = 30_000)
       log.debug({ err }, 'postgres connection broke')
     })
     client.on('end', lose)
-    const connected = client.connect().then(() => ({ client, stalled: null }))
+    const connected = client.connect().then(() => {
+      options.onConnect?.(client)
+      return { client, stalled: null }
+    })
     connected.catch(lose)
     return connected
   }

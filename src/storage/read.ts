@@ -1,14 +1,13 @@
-import type { ClientConfig, Pool } from 'pg'
+import type { Pool } from 'pg'
 import type { Log } from '../base/log.ts'
 import { onceMore } from './once-more.ts'
 import type { Database } from './postgres.ts'
-import { openReadLine, type ReadLine } from './read-line.ts'
+import { type LineOptions, openReadLine, type ReadLine } from './read-line.ts'
 
 const lines = new WeakMap<Database, ReadLine>()
 
 /** Gives a database a line for reads, which ends with its pool. */
-export const addReadLine = (database: Database, pool: Pool, log: Log): void => {
-  const { options } = pool as unknown as { options: ClientConfig }
+export const addReadLine = (database: Database, pool: Pool, options: LineOptions, log: Log): void => {
   const line = openReadLine(options, log)
   lines.set(database, line)
   const end = pool.end.bind(pool) as (ended?: () => void) => Promise<void>

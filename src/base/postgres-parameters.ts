@@ -1,0 +1,116 @@
+// What may follow the `?` of a Postgres address, named as libpq names it.
+
+/** `prefer` and `allow` fall back from one to the other, `unverified` trusts any certificate, `authority` any host name. */
+export type PostgresTls = 'off' | 'allow' | 'prefer' | 'unverified' | 'authority' | 'full'
+
+/** Where Postgres is, parsed. What is missing, the driver takes from `PGHOST`, `PGUSER` and so on. */
+export type PostgresAddress = {
+  /** A name, an address, or the folder of a Unix socket. */
+  host?: string
+  port?: number
+  user?: string
+  password?: string
+  database?: string
+  tls?: PostgresTls
+  directTls?: boolean
+  /** Files. */
+  rootCertificate?: string
+  certificate?: string
+  key?: string
+  channelBinding?: boolean
+  applicationName?: string
+  options?: string
+  /** In seconds. */
+  connectTimeout?: number
+}
+
+export type PostgresUrlFault = { fault: string }
+
+export const oneHost = 'must name one host: it may be a name that leads to the present primary'
+const modes = 'must have a sslmode of disable, allow, prefer, require, verify-ca, verify-full or no-verify'
+const wrongValue = (name: string) => `has a wrong value of ${name}`
+
+const sslModes: Record<string, PostgresTls> = {
+  disable: 'off',
+  allow: 'allow',
+  prefer: 'prefer',
+  // Stricter than libpq, which checks no certificate here: whoever asks for TLS wants to know whom they talk to.
+  require: 'full',
+  'verify-ca': 'authority',
+  'verify-full': 'full',
+  'no-verify': 'unverified',
+}
+const sslFlags: Record<string, PostgresTls> = {
+  ...{ true: 'full', '1': 'full', false: 'off', '0': 'off' },
+  'no-verify': 'unverified',
+}
+
+export type Part = { take: PostgresAddress } | PostgresUrlFault
+
+const oneOf =
+  <T>(choices: Record<string, T>, use: (value: T) => PostgresAddress, fault: string) =>
+  (text: string): Part => {
+    const value = Object.hasOwn(choices, text) ? choices[text] : undefined
+    return value === undefined ? { fault } : { take: use(value) }
+  }
+
+const number =
+  (name: string, use: (value: number) => PostgresAddress) =>
+  (text: string): Part =>
+    /^\d{1,5}$/.test(text) && Number(text) < 65_536
+      ? { take: Number(text) > 0 ? use(Number(text)) : {} }
+      : { fault: wrongValue(name) }
+
+const text =
+  (use: (value: string) => PostgresAddress) =>
+  (value: string): Part => ({ take: use(value) })
+
+const ignored = text(() => ({}))
+
+const onlyIf =
+  (shape: RegExp, fault: string) =>
+  (value: string): Part =>
+    shape.test(value) ? { take: {} } : { fault }
+
+/** Every parameter that is known, and what it comes to. */
+export const parameters: Record<string, (text: string) => Part> = {
+  host: value => (value.includes(',') ? { fault: oneHost } : { take: { host: value } }),
+  port: number('port', port => ({ port })),
+  user: text(user => ({ user })),
+  password: text(password => ({ password })),
+  dbname: text(database => ({ database })),
+  sslmode: oneOf(sslModes, tls => ({ tls }), modes),
+  ssl: oneOf(sslFlags, tls => ({ tls }), wrongValue('ssl')),
+  sslrootcert: text(file => (file === 'system' ? {} : { rootCertificate: file })),
+  sslcert: text(certificate => ({ certificate })),
+  sslkey: text(key => ({ key })),
+  sslnegotiation: oneOf(
+    { postgres: false, direct: true },
+    directTls => ({ directTls }),
+    wrongValue('sslnegotiation'),
+  ),
+  channel_binding: oneOf(
+    { disable: false, prefer: true, require: true },
+    channelBinding => ({ channelBinding }),
+    wrongValue('channel_binding'),
+  ),
+  application_name: text(applicationName => ({ applicationName })),
+  fallback_application_name: ignored,
+  options: text(options => ({ options })),
+  connect_timeout: number('connect_timeout', connectTimeout => ({ connectTimeout })),
+  client_encoding: onlyIf(/^(?:auto|utf-?8)$/i, 'must not set a client_encoding but UTF8'),
+  target_session_attrs: onlyIf(
+    /^any$/,
+    'must not set target_session_attrs, which chooses among several hosts',
+  ),
+  // The driver keeps connections alive in any case, and knows no Kerberos.
+  keepalives: ignored,
+  keepalives_idle: ignored,
+  keepalives_interval: ignored,
+  keepalives_count: ignored,
+  tcp_user_timeout: ignored,
+  gssencmode: onlyIf(/^(?:disable|prefer)$/, 'must not require GSSAPI'),
+  uselibpqcompat: onlyIf(/^(?:true|false)$/, wrongValue('uselibpqcompat')),
+}
+
+export const knownParameters = `must carry no parameters but ${Object.keys(parameters).join(', ')}`

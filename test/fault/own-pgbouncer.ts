@@ -1,0 +1,50 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { startChild, untilReady } from '../../src/local/child.ts'
+import { onFreePort } from '../../src/local/free-port.ts'
+import { openPlace } from '../../src/local/place.ts'
+import { probePostgres } from '../../src/local/probe.ts'
+import { pgBouncer } from '../pgbouncer.ts'
+import type { OwnServer } from './servers.ts'
+
+export type PgBouncer = AsyncDisposable & {
+  /** The address of a database of the Postgres behind it. */
+  urlOf: (database: string) => string
+}
+
+/** A PgBouncer before a Postgres of the test's own. `settings` are lines of `pgbouncer.ini`. */
+export const openPgBouncer = async (postgres: OwnServer, settings: string[]): Promise<PgBouncer> => {
+  if (!pgBouncer) throw new Error('pgbouncer is not installed')
+  const { username, password } = new URL(postgres.url)
+  const place = await openPlace('test', 'postgres')
+  await using opening = new AsyncDisposableStack()
+  opening.defer(() => rm(place.base, { recursive: true, force: true }))
+  // The folder belongs to whom the program runs as: it does not run as root.
+  const [users, config] = [join(place.base, 'users.txt'), join(place.base, 'pgbouncer.ini')]
+  await writeFile(users, `"${username}" "${password}"\n`, { mode: 0o644 })
+  const { urlOf, child } = await onFreePort(undefined, async port => {
+    const lines = [
+      ...['[databases]', `* = host=${postgres.peer.host} port=${postgres.peer.port}`, '[pgbouncer]'],
+      ...['listen_addr = 127.0.0.1', `listen_port = ${port}`, 'unix_socket_dir =', `auth_file = ${users}`],
+      ...['auth_type = scram-sha-256', 'max_client_conn = 500', ...settings, ''],
+    ]
+    await writeFile(config, lines.join('\n'), { mode: 0o644 })
+    await using starting = new AsyncDisposableStack()
+    const child = starting.use(
+      startChild(
+        {
+          ...{ command: pgBouncer ?? '', args: [config], cwd: place.data, runAs: place.runAs },
+          ...{ stopSignals: ['SIGTERM', 'SIGKILL'], remove: place.base },
+        },
+        join(place.base, 'pgbouncer.log'),
+      ),
+    )
+    const urlOf = (database: string) => `postgres://${username}:${password}@127.0.0.1:${port}/${database}`
+    await untilReady('PgBouncer', () => probePostgres(urlOf('postgres')), child)
+    starting.move()
+    return { urlOf, child }
+  })
+  opening.use(child)
+  const kept = opening.move()
+  return { urlOf, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}

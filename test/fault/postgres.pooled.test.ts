@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto'
+import anyTest, { type ExecutionContext } from 'ava'
+import pg from 'pg'
+import { deadlines } from '../../src/base/deadlines.ts'
+import { openLog } from '../../src/base/log.ts'
+import { queryOnce } from '../../src/local/probe.ts'
+import { migrate, migrations } from '../../src/migrate.ts'
+import { openPostgres, poolOf } from '../../src/storage/postgres.ts'
+import { read } from '../../src/storage/read.ts'
+import { runCommand } from '../integration/cli/run-command.ts'
+import { openLocalWorld } from '../local-world.ts'
+import { anAccount, anEmail, password } from '../make.ts'
+import { pgBouncer } from '../pgbouncer.ts'
+import { testSecret } from '../template.ts'
+import { until } from '../until.ts'
+import { openPgBouncer } from './own-pgbouncer.ts'
+import { openOwnPostgres } from './servers.ts'
+
+// PgBouncer between the service and Postgres, the real one. In transaction mode each transaction may get another server
+// connection: what is set for a session, an advisory lock of a session and a statement with a name are lost or leak.
+
+const test = pgBouncer ? anyTest.serial : anyTest.serial.skip
+const silent = openLog('test', 'silent')
+const postgres = pgBouncer ? await openOwnPostgres() : undefined
+anyTest.after.always(() => postgres?.[Symbol.asyncDispose]())
+
+/** The settings of `pgbouncer.ini` under which the service runs. Few server connections are shared by many clients. */
+const modes = {
+  'transaction mode': ['pool_mode = transaction', 'default_pool_size = 3'],
+  'transaction mode that ignores options': [
+    ...['pool_mode = transaction', 'default_pool_size = 3', 'ignore_startup_parameters = options'],
+  ],
+  'session mode': ['pool_mode = session', 'default_pool_size = 60'],
+}
+
+/** An empty database behind a PgBouncer with these settings, and its two addresses. */
+const aPooledDatabase = async (t: ExecutionContext, settings: string[]) => {
+  if (!postgres) throw new Error('there is no Postgres')
+  const pooler = await openPgBouncer(postgres, settings)
+  const name = `lk_${randomBytes(6).toString('hex')}`
+  await queryOnce(postgres.url, `CREATE DATABASE ${name}`)
+  t.teardown(async () => {
+    await pooler[Symbol.asyncDispose]()
+    await queryOnce(postgres.url, `DROP DATABASE ${name} WITH (FORCE)`)
+  })
+  const direct = new URL(postgres.url)
+  direct.pathname = `/${name}`
+  return { name, pooled: pooler.urlOf(name), direct: direct.href }
+}
+
+const hostile = {
+  ...{
+    DateStyle: 'SQL, DMY',
+    TimeZone: 'Asia/Kolkata',
+    IntervalStyle: 'sql_standard',
+    bytea_output: 'escape',
+  },
+  ...{ standard_conforming_strings: 'off', default_transaction_isolation: 'serializable' },
+}
+
+for (const [mode, settings] of Object.entries(modes))
+  test(`PgBouncer in ${mode}, a hostile database → migrating, registering, signing in and emails work`, async t => {
+    const { name, pooled, direct } = await aPooledDatabase(t, settings)
+    for (const [setting, value] of Object.entries(hostile))
+      await queryOnce(direct, `ALTER DATABASE ${name} SET ${setting} = '${value}'`)
+
+    // Several at once: the lock of one keeps out the others.
+    const given = { DATABASE_URL: pooled, APP_SECRET: testSecret }
+    await Promise.all([1, 2, 3].map(() => migrate(given, silent)))
+    t.is((await queryOnce(direct, 'SELECT FROM migrations')).length, migrations.length)
+    t.is((await queryOnce(direct, 'SELECT FROM signing_keys')).length, 1)
+    t.deepEqual(
+      await queryOnce(
+        direct,
+        `SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      ),
+      [],
+    )
+
+    await using world = await openLocalWorld({ worker: true, servers: { databaseUrl: pooled } })
+    const { client } = world
+    const accounts = await Promise.all(
+      Array.from({ length: 12 }, () => anAccount(client, { full_name: 'Zoë 日本' })),
+    )
+    // More requests at once than there are server connections, and each with a statement that has a name.
+    const replies = await Promise.all(
+      accounts.flatMap(({ access }) => Array.from({ length: 10 }, () => client.get('me', { token: access }))),
+    )
+    t.deepEqual([...new Set(replies.map(({ status }) => status))], [200])
+    for (const { body } of replies) {
+      t.is(body.full_name, 'Zoë 日本')
+      t.true(Math.abs(Date.now() - Date.parse(body.created_at)) < 600_000, body.created_at)
+    }
+    const refreshed = await Promise.all(
+      accounts.map(({ refresh }) => client.post('refresh', { refresh_token: refresh })),
+    )
+    t.deepEqual([...new Set(refreshed.map(({ status }) => status))], [200])
+    for (const { email } of accounts)
+      await until(`the email to ${email}`, () => world.mails.caught.some(({ to }) => to.includes(email)))
+    t.is((await client.get('/readyz')).status, 200)
+    const { code, err } = await runCommand(world.env, ['users', 'deactivate', accounts[0]?.email ?? ''])
+    t.is(code, 0, err)
+  })
+
+test('PgBouncer in transaction mode → statements and waits for a lock end in time, and nothing leaks', async t => {
+  const { pooled, direct } = await aPooledDatabase(t, modes['transaction mode'])
+  await migrate({ DATABASE_URL: pooled, APP_SECRET: testSecret }, silent)
+  const database = await openPostgres({ url: pooled, log: silent, entities: [] })
+  t.teardown(() => database.destroy())
+  const took = async (work: Promise<unknown>) => {
+    const began = performance.now()
+    const error = await work.then(
+      () => null,
+      (fault: { code?: string }) => fault.code,
+    )
+    return { code: error, took: performance.now() - began }
+  }
+  const slow = await took(database.query('SELECT pg_sleep(30)'))
+  t.is(slow.code, '57014')
+  t.true(slow.took >= deadlines.postgresStatement - 50, `${slow.took}`)
+
+  const holder = new pg.Client({ connectionString: direct })
+  await holder.connect()
+  t.teardown(() => holder.end())
+  await holder.query('BEGIN; LOCK TABLE users')
+  const waiting = await took(database.query('SELECT FROM users'))
+  t.is(waiting.code, '55P03')
+  const inTransaction = await took(database.transaction(manager => manager.query('SELECT FROM users')))
+  t.is(inTransaction.code, '55P03')
+  const reading = await took(read(database, { name: 'users', text: 'SELECT FROM users' }, []))
+  t.is(reading.code, '55P03')
+  await holder.query('ROLLBACK')
+
+  // A statement that fails ends its transaction, and the connection serves the next one.
+  for (let i = 0; i < 5; i++) {
+    await t.throwsAsync(database.query('SELECT 1 / 0'), { message: /division by zero/ })
+    t.deepEqual(await database.query('SELECT 1 AS one'), [{ one: 1 }])
+  }
+  t.deepEqual(
+    await queryOnce(
+      direct,
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'`,
+    ),
+    [],
+  )
+  t.true(poolOf(database).totalCount > 0)
+
+  // Others who share the server connections have the settings of their own.
+  for (let i = 0; i < 6; i++) {
+    const [row] = await queryOnce(pooled, `SELECT current_setting('statement_timeout') AS timeout`)
+    t.deepEqual(row, { timeout: '0' })
+  }
+})
+
+test('PgBouncer in transaction mode → a transaction of several statements is one, and a failed one leaves nothing', async t => {
+  const { pooled } = await aPooledDatabase(t, modes['transaction mode'])
+  await migrate({ DATABASE_URL: pooled, APP_SECRET: testSecret }, silent)
+  const database = await openPostgres({ url: pooled, log: silent, entities: [] })
+  t.teardown(() => database.destroy())
+  const insert = `INSERT INTO users (id, email) VALUES (gen_random_uuid(), $1)`
+  const count = async () => (await database.query('SELECT count(*)::int AS n FROM users'))[0].n
+  await Promise.all(
+    Array.from({ length: 20 }, (_, i) =>
+      database
+        .transaction(async manager => {
+          const [before] = await manager.query('SELECT txid_current() AS id')
+          await manager.query(insert, [anEmail()])
+          const [after] = await manager.query('SELECT txid_current() AS id')
+          t.is(before.id, after.id)
+          if (i % 2 === 0) throw new Error('changed its mind')
+        })
+        .catch(() => {}),
+    ),
+  )
+  t.is(await count(), 10)
+})
+
+test('PgBouncer in statement mode → the service ends at the start and says why', async t => {
+  const { pooled } = await aPooledDatabase(t, ['pool_mode = statement'])
+  const error = await t.throwsAsync(migrate({ DATABASE_URL: pooled, APP_SECRET: testSecret }, silent))
+  t.regex(error?.message ?? '', /statement pooling/)
+  t.is((error as Error & { exitCode?: number }).exitCode, 78)
+})
+
+test('an instance is stopped while PgBouncer serves others → passwords still work', async t => {
+  const { pooled } = await aPooledDatabase(t, modes['transaction mode'])
+  await migrate({ DATABASE_URL: pooled, APP_SECRET: testSecret }, silent)
+  await using world = await openLocalWorld({ servers: { databaseUrl: pooled } })
+  const { email } = await anAccount(world.client)
+  const another = await world.instance()
+  t.is((await another.client.post('login', { email, password })).status, 200)
+  await another.close()
+  t.is((await world.client.post('login', { email, password })).status, 200)
+})

@@ -1,0 +1,14 @@
+import { aptInstall, canAptInstall } from '../src/local/apt-install.ts'
+import { programs } from '../src/local/binaries.ts'
+
+const find = (): string | undefined => programs('pgbouncer', process.env)[0]
+
+/** The program of PgBouncer, if it is on this machine. */
+export const pgBouncer = find()
+
+/** Installs PgBouncer where that can be done, or says that the tests through it are skipped. */
+export const providePgBouncer = async (say: (line: string) => void): Promise<void> => {
+  if (find()) return
+  const fault = canAptInstall() ? await aptInstall(['pgbouncer']).catch(String) : ''
+  if (!find()) say(`Skipped the tests through PgBouncer: pgbouncer is not installed. ${fault ?? ''}`)
+}

@@ -45,7 +45,7 @@ const postRegister = route({
     const made = await register(deps, { registration: given, locale: client.locale, origin: client })
     if (made instanceof Problem) return made
     return 'access_token' in made
-      ? { status: 201, ...tokensBy(made, transport) }
+      ? { status: 201, ...tokensBy(deps, made, transport) }
       : { status: 202, body: made }
   },
 })

@@ -39,7 +39,7 @@ export const refreshSessionOf = (deps: Pick<Deps, 'secrets'>, body: unknown): Re
 }
 
 /** The cookie of a request; null without one. */
-export const cookieOf = (deps: Pick<Deps, 'secrets'>, request: IncomingMessage): Cookie | null => {
-  const text = cookieText(request)
-  return text === null ? null : { token: readRefreshToken(deps.secrets, text) }
+export const cookieOf = (deps: Pick<Deps, 'secrets' | 'config'>, request: IncomingMessage): Cookie | null => {
+  const found = cookieText(request, deps.config)
+  return found && { kind: found.kind, token: readRefreshToken(deps.secrets, found.text) }
 }

@@ -60,6 +60,6 @@ export const securitySchemes = {
     in: 'cookie',
     name: cookieName,
     description:
-      'The refresh token of a browser. Such a request sends `{}` as `application/json` and an `Origin` of `CORS_ORIGINS` or of the service itself.',
+      'The refresh token of a browser. Such a request sends `{}` as `application/json` and an `Origin` of `CORS_ORIGINS` or of the service itself. Outside production, where `PUBLIC_URL` begins with `http://`, the cookie is `latchkey` and not `Secure`: browsers drop a `Secure` cookie there.',
   },
 }

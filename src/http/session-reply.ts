@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { Deps } from '../deps.ts'
 import type { TokenReply } from '../sessions/rules.ts'
 import { setCookie } from './cookie.ts'
 
@@ -9,10 +10,12 @@ export type Transport = v.InferOutput<typeof tokenTransport>
 
 /** Tokens as a reply carries them. In a cookie, the refresh token is not in the body as well. */
 export const tokensBy = <T extends TokenReply>(
+  { config }: Pick<Deps, 'config'>,
   tokens: T,
   transport: Transport,
 ): { body: T; headers?: Record<string, string> } => {
   const { refresh_token, ...body } = tokens
   if (transport === 'body' || refresh_token === undefined) return { body: tokens }
-  return { body: body as T, headers: { 'Set-Cookie': setCookie(refresh_token, tokens.refresh_expires_in) } }
+  const cookie = setCookie(config, refresh_token, tokens.refresh_expires_in)
+  return { body: body as T, headers: { 'Set-Cookie': cookie } }
 }

@@ -23,7 +23,7 @@ const postLogin = route({
   handle: async (deps, { body, client }) => {
     const { token_transport: transport = 'body', ...credentials } = body
     const session = await login(deps, { ...credentials, origin: client })
-    return session instanceof Problem ? session : { status: 200, ...tokensBy(session, transport) }
+    return session instanceof Problem ? session : { status: 200, ...tokensBy(deps, session, transport) }
   },
 })
 

@@ -90,7 +90,10 @@ const change = (method: 'POST' | 'PUT') =>
       const session = await changePassword(deps, { user, sessionId, current, next, origin: client })
       if (session instanceof Problem) return session
       if (!session) return { status: 204, headers: clearCookie(cookie) }
-      return { status: 200, ...tokensBy(session, cookie?.token?.sessionId === sessionId ? 'cookie' : 'body') }
+      return {
+        status: 200,
+        ...tokensBy(deps, session, cookie?.token?.sessionId === sessionId ? 'cookie' : 'body'),
+      }
     },
   })
 

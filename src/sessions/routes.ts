@@ -31,7 +31,7 @@ const postRefresh = route({
     if (refreshed.outcome === 'reused') return new Problem('INVALID_REFRESH_TOKEN')
     if (refreshed.outcome === 'ended') return refuseEnded(deps, client)
     if (refreshed.outcome === 'limited') return limitRefusal(refreshed.quotas)
-    const { body: tokens, headers } = tokensBy(refreshed.tokens, byCookie ? 'cookie' : 'body')
+    const { body: tokens, headers } = tokensBy(deps, refreshed.tokens, byCookie ? 'cookie' : 'body')
     return { status: 200, body: tokens, headers: { ...limitHeaders(refreshed.quotas), ...headers } }
   },
 })

@@ -1,4 +1,6 @@
+import type { IncomingMessage } from 'node:http'
 import anyTest from 'ava'
+import { cookieText, setCookie } from '../../../src/http/cookie.ts'
 import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password } from '../../make.ts'
 import { openWorld } from '../../world.ts'
@@ -9,18 +11,20 @@ import { sendRaw } from './raw.ts'
 const test = anyTest.serial
 
 const app = 'https://app.example.com'
-const world = await openWorld()
+const PUBLIC_URL = 'https://latchkey.test'
+const world = await openWorld({ env: { PUBLIC_URL } })
+const plainWorld = await openWorld({ env: { PUBLIC_URL: 'http://latchkey.test' } })
 const cookieCrossSiteWorld = await openWorld({
-  env: { CORS_ORIGINS: `${app}, HTTPS://Second.Example.COM:443, capacitor://localhost` },
+  env: { PUBLIC_URL, CORS_ORIGINS: `${app}, HTTPS://Second.Example.COM:443, capacitor://localhost` },
 })
 anyTest.after.always(async () => {
-  for (const each of [world, cookieCrossSiteWorld]) await each[Symbol.asyncDispose]()
+  for (const each of [world, plainWorld, cookieCrossSiteWorld]) await each[Symbol.asyncDispose]()
 })
 
 {
   const { client } = world
   const name = '__Host-latchkey'
-  const own = { origin: 'http://latchkey.test', 'content-type': 'application/json' }
+  const own = { origin: 'https://latchkey.test', 'content-type': 'application/json' }
   const week = 7 * 86_400
   const attributes = ['HttpOnly', 'Path=/', 'SameSite=Strict', 'Secure']
 
@@ -79,7 +83,7 @@ anyTest.after.always(async () => {
     const reply = await sendRaw(world.url, [
       'POST /api/v1/auth/refresh HTTP/1.1',
       'Host: latchkey.test',
-      'Origin: http://latchkey.test',
+      'Origin: https://latchkey.test',
       'Content-Type: application/json',
       'Content-Length: 0',
       `Cookie: ${cookie}`,
@@ -264,7 +268,7 @@ anyTest.after.always(async () => {
     const head = (...lines: string[]) => [
       'POST /api/v1/auth/refresh HTTP/1.1',
       'Host: latchkey.test',
-      'Origin: http://latchkey.test',
+      'Origin: https://latchkey.test',
       'Content-Type: application/json',
       'Content-Length: 0',
       ...lines,
@@ -285,7 +289,7 @@ anyTest.after.always(async () => {
   const world = cookieCrossSiteWorld
   const { client } = world
   const json = 'Content-Type: application/json'
-  const us = 'Origin: http://latchkey.test'
+  const us = 'Origin: https://latchkey.test'
 
   // Bytes as a browser would send them that a foreign page has told to.
   const send = (path: string, refresh: string, lines: string[], content = '') =>
@@ -307,17 +311,17 @@ anyTest.after.always(async () => {
     'https://evil.test',
     'null',
     '',
-    'https://latchkey.test',
-    'http://latchkey.test.evil.test',
-    'http://evil-latchkey.test',
-    'http://evil.latchkey.test',
+    'http://latchkey.test',
+    'https://latchkey.test.evil.test',
+    'https://evil-latchkey.test',
+    'https://evil.latchkey.test',
     'http://test',
-    'http://latchkey.test:80',
-    'http://latchkey.test:8080',
-    'http://latchkey.test/',
-    'http://latchkey.test@evil.test',
-    'http://LATCHKEY.test',
-    'http://latchkey.test, https://evil.test',
+    'https://latchkey.test:443',
+    'https://latchkey.test:8080',
+    'https://latchkey.test/',
+    'https://latchkey.test@evil.test',
+    'https://LATCHKEY.test',
+    'https://latchkey.test, https://evil.test',
     'http://app.example.com',
     'https://app.example.com.evil.test',
     'https://evilapp.example.com',
@@ -343,7 +347,7 @@ anyTest.after.always(async () => {
     ),
     [
       'no Origin, but a Referer and a Host of ours',
-      [json, 'Referer: http://latchkey.test/', 'X-Forwarded-Host: latchkey.test'],
+      [json, 'Referer: https://latchkey.test/', 'X-Forwarded-Host: latchkey.test'],
       403,
     ],
     ['text that reads as JSON', ['Content-Type: text/plain', us], 415, '{}'],
@@ -456,7 +460,7 @@ anyTest.after.always(async () => {
 
   test('the cookie opens nothing but refresh and logout', async t => {
     const { refresh } = await anAccount(client)
-    const headers = { cookie: `__Host-latchkey=${refresh}`, origin: 'http://latchkey.test' }
+    const headers = { cookie: `__Host-latchkey=${refresh}`, origin: 'https://latchkey.test' }
     const replies = [
       await client.get('me', { headers }),
       await client.get('sessions', { headers }),
@@ -479,5 +483,69 @@ anyTest.after.always(async () => {
       t.is(reply.status, 415, type)
       t.false('set-cookie' in reply.headers)
     }
+  })
+}
+
+{
+  // Outside production, where PUBLIC_URL begins with http://, a browser would drop a Secure cookie.
+  const { client } = plainWorld
+  const origin = 'http://latchkey.test'
+  const headers = (cookie: string) => ({ headers: { origin, cookie, 'content-type': 'application/json' } })
+  const refresh = (cookie: string) => client.send('POST', 'refresh', headers(cookie))
+  const setBy = ({ headers }: Reply) => headers.getSetCookie().join('\n')
+  const plain = /^latchkey=(lkr_[\w-]+); Path=\/; HttpOnly; SameSite=Strict; Max-Age=\d+$/
+
+  test('a service reached by plain http → a cookie that browsers keep, without Secure and __Host-', async t => {
+    const { email } = await anAccount(client)
+    const login = await client.post('login', { email, password, token_transport: 'cookie' })
+    t.is(login.status, 200)
+    t.false('refresh_token' in login.body)
+    const [, first = ''] = plain.exec(setBy(login)) ?? []
+    const refreshed = await refresh(`latchkey=${first}`)
+    t.is(refreshed.status, 200)
+    const [, second = ''] = plain.exec(setBy(refreshed)) ?? []
+    t.true(second !== '' && second !== first)
+    const left = await client.send('POST', 'logout', headers(`latchkey=${second}`))
+    t.is(left.status, 204)
+    t.is(setBy(left), 'latchkey=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0')
+    t.is((await refresh(`latchkey=${second}`)).status, 401)
+  })
+
+  test('a guarded cookie by plain http → taken too; both at once → none', async t => {
+    const { refresh: token } = await anAccount(client)
+    t.is((await refresh(`latchkey=${token}; __Host-latchkey=${token}`)).status, 401)
+    t.is((await refresh(`__Host-latchkey=${token}`)).status, 200)
+    const left = await client.send('POST', 'logout', headers('__Host-latchkey=x'))
+    t.true(setBy(left).startsWith('__Host-latchkey=; Path=/; HttpOnly; Secure;'))
+  })
+
+  test('a cookie by plain http from a foreign page → 403', async t => {
+    const { refresh: token } = await anAccount(client)
+    for (const foreign of ['https://latchkey.test', 'http://latchkey.test:8080', 'null']) {
+      const cookie = `latchkey=${token}`
+      const reply = await client.send('POST', 'refresh', {
+        headers: { ...headers(cookie).headers, origin: foreign },
+      })
+      t.is(reply.status, 403)
+    }
+  })
+
+  test('a service reached by https → the plain name is no cookie of ours', async t => {
+    const { refresh: token } = await anAccount(world.client)
+    const own = { origin: 'https://latchkey.test', 'content-type': 'application/json' }
+    const sent = { headers: { ...own, cookie: `latchkey=${token}` } }
+    t.is((await world.client.send('POST', 'refresh', sent)).status, 401)
+    t.is((await world.client.send('POST', 'logout', sent)).status, 401)
+  })
+
+  test('production → the guarded cookie alone, whatever PUBLIC_URL says', t => {
+    for (const url of ['https://latchkey.test', 'http://latchkey.test'])
+      t.regex(
+        setCookie({ NODE_ENV: 'production', PUBLIC_URL: url }, 'lkr_x', 1),
+        /^__Host-latchkey=lkr_x; Path=\/; HttpOnly; Secure; SameSite=Strict; Max-Age=1$/,
+      )
+    const request = { headers: { cookie: 'latchkey=lkr_x' } } as IncomingMessage
+    t.is(cookieText(request, { NODE_ENV: 'production', PUBLIC_URL: 'http://latchkey.test' }), null)
+    t.truthy(cookieText(request, { NODE_ENV: 'development', PUBLIC_URL: 'http://latchkey.test' }))
   })
 }

@@ -126,7 +126,7 @@ test('refreshes by the cookie → a limit of their own, beside that of tokens in
     cookie = cookieOf(reply)
   }
   t.is((await byCookie(cookie)).status, 429)
-  const inBody = await refresh(cookie.replace('__Host-latchkey=', ''))
+  const inBody = await refresh(cookie.slice(cookie.indexOf('=') + 1))
   t.is(inBody.status, 200)
   t.is(left(inBody), '"refresh";r=3')
 })

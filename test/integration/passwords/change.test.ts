@@ -7,7 +7,7 @@ import { aForgetful, another, askMove } from './forgetful.ts'
 
 const test = anyTest.serial
 
-const world = await openWorld({ worker: true })
+const world = await openWorld({ worker: true, env: { PUBLIC_URL: 'https://latchkey.test' } })
 const other = await world.instance()
 const limitedWorld = await openWorld({
   env: { RATE_LIMITS: 'login=5/15m,change_password=4/15m,password_changed=3/1h' },
@@ -209,7 +209,7 @@ anyTest.after.always(async () => {
   }
   const bodyOf = (current: string) => ({ current_password: current, new_password: another })
   const refresh = (cookie: string) =>
-    client.post('refresh', {}, { headers: { cookie, origin: 'http://latchkey.test' } })
+    client.post('refresh', {}, { headers: { cookie, origin: 'https://latchkey.test' } })
 
   test('where the cookie of this session came along, the new refresh token goes there and not into the body', async t => {
     const { password, token, cookie } = await aBrowser()
@@ -243,7 +243,7 @@ anyTest.after.always(async () => {
 
   test('a cookie alone, without an access token, changes nothing', async t => {
     const { email, password, cookie } = await aBrowser()
-    const headers = { cookie, origin: 'http://latchkey.test' }
+    const headers = { cookie, origin: 'https://latchkey.test' }
     t.is((await client.post('change-password', bodyOf(password), { headers })).status, 401)
     t.is((await client.post('login', { email, password })).status, 200)
   })

@@ -1,11 +1,20 @@
 // The forms of REDIS_URL. Several hosts are no URL (RFC 3986 allows one), but the field writes them so.
 // A fault says what must be, never what was: the text holds passwords.
 
-export type Host = { host: string; port: number }
+import {
+  databaseOf,
+  decoded,
+  type Host,
+  hostOf,
+  hostsOf,
+  readSocket,
+  type Socket,
+  userOf,
+} from './redis-url-parts.ts'
 
 /** Where Redis is, parsed. `password` is empty where a user has none. */
 export type RedisAddress = { tls: boolean; username?: string; password?: string } & (
-  | { kind: 'single'; at: Host; db: number }
+  | { kind: 'single'; at: Host | Socket; db: number }
   | {
       kind: 'sentinel'
       sentinels: Host[]
@@ -20,7 +29,7 @@ export type RedisAddress = { tls: boolean; username?: string; password?: string 
 export type RedisUrlFault = { fault: string }
 
 const forms =
-  'must be redis://host:6379, a cluster as redis://host1:7000,redis://host2:7000 or redis+cluster://host:7000, or redis+sentinel://host1:26379,host2:26379/<master name>; rediss for TLS'
+  'must be redis://host:6379, a cluster as redis://host1:7000,redis://host2:7000 or redis+cluster://host:7000, redis+sentinel://host1:26379,host2:26379/<master name>, or unix:///folder/redis.sock?db=0; rediss for TLS'
 const percent = 'must have user and password percent-encoded'
 const noDatabase = 'must not name a database with a cluster, which has one only'
 const oneUser = 'must name the same user and password, and the same protocol, at every node of a cluster'
@@ -36,36 +45,6 @@ const partsOf = (text: string) => {
 }
 
 type Parts = NonNullable<ReturnType<typeof partsOf>>
-
-const hostOf = (text: string, standardPort: number): Host | null => {
-  const found = /^(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i.exec(text.trim())
-  const port = Number(found?.[3] ?? standardPort)
-  return found && port > 0 && port < 65536 ? { host: found[1] ?? found[2] ?? '', port } : null
-}
-
-const hostsOf = (text: string, standardPort: number): Host[] | null => {
-  const hosts = text.split(',').map(each => hostOf(each, standardPort))
-  return hosts.every(host => host !== null) ? hosts : null
-}
-
-const databaseOf = (text: string): number | null => (/^\d{0,5}$/.test(text) ? Number(text) : null)
-
-const decoded = (text: string): string | null => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return null
-  }
-}
-
-const userOf = (text: string | undefined): { username?: string; password?: string } | null => {
-  if (!text) return {}
-  const colon = text.indexOf(':')
-  const username = decoded(colon < 0 ? text : text.slice(0, colon))
-  const password = decoded(colon < 0 ? '' : text.slice(colon + 1))
-  if (username === null || password === null) return null
-  return username ? { username, password } : { password }
-}
 
 const sentinelAddress = (parts: Parts, tls: boolean): RedisAddress | RedisUrlFault => {
   const user = userOf(parts.user)
@@ -106,8 +85,18 @@ const singleAddress = (parts: Parts, tls: boolean): RedisAddress | RedisUrlFault
   return user ? { kind: 'single', tls, ...user, at, db } : { fault: percent }
 }
 
+const socketAddress = (text: string): RedisAddress | RedisUrlFault => {
+  const socket = readSocket(text)
+  if (!socket) return { fault: forms }
+  const user = userOf(socket.user)
+  return user
+    ? { kind: 'single', tls: false, ...user, at: { path: socket.path }, db: socket.db }
+    : { fault: percent }
+}
+
 /** Reads REDIS_URL, or says what it must be. */
 export const parseRedisUrl = (text: string): RedisAddress | RedisUrlFault => {
+  if (/^(?:unix|redis\+(?:unix|socket)):/.test(text)) return socketAddress(text)
   const nodes = text.split(/,\s*(?=rediss?(?:\+\w+)?:\/\/)/).map(partsOf)
   const [first] = nodes
   if (!first || !nodes.every(node => node !== null)) return { fault: forms }

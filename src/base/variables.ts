@@ -61,7 +61,7 @@ export const variables = {
     schema: redisUrl,
     needed: ['api', 'worker'],
     example: 'redis://:password@localhost:6379',
-    help: 'Redis 7 or newer: sessions, limits, queue. Run it with AOF and `maxmemory-policy noeviction`. One server: `redis://:password@host:6379`. A cluster: `redis://host1:7000,redis://host2:7000`, or `redis+cluster://host:7000` where one address leads to it. Sentinel: `redis+sentinel://:password@host1:26379,host2:26379/<master name>`, with `?sentinelPassword=` where the sentinels have one of their own. `rediss` in the place of `redis` is TLS; certificates are checked, and `NODE_EXTRA_CA_CERTS` names an authority of your own.',
+    help: 'Redis 7 or newer: sessions, limits, queue. Run it with AOF and `maxmemory-policy noeviction`. One server: `redis://:password@host:6379`. A cluster: `redis://host1:7000,redis://host2:7000`, or `redis+cluster://host:7000` where one address leads to it. Sentinel: `redis+sentinel://:password@host1:26379,host2:26379/<master name>`, with `?sentinelPassword=` where the sentinels have one of their own. A Unix socket: `unix://:password@/run/redis.sock?db=0`. `rediss` in the place of `redis` is TLS; certificates are checked, and `NODE_EXTRA_CA_CERTS` names an authority of your own.',
   },
   REDIS_PREFIX: {
     schema: rule('must be 1 to 32 of a-z, 0-9 and -', text => (/^[a-z0-9-]{1,32}$/.test(text) ? text : null)),

@@ -16,7 +16,7 @@ const networkCodes = new Set([
 // https://www.postgresql.org/docs/current/errcodes-appendix.html: 08 connection, 53 resources, 57 operator
 // intervention (57014 is a statement timeout), 40 serialization and deadlock, 55P03 lock timeout, 25006
 // read-only after a failover, 58 disk.
-const postgresCodes = /^(?:08...|53...|57...|58...|40001|40P01|55P03|25006|25P03)$/
+const postgresCodes = /^(?:08...|53...|57...|58...|40001|40P01|55P03|25006|25P0[34])$/
 
 // node-postgres and TypeORM mark these by their words alone, ioredis those.
 const postgresWords =

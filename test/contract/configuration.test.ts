@@ -606,6 +606,22 @@ const test = anyTest.serial
         { host: 'h2', port: 26379 },
       ],
     },
+    'unix:///run/redis/redis.sock': {
+      ...{ kind: 'single', tls: false, at: { path: '/run/redis/redis.sock' }, db: 0 },
+    },
+    'unix://app:a%2Fb@/run/redis.sock?db=2': {
+      ...{
+        kind: 'single',
+        tls: false,
+        username: 'app',
+        password: 'a/b',
+        at: { path: '/run/redis.sock' },
+        db: 2,
+      },
+    },
+    'redis+unix://:word@/run/redis.sock': {
+      ...{ kind: 'single', tls: false, password: 'word', at: { path: '/run/redis.sock' }, db: 0 },
+    },
     'rediss+sentinel://h1/main/3?sentinelUsername=s&sentinelPassword=p%2Bq': {
       ...{ kind: 'sentinel', tls: true, master: 'main', db: 3, sentinels: [{ host: 'h1', port: 26379 }] },
       ...{ sentinelUsername: 's', sentinelPassword: 'p+q' },
@@ -637,6 +653,10 @@ const test = anyTest.serial
     'redis+cluster://:5ecret@h1:7000/1': /database/,
     'redis://:5ecret@h1,redis://:another5ecret@h2': /same user and password/,
     'redis://:5ecret@h1,rediss://h2': /same protocol/,
+    'unix://:5ecret@host/run/redis.sock': /unix:\/\//,
+    'unix://:5ecret@/run/redis.sock?timeout=1': /unix:\/\//,
+    'unix://5ecret': /unix:\/\//,
+    'unix://:5ecret%@/run/redis.sock': /percent-encoded/,
   }
 
   for (const [text, reason] of Object.entries(refused))

@@ -1,0 +1,45 @@
+// The parts that the forms of REDIS_URL have in common. Null is for what is none.
+
+export type Host = { host: string; port: number }
+/** A Unix socket. */
+export type Socket = { path: string }
+
+export const hostOf = (text: string, standardPort: number): Host | null => {
+  const found = /^(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i.exec(text.trim())
+  const port = Number(found?.[3] ?? standardPort)
+  return found && port > 0 && port < 65536 ? { host: found[1] ?? found[2] ?? '', port } : null
+}
+
+export const hostsOf = (text: string, standardPort: number): Host[] | null => {
+  const hosts = text.split(',').map(each => hostOf(each, standardPort))
+  return hosts.every(host => host !== null) ? hosts : null
+}
+
+export const databaseOf = (text: string): number | null => (/^\d{0,5}$/.test(text) ? Number(text) : null)
+
+export const decoded = (text: string): string | null => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return null
+  }
+}
+
+export const userOf = (text: string | undefined): { username?: string; password?: string } | null => {
+  if (!text) return {}
+  const colon = text.indexOf(':')
+  const username = decoded(colon < 0 ? text : text.slice(0, colon))
+  const password = decoded(colon < 0 ? '' : text.slice(colon + 1))
+  if (username === null || password === null) return null
+  return username ? { username, password } : { password }
+}
+
+// There is no standard for a Redis that listens on a Unix socket: `unix://` is how most clients write it.
+const socket =
+  /^(?:unix|redis\+(?:unix|socket)):\/\/(?:([^/?#\s]*)@)?(\/[^?#\s%]+)(?:\?(?:db|database)=(\d{1,5}))?$/
+
+/** The parts of such an address. `user` is still encoded. */
+export const readSocket = (text: string): { user: string | undefined; path: string; db: number } | null => {
+  const [found, user, path = '', db = '0'] = socket.exec(text) ?? []
+  return found ? { user, path, db: Number(db) } : null
+}

@@ -5,6 +5,7 @@ import { parseDuration } from './duration.ts'
 const catalogue = {
   register: { points: 5, window: '15m', by: 'ip' },
   login: { points: 10, window: '15m', by: 'ip' },
+  login_device: { points: 10, window: '15m', by: 'device' },
   refresh: { points: 20, window: '15m', by: 'session' },
   refresh_cookie: { points: 120, window: '15m', by: 'session' },
   anonymous: { points: 100, window: '15m', by: 'ip' },
@@ -38,7 +39,15 @@ export const wrongPasswords = { free: 5, wait: 30_000, longestWait: 3_600_000, a
  */
 export const pointsOfWiderNetworks = { 56: 2, 48: 4 } as const
 
-export type LimitedBy = 'ip' | 'session' | 'session and ip' | 'recipient' | 'proof' | 'user' | 'service'
+export type LimitedBy =
+  | 'ip'
+  | 'session'
+  | 'session and ip'
+  | 'recipient'
+  | 'proof'
+  | 'user'
+  | 'device'
+  | 'service'
 export type LimitName = keyof typeof catalogue
 /** `points` per `window` milliseconds. */
 export type Limit = { points: number; window: number; by: LimitedBy }

@@ -61,6 +61,8 @@ export type Call<A extends Auth, B, Q, P, H> = {
    * True: send none.
    */
   isOverMailLimit: () => Promise<boolean>
+  /** Gives back what the limits of the caller took, and returns the headers that tell so. */
+  giveBackLimits: () => Promise<Record<string, string>>
 } & Proven[A]
 
 type Common = {

@@ -6,7 +6,7 @@ import { isFault, isFlood } from '../storage/faults.ts'
 import { admit } from './admit.ts'
 import { cookieOf } from './authenticate.ts'
 import { clientOf } from './client.ts'
-import { remembering } from './limit.ts'
+import { giveBack, limitHeaders, remembering } from './limit.ts'
 import { takeMailLimit } from './mail-limit.ts'
 import { problemJson } from './problem-json.ts'
 import { readBody } from './read-body.ts'
@@ -33,7 +33,7 @@ const outcomeOf = async (deps: Deps, route: Route, ctx: Context, requestId: stri
   const input = await parse(route, ctx)
   if (input instanceof Problem) return input
   const cookie = cookieOf(deps, ctx.req)
-  const { headers, outcome } = await admit(deps, {
+  const { headers, taken, outcome } = await admit(deps, {
     route,
     request: ctx.req,
     client,
@@ -43,8 +43,9 @@ const outcomeOf = async (deps: Deps, route: Route, ctx: Context, requestId: stri
   ctx.set(headers)
   if (outcome instanceof Problem) return outcome
   const isOverMailLimit = () => takeMailLimit(deps, route, input.body)
+  const giveBackLimits = async () => limitHeaders(await giveBack(taken))
   const call = {
-    ...{ ...outcome, ...input, client, requestId, cookie, isOverMailLimit },
+    ...{ ...outcome, ...input, client, requestId, cookie, isOverMailLimit, giveBackLimits },
     head: ctx.method === 'HEAD',
   }
   return route.handle(deps, call as never)

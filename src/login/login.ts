@@ -29,9 +29,13 @@ type Needs = Pick<
   | 'ring'
   | 'secrets'
   | 'hasher'
+  | 'limiter'
 >
 
 type Attempt = { email: string; password: string; origin: Origin & { network: string } }
+
+/** `isForgiven`: the sign-in does not count against the network that it came from. */
+type LoggedIn = { session: SessionReply; isForgiven: boolean }
 
 type Refusal = Problem<
   'INVALID_CREDENTIALS' | 'RATE_LIMIT_EXCEEDED' | 'ACCOUNT_DEACTIVATED' | 'EMAIL_NOT_VERIFIED'
@@ -42,7 +46,7 @@ type Refusal = Problem<
  * and a wrong password take the same path: one attempt, one bcrypt, one row, one answer. What else stands in the way
  * is said only to the right password.
  */
-export const login = async (deps: Needs, attempt: Attempt): Promise<SessionReply | Refusal> =>
+export const login = async (deps: Needs, attempt: Attempt): Promise<LoggedIn | Refusal> =>
   // A row that changed meanwhile is looked at once more: another login may have renewed the hash of this
   // very password.
   (await tryLogin(deps, attempt)) ?? (await tryLogin(deps, attempt)) ?? new Problem('INVALID_CREDENTIALS')
@@ -80,8 +84,14 @@ const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
   if (!recorded) return null
   await enqueueMails(deps, recorded.mails)
   await markDevice(deps, found.id, device)
-  return startSession(deps, { user: recorded.user, origin })
+  const session = await startSession(deps, { user: recorded.user, origin })
+  return { session, isForgiven: isKnown && (await isWithinDeviceLimit(deps, `${found.id}:${device}`)) }
 }
+
+// People of one office share a network, and most of them sign in from where they did before. Each sign-in costs a hash, so
+// a device that signs in again and again counts against its network.
+const isWithinDeviceLimit = async ({ limiter }: Needs, device: string): Promise<boolean> =>
+  (await limiter('login_device', device))?.allowed ?? false
 
 const isClosed = ({ failed_logins }: User, { RATE_LIMITS }: Deps['config']): boolean =>
   RATE_LIMITS !== 'off' && failed_logins >= wrongPasswords.atMost

@@ -11,7 +11,7 @@ const postLogin = route({
   path: '/api/v1/auth/login',
   summary: 'Sign in by e-mail and password',
   auth: 'none',
-  limits: ['login'],
+  limits: ['login', 'login_device'],
   body: v.strictObject({
     email: field.email,
     password: field.password,
@@ -20,10 +20,13 @@ const postLogin = route({
   replies: { 200: sessionReply },
   cookie: 'set',
   problems: ['INVALID_CREDENTIALS', 'RATE_LIMIT_EXCEEDED', 'ACCOUNT_DEACTIVATED', 'EMAIL_NOT_VERIFIED'],
-  handle: async (deps, { body, client }) => {
+  handle: async (deps, { body, client, giveBackLimits }) => {
     const { token_transport: transport = 'body', ...credentials } = body
-    const session = await login(deps, { ...credentials, origin: client })
-    return session instanceof Problem ? session : { status: 200, ...tokensBy(deps, session, transport) }
+    const done = await login(deps, { ...credentials, origin: client })
+    if (done instanceof Problem) return done
+    const limits = done.isForgiven ? await giveBackLimits() : {}
+    const { body: session, headers } = tokensBy(deps, done.session, transport)
+    return { status: 200, body: session, headers: { ...limits, ...headers } }
   },
 })
 

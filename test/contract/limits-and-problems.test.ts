@@ -18,6 +18,7 @@ test('the limits are those that are promised', t => {
   t.deepEqual(said, [
     'register: 5 in 15 min by ip',
     'login: 10 in 15 min by ip',
+    'login_device: 10 in 15 min by device',
     'refresh: 20 in 15 min by session',
     'refresh_cookie: 120 in 15 min by session',
     'anonymous: 100 in 15 min by ip',

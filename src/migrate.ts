@@ -3,6 +3,7 @@ import { Accounts1763700000000 } from '../migrations/1763700000000-accounts.ts'
 import { AccountLife1763800000000 } from '../migrations/1763800000000-account-life.ts'
 import { FailedLogins1763900000000 } from '../migrations/1763900000000-failed-logins.ts'
 import { Purchases1764000000000 } from '../migrations/1764000000000-purchases.ts'
+import { PasswordForms1764100000000 } from '../migrations/1764100000000-password-forms.ts'
 import { RepeatedProofs1764110000000 } from '../migrations/1764110000000-repeated-proofs.ts'
 import { type Config, configOrExit } from './base/config.ts'
 import { type Log, openLog } from './base/log.ts'
@@ -18,6 +19,7 @@ export const migrations = [
   AccountLife1763800000000,
   FailedLogins1763900000000,
   Purchases1764000000000,
+  PasswordForms1764100000000,
   RepeatedProofs1764110000000,
 ]
 

@@ -28,6 +28,25 @@ export const findUserOfSession = async (
 export const findUserByEmail = async (database: Database, email: string): Promise<User | null> =>
   (await read<User>(database, byEmail, [email]))[0] ?? null
 
+const hashesInUse: Statement = {
+  name: 'hashes-in-use',
+  text: `WITH RECURSIVE form AS (
+      SELECT min(password_form(password_hash)) AS name FROM users
+      UNION ALL
+      SELECT (SELECT min(password_form(password_hash)) FROM users WHERE password_form(password_hash) > form.name)
+        FROM form WHERE form.name IS NOT NULL
+    )
+    SELECT (SELECT password_hash FROM users WHERE password_form(password_hash) = form.name LIMIT 1) AS hash
+      FROM form WHERE form.name IS NOT NULL LIMIT 100`,
+}
+
+/**
+ * Finds one stored hash of each form that accounts have: the kind of hash and what it costs. A few steps in an index,
+ * however many accounts there are. Read for each sign-in, so that an import counts at once and at every instance.
+ */
+export const findHashesInUse = async (database: Database): Promise<string[]> =>
+  (await read<{ hash: string | null }>(database, hashesInUse, [])).flatMap(({ hash }) => hash ?? [])
+
 const pendingMoves: Statement = {
   name: 'pending-moves',
   text: `SELECT user_id AS id FROM emails

@@ -14,7 +14,7 @@ export type ForeignHash = (Argon2 | Scrypt | Pbkdf2) & Bytes
 
 const KIB = 1024
 const GIB = KIB * KIB * KIB
-const DIGEST_BYTES = { sha1: 20, sha256: 32, sha512: 64 }
+export const digestBytes = { sha1: 20, sha256: 32, sha512: 64 }
 
 const count = (name: string) => `(?<${name}>[1-9][0-9]{0,8})`
 const BASE64 = '\\$(?<salt>[A-Za-z0-9+/]{1,100})\\$(?<hash>[A-Za-z0-9+/]{1,100})$'
@@ -60,7 +60,6 @@ function readScrypt(text: string): ForeignHash | null {
   return { kind: 'scrypt', logN, blockSize, lanes, ...bytes }
 }
 
-// Each block of the output costs all iterations (RFC 8018, section 5.2).
 function readPbkdf2(text: string): ForeignHash | null {
   const found = (PBKDF2.exec(text) ?? PASSLIB.exec(text))?.groups
   const bytes = readBytes(found)
@@ -68,8 +67,13 @@ function readPbkdf2(text: string): ForeignHash | null {
   const digest = (found.digest ?? 'sha1') as Pbkdf2['digest']
   const iterations = Number(found.iterations)
   if (found.length !== undefined && Number(found.length) !== bytes.hash.length) return null
-  if (iterations * Math.ceil(bytes.hash.length / DIGEST_BYTES[digest]) > 2_000_000) return null
-  return { kind: 'pbkdf2', digest, iterations, ...bytes }
+  const read = { kind: 'pbkdf2', digest, iterations, ...bytes } as const
+  return pbkdf2Units(read) > 2_000_000 ? null : read
+}
+
+/** The iterations over all blocks: each block of the output costs all of them (RFC 8018, section 5.2). */
+export function pbkdf2Units({ iterations, hash, digest }: Pbkdf2 & Bytes): number {
+  return iterations * Math.ceil(hash.length / digestBytes[digest])
 }
 
 function readBytes(found: Record<string, string> | undefined): Bytes | null {

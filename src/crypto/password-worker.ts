@@ -8,7 +8,7 @@ import { matchesForeignHash, readForeignHash } from './foreign-hash.ts'
 
 export type Job =
   | { kind: 'hash'; password: string; cost: number }
-  | { kind: 'compare'; password: string; hash: string; pads: string[] }
+  | { kind: 'compare'; password: string; hash: string | null; pads: string[] }
 export type Answer = { done: string | boolean } | { failed: true }
 
 /**
@@ -22,14 +22,16 @@ function prepare(password: string): Buffer {
   return Buffer.from(createHmac('sha384', 'latchkey:long-password:v1').update(bytes).digest('base64'))
 }
 
+function isMatch(password: string, hash: string): boolean {
+  const foreign = readForeignHash(hash)
+  return foreign ? matchesForeignHash(password, foreign) : bcrypt.compareSync(prepare(password), hash)
+}
+
 function work(job: Job): Answer {
   try {
     if (job.kind === 'hash') return { done: bcrypt.hashSync(prepare(job.password), job.cost) }
-    const foreign = readForeignHash(job.hash)
-    if (foreign) return { done: matchesForeignHash(job.password, foreign) }
-    const password = prepare(job.password)
-    if (bcrypt.compareSync(password, job.hash)) return { done: true }
-    for (const pad of job.pads) bcrypt.compareSync(password, pad)
+    if (job.hash !== null && isMatch(job.password, job.hash)) return { done: true }
+    for (const pad of job.pads) isMatch(job.password, pad)
     return { done: false }
   } catch {
     return { failed: true }

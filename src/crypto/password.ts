@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { deadlines } from '../base/deadlines.ts'
 import { bcryptCost, dearestCost, decoyHash } from './bcrypt-hash.ts'
+import { padsAfter } from './equal-work.ts'
 import { readForeignHash } from './foreign-hash.ts'
 import { openHashPool } from './hash-pool.ts'
 import type { Lane } from './hash-queue.ts'
@@ -17,13 +18,15 @@ export type Hasher = AsyncDisposable & {
   /**
    * Whether the password belongs to the stored hash, and whether that hash should be made anew: it is not `$2b$`
    * at the current cost. Null, or what is no hash that can be read, stands for an account that is not there: the
-   * same path, one bcrypt at the current cost, and no match. A bcrypt hash that another system made of more than
-   * 72 bytes, or of a NUL, matches nothing here, for that system did not look at all of the password.
+   * same path, one bcrypt at the current cost, and no match. With `inUse`, one stored hash of each form that accounts
+   * have, each wrong password costs the same as with the dearest of them: see `padsAfter`. A bcrypt hash that another
+   * system made of more than 72 bytes, or of a NUL, matches nothing here, for that system did not look at all of the
+   * password.
    */
   compare(
     password: string,
     storedHash: string | null,
-    options?: { lane?: Lane },
+    options?: { lane?: Lane; inUse?: readonly string[] },
   ): Promise<{ matches: boolean; needsRehash: boolean }>
   /** How many wait for a thread. */
   waiting(): number
@@ -43,23 +46,16 @@ export function openHasher(options: Options): Hasher {
   if (!Number.isInteger(cost) || cost < 4 || cost > 31) throw new RangeError('bcrypt cost must be 4 to 31')
   if (!(threads >= 1)) throw new RangeError('a password pool needs a thread')
   const pool = openHashPool(threads, maxQueue, patience)
-  const decoy = decoyHash(cost)
-  const ours = decoy.slice(0, 7)
+  const ours = decoyHash(cost).slice(0, 7)
   return {
     hash: async (password, { next = false, lane = 'strangers' } = {}) =>
       String(await pool.run({ kind: 'hash', password, cost }, next ? 'next' : lane)),
-    compare: async (password, storedHash, { lane = 'strangers' } = {}) => {
-      const known = storedHash !== null && isReadable(storedHash) ? storedHash : null
-      const rounds = (known === null ? null : bcryptCost(known)) ?? cost
-      // Known leak: an imported hash that is not bcrypt costs what it says and not what the decoy costs. Until its
-      // owner has signed in once, and it has become one of ours, the time of an answer tells that there is an account.
-      const hash = known === null ? decoy : known.replace(/^\$2y\$/, '$2b$')
-      // A hash of a lower cost would answer sooner than the decoy does, and so tell that there is an account. One
-      // bcrypt of each cost in between makes up for it to the round: 2^r + (2^r + … + 2^(c-1)) = 2^c.
-      const pads = Array.from({ length: Math.max(0, cost - rounds) }, (_, i) => decoyHash(rounds + i))
-      const equal = await pool.run({ kind: 'compare', password, hash, pads }, lane)
-      const matches = known !== null && equal === true
-      return { matches, needsRehash: matches && !known.startsWith(ours) }
+    compare: async (password, storedHash, { lane = 'strangers', inUse = [] } = {}) => {
+      const known = storedHash !== null && isReadable(storedHash, cost) ? storedHash : null
+      const hash = known?.replace(/^\$2y\$/, '$2b$') ?? null
+      const job = { kind: 'compare', password, hash, pads: padsAfter(hash, cost, inUse) } as const
+      const matches = (await pool.run(job, lane)) === true
+      return { matches, needsRehash: matches && !known?.startsWith(ours) }
     },
     waiting: () => pool.waiting(),
     [Symbol.asyncDispose]: () => pool.close(),
@@ -68,9 +64,11 @@ export function openHasher(options: Options): Hasher {
 
 /** Whether an account may be imported with this hash: bcrypt up to a cost of 16, or what `readForeignHash` reads. */
 export function isImportable(hash: string): boolean {
-  return isReadable(hash) && (bcryptCost(hash) ?? 0) <= dearestCost
+  return isReadable(hash, dearestCost)
 }
 
-function isReadable(hash: string): boolean {
-  return bcryptCost(hash) !== null || readForeignHash(hash) !== null
+/** A dearer bcrypt than `cost` is none of ours. Up to 16 it was imported. */
+function isReadable(hash: string, cost: number): boolean {
+  const rounds = bcryptCost(hash)
+  return rounds === null ? readForeignHash(hash) !== null : rounds <= Math.max(cost, dearestCost)
 }

@@ -1,6 +1,6 @@
 import type { User } from '../accounts/entity.ts'
 import { isOpen } from '../accounts/rules.ts'
-import { findUserByEmail } from '../accounts/store.ts'
+import { findHashesInUse, findUserByEmail } from '../accounts/store.ts'
 import { comparePassword } from '../attempts/compare-password.ts'
 import { accountKey, knownDevice, strangers } from '../attempts/rules.ts'
 import { clearAttempts } from '../attempts/store.ts'
@@ -54,12 +54,12 @@ export const login = async (deps: Needs, attempt: Attempt): Promise<LoggedIn | R
 /** Null where the row changed between the comparison and the recording. */
 const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
   const { database, config } = deps
-  const found = await findUserByEmail(database, email)
+  const [found, inUse] = await Promise.all([findUserByEmail(database, email), findHashesInUse(database)])
   const device = deviceOf(origin)
   const { isKnown, signedIn } = await findDevice(deps, found?.id ?? accountKey(email), device)
   const budget = found && isKnown ? knownDevice(found.id, device) : strangers(email)
   const hash = found && (isKnown || !isClosed(found, config)) ? found.password_hash : null
-  const compared = await comparePassword(deps, { password, hash, budget })
+  const compared = await comparePassword(deps, { password, hash, budget, inUse })
   if (compared instanceof Problem) return compared
   if (!found || !compared.matches) {
     const counts = !isKnown && config.RATE_LIMITS !== 'off'

@@ -1,0 +1,105 @@
+import { pbkdf2Sync } from 'node:crypto'
+import anyTest from 'ava'
+import bcrypt from 'bcrypt'
+import { findHashesInUse } from '../../../src/accounts/store.ts'
+import { importUsers } from '../../../src/imports/import-users.ts'
+import { openLocalWorld } from '../../local-world.ts'
+import { anAccount, anEmail, password } from '../../make.ts'
+import { until } from '../../until.ts'
+
+// An imported hash that is dearer than ours must not tell by the time of a wrong password that there is an account.
+
+const test = anyTest.serial
+
+const world = await openLocalWorld()
+const other = await world.instance()
+anyTest.after.always(() => world[Symbol.asyncDispose]())
+
+const { client, deps, sql } = world
+
+const plain = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '')
+const salt = Buffer.from('sixteen byte salt')
+const pbkdf2 = `$pbkdf2-sha512$i=30000$${plain(salt)}$${plain(pbkdf2Sync(password, salt, 30_000, 64, 'sha512'))}`
+
+const imported = async (password_hash: string): Promise<string> => {
+  const email = anEmail()
+  const lines = async function* () {
+    yield JSON.stringify({ email, password_hash })
+  }
+  const { imported: count } = await importUsers(deps, lines(), { dryRun: false })
+  if (count !== 1) throw new Error('nothing was imported')
+  return email
+}
+
+/** The time of a wrong password for each address, the least of several. */
+const measured = async (emails: string[], at = client): Promise<number[]> => {
+  const least = emails.map(() => Number.POSITIVE_INFINITY)
+  for (let round = 0; round < 3; round++)
+    for (const [i, email] of emails.entries()) {
+      const began = performance.now()
+      const { status } = await at.post('login', { email, password: 'wrong horse 9' })
+      if (status !== 401) throw new Error(`login answered ${status}`)
+      least[i] = Math.min(performance.now() - began, least[i] ?? 0)
+    }
+  return least
+}
+
+// Left out, the work would differ by a factor of a hundred. A busy machine alone may differ by three.
+test('dear hashes were imported → a wrong password takes the same time for each account and for none, at once and everywhere', async t => {
+  const { email } = await anAccount(client)
+  const dear = [await imported(bcrypt.hashSync(password, 10)), await imported(pbkdf2)]
+  for (const at of [client, other.client]) {
+    const times = await measured([anEmail(), email, ...dear], at)
+    t.true(Math.max(...times) < 4 * Math.min(...times), `${times}`)
+  }
+})
+
+test('the owners of dear hashes have signed in → a wrong password costs what ours does', async t => {
+  const [before = 0] = await measured([anEmail()])
+  const dear = await sql<{ email: string }>(`SELECT email FROM users WHERE password_hash !~ '^\\$2b\\$04\\$'`)
+  t.true(dear.length > 0)
+  for (const { email } of dear) t.is((await client.post('login', { email, password })).status, 200)
+  const [after = 0] = await measured([anEmail()])
+  t.true(after * 3 < before, `${before} and ${after}`)
+})
+
+test('what a form of hash is → one sample each, of the same kind and cost', async t => {
+  const hashes = [
+    ...[5, 5, 6].map(cost => bcrypt.hashSync(password, cost)),
+    bcrypt.hashSync(password, 5).replace('$2b$', '$2y$'),
+    ...[pbkdf2, pbkdf2.replace('i=30000', 'i=20000')],
+  ]
+  for (const hash of hashes) await imported(hash)
+  const forms = (await findHashesInUse(deps.database)).map(hash => hash.split('$').slice(0, 3).join('$'))
+  t.deepEqual(forms.filter(form => form !== '$2b$04').sort(), [
+    '$2b$05',
+    '$2b$06',
+    '$2y$05',
+    '$pbkdf2-sha512$i=20000',
+    '$pbkdf2-sha512$i=30000',
+  ])
+})
+
+test('many accounts → the forms of their hashes are read from an index, whatever their number', async t => {
+  const [hash] = await sql<{ hash: string }>('SELECT password_hash AS hash FROM users LIMIT 1')
+  await sql(
+    `INSERT INTO users (id, email, password_hash)
+      SELECT gen_random_uuid(), 'many-' || i || '@example.com', $1 FROM generate_series(1, 20000) i`,
+    [hash?.hash],
+  )
+  await sql('ANALYZE users')
+  const scans = async () => {
+    const [row] = await sql<{ rows: number; scans: number }>(
+      `SELECT (SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'users')::int AS rows,
+        (SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'users_password_form_idx')::int AS scans`,
+    )
+    return row ?? { rows: 0, scans: 0 }
+  }
+  const before = await until('the counts of the index', scans)
+  await findHashesInUse(deps.database)
+  const after = await until('the index to be read', async () => {
+    const now = await scans()
+    return now.scans > before.scans && now
+  })
+  t.true(after.rows - before.rows < 1000, `${after.rows - before.rows} rows were read one by one`)
+})

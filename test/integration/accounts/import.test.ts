@@ -194,17 +194,17 @@ anyTest.after.always(async () => {
     [
       'a name on two lines',
       email => ({ email, full_name: `${secret}\nBcc: x` }),
-      'full_name must be 1 to 200 characters on one line',
+      'full_name must be 1 to 200 characters on one line, and one of them visible',
     ],
     [
       'a NUL, which the database would refuse with its whole batch',
       email => ({ email, address: `${secret}\0` }),
-      'address must be 1 to 500 characters on one line',
+      'address must be 1 to 500 characters on one line, and one of them visible',
     ],
     [
       'half a character, which the database would refuse too',
       email => `{"email":"${email}","full_name":"${secret}\\ud800"}`,
-      'full_name must be 1 to 200 characters on one line',
+      'full_name must be 1 to 200 characters on one line, and one of them visible',
     ],
     [
       'a number that nobody can be called at',
@@ -219,7 +219,7 @@ anyTest.after.always(async () => {
     [
       'two faults',
       email => ({ email, full_name: '', roles: [secret, secret] }),
-      'full_name must be 1 to 200 characters on one line; roles must be "user" or "admin"',
+      'full_name must be 1 to 200 characters on one line, and one of them visible; roles must be "user" or "admin"',
     ],
     [
       'a megabyte',

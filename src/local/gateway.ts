@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { type Body, itemOf, type LocalCheckout, page, view } from './local-checkout.ts'
+import { refuseForeign } from './own-pages-only.ts'
 import { type SampleType, sampleEvent, signedHeaders } from './sample-events.ts'
 
 // Stands in for the payment gateway on this machine, as it documents itself: checkouts that are created and read with its
@@ -82,6 +83,7 @@ export const createLocalGateway = ({ keys, webhookUrl }: Wish): LocalGateway => 
       : reply.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
 
   const server = createServer((request, reply) => {
+    if (refuseForeign(request, reply)) return
     answer(request).then(
       told => send(reply, told),
       () => send(reply, { status: 400, body: { error: 'not understood' } }),

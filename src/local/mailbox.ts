@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { onFreePort } from './free-port.ts'
 import { keptProcess } from './kept-process.ts'
 
-const maildev = fileURLToPath(new URL('bin/maildev.js', import.meta.resolve('maildev')))
+const program = join(import.meta.dirname, 'mailbox-process.ts')
 
 /** A local mail server that keeps what it is sent, and a page that shows it. Ends by `stop`. */
 export type Mailbox = { smtpUrl: string; pageUrl: string; process: ChildProcess }
@@ -15,7 +15,7 @@ export const openMailbox = async (mailFolder: string): Promise<Mailbox> => {
   const [smtp, web] = [await pick(1025), await pick(1080)]
   const args = ['--smtp', smtp, '--web', web, '--ip', '127.0.0.1', '--web-ip', '127.0.0.1']
   const kept = ['--mail-directory', mailFolder, '--max-emails', 200, '--silent']
-  const process = keptProcess(maildev, [...args, ...kept].map(String), {
+  const process = keptProcess(program, [...args, ...kept].map(String), {
     env: globalThis.process.env,
     stdout: 'ignore',
   })

@@ -1,0 +1,55 @@
+import { type IncomingMessage, Server, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+// What `npm start` serves beside the API is for this machine alone. Any page that a developer opens can send requests to
+// 127.0.0.1, and a name of its own can be made to lead there (DNS rebinding). So the name that was asked must be one of
+// this machine, and a page may ask only where it was served itself.
+
+type Headers = IncomingMessage['headers']
+
+const ownName = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i
+
+/** Whether a request comes from a page of the same server, from a program such as curl, or from somebody who opens a page. */
+export const isOwnRequest = (headers: Headers, method: string | undefined): boolean => {
+  const { host = '', origin } = headers
+  if (!ownName.test(host)) return false
+  if (origin !== undefined) return origin.toLowerCase() === `http://${host.toLowerCase()}`
+  // Browsers send no Origin with what a page embeds or links to. Only a link that is followed is taken.
+  const { 'sec-fetch-site': site, 'sec-fetch-dest': destination } = headers
+  if (site === undefined || site === 'same-origin' || site === 'none') return true
+  return destination === 'document' && (method === 'GET' || method === 'HEAD')
+}
+
+const refusal = 'Only pages of this server and programs on this machine may ask here.\n'
+
+/** Refuses what comes from elsewhere. Returns whether it did. */
+export const refuseForeign = (request: IncomingMessage, reply: ServerResponse): boolean => {
+  if (isOwnRequest(request.headers, request.method)) return false
+  reply.writeHead(403, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' }).end(refusal)
+  return true
+}
+
+const refuseUpgrade = (request: IncomingMessage, socket: Duplex): boolean => {
+  if (isOwnRequest(request.headers, request.method)) return false
+  socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n')
+  return true
+}
+
+type Emit = (event: string | symbol, ...given: never[]) => boolean
+
+const refusing: Record<string | symbol, (request: never, to: never) => boolean> = {
+  request: refuseForeign,
+  checkContinue: refuseForeign,
+  checkExpectation: refuseForeign,
+  upgrade: refuseUpgrade,
+}
+
+/** Does so at every HTTP server that this process opens, whoever wrote it. */
+export const refuseForeignEverywhere = (): void => {
+  const emit = Server.prototype.emit as Emit
+  Server.prototype.emit = function (this: Server, event: string | symbol, ...given: never[]): boolean {
+    const [request, to] = given
+    if (request !== undefined && to !== undefined && refusing[event]?.(request, to)) return true
+    return emit.call(this, event, ...given)
+  } as Server['emit']
+}

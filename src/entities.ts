@@ -2,10 +2,18 @@ import { Users } from './accounts/entity.ts'
 import { AuditEvents } from './audit/entity.ts'
 import { SigningKeys } from './keys/entity.ts'
 import { Emails } from './mail/entity.ts'
-import { Purchases, purchasesOfUser, WebhookEvents } from './purchases/entity.ts'
+import { Purchases, purchaseRows, WebhookEvents } from './purchases/entity.ts'
 import { Sites } from './sites/entity.ts'
 
 export const entities = [Users, Emails, AuditEvents, SigningKeys, Sites, Purchases, WebhookEvents]
 
-/** What application modules hold on a user, by name: SQL that takes the id, for the export of an account. */
-export const personalRows: Readonly<Record<string, string>> = { purchases: purchasesOfUser }
+/** What an application module holds on users, as SQL for the flows of the core. */
+export type ModuleRows = {
+  /** The rows of a user ($1), for the export of an account. */
+  list: string
+  /** Gives a user ($1) the rows that wait for the owner of a mailbox ($2). */
+  claim: string
+}
+
+/** By the name of the module. */
+export const moduleRows: Readonly<Record<string, ModuleRows>> = { purchases: purchaseRows }

@@ -5,6 +5,7 @@ import { FailedLogins1763900000000 } from '../migrations/1763900000000-failed-lo
 import { Purchases1764000000000 } from '../migrations/1764000000000-purchases.ts'
 import { PasswordForms1764100000000 } from '../migrations/1764100000000-password-forms.ts'
 import { RepeatedProofs1764110000000 } from '../migrations/1764110000000-repeated-proofs.ts'
+import { PurchaseClaims1764120000000 } from '../migrations/1764120000000-purchase-claims.ts'
 import { type Config, configOrExit } from './base/config.ts'
 import { type Log, openLog } from './base/log.ts'
 import { endUnstarted } from './base/shutdown.ts'
@@ -21,6 +22,7 @@ export const migrations = [
   Purchases1764000000000,
   PasswordForms1764100000000,
   RepeatedProofs1764110000000,
+  PurchaseClaims1764120000000,
 ]
 
 /**

@@ -1,10 +1,10 @@
-import { type EntityManager, IsNull, Not } from 'typeorm'
+import { ArrayContains, type EntityManager, IsNull, Not } from 'typeorm'
 import { Users } from './entity.ts'
 
 /**
  * Of two who register one address before its mailbox has spoken, nobody keeps a password: else whoever was first would
  * know that of an account which its owner then verifies. Returns whether there was one to drop. `but` is the account
- * that was made just now.
+ * that was made just now. The password of an administrator stays: the operator set it, and no stranger may end it.
  */
 export const dropUnprovenPassword = async (
   manager: EntityManager,
@@ -15,6 +15,7 @@ export const dropUnprovenPassword = async (
     email,
     email_verified: false,
     password_hash: Not(IsNull()),
+    roles: Not(ArrayContains(['admin'])),
     ...(but && { id: Not(but) }),
   }
   const { affected } = await manager.update(Users, unproven, {

@@ -23,6 +23,7 @@ export const Users = new EntitySchema<User>({
     erase_after: { type: 'timestamptz', nullable: true },
     last_login_at: { type: 'timestamptz', nullable: true },
     last_password_change_at: { type: 'timestamptz', nullable: true },
+    password_proven_at: { type: 'timestamptz', nullable: true },
     created_at: { type: 'timestamptz', default: () => 'now()' },
     updated_at: { type: 'timestamptz', default: () => 'now()' },
   },

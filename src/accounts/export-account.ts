@@ -1,14 +1,23 @@
-import { IsNull } from 'typeorm'
+import { In, IsNull, Not } from 'typeorm'
 import { type AuditEvent, AuditEvents } from '../audit/entity.ts'
+import { mailboxKinds } from '../base/emails.ts'
 import type { Deps } from '../deps.ts'
-import { personalRows } from '../entities.ts'
+import { moduleRows } from '../entities.ts'
 import { type Email, Emails } from '../mail/entity.ts'
+import { isMailboxOwned } from '../proofs/rules.ts'
 import { listSessions } from '../sessions/list-sessions.ts'
 import type { User } from './entity.ts'
 import { userView } from './rules.ts'
 
 // Some mails are asked for by address alone.
-const mailsOf = ({ id, email }: User) => [{ user_id: id }, { user_id: IsNull(), recipient: email }]
+const mailsOf = (user: User) => [
+  { user_id: user.id },
+  {
+    user_id: IsNull(),
+    recipient: user.email,
+    ...(!isMailboxOwned(user) && { kind: Not(In(mailboxKinds)) }),
+  },
+]
 
 const most = 5000
 
@@ -30,10 +39,10 @@ const eventView = ({ type, actor_id, ip, user_agent, created_at }: AuditEvent) =
 })
 
 const rowsOfModules = async ({ staleRead }: Pick<Deps, 'staleRead'>, userId: string) => {
-  const all = Object.entries(personalRows).map(
-    async ([name, text]): Promise<[string, Record<string, unknown>[]]> => [
+  const all = Object.entries(moduleRows).map(
+    async ([name, { list }]): Promise<[string, Record<string, unknown>[]]> => [
       name,
-      await staleRead(manager => manager.query(text, [userId])),
+      await staleRead(manager => manager.query(list, [userId])),
     ],
   )
   return Object.fromEntries(await Promise.all(all))

@@ -23,6 +23,8 @@ export type User = {
   erase_after: Date | null
   last_login_at: Date | null
   last_password_change_at: Date | null
+  /** When a mailed link to the present address set the password, or the one that this password was changed from. */
+  password_proven_at: Date | null
   created_at: Date
   updated_at: Date
 }

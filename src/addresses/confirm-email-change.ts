@@ -52,7 +52,7 @@ const move = (deps: Needs, { userId, emailId, address, origin }: Move): Promise<
     await manager.update(
       Users,
       { id: userId },
-      { email: address, email_verified: true, updated_at: () => 'now()' },
+      { email: address, email_verified: true, password_proven_at: null, updated_at: () => 'now()' },
     )
     await spendAllProofs(manager, before)
     await recordEvent(manager, { type: 'email.changed', userId, origin })

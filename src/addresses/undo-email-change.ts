@@ -61,6 +61,7 @@ const restore = (
         email: address,
         email_verified: true,
         password_hash: null,
+        password_proven_at: null,
         erase_after: null,
         session_epoch: () => 'session_epoch + 1',
         updated_at: () => 'now()',

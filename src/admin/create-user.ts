@@ -49,7 +49,9 @@ const insert = async (
   const profile = { email, full_name: fullName, roles, email_verified: verified, password_hash: hash }
   try {
     return await database.transaction(async manager => {
-      await manager.insert(Users, { id, ...profile })
+      // An operator who vouches for the address and sets the password has proven both.
+      const proven = verified && hash !== null && { password_proven_at: () => 'now()' }
+      await manager.insert(Users, { id, ...profile, ...proven })
       await recordEvent(manager, { type: 'user.registered', userId: id, actorId, origin })
       const kind = hash === null ? 'reset_password' : verified ? null : 'verify_email'
       const mail = kind && (await oweMail(manager, { kind, recipient: email, userId: id, locale: 'en' }))

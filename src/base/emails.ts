@@ -20,6 +20,10 @@ export const emails = {
     vars: ['name', 'link', 'code', 'hours'],
     proof: { purpose: 'reset_password', ttl: day },
   },
+  purchase_claim: {
+    vars: ['name', 'link', 'code', 'hours'],
+    proof: { purpose: 'reset_password', ttl: day },
+  },
   account_exists: { vars: ['name', 'link'] },
   reset_password: {
     vars: ['name', 'link', 'code', 'minutes'],
@@ -44,6 +48,12 @@ export const emails = {
 } as const satisfies Record<string, Email>
 
 export type EmailKind = keyof typeof emails
+
+/**
+ * Without a user these are for the owner of a mailbox, whose account at the address may be a stranger's: they have no name
+ * and no language of that account, and are not in its export.
+ */
+export const mailboxKinds: readonly EmailKind[] = ['purchase_claim', 'purchase_confirmation']
 
 /** What a mailed link or code is good for. */
 export type ProofPurpose = Extract<(typeof emails)[EmailKind], { proof: unknown }>['proof']['purpose']

@@ -2,10 +2,11 @@ import type { User } from '../accounts/entity.ts'
 import { isOpen } from '../accounts/rules.ts'
 import { findUser, findUserByEmail } from '../accounts/store.ts'
 import { now } from '../base/clock.ts'
-import { type EmailKind, type EmailVars, emails } from '../base/emails.ts'
+import { type EmailKind, type EmailVars, emails, mailboxKinds } from '../base/emails.ts'
 import type { Deps } from '../deps.ts'
 import { deviceName } from '../devices/rules.ts'
 import { type IssuedProof, issueProof, type ProvingKind } from '../proofs/issue-proof.ts'
+import { mayReset } from '../proofs/rules.ts'
 import { writeUndoToken } from '../proofs/write-undo-token.ts'
 import type { Email } from './entity.ts'
 import { isOverLimit } from './over-limit.ts'
@@ -23,7 +24,10 @@ const day = 24 * hour
 
 const hello = (user: User) => ({ name: user.full_name ?? '' })
 
-const localeOf = (email: Email, user: User): string => user.preferred_language ?? email.locale
+const isForMailbox = ({ kind, user_id }: Email): boolean => user_id === null && mailboxKinds.includes(kind)
+
+const localeOf = (email: Email, user: User): string =>
+  (isForMailbox(email) ? null : user.preferred_language) ?? email.locale
 
 const frontPage = ({ config }: Needs): string => config.FRONTEND_URL ?? config.PUBLIC_URL
 
@@ -110,11 +114,20 @@ const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Pr
       return { ...hello(user), link, days: String(Math.max(1, days)) }
     },
 
-    purchase_confirmation: async (deps, { data }, user) => ({
-      ...hello(user),
-      ...{ item: data.item ?? '', amount: data.amount ?? '', reference: data.reference ?? '' },
+    purchase_confirmation: async (deps, email, user) => ({
+      name: isForMailbox(email) ? '' : hello(user).name,
+      item: email.data.item ?? '',
+      amount: email.data.amount ?? '',
+      reference: email.data.reference ?? '',
       link: frontPage(deps),
     }),
+
+    purchase_claim: async (deps, email, user) => {
+      const proof = mayReset(user, now(deps.clock)) && (await prove(deps, email, user, 'purchase_claim'))
+      if (!proof) return null
+      const hours = String(emails.purchase_claim.proof.ttl / hour)
+      return { name: '', link: passwordPage(deps, email, user, proof), code: proof.code, hours }
+    },
 
     account_exists: async (deps, _email, user) => ({ ...hello(user), link: frontPage(deps) }),
   }

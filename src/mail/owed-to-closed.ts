@@ -5,7 +5,9 @@ import type { Deps } from '../deps.ts'
 import { type Email, Emails } from './entity.ts'
 
 /** An owner's ways back, and what was paid: whoever closes the account does not hold them back. */
-const owed: readonly EmailKind[] = ['email_changed', 'account_deleted', 'purchase_confirmation']
+const owed: readonly EmailKind[] = [
+  ...(['email_changed', 'account_deleted', 'purchase_confirmation', 'purchase_claim'] as const),
+]
 
 /**
  * What a closed account is sent in place of this email, or null for nothing. Who asks for a reset and has deleted the

@@ -14,6 +14,7 @@ export const samples: { readonly [K in EmailKind]: EmailVars<K> } = {
   verify_email: { name, link, code: '048213', hours: '24' },
   welcome: { name, link },
   welcome_guest: { name, link, code: '04821396', hours: '24' },
+  purchase_claim: { name: '', link, code: '04821396', hours: '24' },
   account_exists: { name, link },
   reset_password: { name, link, code: '04821396', minutes: '60' },
   password_changed: { name, link, ...seen },

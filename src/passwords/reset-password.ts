@@ -1,5 +1,5 @@
-import { IsNull } from 'typeorm'
 import { type User, Users } from '../accounts/entity.ts'
+import { updateModuleRows } from '../accounts/update-module-rows.ts'
 import { forgetAttempts } from '../attempts/forget-attempts.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
@@ -37,8 +37,9 @@ type Reset = { presented: Presented; newPassword: string; origin: Origin & { net
 /**
  * Sets a new password for whoever holds the mailbox. What stood before falls with it: sessions, a pending change of
  * address, mailed proofs but an owner's ways back. The address counts as verified. It signs nobody in, but the device that
- * presented the token or code becomes a known one, and the only one. The same token and the same password again get the
- * same answer, and do nothing more, while that password stands.
+ * presented the token or code becomes a known one, and the only one. The account gets the rows of modules that wait for its
+ * mailbox. An account that its owner has deleted is open again: only the email about a purchase brings a link to one. The
+ * same token and the same password again get the same answer, and do nothing more, while that password stands.
  */
 export const resetPassword = async (
   deps: Needs,
@@ -73,20 +74,29 @@ const replacePassword = (
 ): Promise<string | null> =>
   deps.database.transaction(async manager => {
     if (!(await spendProof(manager, emailId))) return null
-    const { affected } = await manager.update(
-      Users,
-      { id: user.id, email: user.email, is_active: true, erase_after: IsNull() },
-      {
+    const { affected } = await manager
+      .createQueryBuilder()
+      .update(Users)
+      .set({
         password_hash: hash,
         email_verified: true,
         session_epoch: () => 'session_epoch + 1',
         failed_logins: 0,
         last_password_change_at: () => 'now()',
+        password_proven_at: () => 'now()',
         updated_at: () => 'now()',
-      },
-    )
+        erase_after: null,
+      })
+      .where(
+        'id = :id AND email = :email AND is_active AND (erase_after IS NULL OR erase_after > now())',
+        user,
+      )
+      .execute()
     if (affected !== 1) return null
-    await spendAllProofs(manager, user)
+    const isReopened = user.erase_after !== null
+    await spendAllProofs(manager, user, isReopened ? ['undo_email_change'] : undefined)
     await recordEvent(manager, { type: 'password.reset', userId: user.id, origin })
+    if (isReopened) await recordEvent(manager, { type: 'user.deletion_undone', userId: user.id, origin })
+    await updateModuleRows(manager, 'claim', [user.id, user.email])
     return oweMail(manager, passwordNotice(deps, user, origin))
   })

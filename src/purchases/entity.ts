@@ -10,6 +10,7 @@ export const Purchases = new EntitySchema<Purchase>({
     user_id: { type: 'uuid', nullable: true },
     email: { type: 'text', nullable: true },
     full_name: { type: 'text', nullable: true },
+    claim: { type: 'text', nullable: true },
     locale: { type: 'text' },
     amount: { type: 'integer' },
     currency: { type: 'text' },
@@ -35,9 +36,12 @@ export const Purchases = new EntitySchema<Purchase>({
   ],
 })
 
-export const purchasesOfUser = `
+export const purchaseRows = {
+  list: `
   SELECT p.id, s.slug AS site, p.amount, p.currency, p.status, p.email, p.full_name, p.created_at, p.paid_at, p.refunded_at
-    FROM purchases p JOIN sites s ON s.id = p.site_id WHERE p.user_id = $1 ORDER BY p.id`
+    FROM purchases p JOIN sites s ON s.id = p.site_id WHERE p.user_id = $1 ORDER BY p.id`,
+  claim: `UPDATE purchases SET user_id = $1, claim = 'done' WHERE email = $2 AND claim = 'waiting'`,
+}
 
 /** An event that was taken, whatever came of it. Its id is the gateway's, and comes once. */
 export type WebhookEvent = {

@@ -1,39 +1,31 @@
-import { type EntityManager, IsNull, Not } from 'typeorm'
+import type { EntityManager } from 'typeorm'
 import { v7 as uuid } from 'uuid'
-import { dropUnprovenPassword } from '../accounts/drop-unproven-password.ts'
 import { type User, Users } from '../accounts/entity.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
-import type { Purchase } from './rules.ts'
+import { isMailboxOwned } from '../proofs/rules.ts'
+import type { Claim, Purchase } from './rules.ts'
 
 const origin = { ip: '', userAgent: 'payment' }
 
-const nothingOfTheirs = { phone: null, address: null, preferred_language: null, picture_url: null }
-
 /**
- * The account that a purchase belongs to, made where there is none: one without a password, whose owner chooses it by a
- * mailed link, which verifies the address too. Whoever registered the address of a guest and never proved to hold it
- * keeps nothing of it: no password, no session, no pending change, no name, nor does it end by their wish. Else they would own
- * what another one paid, or take it away.
+ * The account at the address of a purchase, made where there is none: one without a password, whose owner chooses it by a
+ * mailed link, which verifies the address too. `claim` is null for a buyer who was signed in.
+ *
+ * A guest's purchase waits where somebody set the password before a link to the mailbox did: that may be a stranger who
+ * registered the address, also if the owner of the mailbox has confirmed it since. Nothing of such an account changes: a
+ * stranger may as well have paid with the address of an honest user.
  */
 export const findCustomer = async (
   manager: EntityManager,
   purchase: Purchase,
-): Promise<{ user: User; welcome: boolean }> => {
+): Promise<{ user: User; claim: Claim | null }> => {
   const buyer = purchase.user_id && (await manager.findOneBy(Users, { id: purchase.user_id }))
-  if (buyer) return { user: buyer, welcome: false }
+  if (buyer) return { user: buyer, claim: null }
   const { email, full_name } = purchase
   if (email === null) throw new Error('a purchase has neither an account nor an address')
   await make(manager, email, full_name)
   const user = await manager.findOneOrFail(Users, { where: { email }, lock: { mode: 'pessimistic_write' } })
-  if (user.email_verified) return { user, welcome: user.password_hash === null }
-  if (await dropUnprovenPassword(manager, email, null)) {
-    await spendAllProofs(manager, user)
-    await recordEvent(manager, { type: 'sessions.ended', userId: user.id, origin })
-    await manager.update(Users, { id: user.id }, { ...nothingOfTheirs, full_name })
-  }
-  await manager.update(Users, { id: user.id, erase_after: Not(IsNull()) }, { erase_after: null })
-  return { user: await manager.findOneByOrFail(Users, { id: user.id }), welcome: true }
+  return { user, claim: isMailboxOwned(user) ? 'done' : 'waiting' }
 }
 
 const make = async (manager: EntityManager, email: string, full_name: string | null): Promise<void> => {

@@ -10,12 +10,15 @@ const keys = `UPDATE purchases SET idempotency_key = NULL WHERE id IN (
 const buyers = `UPDATE purchases SET email = NULL, full_name = NULL WHERE id IN (
   SELECT id FROM purchases
    WHERE user_id IS NULL AND email IS NOT NULL AND issue IS NULL
-     AND (status IN ('paid', 'refunded') OR status = 'expired' AND updated_at < now() - interval '30 days')
+     AND CASE WHEN status = 'expired' OR status = 'refunded' AND claim = 'waiting'
+              THEN updated_at < now() - interval '30 days'
+              ELSE status IN ('paid', 'refunded') AND claim IS DISTINCT FROM 'waiting' END
    LIMIT ${slice} FOR UPDATE SKIP LOCKED)`
 
 /**
- * Forgets what purchases need not remember: keys of requests after a day, a guest who never paid after thirty, and whose a
- * purchase was once their account is erased. A slice at a time, below the limit of a statement: else a backlog would never
+ * Forgets what purchases need not remember: keys of requests after a day, a guest who never paid or got their money back
+ * after thirty, and whose a purchase was once their account is erased. One that was paid and waits for its buyer keeps the
+ * address: only its mailbox can claim it. A slice at a time, below the limit of a statement: else a backlog would never
  * end. Returns how many purchases it was about.
  */
 export const forgetBuyers = async ({ database }: Pick<Deps, 'database'>): Promise<number> => {

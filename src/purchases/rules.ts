@@ -12,6 +12,10 @@ export type PurchaseStatus = (typeof purchaseStatuses)[number]
 export const issues = ['amount_mismatch', 'site_unavailable'] as const
 export type Issue = (typeof issues)[number]
 
+/** `waiting`: no account gets the purchase of a guest before a link to their mailbox has set its password. */
+export const claims = ['waiting', 'done'] as const
+export type Claim = (typeof claims)[number]
+
 export type Purchase = {
   id: string
   site_id: string
@@ -19,6 +23,8 @@ export type Purchase = {
   user_id: string | null
   email: string | null
   full_name: string | null
+  /** Of a guest's paid purchase: whether it waits for the owner of the mailbox, or is in their account. */
+  claim: Claim | null
   locale: string
   amount: number
   currency: Currency
@@ -97,6 +103,7 @@ export const administeredReply = named('AdministeredPurchase', {
   user_id: v.nullable(v.string()),
   email: v.nullable(emailReply),
   full_name: v.nullable(v.string()),
+  claim: v.nullable(v.picklist(claims)),
   issue: v.nullable(v.picklist(issues)),
   checkout_id: v.nullable(v.string()),
   payment_id: v.nullable(v.string()),
@@ -104,14 +111,9 @@ export const administeredReply = named('AdministeredPurchase', {
   paid_currency: v.nullable(v.string()),
 })
 
-export const administeredView = (row: PurchaseRow): v.InferOutput<typeof administeredReply> => ({
-  ...purchaseView(row),
-  user_id: row.user_id,
-  email: row.email,
-  full_name: row.full_name,
-  issue: row.issue,
-  checkout_id: row.checkout_id,
-  payment_id: row.payment_id,
-  paid_amount: row.paid_amount === null ? null : Number(row.paid_amount),
-  paid_currency: row.paid_currency,
-})
+export const administeredView = (row: PurchaseRow): v.InferOutput<typeof administeredReply> => {
+  const { user_id, email, full_name, claim, issue, checkout_id, payment_id, paid_currency } = row
+  const shown = { user_id, email, full_name, claim, issue, checkout_id, payment_id, paid_currency }
+  const paid_amount = row.paid_amount === null ? null : Number(row.paid_amount)
+  return { ...purchaseView(row), ...shown, paid_amount }
+}

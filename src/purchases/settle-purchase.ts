@@ -1,12 +1,8 @@
 import type { EntityManager } from 'typeorm'
-import { isOpen, type User } from '../accounts/rules.ts'
-import { Sites } from '../sites/entity.ts'
-import { oweMail } from '../storage/outbox.ts'
+import { completeSale } from './complete-sale.ts'
 import { Purchases } from './entity.ts'
-import { findCustomer } from './find-customer.ts'
 import { findPurchase } from './find-purchase.ts'
 import { type Issue, leadsTo, type PaymentNews, type Purchase, type PurchaseStatus } from './rules.ts'
-import { sellSite } from './store.ts'
 import { undoSale } from './undo-sale.ts'
 
 export type Settled = {
@@ -51,9 +47,12 @@ export const settlePurchase = async (manager: EntityManager, news: PaymentNews):
     await undoSale(manager, purchase)
     return settled('applied')
   }
-  const sold = await sell(manager, purchase, news.paymentId)
-  if (!sold) return settled('site_unavailable')
-  return settled(isOpen(sold.user) ? 'applied' : 'account_closed', sold.mails)
+  const sold = await completeSale(manager, purchase, news.paymentId)
+  if (!sold) {
+    await raise(manager, purchase, 'site_unavailable')
+    return settled('site_unavailable')
+  }
+  return settled(sold.isClosed ? 'account_closed' : 'applied', sold.mails)
 }
 
 const isPaidTwice = ({ payment_id }: Purchase, { kind, paymentId }: PaymentNews): boolean =>
@@ -72,36 +71,6 @@ const keepPayment = async (manager: EntityManager, { id }: Purchase, news: Payme
   const { paymentId: payment_id, currency: paid_currency } = news
   const paid_amount = news.amount === null ? null : String(news.amount)
   await manager.update(Purchases, { id }, { payment_id, paid_amount, paid_currency })
-}
-
-const sell = async (
-  manager: EntityManager,
-  purchase: Purchase,
-  paymentId: string | null,
-): Promise<{ user: User; mails: string[] } | null> => {
-  const paid = { status: 'paid', payment_id: paymentId, paid_amount: null, paid_currency: null } as const
-  const stamps = { paid_at: () => 'now()', updated_at: () => 'now()' }
-  await manager.update(Purchases, { id: purchase.id }, { ...paid, issue: null, ...stamps })
-  // Paid after its time had run out, when the site was another's or the buyer forgotten: the money is to go back, by hand.
-  const isForgotten = purchase.user_id === null && purchase.email === null
-  if (isForgotten || !(await sellSite(manager, purchase))) {
-    await raise(manager, purchase, 'site_unavailable')
-    return null
-  }
-  const { user, welcome } = await findCustomer(manager, purchase)
-  await manager.update(Purchases, { id: purchase.id }, { user_id: user.id })
-  const site = await manager.findOneByOrFail(Sites, { id: purchase.site_id })
-  const to = { recipient: user.email, userId: user.id, locale: purchase.locale }
-  const data = {
-    item: site.name,
-    amount: `${purchase.amount} ${purchase.currency}`,
-    reference: purchase.id,
-  }
-  const mails = [
-    ...(welcome ? [await oweMail(manager, { ...to, kind: 'welcome_guest' })] : []),
-    await oweMail(manager, { ...to, kind: 'purchase_confirmation', data }),
-  ]
-  return { user, mails }
 }
 
 const raise = async (manager: EntityManager, { id }: Purchase, issue: Issue): Promise<void> => {

@@ -195,6 +195,41 @@ test('migrating again changes nothing: neither users nor the key that signs', as
   t.deepEqual(await everything(), before)
 })
 
+test('an upgrade with resets in the audit log → only passwords that a link to the present mailbox set count as proven', async t => {
+  const url = await emptyDatabase(t)
+  const at = migrations.findIndex(({ name }) => name.startsWith('PurchaseClaims'))
+  const older = await openPostgres({
+    ...{ url, log: silent, entities, within: null, poolSize: 3 },
+    migrations: migrations.slice(0, at),
+  })
+  await older.runMigrations({ transaction: 'each' })
+  await older.destroy()
+  const histories: Record<string, [verified: boolean, hash: string | null, events: string[]]> = {
+    'proven@x.example': [true, 'x', ['user.registered', 'password.reset', 'password.changed']],
+    'again@x.example': [true, 'x', ['email.changed', 'password.reset']],
+    'verified@x.example': [true, 'x', ['user.registered', 'user.email_verified', 'password.changed']],
+    'moved@x.example': [true, 'x', ['password.reset', 'email.changed']],
+    'undone@x.example': [true, null, ['password.reset', 'email.changed', 'email.change_undone']],
+    'imported@x.example': [true, 'x', []],
+  }
+  for (const [email, [verified, hash, events]] of Object.entries(histories))
+    await query(
+      url,
+      `WITH made AS (INSERT INTO users (id, email, email_verified, password_hash)
+                     VALUES (gen_random_uuid(), $1, $2, $3) RETURNING id)
+       INSERT INTO audit_events (id, type, user_id, created_at)
+       SELECT gen_random_uuid(), type, made.id, now() - interval '1 hour' + place * interval '1 minute'
+         FROM made, unnest($4::text[]) WITH ORDINALITY AS event (type, place)`,
+      [email, verified, hash, events],
+    )
+  await migrate({ DATABASE_URL: url, APP_SECRET: testSecret }, silent)
+  const proven = await query(
+    url,
+    'SELECT email FROM users WHERE password_proven_at IS NOT NULL ORDER BY email',
+  )
+  t.deepEqual(proven, [{ email: 'again@x.example' }, { email: 'proven@x.example' }])
+})
+
 test('a role that may only make tables in its schema suffices: no extension is asked for', async t => {
   const url = await emptyDatabase(t)
   const role = `lk_${randomBytes(6).toString('hex')}`

@@ -246,6 +246,16 @@ anyTest.after.always(async () => {
     t.is(opened.filter(({ status }) => status === 200).length, 0, 'whose password it was nobody knows')
   })
 
+  test('a stranger registers the address of an unverified administrator → the password of the administrator stays', async t => {
+    const taken = await aTaken(`roles = '{user,admin}'`)
+    const before = await rowOf(taken)
+    const fresh = shown(await register(anEmail()))
+    t.deepEqual(shown(await register(taken, { password: 'another horse 10' })), fresh)
+    t.deepEqual(await rowOf(taken), before)
+    const kinds = (await mailsTo(taken)).map(({ kind }) => kind)
+    t.deepEqual(kinds, ['verify_email', 'account_exists'])
+  })
+
   const refused: Record<string, unknown>[] = [
     { password: 'short1' },
     { password: 'password1' },

@@ -565,9 +565,9 @@ anyTest.after.always(async () => {
     t.deepEqual(await by('refunded'), [])
   })
 
-  test('what a guest bought is theirs in the account that the payment made them', async t => {
+  test('what a guest bought is theirs in the account of their mailbox, once it is paid', async t => {
     const account = await anAccount(client)
-    await sql('UPDATE users SET email_verified = true WHERE id = $1', [account.userId])
+    await sql('UPDATE users SET password_proven_at = now() WHERE id = $1', [account.userId])
     const purchase = await shop.aPurchase({ email: account.email })
     t.deepEqual(idsOf(await client.get(mine, { token: account.access })), [], 'not before it is paid')
     await shop.tell('payment_intent.succeeded', purchase)

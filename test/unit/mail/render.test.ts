@@ -29,6 +29,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     verify_email: { name: 'Zoltán', link, code: '482913', hours: '37' },
     welcome: { name: 'Zoltán', link: 'https://app.example/' },
     welcome_guest: { name: 'Zoltán', link, code: '482913', hours: '37' },
+    purchase_claim: { name: 'Zoltán', link, code: '482913', hours: '37' },
     account_exists: { name: 'Zoltán', link },
     reset_password: { name: 'Zoltán', link, code: '482913', minutes: '41' },
     password_changed: { name: 'Zoltán', link, ...facts },

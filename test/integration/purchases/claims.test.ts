@@ -1,0 +1,299 @@
+import anyTest from 'ava'
+import { type Account, anAccount, anEmail, hashOf, password } from '../../make.ts'
+import { askMove, aVerified, eventsOf, linked, move, rowOf, settled } from '../addresses/moving.ts'
+import { another } from '../passwords/forgetful.ts'
+import { aProven } from './proven.ts'
+import { openShop } from './shop.ts'
+
+// The purchase of a guest, at an address whose account somebody else may have registered: it waits for the mailbox.
+
+const test = anyTest.serial
+
+const shop = await openShop({ worker: true })
+const other = await shop.instance()
+anyTest.after.always(() => shop[Symbol.asyncDispose]())
+
+const { client, sql } = shop
+
+type Session = { email: string; password: string; access: string; refresh: string; userId: string }
+
+/** A guest's purchase, paid. */
+const aPaid = async (given: Parameters<typeof shop.aPurchase>[0] = {}) => {
+  const purchase = await shop.aPurchase(given)
+  const { status } = await shop.tell('payment_intent.succeeded', purchase)
+  if (status !== 204) throw new Error(`the event was answered ${status}`)
+  return purchase
+}
+
+const idsOf = async (path: string, token: string): Promise<string[]> => {
+  const { status, body } = await client.get(path, { token })
+  if (status !== 200) throw new Error(`${path} answered ${status}`)
+  return (body.data ?? body.modules.purchases).map(({ id }: { id: string }) => id)
+}
+
+const purchasesOf = (token: string) => idsOf('/api/v1/purchases', token)
+
+const signIn = async (email: string, word: string): Promise<string> => {
+  const { status, body } = await client.post('login', { email, password: word })
+  if (status !== 200) throw new Error(`login answered ${status}`)
+  return body.access_token
+}
+
+/** What the link of the email about a purchase does for whoever has the mailbox. */
+const claim = async (email: string): Promise<string> => {
+  const { token } = await linked(shop, email, 'reset-password')
+  const { status } = await client.post('reset-password', { token, new_password: 'the buyer 12 phrase' })
+  if (status !== 204) throw new Error(`reset-password answered ${status}`)
+  return signIn(email, 'the buyer 12 phrase')
+}
+
+const sessionOf = ({ email, password, access, refresh, userId }: Account): Session => ({
+  ...{ email, password, access, refresh, userId },
+})
+
+const confirmed = async (email: string): Promise<Session> => sessionOf(await aVerified(shop, { email }))
+
+const changed = async (squatter: Session): Promise<Session> => {
+  const body = { current_password: squatter.password, new_password: 'their other 9 words' }
+  const reply = await client.post('change-password', body, { token: squatter.access })
+  if (reply.status !== 200) throw new Error(`change-password answered ${reply.status}`)
+  const { access_token: access, refresh_token: refresh } = reply.body
+  return { ...squatter, password: 'their other 9 words', access, refresh }
+}
+
+/** How somebody has an account at an address that is another's. Each leaves them signed in, by a password they know. */
+const squatters: Record<string, (email: string) => Promise<Session>> = {
+  'the squatter has registered it': async email => sessionOf(await anAccount(client, { email })),
+  'its owner has confirmed the email that the squatter caused': confirmed,
+  'and the squatter has changed the password since': async email => changed(await confirmed(email)),
+  'the squatter has moved a verified account to it, which its owner has confirmed': async email => {
+    const account = await aVerified(shop)
+    await move(shop, account, email)
+    return { ...sessionOf(account), email }
+  },
+  'the squatter has moved an account whose password a link to another mailbox had set': async email => {
+    const account = await aProven(shop)
+    await move(shop, account, email)
+    return changed({ ...sessionOf(account), email })
+  },
+  'it was imported with its hash, as verified': async email => {
+    await sql(
+      'INSERT INTO users (id, email, email_verified, password_hash) VALUES (gen_random_uuid(), $1, true, $2)',
+      [email, await hashOf(password)],
+    )
+    const { body } = await client.post('login', { email, password })
+    return { email, password, access: body.access_token, refresh: body.refresh_token, userId: body.user.id }
+  },
+}
+
+for (const [how, squat] of Object.entries(squatters))
+  test(`a guest pays with an address, ${how} → only the mailbox gets the purchase`, async t => {
+    const email = anEmail()
+    const squatter = await squat(email)
+    const before = await rowOf(shop, squatter.userId)
+    const { id } = await aPaid({ email })
+    t.like(await shop.rowOf(id), { user_id: null, email, status: 'paid', claim: 'waiting' })
+    await settled(shop)
+    t.true((await shop.owedTo(email)).includes('purchase_claim'))
+    t.false((await shop.owedTo(email)).includes('welcome_guest'))
+
+    t.deepEqual(await purchasesOf(squatter.access), [])
+    t.deepEqual(await idsOf('me/export', squatter.access), [])
+    const told = await client.get('me/export', { token: squatter.access })
+    t.notRegex(told.text, /purchase_c/, 'nor that there is one')
+    t.deepEqual(await purchasesOf(await signIn(email, squatter.password)), [])
+
+    const mine = await claim(email)
+    t.deepEqual(await purchasesOf(mine), [id])
+    t.like(await shop.rowOf(id), { user_id: squatter.userId, claim: 'done' })
+    t.is((await client.get('me', { token: squatter.access })).status, 401)
+    t.is((await client.post('refresh', { refresh_token: squatter.refresh })).status, 401)
+    t.is((await client.post('login', { email, password: squatter.password })).status, 401)
+    t.is(before.email, email)
+  })
+
+test('a squatter has given the account a name and a language → the emails to the buyer show neither', async t => {
+  const { email } = await anAccount(client, { full_name: 'Mallory', preferred_language: 'ar' })
+  const { id } = await aPaid({ email, headers: { 'accept-language': 'es' } })
+  await settled(shop)
+  const mails = (await shop.mails.sentTo(email)).filter(
+    ({ mail, link }) => link.includes('/reset-password?') || mail.text?.includes(id),
+  )
+  t.is(mails.length, 2)
+  for (const { mail } of mails) {
+    t.true(mail.text?.startsWith('Hola:'), mail.text)
+    t.false(`${mail.text} ${mail.html}`.includes('Mallory'))
+  }
+})
+
+test('a squatter signs in while the guest pays → no session of theirs shows the purchase', async t => {
+  const { email, password } = await anAccount(client)
+  const purchase = await shop.aPurchase({ email })
+  const [paid, ...logins] = await Promise.all([
+    shop.tell('payment_intent.succeeded', purchase),
+    ...Array.from({ length: 8 }, (_, i) =>
+      (i % 2 ? client : other.client).post('login', { email, password }),
+    ),
+  ])
+  t.is(paid.status, 204)
+  for (const { status, body } of logins) {
+    t.is(status, 200)
+    t.deepEqual(await purchasesOf(body.access_token), [])
+  }
+})
+
+test('a squatter asks for links before the guest pays → none of them outlives the claim', async t => {
+  const email = anEmail()
+  const squatter = await anAccount(client, { email })
+  const verification = await linked(shop, email, 'verify-email')
+  const theirs = anEmail()
+  const moving = await askMove(shop, squatter, theirs)
+  const { id } = await aPaid({ email })
+  const mine = await claim(email)
+  t.is((await client.post('verify-email', { token: verification.token })).status, 401)
+  t.is((await client.post('confirm-email', { token: moving.token })).status, 401)
+  t.is((await client.post('confirm-email', { email: theirs, code: moving.code })).status, 401)
+  t.deepEqual(await purchasesOf(mine), [id])
+})
+
+test('a stranger pays with the address of an unverified user who is signed in → nothing of the user changes', async t => {
+  const account = await anAccount(client, {
+    ...{
+      full_name: 'Honest User',
+      phone: '+50255551234',
+      address: '1 Real Street',
+      preferred_language: 'es',
+    },
+  })
+  const { token } = await linked(shop, account.email, 'verify-email')
+  const before = await rowOf(shop, account.userId)
+  const { id } = await aPaid({ email: account.email, name: 'PAYER WAS HERE' })
+  t.deepEqual(await rowOf(shop, account.userId), before)
+  t.is((await client.get('me', { token: account.access })).status, 200)
+  t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 200)
+  await signIn(account.email, account.password)
+  t.is((await client.post('verify-email', { token })).status, 200, 'a link that was mailed before works')
+  t.deepEqual(await purchasesOf(account.access), [], 'a verified address alone claims nothing')
+  t.is(await eventsOf(shop, account.userId, 'sessions.ended'), 0)
+  await settled(shop)
+  const greeted = (await shop.mails.sentTo(account.email)).filter(({ raw }) => raw.includes('PAYER'))
+  t.is(greeted.length, 0)
+  t.is((await shop.rowOf(id)).user_id, null)
+})
+
+for (const verified of [false, true])
+  test(`a stranger pays with the address of an administrator, verified: ${verified} → nothing of them changes`, async t => {
+    const admin = verified ? await aVerified(shop) : await anAccount(client)
+    await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [admin.userId])
+    const before = await rowOf(shop, admin.userId)
+    await aPaid({ email: admin.email, name: 'PAYER WAS HERE' })
+    t.deepEqual(await rowOf(shop, admin.userId), before)
+    const reply = await client.get('/api/v1/admin/users', { token: admin.access })
+    t.is(reply.status, 200)
+  })
+
+test('a guest pays with the address of an account without a password → it keeps the name that it has', async t => {
+  const { id, email } = await aPaid({ name: 'Ada Lovelace' })
+  const second = await aPaid({ email, name: 'PAYER WAS HERE' })
+  const [first, next] = [await shop.rowOf(id), await shop.rowOf(second.id)]
+  t.is(first.user_id, next.user_id)
+  t.like(await rowOf(shop, first.user_id ?? ''), { full_name: 'Ada Lovelace', password_hash: null })
+})
+
+test('the link of the email has expired → any reset by the mailbox claims the purchase', async t => {
+  const { email } = await aVerified(shop)
+  const { id } = await aPaid({ email })
+  const { token } = await linked(shop, email, 'reset-password')
+  await shop.travel(25 * 3_600_000)
+  const late = await client.post('reset-password', { token, new_password: another })
+  await shop.travel(0)
+  t.is(late.status, 401)
+  await client.post('forgot-password', { email })
+  const { code } = await linked(shop, email, 'reset-password', 2)
+  t.is((await client.post('reset-password', { email, code, new_password: another })).status, 204)
+  const mine = await signIn(email, another)
+  t.deepEqual(await purchasesOf(mine), [id])
+})
+
+test('several purchases wait at an address → one reset claims these and no other', async t => {
+  const [{ email }, neighbour] = [await aVerified(shop), await aVerified(shop)]
+  const waiting = [await aPaid({ email }), await aPaid({ email: email.toUpperCase() })]
+  const theirs = await aPaid({ email: neighbour.email })
+  const open = await shop.aPurchase({ email })
+  const mine = await claim(email)
+  t.deepEqual((await purchasesOf(mine)).sort(), waiting.map(({ id }) => id).sort())
+  t.like(await shop.rowOf(theirs.id), { user_id: null, claim: 'waiting' })
+  t.like(await shop.rowOf(open.id), { user_id: null, claim: null })
+  t.is((await shop.tell('payment_intent.succeeded', open)).status, 204)
+  t.is((await purchasesOf(mine)).length, 3, 'what is paid after it needs no claim')
+})
+
+test('a payment and a reset at once → the purchase is in the account, whichever is first', async t => {
+  for (let round = 0; round < 6; round++) {
+    const { email, userId } = await anAccount(client)
+    await client.post('forgot-password', { email })
+    const { token } = await linked(shop, email, 'reset-password')
+    const purchase = await shop.aPurchase({ email })
+    const [paid, reset] = await Promise.all([
+      shop.tell('payment_intent.succeeded', purchase),
+      other.client.post('reset-password', { token, new_password: another }),
+    ])
+    t.deepEqual([paid.status, reset.status], [204, 204])
+    t.like(await shop.rowOf(purchase.id), { user_id: userId, claim: 'done' })
+  }
+})
+
+test('the squatter deletes the account → the mailbox claims the purchase, and the account is open again', async t => {
+  const { email, password, userId, access: token } = await anAccount(client)
+  t.is((await client.send('DELETE', 'me', { body: { password }, token })).status, 204)
+  const undo = await linked(shop, email, 'undo-deletion')
+  const { id } = await aPaid({ email })
+  t.truthy((await rowOf(shop, userId)).erase_after, 'a payment takes no deletion back')
+  const mine = await claim(email)
+  t.deepEqual(await purchasesOf(mine), [id])
+  t.is((await rowOf(shop, userId)).erase_after, null)
+  t.is(await eventsOf(shop, userId, 'user.deletion_undone'), 1)
+  t.is((await client.post('undo-deletion', { token: undo.token })).status, 401)
+})
+
+for (const [what, close] of Object.entries({
+  'deactivated it': { is_active: false },
+  'deleted it': null,
+}))
+  test(`an administrator has ${what} → the purchase waits, somebody is told, and no link opens it`, async t => {
+    const { email, userId } = await aVerified(shop)
+    const path = `/api/v1/admin/users/${userId}`
+    const options = { token: shop.admin, body: close ?? undefined }
+    t.true((await client.send(close ? 'PATCH' : 'DELETE', path, options)).status < 300)
+    const purchase = await shop.aPurchase({ email })
+    const id = `msg_${userId.replaceAll('-', '')}`
+    t.is((await shop.tell('payment_intent.succeeded', purchase, { id })).status, 204)
+    t.deepEqual(await shop.outcomesOf([id]), ['account_closed'])
+    t.like(await shop.rowOf(purchase.id), { user_id: null, email, claim: 'waiting' })
+    await settled(shop)
+    const texts = (await shop.mails.sentTo(email)).map(({ mail }) => mail.text ?? '')
+    t.true(texts.some(text => text.includes(purchase.id)))
+    t.false(texts.some(text => text.includes('/reset-password?')))
+  })
+
+test('a purchase that waits is remembered until it is claimed, and one that was refunded for thirty days', async t => {
+  const { email } = await aVerified(shop)
+  const [paid, refunded] = [await aPaid({ email }), await aPaid({ email })]
+  t.is((await shop.tell('refund.succeeded', refunded)).status, 204)
+  const age = (time: string) => sql('UPDATE purchases SET updated_at = now() - $1::interval', [time])
+  const remembered = async () => [(await shop.rowOf(paid.id)).email, (await shop.rowOf(refunded.id)).email]
+  await age('29 days')
+  await shop.run('forgetBuyers')
+  t.deepEqual(await remembered(), [email, email])
+  await age('31 days')
+  await shop.run('forgetBuyers')
+  t.deepEqual(await remembered(), [email, null])
+  t.deepEqual(await purchasesOf(await claim(email)), [paid.id])
+})
+
+test('an administrator sees that a purchase waits', async t => {
+  const { email } = await aVerified(shop)
+  await aPaid({ email })
+  const { body } = await client.get(`/api/v1/admin/purchases?email=${email}`, { token: shop.admin })
+  t.like(body.data[0], { email, user_id: null, status: 'paid', claim: 'waiting' })
+})

@@ -1,0 +1,20 @@
+import { type Account, anAccount } from '../../make.ts'
+import type { World } from '../../world.ts'
+import { linked } from '../addresses/moving.ts'
+import { another } from '../passwords/forgetful.ts'
+
+/** An account whose password a link to its mailbox has set, signed in. */
+export const aProven = async (
+  world: Pick<World, 'client' | 'mails' | 'sql'>,
+  given: Record<string, unknown> = {},
+): Promise<Account> => {
+  const { email, userId } = await anAccount(world.client, given)
+  await world.client.post('forgot-password', { email })
+  const { token } = await linked(world, email, 'reset-password')
+  const reset = await world.client.post('reset-password', { token, new_password: another })
+  if (reset.status !== 204) throw new Error(`reset-password answered ${reset.status}`)
+  const { status, body } = await world.client.post('login', { email, password: another })
+  if (status !== 200) throw new Error(`login answered ${status}`)
+  const { access_token: access, refresh_token: refresh, session_id: sessionId } = body
+  return { email, password: another, userId, sessionId, access, refresh }
+}

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'bullmq'
 import { configOrExit } from './base/config.ts'
+import { type Deadlines, deadlines } from './base/deadlines.ts'
 import { ehloName } from './base/ehlo-name.ts'
 import { exposures } from './base/exposure.ts'
 import { openLog } from './base/log.ts'
@@ -8,14 +9,19 @@ import { closeOnSignal, endUnstarted } from './base/shutdown.ts'
 import { type Chore, chores } from './chores.ts'
 import { type Deps, open } from './deps.ts'
 import { serveMetrics } from './http/metrics.ts'
-import { deliver, giveUp } from './mail/deliver.ts'
+import { deliver } from './mail/deliver.ts'
+import { openLanes } from './mail/lanes.ts'
 import { compileAll } from './mail/render.ts'
-import { openTransport } from './mail/transport.ts'
+import { giveUp } from './mail/settle.ts'
+import { connectionsAtMost, openTransport } from './mail/transport.ts'
 import { mailQueueName } from './storage/queue.ts'
 import { openBlockingRedis } from './storage/redis.ts'
 
 /** How long jobs in hand may take to finish, in milliseconds. */
 const closePatience = 20_000
+
+/** How many emails are sent at once, unless the mail server is slow. */
+const lanes = 5
 
 /** How long the process may take to end, in milliseconds. */
 export const endPatience = closePatience + 5000
@@ -26,20 +32,22 @@ export type MailWorker = { close: () => Promise<void> }
  * Sends mails: takes jobs from the queue, and sweeps the outbox for rows that have none. A job whose worker dies is
  * taken over within 15 s.
  */
-export const startWorker = (deps: Deps): MailWorker => {
+export const startWorker = (deps: Deps, within: Deadlines = deadlines): MailWorker => {
   const { config, log } = deps
-  const transport = openTransport(config.SMTP_URL ?? '', ehloName(config))
+  const transport = openTransport(config.SMTP_URL ?? '', ehloName(config), within)
+  const ending = new AbortController()
+  const inLane = openLanes(lanes, within.smtpSlow)
   const connection = openBlockingRedis(config.REDIS_URL, log)
   const worker = new Worker(
     mailQueueName,
     async job => {
-      await deliver({ ...deps, transport }, job.id ?? '')
+      await inLane(() => deliver({ ...deps, transport }, job.id ?? '', { signal: ending.signal, within }))
     },
     {
       ...{
         connection,
         prefix: deps.keys.queue,
-        concurrency: 20,
+        concurrency: connectionsAtMost,
         lockDuration: 10_000,
         stalledInterval: 5000,
       },
@@ -59,8 +67,10 @@ export const startWorker = (deps: Deps): MailWorker => {
   return {
     close: async () => {
       stop.abort()
+      const impatient = setTimeout(() => ending.abort(), within.mailClose)
       // With Redis gone a worker waits for it for ever, and a second close() waits for the first: it is left behind.
       await Promise.race([Promise.all([worker.close(), done]), sleep(closePatience, null, { ref: false })])
+      clearTimeout(impatient)
       connection.disconnect()
       transport[Symbol.dispose]()
     },

@@ -5,7 +5,12 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 export type SmtpMoment = 'greeting' | 'EHLO' | 'MAIL FROM' | 'RCPT TO' | 'DATA' | '.'
 
 /** What the server says then: a reply without its line break, null for nothing at all, `hang up` for a broken connection. */
-export type SmtpAnswer = (moment: SmtpMoment) => Promise<string | null> | string | null | undefined
+export type SmtpAnswer = (
+  moment: SmtpMoment,
+  line: string,
+  /** Sends a byte now and then and never ends a reply. */
+  dribble: () => null,
+) => Promise<string | null | undefined> | string | null | undefined
 
 /** A mail server that answers what a test tells it to, when the test tells it to. */
 export type ScriptedSmtp = AsyncDisposable & {
@@ -37,9 +42,14 @@ export const openScriptedSmtp = async (): Promise<ScriptedSmtp> => {
   let answer: SmtpAnswer = () => undefined
 
   const serve = async (socket: Socket): Promise<void> => {
-    const say = async (moment: SmtpMoment): Promise<string> => {
+    const say = async (moment: SmtpMoment, line = ''): Promise<string> => {
       moments.push({ moment, at: Date.now() })
-      const given = await answer(moment)
+      const dribble = (): null => {
+        const drip = setInterval(() => socket.write('2'), 100)
+        socket.on('close', () => clearInterval(drip))
+        return null
+      }
+      const given = await answer(moment, line, dribble)
       const reply = given === undefined ? standard[moment] : given
       if (reply === 'hang up') socket.destroy()
       else if (reply !== null && socket.writable) socket.write(`${reply}\r\n`)
@@ -63,7 +73,7 @@ export const openScriptedSmtp = async (): Promise<ScriptedSmtp> => {
         }
         const command = commands.find(each => line.replace('HELO', 'EHLO').startsWith(each))
         if (!command) socket.write(line.startsWith('QUIT') ? '221 bye\r\n' : '250 ok\r\n')
-        else if ((await say(command)).startsWith('354')) content = []
+        else if ((await say(command, line)).startsWith('354')) content = []
       }
     }
   }

@@ -16,7 +16,13 @@ export const retryEmail = async (
     const { raw } = await manager
       .createQueryBuilder()
       .update(Emails)
-      .set({ status: 'queued', attempts: 0, sweep_after: () => 'now()' })
+      .set({
+        status: 'queued',
+        attempts: 0,
+        sends_unanswered: 0,
+        held_until: null,
+        sweep_after: () => 'now()',
+      })
       .where(`id = :emailId AND status = 'failed'`, { emailId })
       .returning('user_id')
       .execute()

@@ -29,6 +29,10 @@ export const counters = {
   mails: { help: 'Mails that this worker brought to an end, by outcome.', labels: ['outcome'] },
   purchases: { help: 'What payment events came to, by outcome.', labels: ['outcome'] },
   gateway_failures: { help: 'Calls to the payment gateway that came to nothing.', labels: [] },
+  mails_unanswered: {
+    help: 'Emails whose content was sent and that the mail server did not answer: perhaps delivered.',
+    labels: [],
+  },
   mail_attempts_failed: { help: 'Deliveries that failed and are tried again.', labels: [] },
 } as const satisfies Record<string, { help: string; labels: readonly string[] }>
 

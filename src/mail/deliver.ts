@@ -1,13 +1,19 @@
+import { type Deadlines, deadlines } from '../base/deadlines.ts'
 import { domainOf } from '../base/mailbox.ts'
 import type { Deps } from '../deps.ts'
+import { beginAttempt, endAttempt, holdAttempt, isHeld, keepHold } from './attempt.ts'
 import { composeMail } from './compose.ts'
-import { deliveryFault } from './delivery-fault.ts'
-import { type Email, Emails } from './entity.ts'
+import { type DeliveryFault, deliveryFault } from './delivery-fault.ts'
+import type { Email } from './entity.ts'
 import { render } from './render.ts'
-import type { Transport } from './transport.ts'
+import { about, settle, settleSent } from './settle.ts'
+import { send, type Transport } from './transport.ts'
 
 /** A row that was begun as often without an end kills workers: it is set aside. */
 const attemptsAtMost = 30
+
+/** An email whose content was sent as often without an answer is given up, so that it is not delivered over and over. */
+const unansweredAtMost = 3
 
 type Needs = Pick<
   Deps,
@@ -16,66 +22,72 @@ type Needs = Pick<
   transport: Transport
 }
 
+/** How an attempt ends that is told to: `signal` aborts it. */
+type Attempt = { signal?: AbortSignal; within?: Deadlines }
+
 /**
  * Sends one row of the outbox, at least once. The attempt is counted before it is made, so one that ends this
- * process counts too. `sent` and the rest of the outcomes are final; throws where a later try may succeed.
+ * process counts too. `sent` and the rest of the outcomes are final, but for two: `held`, where another attempt is in
+ * flight, and `queued`, where the email has perhaps been delivered and waits. Throws where a later try may succeed.
  */
-export const deliver = async (deps: Needs, emailId: string): Promise<Email['status'] | 'settled'> => {
+export const deliver = async (
+  deps: Needs,
+  emailId: string,
+  { signal = new AbortController().signal, within = deadlines }: Attempt = {},
+): Promise<Email['status'] | 'settled' | 'held'> => {
+  signal.throwIfAborted()
   const email = await beginAttempt(deps, emailId)
-  if (!email) return 'settled'
+  if (!email) return (await isHeld(deps, emailId)) ? 'held' : 'settled'
   if (email.attempts > attemptsAtMost) return settle(deps, email, 'failed', 'too many attempts')
 
+  using _ = keepHold(deps, emailId)
+  let isContentSent = false
   try {
     const mail = await composeMail(deps, email)
     if (!mail) return await settle(deps, email, 'dropped')
     const content = await render(deps.theme, mail.kind, mail.locale, mail.vars)
-    await deps.transport.sendMail({
+    const message = {
       from: deps.config.MAIL_FROM,
       to: { name: '', address: mail.to },
       ...content,
       messageId: `<${email.id}@${domainOf(deps.config.MAIL_FROM)}>`,
       date: email.created_at,
       headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
+    }
+    const ends = AbortSignal.any([signal, AbortSignal.timeout(within.smtpDelivery)])
+    await send(deps.transport, message, ends, () => {
+      isContentSent = true
     })
   } catch (error) {
-    const { text, final, refused } = deliveryFault(error)
-    if (final) return settle(deps, email, 'failed', text)
-    await deps.database.getRepository(Emails).update({ id: email.id }, { last_error: text })
+    const fault = deliveryFault(error)
+    if (fault.final) return settle(deps, email, 'failed', fault.text)
     deps.metrics.count('mail_attempts_failed')
-    deps.log.warn(
-      { email_id: email.id, kind: email.kind, attempt: email.attempts, fault: text, refused, err: error },
-      'mail not sent',
-    )
+    if (isContentSent && fault.refused === null) return await sendAgainLate(deps, email, fault, within)
+    const { text, refused } = fault
+    await endAttempt(deps, email.id, text)
+    deps.log.warn({ ...about(email), fault: text, refused, err: error }, 'mail not sent')
     throw new Error(text)
   }
-  return settle(deps, email, 'sent')
+  return settleSent(deps, email)
 }
 
-/** Gives a mail up after its last try, so that it shows in the delivery log and can be sent again. */
-export const giveUp = async (deps: Pick<Deps, 'database'>, emailId: string): Promise<void> => {
-  await deps.database.getRepository(Emails).update({ id: emailId, status: 'queued' }, { status: 'failed' })
-}
-
-const beginAttempt = async ({ database }: Needs, emailId: string): Promise<Email | null> => {
-  const { raw } = await database
-    .createQueryBuilder()
-    .update(Emails)
-    .set({ attempts: () => 'attempts + 1' })
-    .where(`id = :id AND status = 'queued'`, { id: emailId })
-    .returning('*')
-    .execute()
-  return (raw[0] as Email | undefined) ?? null
-}
-
-const settle = async (
-  { database, log, metrics }: Needs,
+/**
+ * The server did not answer the content, so it may have taken the email. A timeout is not followed by another send for
+ * long, nor often: a slow server would deliver the same email each time.
+ */
+const sendAgainLate = async (
+  deps: Needs,
   email: Email,
-  status: 'sent' | 'failed' | 'dropped',
-  fault: string | null = null,
+  { text }: DeliveryFault,
+  within: Deadlines,
 ): Promise<Email['status']> => {
-  const sentAt = status === 'sent' ? { sent_at: () => 'now()' } : {}
-  await database.getRepository(Emails).update({ id: email.id }, { status, last_error: fault, ...sentAt })
-  metrics.count('mails', { outcome: status })
-  log.info({ email_id: email.id, kind: email.kind, attempt: email.attempts, fault }, `mail ${status}`)
-  return status
+  const fault = `${text}, perhaps delivered`
+  const isFirst = email.sends_unanswered === 0
+  if (email.sends_unanswered === unansweredAtMost - 1) return settle(deps, email, 'failed', fault)
+  const isBroken = text === 'ECONNECTION' || text === 'ESOCKET'
+  const wait = isFirst ? (isBroken ? within.mailBroken : within.mailUnanswered) : 8 * within.mailUnanswered
+  await holdAttempt(deps, email.id, { fault, wait })
+  deps.metrics.count('mails_unanswered')
+  deps.log.warn({ ...about(email), fault, again_in_ms: wait }, 'mail not answered')
+  return 'queued'
 }

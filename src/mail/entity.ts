@@ -21,6 +21,10 @@ export type Email = {
   proof_spent_at: Date | null
   /** When one of them did its work. Null where they were only made void. */
   proof_used_at: Date | null
+  /** Until when no attempt may begin. */
+  held_until: Date | null
+  /** How often its content was sent without an answer of the mail server. */
+  sends_unanswered: number
 }
 
 export const Emails = new EntitySchema<Email>({
@@ -41,5 +45,7 @@ export const Emails = new EntitySchema<Email>({
     sent_at: { type: 'timestamptz', nullable: true },
     proof_spent_at: { type: 'timestamptz', nullable: true },
     proof_used_at: { type: 'timestamptz', nullable: true },
+    held_until: { type: 'timestamptz', nullable: true },
+    sends_unanswered: { type: 'integer', default: 0 },
   },
 })

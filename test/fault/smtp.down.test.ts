@@ -55,7 +55,7 @@ test('while the mail server is down the API answers as fast as ever, and later e
   )
   for (const { status, last_error } of rows) {
     t.is(status, 'queued')
-    t.true(['ESOCKET', 'ECONNECTION'].includes(last_error), last_error)
+    t.regex(last_error, /^(?:ESOCKET|ECONNECTION)(?:, perhaps delivered)?$/)
   }
   t.is((await world.client.get('/readyz')).status, 200, 'mail is no reason to take nobody')
 

@@ -1,0 +1,275 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import test from 'ava'
+import { type Deadlines, deadlines } from '../../../src/base/deadlines.ts'
+import { compileAll } from '../../../src/mail/render.ts'
+import { sweep } from '../../../src/mail/sweep.ts'
+import { startWorker } from '../../../src/worker.ts'
+import { openBehind } from '../../behind.ts'
+import { openLocalWorld } from '../../local-world.ts'
+import { anAccount } from '../../make.ts'
+import { openScriptedSmtp, type SmtpMoment } from '../../smtp-script.ts'
+import { plainTheme } from '../../theme.ts'
+import { until } from '../../until.ts'
+
+// A mail server that takes its time, at every moment of a session. It is a real one that says what it is told to; the
+// patience of the worker is a setting.
+
+await compileAll(plainTheme, ['en'])
+
+type Row = {
+  id: string
+  status: string
+  attempts: number
+  last_error: string | null
+  sends_unanswered: number
+  held_for: number | null
+}
+
+const openPlace = async () => {
+  const smtp = await openScriptedSmtp()
+  const world = await openLocalWorld({ singleRedis: true, env: { SMTP_URL: smtp.url } })
+  const rowOf = async (email: string): Promise<Row> => {
+    const [row] = await world.sql<Row>(
+      `SELECT *, extract(epoch FROM held_until - now())::float AS held_for FROM emails WHERE recipient = $1`,
+      [email],
+    )
+    if (!row) throw new Error('There is no row')
+    return row
+  }
+  const rowOnce = (email: string, is: (row: Row) => boolean) =>
+    until(`a row to ${email}`, async () => {
+      const row = await rowOf(email)
+      return is(row) && row
+    })
+  const sent = (email: string) => rowOnce(email, ({ status }) => status === 'sent')
+  const contentsOf = ({ id }: Row) => smtp.contents.filter(each => each.includes(id)).length
+  /** A worker that is as patient as production, but for what a test changes. */
+  const workerOf = (changed: Partial<Deadlines> = {}) => startWorker(world.deps, { ...deadlines, ...changed })
+  return { smtp, world, rowOf, rowOnce, sent, contentsOf, workerOf }
+}
+
+const place = await openPlace()
+const { smtp, world, rowOf, rowOnce, sent, contentsOf, workerOf } = place
+const slow = await openPlace()
+test.after.always(async () => {
+  for (const each of [place, slow]) {
+    await each.world[Symbol.asyncDispose]()
+    await each.smtp[Symbol.asyncDispose]()
+  }
+})
+
+test.serial.afterEach.always(() => smtp.answer(() => undefined))
+
+test('the patience is at least what RFC 5321 asks: 5 minutes a command, 10 after the content', t => {
+  const minute = 60_000
+  t.true(deadlines.smtpGreeting >= 5 * minute)
+  t.true(deadlines.smtpReply >= 10 * minute)
+  t.true(deadlines.smtpDelivery > deadlines.smtpGreeting + deadlines.smtpReply)
+  t.true(deadlines.mailUnanswered >= 30 * minute)
+})
+
+test('content answered after longer than a job’s lock lives → the email is sent once', async t => {
+  slow.smtp.answer(async moment => {
+    if (moment === '.') await sleep(13_000)
+    return moment === '.' ? '250 taken' : undefined
+  })
+  const worker = slow.workerOf()
+  t.teardown(worker.close)
+  const { email } = await anAccount(slow.world.client)
+  const row = await until(
+    'the email',
+    async () => {
+      const found = await slow.rowOf(email)
+      return found.status === 'sent' && found
+    },
+    60_000,
+  )
+  t.like(row, { attempts: 1, last_error: null })
+  t.is(slow.contentsOf(row), 1)
+  t.false(
+    slow.world.logs.some(line => line.includes('mail worker')),
+    'its job kept its lock',
+  )
+})
+
+for (const at of ['greeting', 'EHLO', 'MAIL FROM', 'RCPT TO', 'DATA', '.'] as SmtpMoment[])
+  test.serial(`${at} is answered slowly → the email is sent at the first attempt`, async t => {
+    const late = { greeting: '220 hello', EHLO: '250 ok', DATA: '354 go' }
+    smtp.answer(async moment => {
+      if (moment !== at) return undefined
+      await sleep(1500)
+      return (late as Record<string, string>)[at] ?? '250 ok'
+    })
+    const worker = workerOf({ smtpSecondCall: 400 })
+    const { email } = await anAccount(world.client)
+    const row = await sent(email)
+    await worker.close()
+    t.like(row, { attempts: 1, last_error: null })
+    t.is(contentsOf(row), 1)
+  })
+
+test.serial('a call that leads nowhere → the second call is greeted, at the same attempt', async t => {
+  let calls = 0
+  smtp.answer(moment => (moment === 'greeting' && ++calls === 1 ? null : undefined))
+  const worker = workerOf({ smtpSecondCall: 300 })
+  const { email } = await anAccount(world.client)
+  t.like(await sent(email), { attempts: 1 })
+  t.is(calls, 2)
+  await worker.close()
+})
+
+for (const at of ['greeting', 'MAIL FROM'] as SmtpMoment[])
+  test.serial(`${at} is never answered → the next attempt comes soon, as nothing was sent`, async t => {
+    let asked = 0
+    smtp.answer(moment => (moment === at && ++asked < 2 ? null : undefined))
+    const worker = workerOf({ smtpGreeting: 500, smtpReply: 500 })
+    const { email } = await anAccount(world.client)
+    const row = await sent(email)
+    await worker.close()
+    t.like(row, { attempts: 2, sends_unanswered: 0 })
+    t.is(contentsOf(row), 1)
+  })
+
+test.serial(
+  'content is never answered → sent again late, three times in all, with one Message-ID',
+  async t => {
+    smtp.answer(moment => (moment === '.' ? null : undefined))
+    const worker = workerOf({ smtpReply: 300 })
+    const { email } = await anAccount(world.client)
+    const first = await rowOnce(email, row => row.sends_unanswered === 1)
+    t.like(first, { status: 'queued', attempts: 1, last_error: 'ETIMEDOUT, perhaps delivered' })
+    t.true(Math.abs((first.held_for ?? 0) - 1800) < 60, 'half an hour')
+
+    // Neither the sweeper nor another job sends it before its time.
+    await world.sql('UPDATE emails SET sweep_after = now() WHERE id = $1', [first.id])
+    t.is(await sweep(world.deps), 1)
+    await until('the job to end', async () => !(await world.deps.queue.getJob(first.id)))
+    t.is(contentsOf(first), 1)
+
+    const timePasses = () =>
+      world.sql('UPDATE emails SET held_until = now(), sweep_after = now() WHERE id = $1', [first.id])
+    await timePasses()
+    const second = await rowOnce(email, row => row.sends_unanswered === 2)
+    t.true(Math.abs((second.held_for ?? 0) - 4 * 3600) < 60, 'four hours')
+    await timePasses()
+    const last = await rowOnce(email, row => row.status === 'failed')
+    t.like(last, { attempts: 3, last_error: 'ETIMEDOUT, perhaps delivered' })
+    t.is(contentsOf(last), 3)
+    t.is(new Set(smtp.contents.filter(each => each.includes(last.id))).size, 1)
+    await worker.close()
+  },
+)
+
+test.serial('a connection that breaks before content is answered → once more soon, then late', async t => {
+  smtp.answer(moment => (moment === '.' ? 'hang up' : undefined))
+  const worker = workerOf({ mailBroken: 500 })
+  const { email } = await anAccount(world.client)
+  const first = await rowOnce(email, row => row.sends_unanswered === 1)
+  t.regex(first.last_error ?? '', /^(?:ECONNECTION|ESOCKET), perhaps delivered$/)
+  const second = await rowOnce(email, row => row.sends_unanswered === 2)
+  t.true((second.held_for ?? 0) > 3600)
+  t.is(contentsOf(second), 2)
+  await worker.close()
+})
+
+test.serial('a server that sends a byte now and then and ends no reply → the attempt ends', async t => {
+  smtp.answer((moment, _, dribble) => (moment === 'RCPT TO' ? dribble() : undefined))
+  const worker = workerOf({ smtpDelivery: 1000 })
+  const { email } = await anAccount(world.client)
+  const row = await rowOnce(email, ({ last_error }) => last_error !== null)
+  t.like(row, { status: 'queued', last_error: 'EABORT', sends_unanswered: 0 })
+  await worker.close()
+})
+
+test.serial('five emails wait for a slow server → others are sent meanwhile', async t => {
+  const stuck = new Set<string>()
+  smtp.answer((moment, line) =>
+    moment === 'RCPT TO' && [...stuck].some(email => line.includes(email)) ? null : undefined,
+  )
+  const worker = workerOf({ smtpSlow: 300, mailClose: 100 })
+  for (let i = 0; i < 6; i++) {
+    const email = `stuck-${i}@example.com`
+    stuck.add(email)
+    await anAccount(world.client, { email })
+  }
+  await until('the slow ones to be underway', async () => {
+    const { attempts } = await rowOf('stuck-5@example.com')
+    return attempts === 1
+  })
+  const { email } = await anAccount(world.client)
+  t.like(await sent(email), { attempts: 1 })
+  t.like(await rowOf('stuck-0@example.com'), { status: 'queued', attempts: 1, last_error: null })
+  await worker.close()
+})
+
+test.serial('Redis loses the queue while content waits for its answer → no second send', async t => {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  smtp.answer(moment => (moment === '.' ? promise : undefined))
+  const workers = [workerOf(), workerOf()]
+  const { email } = await anAccount(world.client)
+  const held = await rowOnce(email, row => contentsOf(row) === 1)
+  await world.deps.queue.obliterate({ force: true })
+  for (let i = 0; i < 3; i++) {
+    await world.sql('UPDATE emails SET sweep_after = now() WHERE id = $1', [held.id])
+    t.is(await sweep(world.deps), 1)
+    await until('the second job to end', async () => !(await world.deps.queue.getJob(held.id)))
+  }
+  t.is(contentsOf(held), 1)
+  resolve('250 taken')
+  t.like(await sent(email), { attempts: 1 })
+  t.is(contentsOf(held), 1)
+  for (const { close } of workers) await close()
+})
+
+test.serial(
+  'a worker ends while content waits for its answer → the next does not send it at once',
+  async t => {
+    smtp.answer(moment => (moment === '.' ? null : undefined))
+    const worker = workerOf({ mailClose: 200 })
+    const { email } = await anAccount(world.client)
+    await rowOnce(email, row => contentsOf(row) === 1)
+    await worker.close()
+    const left = await rowOf(email)
+    t.like(left, { status: 'queued', last_error: 'EABORT, perhaps delivered', sends_unanswered: 1 })
+    t.true((left.held_for ?? 0) > 1700)
+
+    smtp.answer(() => undefined)
+    const next = workerOf()
+    const other = await anAccount(world.client)
+    await sent(other.email)
+    t.is(contentsOf(left), 1)
+    await next.close()
+  },
+)
+
+test.serial('a worker ends before content was sent → the next sends it soon', async t => {
+  smtp.answer(moment => (moment === 'RCPT TO' ? null : undefined))
+  const worker = workerOf({ mailClose: 200 })
+  const { email } = await anAccount(world.client)
+  await rowOnce(email, row => row.attempts === 1)
+  await worker.close()
+  t.like(await rowOf(email), { status: 'queued', sends_unanswered: 0 })
+  smtp.answer(() => undefined)
+  const next = workerOf()
+  t.is(contentsOf(await sent(email)), 1)
+  await next.close()
+})
+
+test.serial(
+  'Postgres is away when content is accepted → the row is settled later, and nothing is sent again',
+  async t => {
+    await using behind = await openBehind(world)
+    smtp.answer(moment => {
+      if (moment === '.') behind.postgres.cut()
+      return undefined
+    })
+    const worker = startWorker(behind.deps)
+    const { email } = await anAccount(world.client)
+    const row = await rowOnce(email, found => contentsOf(found) === 1)
+    await sleep(1000)
+    behind.postgres.heal()
+    t.like(await sent(email), { attempts: 1 })
+    t.is(contentsOf(row), 1)
+    await worker.close()
+  },
+)

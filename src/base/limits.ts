@@ -18,6 +18,7 @@ const catalogue = {
   sites: { points: 1000, window: '15m', by: 'ip' },
   purchase: { points: 5, window: '30m', by: 'ip' },
   webhook: { points: 1000, window: '1m', by: 'ip' },
+  docs: { points: 300, window: '15m', by: 'ip' },
   code: { points: 5, window: '24h', by: 'proof' },
   code_day: { points: 20, window: '24h', by: 'user' },
   repeat: { points: 100, window: '24h', by: 'proof' },

@@ -26,17 +26,22 @@ const isMet = ({ headers: { expect }, httpVersionMinor }: IncomingMessage): bool
 // A target that is neither a path nor an address (`http://[::/`) would fail wherever its path is asked for.
 const isReadable = ({ url = '' }: IncomingMessage): boolean => url.startsWith('/') || URL.canParse(url)
 
+const refuse = (ctx: Context, problem: Problem): void => {
+  // Of a request that goes on, `crossOrigin` says so.
+  ctx.vary('Origin')
+  sendProblem(ctx, problem)
+}
+
 /** Refuses a request whose head no route can answer. */
 export const checkHead = (ctx: Context, next: Next): Promise<void> | void => {
   const { req } = ctx
-  ctx.vary('Origin')
   const broken = hostFault(req) ?? (isMet(req) ? null : new Problem('EXPECTATION_FAILED'))
   if (broken) {
     // Whether the body still comes is not known, so what comes next cannot be read as a request.
     ctx.set('Connection', 'close')
-    return sendProblem(ctx, broken)
+    return refuse(ctx, broken)
   }
-  return isReadable(req) ? next() : sendProblem(ctx, new Problem('NOT_FOUND'))
+  return isReadable(req) ? next() : refuse(ctx, new Problem('NOT_FOUND'))
 }
 
 /** Hands requests with an `Expect` header on like all others: `checkHead` refuses what it does not know. */

@@ -2,7 +2,9 @@ import type { Context, Middleware, Next } from 'koa'
 import { basePath, belowBase } from '../base/base-path.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import { clientOf } from './client.ts'
 import { type Asset, assets } from './docs.ts'
+import { takeLimits } from './limit.ts'
 import type { Route } from './route.ts'
 import { Router } from './router.ts'
 import { sendProblem, serve } from './serve.ts'
@@ -25,7 +27,7 @@ export const routing = (deps: Deps, routes: readonly Route[]): Middleware[] => {
     ctx.redirect(`${base}/docs`)
   })
   for (const [path, asset] of Object.entries(assets(routes, deps.config.PUBLIC_URL)))
-    router.get(path, ctx => sendAsset(ctx, asset()))
+    router.get(path, ctx => sendAsset(deps, ctx, asset))
   return [
     ...(base ? [withoutBase(base, router)] : []),
     straight(named),
@@ -52,7 +54,12 @@ const straight = (named: ReadonlyMap<string, Serve>) => async (ctx: Context, nex
   await served(ctx)
 }
 
-const sendAsset = (ctx: Context, { type, body, csp }: Asset): void => {
+// The largest file has more than a megabyte, so whoever asks for it again and again is refused at last.
+const sendAsset = async (deps: Deps, ctx: Context, read: () => Asset): Promise<void> => {
+  const client = clientOf(ctx.req, deps.config.TRUSTED_PROXIES, deps.theme.templates.locales)
+  const { refusal } = await takeLimits(deps, ['docs'], { client })
+  if (refusal) return sendProblem(ctx, refusal)
+  const { type, body, csp } = read()
   ctx.set('Cache-Control', 'public, max-age=300')
   if (csp) ctx.set('Content-Security-Policy', csp)
   ctx.type = type

@@ -39,6 +39,9 @@ const giveBackScript = script(import.meta.dirname, 'give-back.lua')
 /** In milliseconds. */
 const calm = 3000
 
+/** Counted in each process by itself: the documentation is served without a store, and must not wait for one. */
+const inProcessAlone: readonly LimitName[] = ['docs']
+
 type Needs = { redis: RedisConnection; keys: Keys; log: Log; metrics: OpenMetrics }
 
 /**
@@ -80,17 +83,19 @@ export const openLimiter = (
     const counters = typeof key === 'string' ? [{ key, times: 1 }] : key
     const names = counters.map(({ key }) => `${keys.limit(name)}:${key}`)
     const allowances = counters.map(({ times }) => points * times)
-    const count = await takeShared(redis, names, allowances, window).then(
-      taken => {
-        counted(false)
-        return taken
-      },
-      err => {
-        counted(true, err)
-        const shares = allowances.map(allowance => Math.ceil(allowance / processes))
-        return takeOwn(inProcess[name], names, shares)
-      },
-    )
+    const count = inProcessAlone.includes(name)
+      ? await takeOwn(inProcess[name], names, allowances)
+      : await takeShared(redis, names, allowances, window).then(
+          taken => {
+            counted(false)
+            return taken
+          },
+          err => {
+            counted(true, err)
+            const shares = allowances.map(allowance => Math.ceil(allowance / processes))
+            return takeOwn(inProcess[name], names, shares)
+          },
+        )
     let isGiven = !count.allowed
     const giveBack = async () => {
       if (isGiven) return

@@ -31,6 +31,7 @@ test('the limits are those that are promised', t => {
     'sites: 1000 in 15 min by ip',
     'purchase: 5 in 30 min by ip',
     'webhook: 1000 in 1 min by ip',
+    'docs: 300 in 15 min by ip',
     'code: 5 in 1440 min by proof',
     'code_day: 20 in 1440 min by user',
     'repeat: 100 in 1440 min by proof',

@@ -1,0 +1,85 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import test from 'ava'
+import { createApp } from '../../../src/http/app.ts'
+import { stalledAfter } from '../../../src/http/node-http.ts'
+import { routes } from '../../../src/routes.ts'
+import { openLocalWorld } from '../../local-world.ts'
+import { slowness, until } from '../../until.ts'
+
+// Clients that ask for a large file and do not read it.
+
+const world = await openLocalWorld()
+test.after.always(() => world[Symbol.asyncDispose]())
+
+const patience = 3000 * slowness
+const bundle = 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'
+
+/** The service on a port of its own, with less patience than in production. */
+const listen = async (): Promise<{ server: Server; port: number } & AsyncDisposable> => {
+  const server = createApp(
+    world.deps,
+    routes(() => false),
+    () => false,
+  )
+  if (server.timeout !== stalledAfter) throw new Error(`the service waits for ${server.timeout} ms`)
+  server.timeout = patience
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    server,
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+const connections = (server: Server): Promise<number> =>
+  new Promise((resolve, reject) =>
+    server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+  )
+
+const open = async (port: number): Promise<Socket> => {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  socket.pause()
+  return socket
+}
+
+test('clients ask for megabytes and read nothing → their connections end, and others are served', async t => {
+  await using service = await listen()
+  const sockets = await Promise.all(Array.from({ length: 10 }, () => open(service.port)))
+  // What the kernel holds for a client is not on its way any more, so each asks for more than that.
+  for (const socket of sockets) socket.write(bundle.repeat(12))
+  await until('all are being answered', async () => (await connections(service.server)) === sockets.length)
+  t.is(
+    (await fetch(`http://127.0.0.1:${service.port}/livez`, { headers: { connection: 'close' } })).status,
+    200,
+  )
+  await until('nobody is left', async () => (await connections(service.server)) === 0, 20_000)
+  for (const socket of sockets) socket.destroy()
+  t.pass()
+})
+
+test('a client reads slowly, but reads → it gets every byte', async t => {
+  await using service = await listen()
+  const socket = await open(service.port)
+  const times = 6
+  socket.write(bundle.repeat(times - 1) + bundle.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))
+  const began = performance.now()
+  let taken = 0
+  const pace = setInterval(() => {
+    taken += socket.read()?.length ?? 0
+  }, 50 * slowness)
+  await once(socket, 'close')
+  clearInterval(pace)
+  const took = performance.now() - began
+  const reply = await fetch(`http://127.0.0.1:${service.port}/docs/swagger-ui-bundle.js`)
+  const size = (await reply.arrayBuffer()).byteLength
+  t.true(taken > size * times, `${taken} of ${size * times} bytes in ${took} ms`)
+  t.true(took > patience, 'as long as one that reads nothing is waited for')
+})

@@ -13,6 +13,10 @@ export type ModuleRows = {
   list: string
   /** Gives a user ($1) the rows that wait for the owner of a mailbox ($2). */
   claim: string
+  /** Lets what a user ($1) got by a mailbox ($2) wait for the owner of that mailbox again. */
+  release: string
+  /** Gives the rows of a user ($1) to another one ($2). */
+  move: string
 }
 
 /** By the name of the module. */

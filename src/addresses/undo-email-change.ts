@@ -1,4 +1,5 @@
 import { Users } from '../accounts/entity.ts'
+import { updateModuleRows } from '../accounts/update-module-rows.ts'
 import { forgetAttempts } from '../attempts/forget-attempts.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
@@ -11,8 +12,8 @@ import { spendProof } from '../proofs/spend-proof.ts'
 import { dropSessions } from '../sessions/drop-sessions.ts'
 import type { Origin } from '../sessions/start-session.ts'
 import { enqueueMails, oweMail } from '../storage/outbox.ts'
-import { displaceUnverified } from './displace-unverified.ts'
 import { orTaken } from './or-taken.ts'
+import { takeAddress } from './take-address.ts'
 
 type Needs = Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
 
@@ -53,7 +54,8 @@ const restore = (
       lock: { mode: 'pessimistic_write' },
     })
     if (!before) return null
-    await displaceUnverified(manager, { email: address, by: userId, origin })
+    await updateModuleRows(manager, 'release', [userId, before.email])
+    await takeAddress(manager, { email: address, by: userId, origin })
     await manager.update(
       Users,
       { id: userId },
@@ -67,6 +69,7 @@ const restore = (
         updated_at: () => 'now()',
       },
     )
+    await updateModuleRows(manager, 'claim', [userId, address])
     await spendAllProofs(manager, before)
     await spendLaterUndos(manager, { userId, emailId })
     await recordEvent(manager, { type: 'email.change_undone', userId, origin })

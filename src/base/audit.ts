@@ -7,6 +7,7 @@ export const auditTypes = [
   'user.email_verified',
   'user.deleted',
   'user.deletion_undone',
+  'user.merged',
   'user.deactivated',
   'user.activated',
   'user.roles_changed',

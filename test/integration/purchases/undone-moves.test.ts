@@ -1,0 +1,149 @@
+import anyTest from 'ava'
+import { anAccount, anEmail } from '../../make.ts'
+import { aVerified, eventsOf, linked, move, rowOf, settled } from '../addresses/moving.ts'
+import { another } from '../passwords/forgetful.ts'
+import { aProven } from './proven.ts'
+import { openShop } from './shop.ts'
+
+// A move that is undone, and what was paid with the old or the new address meanwhile.
+
+const test = anyTest.serial
+
+const shop = await openShop({ worker: true })
+const other = await shop.instance()
+anyTest.after.always(() => shop[Symbol.asyncDispose]())
+
+const { client, sql } = shop
+
+/** A purchase, paid. */
+const aPaid = async (given: Parameters<typeof shop.aPurchase>[0] = {}) => {
+  const purchase = await shop.aPurchase(given)
+  const { status } = await shop.tell('payment_intent.succeeded', purchase)
+  if (status !== 204) throw new Error(`the event was answered ${status}`)
+  return purchase
+}
+
+const purchasesOf = async (token: string): Promise<string[]> => {
+  const { body } = await client.get('/api/v1/purchases', { token })
+  return body.data.map(({ id }: { id: string }) => id)
+}
+
+/** Chooses a new password by the last of `count` links, and signs in. */
+const resetBy = async (email: string, count = 1) => {
+  const { token } = await linked(shop, email, 'reset-password', count)
+  const { status } = await client.post('reset-password', { token, new_password: another })
+  if (status !== 204) throw new Error(`reset-password answered ${status}`)
+  const { body } = await client.post('login', { email, password: another })
+  return { token: body.access_token as string, userId: body.user.id as string }
+}
+
+/** An account that a thief has moved away, and the way back. */
+const aStolen = async () => {
+  const owner = await aVerified(shop)
+  const thiefs = `thief-${anEmail()}`
+  await move(shop, owner, thiefs)
+  const { token } = await linked(shop, owner.email, 'undo-email-change')
+  return { owner, thiefs, undo: (at = client) => at.post('undo-email-change', { token }) }
+}
+
+/** The chores that forget: nothing that was paid may be lost by them. */
+const forget = async () => {
+  await shop.run('eraseAccounts')
+  await shop.run('forgetBuyers')
+}
+
+test('a guest pays with the old address, then the move is undone → the restored account has the purchase', async t => {
+  const { owner, undo } = await aStolen()
+  const { id } = await aPaid({ email: owner.email })
+  const guest = (await shop.rowOf(id)).user_id ?? ''
+  t.not(guest, owner.userId)
+  await linked(shop, owner.email, 'reset-password')
+
+  const reply = await undo()
+  t.is(reply.status, 200)
+  t.deepEqual(reply.body, { email: owner.email, email_verified: true })
+  t.like(await shop.rowOf(id), { user_id: owner.userId, email: owner.email, status: 'paid', claim: 'done' })
+  await forget()
+  t.deepEqual(await sql('SELECT FROM users WHERE id = $1', [guest]), [])
+  t.like(await shop.rowOf(id), { user_id: owner.userId, email: owner.email, full_name: 'Ada Lovelace' })
+
+  const mine = await resetBy(owner.email, 2)
+  t.is(mine.userId, owner.userId)
+  t.deepEqual(await purchasesOf(mine.token), [id])
+  t.is(await eventsOf(shop, owner.userId, 'user.merged'), 1)
+  const { body } = await client.get('me/export', { token: mine.token })
+  const kinds = body.emails.map(({ kind }: { kind: string }) => kind)
+  for (const kind of ['welcome_guest', 'purchase_confirmation']) t.true(kinds.includes(kind), kind)
+})
+
+test('the link that the guest got before the undo → it opens nothing any more', async t => {
+  const { owner, undo } = await aStolen()
+  await aPaid({ email: owner.email })
+  const { token, code } = await linked(shop, owner.email, 'reset-password')
+  t.is((await undo()).status, 200)
+  for (const body of [{ token }, { email: owner.email, code }])
+    t.is((await client.post('reset-password', { ...body, new_password: another })).status, 401)
+  t.is((await rowOf(shop, owner.userId)).password_hash, null)
+})
+
+test('the owner undoes the move while the payment arrives → the purchase is in the restored account', async t => {
+  for (let round = 0; round < 6; round++) {
+    const { owner, undo } = await aStolen()
+    const earlier = await aPaid({ email: owner.email })
+    const purchase = await shop.aPurchase({ email: owner.email })
+    const pay = () => shop.tell('payment_intent.succeeded', purchase)
+    const [undone, paid] = await Promise.all([undo(other.client), pay()])
+    t.is(undone.status, 200)
+    // The gateway sends again what was not answered with 2xx.
+    if (paid.status !== 204) t.is((await pay()).status, 204)
+    for (const { id } of [earlier, purchase]) t.is((await shop.rowOf(id)).user_id, owner.userId)
+  }
+})
+
+test('a squatter registered the old address, and a guest paid with it → the restored account has what was paid', async t => {
+  const { owner, undo } = await aStolen()
+  const squatter = await anAccount(client, { email: owner.email, password: 'a squatter 4 phrase' })
+  const theirs = await aPaid({ token: squatter.access, email: owner.email })
+  const { id } = await aPaid({ email: owner.email })
+  t.like(await shop.rowOf(id), { user_id: null, claim: 'waiting' })
+  t.is((await undo()).status, 200)
+  t.is((await client.get('me', { token: squatter.access })).status, 401)
+  await forget()
+  for (const purchase of [theirs.id, id])
+    t.like(await shop.rowOf(purchase), { user_id: owner.userId, email: owner.email })
+  await settled(shop)
+  const { token } = await resetBy(owner.email, 2)
+  t.deepEqual((await purchasesOf(token)).sort(), [theirs.id, id].sort())
+})
+
+test('an administrator without a password has the old address → the undo is refused, and nothing moves', async t => {
+  const { owner, thiefs, undo } = await aStolen()
+  const { id } = await aPaid({ email: owner.email })
+  const guest = (await shop.rowOf(id)).user_id ?? ''
+  await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [guest])
+  const reply = await undo()
+  t.is(`${reply.status} ${reply.body.code}`, '409 DUPLICATE_ENTRY')
+  t.is((await rowOf(shop, owner.userId)).email, thiefs)
+  t.is((await shop.rowOf(id)).user_id, guest)
+})
+
+test('an account was moved to a victim who paid there as a guest, then the mover undoes it → the victim keeps it', async t => {
+  const mover = await aProven(shop)
+  const own = await aPaid({ token: mover.access, email: mover.email })
+  const victim = anEmail()
+  await move(shop, mover, victim)
+  const undo = await linked(shop, mover.email, 'undo-email-change')
+  const { id } = await aPaid({ email: victim })
+  const mine = await resetBy(victim)
+  t.deepEqual((await purchasesOf(mine.token)).sort(), [own.id, id].sort())
+
+  const { status } = await client.post('undo-email-change', { token: undo.token })
+  t.is(status, 200)
+  t.like(await shop.rowOf(id), { user_id: null, email: victim, claim: 'waiting' })
+  t.is((await shop.rowOf(own.id)).user_id, mover.userId)
+  await forget()
+  await anAccount(client, { email: victim })
+  await client.post('forgot-password', { email: victim })
+  const again = await resetBy(victim, 2)
+  t.deepEqual(await purchasesOf(again.token), [id])
+})

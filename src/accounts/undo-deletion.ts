@@ -47,6 +47,7 @@ const reopen = (
       .set({
         erase_after: null,
         password_hash: null,
+        password_proven_at: null,
         session_epoch: () => 'session_epoch + 1',
         updated_at: () => 'now()',
       })

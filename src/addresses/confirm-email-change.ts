@@ -1,4 +1,5 @@
 import { type User, Users } from '../accounts/entity.ts'
+import { heldNothing } from '../accounts/held-nothing.ts'
 import { isOpen, maskEmail } from '../accounts/rules.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
@@ -57,12 +58,13 @@ const move = (deps: Needs, { userId, emailId, address, origin }: Move): Promise<
     await spendAllProofs(manager, before)
     await recordEvent(manager, { type: 'email.changed', userId, origin })
     if (!before.email_verified) return []
+    const held = !(await heldNothing(manager, before, deps))
     const notice = await oweMail(manager, {
       kind: 'email_changed',
       recipient: before.email,
       userId,
       locale: before.preferred_language ?? 'en',
-      data: { email: maskEmail(address) },
+      data: { email: maskEmail(address), held: held ? 'something' : 'nothing' },
     })
     return [notice]
   })

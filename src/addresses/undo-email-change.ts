@@ -1,7 +1,9 @@
-import { Users } from '../accounts/entity.ts'
+import { type User, Users } from '../accounts/entity.ts'
+import { maskEmail } from '../accounts/rules.ts'
 import { updateModuleRows } from '../accounts/update-module-rows.ts'
 import { forgetAttempts } from '../attempts/forget-attempts.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { now } from '../base/clock.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { checkUndo } from '../proofs/check-undo.ts'
@@ -11,7 +13,7 @@ import { spendLaterUndos } from '../proofs/spend-later-undos.ts'
 import { spendProof } from '../proofs/spend-proof.ts'
 import { dropSessions } from '../sessions/drop-sessions.ts'
 import type { Origin } from '../sessions/start-session.ts'
-import { enqueueMails, oweMail } from '../storage/outbox.ts'
+import { enqueueMails, type OwedMail, oweMail } from '../storage/outbox.ts'
 import { orTaken } from './or-taken.ts'
 import { takeAddress } from './take-address.ts'
 
@@ -19,8 +21,9 @@ type Needs = Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue
 
 /**
  * Gives an account back to the address it had, also one that was deleted meanwhile. Whoever moved it knew the
- * password, so the password goes too: every session ends, and a mail lets the owner choose a new one. The same token
- * again gets the same answer, and does nothing more, while the account has the address by it.
+ * password, so the password goes too: every session ends, and a mail lets the owner choose a new one. The address that
+ * loses the account is told. The same token again gets the same answer, and does nothing more, while the account has the
+ * address by it.
  */
 export const undoEmailChange = async (
   deps: Needs,
@@ -29,10 +32,10 @@ export const undoEmailChange = async (
   const undo = await checkUndo(deps, 'email_changed', token)
   if (!undo) return new Problem('INVALID_TOKEN')
   const { userId, address } = undo
-  const mail = undo.isUsed ? null : await restore(deps, { ...undo, locale, origin }).catch(orTaken)
-  if (mail instanceof Problem) return mail
-  if (mail) {
-    await enqueueMails(deps, [mail])
+  const mails = undo.isUsed ? null : await restore(deps, { ...undo, locale, origin }).catch(orTaken)
+  if (mails instanceof Problem) return mails
+  if (mails) {
+    await enqueueMails(deps, mails)
     await dropSessions(deps, userId)
     await forgetAttempts(deps, { id: userId, email: address })
     return { email: address, isRepeat: false }
@@ -46,7 +49,7 @@ type Restore = { userId: string; emailId: string; address: string; locale: strin
 const restore = (
   deps: Needs,
   { userId, emailId, address, locale, origin }: Restore,
-): Promise<string | null> =>
+): Promise<string[] | null> =>
   deps.database.transaction(async manager => {
     if (!(await spendProof(manager, emailId))) return null
     const before = await manager.findOne(Users, {
@@ -73,5 +76,25 @@ const restore = (
     await spendAllProofs(manager, before)
     await spendLaterUndos(manager, { userId, emailId })
     await recordEvent(manager, { type: 'email.change_undone', userId, origin })
-    return oweMail(manager, { kind: 'reset_password', recipient: address, userId, locale })
+    const reset = await oweMail(manager, { kind: 'reset_password', recipient: address, userId, locale })
+    if (before.email === address) return [reset]
+    return [reset, await oweMail(manager, undoneNotice(deps, before, { address, origin }))]
   })
+
+/** The email that tells the address that loses the account. */
+const undoneNotice = (
+  { clock }: Pick<Deps, 'clock'>,
+  before: User,
+  { address, origin }: { address: string; origin: Origin },
+): OwedMail => ({
+  kind: 'email_change_undone',
+  recipient: before.email,
+  userId: before.id,
+  locale: before.preferred_language ?? 'en',
+  data: {
+    email: maskEmail(address),
+    time: new Date(now(clock)).toISOString(),
+    ip: origin.ip,
+    device: origin.userAgent,
+  },
+})

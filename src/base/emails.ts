@@ -31,13 +31,14 @@ export const emails = {
   },
   password_changed: { vars: ['name', 'time', 'ip', 'device', 'link'] },
   email_change: {
-    vars: ['name', 'link', 'code', 'hours'],
+    vars: ['name', 'account', 'link', 'code', 'hours'],
     proof: { purpose: 'change_email', ttl: day },
   },
   email_changed: {
     vars: ['name', 'email', 'link', 'days'],
     proof: { purpose: 'undo_email_change', ttl: 7 * day },
   },
+  email_change_undone: { vars: ['name', 'email', 'time', 'ip', 'device'] },
   new_device: { vars: ['name', 'time', 'ip', 'device', 'link'] },
   session_reuse: { vars: ['name', 'time', 'ip', 'device'] },
   account_deleted: {
@@ -73,7 +74,8 @@ export type CodePurpose = keyof typeof codeDigits
 
 /**
  * What a mail needs, as text. `minutes`, `hours` and `days` are numbers and `time` an ISO 8601 date: they are put into
- * the reader's words, and `amount` (`12500 GTQ`, in minor units). `email` is another address than the reader's, masked. `name`, `time`, `ip`, `device` and `email`
+ * the reader's words, and `amount` (`12500 GTQ`, in minor units). `email` is another address than the reader's, masked, `account` the address that an account has
+ * now, in full. `name`, `time`, `ip`, `device` and `email`
  * may be empty; all of them but `time` may hold anything.
  */
 export type EmailVars<K extends EmailKind> = K extends EmailKind

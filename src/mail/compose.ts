@@ -91,7 +91,13 @@ const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Pr
       const proof = await prove(deps, email, user, 'email_change')
       if (!proof) return null
       const link = ownPage(deps, 'confirm-email', { token: proof.token, lang: localeOf(email, user) })
-      return { ...hello(user), link, code: proof.code, hours: String(emails.email_change.proof.ttl / hour) }
+      return {
+        ...hello(user),
+        account: user.email,
+        link,
+        code: proof.code,
+        hours: String(emails.email_change.proof.ttl / hour),
+      }
     },
 
     email_changed: async (deps, email, user) => {
@@ -101,6 +107,11 @@ const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Pr
       const days = String(emails.email_changed.proof.ttl / day)
       return { ...hello(user), email: email.data.email ?? '', link, days }
     },
+
+    email_change_undone: async (_deps, email, user) => ({
+      ...{ ...hello(user), ...circumstances(email) },
+      email: email.data.email ?? '',
+    }),
 
     new_device: async (deps, email, user) => notice(deps, email, user),
 
@@ -134,7 +145,7 @@ const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Pr
 
 /** Mails to an address that the account does not have yet, or may not have any more: whoever moves it away silences none. */
 const toAnotherAddress: readonly EmailKind[] = [
-  ...(['email_change', 'email_changed'] as const),
+  ...(['email_change', 'email_changed', 'email_change_undone'] as const),
   ...(['password_changed', 'new_device', 'session_reuse'] as const),
   'purchase_confirmation',
 ]

@@ -17,7 +17,7 @@ const inWords = (mail: Compiled, name: string, value: string): string => {
   if (name === 'amount') return moneyIn(mail.locale, value)
   if (name === 'name') return harmlessName(value)
   if (name === 'ip' || name === 'device') return harmless(value, 160) || valueFor(mail.words, 'unknown')
-  if (name === 'email') return harmlessAddress(value) || valueFor(mail.words, 'unknown')
+  if (name === 'email' || name === 'account') return harmlessAddress(value) || valueFor(mail.words, 'unknown')
   return value
 }
 

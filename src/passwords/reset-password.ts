@@ -7,6 +7,7 @@ import type { Deps } from '../deps.ts'
 import { rememberDevice } from '../devices/remember-device.ts'
 import type { Presented } from '../proofs/check-proof.ts'
 import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
+import { spendEmptyUndos } from '../proofs/spend-empty-undos.ts'
 import { spendProof } from '../proofs/spend-proof.ts'
 import { dropSessions } from '../sessions/drop-sessions.ts'
 import type { Origin } from '../sessions/start-session.ts'
@@ -36,7 +37,7 @@ type Reset = { presented: Presented; newPassword: string; origin: Origin & { net
 
 /**
  * Sets a new password for whoever holds the mailbox. What stood before falls with it: sessions, a pending change of
- * address, mailed proofs but an owner's ways back. The address counts as verified. It signs nobody in, but the device that
+ * address, mailed proofs but an owner's ways back to an account that held something. The address counts as verified. It signs nobody in, but the device that
  * presented the token or code becomes a known one, and the only one. The account gets the rows of modules that wait for its
  * mailbox. An account that its owner has deleted is open again: only the email about a purchase brings a link to one. The
  * same token and the same password again get the same answer, and do nothing more, while that password stands.
@@ -95,6 +96,7 @@ const replacePassword = (
     if (affected !== 1) return null
     const isReopened = user.erase_after !== null
     await spendAllProofs(manager, user, isReopened ? ['undo_email_change'] : undefined)
+    await spendEmptyUndos(manager, user.id)
     await recordEvent(manager, { type: 'password.reset', userId: user.id, origin })
     if (isReopened) await recordEvent(manager, { type: 'user.deletion_undone', userId: user.id, origin })
     await updateModuleRows(manager, 'claim', [user.id, user.email])

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { type Account, anAccount, anEmail, hashOf } from '../../make.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
-import { askMove, aVerified, change, eventsOf, linked, move, rowOf, settled } from './moving.ts'
+import { age, askMove, aVerified, change, eventsOf, linked, move, rowOf, settled } from './moving.ts'
 
 // A move taken back by the old address, and what a move ends.
 
@@ -26,9 +26,10 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   const undoOf = async (email: string, count = 1) =>
     (await linked(world, email, 'undo-email-change', count)).token
 
-  /** An account that was moved away from its owner, and the way back. */
+  /** An account that its owner has used for a while, and that was moved away from them, and the way back. */
   const aStolen = async () => {
     const owner = await aVerified(world)
+    await age(world, owner)
     const thiefs = `thief-${anEmail()}`
     const { body } = await login(owner.email, owner.password)
     const access: string = body.access_token

@@ -33,8 +33,9 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     account_exists: { name: 'Zoltán', link },
     reset_password: { name: 'Zoltán', link, code: '482913', minutes: '41' },
     password_changed: { name: 'Zoltán', link, ...facts },
-    email_change: { name: 'Zoltán', link, code: '482913', hours: '37' },
+    email_change: { name: 'Zoltán', account: 'zoltan@old.example', link, code: '482913', hours: '37' },
     email_changed: { name: 'Zoltán', email: 'z••@mail.example', link, days: '13' },
+    email_change_undone: { name: 'Zoltán', email: 'z••@mail.example', ...facts },
     new_device: { name: 'Zoltán', link, ...facts },
     session_reuse: { name: 'Zoltán', ...facts },
     account_deleted: { name: 'Zoltán', link, days: '13' },
@@ -43,7 +44,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
       reference: '019a5f7e-7a30-7c4e-9d0b-3f1f6f1d2c4b',
     },
   }
-  const seen: Record<string, string> = { time: '07:08', email: 'z••', amount: '12' }
+  const seen: Record<string, string> = { time: '07:08', email: 'z••', account: 'zoltan', amount: '12' }
 
   const read = (...path: string[]) => readFile(join(ownTemplates, ...path), 'utf8')
   const wordsOf = async (locale: string, name: string): Promise<Record<string, string>> =>

@@ -1,0 +1,21 @@
+import type { DataSource, EntityManager } from 'typeorm'
+
+/** When, from which address and by which browser an account was made. */
+export type Registration = { time: Date; ip: string; userAgent: string }
+
+/**
+ * The circumstances in which a visitor made this account. Null where somebody else made it (an administrator, an import, a
+ * payment), or where the event is not kept any more.
+ */
+export const findRegistration = async (
+  database: DataSource | EntityManager,
+  userId: string,
+): Promise<Registration | null> => {
+  const [event]: { created_at: Date; ip: string; user_agent: string | null }[] = await database.query(
+    `SELECT created_at, ip, user_agent FROM audit_events
+      WHERE user_id = $1 AND type = 'user.registered' AND actor_id IS NULL AND ip IS NOT NULL
+      ORDER BY created_at LIMIT 1`,
+    [userId],
+  )
+  return event ? { time: event.created_at, ip: event.ip, userAgent: event.user_agent ?? '' } : null
+}

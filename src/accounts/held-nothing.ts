@@ -1,0 +1,26 @@
+import type { EntityManager } from 'typeorm'
+import { now } from '../base/clock.ts'
+import { emails } from '../base/emails.ts'
+import type { Deps } from '../deps.ts'
+import { moduleRows } from '../entities.ts'
+import type { User } from './entity.ts'
+import { findRegistration } from './find-registration.ts'
+
+/**
+ * Whether an account has held nothing so far that its owner could lose: a visitor made it within the last seven days, and
+ * no application module holds a row of it. Whoever made it chose its profile, so that counts for nothing. In doubt the
+ * account held something: it is older, or its registration is not known, or it is an administrator's.
+ */
+export const heldNothing = async (
+  manager: EntityManager,
+  user: User,
+  { clock }: Pick<Deps, 'clock'>,
+): Promise<boolean> => {
+  const isNew = now(clock) - user.created_at.getTime() < emails.email_changed.proof.ttl
+  if (!isNew || user.roles.includes('admin') || !(await findRegistration(manager, user.id))) return false
+  for (const { list } of Object.values(moduleRows)) {
+    const rows: unknown[] = await manager.query(list, [user.id])
+    if (rows.length > 0) return false
+  }
+  return true
+}

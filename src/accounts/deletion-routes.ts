@@ -48,6 +48,7 @@ const undoPages = linkRoutes({
   summary: 'Take the deletion of an account back',
   button: 'undo_deletion',
   done: { name: 'account-restored', page: 'undo_deletion_done', again: 'undo_deletion_again' },
+  invalid: 'invalid_undo',
   mayBeInstant: false,
   act: (deps, { token, lang, client }) => undoDeletion(deps, { token, locale: lang, origin: client }),
 })

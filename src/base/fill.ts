@@ -52,9 +52,12 @@ const strong = /\p{L}/u
 const rightToLeft =
   /^[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u
 
-/** Plain text for a sentence of this direction. A name of the other direction is put between U+2068 and U+2069. */
-export const isolatedPlain = (text: string, direction: 'ltr' | 'rtl'): string => {
+/** The writing direction of a text: that of its first letter. */
+export const directionOf = (text: string): 'ltr' | 'rtl' => {
   const first = strong.exec(text)?.[0]
-  const own = first && rightToLeft.test(first) ? 'rtl' : 'ltr'
-  return own === direction ? text : `\u2068${text}\u2069`
+  return first && rightToLeft.test(first) ? 'rtl' : 'ltr'
 }
+
+/** Plain text for a sentence of this direction. A name of the other direction is put between U+2068 and U+2069. */
+export const isolatedPlain = (text: string, direction: 'ltr' | 'rtl'): string =>
+  directionOf(text) === direction ? text : `\u2068${text}\u2069`

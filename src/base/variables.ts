@@ -104,7 +104,7 @@ export const variables = {
   FRONTEND_URL: {
     schema: baseUrl,
     example: 'http://localhost:3000',
-    help: 'Your front end, where mails lead. Unset: pages of our own confirm, reset and undo; a button such as “Secure my account” leads to the service.',
+    help: 'The address of your front end. Links to choose a password lead to its page `/reset-password?token=`, a confirmed address ends at its page `/email-verified` or `/email-confirmed`, and buttons of emails and pages lead to it. Links that confirm or undo lead to this service in any case: see the table in `docs/emails.md`. Unset: pages of this service do all of it.',
   },
   CORS_ORIGINS: {
     schema: list(

@@ -4,7 +4,7 @@ import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import type { Client } from './client.ts'
-import type { ButtonPage, PlainPage } from './page-bodies.ts'
+import type { ButtonPage, InvalidPage, PlainPage } from './page-bodies.ts'
 import { page } from './pages.ts'
 import { type Route, route } from './route.ts'
 
@@ -22,6 +22,8 @@ type Link = {
   /** The page with the button, and the one that follows. */
   button: ButtonPage
   done: { name: string; page: PlainPage; again: PlainPage; frontend?: string }
+  /** The page of a link that is no longer good, and, where it asks for an address, the route that takes it. */
+  invalid: InvalidPage
   /** With `EMAIL_LINK_CONFIRM=instant` opening the link is enough. */
   mayBeInstant: boolean
   act: (
@@ -38,12 +40,26 @@ export const doneAddress = (
   { name, lang, isRepeat }: { name: string; lang: string; isRepeat: boolean },
 ): string => `${PUBLIC_URL}${base}/${name}?lang=${lang}${isRepeat ? '&again=1' : ''}`
 
-const follow = async (link: Link, deps: Deps, input: { token: string; lang: string; client: Client }) => {
+/** `at` is the address of the page: the form of a page that asks for an address posts to one beside it. */
+type Following = { token: string; lang: string; client: Client; at: 'link' | 'button' }
+
+/** The page of a link that has expired, was used or was replaced. */
+export const invalidPage = (
+  deps: Parameters<typeof page>[0],
+  shown: InvalidPage,
+  { lang, at }: Pick<Following, 'lang' | 'at'>,
+) => {
+  if (shown === 'invalid_change') return page(deps, lang, shown, {})
+  const name = shown === 'invalid_verify' ? 'resend-verification' : 'forgot-password'
+  return page(deps, lang, shown, { action: `${at === 'button' ? '../' : ''}${name}/confirm?lang=${lang}` })
+}
+
+const follow = async (link: Link, deps: Deps, input: Following) => {
   const { config } = deps
   const outcome = await link.act(deps, input)
   if (outcome instanceof Problem && outcome.code === 'DUPLICATE_ENTRY')
     return { status: 409, ...page(deps, input.lang, 'taken', {}) } as const
-  if (outcome instanceof Problem) return { status: 401, ...page(deps, input.lang, 'invalid', {}) } as const
+  if (outcome instanceof Problem) return { status: 401, ...invalidPage(deps, link.invalid, input) } as const
   const { name, frontend } = link.done
   if (frontend && config.FRONTEND_URL)
     return { status: 303, location: `${config.FRONTEND_URL}/${frontend}` } as const
@@ -69,7 +85,7 @@ const open = (link: Link): Route =>
       const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
       const { token } = query
       if (link.mayBeInstant && config.EMAIL_LINK_CONFIRM === 'instant' && !head)
-        return follow(link, deps, { token, lang, client })
+        return follow(link, deps, { token, lang, client, at: 'link' })
       const action = `${link.name}/confirm?lang=${lang}`
       return { status: 200, ...page(deps, lang, link.button, { action, token }) }
     },
@@ -89,7 +105,7 @@ const press = (link: Link): Route =>
     problems: [],
     handle: async (deps, { body, query, client }) => {
       const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
-      return follow(link, deps, { token: body.token, lang, client })
+      return follow(link, deps, { token: body.token, lang, client, at: 'button' })
     },
   })
 

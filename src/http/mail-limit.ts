@@ -2,7 +2,7 @@ import { sha256 } from '../crypto/derive.ts'
 import type { Deps } from '../deps.ts'
 import type { Route } from './route.ts'
 
-// A mailbox has a limit for each route: an email that is not sent, because nobody has the address, must not use up
+// A mailbox has a limit for each route, which its page shares: an email that is not sent, because nobody has the address, must not use up
 // another one that is. The key is a hash, because Redis keeps no addresses.
 const mailboxKey = (path: string, email: string): string =>
   sha256(`${path}\n${email}`).toString('base64url').slice(0, 22)
@@ -18,6 +18,6 @@ export const takeMailLimit = async (
 ): Promise<boolean> => {
   const { new_email, email = new_email } = (body ?? {}) as { email?: string; new_email?: string }
   if (email === undefined || !limits.includes('mail')) return false
-  const taken = await deps.limiter('mail', mailboxKey(path, email))
+  const taken = await deps.limiter('mail', mailboxKey(path.replace(/\/confirm$/, ''), email))
   return taken !== null && !taken.allowed
 }

@@ -1,4 +1,13 @@
+import type { PasswordKind } from '../passwords/rules.ts'
+
 // What stands on the card of each page. A page is a shape and a set of words, `<page>_title` and so on.
+
+/** What of a page differs. `error` is why a form was refused, `hasFrontend` whether there is an app to go on to. */
+export type Variant = {
+  readonly error: string | null
+  readonly hasFrontend: boolean
+  readonly hasKinds: boolean
+}
 
 const heading = (page: string): string => `<h1>{{t.${page}_title}}</h1>
 <p>{{t.${page}_lead}}</p>`
@@ -8,20 +17,41 @@ const form = (page: string, fields: string): string => `<form method="post" acti
 ${fields}<button type="submit">{{t.${page}_button}}</button>
 </form>`
 
-const passwordField = (page: string, error: string | null): string => {
-  const [described, refused] = error ? ['error hint', ' aria-invalid="true"'] : ['hint', '']
-  return `<label for="new_password">{{t.${page}_label}}</label>
-<input id="new_password" name="new_password" type="password" autocomplete="new-password" minlength="{{min}}" required aria-describedby="${described}"${refused}>
-${error ? `<p class="error" id="error" role="alert">{{t.error_${error}}}</p>\n` : ''}<p class="hint" id="hint">{{t.${page}_hint}}</p>
-`
+/** The way on from a page where nothing is left to do. Without a front end there is nowhere to go. */
+const goOn = ({ hasFrontend }: Variant): string =>
+  hasFrontend ? '\n<p class="on"><a class="button" href="{{frontend}}">{{t.continue}}</a></p>' : ''
+
+const describedBy = (error: string | null, hint: string): string => {
+  const ids = [...(error ? ['error'] : []), ...(hint ? [hint] : [])].join(' ')
+  return `${ids ? ` aria-describedby="${ids}"` : ''}${error ? ' aria-invalid="true"' : ''}`
 }
 
+const errorLine = (error: string | null): string =>
+  error ? `<p class="error" id="error" role="alert">{{t.error_${error}}}</p>\n` : ''
+
+// Password managers save the password under the address of the account, which the form itself does not need.
+const passwordFields = (page: string, { error, hasKinds }: Variant): string =>
+  `<label for="username">{{t.email_label}}</label>
+<input class="shown" id="username" type="email" autocomplete="username" value="{{username}}" readonly dir="ltr">
+<label for="new_password">{{t.${page}_label}}</label>
+<input id="new_password" name="new_password" type="password" autocomplete="new-password" autocapitalize="none" spellcheck="false" minlength="{{min}}" passwordrules="{{rules}}" required${describedBy(error, 'hint')}>
+${errorLine(error)}<p class="hint" id="hint">{{t.${page}_hint${hasKinds ? '_kinds' : ''}}}</p>
+<p class="show" hidden><label><input type="checkbox" id="show">{{t.${page}_show}}</label></p>
+`
+
+const emailForm = (page: string, { error }: Variant): string => `<form method="post" action="{{action}}">
+<label for="email">{{t.email_label}}</label>
+<input id="email" name="email" type="email" autocomplete="email" maxlength="254" required dir="ltr"${describedBy(error, '')}>
+${errorLine(error)}<button type="submit">{{t.${page}_button}}</button>
+</form>`
+
 const shapes = {
-  tell: heading,
-  hint: page => `${heading(page)}\n<p class="hint">{{t.${page}_hint}}</p>`,
+  tell: (page, variant) => `${heading(page)}${goOn(variant)}`,
+  hint: (page, variant) => `${heading(page)}\n<p class="hint">{{t.${page}_hint}}</p>${goOn(variant)}`,
   ask: page => `${heading(page)}\n${form(page, '')}`,
-  password: (page, error) => `${heading(page)}\n${form(page, passwordField(page, error))}`,
-} satisfies Record<string, (page: string, error: string | null) => string>
+  email: (page, variant) => `${heading(page)}\n${emailForm(page, variant)}`,
+  password: (page, variant) => `${heading(page)}\n${form(page, passwordFields(page, variant))}`,
+} satisfies Record<string, (page: string, variant: Variant) => string>
 
 const pages = {
   confirm: 'ask',
@@ -39,8 +69,14 @@ const pages = {
   reset: 'password',
   reset_done: 'tell',
   reset_again: 'tell',
+  forgot: 'email',
+  reset_sent: 'tell',
+  verify_sent: 'tell',
   taken: 'hint',
-  invalid: 'hint',
+  invalid_verify: 'email',
+  invalid_reset: 'email',
+  invalid_change: 'hint',
+  invalid_undo: 'email',
 } as const satisfies Record<string, keyof typeof shapes>
 
 type Pages = typeof pages
@@ -50,18 +86,35 @@ type PageOf<Shape> = { [N in PageName]: Pages[N] extends Shape ? N : never }[Pag
 export type ButtonPage = PageOf<'ask'>
 /** A page that only says something. */
 export type PlainPage = PageOf<'tell' | 'hint'>
+/** A page of a link that is no longer good. */
+export type InvalidPage = Extract<PageName, `invalid_${string}`>
+/** A page that asks for the address to send a new email to. */
+export type EmailPage = PageOf<'email'>
 
 type Asked = { action: string; token: string }
+type PasswordOptions = {
+  username: string
+  min: number
+  kinds: readonly PasswordKind[]
+  error?: string | undefined
+}
 
-/** What is filled in. `min` is a number of characters, `error` the rule that a password broke. */
+/**
+ * What is filled in. `error` is the rule that a password broke, or the field that was wrong. `min`, `kinds` and `rules`
+ * say what a password must be, `username` whose it is.
+ */
 export type PageOptions<N extends PageName> = {
   tell: Record<never, string>
   hint: Record<never, string>
   ask: Asked
-  password: Asked & { min: number; error?: string | undefined }
+  email: { action: string; error?: string | undefined }
+  password: Asked & PasswordOptions
 }[Pages[N]]
+
+/** Whether the page runs the script that shows a password. */
+export const hasScript = (page: PageName): boolean => pages[page] === 'password'
 
 export const pageNames = Object.keys(pages) as PageName[]
 
-/** A body with `{{t.words}}` still in it. `error` is one of the rules that there is a word `error_<rule>` for. */
-export const bodyOf = (page: PageName, error: string | null): string => shapes[pages[page]](page, error)
+/** A body with `{{t.words}}` still in it. `error` is one of those that there is a word `error_<error>` for. */
+export const bodyOf = (page: PageName, variant: Variant): string => shapes[pages[page]](page, variant)

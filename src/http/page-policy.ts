@@ -5,19 +5,22 @@ import { pageStyle, sourceHash } from './page-style.ts'
 const originOf = (url: string): string => new URL(url).origin
 
 /**
- * The policy of a hosted page: no script, no request but for the logo, the one style sheet. A form that is posted here
- * may be redirected to the front end, and browsers check `form-action` there too.
+ * The policy of a hosted page: no request but for the logo, the one style sheet, and at most one script. A form that is
+ * posted here may be redirected to the front end, and browsers check `form-action` there too.
  */
 export const pagePolicy = ({
   config,
   theme,
+  script,
 }: {
   config: Pick<Config, 'FRONTEND_URL'>
   theme: Theme
+  script: string | null
 }): string =>
   [
     "default-src 'none'",
     `style-src ${sourceHash(pageStyle(theme.brand))}`,
+    ...(script ? [`script-src ${sourceHash(script)}`] : []),
     ...(theme.brand.logoUrl ? [`img-src ${originOf(theme.brand.logoUrl)}`] : []),
     `form-action 'self'${config.FRONTEND_URL ? ` ${originOf(config.FRONTEND_URL)}` : ''}`,
     "base-uri 'none'",

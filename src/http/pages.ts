@@ -1,19 +1,33 @@
-import { type Cut, cut, escapeHtml, fill, fillMarkup } from '../base/fill.ts'
+import { brandValues, linkSupport } from '../base/brand-values.ts'
+import { type Cut, cut, escapeHtml, fill, fillMarkup, type Values } from '../base/fill.ts'
 import { direction } from '../base/locales.ts'
 import type { Theme } from '../base/theme.ts'
 import type { Deps } from '../deps.ts'
-import { bodyOf, type PageName, type PageOptions } from './page-bodies.ts'
+import type { PasswordKind } from '../passwords/rules.ts'
+import { bodyOf, hasScript, type PageName, type PageOptions, type Variant } from './page-bodies.ts'
 import { pagePolicy } from './page-policy.ts'
+import { showPasswordScript } from './page-script.ts'
 import { pageStyle } from './page-style.ts'
+import { kindsIn, passwordRules } from './password-hint.ts'
 
-// The pages behind the links of mails. They hold no script and load nothing but the logo of the brand, so their policy
-// can be `default-src 'none'` with the hash of the one style sheet; and they pass no referrer on, since the address of
-// the first one holds a token.
+// The pages behind the links of mails. They load nothing but the logo of the brand, so their policy can be
+// `default-src 'none'` with the hash of the one style sheet and, for a password, of the one script; and they pass no
+// referrer on, since the address of the first one holds a token.
 
 const header = ({ brand }: Theme): string =>
-  brand.logoUrl ? '<img src="{{logo}}" alt="{{brand}}" height="40">' : '<bdi>{{brand}}</bdi>'
+  brand.logoUrl
+    ? '<img src="{{logo}}" alt="{{brand}}" dir="{{brand_dir}}" height="40">'
+    : '<bdi>{{brand}}</bdi>'
 
-const documentOf = (theme: Theme, name: PageName, error: string | null): string => `<!doctype html>
+const footer = ({ brand }: Theme): string => {
+  const lines = [
+    ...(brand.supportEmail ? ['<p>{{t.support}}</p>'] : []),
+    ...(brand.address ? ['<p><bdi>{{brand_address}}</bdi></p>'] : []),
+  ]
+  return lines.length > 0 ? `\n<footer>\n${lines.join('\n')}\n</footer>` : ''
+}
+
+const documentOf = (theme: Theme, name: PageName, variant: Variant): string => `<!doctype html>
 <html lang="{{t.locale}}" dir="{{t.dir}}">
 <head>
 <meta charset="utf-8">
@@ -27,37 +41,53 @@ const documentOf = (theme: Theme, name: PageName, error: string | null): string 
 <body>
 <main>
 <p class="brand">${header(theme)}</p>
-${bodyOf(name, error)}
-</main>
-</body>
+${bodyOf(name, variant)}
+</main>${footer(theme)}
+${hasScript(name) ? `<script>${showPasswordScript}</script>\n` : ''}</body>
 </html>
 `
 
-// Templates know no conditions, so the page of each refused password is one of its own.
-const compile = (theme: Theme, locale: string, name: PageName, error: string | null): Cut => {
-  const words = theme.templates.words(locale, 'pages')
-  const known = error === null || Object.hasOwn(words, `error_${error}`) ? error : 'other'
-  const all = { ...words, locale, dir: direction(locale) }
-  return cut(fillMarkup(documentOf(theme, name, known), all))
+const wordsOf = ({ templates }: Theme, locale: string): Values => ({
+  ...templates.words(locale, 'layout'),
+  ...templates.words(locale, 'pages'),
+})
+
+const compile = (theme: Theme, locale: string, name: PageName, variant: Variant): Cut => {
+  const words = { ...wordsOf(theme, locale), locale, dir: direction(locale) }
+  return cut(linkSupport(fillMarkup(documentOf(theme, name, variant), words)))
 }
 
 const cache = new WeakMap<Theme, Map<string, Cut>>()
 
-const compiled = (theme: Theme, locale: string, name: PageName, error: string | null): Cut => {
+// Templates know no conditions, so each variant of a page is compiled by itself, when it is first shown.
+const compiled = (theme: Theme, locale: string, name: PageName, variant: Variant): Cut => {
   const ofTheme = cache.get(theme) ?? new Map<string, Cut>()
   cache.set(theme, ofTheme)
-  const key = `${locale} ${name} ${error}`
-  const made = ofTheme.get(key) ?? compile(theme, locale, name, error)
+  const key = [locale, name, ...Object.values(variant)].join(' ')
+  const made = ofTheme.get(key) ?? compile(theme, locale, name, variant)
   ofTheme.set(key, made)
   return made
 }
 
-type Filled = { action?: string; token?: string; min?: number; error?: string | undefined }
+/** Why a form was refused, in general words where there are no special ones. */
+const knownError = (words: Values, error: string | undefined): string | null => {
+  if (!error) return null
+  return Object.hasOwn(words, `error_${error}`) ? error : 'other'
+}
+
+type Filled = {
+  action?: string
+  token?: string
+  username?: string
+  min?: number
+  kinds?: readonly PasswordKind[]
+  error?: string | undefined
+}
 
 /**
  * A whole HTML document, and its policy. `locale` may be any tag: the closest language that there is will be used. The
- * form of a page that asks posts `token` to `action`, that of `reset` a `new_password` too. An `error` that there are no
- * words for is told in general ones. Throws where an option is missing.
+ * form of a page that asks posts `token` to `action`, that of `reset` a `new_password` too. Throws where an option is
+ * missing.
  */
 export const page = <N extends PageName>(
   { config, theme }: Pick<Deps, 'theme'> & { config: Pick<Deps['config'], 'FRONTEND_URL'> },
@@ -65,13 +95,21 @@ export const page = <N extends PageName>(
   name: N,
   options: PageOptions<N>,
 ): { html: string; csp: string } => {
-  const { error, min, ...rest }: Filled = options
-  const { brand, templates } = theme
-  const template = compiled(theme, templates.locales.pick(locale, null), name, error ?? null)
+  const { error, min, kinds, ...rest }: Filled = options
+  const language = theme.templates.locales.pick(locale, null)
+  const words = wordsOf(theme, language)
+  const template = compiled(theme, language, name, {
+    error: knownError(words, error),
+    hasFrontend: config.FRONTEND_URL !== undefined,
+    hasKinds: kinds !== undefined && kinds.length > 0,
+  })
   const values = {
     ...rest,
     ...(min !== undefined && { min: String(min) }),
-    ...{ brand: brand.name, logo: brand.logoUrl ?? '' },
+    ...(kinds && { kinds: kindsIn(language, words, kinds) }),
+    ...(kinds && min !== undefined && { rules: passwordRules(min, kinds) }),
+    ...{ frontend: config.FRONTEND_URL ?? '', ...brandValues(theme.brand) },
   }
-  return { html: fill(template, values, escapeHtml), csp: pagePolicy({ config, theme }) }
+  const script = hasScript(name) ? showPasswordScript : null
+  return { html: fill(template, values, escapeHtml), csp: pagePolicy({ config, theme, script }) }
 }

@@ -1,9 +1,10 @@
+import { brandValues, linkSupport } from '../base/brand-values.ts'
 import type { EmailKind } from '../base/emails.ts'
 import { type Cut, cut, fillMarkup, fillWords, isolatedPlain, plain, type Values } from '../base/fill.ts'
 import { direction } from '../base/locales.ts'
 import type { Theme } from '../base/theme.ts'
 import { durationsIn } from './durations.ts'
-import { contactOf, headerOf, linkSupport, signatureOf } from './layout-parts.ts'
+import { contactOf, headerOf, signatureOf } from './layout-parts.ts'
 import { toHtml } from './mjml.ts'
 
 /** A mail in one language, with holes for what differs from mail to mail. */
@@ -33,23 +34,11 @@ const timesIn = (locale: string): Intl.DateTimeFormat =>
     timeZoneName: 'short',
   })
 
-const brandValues = ({ brand }: Theme, locale: string): Compiled['brand'] => {
-  const { name, logoUrl, supportEmail, address } = brand
-  const [local = '', domain = ''] = supportEmail?.split('@') ?? []
-  const html = {
-    brand: name,
-    logo: logoUrl ?? '',
-    support_email: supportEmail ?? '',
-    support_link: `mailto:${encodeURIComponent(local)}@${domain}`,
-    brand_address: address ?? '',
-  }
-  return { html, text: { ...html, brand: isolatedPlain(name, direction(locale)) } }
-}
-
 const compile = async (theme: Theme, kind: EmailKind, locale: string): Promise<Compiled> => {
   const { brand, templates } = theme
   const words = { ...templates.words(locale, 'layout'), ...templates.words(locale, kind) }
   const dir = direction(locale)
+  const named = brandValues(brand)
   const start = dir === 'rtl' ? 'right' : 'left'
   const within = (layout: string, parts: Values): string =>
     Object.entries(parts).reduce((text, [name, part]) => text.replace(`{{${name}}}`, () => part), layout)
@@ -72,7 +61,7 @@ const compile = async (theme: Theme, kind: EmailKind, locale: string): Promise<C
     words,
     duration: durationsIn(locale, templates.words(locale, 'durations')),
     time: timesIn(locale),
-    brand: brandValues(theme, locale),
+    brand: { html: named, text: { ...named, brand: isolatedPlain(brand.name, dir) } },
   }
 }
 

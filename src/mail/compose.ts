@@ -38,6 +38,10 @@ const ownPage = ({ config }: Needs, name: string, query: Record<string, string>)
 const prove = (deps: Needs, email: Email, user: User, kind: ProvingKind): Promise<IssuedProof | null> =>
   issueProof(deps, { ...email, kind }, { userId: user.id, address: email.recipient })
 
+/** Where a password can be asked for: what a reader does who does not know what the email tells of. */
+const securityPage = (deps: Needs, email: Email, user: User): string =>
+  deps.config.FRONTEND_URL ?? ownPage(deps, 'forgot-password', { lang: localeOf(email, user) })
+
 /** Where a password is chosen. */
 const passwordPage = (deps: Needs, email: Email, user: User, { token }: IssuedProof): string => {
   const { FRONTEND_URL } = deps.config
@@ -55,7 +59,7 @@ const circumstances = ({ data }: Email) => ({
 const notice = (deps: Needs, email: Email, user: User) => ({
   ...hello(user),
   ...circumstances(email),
-  link: frontPage(deps),
+  link: securityPage(deps, email, user),
 })
 
 const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Promise<EmailVars<K> | null> } =
@@ -140,7 +144,10 @@ const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Pr
       return { name: '', link: passwordPage(deps, email, user, proof), code: proof.code, hours }
     },
 
-    account_exists: async (deps, _email, user) => ({ ...hello(user), link: frontPage(deps) }),
+    account_exists: async (deps, email, user) => ({
+      ...hello(user),
+      link: securityPage(deps, email, user),
+    }),
   }
 
 /** Mails to an address that the account does not have yet, or may not have any more: whoever moves it away silences none. */

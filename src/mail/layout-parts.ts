@@ -3,7 +3,7 @@ import type { Brand } from '../base/brand.ts'
 // What stands in the layout of an email only where the brand has it: templates know no conditions.
 
 const logo =
-  '<img src="{{logo}}" alt="{{brand}}" height="40" style="display:block;height:40px;width:auto;max-width:100%;border:0">'
+  '<img src="{{logo}}" alt="{{brand}}" dir="{{brand_dir}}" height="40" style="display:inline-block;vertical-align:top;height:40px;width:auto;max-width:100%;border:0">'
 
 const muted = (line: string): string =>
   `<mj-text css-class="muted" mj-class="muted" font-size="13px" padding="8px 0 0">${line}</mj-text>`
@@ -16,10 +16,6 @@ export const contactOf = ({ supportEmail, address }: Brand): string =>
   [supportEmail ? muted('{{t.support}}') : '', address ? muted('<bdi>{{brand_address}}</bdi>') : ''].join(
     '\n',
   )
-
-/** The address that helps as a link. It reads from left to right in every language. */
-export const linkSupport = (html: string): string =>
-  html.replaceAll('{{support_email}}', '<a href="{{support_link}}" dir="ltr">{{support_email}}</a>')
 
 /** The last lines of the text part. */
 export const signatureOf = ({ supportEmail, address }: Brand): string =>

@@ -5,7 +5,7 @@ import type { Presented } from '../proofs/check-proof.ts'
 import { findReset } from './find-reset.ts'
 
 /**
- * Tells whether a reset token or code would set a password, and until when. Spends nothing but, for a code, one guess. One
+ * Tells whether a reset token or code would set a password, of which account, and until when. Spends nothing but, for a code, one guess. One
  * that has set a password sets no other.
  */
 export const checkResetToken = async (
@@ -14,8 +14,8 @@ export const checkResetToken = async (
     'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'limiter' | 'secrets'
   >,
   presented: Presented,
-): Promise<{ expiresAt: Date } | Problem<'INVALID_TOKEN'>> => {
+): Promise<{ email: string; expiresAt: Date } | Problem<'INVALID_TOKEN'>> => {
   const reset = await findReset(deps, presented)
   if (!reset || reset.isUsed) return new Problem('INVALID_TOKEN')
-  return { expiresAt: new Date(now(deps.clock) + reset.expiresIn) }
+  return { email: reset.user.email, expiresAt: new Date(now(deps.clock) + reset.expiresIn) }
 }

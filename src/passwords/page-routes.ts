@@ -1,31 +1,48 @@
 import * as v from 'valibot'
 import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
-import { doneAddress, plainPage } from '../http/link-routes.ts'
+import { emailPageRoutes } from '../http/email-page-routes.ts'
+import { doneAddress, invalidPage, plainPage } from '../http/link-routes.ts'
 import { page } from '../http/pages.ts'
 import { type Route, route } from '../http/route.ts'
+import { checkResetToken } from './check-reset-token.ts'
+import { forgotPassword } from './forgot-password.ts'
 import { resetPassword } from './reset-password.ts'
 
-// The reset form, for services without a front end of their own. It works without scripts.
+// The pages of a reset, for services without a front end of their own. They work without scripts.
 
 const token = v.fallback(field.mailedToken, '')
 const text = v.fallback(v.string(), '')
 const language = v.fallback(v.optional(v.string()), undefined)
 
+type Needs = Parameters<typeof page>[0] & Parameters<typeof checkResetToken>[0]
+type Shown = { lang: string; at: 'link' | 'button'; error?: string }
+
+/** The form of a new password. Who has the link sees the address of the account: a password manager needs it. */
+const resetPage = async (deps: Needs, presented: { token: string }, { lang, at, error }: Shown) => {
+  const { PASSWORD_MIN_LENGTH: min, PASSWORD_REQUIRE: kinds } = deps.config
+  const check = await checkResetToken(deps, presented)
+  if (check instanceof Problem)
+    return { status: 401, ...invalidPage(deps, 'invalid_reset', { lang, at }) } as const
+  // The relative address of the form's action is that of the page it was on.
+  const action = `${at === 'link' ? 'reset-password/' : ''}confirm?lang=${lang}`
+  const options = { action, ...presented, username: check.email, min, kinds, error }
+  return { status: error ? 400 : 200, ...page(deps, lang, 'reset', options) } as const
+}
+
 const getReset = route({
   method: 'GET',
   path: '/api/v1/auth/reset-password',
   summary: 'Set a new password: the page',
+  description: 'Shows the form, or where the link is no longer good one to ask for another. Changes nothing.',
   auth: 'none',
   limits: ['anonymous'],
   query: v.object({ token, lang: language }),
-  replies: { 200: 'html' },
+  replies: { 200: 'html', 400: 'html', 401: 'html' },
   problems: [],
   handle: async (deps, { query, client }) => {
     const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
-    const action = `reset-password/confirm?lang=${lang}`
-    const min = deps.config.PASSWORD_MIN_LENGTH
-    return { status: 200, ...page(deps, lang, 'reset', { action, token: query.token, min }) }
+    return resetPage(deps, { token: query.token }, { lang, at: 'link' })
   },
 })
 
@@ -38,24 +55,32 @@ const postReset = route({
   accepts: 'form',
   query: v.object({ lang: language }),
   body: v.strictObject({ token, new_password: text }),
-  replies: { 303: 'redirect', 400: 'html', 401: 'html' },
+  replies: { 200: 'html', 303: 'redirect', 400: 'html', 401: 'html' },
   problems: [],
   handle: async (deps, { body, query, client }) => {
-    const { config } = deps
     const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
     const { token, new_password: newPassword } = body
     const done = await resetPassword(deps, { presented: { token }, newPassword, origin: client })
     if (!(done instanceof Problem))
-      return { status: 303, location: doneAddress(config, { name: 'password-reset', lang, ...done }) }
-    if (done.code === 'INVALID_TOKEN') return { status: 401, ...page(deps, lang, 'invalid', {}) }
-    // The relative address of the form's action is that of the page it was on.
-    const again = page(deps, lang, 'reset', {
-      action: `confirm?lang=${lang}`,
-      token,
-      min: config.PASSWORD_MIN_LENGTH,
-      error: done.extra.errors?.[0]?.rule ?? 'other',
-    })
-    return { status: 400, ...again }
+      return { status: 303, location: doneAddress(deps.config, { name: 'password-reset', lang, ...done }) }
+    const error = done.extra.errors?.[0]?.rule ?? 'other'
+    return resetPage(deps, { token }, { lang, at: 'button', error })
+  },
+})
+
+const getForgot = route({
+  method: 'GET',
+  path: '/api/v1/auth/forgot-password',
+  summary: 'Ask for a mail that resets a password: the page',
+  auth: 'none',
+  limits: ['anonymous'],
+  query: v.object({ lang: language }),
+  replies: { 200: 'html' },
+  problems: [],
+  handle: async (deps, { query, client }) => {
+    const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
+    const action = `forgot-password/confirm?lang=${lang}`
+    return { status: 200, ...page(deps, lang, 'forgot', { action }) }
   },
 })
 
@@ -67,5 +92,13 @@ export const passwordPageRoutes: Route[] = [
     summary: 'Set a new password: done',
     page: 'reset_done',
     again: 'reset_again',
+  }),
+  getForgot,
+  ...emailPageRoutes({
+    name: 'forgot-password',
+    summary: 'Ask for a mail that resets a password',
+    page: 'forgot',
+    sent: { name: 'reset-link-sent', page: 'reset_sent' },
+    act: forgotPassword,
   }),
 ]

@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { emailReply } from '../accounts/rules.ts'
 import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
+import { emailPageRoutes } from '../http/email-page-routes.ts'
 import { linkRoutes } from '../http/link-routes.ts'
 import { type Route, route } from '../http/route.ts'
 import { resendVerification } from './resend-verification.ts'
@@ -32,6 +33,7 @@ const pages = linkRoutes({
   summary: 'Verify an e-mail address',
   button: 'confirm',
   done: { name: 'email-verified', page: 'verified', again: 'verified_again', frontend: 'email-verified' },
+  invalid: 'invalid_verify',
   mayBeInstant: true,
   act: (deps, { token, lang, client }) =>
     verifyEmail(deps, { presented: { token }, locale: lang, origin: client }),
@@ -55,4 +57,12 @@ const postResend = route({
   },
 })
 
-export const verificationRoutes: Route[] = [postVerify, ...pages, postResend]
+const resendPages = emailPageRoutes({
+  name: 'resend-verification',
+  summary: 'Ask for another verification mail',
+  page: 'invalid_verify',
+  sent: { name: 'verification-sent', page: 'verify_sent' },
+  act: resendVerification,
+})
+
+export const verificationRoutes: Route[] = [postVerify, ...pages, postResend, ...resendPages]

@@ -151,7 +151,12 @@ const successes: Record<string, () => Promise<Sent>> = {
   'POST /api/v1/auth/reset-password': async () => ({
     body: { token: await resetting(), new_password: 'another horse 10' },
   }),
-  'GET /api/v1/auth/reset-password': async () => ({ query: '?token=lkp_any' }),
+  'GET /api/v1/auth/reset-password': async () => ({ query: `?token=${await resetting()}` }),
+  'GET /api/v1/auth/forgot-password': async () => ({ query: '?lang=es' }),
+  'POST /api/v1/auth/forgot-password/confirm': async () => ({ form: { email: anEmail() } }),
+  'GET /api/v1/auth/reset-link-sent': async () => ({}),
+  'POST /api/v1/auth/resend-verification/confirm': async () => ({ form: { email: anEmail() } }),
+  'GET /api/v1/auth/verification-sent': async () => ({}),
   'POST /api/v1/auth/reset-password/confirm': async () => ({
     form: { token: await resetting(), new_password: 'another horse 10' },
   }),

@@ -104,7 +104,7 @@ anyTest.after.always(async () => {
       t.is(headers.get('referrer-policy'), 'no-referrer')
       t.is(headers.get('x-content-type-options'), 'nosniff')
       const csp = headers.get('content-security-policy')
-      t.is(csp, pagePolicy({ config: { FRONTEND_URL: undefined }, theme: plainTheme }))
+      t.is(csp, pagePolicy({ config: { FRONTEND_URL: undefined }, theme: plainTheme, script: null }))
       t.notRegex(text, /<script|<img|<link|src=|href=|onclick/)
     }
   })

@@ -7,6 +7,7 @@ import type { TrustedProxies } from '../../../src/base/variable-rules.ts'
 import { behindProxy, clientOf, normalAddress } from '../../../src/http/client.ts'
 import {
   type ButtonPage,
+  type EmailPage,
   type PageName,
   type PageOptions,
   type PlainPage,
@@ -15,7 +16,7 @@ import {
 import { pagePolicy } from '../../../src/http/page-policy.ts'
 import { pageStyle, sourceHash } from '../../../src/http/page-style.ts'
 import { page as pageOf } from '../../../src/http/pages.ts'
-import type { CheckPassword } from '../../../src/passwords/rules.ts'
+import type { CheckPassword, PasswordKind } from '../../../src/passwords/rules.ts'
 import { plainTheme } from '../../theme.ts'
 
 // The address of a client, and hostile values in pages.
@@ -179,10 +180,16 @@ const page = <N extends PageName>(locale: string, name: N, options: PageOptions<
     'undo_deletion_again',
     'reset_done',
     'reset_again',
+    'reset_sent',
+    'verify_sent',
     'taken',
-    'invalid',
+    'invalid_change',
   ]
-  const reset = (locale: string, error?: string, min = 8) => page(locale, 'reset', { ...asked, min, error })
+  const emailAsking: EmailPage[] = ['forgot', 'invalid_verify', 'invalid_reset', 'invalid_undo']
+  const policy = { username: 'ada@mail.example', min: 8, kinds: ['letter', 'digit'] as const }
+  const reset = (locale: string, error?: string, min = 8) =>
+    page(locale, 'reset', { ...asked, ...policy, min, error })
+  const withoutScript = (html: string) => html.replace(/<script>[\s\S]*?<\/script>/, '')
 
   type Rule = NonNullable<ReturnType<CheckPassword>>['rule']
   const englishErrors: Record<Rule, RegExp> = {
@@ -205,25 +212,39 @@ const page = <N extends PageName>(locale: string, name: N, options: PageOptions<
     ...errors.map(error => reset(locale, error)),
   ]
   const telling = (locale: string) => plain.map(name => page(locale, name, {}))
-  const all = (locale: string) => [...asking(locale), ...telling(locale)]
+  const askingForEmail = (locale: string) =>
+    emailAsking.flatMap(name => [
+      page(locale, name, { action: '/act' }),
+      page(locale, name, { action: '/act', error: 'email' }),
+    ])
+  const all = (locale: string) => [...asking(locale), ...askingForEmail(locale), ...telling(locale)]
   const confirm = (locale: string) => page(locale, 'confirm', asked)
 
   test('no page is left out here', t => {
-    t.deepEqual([...buttons, ...plain, 'reset'].sort(), [...pageNames].sort())
+    t.deepEqual([...buttons, ...plain, ...emailAsking, 'reset'].sort(), [...pageNames].sort())
   })
 
   for (const locale of locales.tags) {
-    test(`pages in ${locale} say their language, run no script and load nothing`, t => {
+    test(`pages in ${locale} say their language, load nothing, and run no script but to show a password`, t => {
       for (const html of all(locale)) {
         t.true(html.startsWith(`<!doctype html>\n<html lang="${locale}" dir="${direction(locale)}">`))
-        t.notRegex(html, /<(script|link|img|iframe|base)\b|\son\w+=|\sstyle=|url\(|@import|\{\{|undefined/)
+        t.is(html.includes('<script'), html.includes('id="new_password"'))
+        t.notRegex(
+          withoutScript(html),
+          /<(script|link|img|iframe|base)\b|\son\w+=|\sstyle=|url\(|@import|\{\{|undefined/,
+        )
         t.is(html.match(/<h1>[^<]+<\/h1>/g)?.length, 1)
         t.is(html.match(/<main>/g)?.length, 1)
       }
     })
 
     test(`each page in ${locale} has a title of its own, which is its heading`, t => {
-      const pages = [...buttons.map(name => page(locale, name, asked)), ...telling(locale), reset(locale)]
+      const pages = [
+        ...buttons.map(name => page(locale, name, asked)),
+        ...emailAsking.map(name => page(locale, name, { action: '/act' })),
+        ...telling(locale),
+        reset(locale),
+      ]
       const titles = pages.map(html => /<title>([^<]+) · Latchkey<\/title>/.exec(html)?.[1])
       t.is(new Set(titles).size, pageNames.length)
       t.deepEqual(
@@ -276,7 +297,7 @@ const page = <N extends PageName>(locale: string, name: N, options: PageOptions<
     t.regex(field, / aria-describedby="hint">/)
     t.notRegex(field, /value=|maxlength/)
     t.regex(reset('en'), /<label for="new_password">[^<]+<\/label>/)
-    t.regex(reset('en', undefined, 12), /<p class="hint" id="hint">At least 12 characters\.<\/p>/)
+    t.regex(withoutScript(reset('en')), /<p class="show" hidden>/)
   })
 
   test('the hash in the policy is that of the one style sheet of every page', t => {
@@ -286,36 +307,36 @@ const page = <N extends PageName>(locale: string, name: N, options: PageOptions<
       const digest = createHash('sha256')
         .update(styles[0]?.[1] ?? '')
         .digest('base64')
-      t.true(pagePolicy(deps).includes(`style-src 'sha256-${digest}';`))
+      t.true(pagePolicy({ ...deps, script: null }).includes(`style-src 'sha256-${digest}';`))
     }
   })
 
   test('the policy allows the style sheet, forms to us and to the front end, and no more', t => {
     const ours = `default-src 'none'; style-src ${sourceHash(pageStyle(plainTheme.brand))}; form-action 'self'`
     const rest = "base-uri 'none'; frame-ancestors 'none'"
-    t.is(pagePolicy(deps), `${ours}; ${rest}`)
+    t.is(pageOf(deps, 'en', 'verified', {}).csp, `${ours}; ${rest}`)
     const config = { FRONTEND_URL: 'https://app.example/x' }
-    t.is(pagePolicy({ ...deps, config }), `${ours} https://app.example; ${rest}`)
+    t.is(pageOf({ ...deps, config }, 'en', 'verified', {}).csp, `${ours} https://app.example; ${rest}`)
   })
 
   test('a token or an address cannot leave its attribute, nor be filled in again', t => {
     const hostile = { action: '"><script>', token: `'"><b>{{action}}{{t.confirm_title}}{{min}}` }
     const pages = [
       ...buttons.map(name => page('en', name, hostile)),
-      page('en', 'reset', { ...hostile, min: 8 }),
-      page('en', 'reset', { ...hostile, min: 8, error: 'too_short' }),
+      page('en', 'reset', { ...policy, ...hostile }),
+      page('en', 'reset', { ...policy, ...hostile, error: 'too_short' }),
     ]
     for (const html of pages) {
       t.true(html.includes('action="&quot;&gt;&lt;script&gt;"'))
       t.true(html.includes('value="&#39;&quot;&gt;&lt;b&gt;{{action}}{{t.confirm_title}}{{min}}"'))
-      t.notRegex(html, /<script|<b>/)
+      t.notRegex(withoutScript(html), /<script|<b>/)
     }
   })
 
   test('a page that lacks what it posts is not shown', t => {
     for (const name of buttons)
       t.throws(() => page('en', name, { action: '/act' } as never), { message: /{{token}}/ })
-    t.throws(() => page('en', 'reset', asked as never), { message: /{{min}}/ })
+    t.throws(() => page('en', 'reset', asked as never), { message: /{{username}}/ })
   })
 
   test('the address of a page, which holds the token, is passed on to nobody', t => {
@@ -329,7 +350,76 @@ const page = <N extends PageName>(locale: string, name: N, options: PageOptions<
       t.is(html.match(/<input type="hidden" name="token" value="abc">/g)?.length, 1)
       t.is(html.match(/<button type="submit">[^<]+<\/button>/g)?.length, 1)
     }
+    for (const html of locales.tags.flatMap(askingForEmail)) {
+      t.deepEqual(html.match(/<form[^>]*>/g), ['<form method="post" action="/act">'])
+      t.deepEqual(html.match(/ name="\w+"/g)?.slice(-1), [' name="email"'])
+    }
     for (const html of locales.tags.flatMap(telling)) t.notRegex(html, /<form|<input|<button/)
+  })
+
+  // What the operator asks for, and what the page must say of it.
+  const hints: [kinds: PasswordKind[], words: Record<string, string>, rules: string][] = [
+    [
+      ['letter', 'digit'],
+      {
+        en: 'At least 12 characters, with a letter and a digit.',
+        es: 'Al menos 12 caracteres, con una letra y un número.',
+        ar: 'الحد الأدنى لعدد الأحرف: 12. ويجب أن تتضمن كلمة المرور حرفًا ورقمًا.',
+      },
+      'minlength: 12; required: lower, upper; required: digit',
+    ],
+    [
+      ['letter', 'lower', 'upper', 'symbol'],
+      {
+        en: 'At least 12 characters, with a lowercase letter, an uppercase letter, and a symbol such as ! or #.',
+        es: 'Al menos 12 caracteres, con una letra minúscula, una letra mayúscula y un símbolo como ! o #.',
+        ar: 'الحد الأدنى لعدد الأحرف: 12. ويجب أن تتضمن كلمة المرور حرفًا لاتينيًا صغيرًا وحرفًا لاتينيًا كبيرًا ورمزًا مثل ! أو #.',
+      },
+      'minlength: 12; required: lower; required: upper; required: special',
+    ],
+    [
+      [],
+      {
+        en: 'At least 12 characters.',
+        es: 'Al menos 12 caracteres.',
+        ar: 'الحد الأدنى لعدد الأحرف: 12.',
+      },
+      'minlength: 12',
+    ],
+  ]
+  for (const [kinds, words, rules] of hints)
+    test(`PASSWORD_REQUIRE=${kinds} → the page of a new password says so, in every language`, t => {
+      for (const locale of locales.tags) {
+        const html = page(locale, 'reset', { ...asked, ...policy, kinds, min: 12 })
+        t.is(/<p class="hint" id="hint">([^<]+)<\/p>/.exec(html)?.[1], words[locale])
+        t.true(html.includes(` passwordrules="${rules}"`))
+      }
+    })
+
+  test('the page of a new password → names its account for a password manager, and does not post it', t => {
+    const html = reset('en')
+    const [field = ''] = /<input class="shown"[^>]+>/.exec(html) ?? []
+    t.regex(field, / autocomplete="username" value="ada@mail\.example" readonly/)
+    t.notRegex(field, / name=/)
+    t.regex(html, /<label for="username">[^<]+<\/label>/)
+    t.true(html.indexOf('autocomplete="username"') < html.indexOf('autocomplete="new-password"'))
+  })
+
+  test('the script of the page of a new password → allowed by its hash, and on no other page', t => {
+    const { html, csp } = pageOf(deps, 'en', 'reset', { ...asked, ...policy })
+    const [, script = ''] = /<script>([\s\S]*?)<\/script>/.exec(html) ?? []
+    t.true(csp.includes(`; script-src ${sourceHash(script)};`))
+    for (const name of plain) t.false(pageOf(deps, 'en', name, {}).csp.includes('script-src'))
+  })
+
+  test('a front end → pages where nothing is left to do lead to it; without one they lead nowhere', t => {
+    const config = { FRONTEND_URL: 'https://app.example/x?a="><b>' }
+    for (const name of plain) {
+      const { html } = pageOf({ ...deps, config }, 'en', name, {})
+      const link = '<a class="button" href="https://app.example/x?a=&quot;&gt;&lt;b&gt;">'
+      t.true(html.includes(`${link}Continue to <bdi>Latchkey</bdi></a>`), name)
+      t.notRegex(page('en', name, {}), /<a\b/, name)
+    }
   })
 
   test('an unknown language falls back', t => {

@@ -1,0 +1,64 @@
+import * as v from 'valibot'
+import * as field from '../base/fields.ts'
+import type { Deps } from '../deps.ts'
+import type { EmailPage, PlainPage } from './page-bodies.ts'
+import { page } from './pages.ts'
+import { type Route, route } from './route.ts'
+
+// Where a link has expired its page asks for the address, to send a new one. The answer is the same whether or not
+// anybody has the address, and the limits are those of the route that apps use.
+
+const text = v.fallback(v.optional(v.string()), undefined)
+
+type EmailPages = {
+  /** The last part of the address that apps post to; the form posts to `<name>/confirm`. */
+  name: string
+  summary: string
+  /** The page that holds the form. */
+  page: EmailPage
+  sent: { name: string; page: PlainPage }
+  act: (deps: Deps, input: { email: string; locale: string; overLimit: boolean }) => Promise<void>
+}
+
+const base = '/api/v1/auth'
+
+/** The form that a page posts an address with, and the page that follows. */
+export const emailPageRoutes = ({ name, summary, page: asking, sent, act }: EmailPages): Route[] => [
+  route({
+    method: 'POST',
+    path: `${base}/${name}/confirm`,
+    summary: `${summary}: the button of the page`,
+    auth: 'none',
+    limits: ['mail_ip', 'mail'],
+    accepts: 'form',
+    query: v.object({ lang: text }),
+    headers: v.object({ 'sec-fetch-site': text }),
+    body: v.strictObject({ email: v.fallback(field.email, '') }),
+    replies: { 303: 'redirect', 400: 'html' },
+    problems: [],
+    handle: async (deps, { body: { email }, query, headers, client, isOverMailLimit }) => {
+      const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
+      const action = `confirm?lang=${lang}`
+      if (email === '') return { status: 400, ...page(deps, lang, asking, { action, error: 'email' }) }
+      // A form of another site would send emails in the name of everybody who opens that site.
+      const isForeign = /^(?:cross|same)-site$/.test(headers['sec-fetch-site'] ?? '')
+      if (isForeign) return { status: 400, ...page(deps, lang, asking, { action }) }
+      await act(deps, { email, locale: lang, overLimit: await isOverMailLimit() })
+      return { status: 303, location: `${deps.config.PUBLIC_URL}${base}/${sent.name}?lang=${lang}` }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: `${base}/${sent.name}`,
+    summary: `${summary}: done`,
+    auth: 'none',
+    limits: ['anonymous'],
+    query: v.object({ lang: text }),
+    replies: { 200: 'html' },
+    problems: [],
+    handle: async (deps, { query, client }) => {
+      const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
+      return { status: 200, ...page(deps, lang, sent.page, {}) }
+    },
+  }),
+]

@@ -1,0 +1,27 @@
+import { type Values, valueFor } from '../base/fill.ts'
+import type { PasswordKind } from '../passwords/rules.ts'
+
+// What the page of a new password says about the password. A letter of either case is a letter too.
+
+const needed = (kinds: readonly PasswordKind[]): PasswordKind[] => {
+  const isCased = kinds.includes('lower') || kinds.includes('upper')
+  return [...new Set(kinds)].filter(kind => kind !== 'letter' || !isCased)
+}
+
+/** What must be in a password, as a list in the words of a language: "a letter and a digit". */
+export const kindsIn = (locale: string, words: Values, kinds: readonly PasswordKind[]): string =>
+  new Intl.ListFormat(locale, { type: 'conjunction' }).format(
+    needed(kinds).map(kind => valueFor(words, `kind_${kind}`)),
+  )
+
+const classes: Record<PasswordKind, string> = {
+  letter: 'lower, upper',
+  digit: 'digit',
+  lower: 'lower',
+  upper: 'upper',
+  symbol: 'special',
+}
+
+/** The same for password managers, as the attribute `passwordrules` takes it. */
+export const passwordRules = (min: number, kinds: readonly PasswordKind[]): string =>
+  [`minlength: ${min}`, ...needed(kinds).map(kind => `required: ${classes[kind]}`)].join('; ')

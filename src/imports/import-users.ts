@@ -3,6 +3,8 @@ import type { Deps } from '../deps.ts'
 import { type ImportedUser, readLine } from './rules.ts'
 
 const batchSize = 500
+/** Refused lines that are told one by one. A broken file of millions of lines must not fill the memory. */
+const listedAtMost = 10_000
 
 const insert = async (database: Deps['database'], users: ImportedUser[]): Promise<number> => {
   const inserted: unknown[] = await database.query(
@@ -39,7 +41,13 @@ type Options = {
   onProgress?: (count: number) => void
 }
 
-type Imported = { imported: number; existing: number; refused: { line: number; reason: string }[] }
+type Imported = {
+  imported: number
+  existing: number
+  refused: { line: number; reason: string }[]
+  /** How many more lines were refused than `refused` lists. */
+  unlisted?: number
+}
 
 /**
  * Takes over the accounts of another system, one JSON object a line: `email`, and where known `password_hash`,
@@ -53,7 +61,7 @@ type Imported = { imported: number; existing: number; refused: { line: number; r
  */
 export const importUsers = async (
   { database }: Pick<Deps, 'database'>,
-  lines: AsyncIterable<string>,
+  lines: AsyncIterable<string | { reason: string }>,
   { dryRun, onProgress }: Options,
 ): Promise<Imported> => {
   const add = dryRun ? rehearsal(database) : (users: ImportedUser[]) => insert(database, users)
@@ -67,13 +75,17 @@ export const importUsers = async (
     batch = []
     onProgress?.(line)
   }
+  const refuse = (reason: string): void => {
+    if (result.refused.length < listedAtMost) result.refused.push({ line, reason })
+    else result.unlisted = (result.unlisted ?? 0) + 1
+  }
   for await (const text of lines) {
     line += 1
     // A byte order mark is trimmed off too.
-    const content = text.trim()
+    const content = typeof text === 'string' ? text.trim() : text
     if (content === '') continue
-    const read = readLine(content)
-    if ('reason' in read) result.refused.push({ line, reason: read.reason })
+    const read = typeof content === 'string' ? readLine(content) : content
+    if ('reason' in read) refuse(read.reason)
     else if (batch.push(read.user) === batchSize) await flush()
   }
   await flush()

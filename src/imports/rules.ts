@@ -1,15 +1,23 @@
 import * as v from 'valibot'
 import * as field from '../base/fields.ts'
+import { whyNotTaken, withoutFramework } from '../crypto/framework-hash.ts'
 import { isImportable } from '../crypto/password.ts'
 
-const longestLine = 16_384
+/** In bytes. */
+export const longestLine = 65_536
+export const tooLong = { reason: `the line is longer than ${longestLine} bytes` }
 
 const hash = v.pipe(
   v.string('must be a text'),
-  v.check(
-    isImportable,
-    'must be a bcrypt, argon2, scrypt or PBKDF2 hash in a form and at a cost that are taken here',
-  ),
+  v.rawTransform<string, string | null>(({ dataset, addIssue, NEVER }) => {
+    const given = dataset.value
+    // Django stores `!` and some letters for an account without a password.
+    if (given.startsWith('!')) return null
+    const read = withoutFramework(given)
+    if (isImportable(read)) return read
+    addIssue({ message: whyNotTaken(given) })
+    return NEVER
+  }),
 )
 
 const roles = v.pipe(
@@ -49,18 +57,26 @@ const importedUser = v.strictObject({
 
 export type ImportedUser = v.InferOutput<typeof importedUser>
 
-// Names of unknown fields stay unsaid, for in a broken file they may be values.
+// In a broken file a value may stand where a name should: only what looks like a name is said.
+const namedField = (name: string): string =>
+  /^[A-Za-z_][\w.-]{0,39}$/.test(name) ? `there is no field ${name}` : 'there is an unknown field'
+
+const unknownFields = (line: object): string[] =>
+  Object.keys(line)
+    .filter(name => !Object.hasOwn(importedUser.entries, name))
+    .slice(0, 20)
+    .map(namedField)
+
 const reasonOf = (issue: v.BaseIssue<unknown>): string => {
   const name = issue.path?.[0]?.key
   if (name === undefined) return 'the line must be a JSON object'
-  if (issue.expected === 'never') return 'there is an unknown field'
   if (issue.type === 'strict_object') return `${name} is missing`
   return `${name} ${issue.message}`
 }
 
 /** One account of another system, or why the line is none: in words that hold none of its values. */
 export const readLine = (text: string): { user: ImportedUser } | { reason: string } => {
-  if (text.length > longestLine) return { reason: `the line is longer than ${longestLine} characters` }
+  if (text.length > longestLine) return tooLong
   let line: unknown
   try {
     line = JSON.parse(text)
@@ -69,5 +85,7 @@ export const readLine = (text: string): { user: ImportedUser } | { reason: strin
   }
   const read = v.safeParse(importedUser, Array.isArray(line) ? null : line, { abortPipeEarly: true })
   if (read.success) return { user: read.output }
-  return { reason: [...new Set(read.issues.map(reasonOf))].join('; ') }
+  const known = read.issues.filter(({ expected }) => expected !== 'never').map(reasonOf)
+  const unknown = typeof line === 'object' && line !== null && !Array.isArray(line) ? unknownFields(line) : []
+  return { reason: [...new Set([...known, ...unknown])].join('; ') }
 }

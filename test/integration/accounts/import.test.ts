@@ -1,6 +1,7 @@
 import { argon2Sync, pbkdf2Sync, scryptSync } from 'node:crypto'
 import anyTest from 'ava'
 import bcrypt from 'bcrypt'
+import { whyNotTaken } from '../../../src/crypto/framework-hash.ts'
 import { importUsers } from '../../../src/imports/import-users.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { anAccount, anEmail, password } from '../../make.ts'
@@ -81,10 +82,46 @@ anyTest.after.always(async () => {
     })
   }
 
+  const frameworks = {
+    Django: `pbkdf2_sha256$1000$saltsaltsalt$${pbkdf2Sync(password, 'saltsaltsalt', 1000, 32, 'sha256').toString('base64')}`,
+    Werkzeug: `pbkdf2:sha256:1000$saltsaltsalt$${pbkdf2Sync(password, 'saltsaltsalt', 1000, 32, 'sha256').toString('hex')}`,
+    'ASP.NET Core Identity': Buffer.concat([
+      Buffer.from(['01', '00000001', '000003e8', '00000010'].join(''), 'hex'),
+      ...[Buffer.from('sixteen byte sal'), pbkdf2Sync(password, 'sixteen byte sal', 1000, 32, 'sha256')],
+    ]).toString('base64'),
+  }
+
+  for (const [name, hash] of Object.entries(frameworks))
+    test(`a hash as ${name} writes it → stored in the PHC string format, and the old password signs in`, async t => {
+      const email = anEmail()
+      t.deepEqual(await importAll([{ email, password_hash: hash }]), {
+        imported: 1,
+        existing: 0,
+        refused: [],
+      })
+      t.regex((await rowOf(email))?.password_hash ?? '', /^\$pbkdf2-sha256\$i=1000\$/)
+      t.is((await loginAs(email, `${password} `)).status, 401)
+      t.is((await loginAs(email, password)).status, 200)
+      t.regex((await rowOf(email))?.password_hash ?? '', /^\$2b\$04\$/)
+    })
+
+  test('more lines are refused than are listed → the others are counted', async t => {
+    async function* lines() {
+      for (let i = 0; i < 10_003; i++) yield 'x'
+    }
+    const result = await importUsers(world.deps, lines(), { dryRun: true })
+    t.is(result.refused.length, 10_000)
+    t.is(result.unlisted, 3)
+  })
+
   test('a user without a password is imported, and no password opens the account', async t => {
-    const [absent, empty] = [anEmail(), anEmail()]
-    await importAll([{ email: absent }, { email: empty, password_hash: null }])
-    for (const email of [absent, empty]) {
+    const [absent, empty, django] = [anEmail(), anEmail(), anEmail()]
+    const unusable = '!8bxeklkvxqqJAkc7it5jJCHubtsdQoF0tLiRVtG4'
+    await importAll([
+      ...[{ email: absent }, { email: empty, password_hash: null }],
+      { email: django, password_hash: unusable },
+    ])
+    for (const email of [absent, empty, django]) {
       t.is((await rowOf(email))?.password_hash, null)
       for (const word of [password, 'null', 'undefined', ' '])
         t.is((await loginAs(email, word)).body.code, 'INVALID_CREDENTIALS')
@@ -181,8 +218,21 @@ anyTest.after.always(async () => {
     ['an address that is none', () => ({ email: `${secret}@` }), 'email must be one e-mail address'],
     ['two addresses', email => ({ email: `${email},${secret}@x.org` }), 'email must be one e-mail address'],
     ['an address of another kind', () => ({ email: 7 }), 'email must be a text'],
-    ['an unknown field', email => ({ email, [secret]: secret }), 'there is an unknown field'],
-    ['the id of another', email => ({ email, id: secret, is_active: true }), 'there is an unknown field'],
+    [
+      'unknown fields',
+      email => ({ email, id: secret, is_active: true }),
+      'there is no field id; there is no field is_active',
+    ],
+    [
+      'a value in the place of a name',
+      email => ({ email, [`${secret}@x.org`]: 1 }),
+      'there is an unknown field',
+    ],
+    [
+      'a field of another name, and a fault',
+      ({ length }) => ({ emailAddress: secret, roles: length }),
+      'email is missing; roles must be a list; there is no field emailAddress',
+    ],
     ['a role that there is not', email => ({ email, roles: [secret] }), 'roles must be "user" or "admin"'],
     ['a role that is no list', email => ({ email, roles: secret }), 'roles must be a list'],
     ['no role', email => ({ email, roles: [] }), 'roles must name one role at least'],
@@ -224,7 +274,7 @@ anyTest.after.always(async () => {
     [
       'a megabyte',
       email => ({ email, full_name: secret.repeat(100_000) }),
-      'the line is longer than 16384 characters',
+      'the line is longer than 65536 bytes',
     ],
   ]
   for (const at of [secret, '2019-02-28', '2019-02-28T12:00:00'])
@@ -253,7 +303,7 @@ anyTest.after.always(async () => {
     broken.push([
       `a hash that cannot be checked, or only for hours: ${hash?.slice(0, 24)}`,
       email => ({ email, password_hash: hash }),
-      'password_hash must be a bcrypt, argon2, scrypt or PBKDF2 hash in a form and at a cost that are taken here',
+      `password_hash ${whyNotTaken(hash ?? '')}`,
     ])
 
   for (const [name, line, reason] of broken)

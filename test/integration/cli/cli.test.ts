@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import anyTest from 'ava'
@@ -264,6 +264,18 @@ anyTest.after.always(async () => {
     t.is(code, 0)
     t.is(out, '1 were imported, 0 had an account, 0 refused.\n')
     t.is(err, '')
+  })
+
+  test('a file with one line of 600 MB → that line is refused by its number, the next is imported', async t => {
+    const path = join(folder, 'long.jsonl')
+    await writeFile(path, '')
+    // A hole: it takes no space on the disk, and is read as 600 MB of zeros.
+    await truncate(path, 600_000_000)
+    await appendFile(path, `\n${JSON.stringify({ email: anEmail() })}\n`)
+    const { code, out, err } = await runCommand(env, ['users', 'import', path])
+    t.is(code, 1, err)
+    t.regex(out + err, /^line 1: the line is longer than 65536 bytes$/m)
+    t.regex(out + err, /1 were imported, 0 had an account, 1 refused\./)
   })
 
   test('a file that is not there is refused', async t => {

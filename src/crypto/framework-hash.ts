@@ -1,0 +1,120 @@
+// The forms in which web frameworks store PBKDF2, scrypt, argon2 and bcrypt. An import writes them as the PHC string format
+// does, so that there is one form to read, to compare and to make up for.
+// Django: https://docs.djangoproject.com/en/stable/topics/auth/passwords/ · Werkzeug (Flask): werkzeug.security ·
+// ASP.NET Core Identity: PasswordHasher<TUser>.
+
+const digests = ['sha1', 'sha256', 'sha512']
+
+const plain = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '')
+
+const pbkdf2 = (digest: string, iterations: string | number, salt: Buffer, hash: Buffer): string =>
+  `$pbkdf2-${digest}$i=${iterations}$${plain(salt)}$${plain(hash)}`
+
+const scrypt = (n: string, r: string, p: string, salt: Buffer, hash: Buffer): string | null => {
+  const logN = Math.log2(Number(n))
+  return Number.isInteger(logN) ? `$scrypt$ln=${logN},r=${r},p=${p}$${plain(salt)}$${plain(hash)}` : null
+}
+
+/** The bytes of base64 with its padding, or null where the text is none. */
+const fromBase64 = (text = ''): Buffer | null => {
+  const bytes = Buffer.from(text, 'base64')
+  return bytes.toString('base64') === text ? bytes : null
+}
+
+const fromHex = (text = ''): Buffer | null =>
+  /^(?:[0-9a-f]{2})+$/.test(text) ? Buffer.from(text, 'hex') : null
+
+type Reader = { shape: RegExp; read: (groups: Record<string, string>) => string | null }
+
+// Salts of Django and Werkzeug are texts, and go into the hash as they are written.
+const readers: Reader[] = [
+  {
+    shape: /^pbkdf2_(?<digest>sha1|sha256)\$(?<i>\d+)\$(?<salt>[^$]+)\$(?<hash>[^$]+)$/,
+    read: ({ digest = '', i = '', salt = '', hash }) => {
+      const bytes = fromBase64(hash)
+      return bytes && pbkdf2(digest, i, Buffer.from(salt), bytes)
+    },
+  },
+  {
+    shape: /^scrypt\$(?<n>\d+)\$(?<salt>[^$]+)\$(?<r>\d+)\$(?<p>\d+)\$(?<hash>[^$]+)$/,
+    read: ({ n = '', salt = '', r = '', p = '', hash }) => {
+      const bytes = fromBase64(hash)
+      return bytes && scrypt(n, r, p, Buffer.from(salt), bytes)
+    },
+  },
+  { shape: /^argon2(?<phc>\$argon2(?:id|i|d)\$.+)$/, read: ({ phc = '' }) => phc },
+  { shape: /^bcrypt\$(?<hash>\$2[aby]\$.+)$/, read: ({ hash = '' }) => hash },
+  {
+    shape: /^pbkdf2:(?<digest>sha1|sha256|sha512):(?<i>\d+)\$(?<salt>[^$]+)\$(?<hash>[^$]+)$/,
+    read: ({ digest = '', i = '', salt = '', hash }) => {
+      const bytes = fromHex(hash)
+      return bytes && pbkdf2(digest, i, Buffer.from(salt), bytes)
+    },
+  },
+  {
+    shape: /^scrypt:(?<n>\d+):(?<r>\d+):(?<p>\d+)\$(?<salt>[^$]+)\$(?<hash>[^$]+)$/,
+    read: ({ n = '', r = '', p = '', salt = '', hash }) => {
+      const bytes = fromHex(hash)
+      return bytes && scrypt(n, r, p, Buffer.from(salt), bytes)
+    },
+  },
+  // ASP.NET: a byte of the version, then numbers of four bytes, the highest first.
+  {
+    shape: /^(?<base64>A[A-Za-z0-9+/]{40,200}={0,2})$/,
+    read: ({ base64 }) => readIdentity(fromBase64(base64)),
+  },
+]
+
+function readIdentity(bytes: Buffer | null): string | null {
+  if (!bytes) return null
+  // Version 2: PBKDF2 with SHA-1 and 1000 iterations, 16 bytes of salt, 32 of hash.
+  if (bytes[0] === 0 && bytes.length === 49)
+    return pbkdf2('sha1', 1000, bytes.subarray(1, 17), bytes.subarray(17))
+  if (bytes[0] !== 1 || bytes.length < 13) return null
+  const [prf, iterations, length] = [1, 5, 9].map(at => bytes.readUInt32BE(at))
+  const digest = digests[prf ?? -1]
+  if (!digest || !iterations || !length || 13 + length >= bytes.length) return null
+  return pbkdf2(digest, iterations, bytes.subarray(13, 13 + length), bytes.subarray(13 + length))
+}
+
+/** The hash in the PHC string format or as plain bcrypt, where a framework wrote it in a form of its own. */
+export const withoutFramework = (text: string): string => {
+  for (const { shape, read } of readers) {
+    const groups = shape.exec(text)?.groups
+    if (groups) return read(groups) ?? text
+  }
+  return text
+}
+
+/** Forms that are known and not taken: either too quick to compute, or made by a function that is not here. */
+const others: [shape: RegExp, name: string][] = [
+  [/^bcrypt_sha256\$|^\$bcrypt-sha256\$/, 'bcrypt over SHA-256'],
+  [/^\$2x\$/, 'bcrypt of the broken version $2x$'],
+  [/^\$(?:y|gy|7)\$/, 'yescrypt'],
+  [/^\$[56]\$/, 'SHA-crypt ($5$, $6$)'],
+  [/^\$(?:1|apr1)\$/, 'MD5-crypt ($1$, $apr1$)'],
+  [/^\$[PH]\$/, 'phpass ($P$, $H$)'],
+  [/^\$S\$/, 'Drupal 7 ($S$)'],
+  [/^\{[A-Za-z0-9-]+\}/, 'LDAP ({SSHA} and the like)'],
+  [/^(?:md5|sha1|unsalted_md5|unsalted_sha1|crypt)\$/, 'MD5, SHA-1 or crypt of Django'],
+  [/^\*[0-9A-F]{40}$/i, 'MySQL'],
+  [/^[0-9a-f]{32}$/i, 'MD5 without iterations'],
+  [/^[0-9a-f]{40}$/i, 'SHA-1 without iterations'],
+  [/^[0-9a-f]{64}$|^[0-9a-f]{128}$/i, 'SHA-256 or SHA-512 without iterations'],
+]
+
+const taken: [shape: RegExp, name: string][] = [
+  [/^(?:bcrypt\$)?\$2[aby]\$/, 'bcrypt'],
+  [/^(?:argon2)?\$argon2/, 'argon2'],
+  [/^\$?scrypt[$:]/, 'scrypt'],
+  [/^\$?pbkdf2[-_:$]/, 'PBKDF2'],
+]
+
+/** Why a hash cannot be imported: in words that hold none of it. */
+export const whyNotTaken = (text: string): string => {
+  const nameIn = (forms: [RegExp, string][]) => forms.find(([shape]) => shape.test(text))?.[1]
+  const [other, known] = [nameIn(others), nameIn(taken)]
+  if (other) return `is of a form that is not taken: ${other}`
+  if (known) return `is ${known} of a version, a cost or a spelling that is not taken`
+  return 'must be a hash of bcrypt, argon2, scrypt or PBKDF2: in the PHC string format, or as passlib, Django, Werkzeug or ASP.NET Core Identity write it'
+}

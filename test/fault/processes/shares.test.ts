@@ -6,7 +6,7 @@ import { anEmail } from '../../make.ts'
 
 const world = await openLocalWorld({
   singleRedis: true,
-  env: { API_PROCESSES: '4', RATE_LIMITS: 'mail_ip=10/1h' },
+  env: { API_PROCESSES: '4', RATE_LIMITS: 'mail_ip=10/1h', TRUSTED_PROXIES: '1' },
 })
 test.after.always(() => world[Symbol.asyncDispose]())
 
@@ -26,6 +26,25 @@ test.serial(
     behind.redis.heal()
   },
 )
+
+test.serial('without Redis networks of one IPv6 /56 or /48 → each process counts them together', async t => {
+  await using behind = await openBehind(world)
+  behind.redis.cut()
+  const from = async (ip: string) => {
+    const headers = { 'x-forwarded-for': ip }
+    return (await behind.client.post('forgot-password', { email: anEmail() }, { headers })).status
+  }
+  const answered = async (count: number, address: (i: number) => string) => {
+    const statuses: number[] = []
+    for (let i = 0; i < count; i++) statuses.push(await from(address(i)))
+    return statuses.filter(status => status === 202).length
+  }
+  t.is(await answered(8, i => `2001:db8:1:10${i}::1`), 5, 'a quarter of twice the limit')
+  t.is(await answered(20, i => `2001:db8:1:2${i + 10}::1`), 5, 'a quarter of four times the limit, in all')
+  t.is(await answered(20, () => '2001:db8:2:100::1'), 3)
+  t.is(await answered(2, () => '2001:db8:2:101::1'), 2, 'a neighbour who floods has used up nothing of it')
+  behind.redis.heal()
+})
 
 test.serial('with Redis all of them share the whole limit', async t => {
   t.deepEqual(await asked(world, 11), [...Array.from({ length: 10 }, () => 202), 429])

@@ -6,6 +6,7 @@ import { Purchases1764000000000 } from '../migrations/1764000000000-purchases.ts
 import { PasswordForms1764100000000 } from '../migrations/1764100000000-password-forms.ts'
 import { RepeatedProofs1764110000000 } from '../migrations/1764110000000-repeated-proofs.ts'
 import { PurchaseClaims1764120000000 } from '../migrations/1764120000000-purchase-claims.ts'
+import { ReservationBounds1764120000001 } from '../migrations/1764120000001-reservation-bounds.ts'
 import { MailHolds1764130000000 } from '../migrations/1764130000000-mail-holds.ts'
 import { type Config, configOrExit } from './base/config.ts'
 import { type Log, openLog } from './base/log.ts'
@@ -24,6 +25,7 @@ export const migrations = [
   PasswordForms1764100000000,
   RepeatedProofs1764110000000,
   PurchaseClaims1764120000000,
+  ReservationBounds1764120000001,
   MailHolds1764130000000,
 ]
 

@@ -3,13 +3,14 @@ import type { User } from '../accounts/rules.ts'
 import { Problem } from '../base/problems.ts'
 import { sha256 } from '../crypto/derive.ts'
 import type { Deps } from '../deps.ts'
+import type { Counter } from '../limits/store.ts'
 import { readSite } from '../sites/read-site.ts'
-import { isDuplicate } from '../storage/faults.ts'
 import { createCheckout } from './create-checkout.ts'
 import { Purchases } from './entity.ts'
 import { type Buyer, findBuyer } from './find-buyer.ts'
+import { reserveWithinBounds } from './reserve-within-bounds.ts'
 import type { Purchase } from './rules.ts'
-import { expirePurchase, keepCheckout, type Reserved, reserveSite } from './store.ts'
+import { expirePurchase, keepCheckout, type Reserved } from './store.ts'
 
 type Needs = Pick<Deps, 'config' | 'log' | 'metrics' | 'database'>
 
@@ -21,6 +22,8 @@ export type Wish = {
   locale: string
   idempotencyKey: string | null
   client: { network: string; userAgent: string }
+  /** What the request counts under: its own network first, and those around it. */
+  networks: readonly Counter[]
 }
 
 export type Checkout = { purchase_id: string; checkout_url: string; expires_at: string }
@@ -32,6 +35,7 @@ type Refusal = Problem<
   | 'REQUEST_IN_PROGRESS'
   | 'IDEMPOTENCY_KEY_REUSED'
   | 'SERVICE_UNAVAILABLE'
+  | 'RATE_LIMIT_EXCEEDED'
 >
 
 const hash = (...parts: (string | null)[]): string => sha256(JSON.stringify(parts)).toString('base64url')
@@ -58,30 +62,17 @@ export const buySite = async (deps: Needs, wish: Wish): Promise<Checkout | Refus
 
   const earlier = await repeated(deps, key, request)
   if (earlier) return earlier
-  const reserved = await reserve(deps, wish, buyer, key, request)
-  if (reserved) return open(deps, reserved, wish.slug)
+  const { slug, locale, networks } = wish
+  const asked = { ...buyer, id: uuid(), slug, locale, idempotency_key: key, request_hash: request }
+  const reserved = await reserveWithinBounds(deps, asked, networks)
+  if (reserved instanceof Problem) return reserved
+  if (reserved) return open(deps, reserved, slug)
   // Of two such requests at once the other may have been first.
   const meanwhile = await repeated(deps, key, request)
   if (meanwhile) return meanwhile
-  const site = await readSite(deps, wish.slug)
+  const site = await readSite(deps, slug)
   if (site instanceof Problem) return site
   return new Problem('SITE_UNAVAILABLE', { detail: site.status === 'sold' ? 'sold' : 'reserved' })
-}
-
-const reserve = async (
-  { database, config }: Needs,
-  { slug, locale }: Wish,
-  buyer: Buyer,
-  key: string | null,
-  request: string,
-): Promise<Reserved | null> => {
-  const asked = { ...buyer, id: uuid(), slug, locale, idempotency_key: key, request_hash: request }
-  try {
-    return await reserveSite(database.manager, { ...asked, life: config.RESERVATION_TTL })
-  } catch (error) {
-    if (isDuplicate(error, 'purchases_idempotency_key_key')) return null
-    throw error
-  }
 }
 
 /** What a request with this key was answered, if there was one. */

@@ -23,6 +23,7 @@ export const Purchases = new EntitySchema<Purchase>({
     paid_currency: { type: 'text', nullable: true },
     idempotency_key: { type: 'text', nullable: true },
     request_hash: { type: 'text' },
+    networks: { type: 'text', array: true, nullable: true },
     expires_at: { type: 'timestamptz' },
     look_after: { type: 'timestamptz' },
     created_at: { type: 'timestamptz', default: () => 'now()' },

@@ -3,6 +3,7 @@ import { pageOf, pageQuery, pageReply } from '../admin/rules.ts'
 import { pattern, time } from '../base/field-shapes.ts'
 import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
+import { countersOf } from '../http/client.ts'
 import { type Route, route } from '../http/route.ts'
 import { slug } from '../sites/rules.ts'
 import { administeredRoutes } from './administered-routes.ts'
@@ -16,7 +17,7 @@ const postPurchase = route({
   path: '/api/v1/sites/:slug/purchase',
   summary: 'Reserve a site and open its checkout',
   description:
-    'A guest says `email` and `full_name`; whoever is signed in need not. The site is kept from others until `expires_at`. Send an `Idempotency-Key` to be able to send the request again.',
+    'A guest says `email` and `full_name`; whoever is signed in need not. The site is kept from others until `expires_at`. One network may keep as many sites at once as the limit `purchase` has points, and half of those that are not sold: `429` says when the first is free again. Send an `Idempotency-Key` to be able to send the request again.',
   auth: 'optional',
   limits: ['purchase'],
   params: v.strictObject({ slug }),
@@ -47,6 +48,7 @@ const postPurchase = route({
     'REQUEST_IN_PROGRESS',
     'IDEMPOTENCY_KEY_REUSED',
     'SERVICE_UNAVAILABLE',
+    'RATE_LIMIT_EXCEEDED',
     'VALIDATION_ERROR',
   ],
   handle: async (deps, { params, headers, body, user, client }) => {
@@ -58,6 +60,7 @@ const postPurchase = route({
       locale: user?.preferred_language ?? client.locale,
       idempotencyKey: headers['idempotency-key'] ?? null,
       client,
+      networks: countersOf(client.network),
     })
     return checkout instanceof Problem ? checkout : { status: 201, body: checkout }
   },

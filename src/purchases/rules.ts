@@ -36,9 +36,10 @@ export type Purchase = {
   /** What came, where it is not what was asked for. The amount as text, since it is the gateway's: it may be any. */
   paid_amount: string | null
   paid_currency: string | null
-  /** A hash of the key and of who sent it, with one of what they asked for. */
+  /** Hashes: of the key and who sent it, of what they asked for, and of the networks that it came from. */
   idempotency_key: string | null
   request_hash: string
+  networks: string[] | null
   expires_at: Date
   /** When the gateway is asked next, unless a webhook has told by then. */
   look_after: Date

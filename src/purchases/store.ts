@@ -8,6 +8,7 @@ export type Reservation = Pick<
   'id' | 'user_id' | 'email' | 'full_name' | 'locale' | 'idempotency_key' | 'request_hash'
 > & {
   slug: string
+  networks: string[]
   /** Milliseconds. */
   life: number
 }
@@ -24,15 +25,15 @@ export const reserveSite = async (manager: EntityManager, asked: Reservation): P
         WHERE slug = $2 AND status = 'available' RETURNING *
      ), purchase AS (
        INSERT INTO purchases (id, site_id, user_id, email, full_name, locale, amount, currency, idempotency_key,
-                              request_hash, expires_at, look_after)
-       SELECT $1, id, $3, $4, $5, $6, price, currency, $7, $8,
-              now() + $9 * interval '1 millisecond', now() + $10 * interval '1 second'
+                              request_hash, networks, expires_at, look_after)
+       SELECT $1, id, $3, $4, $5, $6, price, currency, $7, $8, nullif($9::text[], '{}'),
+              now() + $10 * interval '1 millisecond', now() + $11 * interval '1 second'
          FROM site RETURNING *
      )
      SELECT purchase.*, site.name AS site_name, site.image_url FROM purchase, site`,
     [
       ...[asked.id, asked.slug, asked.user_id, asked.email, asked.full_name, asked.locale],
-      ...[asked.idempotency_key, asked.request_hash, asked.life, secondsToLook],
+      ...[asked.idempotency_key, asked.request_hash, asked.networks, asked.life, secondsToLook],
     ],
   )
   return row ?? null

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { Config } from '../base/config.ts'
 import { named, time } from '../base/field-shapes.ts'
 
 export type Role = 'user' | 'admin'
@@ -76,7 +77,16 @@ export const userView = (user: User): UserReply => ({
 export const isOpen = (user: Pick<User, 'is_active' | 'erase_after'>): boolean =>
   user.is_active && user.erase_after === null
 
-/** The same, for a statement on `users`. */
+/**
+ * Whether a user has to verify the address before anything else. The configuration may have changed since the session
+ * began, so each use of a session asks.
+ */
+export const mustVerify = (
+  user: Pick<User, 'email_verified'>,
+  config: Pick<Config, 'REQUIRE_VERIFIED_EMAIL' | 'REGISTRATION_PRIVACY'>,
+): boolean => !user.email_verified && (config.REQUIRE_VERIFIED_EMAIL || config.REGISTRATION_PRIVACY)
+
+/** The same as `isOpen`, for a statement on `users`. */
 export const openOnly = 'is_active AND erase_after IS NULL'
 
 /** An address as a mail may show it to somebody who has a right to a hint and no more: `a••@example.com`. */

@@ -19,6 +19,8 @@ const postChange = route({
   description:
     'Mails a link and a code to the new address. Nothing changes before that confirms; then the old address, if it was verified, is told and can undo it for 7 days. Whether somebody has the address already is not said.',
   auth: 'bearer',
+  // Who mistyped the address at the registration cannot verify it, and can verify another.
+  unverified: 'allowed',
   limits: ['bearer', 'login', 'mail_ip', 'mail'],
   body: v.strictObject({ current_password: field.password, new_email: field.email }),
   replies: { 202: 'empty' },
@@ -38,6 +40,7 @@ const postConfirm = route({
   description:
     'Takes the token of the mailed link, or the new address and the code of the same email. Send a code with your access token: it is then compared with your own pending change alone, and what others guess does not count. The same again gets the same answer while the account has the address by it.',
   auth: 'optional',
+  unverified: 'allowed',
   limits: ['anonymous'],
   body: v.union([byToken, byCode]),
   replies: { 200: verified },

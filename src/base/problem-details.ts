@@ -16,6 +16,8 @@ const details = {
   },
   EMAIL_NOT_VERIFIED: {
     promotion: 'Only a user whose email address is verified can become an administrator.',
+    session:
+      'The service asks for a verified email address, also in a session that began before it did. Verify the address: the session then goes on.',
     token:
       'The access token was issued before the email address was verified. Verify it, then refresh the token.',
   },

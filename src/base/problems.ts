@@ -56,7 +56,7 @@ const catalogue = {
   EMAIL_NOT_VERIFIED: [
     403,
     'The e-mail address is not verified',
-    'The email address must be verified first. At a login the password is right: ask for another email if need be.',
+    'The email address must be verified first. At a login the password is right, and a session goes on once the address is verified. Ask for another email if need be.',
   ],
   FORBIDDEN: [
     403,

@@ -138,12 +138,12 @@ export const variables = {
   REQUIRE_VERIFIED_EMAIL: {
     schema: flag,
     default: 'false',
-    help: '`true`: nobody gets a session before their address is verified.',
+    help: '`true`: nobody gets a session before their address is verified, and sessions that began before are refused until it is.',
   },
   REGISTRATION_PRIVACY: {
     schema: flag,
     default: 'off',
-    help: '`on`: registering answers the same whether or not the address has an account, and nobody signs in before they have verified theirs by mail.',
+    help: '`on`: registering answers the same whether or not the address has an account, and nobody signs in, or goes on with a session, before they have verified theirs by mail.',
   },
   ...passwordVariables,
   RATE_LIMITS: {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { User } from '../accounts/rules.ts'
+import { mustVerify, type User } from '../accounts/rules.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { forbidden } from '../guard/bearer.ts'
@@ -52,7 +52,11 @@ const bearer: Admit = async (deps, arrival) => {
   ])
   if (refusal) return { ...limits, outcome: refusal }
   const user = isExpired ? expired() : await checkSession(deps, claimed, session)
-  if (!(user instanceof Problem)) return { ...limits, outcome: { user, sessionId } }
+  if (!(user instanceof Problem)) {
+    const isBarred = arrival.route.unverified !== 'allowed' && mustVerify(user, deps.config)
+    const outcome = isBarred ? new Problem('EMAIL_NOT_VERIFIED', { detail: 'session' }) : { user, sessionId }
+    return { ...limits, outcome }
+  }
   return { ...limits, outcome: user.code === 'TOKEN_EXPIRED' ? user : revoked() }
 }
 

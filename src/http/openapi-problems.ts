@@ -6,6 +6,7 @@ const bearerProblems: Code[] = [
   'INVALID_TOKEN',
   'TOKEN_EXPIRED',
   'SESSION_REVOKED',
+  'EMAIL_NOT_VERIFIED',
   'VALIDATION_ERROR',
   'RATE_LIMIT_EXCEEDED',
 ]

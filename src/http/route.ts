@@ -71,6 +71,8 @@ type Common = {
   summary: string
   description?: string
   auth: Auth
+  /** Whether a bearer may call it whose address must be verified first: to leave, or to get to an address that they can. */
+  unverified?: 'allowed'
   /** Those of the caller are taken before the handler runs, each under its own key. */
   limits: readonly LimitName[]
   /** `form` is for the pages of our own, `raw` for bytes that are signed: the handler gets them as they came. */

@@ -1,4 +1,4 @@
-import { isOpen } from '../accounts/rules.ts'
+import { isOpen, mustVerify } from '../accounts/rules.ts'
 import { findUserOfSession } from '../accounts/store.ts'
 import type { Deps } from '../deps.ts'
 import type { Quota } from '../limits/store.ts'
@@ -8,10 +8,14 @@ import { nextSecret, type RefreshToken, secretHash, type TokenReply } from './ru
 import type { Origin } from './start-session.ts'
 import { condemnSession, dropSession, rotateSession } from './store.ts'
 
-/** `ended`: the session is over, or was when the token came. `reused`: the token was spent before, and ended it now. */
+/**
+ * `ended`: the session is over, or was when the token came. `reused`: the token was spent before, and ended it now.
+ * `unverified`: the address must be verified first; the token is not spent.
+ */
 type Refreshed =
   | { outcome: 'refreshed'; tokens: TokenReply; quotas: Quota[] }
   | { outcome: 'limited'; quotas: Quota[] }
+  | { outcome: 'unverified' }
   | { outcome: 'reused' }
   | { outcome: 'ended' }
 
@@ -40,6 +44,7 @@ export const refreshSession = async (
     ...{ userId, sessionId, idle: config.REFRESH_TOKEN_TTL },
     presented: secretHash(token.secret),
     next: secretHash(next.secret),
+    isHeld: mustVerify(user, config),
   }
   const limits = config.RATE_LIMITS
   const counted = limits === 'off' ? null : { ...limits[limit], name: limit }
@@ -55,6 +60,7 @@ export const refreshSession = async (
     await dropSession(deps, userId, sessionId)
     return { outcome: 'ended' }
   }
+  if (outcome === 'held') return { outcome: 'unverified' }
   if (outcome === 'limited') return { outcome, quotas }
   const tokens = issueTokens(deps, { user, token: next, authTime, expiresIn })
   return { outcome: 'refreshed', tokens, quotas }

@@ -7,9 +7,9 @@
 -- whatever was counted, and a repeat costs nothing.
 -- KEYS  1 session, 2 index of the user's sessions
 -- ARGV  1 session id, 2 hash presented, 3 hash of its successor, 4 grace (ms), 5 idle (ms), 6 shift (ms),
---       7 limit of rotations, 8 its points (0 is no limit), 9 its window (ms)
+--       7 limit of rotations, 8 its points (0 is no limit), 9 its window (ms), 10 1 to exchange nothing
 -- Returns {outcome, milliseconds until the new refresh token expires, auth time (ms), epoch, rotations counted,
--- milliseconds until they are forgotten}; outcome: rotated | repeated | limited | reused | gone
+-- milliseconds until they are forgotten}; outcome: rotated | repeated | held | limited | reused | gone
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[6])
 local s = redis.call('HMGET', KEYS[1],
@@ -31,6 +31,7 @@ local points, count, reset = tonumber(ARGV[8]), tonumber(s[9] or 0), tonumber(s[
 if now >= reset then count, reset = 0, now + tonumber(ARGV[9]) end
 
 if ARGV[2] == current then
+  if ARGV[10] == '1' then return { 'held', 0, s[6], s[7] } end
   if points > 0 and count >= points then return { 'limited', 0, s[6], s[7], count, reset - now } end
   count = count + 1
   local life = math.min(tonumber(ARGV[5]), expires - now)
@@ -44,6 +45,7 @@ if ARGV[2] == current then
 end
 
 if ARGV[2] == previous and now - tonumber(s[3]) <= tonumber(ARGV[4]) then
+  if ARGV[10] == '1' then return { 'held', 0, s[6], s[7] } end
   return { 'repeated', tonumber(s[4]) - now, s[6], s[7], count, reset - now }
 end
 

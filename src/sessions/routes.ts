@@ -17,18 +17,19 @@ const postRefresh = route({
   path: '/api/v1/auth/refresh',
   summary: 'Exchange a refresh token',
   description:
-    'Gives a new access token and the next refresh token. Asked again with the same token within 10 seconds (a lost reply, a second tab) it gives the same next token. A token that comes back later, or after its successor was used, counts as stolen and ends the session. Limits count new tokens alone: a repetition costs nothing.',
+    'Gives a new access token and the next refresh token. Asked again with the same token within 10 seconds (a lost reply, a second tab) it gives the same next token. Where the address must be verified first (`403`), the token is not spent. A token that comes back later, or after its successor was used, counts as stolen and ends the session. Limits count new tokens alone: a repetition costs nothing.',
   auth: 'refresh',
   limits: ['refresh', 'refresh_cookie'],
   body: v.strictObject({ refresh_token: v.exactOptional(field.opaqueToken) }),
   replies: { 200: tokenReply },
   cookie: 'set',
-  problems: ['INVALID_REFRESH_TOKEN', 'RATE_LIMIT_EXCEEDED'],
+  problems: ['INVALID_REFRESH_TOKEN', 'EMAIL_NOT_VERIFIED', 'RATE_LIMIT_EXCEEDED'],
   handle: async (deps, { refresh: token, client, body }) => {
     const byCookie = body.refresh_token === undefined
     const limit = byCookie ? 'refresh_cookie' : 'refresh'
     const refreshed = await refreshSession(deps, { token, limit, origin: client })
     if (refreshed.outcome === 'reused') return new Problem('INVALID_REFRESH_TOKEN')
+    if (refreshed.outcome === 'unverified') return new Problem('EMAIL_NOT_VERIFIED', { detail: 'session' })
     if (refreshed.outcome === 'ended') return refuseEnded(deps, client)
     if (refreshed.outcome === 'limited') return limitRefusal(refreshed.quotas)
     const { body: tokens, headers } = tokensBy(deps, refreshed.tokens, byCookie ? 'cookie' : 'body')
@@ -64,6 +65,7 @@ const postLogoutAll = route({
   description: 'Never refused for a rate limit.',
   cookie: 'clear',
   auth: 'bearer',
+  unverified: 'allowed',
   limits: [],
   replies: { 204: 'empty' },
   problems: [],
@@ -95,6 +97,7 @@ const deleteSession = route({
   description: 'Never refused for a rate limit.',
   cookie: 'clear',
   auth: 'bearer',
+  unverified: 'allowed',
   limits: [],
   params: v.strictObject({ id: field.uuid }),
   replies: { 204: 'empty' },

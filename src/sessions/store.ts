@@ -51,7 +51,7 @@ export const putSession = async (
   )
 
 export type Rotation = {
-  outcome: 'rotated' | 'repeated' | 'limited' | 'reused' | 'gone'
+  outcome: 'rotated' | 'repeated' | 'held' | 'limited' | 'reused' | 'gone'
   expiresIn: number
   authTime: number
   epoch: number
@@ -61,17 +61,20 @@ export type Rotation = {
 
 type RotationLimit = Pick<Quota, 'name' | 'points' | 'window'>
 
-/** Exchanges one secret's hash for the next in one atomic step, and counts it there. Safe to send twice. */
+/**
+ * Exchanges one secret's hash for the next in one atomic step, and counts it there. Safe to send twice. With `isHeld` it
+ * exchanges none, and goes on telling of a secret that comes back.
+ */
 export const rotateSession = async (
   { redis, keys, clock }: Store,
-  at: { userId: string; sessionId: string; presented: string; next: string; idle: number },
+  at: { userId: string; sessionId: string; presented: string; next: string; idle: number; isHeld?: boolean },
   limit: RotationLimit | null = null,
 ): Promise<Rotation> => {
   const counted = [limit?.name ?? '', limit?.points ?? 0, limit?.window ?? 0]
   const [outcome, expiresIn, authTime, epoch, count = 0, resetIn = 0] = (await rotateScript(
     redis,
     [keys.session(at.userId, at.sessionId), keys.sessions(at.userId)],
-    [at.sessionId, at.presented, at.next, rotationGrace, at.idle, clock.shift, ...counted],
+    [at.sessionId, at.presented, at.next, rotationGrace, at.idle, clock.shift, ...counted, at.isHeld ? 1 : 0],
   )) as [Rotation['outcome'], number, string, string, number?, number?]
   const left = {
     allowed: outcome !== 'limited',

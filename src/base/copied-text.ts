@@ -1,6 +1,6 @@
 // Text that people type or copy by hand: codes, phone numbers, tokens out of an email. Mail programs and keyboards add
-// signs that nobody sees (bidirectional marks, no-break spaces) and write digits of their own script. A code that reads
-// right on the screen must not be refused for them. Callers bound the length first.
+// invisible characters (bidirectional marks, no-break spaces) and write digits of their own script. A code that looks right
+// on the screen must not be refused for them. Callers bound the length first.
 
 // What may be around a copied text and belongs to no text. The joiners U+200C and U+200D and the variation selectors are
 // not here: at the end of a name they change how its last letter or emoji looks.

@@ -1,6 +1,6 @@
-// Which of several reasons a problem has: `detail` of RFC 9457, in words for whoever writes the client. A code that is not
-// here has one reason, or its reasons must not be told apart: why a password or a mailed token is refused would tell who
-// has an account.
+// Which of several reasons a problem has: `detail` of RFC 9457, in words for the developer of a client. A code that is not
+// here has one reason, or its reasons must not be told apart: the reason why a password or a mailed token is refused would
+// tell which addresses have an account.
 
 const details = {
   FORBIDDEN: {

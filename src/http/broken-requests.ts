@@ -44,7 +44,7 @@ export const brokenRequests = (base: string) => ({
     if (!socket.writable || error.code === 'ECONNRESET' || begun?.headersSent) return void socket.destroy()
     answer(socket, byCode[error.code ?? '']?.() ?? unreadable(), base)
   },
-  /** Refuses CONNECT: this is no proxy. Node hands the connection over, and nobody else looks after it. */
+  /** Refuses CONNECT: this is no proxy. Node gives the socket away, so it needs an error handler and an end of its own. */
   onConnect: (_request: unknown, socket: Duplex): void => {
     socket.on('error', () => {})
     answer(socket, new Problem('METHOD_NOT_ALLOWED', { headers: { Allow: '' } }), base)

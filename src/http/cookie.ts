@@ -37,7 +37,7 @@ export type Cookie = { kind: Kind; token: RefreshToken | null }
 export const clearCookie = (cookie: Cookie | null): Record<string, string> =>
   cookie ? { 'Set-Cookie': write(cookie.kind, '', 0) } : {}
 
-/** The cookie of a request, and its text. Two of them are one too many: then there is none. */
+/** The cookie of a request, and its text. A request with two of them has none: a sibling host may have set one. */
 export const cookieText = (request: IncomingMessage, where: Where): { kind: Kind; text: string } | null => {
   const { cookie } = request.headers
   if (cookie === undefined) return null

@@ -54,7 +54,7 @@ const straight = (named: ReadonlyMap<string, Serve>) => async (ctx: Context, nex
   await served(ctx)
 }
 
-// The largest file has more than a megabyte, so whoever asks for it again and again is refused at last.
+// The largest file has more than a megabyte: without a limit one client could fill the network.
 const sendAsset = async (deps: Deps, ctx: Context, read: () => Asset): Promise<void> => {
   const client = clientOf(ctx.req, deps.config.TRUSTED_PROXIES, deps.theme.templates.locales)
   const { refusal } = await takeLimits(deps, ['docs'], { client })

@@ -60,7 +60,7 @@ test('clients ask for megabytes and read nothing → their connections end, and 
     (await fetch(`http://127.0.0.1:${service.port}/livez`, { headers: { connection: 'close' } })).status,
     200,
   )
-  await until('nobody is left', async () => (await connections(service.server)) === 0, 20_000)
+  await until('every connection has ended', async () => (await connections(service.server)) === 0, 20_000)
   for (const socket of sockets) socket.destroy()
   t.pass()
 })

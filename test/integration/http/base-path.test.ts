@@ -108,7 +108,7 @@ test('the type of a problem is an address below the path, also where no route an
   }
 })
 
-test('a path that only begins like the base path is none below it', async t => {
+test('a path that only begins with the letters of the base path → 404', async t => {
   for (const path of [
     '/accountsx/livez',
     '/accounts/accounts/livez',

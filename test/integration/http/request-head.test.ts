@@ -62,7 +62,7 @@ const refused: Refused[] = [
   ['the same host twice', 'GET /livez HTTP/1.1', [host, 'host: latchkey.test'], 400, 'VALIDATION_ERROR'],
   ['two hosts of HTTP/1.0', 'GET /livez HTTP/1.0', [host, 'HOST: evil.test'], 400, 'VALIDATION_ERROR'],
   [
-    'an expectation that nobody knows',
+    'an unknown expectation',
     'POST /api/v1/auth/login HTTP/1.1',
     [host, 'Expect: a-miracle', withoutBody],
     417,

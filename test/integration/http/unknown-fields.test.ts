@@ -1,4 +1,7 @@
 import anyTest from 'ava'
+import * as v from 'valibot'
+import { Problem } from '../../../src/base/problems.ts'
+import { validate } from '../../../src/http/validate.ts'
 import { anAccount, anEmail, password } from '../../make.ts'
 import { openWorld } from '../../world.ts'
 import { sendRaw, withContent } from './raw.ts'
@@ -98,12 +101,23 @@ test('an unknown parameter of a query → named, with a hint', async t => {
   ])
 })
 
-test('thousands of unknown fields → 20 errors, in little time', async t => {
+test('hundreds of unknown fields → 20 errors', async t => {
   const names = Array.from({ length: 700 }, (_, i) => `preferred_lan${i}`)
-  const began = performance.now()
   const { body } = await client.patch('me', Object.fromEntries(names.map(name => [name, 1])), { token })
   t.is(body.errors.length, 20)
-  t.true(performance.now() - began < 1000)
+})
+
+test('names made to be slow to compare → refused in no time to speak of', t => {
+  const names = Array.from({ length: 4000 }, (_, i) => `${'preferred_language'.repeat(2)}${i}`)
+  const body = Object.fromEntries([...names, 'x'.repeat(1_000_000)].map(name => [name, 1]))
+  const schema = v.strictObject({ preferred_language: v.string(), full_name: v.string() })
+  // What others do on this machine may hold up one try, and not each.
+  const tries = Array.from({ length: 5 }, () => {
+    const began = performance.now()
+    t.true(validate(schema, body) instanceof Problem)
+    return performance.now() - began
+  })
+  t.true(Math.min(...tries) < 100, String(tries))
 })
 
 test('values, and what stands where a name should → in no error', async t => {

@@ -15,7 +15,7 @@ const files = [
 ]
 const from = (ip: string) => ({ headers: { 'x-forwarded-for': ip } })
 
-test('files of the documentation over the limit → 429 for that address and nobody else', async t => {
+test('files of the documentation over the limit → 429 for that address alone', async t => {
   for (const path of files) t.is((await world.client.get(path, from('198.51.100.1'))).status, 200, path)
   for (const [method, path] of [...files.map(path => ['GET', path] as const), ['HEAD', '/docs'] as const]) {
     const reply = await world.client.send(method, path, from('198.51.100.1'))

@@ -16,7 +16,9 @@ export const settle = async (
   fault: string | null = null,
 ): Promise<Email['status']> => {
   const sentAt = status === 'sent' ? { sent_at: () => 'now()' } : {}
-  await database.getRepository(Emails).update({ id: email.id }, { status, last_error: fault, ...sentAt })
+  await database
+    .getRepository(Emails)
+    .update({ id: email.id }, { status, last_error: fault, held_until: null, ...sentAt })
   metrics.count('mails', { outcome: status })
   log.info({ ...about(email), fault }, `mail ${status}`)
   return status

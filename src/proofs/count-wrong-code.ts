@@ -20,7 +20,8 @@ export const countWrongCode = async <Found extends object>(
   const isClosed = taken?.allowed === false
   const found = isClosed ? null : await compare()
   if (found === 'wrong') tell(deps, taken)
-  else await taken?.giveBack()
+  // Not awaited: a wrong code gives nothing back, so the wait would show that no code is live for an address.
+  else taken?.giveBack().catch(err => deps.log.warn({ err }, 'a code that was not wrong stays counted'))
   if (found !== null && found !== 'wrong') return found
   const reason = isClosed ? 'closed' : found === 'wrong' ? 'wrong' : 'no_code'
   deps.metrics.count('codes_refused', { purpose, reason })

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'bullmq'
-import { configOrExit } from './base/config.ts'
+import { configError, configOrExit } from './base/config.ts'
 import { type Deadlines, deadlines } from './base/deadlines.ts'
 import { ehloName } from './base/ehlo-name.ts'
 import { exposures } from './base/exposure.ts'
 import { openLog } from './base/log.ts'
-import { closeOnSignal, endUnstarted } from './base/shutdown.ts'
-import { type Chore, chores } from './chores.ts'
+import { closed, closeOnSignal, endUnstarted } from './base/shutdown.ts'
+import { chores } from './chores.ts'
 import { type Deps, open } from './deps.ts'
 import { serveMetrics } from './http/metrics.ts'
 import { deliver } from './mail/deliver.ts'
@@ -14,6 +14,7 @@ import { openLanes } from './mail/lanes.ts'
 import { compileAll } from './mail/render.ts'
 import { giveUp } from './mail/settle.ts'
 import { connectionsAtMost, openTransport } from './mail/transport.ts'
+import { watchWorker } from './mail/watch-worker.ts'
 import { mailQueueName } from './storage/queue.ts'
 import { openBlockingRedis } from './storage/redis.ts'
 
@@ -26,7 +27,11 @@ const lanes = 5
 /** How long the process may take to end, in milliseconds. */
 export const endPatience = closePatience + 5000
 
-export type MailWorker = { close: () => Promise<void> }
+/** How often the worker tells that it takes jobs, in milliseconds. */
+const beatEvery = 10_000
+
+/** `refused` resolves where Redis refuses a command: the worker takes no more jobs then. */
+export type MailWorker = { close: () => Promise<void>; refused: Promise<Error> }
 
 /**
  * Sends mails: takes jobs from the queue, and sweeps the outbox for rows that have none. A job whose worker dies is
@@ -50,21 +55,33 @@ export const startWorker = (deps: Deps, within: Deadlines = deadlines): MailWork
         concurrency: connectionsAtMost,
         lockDuration: 10_000,
         stalledInterval: 5000,
+        // It would ask by INFO, which not every Redis user may, and then spin without end.
+        skipVersionCheck: true,
       },
       // Of two tries 15 s apart, as BullMQ has it, the first may come while a cluster is still agreeing on its masters.
       runRetryDelay: 2000,
     },
   )
-  worker.on('error', err => log.warn({ err }, 'mail worker'))
+  const watch = watchWorker(deps)
+  worker.on('error', watch.fault)
+  // Left alone it would ask again at once, and again.
+  watch.refused.then(() => worker.close(true)).catch(err => log.warn({ err }, 'mail worker'))
   worker.on('failed', job => {
     const last = job && job.attemptsMade >= (job.opts.attempts ?? 1)
     if (last) giveUp(deps, job.id ?? '').catch(err => log.error({ err }, 'a failed mail stays queued'))
   })
 
   const stop = new AbortController()
-  const done = Promise.all(chores.map(({ chore, every }) => keepDoing(chore, every, deps, stop.signal)))
+  const keep = ({ chore, every }: (typeof chores)[number]) =>
+    keepDoing(every, stop.signal, () =>
+      chore(deps).catch(err => {
+        if (!watch.isRefusal(err)) log.warn({ err, chore: chore.name }, 'a chore failed')
+      }),
+    )
+  const done = Promise.all([...chores.map(keep), keepDoing(beatEvery, stop.signal, watch.beat)])
 
   return {
+    refused: watch.refused,
     close: async () => {
       stop.abort()
       const impatient = setTimeout(() => ending.abort(), within.mailClose)
@@ -78,9 +95,9 @@ export const startWorker = (deps: Deps, within: Deadlines = deadlines): MailWork
 }
 
 /** Any number of workers may do the same. */
-const keepDoing = async (chore: Chore, every: number, deps: Deps, signal: AbortSignal): Promise<void> => {
+const keepDoing = async (every: number, signal: AbortSignal, act: () => Promise<unknown>): Promise<void> => {
   while (!signal.aborted) {
-    await chore(deps).catch(err => deps.log.warn({ err, chore: chore.name }, 'a chore failed'))
+    await act()
     await sleep(every, null, { signal }).catch(() => {})
   }
 }
@@ -95,11 +112,15 @@ if (import.meta.main) {
     const metrics = await serveMetrics(deps)
     const worker = startWorker(deps)
     log.info('waiting for mails')
-    closeOnSignal(log, endPatience, async () => {
+    const close = async (): Promise<void> => {
       await worker.close()
       await metrics?.[Symbol.asyncDispose]()
       await deps[Symbol.asyncDispose]()
-    })
+    }
+    closeOnSignal(log, endPatience, close)
+    const refusal = await worker.refused
+    await closed(log, endPatience, close)
+    throw configError(refusal.message)
   } catch (err) {
     endUnstarted(log, err)
   }

@@ -51,6 +51,10 @@ export const gauges = {
   },
   passwords_waiting: { help: 'Passwords that wait for a hash thread.', across: 'sum' },
   postgres_connections_waited_for: { help: 'Queries that wait for a free connection.', across: 'sum' },
+  mail_queue_down: {
+    help: '1 while emails cannot be queued, no worker takes them, or Redis may throw them out; else 0.',
+    across: 'max',
+  },
   mails_unsent: { help: 'Mails that are owed.', across: 'max' },
   mails_failed: { help: 'Mails that were given up and can be sent again.', across: 'max' },
   oldest_unsent_mail_seconds: {

@@ -4,21 +4,29 @@ import { named } from '../base/field-shapes.ts'
 import type { Deps } from '../deps.ts'
 import { oldestUnsent } from '../mail/backlog.ts'
 import { isFlood } from '../storage/faults.ts'
+import { type QueueFault, queueFault } from '../storage/queue-state.ts'
 import { pingRedis } from '../storage/redis.ts'
 import { type Route, route } from './route.ts'
 
-type Needs = Pick<Deps, 'database' | 'redis' | 'queue'>
+type Needs = Pick<Deps, 'database' | 'redis' | 'keys' | 'queue'>
 
 const state = v.picklist(['up', 'down'])
 const checks = v.object({ postgres: state, redis: state, queue: state })
 const readyReply = named('Readiness', {
-  status: v.picklist(['ready', 'not_ready', 'draining']),
+  /** `degraded`: requests are served, and emails wait until an operator has mended the queue. */
+  status: v.picklist(['ready', 'degraded', 'not_ready', 'draining']),
   checks,
   /** 0 where none is older than a quarter of an hour; null where Postgres does not say. */
   oldest_unsent_mail_seconds: v.nullable(v.number()),
 })
 
-type Found = { checks: v.InferOutput<typeof checks>; oldest_unsent_mail_seconds: number | null }
+type Found = {
+  body: { checks: v.InferOutput<typeof checks>; oldest_unsent_mail_seconds: number | null }
+  /** Whether every store answers. */
+  isServing: boolean
+  /** What is wrong with the queue although it answers. */
+  fault: QueueFault | null
+}
 
 const patience = 1000
 const probeEvery = 1000
@@ -53,17 +61,26 @@ const askPostgres = async (database: Needs['database']): Promise<void> => {
 
 const upOrDown = (answer: unknown) => (answer === null ? ('down' as const) : ('up' as const))
 
-const probe = async ({ database, redis, queue }: Needs): Promise<Found> => {
-  const [postgres, oldest, pong, counts] = await Promise.all([
+const probe = async (deps: Needs): Promise<Found> => {
+  const { database, redis } = deps
+  const [postgres, oldest, pong, queue] = await Promise.all([
     inTime(asSoonAsFree(() => askPostgres(database).then(() => true))),
     inTime(oldestUnsent(database)),
     inTime(pingRedis(redis)),
-    inTime(queue.getJobCounts('waiting')),
+    inTime(queueFault(deps).then(fault => ({ fault }))),
   ])
-  return {
-    checks: { postgres: upOrDown(postgres), redis: upOrDown(pong), queue: upOrDown(counts) },
-    oldest_unsent_mail_seconds: oldest !== null && oldest < worrying ? 0 : oldest,
-  }
+  const fault = queue?.fault ?? null
+  const checks = { postgres: upOrDown(postgres), redis: upOrDown(pong), queue: upOrDown(queue) }
+  const isServing = Object.values(checks).every(each => each === 'up')
+  const oldestSeconds = oldest !== null && oldest < worrying ? 0 : oldest
+  const told = { ...checks, queue: fault ? ('down' as const) : checks.queue }
+  return { body: { checks: told, oldest_unsent_mail_seconds: oldestSeconds }, isServing, fault }
+}
+
+const queueWords: Record<QueueFault, string> = {
+  refused: 'Redis refuses to queue emails: see "Redis" in docs/operations.md for what its user needs',
+  no_worker: 'no worker takes emails: see the log of the worker',
+  eviction: 'Redis may throw out sessions and emails that wait: set maxmemory-policy to noeviction',
 }
 
 const getLive = route({
@@ -80,6 +97,12 @@ const getLive = route({
 const getReady = (draining: () => boolean) => {
   // However many ask, the stores are asked once a second.
   let last: { at: number; found: Promise<Found> } | null = null
+  let told: QueueFault | null = null
+  const tell = ({ log }: Pick<Deps, 'log'>, found: Found): Found => {
+    if (found.fault && found.fault !== told) log.error({ fault: found.fault }, queueWords[found.fault])
+    told = found.fault
+    return found
+  }
   return route({
     method: 'GET',
     path: '/readyz',
@@ -90,13 +113,12 @@ const getReady = (draining: () => boolean) => {
     problems: [],
     handle: async deps => {
       if (!last || performance.now() - last.at > probeEvery)
-        last = { at: performance.now(), found: probe(deps) }
-      const found = await last.found
-      if (draining()) return { status: 503, body: { status: 'draining' as const, ...found } }
-      const ready = Object.values(found.checks).every(each => each === 'up')
-      return ready
-        ? { status: 200, body: { status: 'ready' as const, ...found } }
-        : { status: 503, body: { status: 'not_ready' as const, ...found } }
+        last = { at: performance.now(), found: probe(deps).then(found => tell(deps, found)) }
+      const { body, isServing, fault } = await last.found
+      if (draining()) return { status: 503, body: { status: 'draining' as const, ...body } }
+      if (!isServing) return { status: 503, body: { status: 'not_ready' as const, ...body } }
+      // A worker that is away is no reason to send requests nowhere: every instance would say so at once.
+      return { status: 200, body: { status: fault ? ('degraded' as const) : ('ready' as const), ...body } }
     },
   })
 }

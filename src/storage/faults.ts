@@ -22,10 +22,17 @@ const postgresCodes = /^(?:08...|53...|57...|58...|40001|40P01|55P03|25006|25P0[
 const postgresWords =
   /^(?:timeout exceeded when trying to connect|timeout expired|Query read timeout|Connection terminated|Client has encountered a connection error|Driver not Connected)/
 const redisWords =
-  /^(?:Command timed out|Command aborted due to connection close|Connection is closed|Stream isn't writeable|Connection is not established|Cluster isn't ready|Cluster is ended|None of startup nodes is available|Failed to refresh slots cache|Too many Cluster redirections|All sentinels are unreachable|(?:ERR )?Script attempted to access a non local key|(?:LOADING|READONLY|OOM|MISCONF|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|BUSY) ?)/
+  /^(?:Command timed out|Command aborted due to connection close|Connection is closed|Stream isn't writeable|Connection is not established|Cluster isn't ready|Cluster is ended|None of startup nodes is available|Failed to refresh slots cache|Too many Cluster redirections|All sentinels are unreachable|(?:ERR )?Script attempted to access a non local key|(?:LOADING|READONLY|OOM|MISCONF|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|BUSY|NOPERM|NOAUTH|WRONGPASS) ?)/
 const redisNames = /^(?:MaxRetriesPerRequestError|ClusterAllFailedError)$/
 
 const ownCodes = /^ERR_(?:HASHER_BUSY|HASHER_FAILED|POOL_BUSY)$/
+
+// Outside a script, within one by Redis 7.0, and within one by later versions.
+const refusals =
+  /^(?:NOPERM|ERR The user executing the script can't|ERR unknown command|ERR Unknown Redis command|ERR ACL failure in script)/i
+
+/** True where Redis refuses a command or a key to this user: waiting does not help. */
+export const isRefusal = (error: unknown): boolean => error instanceof Error && refusals.test(error.message)
 
 /** True where a store or the hash pool could not serve: worth another try later. */
 export const isFault = (error: unknown): boolean => {
@@ -40,6 +47,7 @@ export const isFault = (error: unknown): boolean => {
     /^QueryRunner(?:Provider)?AlreadyReleasedError$/.test(error.name) ||
     postgresWords.test(error.message) ||
     redisWords.test(error.message) ||
+    isRefusal(error) ||
     isFault(error.cause)
   )
 }
@@ -63,7 +71,8 @@ export const storeOf = (error: unknown): 'postgres' | 'redis' | 'passwords' => {
   if (!(error instanceof Error)) return 'postgres'
   const { code, name, message, command } = error as Error & { code?: unknown; command?: unknown }
   if (typeof code === 'string' && code.startsWith('ERR_HASHER_')) return 'passwords'
-  const ofRedis = command !== undefined || redisWords.test(message) || redisNames.test(name)
+  const ofRedis =
+    command !== undefined || isRefusal(error) || redisWords.test(message) || redisNames.test(name)
   return ofRedis ? 'redis' : 'postgres'
 }
 

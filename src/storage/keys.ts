@@ -16,4 +16,6 @@ export const redisKeys = (prefix: string) => ({
   attempts: (of: string) => `${prefix}:{${of}}:attempts`,
   limit: (name: string) => `${prefix}:limit:${name}`,
   queue: `{${prefix}}`,
+  /** What a worker was last heard to do. */
+  worker: `{${prefix}}:worker`,
 })

@@ -3,6 +3,7 @@ import { v7 as uuid } from 'uuid'
 import type { EmailKind } from '../base/emails.ts'
 import type { Log } from '../base/log.ts'
 import { Emails } from '../mail/entity.ts'
+import { isRefusal } from './faults.ts'
 import { addMails, type MailQueue } from './queue.ts'
 
 /**
@@ -38,5 +39,8 @@ export const enqueueMails = async (
   deps: { queue: MailQueue; log: Log },
   emailIds: string[],
 ): Promise<void> => {
-  await addMails(deps.queue, emailIds).catch(err => deps.log.warn({ err }, 'mail waits for the sweeper'))
+  await addMails(deps.queue, emailIds).catch(err => {
+    if (isRefusal(err)) deps.log.error({ err, reason: err.message }, 'Redis refuses to queue an email')
+    else deps.log.warn({ err }, 'mail waits for the sweeper')
+  })
 }

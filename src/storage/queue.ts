@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Queue } from 'bullmq'
 import type { Log } from '../base/log.ts'
 import { require } from '../base/require.ts'
+import { isRefusal } from './faults.ts'
 import type { Keys } from './keys.ts'
 import type { RedisConnection } from './redis.ts'
 
@@ -51,5 +52,18 @@ export const addMails = async (queue: MailQueue, emailIds: string[]): Promise<vo
   })
   // Whichever comes second is nobody's any more.
   for (const each of [added, late]) each.catch(() => {})
-  await Promise.race([added, late]).finally(() => enough.abort())
+  try {
+    await Promise.race([added, late])
+    refusedQueues.delete(queue)
+  } catch (error) {
+    if (isRefusal(error)) refusedQueues.add(queue)
+    throw error
+  } finally {
+    enough.abort()
+  }
 }
+
+const refusedQueues = new WeakSet<MailQueue>()
+
+/** Whether Redis refused to take the last emails that were added: its user lacks a permission. */
+export const addRefusal = (queue: MailQueue): boolean => refusedQueues.has(queue)

@@ -14,6 +14,22 @@ const faults: [what: string, error: unknown, store: ReturnType<typeof storeOf>][
   ['a replica that was a master', error("READONLY You can't write against a read only replica."), 'redis'],
   ['a Redis without memory', error("OOM command not allowed when used memory > 'maxmemory'."), 'redis'],
   [
+    'a command that Redis permits no longer',
+    error("NOPERM this user has no permissions to run 'get'"),
+    'redis',
+  ],
+  [
+    'a command of a script that Redis 7.0 does not permit',
+    error("ERR The user executing the script can't run this command or subcommand"),
+    'redis',
+  ],
+  [
+    'a command of a script that Redis 8 does not permit',
+    error('ERR ACL failure in script: User app has no permissions'),
+    'redis',
+  ],
+  ['a password that Redis refuses', error('WRONGPASS invalid username-password pair'), 'redis'],
+  [
     'a Redis that refuses its port',
     error('connect', { code: 'ECONNREFUSED', command: { name: 'get' } }),
     'redis',

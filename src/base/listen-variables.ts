@@ -28,6 +28,6 @@ export const listenVariables = {
   METRICS_HOST: {
     schema: address,
     default: '127.0.0.1',
-    help: 'The address that `/metrics` listens on. Where Prometheus runs on another machine or in another container, set the address of a private network, and let nobody else reach it.',
+    help: 'The address that `/metrics` listens on. Where Prometheus runs on another machine or in another container, set an address of a private network that strangers cannot reach.',
   },
 } as const

@@ -34,7 +34,8 @@ const sslModes: Record<string, PostgresTls> = {
   disable: 'off',
   allow: 'allow',
   prefer: 'prefer',
-  // Stricter than libpq, which checks no certificate here: whoever asks for TLS wants to know whom they talk to.
+  // Stricter than libpq, which checks no certificate here. Without that check, TLS does not stop an attacker who can
+  // redirect the connection.
   require: 'full',
   'verify-ca': 'authority',
   'verify-full': 'full',

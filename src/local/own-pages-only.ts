@@ -9,7 +9,7 @@ type Headers = IncomingMessage['headers']
 
 const ownName = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i
 
-/** Whether a request comes from a page of the same server, from a program such as curl, or from somebody who opens a page. */
+/** Whether a request comes from a page of the same server, from a program such as curl, or from a click on a link. */
 export const isOwnRequest = (headers: Headers, method: string | undefined): boolean => {
   const { host = '', origin } = headers
   if (!ownName.test(host)) return false
@@ -44,7 +44,7 @@ const refusing: Record<string | symbol, (request: never, to: never) => boolean> 
   upgrade: refuseUpgrade,
 }
 
-/** Does so at every HTTP server that this process opens, whoever wrote it. */
+/** Refuses foreign requests at every HTTP server that this process opens, also those of libraries. */
 export const refuseForeignEverywhere = (): void => {
   const emit = Server.prototype.emit as Emit
   Server.prototype.emit = function (this: Server, event: string | symbol, ...given: never[]): boolean {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { ClientConfig } from 'pg'
 import { configError } from '../base/config.ts'
-import { type Deadlines, deadlines } from '../base/deadlines.ts'
+import type { Deadlines } from '../base/deadlines.ts'
 import type { PostgresAddress, PostgresTls } from '../base/postgres-parameters.ts'
 
 // The parts of a Postgres address, as the driver takes them.
@@ -36,7 +36,8 @@ export const postgresTls = async (address: PostgresAddress): Promise<ClientConfi
 /** What the driver is told of an address, but for TLS and settings. */
 export const postgresConfig = (address: PostgresAddress, within: Deadlines | null): ClientConfig => {
   const { host, port, user, password, database, applicationName, directTls, channelBinding } = address
-  const timeout = (within ?? deadlines).postgresConnection
+  // A migration has time, and its connection is the only one.
+  const timeout = within?.postgresConnection ?? 30_000
   return {
     ...{ ...(host && { host }), ...(port && { port }), ...(user && { user }), ...(password && { password }) },
     ...(database && { database }),

@@ -6,7 +6,7 @@ import { postgresConfig, postgresTls } from './postgres-config.ts'
 import { asBegin, asOptions, sessionSettings } from './session-settings.ts'
 import { setInEachTransaction } from './transaction-settings.ts'
 
-/** How every connection to a database is opened. `onConnect` is for whoever opens one. */
+/** How every connection to a database is opened. Call `onConnect` for each new one. */
 export type Connection = { config: ClientConfig; onConnect: (client: ClientBase) => void }
 
 const oldest = 150_000

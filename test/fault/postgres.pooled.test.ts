@@ -64,7 +64,7 @@ for (const [mode, settings] of Object.entries(modes))
     for (const [setting, value] of Object.entries(hostile))
       await queryOnce(direct, `ALTER DATABASE ${name} SET ${setting} = '${value}'`)
 
-    // Several at once: the lock of one keeps out the others.
+    // Several at once: the migration that holds the lock runs, and the rest wait for it.
     const given = { DATABASE_URL: pooled, APP_SECRET: testSecret }
     await Promise.all([1, 2, 3].map(() => migrate(given, silent)))
     t.is((await queryOnce(direct, 'SELECT FROM migrations')).length, migrations.length)

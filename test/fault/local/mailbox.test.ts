@@ -120,11 +120,11 @@ for (const [who, asked] of Object.entries(foreign))
 const welcome: Record<string, Asked> = {
   curl: {},
   'curl, by address': { headers: { host: `127.0.0.1:${port}` } },
-  'somebody who types the address': {
+  'a user who types the address': {
     path: '/',
     headers: { Accept: 'text/html', 'Sec-Fetch-Site': 'none', 'Sec-Fetch-Dest': 'document' },
   },
-  'somebody who follows a link': {
+  'a user who follows a link': {
     path: '/',
     headers: { Accept: 'text/html', 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Dest': 'document' },
   },

@@ -279,7 +279,7 @@ anyTest.after.always(async () => {
   })
 
   test('a file that is not there is refused', async t => {
-    const { code, err } = await spawnCommand(env, ['users', 'import', join(folder, 'none.jsonl')])
+    const { code, err } = await runCommand(env, ['users', 'import', join(folder, 'none.jsonl')])
     t.is(code, 1)
     t.regex(err, /ENOENT/)
   })

@@ -9,6 +9,7 @@ import { closed, closeOnSignal, endUnstarted } from './base/shutdown.ts'
 import { chores } from './chores.ts'
 import { type Deps, open } from './deps.ts'
 import { serveMetrics } from './http/metrics.ts'
+import { checkTemplatesOrExit } from './mail/check-templates.ts'
 import { deliver } from './mail/deliver.ts'
 import { openLanes } from './mail/lanes.ts'
 import { compileAll } from './mail/render.ts'
@@ -104,6 +105,7 @@ const keepDoing = async (every: number, signal: AbortSignal, act: () => Promise<
 
 if (import.meta.main) {
   const config = configOrExit('worker')
+  await checkTemplatesOrExit(config)
   const log = openLog('worker', config.LOG_LEVEL)
   for (const exposure of exposures(config, 'worker')) log.warn(exposure)
   try {

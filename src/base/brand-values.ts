@@ -1,8 +1,13 @@
 import type { Brand } from './brand.ts'
-import { directionOf, type Values } from './fill.ts'
+import { directionOf } from './fill.ts'
 
 /** What the brand fills into the templates of emails and pages. */
-export const brandValues = ({ name, logoUrl, supportEmail, address }: Brand): Values => {
+export const brandValues = ({
+  name,
+  logoUrl,
+  supportEmail,
+  address,
+}: Brand): Record<(typeof brandNames)[number], string> => {
   const [local = '', domain = ''] = supportEmail?.split('@') ?? []
   return {
     brand: name,
@@ -13,6 +18,12 @@ export const brandValues = ({ name, logoUrl, supportEmail, address }: Brand): Va
     brand_address: address ?? '',
   }
 }
+
+/** What of the brand a template may name. */
+export const brandNames = [
+  ...(['brand', 'brand_dir', 'logo', 'brand_address'] as const),
+  ...(['support_email', 'support_link'] as const),
+]
 
 /** Makes a link of the support address. It reads from left to right in every language. */
 export const linkSupport = (html: string): string =>

@@ -29,6 +29,13 @@ export const cut = (template: string): Cut => template.split(hole)
 export const fill = (template: Cut, values: Values, encode: (text: string) => string): string =>
   template.map((part, at) => (at % 2 ? encode(valueFor(values, part)) : part)).join('')
 
+/** The names in a template: of words in `{{t.…}}`, and of holes. */
+export const namesIn = (template: string): { words: string[]; holes: string[] } => {
+  const names = cut(template).filter((_, at) => at % 2 === 1)
+  const ofWords = names.flatMap(name => /^t\.(\w+)$/.exec(name)?.[1] ?? [])
+  return { words: [...new Set(ofWords)], holes: [...new Set(names.filter(name => !/^t\.\w+$/.test(name)))] }
+}
+
 /** Puts the words of a language in place of `{{t.…}}`. Throws where a word is missing. */
 export const fillWords = (template: string, words: Values, encode: (text: string) => string): string =>
   template.replace(word, (_, name: string) => encode(valueFor(words, name)))

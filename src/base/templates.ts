@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Values } from './fill.ts'
 import { type Locales, openLocales } from './locales.ts'
+import { isFile, languagesIn, readText } from './template-files.ts'
 
 // The look and the words of emails and pages. `templates/` holds ours, one folder a language. A file of the same name
 // in TEMPLATES_DIR takes the place of a template, and its words take the place of ours one by one.
@@ -21,18 +21,6 @@ export type Templates = {
 const parentsFirst = (locale: string): string[] =>
   locale.split('-').map((_, at, parts) => parts.slice(0, at + 1).join('-'))
 
-const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
-
-/** The folders of languages in a folder of templates, by their tag. Kubernetes mounts them as symbolic links. */
-export const languagesIn = (folder: string): ReadonlyMap<string, string> => {
-  const holdsWords = (name: string) =>
-    !name.startsWith('.') &&
-    statSync(join(folder, name)).isDirectory() &&
-    readdirSync(join(folder, name)).some(file => file.endsWith('.json'))
-  const names = readdirSync(folder).filter(holdsWords)
-  return new Map(names.map(name => [Intl.getCanonicalLocales(name)[0] ?? name, join(folder, name)]))
-}
-
 /** Opens our templates, with those of another folder over them. What is read is kept. */
 export const openTemplates = (folder: string | undefined): Templates => {
   const folders = folder === undefined ? [ownTemplates] : [ownTemplates, folder]
@@ -50,7 +38,7 @@ export const openTemplates = (folder: string | undefined): Templates => {
         return place === undefined ? [] : [join(place, `${name}.json`)]
       }),
     )
-    const all: Values[] = files.filter(isFile).map(file => JSON.parse(readFileSync(file, 'utf8')))
+    const all: Values[] = files.filter(isFile).map(file => JSON.parse(readText(file)))
     return Object.fromEntries(all.flatMap(Object.entries))
   }
   return {
@@ -58,7 +46,7 @@ export const openTemplates = (folder: string | undefined): Templates => {
     source: name =>
       kept(name, () => {
         const file = folders.map(place => join(place, name)).findLast(isFile)
-        return readFileSync(file ?? join(ownTemplates, name), 'utf8')
+        return readText(file ?? join(ownTemplates, name))
       }),
     words: (locale, name) => kept(`${locale}/${name}`, () => wordsOf(locale, name)),
   }

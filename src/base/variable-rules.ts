@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
 import { resolve } from 'node:path'
 import * as v from 'valibot'
@@ -101,7 +101,8 @@ export const trustedProxies = rule(
 
 const isFolder = (path: string): boolean => {
   try {
-    return statSync(path).isDirectory()
+    readdirSync(path)
+    return true
   } catch {
     return false
   }

@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { detailsOf } from '../base/problem-details.ts'
-import { codes, problemHelp, problemSlug, problemStatus, problemTitle } from '../base/problems.ts'
 import { openapi } from './openapi.ts'
 import type { Route } from './route.ts'
 
@@ -63,27 +61,6 @@ const file = (url: string): Buffer => readFileSync(fileURLToPath(url))
 
 const withoutLogo = (script: Buffer): Buffer => Buffer.from(script.toString().replaceAll(redocLogo, 'data:,'))
 
-const problemPolicy = `${closed}; style-src 'self'; img-src data:`
-const problemStyle = `:root { color-scheme: light dark }
-body { max-width: 40rem; margin: 4rem auto; padding: 0 1rem; font: 1rem/1.6 system-ui, sans-serif }
-code { font-size: 1.1em }
-`
-
-const reasons = (code: (typeof codes)[number]): string => {
-  const items = Object.values(detailsOf(code)).map(sentence => `<li>${sentence}</li>\n`)
-  return items.length > 0 ? `<ul>\n${items.join('')}</ul>\n` : ''
-}
-
-const problemPage = (code: (typeof codes)[number]): Asset => ({
-  type: 'text/html',
-  csp: problemPolicy,
-  body: html(
-    code,
-    '<link rel="stylesheet" href="own.css">',
-    `<main>\n<h1>${problemTitle(code)}</h1>\n<p><code>${code}</code>, HTTP ${problemStatus(code)}</p>\n<p>${problemHelp(code)}</p>\n${reasons(code)}</main>`,
-  ),
-})
-
 const once = <T>(make: () => T): (() => T) => {
   let made: T | undefined
   return () => {
@@ -118,6 +95,4 @@ export const assets = (routes: readonly Route[], publicUrl: string): Record<stri
     type: js,
     body: withoutLogo(file(import.meta.resolve('redoc/bundles/redoc.standalone.js'))),
   })),
-  '/problems/own.css': () => ({ type: 'text/css', body: problemStyle }),
-  ...Object.fromEntries(codes.map(code => [`/problems/${problemSlug(code)}`, once(() => problemPage(code))])),
 })

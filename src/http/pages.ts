@@ -5,6 +5,7 @@ import type { Theme } from '../base/theme.ts'
 import type { Deps } from '../deps.ts'
 import type { PasswordKind } from '../passwords/rules.ts'
 import { bodyOf, hasScript, type PageName, type PageOptions, type Variant } from './page-bodies.ts'
+import { brandHeader } from './page-header.ts'
 import { pagePolicy } from './page-policy.ts'
 import { showPasswordScript } from './page-script.ts'
 import { pageStyle } from './page-style.ts'
@@ -13,11 +14,6 @@ import { kindsIn, passwordRules } from './password-hint.ts'
 // The pages behind the links of mails. They load nothing but the logo of the brand, so their policy can be
 // `default-src 'none'` with the hash of the one style sheet and, for a password, of the one script; and they pass no
 // referrer on, since the address of the first one holds a token.
-
-const header = ({ brand }: Theme): string =>
-  brand.logoUrl
-    ? '<img src="{{logo}}" alt="{{brand}}" dir="{{brand_dir}}" height="40">'
-    : '<bdi>{{brand}}</bdi>'
 
 const footer = ({ brand }: Theme): string => {
   const lines = [
@@ -40,7 +36,7 @@ const documentOf = (theme: Theme, name: PageName, variant: Variant): string => `
 </head>
 <body>
 <main>
-<p class="brand">${header(theme)}</p>
+${brandHeader(theme)}
 ${bodyOf(name, variant)}
 </main>${footer(theme)}
 ${hasScript(name) ? `<script>${showPasswordScript}</script>\n` : ''}</body>

@@ -5,6 +5,7 @@ import type { Deps } from '../deps.ts'
 import { clientOf } from './client.ts'
 import { type Asset, assets } from './docs.ts'
 import { takeLimits } from './limit.ts'
+import { problemAssets } from './problem-pages.ts'
 import type { Route } from './route.ts'
 import { Router } from './router.ts'
 import { sendProblem, serve } from './serve.ts'
@@ -26,8 +27,8 @@ export const routing = (deps: Deps, routes: readonly Route[]): Middleware[] => {
     ctx.status = 303
     ctx.redirect(`${base}/docs`)
   })
-  for (const [path, asset] of Object.entries(assets(routes, deps.config.PUBLIC_URL)))
-    router.get(path, ctx => sendAsset(deps, ctx, asset))
+  const all = { ...assets(routes, deps.config.PUBLIC_URL), ...problemAssets(deps.theme) }
+  for (const [path, asset] of Object.entries(all)) router.get(path, ctx => sendAsset(deps, ctx, asset))
   return [
     ...(base ? [withoutBase(base, router)] : []),
     straight(named),

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
+import { nearName, squeezed } from '../base/near-name.ts'
 import { type FieldError, Problem } from '../base/problems.ts'
-import { nearName, squeezed } from './near-name.ts'
 import type { Schema } from './route.ts'
 
 // The validator's own messages quote the value, so none is passed on.

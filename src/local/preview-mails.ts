@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { configFaults, exitConfig, readTheme } from '../base/config.ts'
 import { openTheme } from '../base/theme.ts'
+import { checkTemplatesOrExit } from '../mail/check-templates.ts'
 import { previewPage } from '../mail/preview.ts'
 import { onFreePort } from './free-port.ts'
 
@@ -15,6 +16,7 @@ if ('faults' in read) {
   process.exit(exitConfig)
 }
 const { config } = read
+await checkTemplatesOrExit(config)
 const logo = config.brand.logoUrl ? ` ${new URL(config.brand.logoUrl).origin}` : ''
 const headers = {
   'Content-Type': 'text/html; charset=utf-8',

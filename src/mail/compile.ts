@@ -34,24 +34,32 @@ const timesIn = (locale: string): Intl.DateTimeFormat =>
     timeZoneName: 'short',
   })
 
+const within = (layout: string, parts: Values): string =>
+  Object.entries(parts).reduce((text, [name, part]) => text.replace(`{{${name}}}`, () => part), layout)
+
+/** The MJML of an email in one language. Its lines are those of the layout, with those of the content within. */
+export const mjmlOf = ({ brand, templates }: Theme, kind: EmailKind, locale: string): string => {
+  const words = { ...templates.words(locale, 'layout'), ...templates.words(locale, kind) }
+  const dir = direction(locale)
+  const mjml = within(templates.source('layout.mjml'), {
+    header: headerOf(brand),
+    contact: contactOf(brand),
+    content: templates.source(`${kind}.mjml`),
+  })
+  const start = dir === 'rtl' ? 'right' : 'left'
+  return linkSupport(fillMarkup(mjml, { ...words, ...brand.palette, locale, dir, start }))
+}
+
 const compile = async (theme: Theme, kind: EmailKind, locale: string): Promise<Compiled> => {
   const { brand, templates } = theme
   const words = { ...templates.words(locale, 'layout'), ...templates.words(locale, kind) }
   const dir = direction(locale)
   const named = brandValues(brand)
-  const start = dir === 'rtl' ? 'right' : 'left'
-  const within = (layout: string, parts: Values): string =>
-    Object.entries(parts).reduce((text, [name, part]) => text.replace(`{{${name}}}`, () => part), layout)
-  const mjml = within(templates.source('layout.mjml'), {
-    header: headerOf(brand),
-    content: templates.source(`${kind}.mjml`),
-    contact: contactOf(brand),
-  })
   const text = within(templates.source('layout.txt').trimEnd(), {
     content: templates.source(`${kind}.txt`).trimEnd(),
     signature: signatureOf(brand),
   })
-  const html = await toHtml(linkSupport(fillMarkup(mjml, { ...words, ...brand.palette, locale, dir, start })))
+  const html = await toHtml(mjmlOf(theme, kind, locale))
   return {
     locale,
     subject: cut(fillWords('{{t.subject}}', words, plain)),

@@ -12,10 +12,10 @@ const muted = (line: string): string =>
 export const headerOf = ({ logoUrl }: Brand): string => (logoUrl ? logo : '<bdi>{{brand}}</bdi>')
 
 /** The lines below the footer: who helps, and the postal address. */
-export const contactOf = ({ supportEmail, address }: Brand): string =>
-  [supportEmail ? muted('{{t.support}}') : '', address ? muted('<bdi>{{brand_address}}</bdi>') : ''].join(
-    '\n',
-  )
+export const contactOf = ({ supportEmail, address }: Brand): string => {
+  const lines = [supportEmail ? '{{t.support}}' : '', address ? '<bdi>{{brand_address}}</bdi>' : '']
+  return lines.filter(Boolean).map(muted).join('')
+}
 
 /** The last lines of the text part. */
 export const signatureOf = ({ supportEmail, address }: Brand): string =>

@@ -45,9 +45,9 @@ test('only problem-json turns a problem into a reply', t => {
   t.deepEqual(naming(/application\/problem\+json/), ['src/http/openapi.ts', 'src/http/problem-json.ts'])
   t.deepEqual(naming(/\bproblemStatus\b/), [
     'src/base/problems.ts',
-    'src/http/docs.ts',
     'src/http/openapi.ts',
     'src/http/problem-json.ts',
+    'src/http/problem-pages.ts',
   ])
   t.deepEqual(naming(/\bproblemJson\b/), [
     'src/guard/koa.ts',

@@ -1,0 +1,303 @@
+import { execFile } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import anyTest from 'ava'
+import { emailKinds } from '../../../src/base/emails.ts'
+import { ownTemplates } from '../../../src/base/templates.ts'
+import { templateFolderFaults } from '../../../src/mail/check-templates.ts'
+import { samples } from '../../../src/mail/preview.ts'
+import { render } from '../../../src/mail/render.ts'
+import { plainTheme, themeOf } from '../../theme.ts'
+
+// TEMPLATES_DIR: templates, words and languages of the operator's own, and what is wrong with them.
+
+const test = anyTest.serial
+
+const root = mkdtempSync(join(tmpdir(), 'latchkey-templates-'))
+anyTest.after.always(() => rmSync(root, { recursive: true }))
+let folders = 0
+
+/** A folder with these files. */
+const folderWith = (files: Record<string, string>): string => {
+  const folder = join(root, String(++folders))
+  mkdirSync(folder)
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), text)
+  }
+  return folder
+}
+
+const rendered = (folder: string, locale: string, kind: 'welcome' | 'verify_email' = 'welcome') =>
+  render(themeOf({ TEMPLATES_DIR: folder, BRAND_NAME: 'Acme' }), kind, locale, samples[kind])
+
+const body = '<mj-text>{{greeting}} {{t.title}}</mj-text><mj-button href="{{link}}">{{t.button}}</mj-button>'
+
+test('one word → takes the place of ours, and every other word stays', async t => {
+  const folder = folderWith({ 'es/welcome.json': '{"title": "Hola de {{brand}}"}' })
+  const own = await rendered(folder, 'es')
+  const ours = await render(themeOf({ BRAND_NAME: 'Acme' }), 'welcome', 'es', samples.welcome)
+  t.true(own.html.includes('Hola de <bdi>Acme</bdi>'))
+  t.is(own.subject, ours.subject)
+  t.is(own.text, ours.text)
+  t.deepEqual(
+    await rendered(folder, 'en'),
+    await render(themeOf({ BRAND_NAME: 'Acme' }), 'welcome', 'en', samples.welcome),
+  )
+})
+
+test('one template of an email → takes the place of ours in every language, and no other email changes', async t => {
+  const folder = folderWith({
+    'welcome.mjml': `<mj-text>Own part</mj-text>${body}`,
+    'welcome.txt': '{{greeting}}\r\n\r\nOwn text: {{link}}\r\n',
+  })
+  for (const locale of ['en', 'es', 'ar']) {
+    const { html, text } = await rendered(folder, locale)
+    t.true(html.includes('Own part'))
+    t.regex(text, /\n\nOwn text: https:\S+\n\n[^\n]+\n\n-- \n/)
+    t.notRegex(text, /\r/)
+  }
+  const other = await rendered(folder, 'en', 'verify_email')
+  t.notRegex(other.html, /Own part/)
+})
+
+test('the layout → takes the place of ours in every email', async t => {
+  const layout = `<mjml><mj-head><mj-title>{{t.title}}</mj-title></mj-head><mj-body><mj-section><mj-column>
+    <mj-text>Top of {{brand}}</mj-text>{{content}}<mj-text>{{t.footer}}</mj-text></mj-column></mj-section></mj-body></mjml>`
+  const folder = folderWith({ 'layout.mjml': layout, 'layout.txt': 'Top of {{brand}}\n\n{{content}}\n' })
+  const theme = themeOf({ TEMPLATES_DIR: folder, BRAND_NAME: 'Acme' })
+  for (const kind of emailKinds) {
+    const { html, text } = await render(theme, kind, 'en', samples[kind])
+    t.true(html.includes('Top of Acme'), kind)
+    t.true(text.startsWith('Top of Acme\n\n'), kind)
+  }
+})
+
+test('a template with a word of its own → the word comes from the operator', async t => {
+  const folder = folderWith({
+    'welcome.mjml': `<mj-text>{{t.offer}}</mj-text>${body}`,
+    ...Object.fromEntries(
+      ['en', 'es', 'ar'].map(tag => [`${tag}/welcome.json`, `{"offer": "Offer ${tag}"}`]),
+    ),
+  })
+  t.deepEqual(await faultsOf(folder), [])
+  for (const tag of ['en', 'es', 'ar']) t.true((await rendered(folder, tag)).html.includes(`Offer ${tag}`))
+})
+
+test('a new folder of words → a new language, for emails of every kind', async t => {
+  const folder = folderWith({})
+  cpSync(join(ownTemplates, 'en'), join(folder, 'fr'), { recursive: true })
+  writeFileSync(
+    join(folder, 'fr/verify_email.json'),
+    JSON.stringify({ ...plainTheme.templates.words('en', 'verify_email'), title: 'Confirmez' }),
+  )
+  t.deepEqual(await faultsOf(folder), [])
+  const theme = themeOf({ TEMPLATES_DIR: folder })
+  t.deepEqual(theme.templates.locales.tags, ['ar', 'en', 'es', 'fr'])
+  const { html } = await render(theme, 'verify_email', 'fr-CA', samples.verify_email)
+  t.true(html.includes('<html lang="fr" dir="ltr"'))
+  t.true(html.includes('Confirmez'))
+  for (const kind of emailKinds) t.true((await render(theme, kind, 'fr', samples[kind])).html.length > 0)
+})
+
+test('a regional language → needs the words alone that differ', async t => {
+  const folder = folderWith({ 'es-MX/welcome.json': '{"button": "Ándale"}' })
+  t.deepEqual(await faultsOf(folder), [])
+  const mexican = await rendered(folder, 'es-MX')
+  t.true(mexican.html.includes('Ándale'))
+  t.is(mexican.subject, (await rendered(folder, 'es')).subject)
+  t.false((await rendered(folder, 'es')).html.includes('Ándale'))
+})
+
+test('a folder as Kubernetes mounts it, and files that are no templates → taken', async t => {
+  const folder = folderWith({
+    '..2031_01/es/welcome.json': '{"title": "Hola"}',
+    'README.md': 'x',
+    '.git/config': 'x',
+  })
+  symlinkSync(join(folder, '..2031_01/es'), join(folder, 'es'))
+  t.deepEqual(await faultsOf(folder), [])
+  t.true((await rendered(folder, 'es')).html.includes('Hola'))
+})
+
+/** What the API and the worker say of a folder when they start. */
+const faultsOf = (folder: string): Promise<string[]> =>
+  templateFolderFaults({ brand: plainTheme.brand, TEMPLATES_DIR: folder })
+
+const broken: [what: string, files: Record<string, string>, fault: RegExp][] = [
+  [
+    'a misspelt template',
+    { 'welcom.mjml': body },
+    /^welcom\.mjml: there is no template .* Did you mean welcome\.mjml\?$/,
+  ],
+  [
+    'a misspelt file of words',
+    { 'es/welcom.json': '{}' },
+    /^es\/welcom\.json: there are no words .* welcome\.json\?$/,
+  ],
+  [
+    'words outside the folder of a language',
+    { 'welcome.json': '{}' },
+    /^welcome\.json: words stand in the folder .* en\/welcome\.json$/,
+  ],
+  [
+    'a folder that is named after no language',
+    { 'es_MX/welcome.json': '{}' },
+    /^es_MX: a folder of words is named after its language/,
+  ],
+  [
+    'words that are not JSON',
+    { 'es/welcome.json': '{"title": "Hola",}' },
+    /^es\/welcome\.json: is not JSON \(line 1 column \d+\)$/,
+  ],
+  [
+    'words that are a list',
+    { 'es/welcome.json': '["Hola"]' },
+    /^es\/welcome\.json: must be an object of words$/,
+  ],
+  [
+    'a word that is a number',
+    { 'es/welcome.json': '{"title": 3}' },
+    /^es\/welcome\.json: "title" must be a text/,
+  ],
+  [
+    'an empty word',
+    { 'es/welcome.json': '{"title": " "}' },
+    /^es\/welcome\.json: "title" must be a text that is not empty$/,
+  ],
+  [
+    'a misspelt word',
+    { 'es/welcome.json': '{"titel": "Hola"}' },
+    /^es\/welcome\.json: there is no word "titel"\. Did you mean title\?$/,
+  ],
+  [
+    'a word with a hole that nothing fills',
+    { 'es/welcome.json': '{"title": "{{naem}}"}' },
+    /^es\/welcome\.json: "title": \{\{naem\}\} cannot/,
+  ],
+  [
+    'a page word with a hole of another page',
+    { 'es/pages.json': '{"taken_title": "{{min}}"}' },
+    /^es\/pages\.json: "taken_title": \{\{min\}\} cannot/,
+  ],
+  [
+    'a language that lacks words',
+    { 'fr/welcome.json': '{"title": "Bienvenue"}' },
+    /^fr\/layout\.json: these words are missing: support$/,
+  ],
+  [
+    'a template with a hole that nothing fills',
+    { 'welcome.txt': '{{code}}' },
+    /^welcome\.txt: \{\{code\}\}: only \{\{name\}\}, \{\{link\}\}/,
+  ],
+  [
+    'a template that names a word which no language has',
+    { 'welcome.mjml': `${body}<mj-text>{{t.offer}}</mj-text>` },
+    /^ar\/welcome\.json: these words are missing: offer$/,
+  ],
+  [
+    'a verification without link and code',
+    { 'verify_email.txt': '{{greeting}}' },
+    /^verify_email\.txt: \{\{link\}\} or \{\{code\}\} is missing$/,
+  ],
+  [
+    'a layout without content',
+    { 'layout.txt': '{{signature}}' },
+    /^layout\.txt: \{\{content\}\} is missing$/,
+  ],
+  [
+    'an element that is not closed',
+    { 'welcome.mjml': `<mj-text>x</mj-text>\n<mj-text>y\n${body}` },
+    /^welcome\.mjml: line 2: <mj-text> is not closed$/,
+  ],
+  [
+    'an element that is closed twice',
+    { 'welcome.mjml': `${body}\n</mj-column>` },
+    /^welcome\.mjml: line 2: <\/mj-column> closes no/,
+  ],
+  [
+    'an element that MJML has not',
+    { 'welcome.mjml': `${body}\n<mj-txt>x</mj-txt>` },
+    /^welcome\.mjml: line 2: <mj-txt> Element/,
+  ],
+  [
+    'an attribute that MJML has not',
+    { 'welcome.mjml': `${body}\n\n<mj-text colour="red">x</mj-text>` },
+    /^welcome\.mjml: line 3: <mj-text> Attribute colour/,
+  ],
+  [
+    'text where MJML leaves it out',
+    { 'welcome.mjml': '{{link}}' },
+    /^welcome\.mjml: \{\{link\}\} stands where MJML leaves it out$/,
+  ],
+  [
+    'a layout with a wrong color',
+    {
+      'layout.mjml':
+        '<mjml><mj-body>\n<mj-section background-color="rot!"><mj-column>{{content}}</mj-column></mj-section></mj-body></mjml>',
+    },
+    /^layout\.mjml: line 2: <mj-section> Attribute background-color/,
+  ],
+]
+for (const [what, files, fault] of broken)
+  test(`${what} → a fault that names the file, and the line where there is one`, async t => {
+    const [first = '', ...more] = await faultsOf(folderWith(files))
+    t.regex(first, fault)
+    t.notRegex([first, ...more].join('\n'), /node_modules|undefined|\bat /)
+  })
+
+const starts: [name: string, more: Record<string, string>][] = [
+  ['worker', {}],
+  ['api', {}],
+  ['api', { API_PROCESSES: '2' }],
+]
+for (const [name, more] of starts)
+  test(`a broken template → ${name} ends with 78 and one message, with ${JSON.stringify(more)}`, async t => {
+    const folder = folderWith({
+      'welcome.mjml': `${body}\n<mj-txt>x</mj-txt>`,
+      'es/welcome.json': '{"title": "Hola"}',
+    })
+    const env = {
+      PATH: process.env.PATH,
+      NODE_ENV: 'test',
+      DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+      REDIS_URL: 'redis://127.0.0.1:1',
+      SMTP_URL: 'smtp://127.0.0.1:1',
+      APP_SECRET: 'Xv9-of-tests-alone-0123456789-abcdef',
+    }
+    const script = fileURLToPath(new URL(`../../../src/${name}.ts`, import.meta.url))
+    const started = promisify(execFile)(process.execPath, [script], {
+      env: { ...env, ...more, TEMPLATES_DIR: folder },
+    })
+    const { code, stdout, stderr } = await t.throwsAsync<Error & Record<string, unknown>>(started)
+    t.is(code, 78)
+    t.is(stdout, '')
+    t.is(
+      stderr,
+      "latchkey cannot start:\n  TEMPLATES_DIR: welcome.mjml: line 2: <mj-txt> Element mj-txt doesn't exist or is not registered\n",
+    )
+  })
+
+test('several faults → told at once', async t => {
+  const faults = await faultsOf(
+    folderWith({ 'es/welcome.json': '{', 'ar/welcome.json': '[]', 'en/pages.json': '{"x": "y"}' }),
+  )
+  t.deepEqual(
+    faults.map(fault => fault.split(':')[0]),
+    ['ar/welcome.json', 'en/pages.json', 'es/welcome.json'],
+  )
+})
+
+test('a file that cannot be read → named', async t => {
+  const folder = folderWith({})
+  mkdirSync(join(folder, 'welcome.mjml'))
+  t.regex((await faultsOf(folder))[0] ?? '', /^welcome\.mjml: cannot be read$/)
+})
+
+test('our own folder as TEMPLATES_DIR → no fault, so the check knows every file of ours', async t => {
+  t.true(readdirSync(ownTemplates).length > 20)
+  t.deepEqual(await faultsOf(ownTemplates), [])
+})

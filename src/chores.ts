@@ -1,6 +1,8 @@
 import { eraseAccounts } from './accounts/erase-accounts.ts'
+import { purgeEvents } from './audit/purge-events.ts'
 import type { Deps } from './deps.ts'
 import { forgetDropped } from './mail/forget-dropped.ts'
+import { purgeEmails } from './mail/purge-emails.ts'
 import { sweep } from './mail/sweep.ts'
 import { forgetBuyers } from './purchases/forget-buyers.ts'
 import { reconcile } from './purchases/reconcile.ts'
@@ -14,4 +16,6 @@ export const chores: readonly { chore: Chore; every: number }[] = [
   { chore: forgetDropped, every: 600_000 },
   { chore: eraseAccounts, every: 600_000 },
   { chore: forgetBuyers, every: 600_000 },
+  { chore: purgeEvents, every: 600_000 },
+  { chore: purgeEmails, every: 600_000 },
 ]

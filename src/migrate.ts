@@ -8,6 +8,7 @@ import { RepeatedProofs1764110000000 } from '../migrations/1764110000000-repeate
 import { PurchaseClaims1764120000000 } from '../migrations/1764120000000-purchase-claims.ts'
 import { ReservationBounds1764120000001 } from '../migrations/1764120000001-reservation-bounds.ts'
 import { MailHolds1764130000000 } from '../migrations/1764130000000-mail-holds.ts'
+import { EmailRetention1764130000001 } from '../migrations/1764130000001-email-retention.ts'
 import { type Config, configOrExit } from './base/config.ts'
 import { type Log, openLog } from './base/log.ts'
 import { endUnstarted } from './base/shutdown.ts'
@@ -27,6 +28,7 @@ export const migrations = [
   PurchaseClaims1764120000000,
   ReservationBounds1764120000001,
   MailHolds1764130000000,
+  EmailRetention1764130000001,
 ]
 
 /**

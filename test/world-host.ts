@@ -9,12 +9,14 @@ import { inspect } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
 import type { RedisKey } from 'ioredis'
 import { eraseAccounts } from '../src/accounts/erase-accounts.ts'
+import { purgeEvents } from '../src/audit/purge-events.ts'
 import type { Clock } from '../src/base/clock.ts'
 import type { Config } from '../src/base/config.ts'
 import { runCommandLine } from '../src/cli/run.ts'
 import { type Hasher, openHasher } from '../src/crypto/password.ts'
 import { deliver } from '../src/mail/deliver.ts'
 import { forgetDropped } from '../src/mail/forget-dropped.ts'
+import { purgeEmails } from '../src/mail/purge-emails.ts'
 import { sweep } from '../src/mail/sweep.ts'
 import { openTransport } from '../src/mail/transport.ts'
 import { issueProof } from '../src/proofs/issue-proof.ts'
@@ -59,7 +61,7 @@ const host = (place: Hosted): string => {
   return id
 }
 
-const jobs = { eraseAccounts, forgetBuyers, forgetDropped, reconcile, sweep }
+const jobs = { eraseAccounts, forgetBuyers, forgetDropped, purgeEmails, purgeEvents, reconcile, sweep }
 
 export type ProvingEmail = Parameters<typeof issueProof>[1]
 

@@ -50,12 +50,22 @@ export const integer = (least: number, most: number) =>
     /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : null,
   )
 
+const durationWithin = (least: string, most: string, text: string): number | null => {
+  const value = parseDuration(text)
+  const [from, to] = [parseDuration(least) ?? 0, parseDuration(most) ?? 0]
+  return value !== null && value >= from && value <= to ? value : null
+}
+
 export const duration = (least: string, most: string) =>
-  rule(`must be a duration from ${least} to ${most}, such as 90s, 15m, 12h or 7d`, text => {
-    const value = parseDuration(text)
-    const [from, to] = [parseDuration(least) ?? 0, parseDuration(most) ?? 0]
-    return value !== null && value >= from && value <= to ? value : null
-  })
+  rule(`must be a duration from ${least} to ${most}, such as 90s, 15m, 12h or 7d`, text =>
+    durationWithin(least, most, text),
+  )
+
+/** `off` stands for ever. */
+export const durationOrOff = (least: string, most: string) =>
+  rule(`must be off, or a duration from ${least} to ${most}, such as 90d`, text =>
+    text === 'off' ? ('off' as const) : durationWithin(least, most, text),
+  )
 
 export const oneOf = <const T extends string>(...choices: T[]) =>
   rule(`must be one of ${choices.join(', ')}`, text => choices.find(choice => choice === text))

@@ -10,6 +10,7 @@ import { shopVariables } from './shop-variables.ts'
 import {
   baseUrl,
   duration,
+  durationOrOff,
   flag,
   list,
   oneOf,
@@ -134,6 +135,16 @@ export const variables = {
     schema: duration('1d', '400d'),
     default: '30d',
     help: 'A deleted account is erased after this time; until then its owner can take the deletion back.',
+  },
+  AUDIT_RETENTION: {
+    schema: durationOrOff('1d', '3650d'),
+    default: '400d',
+    help: 'Audit events are deleted at this age; none before `SESSION_MAX_AGE`, as ended sessions are known by them. `off` keeps them for ever.',
+  },
+  EMAIL_RETENTION: {
+    schema: durationOrOff('1d', '3650d'),
+    default: '90d',
+    help: 'Records of emails that were sent or given up are deleted at this age; none while its link may still be used. `off` keeps them for ever.',
   },
   REQUIRE_VERIFIED_EMAIL: {
     schema: flag,

@@ -38,6 +38,7 @@ const faults: [what: string, error: unknown, store: ReturnType<typeof storeOf>][
   ['a connection that never came', error('timeout exceeded when trying to connect'), 'postgres'],
   ['a Postgres that shuts down', error('terminating connection', { code: '57P01' }), 'postgres'],
   ['a lock that is held', error('canceling statement due to lock timeout', { code: '55P03' }), 'postgres'],
+  ['a transaction that took too long', error('terminating connection', { code: '25P04' }), 'postgres'],
   ['a disk that is full', error('could not extend file', { code: '53100' }), 'postgres'],
   [
     'a transaction that lost its connection',

@@ -19,8 +19,11 @@ const policy = ({ brand }: Theme): string => {
   return `default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'; style-src 'self'; img-src data:${logo}`
 }
 
+/** The texts name headers and fields between backticks. */
+const marked = (text: string): string => text.replace(/`([^`]+)`/g, '<code>$1</code>')
+
 const reasons = (code: (typeof codes)[number]): string => {
-  const items = Object.values(detailsOf(code)).map(sentence => `<li>${sentence}</li>\n`)
+  const items = Object.values(detailsOf(code)).map(sentence => `<li>${marked(sentence)}</li>\n`)
   return items.length > 0 ? `<ul>\n${items.join('')}</ul>\n` : ''
 }
 
@@ -39,7 +42,7 @@ const documentOf = (theme: Theme, code: (typeof codes)[number]): string => `<!do
 ${brandHeader(theme)}
 <h1>${problemTitle(code)}</h1>
 <p><code>${code}</code>, HTTP ${problemStatus(code)}</p>
-<p>${problemHelp(code)}</p>
+<p>${marked(problemHelp(code))}</p>
 ${reasons(code)}</main>
 </body>
 </html>

@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text as textOf } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import anyTest from 'ava'
 import { readConfig } from '../../../src/base/config.ts'
 import { emailKinds } from '../../../src/base/emails.ts'
@@ -5,6 +9,7 @@ import { escapeHtml } from '../../../src/base/fill.ts'
 import { contrast, paletteOf } from '../../../src/base/palette.ts'
 import { samples } from '../../../src/mail/preview.ts'
 import { render } from '../../../src/mail/render.ts'
+import { kill } from '../../spawn.ts'
 import { themeOf } from '../../theme.ts'
 
 // The brand of a deployment: its variables, its colors, and the emails that carry it.
@@ -199,3 +204,32 @@ test('a name of the other writing direction is isolated, in HTML by bdi, in text
       t.regex(html, new RegExp(`<title>[^<]*${name}[^<]*</title>`), locale)
     }
 })
+
+{
+  const script = fileURLToPath(new URL('../../../src/local/preview-mails.ts', import.meta.url))
+  const start = (env: Record<string, string>) =>
+    spawn(process.execPath, [script], { env: { PATH: process.env.PATH, ...env } })
+
+  test('emails:preview with a brand in the environment → shows it, and its logo may load', async t => {
+    const child = start(brand)
+    t.teardown(() => kill(child))
+    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string]
+    const reply = await fetch(/http:\S+/.exec(line)?.[0] ?? '')
+    const page = await reply.text()
+    t.regex(page, /<title>Emails · Acme Shop<\/title>/)
+    t.true(page.includes('Welcome to Acme Shop'))
+    t.true(page.includes(escapeHtml(`alt="${brand.BRAND_NAME}"`)))
+    t.notRegex(page, /latchkey/i)
+    t.regex(
+      reply.headers.get('content-security-policy') ?? '',
+      /; img-src data: https:\/\/cdn\.acme\.example:8443;/,
+    )
+  })
+
+  test('emails:preview with a wrong brand → ends with 78 and names the variable', async t => {
+    const child = start({ BRAND_COLOR: 'red', BRAND_LOGO_URL: 'http://x.example/l.png' })
+    const [text, [code]] = await Promise.all([textOf(child.stderr), once(child, 'exit')])
+    t.is(code, 78)
+    t.regex(text, /^latchkey cannot start:\n {2}BRAND_LOGO_URL must be .*\n {2}BRAND_COLOR must be .*\n$/)
+  })
+}

@@ -17,6 +17,16 @@ const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: fal
 
 export const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
 
+/** Whether a folder is there, and its files can be listed. */
+export const isReadable = (folder: string): boolean => {
+  try {
+    readdirSync(folder)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** What a folder holds. Kubernetes mounts a folder with names of its own, which begin with a dot. */
 export const listed = (folder: string): string[] =>
   readdirSync(folder)

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Values } from './fill.ts'
 import { type Locales, openLocales } from './locales.ts'
-import { isFile, languagesIn, readText } from './template-files.ts'
+import { isFile, isReadable, languagesIn, readText } from './template-files.ts'
 
 // The look and the words of emails and pages. `templates/` holds ours, one folder a language. A file of the same name
 // in TEMPLATES_DIR takes the place of a template, and its words take the place of ours one by one.
@@ -21,9 +21,12 @@ export type Templates = {
 const parentsFirst = (locale: string): string[] =>
   locale.split('-').map((_, at, parts) => parts.slice(0, at + 1).join('-'))
 
-/** Opens our templates, with those of another folder over them. What is read is kept. */
+/**
+ * Opens our templates, with those of another folder over them. What is read is kept. A command of the operator may run
+ * where that folder is not: it renders no email.
+ */
 export const openTemplates = (folder: string | undefined): Templates => {
-  const folders = folder === undefined ? [ownTemplates] : [ownTemplates, folder]
+  const folders = [ownTemplates, ...(folder !== undefined && isReadable(folder) ? [folder] : [])]
   const languages = folders.map(languagesIn)
   const read = new Map<string, string | Values>()
   const kept = <T extends string | Values>(key: string, make: () => T): T => {

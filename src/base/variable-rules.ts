@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
 import { resolve } from 'node:path'
 import * as v from 'valibot'
@@ -109,19 +108,8 @@ export const trustedProxies = rule(
   (text): TrustedProxies | null => (/^(?:\d|10)$/.test(text) ? Number(text) : networks(text)),
 )
 
-const isFolder = (path: string): boolean => {
-  try {
-    readdirSync(path)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** A folder that is there, as an absolute path. */
-export const folder = rule('must be a folder that can be read', text =>
-  isFolder(text) ? resolve(text) : null,
-)
+/** A folder, as an absolute path. Whether it is there is for the processes that read it to say. */
+export const folder = rule('must be a folder', text => resolve(text))
 
 export const flag = rule('must be true, false, on or off', text => {
   if (text === 'true' || text === 'on') return true

@@ -2,15 +2,12 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { configFaults, exitConfig } from '../base/config.ts'
 import { templateFaults } from '../base/template-faults.ts'
-import { listed } from '../base/template-files.ts'
+import { isReadable, listed } from '../base/template-files.ts'
 import { openTemplates } from '../base/templates.ts'
 import type { ThemeConfig } from '../base/theme.ts'
 import { wordFaults } from '../base/word-faults.ts'
 
-/** Every fault of the templates and words in TEMPLATES_DIR, each with the file that it is in. */
-export const templateFolderFaults = async (config: ThemeConfig): Promise<string[]> => {
-  const folder = config.TEMPLATES_DIR
-  if (folder === undefined) return []
+const faultsIn = async (folder: string, config: ThemeConfig): Promise<string[]> => {
   const inTemplates = templateFaults(folder)
   if (inTemplates.length > 0) return inTemplates
   const inWords = wordFaults(folder, openTemplates(folder))
@@ -23,10 +20,18 @@ export const templateFolderFaults = async (config: ThemeConfig): Promise<string[
   return faults
 }
 
+/** Every fault of TEMPLATES_DIR and of the files in it. */
+export const templateFolderFaults = async (config: ThemeConfig): Promise<string[]> => {
+  const folder = config.TEMPLATES_DIR
+  if (folder === undefined) return []
+  if (!isReadable(folder)) return ['TEMPLATES_DIR must be a folder that can be read']
+  return (await faultsIn(folder, config)).map(fault => `TEMPLATES_DIR: ${fault}`)
+}
+
 /** Checks the templates in TEMPLATES_DIR, or prints every fault and ends the process with 78. */
 export const checkTemplatesOrExit = async (config: ThemeConfig): Promise<void> => {
   const faults = await templateFolderFaults(config)
   if (faults.length === 0) return
-  process.stderr.write(configFaults(faults.map(fault => `TEMPLATES_DIR: ${fault}`)))
+  process.stderr.write(configFaults(faults))
   process.exit(exitConfig)
 }

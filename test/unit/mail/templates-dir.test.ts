@@ -124,8 +124,10 @@ test('a folder as Kubernetes mounts it, and files that are no templates → take
 })
 
 /** What the API and the worker say of a folder when they start. */
-const faultsOf = (folder: string): Promise<string[]> =>
-  templateFolderFaults({ brand: plainTheme.brand, TEMPLATES_DIR: folder })
+const faultsOf = async (folder: string): Promise<string[]> => {
+  const faults = await templateFolderFaults({ brand: plainTheme.brand, TEMPLATES_DIR: folder })
+  return faults.map(fault => fault.replace(/^TEMPLATES_DIR: /, ''))
+}
 
 const broken: [what: string, files: Record<string, string>, fault: RegExp][] = [
   [
@@ -279,6 +281,12 @@ for (const [name, more] of starts)
       stderr,
       "latchkey cannot start:\n  TEMPLATES_DIR: welcome.mjml: line 2: <mj-txt> Element mj-txt doesn't exist or is not registered\n",
     )
+  })
+
+for (const folder of ['/nowhere/at/all', '/etc/hostname', 'a\0b'])
+  test(`TEMPLATES_DIR=${JSON.stringify(folder)} → a fault; a command that renders nothing runs without it`, async t => {
+    t.deepEqual(await faultsOf(folder), ['TEMPLATES_DIR must be a folder that can be read'])
+    t.deepEqual(themeOf({ TEMPLATES_DIR: folder }).templates.locales.tags, ['ar', 'en', 'es'])
   })
 
 test('several faults → told at once', async t => {

@@ -16,7 +16,8 @@ const renderThree = async (turn: number): Promise<void> => {
   const name = `Ada ${turn}`
   const link = `https://accounts.example.com/api/v1/auth/verify-email?token=lkp_${turn}`
   const code = String(turn % 1_000_000).padStart(6, '0')
-  await render(theme, 'verify_email', 'en', { name, link, code, hours: '24' })
+  const asked = { name, link, code, hours: '24', remove_link: link }
+  await render(theme, 'verify_email', 'en', { ...asked, ...circumstances })
   await render(theme, 'reset_password', 'en', { name, link, code, minutes: '60' })
   await render(theme, 'new_device', 'en', { name, link, ...circumstances })
 }

@@ -53,7 +53,7 @@ const rowsOfModules = async ({ staleRead }: Pick<Deps, 'staleRead'>, userId: str
  * may cause. No secret and no hash is part of it.
  */
 export const exportAccount = async (
-  deps: Pick<Deps, 'clock' | 'staleRead' | 'redis' | 'keys'>,
+  deps: Pick<Deps, 'clock' | 'database' | 'staleRead' | 'redis' | 'keys'>,
   { user, sessionId }: { user: User; sessionId: string },
 ) => {
   const [sessions, mails, events, modules] = await Promise.all([

@@ -2,9 +2,9 @@ import type { EntityManager } from 'typeorm'
 import { now } from '../base/clock.ts'
 import { emails } from '../base/emails.ts'
 import type { Deps } from '../deps.ts'
-import { moduleRows } from '../entities.ts'
 import type { User } from './entity.ts'
 import { findRegistration } from './find-registration.ts'
+import { holdsRows } from './holds-rows.ts'
 
 /**
  * Whether an account has held nothing so far that its owner could lose: a visitor made it within the last seven days, and
@@ -18,9 +18,5 @@ export const heldNothing = async (
 ): Promise<boolean> => {
   const isNew = now(clock) - user.created_at.getTime() < emails.email_changed.proof.ttl
   if (!isNew || user.roles.includes('admin') || !(await findRegistration(manager, user.id))) return false
-  for (const { list } of Object.values(moduleRows)) {
-    const rows: unknown[] = await manager.query(list, [user.id])
-    if (rows.length > 0) return false
-  }
-  return true
+  return !(await holdsRows(manager, user.id))
 }

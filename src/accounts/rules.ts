@@ -103,6 +103,8 @@ export const liveSessionReply = named('Session', {
   browser: v.nullable(v.string()),
   system: v.nullable(v.string()),
   current: v.boolean(),
+  /** Only there where it began before the address was confirmed: it may be that of somebody who registered the address. */
+  created_before_verification: v.exactOptional(v.literal(true)),
 })
 
 /** What `GET /auth/me/export` gives; `modules` is what application modules hold, by their names. */

@@ -3,8 +3,10 @@ import { emailReply } from '../accounts/rules.ts'
 import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
 import { linkRoutes } from '../http/link-routes.ts'
+import { page } from '../http/pages.ts'
 import { type Route, route } from '../http/route.ts'
 import { confirmEmailChange } from './confirm-email-change.ts'
+import { describeMove } from './describe-move.ts'
 import { requestEmailChange } from './request-email-change.ts'
 import { undoEmailChange } from './undo-email-change.ts'
 
@@ -84,6 +86,10 @@ const pages = [
       frontend: 'email-confirmed',
     },
     invalid: 'invalid_change',
+    show: async (deps, { lang, ...asked }) => {
+      const move = await describeMove(deps, asked.token)
+      return move && page(deps, lang, 'email_confirm_account', { ...asked, ...move })
+    },
     mayBeInstant: true,
     act: (deps, { token, client }) => confirmEmailChange(deps, { presented: { token }, origin: client }),
   }),

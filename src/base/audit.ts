@@ -5,6 +5,7 @@ export const auditTypes = [
   'user.registered',
   'user.registration_refused',
   'user.email_verified',
+  'user.rejected',
   'user.deleted',
   'user.deletion_undone',
   'user.merged',

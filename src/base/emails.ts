@@ -12,9 +12,11 @@ type Email = {
 
 export const emails = {
   verify_email: {
-    vars: ['name', 'link', 'code', 'hours'],
+    vars: ['name', 'time', 'ip', 'device', 'link', 'code', 'hours', 'remove_link'],
     proof: { purpose: 'verify_email', ttl: day },
   },
+  /** What a `verify_email` becomes where somebody else has made the account for its owner. */
+  verify_invited: { vars: ['name', 'link', 'code', 'hours'] },
   welcome: { vars: ['name', 'link'] },
   welcome_guest: {
     vars: ['name', 'link', 'code', 'hours'],

@@ -166,7 +166,7 @@ export const variables = {
   EMAIL_LINK_CONFIRM: {
     schema: oneOf('click', 'instant'),
     default: 'click',
-    help: '`click`: a mailed link shows a page with a button, so that mail scanners cannot spend it. `instant`: opening it is enough.',
+    help: '`click`: a mailed link shows a page with a button, so that mail scanners cannot spend it. `instant`: opening it is enough. Mail scanners and link previews open links, so they then confirm addresses, also of accounts that the reader never made.',
   },
   ...themeVariables,
   ...shopVariables,

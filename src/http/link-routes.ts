@@ -15,12 +15,17 @@ const language = v.fallback(v.optional(v.string()), undefined)
 const token = v.fallback(field.mailedToken, '')
 const linkQuery = v.object({ token, lang: language })
 
+type Asked = { action: string; token: string }
+type Shown = ReturnType<typeof page>
+
 type Link = {
   /** The last part of the address that the mail carries. */
   name: string
   summary: string
   /** The page with the button, and the one that follows. */
   button: ButtonPage
+  /** A page in place of that with the button, which says what the token is about. Null where there is nothing to say. */
+  show?: (deps: Deps, asked: Asked & { lang: string }) => Promise<Shown | null>
   done: { name: string; page: PlainPage; again: PlainPage; frontend?: string }
   /** The page of a link that is no longer good, and, where it asks for an address, the route that takes it. */
   invalid: InvalidPage
@@ -87,7 +92,8 @@ const open = (link: Link): Route =>
       if (link.mayBeInstant && config.EMAIL_LINK_CONFIRM === 'instant' && !head)
         return follow(link, deps, { token, lang, client, at: 'link' })
       const action = `${link.name}/confirm?lang=${lang}`
-      return { status: 200, ...page(deps, lang, link.button, { action, token }) }
+      const shown = await link.show?.(deps, { action, token, lang })
+      return { status: 200, ...(shown ?? page(deps, lang, link.button, { action, token })) }
     },
   })
 

@@ -45,21 +45,42 @@ const emailForm = (page: string, { error }: Variant): string => `<form method="p
 ${errorLine(error)}<button type="submit">{{t.${page}_button}}</button>
 </form>`
 
+type Fact = 'time' | 'ip' | 'device' | 'account'
+
+/** What somebody should know before they press the button. */
+const factsOf = (names: readonly Fact[]): string =>
+  `<dl class="facts">\n${names.map(name => `<dt>{{t.fact_${name}}}</dt>\n<dd><bdi>{{${name}}}</bdi></dd>\n`).join('')}</dl>`
+
+const otherForm = (page: string): string => `<form method="post" action="{{other_action}}">
+<input type="hidden" name="token" value="{{token}}">
+<p class="hint" id="other">{{t.${page}_other_hint}}</p>
+<button class="other" type="submit" aria-describedby="other">{{t.${page}_other}}</button>
+</form>`
+
 const shapes = {
   tell: (page, variant) => `${heading(page)}${goOn(variant)}`,
   hint: (page, variant) => `${heading(page)}\n<p class="hint">{{t.${page}_hint}}</p>${goOn(variant)}`,
   ask: page => `${heading(page)}\n${form(page, '')}`,
+  registration: page =>
+    `${heading(page)}\n${factsOf(['time', 'ip', 'device'])}\n${form(page, '')}\n${otherForm(page)}`,
+  move: page =>
+    `${heading(page)}\n${factsOf(['account'])}\n<p class="hint">{{t.${page}_hint}}</p>\n${form(page, '')}`,
   email: (page, variant) => `${heading(page)}\n${emailForm(page, variant)}`,
   password: (page, variant) => `${heading(page)}\n${form(page, passwordFields(page, variant))}`,
 } satisfies Record<string, (page: string, variant: Variant) => string>
 
 const pages = {
   confirm: 'ask',
+  confirm_registration: 'registration',
   verified: 'tell',
   verified_again: 'tell',
   email_confirm: 'ask',
+  email_confirm_account: 'move',
   email_confirmed: 'tell',
   email_confirmed_again: 'tell',
+  reject: 'ask',
+  reject_done: 'tell',
+  reject_again: 'tell',
   undo_email: 'ask',
   undo_email_done: 'tell',
   undo_email_again: 'tell',
@@ -75,6 +96,7 @@ const pages = {
   taken: 'hint',
   invalid_verify: 'email',
   invalid_reset: 'email',
+  invalid_reject: 'email',
   invalid_change: 'hint',
   invalid_undo: 'email',
 } as const satisfies Record<string, keyof typeof shapes>
@@ -99,14 +121,19 @@ type PasswordOptions = {
   error?: string | undefined
 }
 
+/** `other_action` is where the other button posts. `ip` and `device` may be empty. */
+type Registered = { other_action: string; time: Date; ip: string; device: string }
+
 /**
- * What is filled in. `error` is the rule that a password broke, or the field that was wrong. `min`, `kinds` and `rules`
+ * What is filled in. `account` is the address that an account has now. `error` is the rule that a password broke, or the field that was wrong. `min`, `kinds` and `rules`
  * say what a password must be, `username` whose it is.
  */
 export type PageOptions<N extends PageName> = {
   tell: Record<never, string>
   hint: Record<never, string>
   ask: Asked
+  registration: Asked & Registered
+  move: Asked & { account: string }
   email: { action: string; error?: string | undefined }
   password: Asked & PasswordOptions
 }[Pages[N]]

@@ -33,9 +33,14 @@ input ~ p { margin: 8px 0 0; font-size: 15px }
 .show label { display: inline-flex; align-items: center; gap: 10px; min-height: 24px; margin: 4px 0 0; font-weight: 400 }
 .show input { width: 20px; height: 20px; margin: 0; accent-color: var(--accent) }
 input + button, p + button { margin-top: 20px }
+.facts { margin: 0 0 12px; padding: 12px 0; border: solid var(--line); border-width: 1px 0 }
+.facts dt { color: var(--muted); font-size: 14px }
+.facts dd { margin: 0 0 8px }
+.facts dd:last-child { margin-bottom: 0 }
 .error { color: var(--alert); font-weight: 600 }
 button, .button { display: block; width: 100%; padding: 13px 23px; border: 1px solid var(--edge); border-radius: 8px; background: var(--fill); color: var(--on-fill);
   font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer }
+button.other { border-color: var(--muted); background: none; color: inherit }
 button:hover, .button:hover { opacity: .92 }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 3px }
 `

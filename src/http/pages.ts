@@ -2,6 +2,7 @@ import { brandValues, linkSupport } from '../base/brand-values.ts'
 import { type Cut, cut, escapeHtml, fill, fillMarkup, type Values } from '../base/fill.ts'
 import { direction } from '../base/locales.ts'
 import type { Theme } from '../base/theme.ts'
+import { timesIn } from '../base/times.ts'
 import type { Deps } from '../deps.ts'
 import type { PasswordKind } from '../passwords/rules.ts'
 import { bodyOf, hasScript, type PageName, type PageOptions, type Variant } from './page-bodies.ts'
@@ -78,6 +79,11 @@ type Filled = {
   min?: number
   kinds?: readonly PasswordKind[]
   error?: string | undefined
+  other_action?: string
+  time?: Date
+  ip?: string
+  device?: string
+  account?: string
 }
 
 /**
@@ -91,7 +97,7 @@ export const page = <N extends PageName>(
   name: N,
   options: PageOptions<N>,
 ): { html: string; csp: string } => {
-  const { error, min, kinds, ...rest }: Filled = options
+  const { error, min, kinds, time, ip, device, ...rest }: Filled = options
   const language = theme.templates.locales.pick(locale, null)
   const words = wordsOf(theme, language)
   const template = compiled(theme, language, name, {
@@ -101,6 +107,9 @@ export const page = <N extends PageName>(
   })
   const values = {
     ...rest,
+    ...(time && { time: timesIn(language).format(time) }),
+    ...(ip !== undefined && { ip: ip || words.unknown }),
+    ...(device !== undefined && { device: device || words.unknown }),
     ...(min !== undefined && { min: String(min) }),
     ...(kinds && { kinds: kindsIn(language, words, kinds) }),
     ...(kinds && min !== undefined && { rules: passwordRules(min, kinds) }),

@@ -3,6 +3,7 @@ import type { EmailKind } from '../base/emails.ts'
 import { type Cut, cut, fillMarkup, fillWords, isolatedPlain, plain, type Values } from '../base/fill.ts'
 import { direction } from '../base/locales.ts'
 import type { Theme } from '../base/theme.ts'
+import { timesIn } from '../base/times.ts'
 import { durationsIn } from './durations.ts'
 import { contactOf, headerOf, signatureOf } from './layout-parts.ts'
 import { toHtml } from './mjml.ts'
@@ -20,19 +21,6 @@ export type Compiled = {
   /** What the brand fills in, in HTML and in plain text. */
   readonly brand: { readonly html: Values; readonly text: Values }
 }
-
-// Latin digits in every language: the code and the IP address beside them are written so too.
-const timesIn = (locale: string): Intl.DateTimeFormat =>
-  new Intl.DateTimeFormat(`${locale}-u-nu-latn`, {
-    year: 'numeric',
-    month: 'long',
-    day: 'numeric',
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-    timeZone: 'UTC',
-    timeZoneName: 'short',
-  })
 
 const within = (layout: string, parts: Values): string =>
   Object.entries(parts).reduce((text, [name, part]) => text.replace(`{{${name}}}`, () => part), layout)

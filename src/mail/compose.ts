@@ -8,6 +8,7 @@ import { deviceName } from '../devices/rules.ts'
 import { type IssuedProof, issueProof, type ProvingKind } from '../proofs/issue-proof.ts'
 import { mayReset } from '../proofs/rules.ts'
 import { writeUndoToken } from '../proofs/write-undo-token.ts'
+import { aboutRegistration } from './about-registration.ts'
 import type { Email } from './entity.ts'
 import { isOverLimit } from './over-limit.ts'
 import { owedToClosed } from './owed-to-closed.ts'
@@ -62,14 +63,24 @@ const notice = (deps: Needs, email: Email, user: User) => ({
   link: securityPage(deps, email, user),
 })
 
+const askToVerify = async (deps: Needs, email: Email, user: User) => {
+  const proof = user.email_verified ? null : await prove(deps, email, user, 'verify_email')
+  if (!proof) return null
+  const { token, code } = proof
+  const link = ownPage(deps, 'verify-email', { token, lang: localeOf(email, user) })
+  return { ...hello(user), link, code, hours: String(emails.verify_email.proof.ttl / hour), token }
+}
+
 const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Promise<EmailVars<K> | null> } =
   {
     verify_email: async (deps, email, user) => {
-      const proof = user.email_verified ? null : await prove(deps, email, user, 'verify_email')
-      if (!proof) return null
-      const link = ownPage(deps, 'verify-email', { token: proof.token, lang: localeOf(email, user) })
-      return { ...hello(user), link, code: proof.code, hours: String(emails.verify_email.proof.ttl / hour) }
+      const asked = await askToVerify(deps, email, user)
+      if (!asked) return null
+      const query = { token: asked.token, lang: localeOf(email, user) }
+      return { ...asked, ...circumstances(email), remove_link: ownPage(deps, 'reject-account', query) }
     },
+
+    verify_invited: askToVerify,
 
     welcome: async (deps, _email, user) => ({ ...hello(user), link: frontPage(deps) }),
 
@@ -169,9 +180,9 @@ export const composeMail = async (deps: Needs, asked: Email): Promise<Composed |
   if (!user || asked.proof_spent_at) return null
   const email = isOpen(user) ? asked : await owedToClosed(deps, asked, user)
   if (!email) return null
-  const { kind } = email
-  if (user.email !== recipient && !toAnotherAddress.includes(kind)) return null
+  if (user.email !== recipient && !toAnotherAddress.includes(email.kind)) return null
   if (await isOverLimit(deps, asked)) return null
-  const vars = await compose[kind](deps, email, user)
+  const { kind, email: told } = await aboutRegistration(deps, email, user)
+  const vars = await compose[kind](deps, told, user)
   return vars && ({ kind, to: recipient, locale: localeOf(asked, user), vars } as Composed)
 }

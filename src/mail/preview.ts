@@ -11,7 +11,8 @@ const seen = { time: '2027-01-31T18:05:00.000Z', ip: '203.0.113.7', device }
 
 /** What each mail is shown with. */
 export const samples: { readonly [K in EmailKind]: EmailVars<K> } = {
-  verify_email: { name, link, code: '048213', hours: '24' },
+  verify_email: { name, link, code: '048213', hours: '24', remove_link: link, ...seen },
+  verify_invited: { name, link, code: '048213', hours: '24' },
   welcome: { name, link },
   welcome_guest: { name, link, code: '04821396', hours: '24' },
   purchase_claim: { name: '', link, code: '04821396', hours: '24' },

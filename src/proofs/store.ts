@@ -61,3 +61,19 @@ export const dropAllProofs = async (
   const names = [keys.proof, keys.guesses, keys.ownGuesses]
   await redis.del(...purposes.flatMap(each => names.map(name => name(userId, each))))
 }
+
+/** Remembers that a token is about to remove the account of a user, for as long as the token lives (in milliseconds). */
+export const keepRejection = async (
+  { redis, keys }: Pick<Store, 'redis' | 'keys'>,
+  userId: string,
+  hash: string,
+  life: number,
+): Promise<void> => {
+  await redis.set(keys.rejected(userId), hash, 'PX', Math.ceil(life))
+}
+
+export const isRejection = async (
+  { redis, keys }: Pick<Store, 'redis' | 'keys'>,
+  userId: string,
+  hash: string,
+): Promise<boolean> => (await redis.get(keys.rejected(userId))) === hash

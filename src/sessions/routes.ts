@@ -79,6 +79,8 @@ const getSessions = route({
   method: 'GET',
   path: '/api/v1/auth/sessions',
   summary: 'Where you are signed in',
+  description:
+    '`created_before_verification` marks a session that began before the address was confirmed. Ask the user about it: somebody else may have registered the address.',
   auth: 'bearer',
   limits: ['session_list'],
   replies: { 200: v.object({ data: v.array(liveSessionReply), next_cursor: v.null() }) },

@@ -11,6 +11,8 @@ export const redisKeys = (prefix: string) => ({
   guesses: (userId: string, purpose: string) => `${prefix}:{${userId}}:guesses:${purpose}`,
   ownGuesses: (userId: string, purpose: string) => `${prefix}:{${userId}}:guesses:${purpose}:own`,
   proved: (userId: string) => `${prefix}:{${userId}}:proved`,
+  /** Hash of the token that has removed the account of this user. */
+  rejected: (userId: string) => `${prefix}:{${userId}}:rejected`,
   seen: (userId: string) => `${prefix}:{${userId}}:seen`,
   /** `of` is a user's id, or stands for an address. */
   attempts: (of: string) => `${prefix}:{${of}}:attempts`,

@@ -2,9 +2,13 @@ import * as v from 'valibot'
 import { emailReply } from '../accounts/rules.ts'
 import * as field from '../base/fields.ts'
 import { Problem } from '../base/problems.ts'
+import { deviceName } from '../devices/rules.ts'
 import { emailPageRoutes } from '../http/email-page-routes.ts'
 import { linkRoutes } from '../http/link-routes.ts'
+import { page } from '../http/pages.ts'
 import { type Route, route } from '../http/route.ts'
+import { describeRegistration } from './describe-registration.ts'
+import { rejectRoutes } from './reject-routes.ts'
 import { resendVerification } from './resend-verification.ts'
 import { verifyEmail } from './verify-email.ts'
 
@@ -34,6 +38,14 @@ const pages = linkRoutes({
   button: 'confirm',
   done: { name: 'email-verified', page: 'verified', again: 'verified_again', frontend: 'email-verified' },
   invalid: 'invalid_verify',
+  show: async (deps, { lang, ...asked }) => {
+    const registration = await describeRegistration(deps, asked.token)
+    if (!registration) return null
+    const { time, ip, userAgent } = registration
+    const other_action = `reject-account/confirm?lang=${lang}`
+    const facts = { time, ip, device: deviceName(userAgent) }
+    return page(deps, lang, 'confirm_registration', { ...asked, ...facts, other_action })
+  },
   mayBeInstant: true,
   act: (deps, { token, lang, client }) =>
     verifyEmail(deps, { presented: { token }, locale: lang, origin: client }),
@@ -65,4 +77,4 @@ const resendPages = emailPageRoutes({
   act: resendVerification,
 })
 
-export const verificationRoutes: Route[] = [postVerify, ...pages, postResend, ...resendPages]
+export const verificationRoutes: Route[] = [postVerify, ...pages, postResend, ...resendPages, ...rejectRoutes]

@@ -332,6 +332,14 @@ anyTest.after.always(async () => {
       { status: 204 },
     )
 
+    const squatted = anEmail()
+    t.is((await ask({ path: 'register', body: { email: squatted, password } })).status, 202)
+    await act(
+      'user.rejected',
+      { path: 'reject-account', body: await mailed(squatted, 'verify-email') },
+      { status: 204, about: false },
+    )
+
     const path = `/api/v1/admin/users/${userId}`
     const patch = { method: 'PATCH', path, token: ada.token }
     await act('user.roles_changed', { ...patch, body: { roles: ['user', 'admin'] } })
@@ -349,7 +357,7 @@ anyTest.after.always(async () => {
     t.deepEqual(
       auditTypes.filter(type => !produced.has(type)),
       // Acts of their own tests.
-      ['user.registration_refused', 'password.closed', 'purchase.refunded'],
+      ['user.registration_refused', 'user.merged', 'password.closed', 'purchase.refunded'],
       'nothing that is kept was left out',
     )
 

@@ -168,12 +168,14 @@ const page = <N extends PageName>(locale: string, name: N, options: PageOptions<
 
 {
   const asked = { action: '/act', token: 'abc' }
-  const buttons: ButtonPage[] = ['confirm', 'email_confirm', 'undo_email', 'undo_deletion']
+  const buttons: ButtonPage[] = ['confirm', 'email_confirm', 'reject', 'undo_email', 'undo_deletion']
   const plain: PlainPage[] = [
     'verified',
     'verified_again',
     'email_confirmed',
     'email_confirmed_again',
+    'reject_done',
+    'reject_again',
     'undo_email_done',
     'undo_email_again',
     'undo_deletion_done',
@@ -185,7 +187,13 @@ const page = <N extends PageName>(locale: string, name: N, options: PageOptions<
     'taken',
     'invalid_change',
   ]
-  const emailAsking: EmailPage[] = ['forgot', 'invalid_verify', 'invalid_reset', 'invalid_undo']
+  const emailAsking: EmailPage[] = [
+    'forgot',
+    'invalid_verify',
+    'invalid_reset',
+    'invalid_reject',
+    'invalid_undo',
+  ]
   const policy = { username: 'ada@mail.example', min: 8, kinds: ['letter', 'digit'] as const }
   const reset = (locale: string, error?: string, min = 8) =>
     page(locale, 'reset', { ...asked, ...policy, min, error })
@@ -206,8 +214,15 @@ const page = <N extends PageName>(locale: string, name: N, options: PageOptions<
   }
   const errors = Object.keys(englishErrors)
 
+  const made = { time: new Date('2031-05-06T07:08:09Z'), ip: '2001:db8::7', device: 'Firefox, Linux' }
+  const registration = (locale: string, facts = made) =>
+    page(locale, 'confirm_registration', { ...asked, other_action: '/other', ...facts })
+  const move = (locale: string, account = 'ada@mail.example') =>
+    page(locale, 'email_confirm_account', { ...asked, account })
+
   const asking = (locale: string) => [
     ...buttons.map(name => page(locale, name, asked)),
+    ...[registration(locale), move(locale)],
     reset(locale),
     ...errors.map(error => reset(locale, error)),
   ]
@@ -221,7 +236,8 @@ const page = <N extends PageName>(locale: string, name: N, options: PageOptions<
   const confirm = (locale: string) => page(locale, 'confirm', asked)
 
   test('no page is left out here', t => {
-    t.deepEqual([...buttons, ...plain, ...emailAsking, 'reset'].sort(), [...pageNames].sort())
+    const others = ['reset', 'confirm_registration', 'email_confirm_account']
+    t.deepEqual([...buttons, ...plain, ...emailAsking, ...others].sort(), [...pageNames].sort())
   })
 
   for (const locale of locales.tags) {
@@ -241,6 +257,7 @@ const page = <N extends PageName>(locale: string, name: N, options: PageOptions<
     test(`each page in ${locale} has a title of its own, which is its heading`, t => {
       const pages = [
         ...buttons.map(name => page(locale, name, asked)),
+        ...[registration(locale), move(locale)],
         ...emailAsking.map(name => page(locale, name, { action: '/act' })),
         ...telling(locale),
         reset(locale),
@@ -345,7 +362,15 @@ const page = <N extends PageName>(locale: string, name: N, options: PageOptions<
   })
 
   test('only a page that asks holds a form, and that posts', t => {
-    for (const html of locales.tags.flatMap(asking)) {
+    for (const html of locales.tags.map(locale => registration(locale))) {
+      t.deepEqual(html.match(/<form[^>]*>/g), [
+        '<form method="post" action="/act">',
+        '<form method="post" action="/other">',
+      ])
+      t.is(html.match(/<input type="hidden" name="token" value="abc">/g)?.length, 2)
+    }
+    const askingOnce = (locale: string) => asking(locale).filter(html => html !== registration(locale))
+    for (const html of locales.tags.flatMap(askingOnce)) {
       t.deepEqual(html.match(/<form[^>]*>/g), ['<form method="post" action="/act">'])
       t.is(html.match(/<input type="hidden" name="token" value="abc">/g)?.length, 1)
       t.is(html.match(/<button type="submit">[^<]+<\/button>/g)?.length, 1)
@@ -355,6 +380,15 @@ const page = <N extends PageName>(locale: string, name: N, options: PageOptions<
       t.deepEqual(html.match(/ name="\w+"/g)?.slice(-1), [' name="email"'])
     }
     for (const html of locales.tags.flatMap(telling)) t.notRegex(html, /<form|<input|<button/)
+  })
+
+  test('what a stranger chose is text on a page, and unknown where there is none', t => {
+    const markup = '"><script>alert(1)</script>{{token}}'
+    const html = registration('en', { ...made, ip: markup, device: '' })
+    t.true(html.includes('<dd><bdi>&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;{{token}}</bdi></dd>'))
+    t.true(html.includes('<dt>Device</dt>\n<dd><bdi>Unknown</bdi></dd>'))
+    t.true(html.includes('May 6, 2031'))
+    t.true(move('en', markup).includes('&lt;script&gt;'))
   })
 
   // What the operator asks for, and what the page must say of it.

@@ -24,9 +24,11 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
 
 {
   const link = 'https://api.example/v?token=abc'
+  const removeLink = 'https://api.example/r?token=abc'
   const facts = { time: '2031-05-06T07:08:09Z', ip: '2001:db8::7', device: 'curl/8.1' }
   const samples: { [K in EmailKind]: EmailVars<K> } = {
-    verify_email: { name: 'Zoltán', link, code: '482913', hours: '37' },
+    verify_email: { name: 'Zoltán', link, code: '482913', hours: '37', remove_link: removeLink, ...facts },
+    verify_invited: { name: 'Zoltán', link, code: '482913', hours: '37' },
     welcome: { name: 'Zoltán', link: 'https://app.example/' },
     welcome_guest: { name: 'Zoltán', link, code: '482913', hours: '37' },
     purchase_claim: { name: 'Zoltán', link, code: '482913', hours: '37' },
@@ -238,7 +240,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
 
   const link = 'https://api.example/verify?token=abc&x=1'
   const verify = (name: string, locale = 'en') =>
-    render('verify_email', locale, { name, link, code: '482913', hours: '24' })
+    render('verify_invited', locale, { name, link, code: '482913', hours: '24' })
   const reuse = (device: string, ip = '192.0.2.1') =>
     render('session_reuse', 'en', { name: 'Ana', time: '2026-11-21T06:17:00Z', ip, device })
 

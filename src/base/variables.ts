@@ -144,7 +144,7 @@ export const variables = {
   EMAIL_RETENTION: {
     schema: durationOrOff('1d', '3650d'),
     default: '90d',
-    help: 'Records of emails that were sent or given up are deleted at this age; none while its link may still be used. `off` keeps them for ever.',
+    help: 'Records of emails that were sent or given up are deleted at this age; none while its link may still be used, or a session may be older than the address that it confirmed. `off` keeps them for ever.',
   },
   REQUIRE_VERIFIED_EMAIL: {
     schema: flag,

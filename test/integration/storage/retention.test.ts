@@ -99,6 +99,17 @@ test('the setting is shorter than sessions live → the ends of sessions stay fo
   t.deepEqual(await left('audit_events', ids), [true, true, false])
 })
 
+test('the setting is shorter than sessions live → the emails that confirmed an address stay for as long', async t => {
+  const ids = [
+    await anEmail('verify_email', 'sent', 20),
+    await anEmail('email_change', 'sent', 29),
+    await anEmail('verify_email', 'sent', 31),
+    await anEmail('welcome', 'sent', 20),
+  ]
+  await world.run('purgeEmails', { EMAIL_RETENTION: day, SESSION_MAX_AGE: 30 * day })
+  t.deepEqual(await left('emails', ids), [true, true, false, false])
+})
+
 test('the setting is a day → how an account began is known for the week in which a move is undone', async t => {
   const ids = [await anEvent('user.registered', 6), await anEvent('user.registered', 8)]
   await world.run('purgeEvents', { AUDIT_RETENTION: day, SESSION_MAX_AGE: day })

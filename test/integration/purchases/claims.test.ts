@@ -238,7 +238,10 @@ test('a payment and a reset at once → the purchase is in the account, whicheve
       shop.tell('payment_intent.succeeded', purchase),
       other.client.post('reset-password', { token, new_password: another }),
     ])
-    t.deepEqual([paid.status, reset.status], [204, 204])
+    t.is(paid.status, 204)
+    // The link in the email about the purchase may have replaced that of the reset just before.
+    if (reset.status === 401) await claim(email)
+    else t.is(reset.status, 204)
     t.like(await shop.rowOf(purchase.id), { user_id: userId, claim: 'done' })
   }
 })

@@ -7,7 +7,7 @@ import { Sites } from './sites/entity.ts'
 
 export const entities = [Users, Emails, AuditEvents, SigningKeys, Sites, Purchases, WebhookEvents]
 
-/** What an application module holds on users, as SQL for the flows of the core. */
+/** What an application module holds on users, as SQL for the flows of the core. All but `list` are updates of rows with ids. */
 export type ModuleRows = {
   /** The rows of a user ($1), for the export of an account. */
   list: string

@@ -7,6 +7,7 @@ import { PasswordForms1764100000000 } from '../migrations/1764100000000-password
 import { RepeatedProofs1764110000000 } from '../migrations/1764110000000-repeated-proofs.ts'
 import { PurchaseClaims1764120000000 } from '../migrations/1764120000000-purchase-claims.ts'
 import { ReservationBounds1764120000001 } from '../migrations/1764120000001-reservation-bounds.ts'
+import { AuditData1764120000002 } from '../migrations/1764120000002-audit-data.ts'
 import { MailHolds1764130000000 } from '../migrations/1764130000000-mail-holds.ts'
 import { EmailRetention1764130000001 } from '../migrations/1764130000001-email-retention.ts'
 import { type Config, configOrExit } from './base/config.ts'
@@ -27,6 +28,7 @@ export const migrations = [
   RepeatedProofs1764110000000,
   PurchaseClaims1764120000000,
   ReservationBounds1764120000001,
+  AuditData1764120000002,
   MailHolds1764130000000,
   EmailRetention1764130000001,
 ]

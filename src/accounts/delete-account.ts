@@ -1,6 +1,7 @@
 import { adminChangeRefusal } from '../admin/admin-change-refusal.ts'
 import { proveCurrentPassword } from '../attempts/prove-current-password.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { changesOf } from '../audit/rules.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
@@ -61,7 +62,8 @@ const closeAccount = (
     const closed = raw[0] as User | undefined
     if (!closed) return new Problem('SESSION_REVOKED')
     await spendAllProofs(manager, closed)
-    await recordEvent(manager, { type: 'user.deleted', userId: closed.id, origin })
+    const data = changesOf(user, closed, ['erase_after'])
+    await recordEvent(manager, { type: 'user.deleted', userId: closed.id, origin, data })
     return oweMail(manager, {
       kind: 'account_deleted',
       recipient: closed.email,

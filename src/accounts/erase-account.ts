@@ -20,14 +20,26 @@ export const eraseAccount = async (deps: Needs, id: string): Promise<boolean> =>
   return true
 }
 
+// Also what went to addresses that they had before, unless somebody else has one of them now. A mail about another
+// account is that one's, whatever address it went to: its way back, perhaps.
+const strayEmails = `user_id IS NULL
+  AND recipient = ANY(ARRAY(SELECT email FROM users WHERE id = $1
+                            UNION SELECT recipient FROM emails WHERE user_id = $1))
+  AND NOT EXISTS (SELECT 1 FROM users WHERE email = recipient AND id <> $1)`
+
+// A request for an email by address alone is linked to a user through the row of that email, and through nothing else.
+const requests = `user_id IS NULL AND data ? 'email_id' AND (ip IS NOT NULL OR user_agent IS NOT NULL)
+  AND data->>'email_id' IN (SELECT id::text FROM emails WHERE ${strayEmails})`
+
 // Strangers who try to sign in cause events, so there may be many: a slice at a time stays below the limit of a
 // statement, and of what the row's end would have to change at once.
 const forgetEvents = async ({ database }: Needs, id: string): Promise<void> => {
-  const named = ['user_id = $1', 'actor_id = $1 AND (ip IS NOT NULL OR user_agent IS NOT NULL)']
+  const named = ['user_id = $1', 'actor_id = $1 AND (ip IS NOT NULL OR user_agent IS NOT NULL)', requests]
   for (const those of named)
     for (;;) {
       const [, changed] = (await database.query(
-        `UPDATE audit_events SET ip = NULL, user_agent = NULL, user_id = nullif(user_id, $1)
+        `UPDATE audit_events SET ip = NULL, user_agent = NULL, user_id = nullif(user_id, $1),
+                data = CASE WHEN user_id = $1 THEN NULL ELSE data END
           WHERE id IN (SELECT id FROM audit_events WHERE ${those} LIMIT ${slice})`,
         [id],
       )) as [unknown, number]
@@ -43,16 +55,7 @@ const deleteRow = ({ database }: Needs, id: string): Promise<{ id: string; email
       [id],
     )
     if (!due) return null
-    // Also what went to addresses that they had before, unless somebody else has one of them now. A mail about another
-    // account is that one's, whatever address it went to: its way back, perhaps.
-    await manager.query(
-      `DELETE FROM emails
-        WHERE user_id IS NULL
-          AND recipient = ANY(ARRAY(SELECT email FROM users WHERE id = $1
-                                    UNION SELECT recipient FROM emails WHERE user_id = $1))
-          AND NOT EXISTS (SELECT 1 FROM users WHERE email = recipient AND id <> $1)`,
-      [id],
-    )
+    await manager.query(`DELETE FROM emails WHERE ${strayEmails}`, [id])
     await manager.query(`DELETE FROM users WHERE id = $1`, [id])
     return due
   })

@@ -1,11 +1,13 @@
 import { In, IsNull, Not } from 'typeorm'
 import { type AuditEvent, AuditEvents } from '../audit/entity.ts'
+import { recordEvent } from '../audit/record-event.ts'
 import { mailboxKinds } from '../base/emails.ts'
 import type { Deps } from '../deps.ts'
 import { moduleRows } from '../entities.ts'
 import { type Email, Emails } from '../mail/entity.ts'
 import { isMailboxOwned } from '../proofs/rules.ts'
 import { listSessions } from '../sessions/list-sessions.ts'
+import type { Origin } from '../sessions/start-session.ts'
 import type { User } from './entity.ts'
 import { userView } from './rules.ts'
 
@@ -30,11 +32,12 @@ const mailView = ({ kind, recipient, status, created_at, sent_at }: Email) => ({
   sent_at: kind === 'email_change' ? null : (sent_at?.toISOString() ?? null),
 })
 
-// Where an administrator works is nothing that is held on the user.
-const eventView = ({ type, actor_id, ip, user_agent, created_at }: AuditEvent) => ({
+// Where an administrator works, and who operates the service, is nothing that is held on the user.
+const eventView = ({ type, actor_id, ip, user_agent, data, created_at }: AuditEvent) => ({
   type,
   ip: actor_id ? null : ip,
   user_agent: actor_id ? null : user_agent,
+  data: data && { ...data, operator: undefined },
   created_at: created_at.toISOString(),
 })
 
@@ -54,7 +57,7 @@ const rowsOfModules = async ({ staleRead }: Pick<Deps, 'staleRead'>, userId: str
  */
 export const exportAccount = async (
   deps: Pick<Deps, 'clock' | 'database' | 'staleRead' | 'redis' | 'keys'>,
-  { user, sessionId }: { user: User; sessionId: string },
+  { user, sessionId, origin }: { user: User; sessionId: string; origin: Origin },
 ) => {
   const [sessions, mails, events, modules] = await Promise.all([
     listSessions(deps, { user, currentId: sessionId }),
@@ -66,6 +69,7 @@ export const exportAccount = async (
     ),
     rowsOfModules(deps, user.id),
   ])
+  await recordEvent(deps.database.manager, { type: 'user.exported', userId: user.id, sessionId, origin })
   return {
     user: userView(user),
     sessions,

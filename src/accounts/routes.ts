@@ -72,8 +72,8 @@ const changeMe = (method: 'PATCH' | 'PUT') =>
     body: profileChange,
     replies: { 200: userReply },
     problems: ['SESSION_REVOKED'],
-    handle: async (deps, { user, body }) => {
-      const changed = await updateProfile(deps, { user, profile: body })
+    handle: async (deps, { user, sessionId, body, client }) => {
+      const changed = await updateProfile(deps, { user, sessionId, profile: body, origin: client })
       return changed instanceof Problem ? changed : { status: 200, body: userView(changed) }
     },
   })
@@ -86,7 +86,10 @@ const getExport = route({
   limits: ['bearer'],
   replies: { 200: exportReply },
   problems: [],
-  handle: async (deps, call) => ({ status: 200, body: await exportAccount(deps, call) }),
+  handle: async (deps, { user, sessionId, client }) => ({
+    status: 200,
+    body: await exportAccount(deps, { user, sessionId, origin: client }),
+  }),
 })
 
 export const accountRoutes: Route[] = [

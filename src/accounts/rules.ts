@@ -125,6 +125,7 @@ export const exportReply = named('AccountExport', {
       type: v.string(),
       ip: v.nullable(v.string()),
       user_agent: v.nullable(v.string()),
+      data: v.nullable(v.record(v.string(), v.unknown())),
       created_at: time,
     }),
   ),

@@ -56,7 +56,12 @@ const reopen = (
       .execute()
     const user = raw[0] as User | undefined
     if (!user) return null
-    await recordEvent(manager, { type: 'user.deletion_undone', userId, origin })
+    await recordEvent(manager, {
+      type: 'user.deletion_undone',
+      userId,
+      origin,
+      data: { after: { erase_after: null } },
+    })
     const mail = await oweMail(manager, { kind: 'reset_password', recipient: user.email, userId, locale })
     return { user, mail }
   })

@@ -1,25 +1,33 @@
+import { recordEvent } from '../audit/record-event.ts'
+import { changesOf } from '../audit/rules.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import type { Origin } from '../sessions/start-session.ts'
 import { type User, Users } from './entity.ts'
-import { openOnly } from './rules.ts'
+import { isOpen } from './rules.ts'
 
-export type Profile = Partial<
-  Pick<User, 'full_name' | 'phone' | 'address' | 'preferred_language' | 'picture_url'>
->
+const fields = ['full_name', 'phone', 'address', 'preferred_language', 'picture_url'] as const
+
+export type Profile = Partial<Pick<User, (typeof fields)[number]>>
+
+type Update = { user: User; sessionId: string; profile: Profile; origin: Origin }
 
 /** Changes the given fields alone; null clears one. Returns the user as it is then. */
 export const updateProfile = async (
-  deps: Pick<Deps, 'database'>,
-  { user, profile }: { user: User; profile: Profile },
+  { database }: Pick<Deps, 'database'>,
+  { user, sessionId, profile, origin }: Update,
 ): Promise<User | Problem<'SESSION_REVOKED'>> => {
   if (Object.keys(profile).length === 0) return user
-  const { raw } = await deps.database
-    .createQueryBuilder()
-    .update(Users)
-    .set({ ...profile, updated_at: () => 'now()' })
-    .where(`id = :id AND ${openOnly}`, { id: user.id })
-    .returning('*')
-    .execute()
-  // An account may be erased between the check of its session and this.
-  return (raw[0] as User | undefined) ?? new Problem('SESSION_REVOKED')
+  const { id } = user
+  return database.transaction(async manager => {
+    const before = await manager.findOne(Users, { where: { id }, lock: { mode: 'pessimistic_write' } })
+    // An account may be erased between the check of its session and this.
+    if (!before || !isOpen(before)) return new Problem('SESSION_REVOKED')
+    await manager.update(Users, { id }, { ...profile, updated_at: () => 'now()' })
+    const after = await manager.findOneByOrFail(Users, { id })
+    const data = changesOf(before, after, fields)
+    if (Object.keys(data.after).length > 0)
+      await recordEvent(manager, { type: 'user.profile_changed', userId: id, sessionId, origin, data })
+    return after
+  })
 }

@@ -1,7 +1,9 @@
+import type { EntityManager } from 'typeorm'
 import { type User, Users } from '../accounts/entity.ts'
 import { heldNothing } from '../accounts/held-nothing.ts'
 import { isOpen, maskEmail } from '../accounts/rules.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { changesOf } from '../audit/rules.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { checkProof, type Presented } from '../proofs/check-proof.ts'
@@ -56,15 +58,26 @@ const move = (deps: Needs, { userId, emailId, address, origin }: Move): Promise<
       { email: address, email_verified: true, password_proven_at: null, updated_at: () => 'now()' },
     )
     await spendAllProofs(manager, before)
-    await recordEvent(manager, { type: 'email.changed', userId, origin })
-    if (!before.email_verified) return []
-    const held = !(await heldNothing(manager, before, deps))
-    const notice = await oweMail(manager, {
-      kind: 'email_changed',
-      recipient: before.email,
-      userId,
-      locale: before.preferred_language ?? 'en',
-      data: { email: maskEmail(address), held: held ? 'something' : 'nothing' },
-    })
-    return [notice]
+    const notices = before.email_verified ? [await oweNotice(manager, deps, { before, address })] : []
+    // Events hold no addresses: the emails to the new and the old one name them.
+    const after = { ...before, email_verified: true }
+    const data = { email_id: emailId, notice_id: notices[0], ...changesOf(before, after, ['email_verified']) }
+    await recordEvent(manager, { type: 'email.changed', userId, origin, data })
+    return notices
   })
+
+/** The email that tells the old address, and can undo the move. */
+const oweNotice = async (
+  manager: EntityManager,
+  deps: Needs,
+  { before, address }: { before: User; address: string },
+): Promise<string> => {
+  const held = (await heldNothing(manager, before, deps)) ? 'nothing' : 'something'
+  return oweMail(manager, {
+    kind: 'email_changed',
+    recipient: before.email,
+    userId: before.id,
+    locale: before.preferred_language ?? 'en',
+    data: { email: maskEmail(address), held },
+  })
+}

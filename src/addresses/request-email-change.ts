@@ -33,8 +33,11 @@ export const requestEmailChange = async (
   const mail = await deps.database.transaction(async manager => {
     const where = { id: user.id, session_epoch: user.session_epoch }
     if (!(await manager.findOne(Users, { where, lock: { mode: 'pessimistic_read' } }))) return null
-    await recordEvent(manager, { type: 'email.change_requested', userId: user.id, origin })
-    return oweMail(manager, { kind: 'email_change', recipient: newEmail, userId: user.id, locale, dropped })
+    const owed = { kind: 'email_change', recipient: newEmail, userId: user.id, locale, dropped } as const
+    const id = await oweMail(manager, owed)
+    const about = { type: 'email.change_requested', userId: user.id, data: { email_id: id } } as const
+    await recordEvent(manager, { ...about, sessionId, origin })
+    return id
   })
   if (!mail) return new Problem('INVALID_CURRENT_PASSWORD')
   await enqueueMails(deps, [mail])

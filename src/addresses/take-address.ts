@@ -20,11 +20,12 @@ export const takeAddress = async (manager: EntityManager, { email, by, origin }:
   })
   if (!other || other.roles.includes('admin')) return
   await spendAllProofs(manager, other, [])
-  await updateModuleRows(manager, 'move', [other.id, by])
+  const moved = await updateModuleRows(manager, 'move', [other.id, by])
   const isGuest = other.password_hash === null
   if (isGuest) await merge(manager, other, by)
   const about = isGuest ? ({ type: 'user.merged', userId: by } as const) : displaced(other, by)
-  await recordEvent(manager, { ...about, origin })
+  const data = { ...moved, ...(isGuest && { merged_user_id: other.id }) }
+  await recordEvent(manager, { ...about, origin, data })
   await manager.update(
     Users,
     { id: other.id },

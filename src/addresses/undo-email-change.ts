@@ -3,6 +3,7 @@ import { maskEmail } from '../accounts/rules.ts'
 import { updateModuleRows } from '../accounts/update-module-rows.ts'
 import { forgetAttempts } from '../attempts/forget-attempts.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { changesOf } from '../audit/rules.ts'
 import { now } from '../base/clock.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
@@ -57,7 +58,7 @@ const restore = (
       lock: { mode: 'pessimistic_write' },
     })
     if (!before) return null
-    await updateModuleRows(manager, 'release', [userId, before.email])
+    const released = await updateModuleRows(manager, 'release', [userId, before.email])
     await takeAddress(manager, { email: address, by: userId, origin })
     await manager.update(
       Users,
@@ -72,10 +73,13 @@ const restore = (
         updated_at: () => 'now()',
       },
     )
-    await updateModuleRows(manager, 'claim', [userId, address])
+    const claimed = await updateModuleRows(manager, 'claim', [userId, address])
     await spendAllProofs(manager, before)
     await spendLaterUndos(manager, { userId, emailId })
-    await recordEvent(manager, { type: 'email.change_undone', userId, origin })
+    const after = { ...before, email_verified: true, erase_after: null }
+    const changes = changesOf(before, after, ['email_verified', 'erase_after'])
+    const data = { email_id: emailId, ...changes, ...released, ...claimed }
+    await recordEvent(manager, { type: 'email.change_undone', userId, origin, data })
     const reset = await oweMail(manager, { kind: 'reset_password', recipient: address, userId, locale })
     if (before.email === address) return [reset]
     return [reset, await oweMail(manager, undoneNotice(deps, before, { address, origin }))]

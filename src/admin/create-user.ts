@@ -52,7 +52,8 @@ const insert = async (
       // An operator who vouches for the address and sets the password has proven both.
       const proven = verified && hash !== null && { password_proven_at: () => 'now()' }
       await manager.insert(Users, { id, ...profile, ...proven })
-      await recordEvent(manager, { type: 'user.registered', userId: id, actorId, origin })
+      const data = { after: { email_verified: verified, roles, has_password: hash !== null } }
+      await recordEvent(manager, { type: 'user.registered', userId: id, actorId, origin, data })
       const kind = hash === null ? 'reset_password' : verified ? null : 'verify_email'
       const mail = kind && (await oweMail(manager, { kind, recipient: email, userId: id, locale: 'en' }))
       return { user: await manager.findOneByOrFail(Users, { id }), mail }

@@ -1,5 +1,6 @@
 import { Users } from '../accounts/entity.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { changesOf } from '../audit/rules.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { spendAllProofs } from '../proofs/spend-all-proofs.ts'
@@ -25,7 +26,9 @@ export const deleteUser = async (
       { erase_after: () => 'now()', session_epoch: () => 'session_epoch + 1', updated_at: () => 'now()' },
     )
     await spendAllProofs(manager, user, [])
-    await recordEvent(manager, { type: 'user.deleted', userId, actorId, origin })
+    const after = await manager.findOneByOrFail(Users, { id: userId })
+    const data = changesOf(user, after, ['erase_after'])
+    await recordEvent(manager, { type: 'user.deleted', userId, actorId, origin, data })
     return null
   })
   if (!refusal) await dropSessions(deps, userId)

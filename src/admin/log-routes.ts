@@ -70,6 +70,7 @@ const auditReply = named('AuditEvent', {
   session_id: v.nullable(v.string()),
   ip: v.nullable(v.string()),
   user_agent: v.nullable(v.string()),
+  data: v.nullable(v.record(v.string(), v.unknown())),
   created_at: time,
 })
 

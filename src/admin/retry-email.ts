@@ -24,11 +24,14 @@ export const retryEmail = async (
         sweep_after: () => 'now()',
       })
       .where(`id = :emailId AND status = 'failed'`, { emailId })
-      .returning('user_id')
+      .returning('user_id, kind')
       .execute()
-    const [mail] = raw as Pick<Email, 'user_id'>[]
-    if (mail) await recordEvent(manager, { type: 'email.retried', userId: mail.user_id, actorId, origin })
-    return mail !== undefined
+    const [mail] = raw as Pick<Email, 'user_id' | 'kind'>[]
+    if (!mail) return false
+    const change = { before: { status: 'failed' }, after: { status: 'queued' } }
+    const data = { email_id: emailId, kind: mail.kind, ...change }
+    await recordEvent(manager, { type: 'email.retried', userId: mail.user_id, actorId, origin, data })
+    return true
   })
   if (!found) return new Problem('NOT_FOUND')
   await enqueueMails(deps, [emailId])

@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm'
 import { type User, Users } from '../accounts/entity.ts'
 import type { Role } from '../accounts/rules.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { changesOf } from '../audit/rules.ts'
 import type { AuditType } from '../base/audit.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
@@ -49,8 +50,12 @@ const apply = async (manager: EntityManager, change: UserChange, { userId, actor
     },
   )
   if (change.is_active === false) await spendAllProofs(manager, before)
-  for (const type of events) await recordEvent(manager, { type, userId, actorId, origin })
-  return { user: await manager.findOneByOrFail(Users, { id: userId }), ended }
+  const user = await manager.findOneByOrFail(Users, { id: userId })
+  for (const type of events) {
+    const data = changesOf(before, user, [type === 'user.roles_changed' ? 'roles' : 'is_active'])
+    await recordEvent(manager, { type, userId, actorId, origin, data })
+  }
+  return { user, ended }
 }
 
 const eventsOf = (before: User, { is_active, roles }: UserChange): AuditType[] => {

@@ -1,5 +1,6 @@
 import { EntitySchema } from 'typeorm'
 import type { AuditType } from '../base/audit.ts'
+import type { AuditData } from './rules.ts'
 
 export type AuditEvent = {
   id: string
@@ -11,6 +12,7 @@ export type AuditEvent = {
   session_id: string | null
   ip: string | null
   user_agent: string | null
+  data: AuditData | null
   created_at: Date
 }
 
@@ -25,6 +27,7 @@ export const AuditEvents = new EntitySchema<AuditEvent>({
     session_id: { type: 'uuid', nullable: true },
     ip: { type: 'text', nullable: true },
     user_agent: { type: 'text', nullable: true },
+    data: { type: 'jsonb', nullable: true },
     created_at: { type: 'timestamptz', default: () => 'now()' },
   },
 })

@@ -2,14 +2,16 @@ import type { EntityManager } from 'typeorm'
 import { v7 as uuid } from 'uuid'
 import type { AuditType } from '../base/audit.ts'
 import { AuditEvents } from './entity.ts'
+import type { AuditData } from './rules.ts'
 
 export type AuditedEvent = {
   type: AuditType
   userId: string | null
-  /** Null for an operator at the command line, who has no account. */
+  /** Null for an operator at the command line, who has no account: `origin` then names the user of the machine. */
   actorId?: string | null | undefined
   sessionId?: string | undefined
-  origin: { ip: string; userAgent: string }
+  origin: { ip: string; userAgent: string; operator?: string }
+  data?: AuditData | undefined
 }
 
 /**
@@ -17,6 +19,8 @@ export type AuditedEvent = {
  * before: a theft is told once for each session.
  */
 export const recordEvent = async (manager: EntityManager, event: AuditedEvent): Promise<boolean> => {
+  const { operator } = event.origin
+  const data = operator === undefined ? event.data : { ...event.data, operator }
   const { raw } = await manager
     .createQueryBuilder()
     .insert()
@@ -30,6 +34,7 @@ export const recordEvent = async (manager: EntityManager, event: AuditedEvent): 
       session_id: event.sessionId ?? null,
       ip: event.origin.ip || null,
       user_agent: event.origin.userAgent,
+      data: (data ?? null) as never,
     })
     .setParameter('userId', event.userId)
     .orIgnore()

@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os'
 import * as v from 'valibot'
 import type { Deps } from '../deps.ts'
 import type { Io } from './io.ts'
@@ -75,5 +76,17 @@ export const refused = (code: string, text: string, more: object = {}): Outcome 
   text,
 })
 
-/** Who acts where an operator does: nobody with an account. */
-export const operator = { actorId: null, origin: { ip: '', userAgent: 'latchkey command' } } as const
+// A container may run under a number that has no name.
+const nameOnMachine = (): string => {
+  try {
+    return process.env.SUDO_USER || userInfo().username
+  } catch {
+    return ''
+  }
+}
+
+/** Who acts where an operator does: nobody with an account, so audit events name the user of the machine. */
+export const operator = {
+  actorId: null,
+  origin: { ip: '', userAgent: 'latchkey command', operator: nameOnMachine() },
+} as const

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import * as v from 'valibot'
-import { type Command, command, done, refused } from './command.ts'
+import { type Command, command, done, operator, refused } from './command.ts'
 import { openProgress } from './progress.ts'
 
 const importAccounts = command({
@@ -21,7 +21,11 @@ const importAccounts = command({
     const { readLines } = await import('../imports/read-lines.ts')
     const stream = found.handle.createReadStream()
     using progress = openProgress(stderr, found.size, () => stream.bytesRead)
-    const result = await importUsers(deps, readLines(stream), { dryRun, onProgress: progress.draw })
+    const result = await importUsers(deps, readLines(stream), {
+      dryRun,
+      origin: operator.origin,
+      onProgress: progress.draw,
+    })
 
     const { imported, existing, refused: bad, unlisted = 0 } = result
     const counts = `${imported} ${dryRun ? 'would be' : 'were'} imported, ${existing} had an account, ${bad.length + unlisted} refused.`

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import * as field from '../base/fields.ts'
 import type { Deps } from '../deps.ts'
+import type { Origin } from '../sessions/start-session.ts'
 import type { EmailPage, PlainPage } from './page-bodies.ts'
 import { page } from './pages.ts'
 import { type Route, route } from './route.ts'
@@ -17,7 +18,10 @@ type EmailPages = {
   /** The page that holds the form. */
   page: EmailPage
   sent: { name: string; page: PlainPage }
-  act: (deps: Deps, input: { email: string; locale: string; overLimit: boolean }) => Promise<void>
+  act: (
+    deps: Deps,
+    input: { email: string; locale: string; overLimit: boolean; origin: Origin },
+  ) => Promise<void>
 }
 
 const base = '/api/v1/auth'
@@ -43,7 +47,7 @@ export const emailPageRoutes = ({ name, summary, page: asking, sent, act }: Emai
       // A form of another site would send emails in the name of everybody who opens that site.
       const isForeign = /^(?:cross|same)-site$/.test(headers['sec-fetch-site'] ?? '')
       if (isForeign) return { status: 400, ...page(deps, lang, asking, { action }) }
-      await act(deps, { email, locale: lang, overLimit: await isOverMailLimit() })
+      await act(deps, { email, locale: lang, overLimit: await isOverMailLimit(), origin: client })
       return { status: 303, location: `${deps.config.PUBLIC_URL}${base}/${sent.name}?lang=${lang}` }
     },
   }),

@@ -1,21 +1,35 @@
 import { v7 as uuid } from 'uuid'
 import type { Deps } from '../deps.ts'
+import type { Origin } from '../sessions/start-session.ts'
 import { type ImportedUser, readLine } from './rules.ts'
 
 const batchSize = 500
 /** Refused lines that are told one by one. A broken file of millions of lines must not fill the memory. */
 const listedAtMost = 10_000
 
-const insert = async (database: Deps['database'], users: ImportedUser[]): Promise<number> => {
+// The event of each account is written by the statement that makes it.
+const insert = async (database: Deps['database'], users: ImportedUser[], origin: Origin): Promise<number> => {
   const inserted: unknown[] = await database.query(
-    `INSERT INTO users (id, email, password_hash, email_verified, full_name, phone, address, preferred_language,
+    `WITH line AS (
+       SELECT * FROM jsonb_to_recordset($1) AS line (id uuid, event_id uuid, email text, password_hash text,
+         email_verified boolean, full_name text, phone text, address text, preferred_language text, roles text[],
+         created_at timestamptz)
+     ), made AS (INSERT INTO users (id, email, password_hash, email_verified, full_name, phone, address, preferred_language,
        roles, created_at)
      SELECT id, email, password_hash, email_verified, full_name, phone, address, preferred_language, roles, created_at
-     FROM jsonb_to_recordset($1) AS line (id uuid, email text, password_hash text, email_verified boolean,
-       full_name text, phone text, address text, preferred_language text, roles text[], created_at timestamptz)
+     FROM line
      ON CONFLICT (email) DO NOTHING
+     RETURNING id, email_verified, roles, password_hash IS NOT NULL AS has_password)
+     INSERT INTO audit_events (id, type, user_id, user_agent, data)
+     SELECT event_id, 'user.imported', id, $2, jsonb_build_object('operator', $3::text, 'after',
+            jsonb_build_object('email_verified', made.email_verified, 'roles', made.roles, 'has_password', has_password))
+       FROM made JOIN line USING (id)
      RETURNING id`,
-    [JSON.stringify(users.map(user => ({ ...user, id: uuid() })))],
+    [
+      JSON.stringify(users.map(user => ({ ...user, id: uuid(), event_id: uuid() }))),
+      origin.userAgent,
+      origin.operator ?? '',
+    ],
   )
   return inserted.length
 }
@@ -37,6 +51,8 @@ const rehearsal = (database: Deps['database']) => {
 
 type Options = {
   dryRun: boolean
+  /** Who imports, for the audit events. */
+  origin?: Origin
   /** Told now and then, and at the end, how many lines were read. */
   onProgress?: (count: number) => void
 }
@@ -62,9 +78,9 @@ type Imported = {
 export const importUsers = async (
   { database }: Pick<Deps, 'database'>,
   lines: AsyncIterable<string | { reason: string }>,
-  { dryRun, onProgress }: Options,
+  { dryRun, origin = { ip: '', userAgent: 'import' }, onProgress }: Options,
 ): Promise<Imported> => {
-  const add = dryRun ? rehearsal(database) : (users: ImportedUser[]) => insert(database, users)
+  const add = dryRun ? rehearsal(database) : (users: ImportedUser[]) => insert(database, users, origin)
   const result: Imported = { imported: 0, existing: 0, refused: [] }
   let batch: ImportedUser[] = []
   let line = 0

@@ -2,6 +2,7 @@ import { type User, Users } from '../accounts/entity.ts'
 import { updateModuleRows } from '../accounts/update-module-rows.ts'
 import { forgetAttempts } from '../attempts/forget-attempts.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { changesOf } from '../audit/rules.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { rememberDevice } from '../devices/remember-device.ts'
@@ -97,8 +98,10 @@ const replacePassword = (
     const isReopened = user.erase_after !== null
     await spendAllProofs(manager, user, isReopened ? ['undo_email_change'] : undefined)
     await spendEmptyUndos(manager, user.id)
-    await recordEvent(manager, { type: 'password.reset', userId: user.id, origin })
+    const after = { ...user, email_verified: true, erase_after: null }
+    const rows = await updateModuleRows(manager, 'claim', [user.id, user.email])
+    const data = { ...changesOf(user, after, ['email_verified', 'erase_after']), ...rows }
+    await recordEvent(manager, { type: 'password.reset', userId: user.id, origin, data })
     if (isReopened) await recordEvent(manager, { type: 'user.deletion_undone', userId: user.id, origin })
-    await updateModuleRows(manager, 'claim', [user.id, user.email])
     return oweMail(manager, passwordNotice(deps, user, origin))
   })

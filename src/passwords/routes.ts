@@ -29,7 +29,8 @@ const postForgot = route({
   problems: [],
   handle: async (deps, { body, client, isOverMailLimit }) => {
     const overLimit = await isOverMailLimit()
-    await forgotPassword(deps, { email: body.email, locale: client.locale, overLimit })
+    const asked = { email: body.email, locale: client.locale, overLimit, origin: client }
+    await forgotPassword(deps, asked)
     return { status: 202 }
   },
 })

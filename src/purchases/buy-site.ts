@@ -4,13 +4,15 @@ import { Problem } from '../base/problems.ts'
 import { sha256 } from '../crypto/derive.ts'
 import type { Deps } from '../deps.ts'
 import type { Counter } from '../limits/store.ts'
+import type { Origin } from '../sessions/start-session.ts'
 import { readSite } from '../sites/read-site.ts'
 import { createCheckout } from './create-checkout.ts'
+import { endPurchase } from './end-purchase.ts'
 import { Purchases } from './entity.ts'
 import { type Buyer, findBuyer } from './find-buyer.ts'
 import { reserveWithinBounds } from './reserve-within-bounds.ts'
 import type { Purchase } from './rules.ts'
-import { expirePurchase, keepCheckout, type Reserved } from './store.ts'
+import { keepCheckout, type Reserved } from './store.ts'
 
 type Needs = Pick<Deps, 'config' | 'log' | 'metrics' | 'database'>
 
@@ -21,7 +23,7 @@ export type Wish = {
   fullName: string | null
   locale: string
   idempotencyKey: string | null
-  client: { network: string; userAgent: string }
+  client: Origin & { network: string }
   /** What the request counts under: its own network first, and those around it. */
   networks: readonly Counter[]
 }
@@ -62,9 +64,9 @@ export const buySite = async (deps: Needs, wish: Wish): Promise<Checkout | Refus
 
   const earlier = await repeated(deps, key, request)
   if (earlier) return earlier
-  const { slug, locale, networks } = wish
+  const { slug, locale, networks, client } = wish
   const asked = { ...buyer, id: uuid(), slug, locale, idempotency_key: key, request_hash: request }
-  const reserved = await reserveWithinBounds(deps, asked, networks)
+  const reserved = await reserveWithinBounds(deps, asked, { networks, origin: client })
   if (reserved instanceof Problem) return reserved
   if (reserved) return open(deps, reserved, slug)
   // Of two such requests at once the other may have been first.
@@ -100,6 +102,6 @@ const open = async (
   const kept = checkout && (await keepCheckout(manager, reserved.id, checkout))
   const answer = kept && answerOf(reserved, checkout.url)
   if (answer) return answer
-  await expirePurchase(manager, reserved.id)
+  await endPurchase(deps, reserved.id)
   return new Problem('SERVICE_UNAVAILABLE', { retryAfter: 5 })
 }

@@ -1,7 +1,8 @@
 import type { Deps } from '../deps.ts'
+import { endPurchase } from './end-purchase.ts'
 import { readCheckout } from './read-checkout.ts'
 import { isShop } from './rules.ts'
-import { claimOpenPurchases, expirePurchase, type OpenPurchase } from './store.ts'
+import { claimOpenPurchases, type OpenPurchase } from './store.ts'
 import { takeEvent } from './take-event.ts'
 
 type Needs = Pick<Deps, 'config' | 'database' | 'queue' | 'log' | 'metrics'>
@@ -36,7 +37,7 @@ const later =
 const look = async (deps: Needs, purchase: OpenPurchase): Promise<boolean> => {
   // Nobody was ever told where to pay it.
   if (!purchase.checkout_id) {
-    await expirePurchase(deps.database.manager, purchase.id)
+    await endPurchase(deps, purchase.id)
     return true
   }
   const found = await readCheckout(deps, purchase.checkout_id)
@@ -52,6 +53,6 @@ const look = async (deps: Needs, purchase: OpenPurchase): Promise<boolean> => {
     return true
   }
   const mayCome = found.status === 'payment_in_progress' && !purchase.is_stale
-  if (purchase.is_over && !mayCome) await expirePurchase(deps.database.manager, purchase.id)
+  if (purchase.is_over && !mayCome) await endPurchase(deps, purchase.id)
   return true
 }

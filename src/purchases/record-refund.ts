@@ -1,8 +1,8 @@
-import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import type { Origin } from '../sessions/start-session.ts'
 import { Purchases } from './entity.ts'
+import { recordPurchaseEvent } from './record-purchase-event.ts'
 import { undoSale } from './undo-sale.ts'
 
 /**
@@ -22,6 +22,12 @@ export const recordRefund = (
     if (purchase.status === 'refunded') return null
     if (purchase.status !== 'paid' && !purchase.issue) return new Problem('FORBIDDEN', { detail: 'not_paid' })
     await undoSale(manager, purchase)
-    await recordEvent(manager, { type: 'purchase.refunded', userId: purchase.user_id, actorId, origin })
+    await recordPurchaseEvent(manager, {
+      type: 'purchase.refunded',
+      before: purchase,
+      id: purchase.id,
+      actorId,
+      origin,
+    })
     return null
   })

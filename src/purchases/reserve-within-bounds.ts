@@ -3,8 +3,10 @@ import { Problem } from '../base/problems.ts'
 import { sha256 } from '../crypto/derive.ts'
 import type { Deps } from '../deps.ts'
 import type { Counter } from '../limits/store.ts'
+import type { Origin } from '../sessions/start-session.ts'
 import { readSite } from '../sites/read-site.ts'
 import { isDuplicate } from '../storage/faults.ts'
+import { recordPurchaseEvent } from './record-purchase-event.ts'
 import { type Reservation, type Reserved, reserveSite } from './store.ts'
 
 type Needs = Pick<Deps, 'config' | 'database'>
@@ -20,15 +22,19 @@ type Bound = { key: string; most: number }
 export const reserveWithinBounds = async (
   { database, config }: Needs,
   asked: Omit<Reservation, 'life' | 'networks'>,
-  networks: readonly Counter[],
+  { networks, origin }: { networks: readonly Counter[]; origin: Origin },
 ): Promise<Reserved | null | Problem<'RATE_LIMIT_EXCEEDED'>> => {
   const { RATE_LIMITS: limits, RESERVATION_TTL: life } = config
   const bounds = limits === 'off' ? [] : networks.map(counter => boundOf(counter, limits.purchase.points))
   const reservation = { ...asked, life, networks: bounds.map(({ key }) => key) }
   const reserved = await database
-    .transaction(
-      async manager => (await waitFor(manager, bounds)) ?? (await reserveSite(manager, reservation)),
-    )
+    .transaction(async manager => {
+      const wait = await waitFor(manager, bounds)
+      const purchase = wait === null ? await reserveSite(manager, reservation) : null
+      const started = { type: 'purchase.started', before: null, id: asked.id, origin } as const
+      if (purchase) await recordPurchaseEvent(manager, started)
+      return wait ?? purchase
+    })
     .catch(error => {
       if (isDuplicate(error, 'purchases_idempotency_key_key')) return null
       throw error

@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm'
 import { completeSale } from './complete-sale.ts'
 import { Purchases } from './entity.ts'
 import { findPurchase } from './find-purchase.ts'
+import { type PurchaseEvent, recordPurchaseEvent } from './record-purchase-event.ts'
 import { type Issue, leadsTo, type PaymentNews, type Purchase, type PurchaseStatus } from './rules.ts'
 import { undoSale } from './undo-sale.ts'
 
@@ -26,33 +27,33 @@ const becomes: Record<PaymentNews['kind'], PurchaseStatus | null> = {
 export const settlePurchase = async (manager: EntityManager, news: PaymentNews): Promise<Settled> => {
   const purchase = await findPurchase(manager, news)
   if (!purchase) return { outcome: 'unmatched', purchaseId: null, mails: [] }
-  const settled = (outcome: Settled['outcome'], mails: string[] = []): Settled => ({
-    outcome,
-    purchaseId: purchase.id,
-    mails,
-  })
+  const { outcome, mails = [], event } = await settle(manager, purchase, news)
+  if (event) await recordPurchaseEvent(manager, { type: event, before: purchase, id: purchase.id })
+  return { outcome, purchaseId: purchase.id, mails }
+}
+
+type Step = { outcome: Settled['outcome']; mails?: string[]; event?: PurchaseEvent }
+
+const settle = async (manager: EntityManager, purchase: Purchase, news: PaymentNews): Promise<Step> => {
   const status = becomes[news.kind]
   if (!status || !leadsTo(purchase.status, status))
-    return settled(isPaidTwice(purchase, news) ? 'paid_twice' : 'unchanged')
+    return { outcome: isPaidTwice(purchase, news) ? 'paid_twice' : 'unchanged' }
   if (status === 'failed') {
     await manager.update(Purchases, { id: purchase.id }, { status, updated_at: () => 'now()' })
-    return settled('applied')
+    return { outcome: 'applied', event: 'purchase.failed' }
   }
   if (!isWhole(purchase, news)) {
     if (status === 'paid') await keepPayment(manager, purchase, news)
-    await raise(manager, purchase, 'amount_mismatch')
-    return settled('amount_mismatch')
+    return raise(manager, purchase, 'amount_mismatch')
   }
   if (status === 'refunded') {
     await undoSale(manager, purchase)
-    return settled('applied')
+    return { outcome: 'applied', event: 'purchase.refunded' }
   }
   const sold = await completeSale(manager, purchase, news.paymentId)
-  if (!sold) {
-    await raise(manager, purchase, 'site_unavailable')
-    return settled('site_unavailable')
-  }
-  return settled(sold.isClosed ? 'account_closed' : 'applied', sold.mails)
+  if (!sold) return raise(manager, purchase, 'site_unavailable')
+  const outcome = sold.isClosed ? 'account_closed' : 'applied'
+  return { outcome, mails: sold.mails, event: 'purchase.paid' }
 }
 
 const isPaidTwice = ({ payment_id }: Purchase, { kind, paymentId }: PaymentNews): boolean =>
@@ -73,6 +74,7 @@ const keepPayment = async (manager: EntityManager, { id }: Purchase, news: Payme
   await manager.update(Purchases, { id }, { payment_id, paid_amount, paid_currency })
 }
 
-const raise = async (manager: EntityManager, { id }: Purchase, issue: Issue): Promise<void> => {
+const raise = async (manager: EntityManager, { id }: Purchase, issue: Issue): Promise<Step> => {
   await manager.update(Purchases, { id }, { issue, updated_at: () => 'now()' })
+  return { outcome: issue, event: 'purchase.issue_raised' }
 }

@@ -7,8 +7,8 @@ import { issueTokens } from './issue-tokens.ts'
 import { firstSecret, type SessionReply, secretHash } from './rules.ts'
 import { putSession } from './store.ts'
 
-/** Where a request comes from, as its session remembers. */
-export type Origin = { ip: string; userAgent: string }
+/** Where a request comes from, as its session remembers. `operator`: who runs a command, by their name on the machine. */
+export type Origin = { ip: string; userAgent: string; operator?: string }
 
 /** Begins a session for someone who has just proven who they are. */
 export const startSession = async (

@@ -1,6 +1,8 @@
 import { v7 as uuid } from 'uuid'
+import { recordEvent } from '../audit/record-event.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import type { Origin } from '../sessions/start-session.ts'
 import { isDuplicate } from '../storage/faults.ts'
 import { Sites } from './entity.ts'
 import type { Site } from './rules.ts'
@@ -12,15 +14,18 @@ export type NewSite = Pick<Site, 'slug' | 'name' | 'description' | 'price' | 'cu
 /** Offers a site for sale. */
 export const createSite = async (
   { database }: Pick<Deps, 'database'>,
-  given: NewSite,
+  { given, actorId, origin }: { given: NewSite; actorId: string; origin: Origin },
 ): Promise<Site | Problem<'DUPLICATE_ENTRY'>> => {
-  const sites = database.getRepository(Sites)
   const id = uuid()
   try {
-    await sites.insert({ id, ...given })
+    return await database.transaction(async manager => {
+      await manager.insert(Sites, { id, ...given })
+      const data = { site: given.slug, after: given }
+      await recordEvent(manager, { type: 'site.created', userId: null, actorId, origin, data })
+      return manager.findOneByOrFail(Sites, { id })
+    })
   } catch (error) {
     if (isDuplicate(error, 'sites_slug_key')) return new Problem('DUPLICATE_ENTRY', { detail: 'slug' })
     throw error
   }
-  return sites.findOneByOrFail({ id })
 }

@@ -54,8 +54,8 @@ const postSite = route({
   body: v.strictObject({ ...siteFields, slug, image_url: v.exactOptional(siteFields.image_url) }),
   replies: { 201: siteReply },
   problems: ['DUPLICATE_ENTRY'],
-  handle: async (deps, { body }) => {
-    const site = await createSite(deps, body)
+  handle: async (deps, { body, user, client }) => {
+    const site = await createSite(deps, { given: body, actorId: user.id, origin: client })
     return site instanceof Problem ? site : { status: 201, body: siteView(site) }
   },
 })
@@ -78,8 +78,9 @@ const patchSite = route({
   }),
   replies: { 200: siteReply },
   problems: ['NOT_FOUND', 'SITE_UNAVAILABLE'],
-  handle: async (deps, { params, body }) => {
-    const site = await updateSite(deps, params.slug, body)
+  handle: async (deps, { params, body, user, client }) => {
+    const act = { slug: params.slug, change: body, actorId: user.id, origin: client }
+    const site = await updateSite(deps, act)
     return site instanceof Problem ? site : { status: 200, body: siteView(site) }
   },
 })

@@ -1,12 +1,17 @@
 import { In, IsNull } from 'typeorm'
+import { recordEvent } from '../audit/record-event.ts'
+import { changesOf } from '../audit/rules.ts'
 import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
+import type { Origin } from '../sessions/start-session.ts'
 import { Sites } from './entity.ts'
 import type { Site } from './rules.ts'
 
 export type SiteChange = Partial<Pick<Site, 'name' | 'description' | 'price' | 'currency' | 'image_url'>> & {
   status?: 'available' | 'sold'
 }
+
+const fields = ['name', 'description', 'price', 'currency', 'image_url', 'status'] as const
 
 /** Where a site must stand for a status to be given to it by hand. */
 const from = {
@@ -21,14 +26,21 @@ const from = {
  */
 export const updateSite = async (
   { database }: Pick<Deps, 'database'>,
-  slug: string,
-  change: SiteChange,
+  { slug, change, actorId, origin }: { slug: string; change: SiteChange; actorId: string; origin: Origin },
 ): Promise<Site | Problem<'NOT_FOUND' | 'SITE_UNAVAILABLE'>> =>
   database.transaction(async manager => {
+    const before = await manager.findOne(Sites, { where: { slug }, lock: { mode: 'pessimistic_write' } })
+    if (!before) return new Problem('NOT_FOUND')
     const where = { slug, ...(change.status && from[change.status]) }
     const { affected } = await manager.update(Sites, where, { ...change, updated_at: () => 'now()' })
-    const site = await manager.findOneBy(Sites, { slug })
-    if (!site) return new Problem('NOT_FOUND')
-    if (affected === 1) return site
-    return new Problem('SITE_UNAVAILABLE', { detail: site.status === 'reserved' ? 'reserved' : 'sold' })
+    if (affected !== 1)
+      return new Problem('SITE_UNAVAILABLE', { detail: before.status === 'reserved' ? 'reserved' : 'sold' })
+    const after = await manager.findOneByOrFail(Sites, { slug })
+    const changes = changesOf(before, after, fields)
+    if (Object.keys(changes.after).length > 0)
+      await recordEvent(manager, {
+        ...{ type: 'site.updated', userId: null, actorId, origin },
+        data: { site: slug, ...changes },
+      })
+    return after
   })

@@ -1,4 +1,6 @@
+import { recordEvent } from '../audit/record-event.ts'
 import type { Deps } from '../deps.ts'
+import type { Origin } from '../sessions/start-session.ts'
 import { enqueueMails, oweMail } from '../storage/outbox.ts'
 
 /**
@@ -7,14 +9,15 @@ import { enqueueMails, oweMail } from '../storage/outbox.ts'
  */
 export const resendVerification = async (
   deps: Pick<Deps, 'database' | 'queue' | 'log'>,
-  { email, locale, overLimit }: { email: string; locale: string; overLimit: boolean },
+  { email, locale, overLimit, origin }: { email: string; locale: string; overLimit: boolean; origin: Origin },
 ): Promise<void> => {
-  const mail = await oweMail(deps.database.manager, {
-    kind: 'verify_email',
-    recipient: email,
-    userId: null,
-    locale,
-    overLimit,
+  const owed = { kind: 'verify_email', recipient: email, userId: null, locale, overLimit } as const
+  const mail = await deps.database.transaction(async manager => {
+    const id = await oweMail(manager, owed)
+    // No user: nobody is looked up. The row of the email tells whose it is.
+    const about = { type: 'email.verification_requested', userId: null, data: { email_id: id } } as const
+    await recordEvent(manager, { ...about, origin })
+    return id
   })
   await enqueueMails(deps, [mail])
 }

@@ -64,7 +64,8 @@ const postResend = route({
   problems: [],
   handle: async (deps, { body, client, isOverMailLimit }) => {
     const overLimit = await isOverMailLimit()
-    await resendVerification(deps, { email: body.email, locale: client.locale, overLimit })
+    const asked = { email: body.email, locale: client.locale, overLimit, origin: client }
+    await resendVerification(deps, asked)
     return { status: 202 }
   },
 })

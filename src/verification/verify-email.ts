@@ -52,6 +52,7 @@ const verify = (
       { email_verified: true, updated_at: () => 'now()' },
     )
     if (affected !== 1) return null
-    await recordEvent(manager, { type: 'user.email_verified', userId, origin })
+    const data = { before: { email_verified: false }, after: { email_verified: true } }
+    await recordEvent(manager, { type: 'user.email_verified', userId, origin, data })
     return oweMail(manager, { kind: 'welcome', recipient: address, userId, locale })
   })

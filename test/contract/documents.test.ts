@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import anyTest from 'ava'
+import { auditTypes } from '../../src/base/audit.ts'
 import { counters, gauges, histograms } from '../../src/base/metrics.ts'
 import { codes } from '../../src/base/problems.ts'
 import { openapi } from '../../src/http/openapi.ts'
@@ -108,6 +109,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
         [],
       )
     })
+
+  test('docs/operations.md describes every type of an audit event, and no other', async t => {
+    const text = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+    const [, section = ''] = text.split('## Audit events')
+    const rows = section.split('\n').filter(line => line.startsWith('| `'))
+    const named = rows.flatMap(row => [...(row.split('|')[1] ?? '').matchAll(/`([a-z_]+\.[a-z_]+)`/g)])
+    t.deepEqual(named.map(([, type]) => type).sort(), [...auditTypes].sort())
+  })
 
   test('operators are told of every metric', async t => {
     const named = await namedIn('docs/operations.md')

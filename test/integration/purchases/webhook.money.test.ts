@@ -323,7 +323,7 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
 
   const eventsOf = (type = 'purchase.refunded') =>
     shop.sql<{ user_id: string; actor_id: string }>(
-      'SELECT user_id, actor_id FROM audit_events WHERE type = $1',
+      'SELECT user_id, actor_id FROM audit_events WHERE type = $1 AND actor_id IS NOT NULL',
       [type],
     )
 

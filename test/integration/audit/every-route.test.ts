@@ -1,0 +1,360 @@
+import anyTest from 'ava'
+import type { AuditType } from '../../../src/base/audit.ts'
+import { signedHeaders } from '../../../src/local/sample-events.ts'
+import { routes } from '../../../src/routes.ts'
+import type { Reply } from '../../client.ts'
+import { anAccount, anEmail, password } from '../../make.ts'
+import { askMove, aVerified, linked, move, settled } from '../addresses/moving.ts'
+import { another } from '../passwords/forgetful.ts'
+import { eventOf, openShop, secret, webhookPath } from '../purchases/shop.ts'
+
+// Each route that changes something, and each export, leaves an audit event, with what was before and what is after.
+
+const test = anyTest.serial
+
+const shop = await openShop({ worker: true, env: { RATE_LIMITS: 'off' } })
+const { client, sql } = shop
+const admin = { token: shop.admin }
+const adminId = (await client.get('me', admin)).body.id
+anyTest.after.always(() => shop[Symbol.asyncDispose]())
+
+const auth = '/api/v1/auth'
+
+type Event = {
+  type: AuditType
+  user_id: string | null
+  actor_id: string | null
+  ip: string | null
+  data: { before?: object; after?: object } & Record<string, unknown>
+}
+
+/**
+ * What a route is called with, and the event that it leaves. `before`: the state that it changes. `after`: what the event
+ * says of that. A route without them has no state to show.
+ */
+type Act = {
+  type: AuditType
+  act: () => Promise<Reply>
+  before?: object
+  after?: object
+  /** To whom the emails went that the event names. */
+  emails?: Record<string, string>
+}
+
+const form = (path: string, fields: Record<string, string>): Promise<Reply> =>
+  client.send('POST', path, {
+    body: new URLSearchParams(fields).toString(),
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  })
+
+const tokenTo = async (email: string, page: string, count = 1) =>
+  (await linked(shop, email, page, count)).token
+
+const aDeleted = async () => {
+  const { email, access: token } = await aVerified(shop)
+  await client.send('DELETE', 'me', { token, body: { password } })
+  return tokenTo(email, 'undo-deletion')
+}
+
+const aReset = async () => {
+  const { email } = await anAccount(client)
+  await client.post('forgot-password', { email })
+  return tokenTo(email, 'reset-password')
+}
+
+const aFailedEmail = async () => {
+  const { email } = await aVerified(shop)
+  await settled(shop)
+  const [row] = await sql<{ id: string }>(
+    `UPDATE emails SET status = 'failed' WHERE recipient = $1 AND kind = 'welcome' RETURNING id`,
+    [email],
+  )
+  return row?.id ?? ''
+}
+
+const changePassword =
+  (method: string): (() => Promise<Act>) =>
+  async () => {
+    const { access: token } = await anAccount(client)
+    const body = { current_password: password, new_password: another }
+    return {
+      type: 'password.changed',
+      act: () => client.send(method, 'change-password', { token, body }),
+    }
+  }
+
+const changeProfile =
+  (method: string): (() => Promise<Act>) =>
+  async () => {
+    const { access: token } = await anAccount(client, { full_name: 'Ada', phone: '+442071838750' })
+    return {
+      type: 'user.profile_changed',
+      act: () => client.send(method, 'me', { token, body: { full_name: 'Ada King', phone: null } }),
+      before: { full_name: 'Ada', phone: '+442071838750' },
+      after: { full_name: 'Ada King', phone: null },
+    }
+  }
+
+const verified = { before: { email_verified: false }, after: { email_verified: true } }
+
+const undoneDeletion = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
+  const token = await aDeleted()
+  return { type: 'user.deletion_undone', act: () => send(path, { token }), after: { erase_after: null } }
+}
+
+const verifies = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
+  const { email } = await anAccount(client)
+  const token = await tokenTo(email, 'verify-email')
+  return { type: 'user.email_verified', act: () => send(path, { token }), ...verified }
+}
+
+const resets = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
+  const token = await aReset()
+  return { type: 'password.reset', act: () => send(path, { token, new_password: another }), ...verified }
+}
+
+const rejects = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
+  const { email } = await anAccount(client)
+  const token = await tokenTo(email, 'verify-email')
+  return { type: 'user.rejected', act: () => send(path, { token }) }
+}
+
+const asks =
+  (type: AuditType, path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
+    const email = anEmail()
+    return { type, act: () => send(path, { email }), emails: { email_id: email } }
+  }
+
+const confirms = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
+  const account = await aVerified(shop)
+  const newEmail = anEmail()
+  const { token } = await askMove(shop, account, newEmail)
+  return {
+    type: 'email.changed',
+    act: () => send(path, { token }),
+    emails: { email_id: newEmail, notice_id: account.email },
+  }
+}
+
+const undoesMove = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
+  const account = await aVerified(shop)
+  await move(shop, account, anEmail())
+  const token = await tokenTo(account.email, 'undo-email-change')
+  return {
+    type: 'email.change_undone',
+    act: () => send(path, { token }),
+    emails: { email_id: account.email },
+  }
+}
+
+const post = client.post
+const acts: Record<string, () => Promise<Act>> = {
+  'POST /api/v1/auth/register': async () => ({
+    type: 'user.registered',
+    act: () => client.post('register', { email: anEmail(), password }),
+  }),
+  'POST /api/v1/auth/login': async () => {
+    const { email } = await anAccount(client)
+    return { type: 'login.succeeded', act: () => client.post('login', { email, password }) }
+  },
+  'PATCH /api/v1/auth/me': changeProfile('PATCH'),
+  'PUT /api/v1/auth/me': changeProfile('PUT'),
+  'GET /api/v1/auth/me/export': async () => {
+    const { access: token } = await anAccount(client)
+    return { type: 'user.exported', act: () => client.get('me/export', { token }) }
+  },
+  'DELETE /api/v1/auth/me': async () => {
+    const { access: token } = await anAccount(client)
+    const act = () => client.send('DELETE', 'me', { token, body: { password } })
+    return { type: 'user.deleted', act, before: { erase_after: null } }
+  },
+  'POST /api/v1/auth/undo-deletion': undoneDeletion('undo-deletion', post),
+  'POST /api/v1/auth/undo-deletion/confirm': undoneDeletion(`${auth}/undo-deletion/confirm`, form),
+  'POST /api/v1/auth/logout': async () => {
+    const { access: token } = await anAccount(client)
+    return { type: 'session.ended', act: () => client.post('logout', {}, { token }) }
+  },
+  'POST /api/v1/auth/logout-all': async () => {
+    const { access: token } = await anAccount(client)
+    return { type: 'sessions.ended', act: () => client.post('logout-all', undefined, { token }) }
+  },
+  'DELETE /api/v1/auth/sessions/:id': async () => {
+    const { access: token, sessionId } = await anAccount(client)
+    return { type: 'session.ended', act: () => client.send('DELETE', `sessions/${sessionId}`, { token }) }
+  },
+  'POST /api/v1/auth/verify-email': verifies('verify-email', post),
+  'POST /api/v1/auth/verify-email/confirm': verifies(`${auth}/verify-email/confirm`, form),
+  'POST /api/v1/auth/reject-account': rejects('reject-account', post),
+  'POST /api/v1/auth/reject-account/confirm': rejects(`${auth}/reject-account/confirm`, form),
+  'POST /api/v1/auth/resend-verification': asks('email.verification_requested', 'resend-verification', post),
+  'POST /api/v1/auth/resend-verification/confirm': asks(
+    'email.verification_requested',
+    `${auth}/resend-verification/confirm`,
+    form,
+  ),
+  'POST /api/v1/auth/forgot-password': asks('password.reset_requested', 'forgot-password', post),
+  'POST /api/v1/auth/forgot-password/confirm': asks(
+    'password.reset_requested',
+    `${auth}/forgot-password/confirm`,
+    form,
+  ),
+  'POST /api/v1/auth/reset-password': resets('reset-password', post),
+  'POST /api/v1/auth/reset-password/confirm': resets(`${auth}/reset-password/confirm`, form),
+  'POST /api/v1/auth/change-password': changePassword('POST'),
+  'PUT /api/v1/auth/change-password': changePassword('PUT'),
+  'POST /api/v1/auth/change-email': async () => {
+    const { access: token } = await anAccount(client)
+    const body = { current_password: password, new_email: anEmail() }
+    return {
+      type: 'email.change_requested',
+      act: () => client.post('change-email', body, { token }),
+      emails: { email_id: body.new_email },
+    }
+  },
+  'POST /api/v1/auth/confirm-email': confirms('confirm-email', post),
+  'POST /api/v1/auth/confirm-email/confirm': confirms(`${auth}/confirm-email/confirm`, form),
+  'POST /api/v1/auth/undo-email-change': undoesMove('undo-email-change', post),
+  'POST /api/v1/auth/undo-email-change/confirm': undoesMove(`${auth}/undo-email-change/confirm`, form),
+  'PATCH /api/v1/admin/users/:id': async () => {
+    const { userId } = await aVerified(shop)
+    return {
+      type: 'user.roles_changed',
+      act: () => client.patch(`/api/v1/admin/users/${userId}`, { roles: ['user', 'admin'] }, admin),
+      before: { roles: ['user'] },
+      after: { roles: ['user', 'admin'] },
+    }
+  },
+  'DELETE /api/v1/admin/users/:id': async () => {
+    const { userId } = await anAccount(client)
+    const act = () => client.send('DELETE', `/api/v1/admin/users/${userId}`, admin)
+    return { type: 'user.deleted', act, before: { erase_after: null } }
+  },
+  'POST /api/v1/admin/users/:id/logout': async () => {
+    const { userId } = await anAccount(client)
+    const act = () => client.post(`/api/v1/admin/users/${userId}/logout`, undefined, admin)
+    return { type: 'sessions.ended', act }
+  },
+  'POST /api/v1/admin/emails/:id/retry': async () => {
+    const id = await aFailedEmail()
+    return {
+      type: 'email.retried',
+      act: () => client.post(`/api/v1/admin/emails/${id}/retry`, undefined, admin),
+      before: { status: 'failed' },
+      after: { status: 'queued' },
+    }
+  },
+  'POST /api/v1/admin/sites': async () => {
+    const site = { slug: `made-${Date.now()}`, name: 'Bakery', description: 'Three pages.' }
+    const body = { ...site, price: 12_500, currency: 'GTQ' }
+    return { type: 'site.created', act: () => client.post('/api/v1/admin/sites', body, admin), after: body }
+  },
+  'PATCH /api/v1/admin/sites/:slug': async () => {
+    const slug = await shop.aSite({ price: 12_500 })
+    return {
+      type: 'site.updated',
+      act: () => client.patch(`/api/v1/admin/sites/${slug}`, { price: 1, name: 'Corner bakery' }, admin),
+      before: { price: 12_500 },
+      after: { price: 1 },
+    }
+  },
+  'POST /api/v1/sites/:slug/purchase': async () => {
+    const slug = await shop.aSite()
+    const body = { email: anEmail(), full_name: 'Ada' }
+    return {
+      type: 'purchase.started',
+      act: () => client.post(`/api/v1/sites/${slug}/purchase`, body),
+      after: { status: 'pending' },
+    }
+  },
+  'POST /api/v1/admin/purchases/:id/refunded': async () => {
+    const purchase = await shop.aPurchase()
+    await shop.tell('payment_intent.succeeded', purchase)
+    return {
+      type: 'purchase.refunded',
+      act: () => client.post(`/api/v1/admin/purchases/${purchase.id}/refunded`, undefined, admin),
+      before: { status: 'paid' },
+      after: { status: 'refunded' },
+    }
+  },
+  'POST /api/v1/webhooks/recurrente': async () => {
+    const purchase = await shop.aPurchase()
+    const body = eventOf('payment_intent.succeeded', purchase)
+    const payment_id = `pa_${purchase.checkoutId}`
+    return {
+      type: 'purchase.paid',
+      act: () => client.post(webhookPath, body, { headers: signedHeaders(secret, body) }),
+      before: { status: 'pending', claim: null, payment_id: null },
+      after: { status: 'paid', claim: 'done', payment_id },
+    }
+  },
+}
+
+/** Routes that leave no event, and why. */
+const without: Record<string, string> = {
+  'POST /api/v1/auth/refresh': 'Changes no state of an account. A reused token leaves session.reused.',
+  'POST /api/v1/auth/verify-reset-token': 'Changes nothing. A wrong code only counts as a guess.',
+}
+
+const name = ({ method, path }: { method: string; path: string }): string => `${method} ${path}`
+const all = routes(() => false, { RECURRENTE_SECRET_KEY: 'sk_test_0123456789' })
+const changing = all.filter(({ method, path }) => method !== 'GET' || path.endsWith('/export')).map(name)
+
+test('each route that is not GET, and each export → has a case here, or a reason to leave no event', t => {
+  t.deepEqual([...Object.keys(acts), ...Object.keys(without)].sort(), changing.sort())
+})
+
+const eventsSince = (last: string) =>
+  sql<Event & { id: string }>('SELECT * FROM audit_events WHERE id > $1 ORDER BY id', [last])
+
+const lastEvent = async (): Promise<string> => {
+  const [row] = await sql<{ id: string }>('SELECT id FROM audit_events ORDER BY id DESC LIMIT 1')
+  return row?.id ?? '00000000-0000-0000-0000-000000000000'
+}
+
+for (const [route, prepare] of Object.entries(acts))
+  test(`${route} → an audit event, with before and after where there are such`, async t => {
+    const { type, act, before, after, emails = {} } = await prepare()
+    const last = await lastEvent()
+    const reply = await act()
+    t.true(reply.status < 400, reply.text)
+    const found = await eventsSince(last)
+    const event = found.find(each => each.type === type)
+    t.truthy(event, `none of type ${type} among ${found.map(each => each.type)}`)
+    if (before) t.like(event?.data.before, before)
+    if (after) t.like(event?.data.after, after)
+    for (const [field, recipient] of Object.entries(emails)) {
+      const rows = await sql('SELECT recipient FROM emails WHERE id = $1', [event?.data[field]])
+      t.deepEqual(rows, [{ recipient }], field)
+    }
+    const isByAdmin = route.includes('/admin/')
+    t.is(event?.actor_id ?? null, isByAdmin ? adminId : null)
+    t.is(event?.ip, type === 'purchase.paid' ? null : '127.0.0.1')
+  })
+
+for (const route of Object.keys(without))
+  test(`${route} → no audit event: ${without[route]}`, async t => {
+    const account = await anAccount(client)
+    const last = await lastEvent()
+    const isRefresh = route.endsWith('refresh')
+    const reply = isRefresh
+      ? await client.post('refresh', { refresh_token: account.refresh })
+      : await client.post('verify-reset-token', { email: account.email, code: '12345678' })
+    t.is(reply.status, isRefresh ? 200 : 401)
+    t.deepEqual(await eventsSince(last), [])
+  })
+
+test('a change that changes nothing → no event', async t => {
+  const { access: token } = await anAccount(client, { full_name: 'Ada' })
+  const slug = await shop.aSite({ price: 12_500 })
+  const last = await lastEvent()
+  t.is((await client.patch('me', { full_name: 'Ada' }, { token })).status, 200)
+  t.is((await client.patch(`/api/v1/admin/sites/${slug}`, { price: 12_500 }, admin)).status, 200)
+  t.deepEqual(await eventsSince(last), [])
+})
+
+test('no event holds an email address or a secret: no password, token, code or hash of one', async t => {
+  const rows = await sql<{ data: object }>('SELECT data FROM audit_events WHERE data IS NOT NULL')
+  t.true(rows.length > 20)
+  const text = JSON.stringify(rows)
+  t.notRegex(text, /@|lk[rp]_|v4\.public|\$2[aby]\$|password_hash|"code"|horse 9|phrase/)
+})

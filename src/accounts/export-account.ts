@@ -1,25 +1,17 @@
-import { In, IsNull, Not } from 'typeorm'
-import { type AuditEvent, AuditEvents } from '../audit/entity.ts'
+import type { AuditEvent } from '../audit/entity.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { now } from '../base/clock.ts'
 import { mailboxKinds } from '../base/emails.ts'
+import { Problem } from '../base/problems.ts'
 import type { Deps } from '../deps.ts'
 import { moduleRows } from '../entities.ts'
-import { type Email, Emails } from '../mail/entity.ts'
+import type { Email } from '../mail/entity.ts'
 import { isMailboxOwned } from '../proofs/rules.ts'
 import { listSessions } from '../sessions/list-sessions.ts'
 import type { Origin } from '../sessions/start-session.ts'
+import { enqueueMails, oweMail } from '../storage/outbox.ts'
 import type { User } from './entity.ts'
 import { userView } from './rules.ts'
-
-// Some mails are asked for by address alone.
-const mailsOf = (user: User) => [
-  { user_id: user.id },
-  {
-    user_id: IsNull(),
-    recipient: user.email,
-    ...(!isMailboxOwned(user) && { kind: Not(In(mailboxKinds)) }),
-  },
-]
 
 const most = 5000
 
@@ -51,30 +43,68 @@ const rowsOfModules = async ({ staleRead }: Pick<Deps, 'staleRead'>, userId: str
   return Object.fromEntries(await Promise.all(all))
 }
 
+// Rows as they are: objects of the ORM would hold up the process for as long as all the rest.
+const latest = <Row>(
+  { staleRead }: Pick<Deps, 'staleRead'>,
+  text: string,
+  values: unknown[],
+): Promise<Row[]> =>
+  staleRead(async manager => {
+    const rows: Row[] = await manager.query(`${text} ORDER BY id DESC LIMIT ${most}`, values)
+    return rows.reverse()
+  })
+
+// Some emails are asked for by address alone. Of those, what is for the owner of the mailbox is not this user's until they
+// have shown that it is theirs.
+const emailsOf = `SELECT kind, recipient, status, created_at, sent_at FROM emails
+  WHERE (user_id = $1 OR user_id IS NULL AND recipient = $2 AND kind <> ALL($3))`
+
+const eventsOf =
+  'SELECT type, actor_id, ip, user_agent, data, created_at FROM audit_events WHERE user_id = $1'
+
+type Needs = Pick<Deps, 'clock' | 'log' | 'database' | 'staleRead' | 'redis' | 'keys' | 'queue' | 'limiter'>
+
+type Asked = { user: User; sessionId: string; origin: Origin; isTold: boolean }
+
 /**
- * Everything that is held on a user, for the user (GDPR, article 20): of mails and events the latest 5000, which strangers
- * may cause. No secret and no hash is part of it.
+ * Everything that is held on a user, for the user (GDPR, article 20): of emails and events the latest 5000, which
+ * strangers may cause. No secret and no hash is part of it. The owner is told of it before it leaves: whoever holds a
+ * session can ask for it, without a password.
  */
-export const exportAccount = async (
-  deps: Pick<Deps, 'clock' | 'database' | 'staleRead' | 'redis' | 'keys'>,
-  { user, sessionId, origin }: { user: User; sessionId: string; origin: Origin },
-) => {
+export const exportAccount = async (deps: Needs, asked: Asked) => {
+  const { user, sessionId } = asked
+  // By user, as a thief who has the password begins as many sessions as they like.
+  const taken = await deps.limiter('export', user.id)
+  if (taken && !taken.allowed)
+    return new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: Math.ceil(taken.resetIn / 1000) })
+
+  const notOwned = isMailboxOwned(user) ? [] : mailboxKinds
   const [sessions, mails, events, modules] = await Promise.all([
     listSessions(deps, { user, currentId: sessionId }),
-    deps.staleRead(manager =>
-      manager.find(Emails, { where: mailsOf(user), order: { id: 'DESC' }, take: most }),
-    ),
-    deps.staleRead(manager =>
-      manager.find(AuditEvents, { where: { user_id: user.id }, order: { id: 'DESC' }, take: most }),
-    ),
+    latest<Email>(deps, emailsOf, [user.id, user.email, notOwned]),
+    latest<AuditEvent>(deps, eventsOf, [user.id]),
     rowsOfModules(deps, user.id),
   ])
-  await recordEvent(deps.database.manager, { type: 'user.exported', userId: user.id, sessionId, origin })
+  if (asked.isTold) await tellOwner(deps, asked)
   return {
     user: userView(user),
     sessions,
-    emails: mails.reverse().map(mailView),
-    audit_events: events.reverse().map(eventView),
+    emails: mails.map(mailView),
+    audit_events: events.map(eventView),
     modules,
   }
+}
+
+const tellOwner = async (deps: Needs, { user, sessionId, origin }: Asked): Promise<void> => {
+  const notice = await deps.database.transaction(async manager => {
+    await recordEvent(manager, { type: 'user.exported', userId: user.id, sessionId, origin })
+    return oweMail(manager, {
+      kind: 'account_exported',
+      recipient: user.email,
+      userId: user.id,
+      locale: user.preferred_language ?? 'en',
+      data: { time: new Date(now(deps.clock)).toISOString(), ip: origin.ip, device: origin.userAgent },
+    })
+  })
+  await enqueueMails(deps, [notice])
 }

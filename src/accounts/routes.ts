@@ -82,14 +82,17 @@ const getExport = route({
   method: 'GET',
   path: `${path}/export`,
   summary: 'Everything that is held on you',
+  description:
+    'Each export is an audit event (`user.exported`), and you get an email about it. It asks for no password, so that a thief of a session does not read on unseen.',
   auth: 'bearer',
-  limits: ['bearer'],
+  limits: ['bearer', 'export'],
+  size: 'large',
   replies: { 200: exportReply },
-  problems: [],
-  handle: async (deps, { user, sessionId, client }) => ({
-    status: 200,
-    body: await exportAccount(deps, { user, sessionId, origin: client }),
-  }),
+  problems: ['RATE_LIMIT_EXCEEDED'],
+  handle: async (deps, { user, sessionId, client, head }) => {
+    const exported = await exportAccount(deps, { user, sessionId, origin: client, isTold: !head })
+    return exported instanceof Problem ? exported : { status: 200, body: exported }
+  },
 })
 
 export const accountRoutes: Route[] = [

@@ -43,6 +43,7 @@ export const emails = {
   email_change_undone: { vars: ['name', 'email', 'time', 'ip', 'device'] },
   new_device: { vars: ['name', 'time', 'ip', 'device', 'link'] },
   session_reuse: { vars: ['name', 'time', 'ip', 'device'] },
+  account_exported: { vars: ['name', 'time', 'ip', 'device', 'link'] },
   account_deleted: {
     vars: ['name', 'link', 'days'],
     proof: { purpose: 'undo_deletion', ttl: 400 * day },

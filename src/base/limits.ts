@@ -10,6 +10,7 @@ const catalogue = {
   refresh_cookie: { points: 120, window: '15m', by: 'session' },
   anonymous: { points: 100, window: '15m', by: 'ip' },
   bearer: { points: 1000, window: '15m', by: 'session' },
+  export: { points: 5, window: '1h', by: 'user' },
   session_list: { points: 100, window: '15m', by: 'session and ip' },
   change_password: { points: 10, window: '15m', by: 'session and ip' },
   password_changed: { points: 10, window: '1h', by: 'user' },

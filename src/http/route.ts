@@ -79,6 +79,8 @@ type Common = {
   accepts?: 'json' | 'form' | 'raw'
   /** Replies that carry a token, or answer one, are not to be stored by anybody (RFC 6749, section 5.1). */
   cache?: string
+  /** A reply of thousands of rows: it is written in slices, and sent as a stream. */
+  size?: 'large'
   /** A reply that succeeds may set the cookie of the refresh token, or remove it. */
   cookie?: 'set' | 'clear'
 }

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { Context } from 'koa'
 import * as v from 'valibot'
 import { Problem } from '../base/problems.ts'
@@ -10,7 +11,8 @@ import { giveBack, limitHeaders, remembering } from './limit.ts'
 import { takeMailLimit } from './mail-limit.ts'
 import { problemJson } from './problem-json.ts'
 import { readBody } from './read-body.ts'
-import type { Outcome, Route } from './route.ts'
+import type { Outcome, Route, Schema } from './route.ts'
+import { slicedJson } from './sliced-json.ts'
 import { validate } from './validate.ts'
 
 /** The way of every request: parse, prove, limit, handle, reply. Each step may end it with a problem. */
@@ -21,7 +23,7 @@ export const serve =
     const { limiter, giveBack } = remembering(deps.limiter)
     const own = { ...deps, log, limiter }
     try {
-      send(ctx, route, await outcomeOf(own, route, ctx, requestId))
+      await send(ctx, route, await outcomeOf(own, route, ctx, requestId))
     } catch (error) {
       if (isFault(error) && !isFlood(error)) await giveBack()
       throw error
@@ -69,7 +71,7 @@ const parse = async (route: Route, ctx: Context): Promise<Input | Problem> => {
   return body instanceof Problem ? body : { body: body.value, ...known }
 }
 
-const send = (ctx: Context, route: Route, outcome: Outcome): void => {
+const send = async (ctx: Context, route: Route, outcome: Outcome): Promise<void> => {
   if (outcome instanceof Problem) {
     sendProblem(ctx, outcome)
     return
@@ -88,12 +90,20 @@ const send = (ctx: Context, route: Route, outcome: Outcome): void => {
     ctx.body = outcome.html
   } else if (typeof spec === 'object') {
     // What the schema does not name does not leave the house.
-    ctx.body = JSON.stringify(v.parse(spec, outcome.body))
+    if (route.size === 'large') await sendSliced(ctx, spec, outcome.body)
+    else ctx.body = JSON.stringify(v.parse(spec, outcome.body))
     ctx.type = 'application/json'
   } else {
     ctx.body = null
     ctx.status = outcome.status
   }
+}
+
+/** Written whole before it is sent, so that a fault is a problem and not half a reply. */
+const sendSliced = async (ctx: Context, spec: Schema, body: unknown): Promise<void> => {
+  const pieces = await slicedJson(spec, body)
+  ctx.body = Readable.from(pieces)
+  ctx.length = pieces.reduce((sum, { length }) => sum + length, 0)
 }
 
 /** Sends a problem, whatever was prepared before. */

@@ -130,6 +130,8 @@ const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Pr
 
     new_device: async (deps, email, user) => notice(deps, email, user),
 
+    account_exported: async (deps, email, user) => notice(deps, email, user),
+
     session_reuse: async (_deps, email, user) => ({ ...hello(user), ...circumstances(email) }),
 
     account_deleted: async (deps, email, user) => {
@@ -164,7 +166,7 @@ const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Pr
 /** Mails to an address that the account does not have yet, or may not have any more: whoever moves it away silences none. */
 const toAnotherAddress: readonly EmailKind[] = [
   ...(['email_change', 'email_changed', 'email_change_undone'] as const),
-  ...(['password_changed', 'new_device', 'session_reuse'] as const),
+  ...(['password_changed', 'new_device', 'session_reuse', 'account_exported'] as const),
   'purchase_confirmation',
 ]
 

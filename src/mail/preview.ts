@@ -24,6 +24,7 @@ export const samples: { readonly [K in EmailKind]: EmailVars<K> } = {
   email_change_undone: { name, email: 'a••@example.net', ...seen },
   new_device: { name, link, ...seen },
   session_reuse: { name, ...seen },
+  account_exported: { name, link, ...seen },
   account_deleted: { name, link, days: '30' },
   purchase_confirmation: {
     ...{ name, link, item: 'Corner bakery', amount: '1250000 GTQ' },

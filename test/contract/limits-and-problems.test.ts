@@ -23,6 +23,7 @@ test('the limits are those that are promised', t => {
     'refresh_cookie: 120 in 15 min by session',
     'anonymous: 100 in 15 min by ip',
     'bearer: 1000 in 15 min by session',
+    'export: 5 in 60 min by user',
     'session_list: 100 in 15 min by session and ip',
     'change_password: 10 in 15 min by session and ip',
     'password_changed: 10 in 60 min by user',

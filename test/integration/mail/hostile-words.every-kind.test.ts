@@ -59,6 +59,8 @@ const live = async ({ name, agent }: Words, rename?: string): Promise<Life> => {
   await came('session_reuse')
   const { body } = await client.post('login', { email, password: next }, { headers })
   const me = { token: body.access_token, headers }
+  must('export', await client.get('me/export', me))
+  await came('account_exported')
   must('change', await client.post('change-email', { current_password: next, new_email: moved }, me))
   await came('email_change', moved)
   must('confirm', await client.post('confirm-email', { token: linkOf('email_change') }, { headers }))
@@ -148,7 +150,7 @@ const shows = (t: ExecutionContext, kind: EmailKind, caught: Caught, words: stri
 const isNameless = (kind: EmailKind): boolean => kind === 'purchase_claim'
 
 const withDevice: readonly EmailKind[] = [
-  ...(['password_changed', 'new_device'] as const),
+  ...(['password_changed', 'new_device', 'account_exported'] as const),
   ...(['session_reuse', 'email_change_undone'] as const),
 ]
 const decent = { name: 'Ana', agent: 'Decent/1' }

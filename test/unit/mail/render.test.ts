@@ -40,6 +40,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     email_change_undone: { name: 'Zoltán', email: 'z••@mail.example', ...facts },
     new_device: { name: 'Zoltán', link, ...facts },
     session_reuse: { name: 'Zoltán', ...facts },
+    account_exported: { name: 'Zoltán', link, ...facts },
     account_deleted: { name: 'Zoltán', link, days: '13' },
     purchase_confirmation: {
       ...{ name: 'Zoltán', link, item: 'Corner bakery', amount: '1250050 GTQ' },

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { type Deadlines, deadlines } from '../../../src/base/deadlines.ts'
+import { deliver } from '../../../src/mail/deliver.ts'
 import { compileAll } from '../../../src/mail/render.ts'
 import { sweep } from '../../../src/mail/sweep.ts'
+import { openTransport } from '../../../src/mail/transport.ts'
 import { startWorker } from '../../../src/worker.ts'
 import { openBehind } from '../../behind.ts'
 import { openLocalWorld } from '../../local-world.ts'
@@ -76,6 +78,11 @@ test('content answered after longer than a job’s lock lives → the email is s
   const worker = slow.workerOf()
   t.teardown(worker.close)
   const { email } = await anAccount(slow.world.client)
+  const { id } = await slow.rowOnce(email, found => slow.contentsOf(found) === 1)
+  // By then a hold that was not renewed would be over.
+  await sleep(10_000)
+  using transport = openTransport(slow.smtp.url)
+  t.is(await deliver({ ...slow.world.deps, transport }, id), 'held', 'a second job sends nothing')
   const row = await until(
     'the email',
     async () => {

@@ -1,7 +1,7 @@
 import type { Brand } from './brand.ts'
 import { directionOf } from './fill.ts'
 
-/** What the brand fills into the templates of emails and pages. */
+/** The values of the brand that templates of emails and pages use. */
 export const brandValues = ({
   name,
   logoUrl,
@@ -19,7 +19,7 @@ export const brandValues = ({
   }
 }
 
-/** What of the brand a template may name. */
+/** The names of these values. */
 export const brandNames = [
   ...(['brand', 'brand_dir', 'logo', 'brand_address'] as const),
   ...(['support_email', 'support_link'] as const),

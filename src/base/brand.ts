@@ -4,7 +4,7 @@ import * as field from './fields.ts'
 import { type Palette, paletteOf } from './palette.ts'
 import { folder, rule } from './variable-rules.ts'
 
-// Whose name, logo and colors emails and pages carry.
+// The brand in emails and pages: name, logo, color and addresses.
 
 /** The brand of this deployment, for everything that people see. */
 export type Brand = {
@@ -33,7 +33,7 @@ const takenBy = (message: string, schema: v.GenericSchema<string, string>) =>
     return result.success ? result.output : null
   })
 
-/** The variables of what emails and pages look like. */
+/** The environment variables of the brand and of templates. */
 export const themeVariables = {
   BRAND_NAME: {
     schema: visibleLine(64),

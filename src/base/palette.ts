@@ -14,7 +14,7 @@ type Rgb = readonly [number, number, number]
 
 const white: Rgb = [255, 255, 255]
 const black: Rgb = [0, 0, 0]
-/** What text stands on: `--page` is darker than the white card, `--card` is lighter than the dark page. */
+/** The backgrounds with the least contrast: `--page` in light mode, `--card` in dark mode. */
 const lightGround: Rgb = [0xf3, 0xf4, 0xf2]
 const darkGround: Rgb = [0x1f, 0x25, 0x29]
 
@@ -53,7 +53,7 @@ const mix = ([r, g, b]: Rgb, [r2, g2, b2]: Rgb, share: number): Rgb => [
   b + (b2 - b) * share,
 ]
 
-/** The color itself, or as little of `towards` mixed in as makes text of it readable on the ground. */
+/** Mixes the color with just enough of `towards` to make text of it readable on the ground. */
 const readableOn = (ground: Rgb, color: Rgb, towards: Rgb): Rgb => {
   for (let share = 0; share < 1; share += 0.02) {
     const mixed = parse(hex(mix(color, towards, share)))

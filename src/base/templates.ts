@@ -22,8 +22,8 @@ const parentsFirst = (locale: string): string[] =>
   locale.split('-').map((_, at, parts) => parts.slice(0, at + 1).join('-'))
 
 /**
- * Opens our templates, with those of another folder over them. What is read is kept. A command of the operator may run
- * where that folder is not: it renders no email.
+ * Opens our templates, with those of another folder over them. Files are read once, when they are first used. A missing
+ * folder is ignored: the API and the worker refuse to start without it, and an operator's command renders no email.
  */
 export const openTemplates = (folder: string | undefined): Templates => {
   const folders = [ownTemplates, ...(folder !== undefined && isReadable(folder) ? [folder] : [])]

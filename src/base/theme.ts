@@ -1,10 +1,10 @@
 import type { Brand } from './brand.ts'
 import { openTemplates, type Templates } from './templates.ts'
 
-/** What emails and pages are made of. */
+/** The brand and the templates of emails and pages. */
 export type Theme = { readonly brand: Brand; readonly templates: Templates }
 
-/** The part of the configuration that emails and pages are made from. */
+/** The part of the configuration that a theme is opened from. */
 export type ThemeConfig = { readonly brand: Brand; readonly TEMPLATES_DIR: string | undefined }
 
 export const openTheme = (config: ThemeConfig): Theme => ({

@@ -66,14 +66,14 @@ const faultsOfWords = (templates: Templates, name: string, words: Values): strin
   })
 }
 
-/** Words that a language lacks. One of ours can lack those alone that a template of the operator names. */
+/** Words that a language lacks. Our languages lack only words that a template of the operator added. */
 const missingWords = (templates: Templates, locale: string): string[] =>
   wordNames.flatMap(name => {
     const needed =
       name === 'durations'
         ? ['minutes_other', 'hours_other', 'days_other']
         : [...Object.keys(english.words('en', name)), ...usedWords(templates, name)]
-    // The words of the layout are there for every email.
+    // Templates of every email may use the words of the layout.
     const found = { ...templates.words(locale, 'layout'), ...templates.words(locale, name) }
     const missing = [...new Set(needed)].filter(word => !Object.hasOwn(found, word))
     return missing.length > 0

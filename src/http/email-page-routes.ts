@@ -6,8 +6,8 @@ import type { EmailPage, PlainPage } from './page-bodies.ts'
 import { page } from './pages.ts'
 import { type Route, route } from './route.ts'
 
-// Where a link has expired its page asks for the address, to send a new one. The answer is the same whether or not
-// anybody has the address, and the limits are those of the route that apps use.
+// The page of an expired link asks for the address and sends a new link. The reply is the same for known and unknown
+// addresses, and the form shares the limits of the API route.
 
 const text = v.fallback(v.optional(v.string()), undefined)
 
@@ -44,7 +44,7 @@ export const emailPageRoutes = ({ name, summary, page: asking, sent, act }: Emai
       const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
       const action = `confirm?lang=${lang}`
       if (email === '') return { status: 400, ...page(deps, lang, asking, { action, error: 'email' }) }
-      // A form of another site would send emails in the name of everybody who opens that site.
+      // Reject forms of other sites: each visitor of such a site would send an email without knowing.
       const isForeign = /^(?:cross|same)-site$/.test(headers['sec-fetch-site'] ?? '')
       if (isForeign) return { status: 400, ...page(deps, lang, asking, { action }) }
       await act(deps, { email, locale: lang, overLimit: await isOverMailLimit(), origin: client })

@@ -27,7 +27,7 @@ type Link = {
   /** A page in place of that with the button, which says what the token is about. Null where there is nothing to say. */
   show?: (deps: Deps, asked: Asked & { lang: string }) => Promise<Shown | null>
   done: { name: string; page: PlainPage; again: PlainPage; frontend?: string }
-  /** The page of a link that is no longer good, and, where it asks for an address, the route that takes it. */
+  /** The page of a link that has expired, was used or was replaced. */
   invalid: InvalidPage
   /** With `EMAIL_LINK_CONFIRM=instant` opening the link is enough. */
   mayBeInstant: boolean
@@ -45,7 +45,7 @@ export const doneAddress = (
   { name, lang, isRepeat }: { name: string; lang: string; isRepeat: boolean },
 ): string => `${PUBLIC_URL}${base}/${name}?lang=${lang}${isRepeat ? '&again=1' : ''}`
 
-/** `at` is the address of the page: the form of a page that asks for an address posts to one beside it. */
+/** `at` tells which address the page is shown at, because addresses of forms are relative. */
 type Following = { token: string; lang: string; client: Client; at: 'link' | 'button' }
 
 /** The page of a link that has expired, was used or was replaced. */

@@ -2,7 +2,10 @@ import type { PasswordKind } from '../passwords/rules.ts'
 
 // What stands on the card of each page. A page is a shape and a set of words, `<page>_title` and so on.
 
-/** What of a page differs. `error` is why a form was refused, `hasFrontend` whether there is an app to go on to. */
+/**
+ * A variant of a page: why its form was refused, whether there is a front end to continue to, and whether a password must
+ * hold certain kinds of characters.
+ */
 export type Variant = {
   readonly error: string | null
   readonly hasFrontend: boolean
@@ -17,7 +20,7 @@ const form = (page: string, fields: string): string => `<form method="post" acti
 ${fields}<button type="submit">{{t.${page}_button}}</button>
 </form>`
 
-/** The way on from a page where nothing is left to do. Without a front end there is nowhere to go. */
+/** The button to the front end on a page where nothing is left to do. */
 const goOn = ({ hasFrontend }: Variant): string =>
   hasFrontend ? '\n<p class="on"><a class="button" href="{{frontend}}">{{t.continue}}</a></p>' : ''
 
@@ -29,7 +32,7 @@ const describedBy = (error: string | null, hint: string): string => {
 const errorLine = (error: string | null): string =>
   error ? `<p class="error" id="error" role="alert">{{t.error_${error}}}</p>\n` : ''
 
-// Password managers save the password under the address of the account, which the form itself does not need.
+// Password managers save the password under the address of the account. The form does not send it.
 const passwordFields = (page: string, { error, hasKinds }: Variant): string =>
   `<label for="username">{{t.email_label}}</label>
 <input class="shown" id="username" type="email" autocomplete="username" value="{{username}}" readonly dir="ltr">

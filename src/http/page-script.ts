@@ -1,4 +1,4 @@
-/** The one script of the pages: shows the password that is typed. Without scripts its checkbox is not there. */
+/** The only script of the pages: it shows the checkbox "Show password" and does what the checkbox says. */
 export const showPasswordScript = `
 const field = document.getElementById('new_password')
 const box = document.getElementById('show')

@@ -1,14 +1,14 @@
 import { type Values, valueFor } from '../base/fill.ts'
 import type { PasswordKind } from '../passwords/rules.ts'
 
-// What the page of a new password says about the password. A letter of either case is a letter too.
+// The hint on the page of a new password. `letter` is left out beside `lower` or `upper`, which include it.
 
 const needed = (kinds: readonly PasswordKind[]): PasswordKind[] => {
   const isCased = kinds.includes('lower') || kinds.includes('upper')
   return [...new Set(kinds)].filter(kind => kind !== 'letter' || !isCased)
 }
 
-/** What must be in a password, as a list in the words of a language: "a letter and a digit". */
+/** What a password must contain, as a list in a language: "a letter and a digit". */
 export const kindsIn = (locale: string, words: Values, kinds: readonly PasswordKind[]): string =>
   new Intl.ListFormat(locale, { type: 'conjunction' }).format(
     needed(kinds).map(kind => valueFor(words, `kind_${kind}`)),
@@ -22,6 +22,6 @@ const classes: Record<PasswordKind, string> = {
   symbol: 'special',
 }
 
-/** The same for password managers, as the attribute `passwordrules` takes it. */
+/** The same for password managers, in the syntax of the attribute `passwordrules`. */
 export const passwordRules = (min: number, kinds: readonly PasswordKind[]): string =>
   [`minlength: ${min}`, ...needed(kinds).map(kind => `required: ${classes[kind]}`)].join('; ')

@@ -6,7 +6,7 @@ import type { Theme } from '../base/theme.ts'
 import { mjmlOf } from './compile.ts'
 import { toHtml } from './mjml.ts'
 
-// MJML takes 0.3 s and 100 MB to load, so it runs only where templates of the operator's own ask for it.
+// MJML takes 0.3 s and 100 MB to load, so it runs only if the operator has templates of their own.
 
 type MjmlFault = { line: number; message: string; tagName: string }
 
@@ -15,7 +15,7 @@ const placed = ({ templates }: Theme, kind: EmailKind, { line, message, tagName 
   const [before = ''] = templates.source('layout.mjml').split('{{content}}')
   const content = templates.source(`${kind}.mjml`).split('\n')
   const at = line - before.split('\n').length
-  // Where the layout has the content on a line with elements of its own, the element tells whose it is.
+  // If layout and content share a line, the name of the element tells which file it is in.
   const isContent = content[at]?.includes(`<${tagName}`) ?? false
   const where = isContent
     ? `${kind}.mjml: line ${at + 1}`

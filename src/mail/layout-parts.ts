@@ -1,6 +1,6 @@
 import type { Brand } from '../base/brand.ts'
 
-// What stands in the layout of an email only where the brand has it: templates know no conditions.
+// Parts of the layout that depend on the brand. Templates have no conditions, so the code chooses the parts.
 
 const logo =
   '<img src="{{logo}}" alt="{{brand}}" dir="{{brand_dir}}" height="40" style="display:inline-block;vertical-align:top;height:40px;width:auto;max-width:100%;border:0">'

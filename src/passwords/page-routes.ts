@@ -18,7 +18,7 @@ const language = v.fallback(v.optional(v.string()), undefined)
 type Needs = Parameters<typeof page>[0] & Parameters<typeof checkResetToken>[0]
 type Shown = { lang: string; at: 'link' | 'button'; error?: string }
 
-/** The form of a new password. Who has the link sees the address of the account: a password manager needs it. */
+/** The form of a new password. A valid link shows the address of the account, because password managers need it. */
 const resetPage = async (deps: Needs, presented: { token: string }, { lang, at, error }: Shown) => {
   const { PASSWORD_MIN_LENGTH: min, PASSWORD_REQUIRE: kinds } = deps.config
   const check = await checkResetToken(deps, presented)

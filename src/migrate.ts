@@ -8,6 +8,7 @@ import { RepeatedProofs1764110000000 } from '../migrations/1764110000000-repeate
 import { PurchaseClaims1764120000000 } from '../migrations/1764120000000-purchase-claims.ts'
 import { ReservationBounds1764120000001 } from '../migrations/1764120000001-reservation-bounds.ts'
 import { AuditData1764120000002 } from '../migrations/1764120000002-audit-data.ts'
+import { WaitingPurchases1764120000003 } from '../migrations/1764120000003-waiting-purchases.ts'
 import { MailHolds1764130000000 } from '../migrations/1764130000000-mail-holds.ts'
 import { EmailRetention1764130000001 } from '../migrations/1764130000001-email-retention.ts'
 import { type Config, configOrExit } from './base/config.ts'
@@ -29,6 +30,7 @@ export const migrations = [
   PurchaseClaims1764120000000,
   ReservationBounds1764120000001,
   AuditData1764120000002,
+  WaitingPurchases1764120000003,
   MailHolds1764130000000,
   EmailRetention1764130000001,
 ]

@@ -21,6 +21,7 @@ import { sweep } from '../src/mail/sweep.ts'
 import { openTransport } from '../src/mail/transport.ts'
 import { issueProof } from '../src/proofs/issue-proof.ts'
 import { forgetBuyers } from '../src/purchases/forget-buyers.ts'
+import { inviteBuyers } from '../src/purchases/invite-buyers.ts'
 import { reconcile } from '../src/purchases/reconcile.ts'
 import { enqueueMails, oweMail } from '../src/storage/outbox.ts'
 import { type MailWorker, startWorker } from '../src/worker.ts'
@@ -61,7 +62,10 @@ const host = (place: Hosted): string => {
   return id
 }
 
-const jobs = { eraseAccounts, forgetBuyers, forgetDropped, purgeEmails, purgeEvents, reconcile, sweep }
+const jobs = {
+  ...{ eraseAccounts, forgetBuyers, forgetDropped, inviteBuyers },
+  ...{ purgeEmails, purgeEvents, reconcile, sweep },
+}
 
 export type ProvingEmail = Parameters<typeof issueProof>[1]
 

@@ -37,6 +37,7 @@ export const auditTypes = [
   'purchase.failed',
   'purchase.expired',
   'purchase.paid',
+  'purchase.claimed',
   'purchase.issue_raised',
   'purchase.refunded',
 ] as const

@@ -361,7 +361,7 @@ anyTest.after.always(async () => {
         ...['user.registration_refused', 'user.imported', 'user.profile_changed', 'user.exported'],
         ...['user.merged', 'password.closed', 'password.reset_requested', 'email.verification_requested'],
         ...['site.created', 'site.updated', 'purchase.started', 'purchase.failed', 'purchase.expired'],
-        ...['purchase.paid', 'purchase.issue_raised', 'purchase.refunded'],
+        ...['purchase.paid', 'purchase.claimed', 'purchase.issue_raised', 'purchase.refunded'],
       ],
       'nothing that is kept was left out',
     )

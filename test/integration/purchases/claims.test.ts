@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { type Account, anAccount, anEmail, hashOf, password } from '../../make.ts'
+import { type Account, anAccount, anEmail, hashOf, password, tokenOf } from '../../make.ts'
 import { askMove, aVerified, eventsOf, linked, move, rowOf, settled } from '../addresses/moving.ts'
 import { another } from '../passwords/forgetful.ts'
 import { aProven } from './proven.ts'
@@ -292,6 +292,53 @@ test('a purchase that waits is remembered until it is claimed, and one that was 
   await shop.run('forgetBuyers')
   t.deepEqual(await remembered(), [email, null])
   t.deepEqual(await purchasesOf(await claim(email)), [paid.id])
+})
+
+/** How an account leaves an address where a purchase waits. */
+const ways: Record<string, (squatter: Account, confirmation: string) => Promise<unknown>> = {
+  'the squatter moves it away': squatter => move(shop, squatter, anEmail()),
+  'the owner of the mailbox rejects it': async (_, token) => {
+    const { status, text } = await client.post('reject-account', { token })
+    if (status !== 204) throw new Error(`reject-account answered ${status}: ${text}`)
+  },
+  'an administrator deletes it': async ({ userId }) => {
+    await client.send('DELETE', `/api/v1/admin/users/${userId}`, { token: shop.admin })
+    await shop.run('eraseAccounts')
+  },
+}
+
+for (const [how, leave] of Object.entries(ways))
+  test(`a purchase waits at an account, and ${how} → the buyer is mailed a way to an account of their own`, async t => {
+    const squatter = await anAccount(client)
+    const { email } = squatter
+    const { token } = await linked(shop, email, 'verify-email')
+    const waiting = [await aPaid({ email }), await aPaid({ email })]
+    await settled(shop)
+    t.is(await shop.run('inviteBuyers'), 0, 'the account at the address may still be claimed')
+    const before = (await shop.mails.sentTo(email)).length
+    await leave(squatter, token)
+    // An erasure may be due for accounts of other tests.
+    t.true((await shop.run('inviteBuyers')) >= 1)
+    t.is(await shop.run('inviteBuyers'), 0)
+    await settled(shop)
+    const mails = (await shop.mails.sentTo(email)).slice(before)
+    const chosen = mails.map(({ link }) => link).find(link => link.includes('/reset-password?')) ?? ''
+    const body = { token: tokenOf(chosen), new_password: another }
+    t.is((await client.post('reset-password', body)).status, 204)
+    const mine = await signIn(email, another)
+    t.deepEqual((await purchasesOf(mine)).sort(), waiting.map(({ id }) => id).sort())
+    const [row] = await sql<{ user_id: string }>('SELECT user_id FROM purchases WHERE email = $1', [email])
+    t.not(row?.user_id, squatter.userId)
+  })
+
+test('two workers invite at once → one account and one email', async t => {
+  const squatter = await anAccount(client)
+  const { id, email } = await aPaid({ email: squatter.email })
+  await move(shop, squatter, anEmail())
+  const counts = await Promise.all([shop.run('inviteBuyers'), other.run('inviteBuyers')])
+  t.is(counts[0] + counts[1], 1)
+  t.is((await shop.owedTo(email)).filter(kind => kind === 'welcome_guest').length, 1)
+  t.is((await shop.rowOf(id)).claim, 'done')
 })
 
 test('an administrator sees that a purchase waits', async t => {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { FileEnd } from './each-file.ts'
+import type { FileEnd } from './file-times.ts'
 
 type Say = (line: string) => void
 

@@ -25,7 +25,6 @@ import { inviteBuyers } from '../src/purchases/invite-buyers.ts'
 import { reconcile } from '../src/purchases/reconcile.ts'
 import { enqueueMails, oweMail } from '../src/storage/outbox.ts'
 import { type MailWorker, startWorker } from '../src/worker.ts'
-import { dropKeys, keysOf } from './every-key.ts'
 import {
   ample,
   type LocalInstance,
@@ -36,6 +35,7 @@ import {
   type WorldOptions,
 } from './local-world.ts'
 import type { Refusal } from './mail-sink.ts'
+import { dropKeys, keysOf } from './redis-keys.ts'
 import { isWarning } from './warnings.ts'
 
 // A process that runs the service for test files. `test/run.ts` starts two of them, so that instances of one world are

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import anyTest from 'ava'
+import { type Account, anAccount } from '../fixtures.ts'
 import { ample, type LocalWorld, openLocalWorld } from '../local-world.ts'
-import { type Account, anAccount } from '../make.ts'
 import { until } from '../until.ts'
 import { common, type Node, password, program, startNode } from './redis-nodes.ts'
 

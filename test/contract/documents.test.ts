@@ -12,7 +12,7 @@ import { codes } from '../../src/base/problems.ts'
 import { openapi } from '../../src/http/openapi.ts'
 import { postman } from '../../src/http/postman.ts'
 import { routes } from '../../src/routes.ts'
-import { anAccount } from '../make.ts'
+import { anAccount } from '../fixtures.ts'
 import { openWorld } from '../world.ts'
 
 // What the documents say is true: sessions, metrics, security, the Postman collection.

@@ -1,9 +1,9 @@
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
 import type { Client, Reply } from '../client.ts'
-import { aForgetful, another } from '../integration/passwords/forgetful.ts'
+import { anAccount, anEmail, password } from '../fixtures.ts'
+import { another, userWithResetMail } from '../integration/passwords/user-with-reset-mail.ts'
 import { openLocalWorld } from '../local-world.ts'
-import { anAccount, anEmail, password } from '../make.ts'
 import { kill } from '../spawn.ts'
 import { until } from '../until.ts'
 import { brokenInvariants } from './invariants.ts'
@@ -80,7 +80,7 @@ for (const [moment, step, left] of resetting)
   test.serial(
     `resetting a password, killed ${moment}: ${left} of it is done, and asking again is safe`,
     async t => {
-      const { email, access, reset } = await aForgetful(world)
+      const { email, access, reset } = await userWithResetMail(world)
       const body = { token: reset.token, new_password: another }
       await askTheDying(step, client => client.post('reset-password', body))
       const notices = (status: string) =>

@@ -1,5 +1,5 @@
 import type { Client, Reply } from '../client.ts'
-import { anEmail, password } from '../make.ts'
+import { anEmail, password } from '../fixtures.ts'
 import type { Session, Street } from './traffic.ts'
 
 // An honest client: it holds one session and its newest refresh token, asks again what went unanswered or met a

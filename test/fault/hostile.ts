@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Client, Reply } from '../client.ts'
-import { anEmail, password } from '../make.ts'
+import { anEmail, password } from '../fixtures.ts'
 import type { Street } from './traffic.ts'
 
 // Those who may not come in, whatever is broken. They have accounts of their own, so that nobody honest waits for

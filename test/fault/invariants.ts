@@ -1,5 +1,5 @@
 import { openClient } from '../client.ts'
-import { password } from '../make.ts'
+import { password } from '../fixtures.ts'
 import { until } from '../until.ts'
 import type { Answer, Crowd, Session } from './traffic.ts'
 

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
+import { anAccount, anEmail, password, tokenOf } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
-import { anAccount, anEmail, password, tokenOf } from '../make.ts'
 import { until } from '../until.ts'
 import { isStarved } from './invariants.ts'
 import { openOwnRedis } from './servers.ts'

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
+import { anAccount, anEmail, password } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
-import { anAccount, anEmail, password } from '../make.ts'
 import { until } from '../until.ts'
 import { openOwnRedis } from './servers.ts'
 import { lasts, onRoute, openAdmin, roomyLimits, storm, takeTurn } from './storm.ts'

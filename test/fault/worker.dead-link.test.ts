@@ -1,7 +1,7 @@
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
+import { anAccount } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
-import { anAccount } from '../make.ts'
 import { until } from '../until.ts'
 
 // A link that would open nothing any more is not sent: its reader would be sent in circles.

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { openBehind } from '../../behind.ts'
+import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
+import { openProxiedInstance } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
 
 // A fault is no reason to be refused later: a client that asks again, as it is told to, must not run out of points.
@@ -10,32 +10,32 @@ const world = await openLocalWorld({
   singleRedis: true,
   env: { RATE_LIMITS: 'register=3/15m,login=3/15m,refresh=3/15m,anonymous=3/15m' },
 })
-const behind = await openBehind(world)
+const proxied = await openProxiedInstance(world)
 test.after.always(async () => {
-  await behind[Symbol.asyncDispose]()
+  await proxied[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()
 })
 test.serial.afterEach.always(async () => {
-  behind.postgres.heal()
-  behind.redis.heal()
+  proxied.postgres.heal()
+  proxied.redis.heal()
   const counters = await world.deps.redis.keys(`${world.deps.keys.limit('')}*`)
   if (counters.length > 0) await world.deps.redis.del(...counters)
 })
 
 const served = (token: string) =>
-  until('both stores answer', async () => (await behind.client.get('me', { token })).status === 200, 15_000)
+  until('both stores answer', async () => (await proxied.client.get('me', { token })).status === 200, 15_000)
 
 for (const store of ['postgres', 'redis'] as const)
   test.serial(`of what met a fault of ${store} nothing counts`, async t => {
     const account = await anAccount(world.client)
     const { email, password } = account
     const asks = {
-      refresh: () => behind.client.post('refresh', { refresh_token: account.refresh }),
-      login: () => behind.client.post('login', { email, password }),
-      'forgot-password': () => behind.client.post('forgot-password', { email }),
-      'verify-reset-token': () => behind.client.post('verify-reset-token', { email, code: '000000' }),
+      refresh: () => proxied.client.post('refresh', { refresh_token: account.refresh }),
+      login: () => proxied.client.post('login', { email, password }),
+      'forgot-password': () => proxied.client.post('forgot-password', { email }),
+      'verify-reset-token': () => proxied.client.post('verify-reset-token', { email, code: '000000' }),
     }
-    behind[store].cut()
+    proxied[store].cut()
     for (const [name, ask] of Object.entries(asks)) {
       const statuses: number[] = []
       for (let i = 0; i < 5; i++) statuses.push((await ask()).status)
@@ -43,7 +43,7 @@ for (const store of ['postgres', 'redis'] as const)
       const met = name === 'forgot-password' && store === 'redis' ? 202 : 503
       t.deepEqual(statuses, Array(5).fill(met), name)
     }
-    behind[store].heal()
+    proxied[store].heal()
     await served(account.access)
     const after = Object.fromEntries(
       await Promise.all(Object.entries(asks).map(async ([name, ask]) => [name, (await ask()).status])),
@@ -55,9 +55,9 @@ test.serial('what was answered counts, and what was refused stays refused', asyn
   const { email, password } = await anAccount(world.client)
   const wrong = { email, password: 'wrong horse 9' }
   for (let i = 0; i < 3; i++) t.is((await world.client.post('login', wrong)).status, 401)
-  behind.postgres.cut()
-  for (let i = 0; i < 3; i++) t.is((await behind.client.post('login', { email, password })).status, 429)
-  behind.postgres.heal()
+  proxied.postgres.cut()
+  for (let i = 0; i < 3; i++) t.is((await proxied.client.post('login', { email, password })).status, 429)
+  proxied.postgres.heal()
   t.is((await world.client.post('login', { email, password })).status, 429)
 })
 

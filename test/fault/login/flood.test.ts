@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import anyTest from 'ava'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount, anEmail, password } from '../../make.ts'
 import { until } from '../../until.ts'
 
 const test = anyTest.serial

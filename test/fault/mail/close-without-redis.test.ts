@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import test from 'ava'
 import { open } from '../../../src/deps.ts'
 import { addMails } from '../../../src/storage/queue.ts'
-import { dropKeys, keysOf } from '../../every-key.ts'
+import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
 import { openProxy } from '../../proxy.ts'
+import { dropKeys, keysOf } from '../../redis-keys.ts'
 import { until } from '../../until.ts'
 
 const world = await openLocalWorld({ singleRedis: true })

@@ -6,10 +6,10 @@ import { compileAll } from '../../../src/mail/render.ts'
 import { sweep } from '../../../src/mail/sweep.ts'
 import { openTransport } from '../../../src/mail/transport.ts'
 import { startWorker } from '../../../src/worker.ts'
-import { openBehind } from '../../behind.ts'
+import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
-import { openScriptedSmtp, type SmtpMoment } from '../../smtp-script.ts'
+import { openProxiedInstance } from '../../proxied-instance.ts'
+import { openScriptedSmtp, type SmtpMoment } from '../../scripted-smtp.ts'
 import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
 
@@ -265,16 +265,16 @@ test.serial('a worker ends before content was sent → the next sends it soon', 
 test.serial(
   'Postgres is away when content is accepted → the row is settled later, and nothing is sent again',
   async t => {
-    await using behind = await openBehind(world)
+    await using proxied = await openProxiedInstance(world)
     smtp.answer(moment => {
-      if (moment === '.') behind.postgres.cut()
+      if (moment === '.') proxied.postgres.cut()
       return undefined
     })
-    const worker = startWorker(behind.deps)
+    const worker = startWorker(proxied.deps)
     const { email } = await anAccount(world.client)
     const row = await rowOnce(email, found => contentsOf(found) === 1)
     await sleep(1000)
-    behind.postgres.heal()
+    proxied.postgres.heal()
     t.like(await sent(email), { attempts: 1 })
     t.is(contentsOf(row), 1)
     await worker.close()

@@ -1,8 +1,8 @@
 import test from 'ava'
 import { sweep } from '../../../src/mail/sweep.ts'
-import { openBehind } from '../../behind.ts'
+import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
+import { openProxiedInstance } from '../../proxied-instance.ts'
 
 const world = await openLocalWorld({ singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
@@ -10,13 +10,13 @@ test.after.always(() => world[Symbol.asyncDispose]())
 const due = () => world.sql(`SELECT 1 FROM emails WHERE status = 'queued' AND sweep_after <= now()`)
 
 test('mails that a sweep could not queue are due at the next, not half a minute later', async t => {
-  await using behind = await openBehind(world)
+  await using proxied = await openProxiedInstance(world)
   await anAccount(world.client)
   await world.deps.queue.obliterate({ force: true })
   await world.sql('UPDATE emails SET sweep_after = now()')
 
-  behind.redis.cut()
-  await t.throwsAsync(sweep(behind.deps))
+  proxied.redis.cut()
+  await t.throwsAsync(sweep(proxied.deps))
   t.is((await due()).length, 1)
 
   t.is(await sweep(world.deps), 1)

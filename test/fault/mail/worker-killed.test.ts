@@ -1,6 +1,6 @@
 import test from 'ava'
+import { anAccount, tokenOf } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount, tokenOf } from '../../make.ts'
 import { kill } from '../../spawn.ts'
 import { until } from '../../until.ts'
 

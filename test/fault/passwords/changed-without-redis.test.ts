@@ -1,14 +1,14 @@
 import test from 'ava'
-import { openBehind } from '../../behind.ts'
-import { another } from '../../integration/passwords/forgetful.ts'
+import { anAccount } from '../../fixtures.ts'
+import { another } from '../../integration/passwords/user-with-reset-mail.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
+import { openProxiedInstance } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
 
 const world = await openLocalWorld({ singleRedis: true })
-const behind = await openBehind(world)
+const proxied = await openProxiedInstance(world)
 test.after.always(async () => {
-  await behind[Symbol.asyncDispose]()
+  await proxied[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()
 })
 
@@ -20,7 +20,7 @@ test('a change that is stored when Redis goes away is not called undone', async 
   await world.sql(
     `CREATE TRIGGER dawdle BEFORE UPDATE OF password_hash ON users FOR EACH ROW EXECUTE FUNCTION dawdle()`,
   )
-  const changing = behind.client.post(
+  const changing = proxied.client.post(
     'change-password',
     { current_password: password, new_password: another },
     { token },
@@ -31,7 +31,7 @@ test('a change that is stored when Redis goes away is not called undone', async 
     )
     return asleep.length > 0
   })
-  behind.redis.cut()
+  proxied.redis.cut()
   const { status, text } = await changing
   t.is(status, 204)
   t.is(text, '')

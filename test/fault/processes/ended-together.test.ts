@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import test from 'ava'
+import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
 import { until } from '../../until.ts'
 import { aCrew, type Crew, isGone, keepAsking } from './crew.ts'
 

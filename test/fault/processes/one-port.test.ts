@@ -1,7 +1,7 @@
 import test from 'ava'
 import { onFreePort } from '../../../src/local/free-port.ts'
+import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
 import { until } from '../../until.ts'
 import { aCrew, ask } from './crew.ts'
 

@@ -1,6 +1,6 @@
 import test from 'ava'
+import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
 import { openProxy } from '../../proxy.ts'
 import { until } from '../../until.ts'
 import { aCrew, ask, type Crew, isAlive, keepAsking, type Met } from './crew.ts'

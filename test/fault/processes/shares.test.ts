@@ -1,8 +1,8 @@
 import test from 'ava'
 import { hashThreads } from '../../../src/crypto/hash-threads.ts'
-import { openBehind } from '../../behind.ts'
+import { anEmail } from '../../fixtures.ts'
 import { type LocalInstance, openLocalWorld } from '../../local-world.ts'
-import { anEmail } from '../../make.ts'
+import { openProxiedInstance } from '../../proxied-instance.ts'
 
 const world = await openLocalWorld({
   singleRedis: true,
@@ -20,19 +20,19 @@ const asked = async ({ client }: Pick<LocalInstance, 'client'>, times: number): 
 test.serial(
   'without Redis each of four processes lets a quarter of a limit through, and not all of it',
   async t => {
-    await using behind = await openBehind(world)
-    behind.redis.cut()
-    t.deepEqual(await asked(behind, 4), [202, 202, 202, 429])
-    behind.redis.heal()
+    await using proxied = await openProxiedInstance(world)
+    proxied.redis.cut()
+    t.deepEqual(await asked(proxied, 4), [202, 202, 202, 429])
+    proxied.redis.heal()
   },
 )
 
 test.serial('without Redis networks of one IPv6 /56 or /48 → each process counts them together', async t => {
-  await using behind = await openBehind(world)
-  behind.redis.cut()
+  await using proxied = await openProxiedInstance(world)
+  proxied.redis.cut()
   const from = async (ip: string) => {
     const headers = { 'x-forwarded-for': ip }
-    return (await behind.client.post('forgot-password', { email: anEmail() }, { headers })).status
+    return (await proxied.client.post('forgot-password', { email: anEmail() }, { headers })).status
   }
   const answered = async (count: number, address: (i: number) => string) => {
     const statuses: number[] = []
@@ -43,7 +43,7 @@ test.serial('without Redis networks of one IPv6 /56 or /48 → each process coun
   t.is(await answered(20, i => `2001:db8:1:2${i + 10}::1`), 5, 'a quarter of four times the limit, in all')
   t.is(await answered(20, () => '2001:db8:2:100::1'), 3)
   t.is(await answered(2, () => '2001:db8:2:101::1'), 2, 'a neighbour who floods has used up nothing of it')
-  behind.redis.heal()
+  proxied.redis.heal()
 })
 
 test.serial('with Redis all of them share the whole limit', async t => {

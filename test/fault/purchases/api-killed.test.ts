@@ -1,7 +1,7 @@
 import test from 'ava'
 import { reconcile } from '../../../src/purchases/reconcile.ts'
+import { anEmail } from '../../fixtures.ts'
 import { openAnyGateway } from '../../integration/purchases/any-gateway.ts'
-import { anEmail } from '../../make.ts'
 import { kill } from '../../spawn.ts'
 import { until } from '../../until.ts'
 import { anApi } from '../processes.ts'

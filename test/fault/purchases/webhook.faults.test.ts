@@ -3,9 +3,9 @@ import test from 'ava'
 import pg from 'pg'
 import { compileAll } from '../../../src/mail/render.ts'
 import { startWorker } from '../../../src/worker.ts'
-import { openBehind } from '../../behind.ts'
 import { eventOf, type Purchase } from '../../integration/purchases/shop.ts'
 import { all, leftBy, nothing } from '../../integration/purchases/what-is-left.ts'
+import { openProxiedInstance } from '../../proxied-instance.ts'
 import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
 import { openLocalShop } from './local-shop.ts'
@@ -14,9 +14,9 @@ import { openLocalShop } from './local-shop.ts'
 
 await compileAll(plainTheme, ['en'])
 const shop = await openLocalShop({ singleRedis: true })
-const behind = await openBehind(shop)
+const proxied = await openProxiedInstance(shop)
 test.after.always(async () => {
-  await behind[Symbol.asyncDispose]()
+  await proxied[Symbol.asyncDispose]()
   await shop[Symbol.asyncDispose]()
 })
 
@@ -25,14 +25,14 @@ const anId = () => `msg_${randomBytes(12).toString('hex')}`
 const left = leftBy(shop)
 
 const heal = () => {
-  behind.redis.heal()
-  behind.postgres.heal()
+  proxied.redis.heal()
+  proxied.postgres.heal()
 }
 
 /** Sends the event as the gateway does, until it is taken. */
 const redeliver = (purchase: Purchase, id: string) =>
   until('the event to be taken', async () => {
-    const { status } = await shop.tell('payment_intent.succeeded', purchase, { id, client: behind.client })
+    const { status } = await shop.tell('payment_intent.succeeded', purchase, { id, client: proxied.client })
     return status === 204
   })
 
@@ -40,8 +40,8 @@ for (const fault of ['cut', 'pause'] as const)
   test.serial(`Postgres is gone (${fault}): 503, nothing is written, and the event works later`, async t => {
     const purchase = await shop.aPurchase()
     const id = anId()
-    behind.postgres[fault]()
-    const refused = await shop.tell('payment_intent.succeeded', purchase, { id, client: behind.client })
+    proxied.postgres[fault]()
+    const refused = await shop.tell('payment_intent.succeeded', purchase, { id, client: proxied.client })
     heal()
     t.is(refused.status, 503, refused.text)
     t.is(refused.body.code, 'SERVICE_UNAVAILABLE')
@@ -60,8 +60,8 @@ for (const [moment, mark] of [
   test.serial(`the connection breaks when ${moment}: 503 and nothing of it stays`, async t => {
     const purchase = await shop.aPurchase()
     const id = anId()
-    const lost = behind.postgres.loseReplyTo(mark)
-    const refused = await shop.tell('payment_intent.succeeded', purchase, { id, client: behind.client })
+    const lost = proxied.postgres.loseReplyTo(mark)
+    const refused = await shop.tell('payment_intent.succeeded', purchase, { id, client: proxied.client })
     await lost
     t.is(refused.status, 503, refused.text)
     t.deepEqual(await left(purchase, id), nothing)
@@ -74,8 +74,8 @@ test.serial(
   async t => {
     const purchase = await shop.aPurchase()
     const id = anId()
-    const lost = behind.postgres.loseReplyTo('COMMIT')
-    const unsure = await shop.tell('payment_intent.succeeded', purchase, { id, client: behind.client })
+    const lost = proxied.postgres.loseReplyTo('COMMIT')
+    const unsure = await shop.tell('payment_intent.succeeded', purchase, { id, client: proxied.client })
     await lost
     t.is(unsure.status, 503, unsure.text)
     t.deepEqual(await left(purchase, id), all)
@@ -92,7 +92,7 @@ test.serial('somebody holds the site for too long: 503, and the event works late
   await holder.connect()
   await holder.query('BEGIN')
   await holder.query('SELECT FROM sites WHERE slug = $1 FOR UPDATE', [purchase.slug])
-  const refused = await shop.tell('payment_intent.succeeded', purchase, { id, client: behind.client })
+  const refused = await shop.tell('payment_intent.succeeded', purchase, { id, client: proxied.client })
   await holder.end()
   t.is(refused.status, 503, refused.text)
   t.deepEqual(await left(purchase, id), nothing)
@@ -106,8 +106,8 @@ for (const fault of ['cut', 'pause'] as const)
     async t => {
       const purchase = await shop.aPurchase()
       const id = anId()
-      behind.redis[fault]()
-      const taken = await shop.tell('payment_intent.succeeded', purchase, { id, client: behind.client })
+      proxied.redis[fault]()
+      const taken = await shop.tell('payment_intent.succeeded', purchase, { id, client: proxied.client })
       heal()
       t.is(taken.status, 204, taken.text)
       t.deepEqual(await left(purchase, id), all)
@@ -128,10 +128,10 @@ for (const fault of ['cut', 'pause'] as const)
 
 test.serial('forged events are refused while Postgres is gone, and cost it nothing', async t => {
   const purchase = await shop.aPurchase()
-  behind.postgres.cut()
+  proxied.postgres.cut()
   const headers = { 'svix-id': anId(), 'svix-timestamp': String(Math.floor(Date.now() / 1000)) }
   const body = eventOf('payment_intent.succeeded', purchase)
-  const forged = await behind.client.post('/api/v1/webhooks/recurrente', body, {
+  const forged = await proxied.client.post('/api/v1/webhooks/recurrente', body, {
     headers: { ...headers, 'svix-signature': `v1,${randomBytes(32).toString('base64')}` },
   })
   heal()

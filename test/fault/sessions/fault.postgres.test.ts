@@ -1,19 +1,19 @@
 import test from 'ava'
 import { deadlines } from '../../../src/base/deadlines.ts'
-import { isAtOnce, openBehind, timed } from '../../behind.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { ample, openLocalWorld } from '../../local-world.ts'
-import { anAccount, anEmail, password } from '../../make.ts'
+import { openProxiedInstance, repliesQuickly, timed } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
 
 const world = await openLocalWorld({ singleRedis: true })
 const { redisCommand, hasherThread } = ample
-const behind = await openBehind(world, undefined, { ...deadlines, redisCommand, hasherThread })
+const proxied = await openProxiedInstance(world, undefined, { ...deadlines, redisCommand, hasherThread })
 test.after.always(async () => {
-  await behind[Symbol.asyncDispose]()
+  await proxied[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()
 })
 
-test.serial.afterEach.always(() => behind.postgres.heal())
+test.serial.afterEach.always(() => proxied.postgres.heal())
 
 const { client, deps, sql } = world
 // A transaction that hangs waits for 4 s, and a machine that is busy has each of them wait a while longer.
@@ -22,13 +22,13 @@ const patience = 8000
 const healed = (token: string) =>
   until(
     'the instance serves again',
-    async () => (await behind.client.get('me', { token })).status === 200,
+    async () => (await proxied.client.get('me', { token })).status === 200,
     20_000,
   )
 
 const faults = {
-  'Postgres is gone': () => behind.postgres.cut(),
-  'Postgres hangs': () => behind.postgres.pause(),
+  'Postgres is gone': () => proxied.postgres.cut(),
+  'Postgres hangs': () => proxied.postgres.pause(),
 }
 
 for (const [fault, strike] of Object.entries(faults)) {
@@ -41,11 +41,11 @@ for (const [fault, strike] of Object.entries(faults)) {
       const email = anEmail()
       strike()
       const asked = {
-        login: () => behind.client.post('login', { email: account.email, password }),
-        register: () => behind.client.post('register', { email, password }),
-        refresh: () => behind.client.post('refresh', { refresh_token: account.refresh }),
-        me: () => behind.client.get('me', { token: account.access }),
-        'logout-all': () => behind.client.post('logout-all', undefined, { token: account.access }),
+        login: () => proxied.client.post('login', { email: account.email, password }),
+        register: () => proxied.client.post('register', { email, password }),
+        refresh: () => proxied.client.post('refresh', { refresh_token: account.refresh }),
+        me: () => proxied.client.get('me', { token: account.access }),
+        'logout-all': () => proxied.client.post('logout-all', undefined, { token: account.access }),
       }
       const answers = await Promise.all(
         Object.entries(asked).map(async ([name, ask]) => ({ name, ...(await timed(ask())) })),
@@ -58,11 +58,11 @@ for (const [fault, strike] of Object.entries(faults)) {
       }
       t.deepEqual(await session(), before)
 
-      behind.postgres.heal()
+      proxied.postgres.heal()
       await healed(account.access)
-      const refreshed = await behind.client.post('refresh', { refresh_token: account.refresh })
+      const refreshed = await proxied.client.post('refresh', { refresh_token: account.refresh })
       t.is(refreshed.status, 200)
-      t.is((await behind.client.post('login', { email: account.email, password })).status, 200)
+      t.is((await proxied.client.post('login', { email: account.email, password })).status, 200)
       t.is(
         (
           await sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [
@@ -71,7 +71,7 @@ for (const [fault, strike] of Object.entries(faults)) {
         ).length,
         0,
       )
-      const registered = await behind.client.post('register', { email, password })
+      const registered = await proxied.client.post('register', { email, password })
       t.true(registered.status === 201 || registered.status === 409, `register answered ${registered.status}`)
       const halves = await sql(
         'SELECT 1 FROM users u WHERE NOT EXISTS (SELECT 1 FROM emails e WHERE e.user_id = u.id)',
@@ -85,32 +85,32 @@ for (const [fault, strike] of Object.entries(faults)) {
     const bystander = await anAccount(client)
     strike()
     for (const path of ['/livez', '/.well-known/paseto-keys', '/openapi.json'])
-      t.true(await isAtOnce(() => behind.client.get(path)), path)
+      t.true(await repliesQuickly(() => proxied.client.get(path)), path)
     const ready = await until('readyz notices', async () => {
-      const answer = await behind.client.get('/readyz')
+      const answer = await proxied.client.get('/readyz')
       return answer.status === 503 && answer
     })
     t.deepEqual(ready.body.checks, { postgres: 'down', redis: 'up', queue: 'up' })
-    t.is((await behind.client.post('logout', { refresh_token: account.refresh })).status, 204)
+    t.is((await proxied.client.post('logout', { refresh_token: account.refresh })).status, 204)
     t.is((await client.get('me', { token: account.access })).body.code, 'SESSION_REVOKED')
 
-    behind.postgres.heal()
+    proxied.postgres.heal()
     await healed(bystander.access)
-    await until('readyz recovers', async () => (await behind.client.get('/readyz')).status === 200, 10_000)
+    await until('readyz recovers', async () => (await proxied.client.get('/readyz')).status === 200, 10_000)
   })
 
   test.serial(`${fault}: a crowd that meets the fault leaves nothing stuck behind`, async t => {
     const account = await anAccount(client)
     strike()
     const crowd = await Promise.all(
-      Array.from({ length: 40 }, () => timed(behind.client.get('me', { token: account.access }))),
+      Array.from({ length: 40 }, () => timed(proxied.client.get('me', { token: account.access }))),
     )
     t.deepEqual([...new Set(crowd.map(({ reply }) => reply.status))], [503])
     t.true(Math.max(...crowd.map(({ took }) => took)) < patience)
-    behind.postgres.heal()
+    proxied.postgres.heal()
     await healed(account.access)
     const after = await Promise.all(
-      Array.from({ length: 40 }, () => timed(behind.client.get('me', { token: account.access }))),
+      Array.from({ length: 40 }, () => timed(proxied.client.get('me', { token: account.access }))),
     )
     t.deepEqual([...new Set(after.map(({ reply }) => reply.status))], [200])
   })
@@ -118,14 +118,14 @@ for (const [fault, strike] of Object.entries(faults)) {
 
 test.serial('a Postgres that moved to another host is found again without a restart', async t => {
   const account = await anAccount(client)
-  behind.postgres.strand()
-  const { reply, took } = await timed(behind.client.post('login', { email: account.email, password }))
+  proxied.postgres.strand()
+  const { reply, took } = await timed(proxied.client.post('login', { email: account.email, password }))
   t.is(reply.status, 503)
   t.true(took < patience)
   await until(
     'every connection is a good one',
     async () => {
-      const asked = Array.from({ length: 20 }, () => behind.client.get('me', { token: account.access }))
+      const asked = Array.from({ length: 20 }, () => proxied.client.get('me', { token: account.access }))
       return (await Promise.all(asked)).every(({ status }) => status === 200)
     },
     20_000,

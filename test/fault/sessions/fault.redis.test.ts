@@ -1,7 +1,7 @@
 import test from 'ava'
-import { isAtOnce, openBehind, timed } from '../../behind.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { ample, openLocalWorld } from '../../local-world.ts'
-import { anAccount, anEmail, password } from '../../make.ts'
+import { openProxiedInstance, repliesQuickly, timed } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
 
 // Limits are on: what a fault does to them is part of the promise.
@@ -9,13 +9,13 @@ const limits = ['register', 'login', 'refresh', 'anonymous', 'bearer'].map(name 
 const world = await openLocalWorld({ singleRedis: true, env: { RATE_LIMITS: limits.join(',') } })
 // Shorter than for others, so that what hangs is told of; long enough for what does not on a machine that is busy.
 const within = { ...ample, redisCommand: 1200 }
-const behind = await openBehind(world, undefined, within)
+const proxied = await openProxiedInstance(world, undefined, within)
 test.after.always(async () => {
-  await behind[Symbol.asyncDispose]()
+  await proxied[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()
 })
 
-test.serial.afterEach.always(() => behind.redis.heal())
+test.serial.afterEach.always(() => proxied.redis.heal())
 
 const { client, sql } = world
 const patience = 5000
@@ -23,13 +23,13 @@ const patience = 5000
 const healed = (token: string) =>
   until(
     'the instance serves again',
-    async () => (await behind.client.get('me', { token })).status === 200,
+    async () => (await proxied.client.get('me', { token })).status === 200,
     10_000,
   )
 
 const faults = {
-  'Redis is gone': () => behind.redis.cut(),
-  'Redis hangs': () => behind.redis.pause(),
+  'Redis is gone': () => proxied.redis.cut(),
+  'Redis hangs': () => proxied.redis.pause(),
 }
 
 for (const [fault, strike] of Object.entries(faults)) {
@@ -38,13 +38,13 @@ for (const [fault, strike] of Object.entries(faults)) {
     const { email, access } = account
     strike()
     const asked = {
-      me: () => behind.client.get('me', { token: access }),
-      'patch me': () => behind.client.patch('me', { full_name: 'Ada' }, { token: access }),
-      refresh: () => behind.client.post('refresh', { refresh_token: account.refresh }),
-      'logout by bearer': () => behind.client.post('logout', undefined, { token: access }),
-      'logout by refresh token': () => behind.client.post('logout', { refresh_token: account.refresh }),
-      'logout-all': () => behind.client.post('logout-all', undefined, { token: access }),
-      login: () => behind.client.post('login', { email, password }),
+      me: () => proxied.client.get('me', { token: access }),
+      'patch me': () => proxied.client.patch('me', { full_name: 'Ada' }, { token: access }),
+      refresh: () => proxied.client.post('refresh', { refresh_token: account.refresh }),
+      'logout by bearer': () => proxied.client.post('logout', undefined, { token: access }),
+      'logout by refresh token': () => proxied.client.post('logout', { refresh_token: account.refresh }),
+      'logout-all': () => proxied.client.post('logout-all', undefined, { token: access }),
+      login: () => proxied.client.post('login', { email, password }),
     }
     for (const [name, ask] of Object.entries(asked)) {
       const { reply, took } = await timed(ask())
@@ -57,7 +57,7 @@ for (const [fault, strike] of Object.entries(faults)) {
     t.deepEqual([...new Set(crowd.map(({ reply }) => reply.status))], [503])
     t.true(Math.max(...crowd.map(({ took }) => took)) < patience)
 
-    behind.redis.heal()
+    proxied.redis.heal()
     const { full_name } = (await client.get('me', { token: access })).body ?? {}
     t.true(full_name === undefined || full_name === null, 'what was refused was not done')
   })
@@ -67,13 +67,13 @@ for (const [fault, strike] of Object.entries(faults)) {
     const bystander = await anAccount(client)
     strike()
     for (let i = 0; i < 3; i++)
-      t.is((await behind.client.post('refresh', { refresh_token: account.refresh })).status, 503)
-    behind.redis.heal()
+      t.is((await proxied.client.post('refresh', { refresh_token: account.refresh })).status, 503)
+    proxied.redis.heal()
     await healed(bystander.access)
-    const next = await behind.client.post('refresh', { refresh_token: account.refresh })
+    const next = await proxied.client.post('refresh', { refresh_token: account.refresh })
     t.is(next.status, 200)
-    t.is((await behind.client.get('me', { token: next.body.access_token })).status, 200)
-    t.is((await behind.client.post('refresh', { refresh_token: next.body.refresh_token })).status, 200)
+    t.is((await proxied.client.get('me', { token: next.body.access_token })).status, 200)
+    t.is((await proxied.client.post('refresh', { refresh_token: next.body.refresh_token })).status, 200)
     t.is(
       (
         await sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [
@@ -87,7 +87,7 @@ for (const [fault, strike] of Object.entries(faults)) {
   test.serial(`${fault}: registering goes on, without a session`, async t => {
     strike()
     const email = anEmail()
-    const { reply, took } = await timed(behind.client.post('register', { email, password }))
+    const { reply, took } = await timed(proxied.client.post('register', { email, password }))
     t.is(reply.status, 202)
     t.deepEqual(Object.keys(reply.body), ['user'])
     t.is(reply.body.user.email, email)
@@ -98,9 +98,9 @@ for (const [fault, strike] of Object.entries(faults)) {
     ])
     t.is(owed.length, 1)
 
-    behind.redis.heal()
+    proxied.redis.heal()
     const login = await until('a login', async () => {
-      const answer = await behind.client.post('login', { email, password })
+      const answer = await proxied.client.post('login', { email, password })
       return answer.status === 200 && answer
     })
     t.is(login.body.user.id, reply.body.user.id)
@@ -110,45 +110,45 @@ for (const [fault, strike] of Object.entries(faults)) {
     const { access } = await anAccount(client)
     strike()
     for (const path of ['/livez', '/.well-known/paseto-keys', '/openapi.json', '/docs'])
-      t.true(await isAtOnce(() => behind.client.get(path)), path)
+      t.true(await repliesQuickly(() => proxied.client.get(path)), path)
     const ready = await until('readyz notices', async () => {
-      const answer = await behind.client.get('/readyz')
+      const answer = await proxied.client.get('/readyz')
       return answer.status === 503 && answer
     })
     t.is(ready.body.status, 'not_ready')
     t.is(ready.body.checks.redis, 'down')
     t.is(ready.body.checks.postgres, 'up')
-    t.is((await behind.client.get('me')).status, 401, 'no credentials are no fault')
+    t.is((await proxied.client.get('me')).status, 401, 'no credentials are no fault')
 
-    behind.redis.heal()
+    proxied.redis.heal()
     await healed(access)
-    await until('readyz recovers', async () => (await behind.client.get('/readyz')).status === 200, 10_000)
+    await until('readyz recovers', async () => (await proxied.client.get('/readyz')).status === 200, 10_000)
   })
 }
 
 test.serial('a session that was ended by another instance meanwhile is dead after the fault', async t => {
   const account = await anAccount(client)
   const bystander = await anAccount(client)
-  behind.redis.cut()
+  proxied.redis.cut()
   t.is((await client.post('logout', { refresh_token: account.refresh })).status, 204)
-  t.is((await behind.client.get('me', { token: account.access })).status, 503)
-  behind.redis.heal()
+  t.is((await proxied.client.get('me', { token: account.access })).status, 503)
+  proxied.redis.heal()
   await healed(bystander.access)
-  t.is((await behind.client.get('me', { token: account.access })).body.code, 'SESSION_REVOKED')
+  t.is((await proxied.client.get('me', { token: account.access })).body.code, 'SESSION_REVOKED')
 })
 
 test.serial('a Redis that moved to another host is found again without a restart', async t => {
   const { access } = await anAccount(client)
-  behind.redis.strand()
+  proxied.redis.strand()
   const began = performance.now()
-  t.is((await behind.client.get('me', { token: access })).status, 503)
+  t.is((await proxied.client.get('me', { token: access })).status, 503)
   await healed(access)
   t.true(performance.now() - began < 10_000)
 })
 
 test.serial('an instance that starts without Redis serves what it can, and all of it later', async t => {
   const { access, refresh } = await anAccount(client)
-  await using late = await openBehind(world, ({ redis }) => redis.cut(), within)
+  await using late = await openProxiedInstance(world, ({ redis }) => redis.cut(), within)
   t.is((await late.client.get('/livez')).status, 200)
   t.is((await late.client.get('me', { token: access })).status, 503)
   t.is((await late.client.post('register', { email: anEmail(), password })).status, 202)

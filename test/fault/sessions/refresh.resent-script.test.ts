@@ -3,19 +3,19 @@ import { readFile } from 'node:fs/promises'
 import test from 'ava'
 import { nextSecret, readRefreshToken, secretHash } from '../../../src/sessions/rules.ts'
 import { rotateSession } from '../../../src/sessions/store.ts'
-import { openBehind } from '../../behind.ts'
+import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
-import { watchRedis } from '../../redis-watch.ts'
+import { openProxiedInstance } from '../../proxied-instance.ts'
+import { monitorRedis } from '../../redis-monitor.ts'
 import { until } from '../../until.ts'
 
 const world = await openLocalWorld({ singleRedis: true })
-const behind = await openBehind(world)
+const proxied = await openProxiedInstance(world)
 const digest = createHash('sha1')
   .update(await readFile(new URL('../../../src/sessions/rotate.lua', import.meta.url)))
   .digest('hex')
 test.after.always(async () => {
-  await behind[Symbol.asyncDispose]()
+  await proxied[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()
 })
 
@@ -46,11 +46,11 @@ test.serial('the script run twice with the same arguments rotates once', async t
 test.serial(
   'a connection that dies before the reply makes the driver send again, and costs no session',
   async t => {
-    await using watch = await watchRedis(world)
+    await using watch = await monitorRedis(world)
     const account = await anAccount(client)
     await watch.seen()
-    const lost = behind.redis.loseReplyTo(account.sessionId)
-    const reply = await behind.client.post('refresh', { refresh_token: account.refresh })
+    const lost = proxied.redis.loseReplyTo(account.sessionId)
+    const reply = await proxied.client.post('refresh', { refresh_token: account.refresh })
     await lost
     t.is(reply.status, 200)
 
@@ -78,14 +78,14 @@ test.serial(
 )
 
 test.serial('a refresh that a fault held back does not end the session of a client that went on', async t => {
-  await using watch = await watchRedis(world)
+  await using watch = await monitorRedis(world)
   const account = await anAccount(client)
-  behind.redis.pause()
-  t.is((await behind.client.post('refresh', { refresh_token: account.refresh })).status, 503)
+  proxied.redis.pause()
+  t.is((await proxied.client.post('refresh', { refresh_token: account.refresh })).status, 503)
   const second = (await client.post('refresh', { refresh_token: account.refresh })).body
   const third = (await client.post('refresh', { refresh_token: second.refresh_token })).body
   await watch.seen()
-  behind.redis.heal()
+  proxied.redis.heal()
   await until('Redis runs what was held back', async () =>
     (await watch.seen()).some(([, sha, ...rest]) => sha === digest && rest.includes(account.sessionId)),
   )
@@ -102,25 +102,25 @@ test.serial('every command of a session survives a connection that dies before i
   const account = await anAccount(client)
   const { email, password, sessionId, userId } = account
 
-  let lost = behind.redis.loseReplyTo(sessionId)
-  const asked = await behind.client.get('me', { token: account.access })
+  let lost = proxied.redis.loseReplyTo(sessionId)
+  const asked = await proxied.client.get('me', { token: account.access })
   await lost
   t.is(asked.status, 200)
 
-  lost = behind.redis.loseReplyTo(userId)
-  const loggedIn = await behind.client.post('login', { email, password })
+  lost = proxied.redis.loseReplyTo(userId)
+  const loggedIn = await proxied.client.post('login', { email, password })
   await lost
   t.is(loggedIn.status, 200)
   t.is((await client.post('refresh', { refresh_token: loggedIn.body.refresh_token })).status, 200)
 
-  lost = behind.redis.loseReplyTo(sessionId)
-  const ended = await behind.client.post('logout', { refresh_token: account.refresh })
+  lost = proxied.redis.loseReplyTo(sessionId)
+  const ended = await proxied.client.post('logout', { refresh_token: account.refresh })
   await lost
   t.true(ended.status === 204 || ended.status === 503, `logout answered ${ended.status}`)
   t.is((await client.get('me', { token: account.access })).body.code, 'SESSION_REVOKED')
 
-  lost = behind.redis.loseReplyTo(userId)
-  const endedAll = await behind.client.post('logout-all', undefined, { token: loggedIn.body.access_token })
+  lost = proxied.redis.loseReplyTo(userId)
+  const endedAll = await proxied.client.post('logout-all', undefined, { token: loggedIn.body.access_token })
   await lost
   t.is(endedAll.status, 204)
   t.is((await client.get('me', { token: loggedIn.body.access_token })).body.code, 'SESSION_REVOKED')

@@ -7,8 +7,8 @@ import { unprivilegedUser } from '../../../src/local/run-as.ts'
 import { openPostgres } from '../../../src/storage/postgres.ts'
 import { read } from '../../../src/storage/read.ts'
 import { makeAuthority, makeCertificate, makesCertificates } from '../../cluster/certificates.ts'
+import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
 import { canReplicate, openOwnPostgres } from '../servers.ts'
 
 // The forms of DATABASE_URL, against servers that speak TLS or not, by TCP and by a Unix socket. In a container there is

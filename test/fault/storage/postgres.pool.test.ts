@@ -3,9 +3,9 @@ import pg from 'pg'
 import { findUser } from '../../../src/accounts/store.ts'
 import { deadlines } from '../../../src/base/deadlines.ts'
 import { poolOf } from '../../../src/storage/postgres.ts'
-import { timed } from '../../behind.ts'
+import { anAccount, anEmail } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount, anEmail } from '../../make.ts'
+import { timed } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
 
 const world = await openLocalWorld({ within: deadlines })

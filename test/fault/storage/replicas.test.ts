@@ -1,9 +1,9 @@
 import test from 'ava'
 import { deadlines } from '../../../src/base/deadlines.ts'
-import { openBehind } from '../../behind.ts'
+import { anAccount } from '../../fixtures.ts'
 import { actsOf, anAdmin } from '../../integration/admin/an-admin.ts'
 import { ample, openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
+import { openProxiedInstance } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
 
 // A copy of the database that lags behind for ever: what is read from it is told from what is not.
@@ -12,7 +12,7 @@ import { until } from '../../until.ts'
 const within = { ...deadlines, redisCommand: ample.redisCommand }
 const primary = await openLocalWorld({ within })
 const copy = await openLocalWorld({ singleRedis: true })
-const behind = await openBehind(copy)
+const proxied = await openProxiedInstance(copy)
 const elsewhere = 'postgres://nobody@127.0.0.1:1/none'
 const over = (replicas: string) =>
   openLocalWorld({
@@ -23,14 +23,14 @@ const over = (replicas: string) =>
       DATABASE_REPLICA_URLS: replicas,
     },
   })
-const world = await over(behind.deps.config.DATABASE_URL)
-const half = await over(`${elsewhere},${behind.deps.config.DATABASE_URL}`)
+const world = await over(proxied.deps.config.DATABASE_URL)
+const half = await over(`${elsewhere},${proxied.deps.config.DATABASE_URL}`)
 const alone = await over(elsewhere)
 const admin = await anAdmin({ client: world.client, sql: primary.sql })
 const old = await anAccount(copy.client)
 test.after.always(async () => {
   for (const each of [world, half, alone]) await each[Symbol.asyncDispose]()
-  await behind[Symbol.asyncDispose]()
+  await proxied[Symbol.asyncDispose]()
   await copy[Symbol.asyncDispose]()
   await primary[Symbol.asyncDispose]()
 })
@@ -60,8 +60,8 @@ test.serial('what decides about somebody is read from the primary', async t => {
 })
 
 for (const [fault, strike] of Object.entries({
-  'is gone': () => behind.postgres.cut(),
-  hangs: () => behind.postgres.pause(),
+  'is gone': () => proxied.postgres.cut(),
+  hangs: () => proxied.postgres.pause(),
 }))
   test.serial(
     `where the replica ${fault} the primary answers, and the replica is used again when it is back`,
@@ -76,7 +76,7 @@ for (const [fault, strike] of Object.entries({
       const before = failed()
       t.true((await listed()).includes(admin.email))
       t.is(failed(), before, 'a replica that failed is left alone for a while')
-      behind.postgres.heal()
+      proxied.postgres.heal()
       await until('the replica is read again', async () => (await listed()).includes(old.email), 20_000)
     },
   )

@@ -1,9 +1,9 @@
 import test from 'ava'
 import { findUser } from '../../../src/accounts/store.ts'
 import { deadlines } from '../../../src/base/deadlines.ts'
-import { openBehind, timed } from '../../behind.ts'
+import { anAccount } from '../../fixtures.ts'
 import { ample, openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
+import { openProxiedInstance, timed } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
 
 // The reads of all requests share a connection, and are answered in the order in which they were asked: whatever
@@ -11,9 +11,9 @@ import { until } from '../../until.ts'
 
 const world = await openLocalWorld()
 const { redisCommand } = ample
-const behind = await openBehind(world, undefined, { ...deadlines, redisCommand })
+const proxied = await openProxiedInstance(world, undefined, { ...deadlines, redisCommand })
 test.after.always(async () => {
-  await behind[Symbol.asyncDispose]()
+  await proxied[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()
 })
 const { sql } = world
@@ -77,17 +77,17 @@ test.serial('a read that fails is the failure of nobody else', async t => {
 test.serial(
   'where Postgres hangs everybody is told so in time, and nobody gets a late answer of another',
   async t => {
-    t.is((await askAll(behind.client)).served, crowd.length)
-    behind.postgres.pause()
+    t.is((await askAll(proxied.client)).served, crowd.length)
+    proxied.postgres.pause()
     const asked = await Promise.all(
-      crowd.map(account => timed(behind.client.get('me', { token: account.access }))),
+      crowd.map(account => timed(proxied.client.get('me', { token: account.access }))),
     )
     t.deepEqual([...new Set(asked.map(({ reply }) => reply.status))], [503])
     // Five seconds, and what else this machine has to do.
     t.true(Math.max(...asked.map(({ took }) => took)) < 8000)
-    behind.postgres.heal()
+    proxied.postgres.heal()
     await until('all are served again', async () => {
-      const { served, foreign } = await askAll(behind.client)
+      const { served, foreign } = await askAll(proxied.client)
       if (foreign > 0) throw new Error('an answer of another')
       return served === crowd.length
     })

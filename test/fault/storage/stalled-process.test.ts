@@ -2,15 +2,15 @@ import { once } from 'node:events'
 import test from 'ava'
 import { deadlines } from '../../../src/base/deadlines.ts'
 import { openRedis } from '../../../src/storage/redis.ts'
-import { openBehind } from '../../behind.ts'
+import { anAccount } from '../../fixtures.ts'
 import { ample, openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
+import { openProxiedInstance } from '../../proxied-instance.ts'
 
 const world = await openLocalWorld({ singleRedis: true })
 const { redisCommand } = deadlines
-const behind = await openBehind(world, undefined, { ...ample, redisCommand })
+const proxied = await openProxiedInstance(world, undefined, { ...ample, redisCommand })
 test.after.always(async () => {
-  await behind[Symbol.asyncDispose]()
+  await proxied[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()
 })
 
@@ -34,10 +34,10 @@ test.serial(
 
 test.serial('an answer that never came is given up, stall or not', async t => {
   const { access } = await anAccount(world.client)
-  behind.redis.pause()
-  const asked = behind.client.get('me', { token: access })
+  proxied.redis.pause()
+  const asked = proxied.client.get('me', { token: access })
   await new Promise(resolve => setTimeout(resolve, 100))
   stall(600)
   t.is((await asked).status, 503)
-  behind.redis.heal()
+  proxied.redis.heal()
 })

@@ -1,7 +1,7 @@
 import { pbkdf2Sync } from 'node:crypto'
 import anyTest from 'ava'
 import type { Reply } from '../../client.ts'
-import { anEmail, password, tokenOf } from '../../make.ts'
+import { anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 
 // What a client is told of the state of an account, and REQUIRE_VERIFIED_EMAIL.

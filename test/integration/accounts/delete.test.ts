@@ -2,9 +2,9 @@ import anyTest from 'ava'
 import pg from 'pg'
 import { Users } from '../../../src/accounts/entity.ts'
 import type { Reply } from '../../client.ts'
-import { type Account, anAccount, anEmail, password, tokenOf } from '../../make.ts'
+import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
+import { type HttpRequest, openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { until } from '../../until.ts'
-import { openPools, type Shot, statusesOf, times, volley } from '../../volley.ts'
 import { openWorld } from '../../world.ts'
 import { linked } from '../addresses/moving.ts'
 
@@ -23,14 +23,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   const { client, sql } = world
   const urls = [world.url, other.url]
 
-  const remove = ({ access }: Account): Shot => ({
+  const remove = ({ access }: Account): HttpRequest => ({
     method: 'DELETE',
     path: 'me',
     token: access,
     body: { password },
   })
-  const undoing = (token: string): Shot => ({ path: 'undo-deletion', body: { token } })
-  const loginOf = ({ email }: Account): Shot => ({ path: 'login', body: { email, password } })
+  const undoing = (token: string): HttpRequest => ({ path: 'undo-deletion', body: { token } })
+  const loginOf = ({ email }: Account): HttpRequest => ({ path: 'login', body: { email, password } })
   const login = (account: Account) => client.post('login', { email: account.email, password })
   const isDeleted = async ({ userId }: Account): Promise<boolean> =>
     (await sql('SELECT 1 FROM users WHERE id = $1 AND erase_after IS NOT NULL', [userId])).length === 1
@@ -61,7 +61,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
   test('of forty deletions at once one closes the account, and one mail tells of it', async t => {
     const account = await anAccount(client)
-    const replies = await volley(urls, times(40, remove(account)))
+    const replies = await sendSimultaneously(urls, times(40, remove(account)))
     t.deepEqual(statusesOf(replies), { 204: 1, 401: 39 })
     t.true(replies.every(({ status, body }) => status === 204 || body.code === 'SESSION_REVOKED'))
     t.true(await isDeleted(account))
@@ -73,9 +73,9 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     for (const at of [0, 3, 6, 9, 12]) {
       const account = await anAccount(client)
       const refresh = { path: 'refresh', body: { refresh_token: account.refresh } }
-      const shots = times(12, i => (i % 4 < 2 ? loginOf(account) : refresh))
+      const requests = times(12, i => (i % 4 < 2 ? loginOf(account) : refresh))
       const order = at % 2 ? urls : [...urls].reverse()
-      const replies = await volley(order, shots.toSpliced(at, 0, remove(account)))
+      const replies = await sendSimultaneously(order, requests.toSpliced(at, 0, remove(account)))
       t.is(replies[at]?.status, 204)
       t.true(replies.every(({ status }) => [200, 204, 401, 403].includes(status)))
       t.true(await allDead(replies))
@@ -91,9 +91,9 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
   test('forty at once who take a deletion back → forty successes and one event', async t => {
     const account = await anAccount(client)
-    t.deepEqual(statusesOf(await volley(urls, [remove(account)])), { 204: 1 })
+    t.deepEqual(statusesOf(await sendSimultaneously(urls, [remove(account)])), { 204: 1 })
     const token = await undoLink(account)
-    const replies = await volley(urls, times(40, undoing(token)))
+    const replies = await sendSimultaneously(urls, times(40, undoing(token)))
     t.deepEqual(statusesOf(replies), { 204: 40 })
     t.false(await isDeleted(account))
     t.is(await eventsOf(account, 'user.deletion_undone'), 1)
@@ -103,24 +103,24 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is((await client.get('me', { token: account.access })).status, 401)
 
     const again = { ...account, access: session.body.access_token }
-    t.deepEqual(statusesOf(await volley(urls, [remove(again)])), { 204: 1 })
+    t.deepEqual(statusesOf(await sendSimultaneously(urls, [remove(again)])), { 204: 1 })
     t.deepEqual(
-      statusesOf(await volley(urls, times(10, undoing(token)))),
+      statusesOf(await sendSimultaneously(urls, times(10, undoing(token)))),
       { 401: 10 },
       'each mail is worth one',
     )
     t.true(await isDeleted(account))
-    t.deepEqual(statusesOf(await volley(urls, [undoing(await undoLink(account, 2))])), { 204: 1 })
+    t.deepEqual(statusesOf(await sendSimultaneously(urls, [undoing(await undoLink(account, 2))])), { 204: 1 })
     t.false(await isDeleted(account))
   })
 
   test('a login by the old password that arrives with the undo of a deletion → refused, before it and after', async t => {
     for (const at of [0, 4, 8, 12]) {
       const account = await anAccount(client)
-      await volley(urls, [remove(account)])
+      await sendSimultaneously(urls, [remove(account)])
       const token = await undoLink(account)
-      const shots = times(12, loginOf(account))
-      const replies = await volley(urls, shots.toSpliced(at, 0, undoing(token)))
+      const requests = times(12, loginOf(account))
+      const replies = await sendSimultaneously(urls, requests.toSpliced(at, 0, undoing(token)))
       t.is(replies.splice(at, 1)[0]?.status, 204)
       for (const { body } of replies)
         t.true(['ACCOUNT_DEACTIVATED', 'INVALID_CREDENTIALS'].includes(body.code), body.code)
@@ -135,10 +135,10 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [ada.userId])
     for (let at = 0; at <= 4; at++) {
       const account = await anAccount(client)
-      await volley(urls, [remove(account)])
+      await sendSimultaneously(urls, [remove(account)])
       const token = await undoLink(account)
       const forGood = { method: 'DELETE', path: `/api/v1/admin/users/${account.userId}`, token: ada.access }
-      const replies = await volley(urls, times(4, undoing(token)).toSpliced(at, 0, forGood))
+      const replies = await sendSimultaneously(urls, times(4, undoing(token)).toSpliced(at, 0, forGood))
       t.is(replies[at]?.status, 204)
       t.true(await isDeleted(account))
       t.is((await client.post('undo-deletion', { token })).status, 401)

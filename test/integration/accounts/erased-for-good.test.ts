@@ -1,6 +1,6 @@
 import test from 'ava'
 import pg from 'pg'
-import { type Account, anAccount, anEmail, password, tokenOf } from '../../make.ts'
+import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { readPostgres, readRedis } from '../secrecy/everything-at-rest.ts'

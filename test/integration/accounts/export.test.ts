@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import anyTest from 'ava'
+import { anAccount, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount, password } from '../../make.ts'
 import { until } from '../../until.ts'
 
 // The export of an account: how often, who is told, and what it costs others.

@@ -3,8 +3,8 @@ import anyTest from 'ava'
 import bcrypt from 'bcrypt'
 import { whyNotTaken } from '../../../src/crypto/framework-hash.ts'
 import { importUsers } from '../../../src/imports/import-users.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount, anEmail, password } from '../../make.ts'
 
 // Import of users with the password hashes of other systems.
 

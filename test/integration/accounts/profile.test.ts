@@ -1,6 +1,6 @@
 import anyTest from 'ava'
 import { Users } from '../../../src/accounts/entity.ts'
-import { type Account, anAccount, anEmail } from '../../make.ts'
+import { type Account, anAccount, anEmail } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 
 // The profile: what its owner may read and change.

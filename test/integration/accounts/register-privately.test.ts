@@ -1,8 +1,8 @@
 import anyTest from 'ava'
 import type { Reply } from '../../client.ts'
-import { anEmail, password } from '../../make.ts'
+import { anEmail, password } from '../../fixtures.ts'
+import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { until } from '../../until.ts'
-import { openPools, statusesOf, times, volley } from '../../volley.ts'
 import { openWorld } from '../../world.ts'
 import { foreignSpellings } from './spellings.ts'
 
@@ -303,7 +303,7 @@ anyTest.after.always(async () => {
     for (let round = 0; round < 3; round++) {
       const { kept, spelt } = foreignSpellings()
       const passwords = Array.from({ length: 50 }, (_, i) => `a phrase of number ${i}`)
-      const replies = await volley(
+      const replies = await sendSimultaneously(
         urls,
         passwords.map((password, i) => ({
           path: 'register',
@@ -334,11 +334,11 @@ anyTest.after.always(async () => {
     const { code } = await mails.to(caughtBy(kept))
     t.is((await client.post('verify-email', { email: kept, code })).status, 200)
     const before = await usersAt(kept)
-    const shots = times(50, i => ({
+    const requests = times(50, i => ({
       path: 'register',
       body: { email: spelt[i % spelt.length], password: 'another horse 9' },
     }))
-    const replies = await volley(urls, shots)
+    const replies = await sendSimultaneously(urls, requests)
     t.deepEqual(statusesOf(replies), { 202: 50 })
     t.deepEqual(await usersAt(kept), before)
     t.is((await client.post('login', { email: kept, password })).status, 200)

@@ -1,7 +1,7 @@
 import { domainToUnicode } from 'node:url'
 import anyTest from 'ava'
-import { anAccount, anEmail, password, tokenOf } from '../../make.ts'
-import { openPools, statusesOf, times, volley } from '../../volley.ts'
+import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
+import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { openWorld } from '../../world.ts'
 import { foreignSpellings, spellings } from './spellings.ts'
 
@@ -137,8 +137,11 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     for (let round = 0; round < 3; round++) {
       const email = anEmail()
       const spelt = spellings(email)
-      const shots = times(50, i => ({ path: 'register', body: { email: spelt[i % spelt.length], password } }))
-      const replies = await volley([world.url, other.url], shots)
+      const requests = times(50, i => ({
+        path: 'register',
+        body: { email: spelt[i % spelt.length], password },
+      }))
+      const replies = await sendSimultaneously([world.url, other.url], requests)
       t.deepEqual(statusesOf(replies), { 201: 1, 409: 49 })
       t.is(await count('users', 'email', email), 1)
       t.is(await count('emails', 'recipient', email), 1)
@@ -152,8 +155,11 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   test('nor do the spellings of a domain in another script make two', async t => {
     for (let round = 0; round < 3; round++) {
       const { kept, spelt } = foreignSpellings()
-      const shots = times(50, i => ({ path: 'register', body: { email: spelt[i % spelt.length], password } }))
-      const replies = await volley([world.url, other.url], shots)
+      const requests = times(50, i => ({
+        path: 'register',
+        body: { email: spelt[i % spelt.length], password },
+      }))
+      const replies = await sendSimultaneously([world.url, other.url], requests)
       t.deepEqual(statusesOf(replies), { 201: 1, 409: 49 })
       t.is(await count('users', 'email', kept), 1)
       t.is(await count('emails', 'recipient', kept), 1)

@@ -1,4 +1,4 @@
-import { anEmail } from '../../make.ts'
+import { anEmail } from '../../fixtures.ts'
 
 /** Ways to write one address. */
 export const spellings = (email: string): string[] => [

@@ -1,11 +1,11 @@
 import anyTest from 'ava'
 import { parse as parseUuid } from 'uuid'
 import type { Reply } from '../../client.ts'
-import { type Account, anAccount, anEmail, password } from '../../make.ts'
+import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
 import type { ReplyHeaders } from '../../reply-headers.ts'
-import { openPools, type Shot, statusesOf, times, volley } from '../../volley.ts'
+import { type HttpRequest, openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { openWorld } from '../../world.ts'
-import { press } from '../passwords/forgetful.ts'
+import { press } from '../passwords/user-with-reset-mail.ts'
 import { askMove, aVerified, change, eventsOf, linked, move, origin, rowOf, settled } from './moving.ts'
 
 // A move to another address: pending until its own link or code confirms it, once.
@@ -315,7 +315,7 @@ anyTest.after.always(async () => {
       const second = await askMove(world, racers[1], newEmail, 2)
       // Pairs of the same, so that each of the two is at each instance.
       const tokens = [first.token, second.token]
-      const replies = await volley(
+      const replies = await sendSimultaneously(
         urls,
         times(12, i => confirmation(tokens[(i >> 1) % 2] ?? '')),
       )
@@ -361,12 +361,12 @@ anyTest.after.always(async () => {
       const account = await aVerified(world)
       const newEmail = anEmail()
       const { token } = await askMove(world, account, newEmail)
-      const shots = times(12, i =>
+      const requests = times(12, i =>
         i % 3 === round % 3
           ? confirmation(token)
           : { path: 'register', body: { email: newEmail, password: `a phrase of number ${i}` } },
       )
-      const replies = await volley(urls, shots)
+      const replies = await sendSimultaneously(urls, requests)
       const moves = replies.filter((_, i) => i % 3 === round % 3)
       const registrations = replies.filter((_, i) => i % 3 !== round % 3)
       const moved = moves.find(({ status }) => status === 200)
@@ -397,7 +397,7 @@ anyTest.after.always(async () => {
   const { client } = world
   const urls = [world.url, other.url]
 
-  const by = (path: string, token: string): Shot => ({ path, body: { token } })
+  const by = (path: string, token: string): HttpRequest => ({ path, body: { token } })
   const noFault = (replies: Reply[]) =>
     replies.every(({ status }) => [200, 204, 401, 403, 409].includes(status))
 
@@ -418,18 +418,18 @@ anyTest.after.always(async () => {
       const [first, second] = [anEmail(), anEmail()]
       const old = await askMove(world, account, first)
       const late = await askMove(world, account, second)
-      const ways: Shot[] = [
+      const ways: HttpRequest[] = [
         by('confirm-email', old.token),
         by('confirm-email', late.token),
         { path: 'confirm-email', body: { email: first, code: old.code } },
         { path: 'confirm-email', body: { email: second, code: late.code } },
       ]
       // In another order each time, so that each is at each instance.
-      const shots = Array.from({ length: 6 }, (_, i) => [
+      const requests = Array.from({ length: 6 }, (_, i) => [
         ...ways.slice(i % 4),
         ...ways.slice(0, i % 4),
       ]).flat()
-      const replies = await volley(urls, shots)
+      const replies = await sendSimultaneously(urls, requests)
       const moved = replies.filter(({ status }) => status === 200)
       t.true(moved.length >= 1)
       for (const { body } of moved) t.is(body.email, second)
@@ -446,7 +446,7 @@ anyTest.after.always(async () => {
 
   test('forty at once who take a move back → forty successes, one event, one email with a reset', async t => {
     const { userId, email, access, undo } = await aMoved()
-    const replies = await volley(urls, times(40, by('undo-email-change', undo)))
+    const replies = await sendSimultaneously(urls, times(40, by('undo-email-change', undo)))
     t.deepEqual(statusesOf(replies), { 200: 40 })
     t.like(await rowOf(world, userId), { email, password_hash: null })
     t.is(await eventsOf(world, userId, 'email.change_undone'), 1)
@@ -462,8 +462,11 @@ anyTest.after.always(async () => {
     for (let round = 0; round < 5; round++) {
       const thief = await aMoved()
       const { token } = await askMove(world, thief, anEmail())
-      const shots = times(9, () => by('confirm-email', token))
-      const replies = await volley(urls, shots.toSpliced(round * 2, 0, by('undo-email-change', thief.undo)))
+      const requests = times(9, () => by('confirm-email', token))
+      const replies = await sendSimultaneously(
+        urls,
+        requests.toSpliced(round * 2, 0, by('undo-email-change', thief.undo)),
+      )
       t.true(noFault(replies))
       t.is(replies[round * 2]?.status, 200)
       t.like(await rowOf(world, thief.userId), {
@@ -488,7 +491,7 @@ anyTest.after.always(async () => {
       const { access, refresh, newEmail } = thief
       const next = 'a phrase of a thief 3'
       const change = { path: 'change-password', body: { current_password: password, new_password: next } }
-      const shots: Shot[] = [
+      const requests: HttpRequest[] = [
         { path: 'login', body: { email: newEmail, password } },
         { path: 'refresh', body: { refresh_token: refresh } },
         { ...change, token: access },
@@ -497,7 +500,10 @@ anyTest.after.always(async () => {
         { path: 'refresh', body: { refresh_token: refresh } },
       ]
       const at = round + 1
-      const replies = await volley(urls, shots.toSpliced(at, 0, by('undo-email-change', thief.undo)))
+      const replies = await sendSimultaneously(
+        urls,
+        requests.toSpliced(at, 0, by('undo-email-change', thief.undo)),
+      )
       t.true(noFault(replies))
       t.is(replies[at]?.status, 200)
       t.like(await rowOf(world, thief.userId), { email: thief.email, password_hash: null, erase_after: null })
@@ -514,8 +520,14 @@ anyTest.after.always(async () => {
   test('whoever registers the address that an owner comes back to does not keep them out', async t => {
     for (let round = 0; round < 4; round++) {
       const { userId, email, undo } = await aMoved()
-      const shots = times(9, () => ({ path: 'register', body: { email, password: 'a phrase of a thief 3' } }))
-      const replies = await volley(urls, shots.toSpliced(round * 3, 0, by('undo-email-change', undo)))
+      const requests = times(9, () => ({
+        path: 'register',
+        body: { email, password: 'a phrase of a thief 3' },
+      }))
+      const replies = await sendSimultaneously(
+        urls,
+        requests.toSpliced(round * 3, 0, by('undo-email-change', undo)),
+      )
       t.true(replies.every(({ status }) => [200, 201, 409].includes(status)))
       // At the very moment the address may be taken; the link goes on working.
       if (replies[round * 3]?.status !== 200)

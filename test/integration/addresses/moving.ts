@@ -1,6 +1,6 @@
 import type { Client, Reply } from '../../client.ts'
+import { type Account, anAccount, tokenOf } from '../../fixtures.ts'
 import type { Caught } from '../../mail-sink.ts'
-import { type Account, anAccount, tokenOf } from '../../make.ts'
 import { until } from '../../until.ts'
 import type { World } from '../../world.ts'
 

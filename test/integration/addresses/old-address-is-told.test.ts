@@ -1,5 +1,5 @@
 import test from 'ava'
-import { anAccount, anEmail } from '../../make.ts'
+import { anAccount, anEmail } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { askMove, aVerified, linked, move, rowOf, settled } from './moving.ts'
 

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { anEmail } from '../../make.ts'
+import { anEmail } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { wrongCodes } from '../passwords/forgetful.ts'
+import { wrongCodes } from '../passwords/user-with-reset-mail.ts'
 import { askMove, aVerified, rowOf } from './moving.ts'
 
 // Anybody may ask to move to an address that is not theirs, and guess at codes for it. None of that may put the code of

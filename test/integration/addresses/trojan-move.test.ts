@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { type Account, anEmail, password } from '../../make.ts'
+import { type Account, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { age, askMove, aVerified, linked, move, rowOf, settled } from './moving.ts'
 

@@ -1,6 +1,6 @@
 import anyTest from 'ava'
 import pg from 'pg'
-import { type Account, anAccount, anEmail, hashOf } from '../../make.ts'
+import { type Account, anAccount, anEmail, hashOf } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { age, askMove, aVerified, change, eventsOf, linked, move, rowOf, settled } from './moving.ts'

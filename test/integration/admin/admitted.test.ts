@@ -5,7 +5,7 @@ import type { Route } from '../../../src/http/route.ts'
 import { routes } from '../../../src/routes.ts'
 import type { Client, Reply } from '../../client.ts'
 import { configOf } from '../../configuration.ts'
-import { anAccount, password } from '../../make.ts'
+import { anAccount, password } from '../../fixtures.ts'
 import { openShop } from '../purchases/shop.ts'
 import { actsOf, anAdmin } from './an-admin.ts'
 

@@ -1,5 +1,5 @@
 import type { Client } from '../../client.ts'
-import { type Account, anAccount } from '../../make.ts'
+import { type Account, anAccount } from '../../fixtures.ts'
 import type { World } from '../../world.ts'
 
 /** Somebody with the role, signed in. */

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { v7 as uuid } from 'uuid'
-import { anAccount, anEmail, password, tokenOf } from '../../make.ts'
+import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { actsOf, anAdmin } from './an-admin.ts'

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { anAccount, password } from '../../make.ts'
-import { openPools, type Shot, volley } from '../../volley.ts'
+import { anAccount, password } from '../../fixtures.ts'
+import { type HttpRequest, openPools, sendSimultaneously } from '../../simultaneous.ts'
 import { openWorld } from '../../world.ts'
 import { actsOf, anAdmin, users } from './an-admin.ts'
 
@@ -103,13 +103,13 @@ test.serial('a change that keeps the role is none that takes it', async t => {
   t.deepEqual(await openAdmins(), [ada.userId])
 })
 
-const shots: Record<string, (by: Who, on: Who) => Shot> = {
-  demote: (by, on) => ({ ...shotAt(by, on), method: 'PATCH', body: { roles: ['user'] } }),
-  deactivate: (by, on) => ({ ...shotAt(by, on), method: 'PATCH', body: { is_active: false } }),
-  delete: (by, on) => ({ ...shotAt(by, on), method: 'DELETE' }),
+const requests: Record<string, (by: Who, on: Who) => HttpRequest> = {
+  demote: (by, on) => ({ ...requestAt(by, on), method: 'PATCH', body: { roles: ['user'] } }),
+  deactivate: (by, on) => ({ ...requestAt(by, on), method: 'PATCH', body: { is_active: false } }),
+  delete: (by, on) => ({ ...requestAt(by, on), method: 'DELETE' }),
 }
-const shotAt = (by: Who, on: Who): Shot => ({ path: `${users}/${on.userId}`, token: by.access })
-const leaving = ({ access: token }: Who): Shot => ({
+const requestAt = (by: Who, on: Who): HttpRequest => ({ path: `${users}/${on.userId}`, token: by.access })
+const leaving = ({ access: token }: Who): HttpRequest => ({
   method: 'DELETE',
   path: 'me',
   token,
@@ -118,14 +118,14 @@ const leaving = ({ access: token }: Who): Shot => ({
 const urls = [world.url, other.url]
 const refusals = ['FORBIDDEN', 'SESSION_REVOKED']
 
-for (const [name, act] of Object.entries(shots))
+for (const [name, act] of Object.entries(requests))
   test.serial(`of two administrators who ${name} each other at once one is left`, async t => {
     for (let round = 0; round < 5; round++) {
       await noAdmins()
       const [ada, eve] = [await anAdmin(world), await anAdmin(world)]
       // Pairs of the same, so that each of the two acts at each instance.
       const acts = Array.from({ length: 8 }, (_, i) => ((i + round) & 2 ? act(ada, eve) : act(eve, ada)))
-      const replies = await volley(urls, acts)
+      const replies = await sendSimultaneously(urls, acts)
       const done = acts.filter((_, i) => (replies[i]?.status ?? 500) < 300)
       t.is(new Set(done.map(({ path }) => path)).size, 1)
       for (const { status, body } of replies)
@@ -135,11 +135,11 @@ for (const [name, act] of Object.entries(shots))
   })
 
 test.serial('of six administrators who remove each other in a ring at once one is left', async t => {
-  for (const act of Object.values(shots)) {
+  for (const act of Object.values(requests)) {
     await noAdmins()
     const ring: Who[] = []
     while (ring.length < 6) ring.push(await anAdmin(world))
-    const replies = await volley(
+    const replies = await sendSimultaneously(
       urls,
       ring.map((by, i) => act(by, ring[(i + 1) % ring.length] ?? by)),
     )
@@ -151,12 +151,12 @@ test.serial('of six administrators who remove each other in a ring at once one i
 })
 
 test.serial('of two administrators who leave, or are made to, at once one is left', async t => {
-  const ways = [...Object.values(shots).map(act => (who: Who) => act(who, who)), leaving]
+  const ways = [...Object.values(requests).map(act => (who: Who) => act(who, who)), leaving]
   for (const way of ways)
     for (let round = 0; round < 3; round++) {
       await noAdmins()
       const [ada, eve] = [await anAdmin(world), await anAdmin(world)]
-      const replies = await volley(urls, [leaving(ada), way(eve)])
+      const replies = await sendSimultaneously(urls, [leaving(ada), way(eve)])
       t.is(replies.filter(({ status }) => status < 300).length, 1)
       t.is(replies.find(({ status }) => status >= 300)?.body.code, 'FORBIDDEN')
       t.is((await openAdmins()).length, 1)

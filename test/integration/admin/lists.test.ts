@@ -2,7 +2,7 @@ import anyTest from 'ava'
 import { v7 as uuid } from 'uuid'
 import { auditTypes } from '../../../src/base/audit.ts'
 import type { Reply } from '../../client.ts'
-import { anAccount, anEmail, password, tokenOf } from '../../make.ts'
+import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld, type World } from '../../world.ts'
 import { actsOf, anAdmin } from './an-admin.ts'
 

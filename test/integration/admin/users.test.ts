@@ -1,9 +1,9 @@
 import anyTest from 'ava'
 import pg from 'pg'
 import type { Reply } from '../../client.ts'
-import { type Account, anAccount, anEmail, password, tokenOf } from '../../make.ts'
+import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
+import { type HttpRequest, openPools, sendSimultaneously } from '../../simultaneous.ts'
 import { until } from '../../until.ts'
-import { openPools, type Shot, volley } from '../../volley.ts'
 import { openWorld } from '../../world.ts'
 import { actsOf, anAdmin, users } from './an-admin.ts'
 
@@ -496,15 +496,15 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   const { client, sql } = world
   const urls = [world.url, other.url]
 
-  type Act = { shot: (userId: string) => Shot; status: number; isClosed: boolean }
-  const act = (body: unknown): Act['shot'] => {
+  type Act = { request: (userId: string) => HttpRequest; status: number; isClosed: boolean }
+  const act = (body: unknown): Act['request'] => {
     const method = body === undefined ? 'DELETE' : 'PATCH'
     return userId => ({ method, path: `${users}/${userId}`, token: ada.access, body })
   }
   const acts: Record<string, Act> = {
-    deactivates: { shot: act({ is_active: false }), status: 200, isClosed: true },
-    demotes: { shot: act({ roles: ['user'] }), status: 200, isClosed: false },
-    deletes: { shot: act(undefined), status: 204, isClosed: true },
+    deactivates: { request: act({ is_active: false }), status: 200, isClosed: true },
+    demotes: { request: act({ roles: ['user'] }), status: 200, isClosed: false },
+    deletes: { request: act(undefined), status: 204, isClosed: true },
   }
 
   const epochOf = async ({ userId }: Account) =>
@@ -520,21 +520,21 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     return asked.every(({ status }) => status === 200) ? (first?.body.roles ?? null) : null
   }
 
-  for (const [name, { shot, status, isClosed }] of Object.entries(acts))
+  for (const [name, { request, status, isClosed }] of Object.entries(acts))
     test(`no session of before stands once an administrator ${name} who signs in and refreshes`, async t => {
       for (const at of [0, 4, 8, 12, 16]) {
         const account = await anAdmin(world)
         const { email, refresh } = account
         const before = Number(await epochOf(account))
-        const shots = Array.from(
+        const requests = Array.from(
           { length: 16 },
-          (_, i): Shot =>
+          (_, i): HttpRequest =>
             i % 4 < 2
               ? { path: 'login', body: { email, password } }
               : { path: 'refresh', body: { refresh_token: refresh } },
         )
         const order = at % 8 ? urls : [...urls].reverse()
-        const replies = await volley(order, shots.toSpliced(at, 0, shot(account.userId)))
+        const replies = await sendSimultaneously(order, requests.toSpliced(at, 0, request(account.userId)))
         const [done] = replies.splice(at, 1)
         t.is(done?.status, status)
         t.true(replies.every(({ status }) => [200, 401, 403].includes(status)))
@@ -558,14 +558,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     for (const at of [0, 3, 6, 9, 12]) {
       const eve = await anAdmin(world)
       const marks = await Promise.all(Array.from({ length: 12 }, () => anAccount(client)))
-      const shots: Shot[] = marks.map(({ userId }) => ({
+      const requests: HttpRequest[] = marks.map(({ userId }) => ({
         method: 'PATCH',
         path: `${users}/${userId}`,
         token: eve.access,
         body: { is_active: false },
       }))
-      const demote = acts.demotes?.shot(eve.userId) ?? { path: '' }
-      const replies = await volley(urls, shots.toSpliced(at, 0, demote))
+      const demote = acts.demotes?.request(eve.userId) ?? { path: '' }
+      const replies = await sendSimultaneously(urls, requests.toSpliced(at, 0, demote))
       t.is(replies.splice(at, 1)[0]?.status, 200)
       for (const [i, { status, body }] of replies.entries()) {
         t.true(status === 200 || ['FORBIDDEN', 'SESSION_REVOKED'].includes(body.code), `${status}`)

@@ -1,9 +1,9 @@
 import anyTest from 'ava'
 import { strangers } from '../../../src/attempts/rules.ts'
 import type { Client, Reply } from '../../client.ts'
-import { anEmail, password, tokenOf } from '../../make.ts'
+import { anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { another, askReset } from '../passwords/forgetful.ts'
+import { another, askReset } from '../passwords/user-with-reset-mail.ts'
 import { aPlace, guess, loginFrom, wrong } from './stranger.ts'
 
 // Guesses close a password to unknown devices, and lock no owner out.

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { anEmail, password, tokenOf } from '../../make.ts'
+import { anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld, type World } from '../../world.ts'
-import { another, askReset, press } from '../passwords/forgetful.ts'
+import { another, askReset, press } from '../passwords/user-with-reset-mail.ts'
 import { aPlace, guess, loginFrom } from './stranger.ts'
 
 // Strangers can use up their attempts at an account whenever they like. Its owner must get in on the device that

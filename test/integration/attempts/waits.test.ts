@@ -3,10 +3,10 @@ import { comparePassword } from '../../../src/attempts/compare-password.ts'
 import { strangers } from '../../../src/attempts/rules.ts'
 import { clearAttempts, takeAttempt } from '../../../src/attempts/store.ts'
 import { openHasher } from '../../../src/crypto/password.ts'
-import { openBehind } from '../../behind.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount, anEmail, password } from '../../make.ts'
-import { openPools, statusesOf, times, volley } from '../../volley.ts'
+import { openProxiedInstance } from '../../proxied-instance.ts'
+import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { aPlace, guess, loginFrom } from './stranger.ts'
 
 // Waits after wrong passwords, and full hash threads.
@@ -15,11 +15,11 @@ const test = anyTest.serial
 
 const waitsWorld = await openLocalWorld({ singleRedis: true, env: { RATE_LIMITS: '', TRUSTED_PROXIES: '1' } })
 const other = await waitsWorld.instance()
-const behind = await openBehind(waitsWorld)
+const proxied = await openProxiedInstance(waitsWorld)
 await openPools(waitsWorld, other)
 const busyThreadsWorld = await openLocalWorld({ env: { RATE_LIMITS: '' } })
 anyTest.after.always(async () => {
-  for (const each of [behind, waitsWorld, busyThreadsWorld]) await each[Symbol.asyncDispose]()
+  for (const each of [proxied, waitsWorld, busyThreadsWorld]) await each[Symbol.asyncDispose]()
 })
 
 {
@@ -100,12 +100,15 @@ anyTest.after.always(async () => {
 
   test('of five hundred guesses at once, from as many places, on two instances, five are looked at', async t => {
     for (const email of [await somebody(), anEmail()]) {
-      const shots = times(500, i => ({
+      const requests = times(500, i => ({
         path: 'login',
         body: { email, password: `guess ${i} 9` },
         headers: aPlace(),
       }))
-      t.deepEqual(statusesOf(await volley([world.url, other.url], shots)), { 401: 5, 429: 495 })
+      t.deepEqual(statusesOf(await sendSimultaneously([world.url, other.url], requests)), {
+        401: 5,
+        429: 495,
+      })
     }
   })
 
@@ -126,8 +129,8 @@ anyTest.after.always(async () => {
   test('an attempt whose reply was lost, and that the driver sent again, counts once', async t => {
     const email = await somebody()
     await guess(client, email, 3)
-    const lost = behind.redis.loseReplyTo(':attempts')
-    t.is((await loginFrom(behind.client, email, 'wrong horse 11')).status, 401)
+    const lost = proxied.redis.loseReplyTo(':attempts')
+    t.is((await loginFrom(proxied.client, email, 'wrong horse 11')).status, 401)
     await lost
     t.deepEqual(await guess(client, email, 1), [401], 'the fifth is free')
     t.is((await loginFrom(client, email, password)).status, 429)
@@ -135,14 +138,14 @@ anyTest.after.always(async () => {
 
   test('without Redis no password is compared', async t => {
     const account = await anAccount(client)
-    behind.redis.cut()
+    proxied.redis.cut()
     const before = await sql('SELECT 1 FROM audit_events')
     for (const given of [password, 'wrong horse 12']) {
-      const reply = await loginFrom(behind.client, account.email, given)
+      const reply = await loginFrom(proxied.client, account.email, given)
       t.is(reply.status, 503)
     }
     t.is((await sql('SELECT 1 FROM audit_events')).length, before.length)
-    behind.redis.heal()
+    proxied.redis.heal()
   })
 
   test('what strangers cause in Redis is gone after a day', async t => {

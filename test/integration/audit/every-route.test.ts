@@ -3,9 +3,9 @@ import type { AuditType } from '../../../src/base/audit.ts'
 import { signedHeaders } from '../../../src/local/sample-events.ts'
 import { routes } from '../../../src/routes.ts'
 import type { Reply } from '../../client.ts'
-import { anAccount, anEmail, password } from '../../make.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { askMove, aVerified, linked, move, settled } from '../addresses/moving.ts'
-import { another } from '../passwords/forgetful.ts'
+import { another } from '../passwords/user-with-reset-mail.ts'
 import { eventOf, openShop, secret, webhookPath } from '../purchases/shop.ts'
 
 // Each route that changes something, and each export, leaves an audit event, with what was before and what is after.

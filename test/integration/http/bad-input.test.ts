@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
 import anyTest from 'ava'
-import { type Account, anAccount, password } from '../../make.ts'
+import { type Account, anAccount, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { everything, faultOf, formRoutes, goodBody, jsonRoutes } from './bodied-routes.ts'
 import { type RawReply, sendRaw, withContent } from './raw.ts'

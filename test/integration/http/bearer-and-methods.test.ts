@@ -1,7 +1,7 @@
 import anyTest from 'ava'
 import { codes, problemSlug } from '../../../src/base/problems.ts'
 import { routes } from '../../../src/routes.ts'
-import { anAccount, anEmail, password } from '../../make.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { faultOf } from './bodied-routes.ts'
 import { type RawReply, sendRaw, withContent } from './raw.ts'

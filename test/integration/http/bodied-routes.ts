@@ -1,6 +1,6 @@
 import type { Route, Schema } from '../../../src/http/route.ts'
 import { routes } from '../../../src/routes.ts'
-import { type Account, anEmail, password } from '../../make.ts'
+import { type Account, anEmail, password } from '../../fixtures.ts'
 import type { ReplyHeaders } from '../../reply-headers.ts'
 import type { World } from '../../world.ts'
 

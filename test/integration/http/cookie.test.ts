@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import anyTest from 'ava'
 import { cookieText, setCookie } from '../../../src/http/cookie.ts'
 import type { Reply } from '../../client.ts'
-import { type Account, anAccount, anEmail, password } from '../../make.ts'
+import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { sendRaw } from './raw.ts'
 

@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { anAccount, anEmail, password, tokenOf } from '../../make.ts'
+import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 
 // Codes, tokens, phones and names as people copy them out of an email or type them on a keyboard of another script.

@@ -1,7 +1,7 @@
 import anyTest from 'ava'
 import { codes, problemSlug } from '../../../src/base/problems.ts'
 import type { Reply } from '../../client.ts'
-import { anAccount, anEmail, password } from '../../make.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import type { ReplyHeaders } from '../../reply-headers.ts'
 import { openWorld, type World } from '../../world.ts'
 import { sendRaw } from './raw.ts'

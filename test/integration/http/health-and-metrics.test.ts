@@ -4,10 +4,10 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import { counters, gauges } from '../../../src/base/metrics.ts'
 import { serveMetrics } from '../../../src/http/metrics.ts'
 import { onFreePort } from '../../../src/local/free-port.ts'
-import { openBehind } from '../../behind.ts'
+import { anAccount, anEmail } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount, anEmail } from '../../make.ts'
-import { watchRedis } from '../../redis-watch.ts'
+import { openProxiedInstance } from '../../proxied-instance.ts'
+import { monitorRedis } from '../../redis-monitor.ts'
 import { until } from '../../until.ts'
 
 // Health and metrics.
@@ -18,20 +18,20 @@ const metricsWorld = await openLocalWorld({
   singleRedis: true,
   env: { METRICS_PORT: '0', RATE_LIMITS: 'register=100/1h' },
 })
-const behind = await openBehind(metricsWorld)
-const looked = { own: await serveMetrics(metricsWorld.deps), behind: await serveMetrics(behind.deps) }
+const proxied = await openProxiedInstance(metricsWorld)
+const looked = { own: await serveMetrics(metricsWorld.deps), proxied: await serveMetrics(proxied.deps) }
 const healthWorld = await openLocalWorld()
 anyTest.after.always(async () => {
-  for (const each of [looked.own, looked.behind, behind, metricsWorld, healthWorld])
+  for (const each of [looked.own, looked.proxied, proxied, metricsWorld, healthWorld])
     await each?.[Symbol.asyncDispose]()
 })
 
 {
   const world = metricsWorld
-  const textOf = async (of: 'own' | 'behind' = 'own') =>
+  const textOf = async (of: 'own' | 'proxied' = 'own') =>
     (await fetch(`http://127.0.0.1:${looked[of]?.port}/metrics`)).text()
   /** The value of one line, or undefined. */
-  const sampleOf = async (line: string, of: 'own' | 'behind' = 'own') => {
+  const sampleOf = async (line: string, of: 'own' | 'proxied' = 'own') => {
     const found = (await textOf(of)).split('\n').find(each => each.startsWith(`${line} `))
     return found === undefined ? undefined : Number(found.slice(line.length + 1))
   }
@@ -86,40 +86,40 @@ anyTest.after.always(async () => {
 
   test('limits that are counted in memory are loud, once each way', async t => {
     const said = (words: string) => world.logs.filter(line => line.includes(words)).length
-    const register = () => behind.client.post('register', { email: anEmail(), password: 'correct horse 9' })
+    const register = () => proxied.client.post('register', { email: anEmail(), password: 'correct horse 9' })
     t.is((await register()).status, 201)
-    t.is(await sampleOf('latchkey_limiter_in_memory', 'behind'), 0)
-    behind.redis.cut()
+    t.is(await sampleOf('latchkey_limiter_in_memory', 'proxied'), 0)
+    proxied.redis.cut()
     for (let i = 0; i < 3; i++) t.is((await register()).status, 202)
-    t.is(await sampleOf('latchkey_limiter_in_memory', 'behind'), 1)
-    t.is(await sampleOf('latchkey_limits_in_memory_total', 'behind'), 3)
+    t.is(await sampleOf('latchkey_limiter_in_memory', 'proxied'), 1)
+    t.is(await sampleOf('latchkey_limits_in_memory_total', 'proxied'), 3)
     t.is(said('limits are counted in memory'), 1)
-    behind.redis.heal()
+    proxied.redis.heal()
     await until('limits are counted in Redis', async () => {
       await register()
-      return (await sampleOf('latchkey_limiter_in_memory', 'behind')) === 0
+      return (await sampleOf('latchkey_limiter_in_memory', 'proxied')) === 0
     })
     t.is(said('limits are counted in redis again'), 1)
   })
 
   test('what did not serve is named', async t => {
     const { access, email, password } = await anAccount(world.client)
-    behind.redis.cut()
-    t.is((await behind.client.get('me', { token: access })).status, 503)
-    behind.redis.heal()
-    t.is(await sampleOf('latchkey_faults_total{store="redis"}', 'behind'), 1)
-    behind.postgres.cut()
-    t.is((await behind.client.post('login', { email, password })).status, 503)
-    behind.postgres.heal()
-    t.is(await sampleOf('latchkey_faults_total{store="postgres"}', 'behind'), 1)
-    t.is(await sampleOf('latchkey_faults_total{store="redis"}', 'behind'), 1)
+    proxied.redis.cut()
+    t.is((await proxied.client.get('me', { token: access })).status, 503)
+    proxied.redis.heal()
+    t.is(await sampleOf('latchkey_faults_total{store="redis"}', 'proxied'), 1)
+    proxied.postgres.cut()
+    t.is((await proxied.client.post('login', { email, password })).status, 503)
+    proxied.postgres.heal()
+    t.is(await sampleOf('latchkey_faults_total{store="postgres"}', 'proxied'), 1)
+    t.is(await sampleOf('latchkey_faults_total{store="redis"}', 'proxied'), 1)
   })
 
   test('a store that does not answer takes its own gauges away and no others', async t => {
-    behind.postgres.cut()
-    t.is(await sampleOf('latchkey_mails_unsent', 'behind'), undefined)
-    t.is(await sampleOf('latchkey_passwords_waiting', 'behind'), 0)
-    behind.postgres.heal()
+    proxied.postgres.cut()
+    t.is(await sampleOf('latchkey_mails_unsent', 'proxied'), undefined)
+    t.is(await sampleOf('latchkey_passwords_waiting', 'proxied'), 0)
+    proxied.postgres.heal()
   })
 
   test('a process serves them on the port that it is told, and the API does not', async t => {
@@ -156,7 +156,7 @@ anyTest.after.always(async () => {
     let acquired = 0
     const count = () => acquired++
     pool.on('acquire', count)
-    await using watch = await watchRedis(world)
+    await using watch = await monitorRedis(world)
     const { status, body, headers } = await world.client.get('/livez')
     t.deepEqual([status, body], [200, { status: 'alive' }])
     t.is(headers.get('cache-control'), 'no-store')
@@ -181,7 +181,7 @@ anyTest.after.always(async () => {
     const pool = (world.deps.database.driver as PostgresDriver).master as Pool
     let acquired = 0
     pool.on('acquire', () => acquired++)
-    await using watch = await watchRedis(world)
+    await using watch = await monitorRedis(world)
     const began = performance.now()
     const replies = await Promise.all(Array.from({ length: 60 }, () => world.client.get('/readyz')))
     const seconds = (performance.now() - began) / 1000

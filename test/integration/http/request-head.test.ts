@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import anyTest from 'ava'
-import { anAccount, anEmail, password } from '../../make.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { faultOf } from './bodied-routes.ts'
 import { type RawReply, sendRaw } from './raw.ts'

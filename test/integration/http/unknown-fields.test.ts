@@ -2,7 +2,7 @@ import anyTest from 'ava'
 import * as v from 'valibot'
 import { Problem } from '../../../src/base/problems.ts'
 import { validate } from '../../../src/http/validate.ts'
-import { anAccount, anEmail, password } from '../../make.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { sendRaw, withContent } from './raw.ts'
 

@@ -6,8 +6,8 @@ import { generateKey, importSecret, signToken } from '../../../src/crypto/paseto
 import { seal } from '../../../src/crypto/seal.ts'
 import { deriveSecrets } from '../../../src/crypto/secrets.ts'
 import { openKeyRing } from '../../../src/keys/store.ts'
+import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 

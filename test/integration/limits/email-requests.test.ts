@@ -1,6 +1,6 @@
 import anyTest from 'ava'
 import type { Reply } from '../../client.ts'
-import { type Account, anAccount, anEmail, password, tokenOf } from '../../make.ts'
+import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { settled } from '../addresses/moving.ts'

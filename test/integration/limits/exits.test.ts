@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { type Account, anAccount, password } from '../../make.ts'
+import { type Account, anAccount, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 
 // A thief who holds the access token of an owner uses up limits: the owner can still throw them out.

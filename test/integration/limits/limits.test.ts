@@ -1,6 +1,6 @@
 import anyTest, { type ExecutionContext } from 'ava'
 import type { Reply } from '../../client.ts'
-import { anAccount, anEmail, password } from '../../make.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld, type World } from '../../world.ts'
 import { faultOf } from '../http/bodied-routes.ts'

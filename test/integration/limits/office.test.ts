@@ -1,6 +1,6 @@
 import anyTest from 'ava'
 import type { Reply } from '../../client.ts'
-import { anEmail, password } from '../../make.ts'
+import { anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 
 // Many people behind one address: sign-ins from known devices do not use up the limit of the address.

@@ -1,6 +1,6 @@
 import anyTest from 'ava'
 import type { Reply } from '../../client.ts'
-import { type Account, anAccount } from '../../make.ts'
+import { type Account, anAccount } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 
 // What a limit of refreshes counts, and what it must never hide: the theft of a token.

@@ -1,8 +1,8 @@
 import anyTest from 'ava'
 import type { Client } from '../../client.ts'
-import { anAccount, anEmail, tokenOf } from '../../make.ts'
+import { anAccount, anEmail, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { aForgetful, another } from '../passwords/forgetful.ts'
+import { another, userWithResetMail } from '../passwords/user-with-reset-mail.ts'
 
 // Where a link is no longer good: its page leads to a new one.
 
@@ -71,7 +71,7 @@ test('an expired verification link → its page sends a new one, which works', a
 })
 
 test('an expired reset link, opened or pressed → its page sends a new one, which works', async t => {
-  const { email } = await aForgetful(world)
+  const { email } = await userWithResetMail(world)
   const { opened, pressed } = await pagesOf('reset-password')
   let count = 2
   for (const { path, reply } of [opened, pressed]) {

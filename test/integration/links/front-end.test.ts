@@ -1,7 +1,7 @@
 import anyTest from 'ava'
-import { anAccount, tokenOf } from '../../make.ts'
+import { anAccount, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { aForgetful, another } from '../passwords/forgetful.ts'
+import { another, userWithResetMail } from '../passwords/user-with-reset-mail.ts'
 
 // FRONTEND_URL: links lead to the pages of the application.
 
@@ -11,7 +11,7 @@ const world = await openWorld({ worker: true, env: { FRONTEND_URL: 'https://app.
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
 test('with a front end the mail links to its page, with the token and nothing else', async t => {
-  const { email, reset } = await aForgetful(world)
+  const { email, reset } = await userWithResetMail(world)
   const { link } = reset.caught
   t.is(link, `https://app.example:8443/shop/reset-password?token=${tokenOf(link)}`)
   t.regex(tokenOf(link), /^lkp_[\w-]{64}$/)
@@ -27,7 +27,7 @@ for (const extra of [
   { url: 'x' },
 ])
   test(`no field of the request chooses where the link goes: ${Object.keys(extra)[0]}`, async t => {
-    const { email } = await aForgetful(world)
+    const { email } = await userWithResetMail(world)
     const owed = () => world.sql('SELECT id FROM emails WHERE recipient LIKE $1', [`%${email}`])
     const before = await owed()
     const known = await world.client.post('forgot-password', { email, ...extra })

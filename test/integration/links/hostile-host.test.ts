@@ -1,9 +1,9 @@
 import anyTest from 'ava'
-import { anAccount, anEmail, password, tokenOf } from '../../make.ts'
+import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { disguises, forged, theirs } from '../http/disguises.ts'
 import { sendRaw } from '../http/raw.ts'
-import { another } from '../passwords/forgetful.ts'
+import { another } from '../passwords/user-with-reset-mail.ts'
 
 // Links are made of PUBLIC_URL, whatever the headers of a request say.
 

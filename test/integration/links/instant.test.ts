@@ -1,10 +1,10 @@
 import anyTest from 'ava'
 import { parse as parseUuid } from 'uuid'
 import type { Reply } from '../../client.ts'
-import { type Account, anAccount, anEmail, password, tokenOf } from '../../make.ts'
+import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { askMove, aVerified, linked, origin, rowOf } from '../addresses/moving.ts'
-import { press } from '../passwords/forgetful.ts'
+import { press } from '../passwords/user-with-reset-mail.ts'
 
 // EMAIL_LINK_CONFIRM=instant: opening a link confirms, except where that would do harm.
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import anyTest from 'ava'
 import { type EmailKind, emailKinds } from '../../../src/base/emails.ts'
-import { anAccount, anEmail, tokenOf } from '../../make.ts'
+import { anAccount, anEmail, tokenOf } from '../../fixtures.ts'
 import { openWorld, type World } from '../../world.ts'
 
 // The table of docs/emails.md: where the link of each email leads, without and with a front end.

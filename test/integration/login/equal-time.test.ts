@@ -3,8 +3,8 @@ import anyTest from 'ava'
 import bcrypt from 'bcrypt'
 import { findHashesInUse } from '../../../src/accounts/store.ts'
 import { importUsers } from '../../../src/imports/import-users.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount, anEmail, password } from '../../make.ts'
 import { until } from '../../until.ts'
 
 // An imported hash that is dearer than ours must not tell by the time of a wrong password that there is an account.

@@ -1,8 +1,8 @@
 import anyTest from 'ava'
 import type { Reply } from '../../client.ts'
-import { anAccount, anEmail, password } from '../../make.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
+import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { until } from '../../until.ts'
-import { openPools, statusesOf, times, volley } from '../../volley.ts'
 import { openWorld } from '../../world.ts'
 
 // Guesses in parallel, and what a refusal tells.
@@ -34,7 +34,7 @@ anyTest.after.always(async () => {
       path: 'login',
       body: { email: accounts[i % 5]?.email, password: `wrong horse ${i}` },
     })
-    const replies = await volley(urls, times(500, guess))
+    const replies = await sendSimultaneously(urls, times(500, guess))
     t.deepEqual(statusesOf(replies), { 401: limit, 429: 500 - limit })
     for (const { status, body, headers } of replies) {
       t.is(body.code, status === 401 ? 'INVALID_CREDENTIALS' : 'RATE_LIMIT_EXCEEDED')
@@ -52,13 +52,13 @@ anyTest.after.always(async () => {
     const accounts = await someAccounts()
     const body = (i: number) => ({ email: accounts[i % 5]?.email, password })
     const right = times(40, i => ({ path: 'login', body: body(i) }))
-    t.deepEqual(statusesOf(await volley(urls, right)), { 429: 40 }, 'none was left')
+    t.deepEqual(statusesOf(await sendSimultaneously(urls, right)), { 429: 40 }, 'none was left')
     await windowEnds()
     const mixed = times(60, i => ({
       path: 'login',
       body: { ...body(i), ...(i % 6 && { password: `wrong ${i}` }) },
     }))
-    const counts = statusesOf(await volley(urls, mixed))
+    const counts = statusesOf(await sendSimultaneously(urls, mixed))
     const { 200: signedIn = 0, 401: guessed = 0, 429: refused = 0 } = counts
     t.is(signedIn + guessed + refused, 60)
     t.true(guessed > 0 && guessed <= limit, `${guessed}`)
@@ -79,7 +79,7 @@ anyTest.after.always(async () => {
       body: { email: accounts[i % 5]?.email, password: 'wrong horse 9' },
     })
     t.deepEqual(
-      statusesOf(await volley(urls, times(50, guess))),
+      statusesOf(await sendSimultaneously(urls, times(50, guess))),
       { 401: limit, 429: 50 - limit },
       'the sign-ins before did not count: the device is known',
     )

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { anAccount, anEmail, password } from '../../make.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 

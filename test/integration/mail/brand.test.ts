@@ -6,10 +6,10 @@ import { type EmailKind, emailKinds } from '../../../src/base/emails.ts'
 import { codes, problemSlug } from '../../../src/base/problems.ts'
 import { ownTemplates } from '../../../src/base/templates.ts'
 import { routes } from '../../../src/routes.ts'
-import { anAccount, anEmail, tokenOf } from '../../make.ts'
+import { anAccount, anEmail, tokenOf } from '../../fixtures.ts'
 import { plainTheme } from '../../theme.ts'
 import { commandInHost, openWorld } from '../../world.ts'
-import { askReset } from '../passwords/forgetful.ts'
+import { askReset } from '../passwords/user-with-reset-mail.ts'
 
 // A branded service: every email and every page that it can show, and none that says Latchkey.
 

@@ -1,8 +1,8 @@
 import test, { type ExecutionContext } from 'ava'
 import { type EmailKind, emailKinds } from '../../../src/base/emails.ts'
 import { escapeHtml } from '../../../src/base/fill.ts'
+import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import type { Caught } from '../../mail-sink.ts'
-import { anAccount, anEmail, password, tokenOf } from '../../make.ts'
 import { openWorld, type World } from '../../world.ts'
 import { openShop } from '../purchases/shop.ts'
 

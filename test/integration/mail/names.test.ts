@@ -1,6 +1,6 @@
 import anyTest from 'ava'
 import { v7 as uuid } from 'uuid'
-import { anAccount, anEmail, password } from '../../make.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 
 // Names in emails, and addresses of strangers that are forgotten.

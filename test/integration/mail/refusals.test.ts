@@ -3,9 +3,9 @@ import { v7 as uuid } from 'uuid'
 import { deliver } from '../../../src/mail/deliver.ts'
 import { compileAll } from '../../../src/mail/render.ts'
 import { openTransport } from '../../../src/mail/transport.ts'
+import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
-import { openScriptedSmtp, type SmtpMoment } from '../../smtp-script.ts'
+import { openScriptedSmtp, type SmtpMoment } from '../../scripted-smtp.ts'
 import { plainTheme } from '../../theme.ts'
 
 // What a mail server refuses decides whether an email is tried again.

@@ -1,8 +1,8 @@
 import anyTest from 'ava'
 import { startWorker } from '../../../src/worker.ts'
 import { configOf } from '../../configuration.ts'
+import { anAccount, anEmail } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount, anEmail } from '../../make.ts'
 import { runCommand } from '../cli/run-command.ts'
 
 // The sender of emails, as a mail server and a recipient see it.

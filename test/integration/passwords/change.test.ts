@@ -1,7 +1,7 @@
 import anyTest from 'ava'
-import { anAccount } from '../../make.ts'
+import { anAccount } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { aForgetful, another, askMove } from './forgetful.ts'
+import { another, askMove, userWithResetMail } from './user-with-reset-mail.ts'
 
 // A change of the password ends sessions, links and cookies.
 
@@ -155,7 +155,7 @@ anyTest.after.always(async () => {
   })
 
   test('links that were mailed before die: a reset by link and code, a move; so nobody who had them comes back', async t => {
-    const account = await aForgetful(world)
+    const account = await userWithResetMail(world)
     const { email, password, access, reset } = account
     const newEmail = `new-${email}`
     const move = await askMove(world, account, newEmail)

@@ -1,9 +1,9 @@
 import anyTest from 'ava'
 import type { Reply } from '../../client.ts'
-import { anAccount, anEmail, tokenOf } from '../../make.ts'
+import { anAccount, anEmail, tokenOf } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
-import { aForgetful, another, askMove, askReset, wrongCodes } from './forgetful.ts'
+import { another, askMove, askReset, userWithResetMail, wrongCodes } from './user-with-reset-mail.ts'
 
 // A forgotten password: what is mailed, and what a stranger learns.
 
@@ -178,7 +178,7 @@ anyTest.after.always(async () => {
   const hour = 3_600_000
 
   test('asking whether a token or a code would do says until when, and spends neither', async t => {
-    const { email, reset } = await aForgetful(world)
+    const { email, reset } = await userWithResetMail(world)
     const [row] = await world.sql<{ created_at: Date }>(
       `SELECT created_at FROM emails WHERE recipient = $1 AND kind = 'reset_password'`,
       [email],
@@ -204,7 +204,7 @@ anyTest.after.always(async () => {
   })
 
   test('asking by wrong codes costs the guesses of the reset itself, and leaves the link alone', async t => {
-    const { email, reset } = await aForgetful(world)
+    const { email, reset } = await userWithResetMail(world)
     const { token, code } = reset
     for (const wrong of wrongCodes(code, 5)) t.is((await check({ email, code: wrong })).status, 401)
     t.is((await check({ email, code })).status, 401)
@@ -214,7 +214,7 @@ anyTest.after.always(async () => {
   })
 
   test('an account that was closed since the mail has no token that would do', async t => {
-    const { userId, reset } = await aForgetful(world)
+    const { userId, reset } = await userWithResetMail(world)
     const { token } = reset
     await world.sql('UPDATE users SET is_active = false WHERE id = $1', [userId])
     t.is((await check({ token })).status, 401)
@@ -230,20 +230,20 @@ anyTest.after.always(async () => {
   })
 
   test('a wrong code, an address that nobody has and one that asked for nothing are answered alike', async t => {
-    const { email, reset } = await aForgetful(world)
+    const { email, reset } = await userWithResetMail(world)
     const [wrong = ''] = wrongCodes(reset.code, 1)
     const known = shown(await check({ email, code: wrong }))
     t.is(known.status, 401)
     t.deepEqual(shown(await check({ email: anEmail(), code: wrong })), known)
     t.deepEqual(shown(await check({ token: `lkp_${'A'.repeat(64)}` })), known)
-    const forgotten = await aForgetful(world)
+    const forgotten = await userWithResetMail(world)
     await world.redis.del(world.keys.proof(forgotten.userId, 'reset_password'))
     t.deepEqual(shown(await check({ email: forgotten.email, code: forgotten.reset.code })), known)
   })
 
   for (const path of ['verify-reset-token', 'reset-password'])
     test(`${path} takes a token, or an address and a code, and no mixture`, async t => {
-      const { email, reset } = await aForgetful(world)
+      const { email, reset } = await userWithResetMail(world)
       const { token, code } = reset
       const rest = path === 'reset-password' ? { new_password: another } : {}
       const mixtures = [
@@ -271,7 +271,7 @@ anyTest.after.always(async () => {
 }
 
 test('the link and the code of an older reset mail die when a newer one is sent', async t => {
-  const { email, reset: older } = await aForgetful(world)
+  const { email, reset: older } = await userWithResetMail(world)
   const newer = await askReset(world, email)
   t.not(newer.token, older.token)
   for (const presented of [{ token: older.token }, { email, code: older.code }]) {
@@ -285,7 +285,7 @@ test('the link and the code of an older reset mail die when a newer one is sent'
 })
 
 test('after a reset the next forgotten password gets a mail that works', async t => {
-  const { email, reset } = await aForgetful(world)
+  const { email, reset } = await userWithResetMail(world)
   t.is((await world.client.post('reset-password', { token: reset.token, new_password: another })).status, 204)
   await world.mails.to(email, 3)
   const { code } = await askReset(world, email)
@@ -295,7 +295,7 @@ test('after a reset the next forgotten password gets a mail that works', async t
 })
 
 test('the mail says how long the link lives, holds link and code in both parts, and no word of the account', async t => {
-  const { email, userId, reset } = await aForgetful(world)
+  const { email, userId, reset } = await userWithResetMail(world)
   const { mail, link } = reset.caught
   t.is(mail.subject, 'Choose a new password')
   t.is(link.split('?')[0], 'http://latchkey.test/api/v1/auth/reset-password')
@@ -323,7 +323,7 @@ test('the mail says how long the link lives, holds link and code in both parts, 
   const resets: Door[] = ['verify-reset-token', 'reset-password']
 
   test('tokens for a verification, a reset and a move open no other door, and their own afterwards', async t => {
-    const account = await aForgetful(world)
+    const account = await userWithResetMail(world)
     const move = await askMove(world, account, `new-${account.email}`)
     const { verification, reset } = account
     const tokens: [string, Door[]][] = [
@@ -343,7 +343,7 @@ test('the mail says how long the link lives, holds link and code in both parts, 
   })
 
   test('codes open no other door either', async t => {
-    const account = await aForgetful(world)
+    const account = await userWithResetMail(world)
     const { email } = account
     const newEmail = `new-${email}`
     const move = await askMove(world, account, newEmail)
@@ -361,7 +361,7 @@ test('the mail says how long the link lives, holds link and code in both parts, 
   })
 
   test('a link that undoes a move, and one that undoes a deletion, reset nothing', async t => {
-    const account = await aForgetful(world)
+    const account = await userWithResetMail(world)
     const { client } = world
     await client.post('verify-email', { token: account.verification.token })
     await world.mails.to(account.email, 3)
@@ -384,7 +384,7 @@ test('the mail says how long the link lives, holds link and code in both parts, 
   })
 
   test('tokens of sessions reset nothing, and a reset token is no session', async t => {
-    const { access, refresh, reset } = await aForgetful(world)
+    const { access, refresh, reset } = await userWithResetMail(world)
     for (const token of [access, refresh, refresh.replace('lkr_', 'lkp_')])
       for (const door of resets) t.is((await at(door, { token })).status, 401)
     t.is((await world.client.get('me', { token: reset.token })).status, 401)
@@ -400,13 +400,13 @@ test('the mail says how long the link lives, holds link and code in both parts, 
     at.post('reset-password', { email, code, new_password: another })
 
   test('after four wrong guesses the right code is still good', async t => {
-    const { email, reset } = await aForgetful(world)
+    const { email, reset } = await userWithResetMail(world)
     for (const wrong of wrongCodes(reset.code, 4)) t.is((await guess(email, wrong)).status, 401)
     t.is((await guess(email, reset.code)).status, 204)
   })
 
   test('twenty guesses at once at two instances are counted together, and close the code but not the link', async t => {
-    const { email, password, reset } = await aForgetful(world)
+    const { email, password, reset } = await userWithResetMail(world)
     const replies = await Promise.all(
       wrongCodes(reset.code, 20).map((wrong, i) => guess(email, wrong, (i % 2 ? world : other).client)),
     )
@@ -420,7 +420,7 @@ test('the mail says how long the link lives, holds link and code in both parts, 
   })
 
   test('of a hundred right guesses that come too late none opens', async t => {
-    const { email, password, reset } = await aForgetful(world)
+    const { email, password, reset } = await userWithResetMail(world)
     for (const wrong of wrongCodes(reset.code, 5)) await guess(email, wrong)
     const late = await Promise.all(Array.from({ length: 30 }, () => guess(email, reset.code)))
     t.true(late.every(({ status }) => status === 401))
@@ -428,7 +428,7 @@ test('the mail says how long the link lives, holds link and code in both parts, 
   })
 
   test('new codes bring no new guesses without end: twenty a day, then the link alone works', async t => {
-    const { email, userId, password, reset } = await aForgetful(world)
+    const { email, userId, password, reset } = await userWithResetMail(world)
     let mailed = reset
     for (let round = 0; round < 4; round++) {
       if (round > 0) mailed = await askReset(world, email)
@@ -450,7 +450,7 @@ test('the mail says how long the link lives, holds link and code in both parts, 
   })
 
   test('guesses at one account cost another none', async t => {
-    const [mine, yours] = [await aForgetful(world), await aForgetful(world)]
+    const [mine, yours] = [await userWithResetMail(world), await userWithResetMail(world)]
     for (const wrong of wrongCodes(mine.reset.code, 5)) await guess(mine.email, wrong)
     t.is((await guess(mine.email, yours.reset.code)).status, 401)
     t.is((await guess(yours.email, yours.reset.code)).status, 204)

@@ -6,10 +6,10 @@ import { Problem } from '../../../src/base/problems.ts'
 import { deliver } from '../../../src/mail/deliver.ts'
 import { openTransport } from '../../../src/mail/transport.ts'
 import { changePassword } from '../../../src/passwords/change-password.ts'
+import { anAccount, anEmail } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount, anEmail } from '../../make.ts'
-import { openPools, volley } from '../../volley.ts'
-import { aForgetful, another, askMove, askReset, press } from './forgetful.ts'
+import { openPools, sendSimultaneously } from '../../simultaneous.ts'
+import { another, askMove, askReset, press, userWithResetMail } from './user-with-reset-mail.ts'
 
 // Requests that arrive while a password changes.
 
@@ -134,7 +134,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   test('of twenty changes at once at two instances one wins, and its session and password alone stand', async t => {
     const { email, password, access, refresh, userId } = await anAccount(world.client)
     const passwords = Array.from({ length: 20 }, (_, i) => `a new phrase number ${i}`)
-    const replies = await volley(
+    const replies = await sendSimultaneously(
       [world.url, other.url],
       passwords.map(new_password => ({
         path: 'change-password',
@@ -167,7 +167,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   })
 
   test('a change that compared its password before a reset came, and ends after it, is refused', async t => {
-    const { email, userId, password, reset } = await aForgetful(world)
+    const { email, userId, password, reset } = await userWithResetMail(world)
     const user = await findUser(world.deps.database, userId)
     if (!user) throw new Error('the account is gone')
     const body = { token: reset.token, new_password: another }

@@ -1,10 +1,10 @@
 import test from 'ava'
 import { openHasher } from '../../../src/crypto/password.ts'
 import type { Reply } from '../../client.ts'
-import { type Account, anEmail } from '../../make.ts'
-import { openPools, type Shot, volley } from '../../volley.ts'
+import { type Account, anEmail } from '../../fixtures.ts'
+import { type HttpRequest, openPools, sendSimultaneously } from '../../simultaneous.ts'
 import { openWorld } from '../../world.ts'
-import { aForgetful, another, askMove, type Mailed } from './forgetful.ts'
+import { another, askMove, type Mailed, userWithResetMail } from './user-with-reset-mail.ts'
 
 // A reset that arrives with what a thief does at that moment: afterwards the owner alone is in.
 
@@ -16,7 +16,7 @@ test.after.always(() => world[Symbol.asyncDispose]())
 const { client } = world
 const urls = [world.url, other.url]
 
-const reset = ({ token }: Mailed): Shot => ({
+const reset = ({ token }: Mailed): HttpRequest => ({
   path: 'reset-password',
   body: { token, new_password: another },
 })
@@ -26,9 +26,12 @@ const emailOf = async (userId: string) =>
   (await world.sql<{ email: string }>('SELECT email FROM users WHERE id = $1', [userId]))[0]?.email
 
 /** Fires the others with one shot in their midst, and gives that one's reply apart. */
-const among = async (round: number, others: Shot[], one: Shot): Promise<[Reply, Reply[]]> => {
+const among = async (round: number, others: HttpRequest[], one: HttpRequest): Promise<[Reply, Reply[]]> => {
   const at = Math.round((round * others.length) / 2)
-  const replies = await volley(round % 2 ? urls : [...urls].reverse(), others.toSpliced(at, 0, one))
+  const replies = await sendSimultaneously(
+    round % 2 ? urls : [...urls].reverse(),
+    others.toSpliced(at, 0, one),
+  )
   const [reply] = replies.splice(at, 1)
   if (!reply) throw new Error('no reply')
   return [reply, replies]
@@ -46,11 +49,14 @@ const sessionsIn = (replies: Reply[]) =>
     .filter(({ status }) => status === 200)
     .map(({ body }) => ({ access: body.access_token, refresh: body.refresh_token }))
 
-const oldPassword = ({ email, password }: Account): Shot => ({ path: 'login', body: { email, password } })
+const oldPassword = ({ email, password }: Account): HttpRequest => ({
+  path: 'login',
+  body: { email, password },
+})
 
 test.serial('a login with the old password is refused, or its session ends with the others', async t => {
   for (let round = 0; round < 3; round++) {
-    const account = await aForgetful(world)
+    const account = await userWithResetMail(world)
     const [done, logins] = await among(round, Array(15).fill(oldPassword(account)), reset(account.reset))
     t.is(done.status, 204)
     t.true(logins.every(({ status }) => status === 200 || status === 401))
@@ -62,7 +68,7 @@ test.serial('a login with the old password is refused, or its session ends with 
 
 test.serial('of a reset and changes of the password one wins, and the others are refused', async t => {
   for (let round = 0; round < 3; round++) {
-    const account = await aForgetful(world)
+    const account = await userWithResetMail(world)
     const { email, password, access } = account
     const passwords = Array.from({ length: 6 }, (_, i) => `a phrase of a thief ${i}`)
     const changes = passwords.map(new_password => ({
@@ -88,7 +94,7 @@ test.serial(
   'of a reset and the confirmation of a new address one wins, and the other is refused',
   async t => {
     for (let round = 0; round < 3; round++) {
-      const account = await aForgetful(world)
+      const account = await userWithResetMail(world)
       const newEmail = anEmail()
       const { token } = await askMove(world, account, newEmail)
       const confirm = { path: 'confirm-email', body: { token } }
@@ -116,7 +122,7 @@ test.serial(
     // Which comes first is chance. The rounds go on until the reset has overtaken a request.
     let overtaken = 0
     for (let round = 0; round < 2 || (overtaken === 0 && round < 12); round++) {
-      const account = await aForgetful(world)
+      const account = await userWithResetMail(world)
       // Comparing all of them takes many times as long as setting a new one does, so the reset comes in the midst of it.
       const hash = await slow.hash(account.password)
       await world.sql('UPDATE users SET password_hash = $2 WHERE id = $1', [account.userId, hash])
@@ -125,7 +131,7 @@ test.serial(
         body: { current_password: account.password, new_email: anEmail() },
         token: account.access,
       }))
-      const [done, ...asked] = await volley(
+      const [done, ...asked] = await sendSimultaneously(
         [other.url, ...requests.map(() => world.url)],
         [reset(account.reset), ...requests],
       )
@@ -147,7 +153,7 @@ test.serial(
 
 test.serial('a refresh that arrives with a reset gives nothing that works', async t => {
   for (let round = 0; round < 3; round++) {
-    const account = await aForgetful(world)
+    const account = await userWithResetMail(world)
     const refresh = { path: 'refresh', body: { refresh_token: account.refresh } }
     const [done, refreshed] = await among(round, Array(11).fill(refresh), reset(account.reset))
     t.is(done.status, 204)

@@ -1,12 +1,12 @@
 import anyTest from 'ava'
 import { pagePolicy } from '../../../src/http/page-policy.ts'
 import { showPasswordScript } from '../../../src/http/page-script.ts'
-import { anAccount } from '../../make.ts'
+import { anAccount } from '../../fixtures.ts'
+import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
-import { openPools, statusesOf, times, volley } from '../../volley.ts'
 import { openWorld } from '../../world.ts'
-import { aForgetful, another, askMove, askReset, type Mailed, press } from './forgetful.ts'
+import { another, askMove, askReset, type Mailed, press, userWithResetMail } from './user-with-reset-mail.ts'
 
 // A reset: once, by its own link or code, the same answer again, and what it ends.
 
@@ -34,7 +34,7 @@ anyTest.after.always(async () => {
     ['code', 'code'],
   ] as const)
     test(`after the ${first} of a mail its ${second} sets no other password`, async t => {
-      const { email, reset } = await aForgetful(world)
+      const { email, reset } = await userWithResetMail(world)
       const bodies = { token: { token: reset.token }, code: { email, code: reset.code } }
       const body = { ...bodies[first], new_password: another }
       t.is((await world.client.post('reset-password', body)).status, 204)
@@ -60,7 +60,7 @@ anyTest.after.always(async () => {
   }
 
   test('the same token or code with the same password → 204 again, one event, one email, no session ended', async t => {
-    const { email, userId, reset } = await aForgetful(world)
+    const { email, userId, reset } = await userWithResetMail(world)
     const { token, code } = reset
     const presented = [{ token }, { email, code }]
     t.is((await world.client.post('reset-password', { token, new_password: another })).status, 204)
@@ -82,9 +82,12 @@ anyTest.after.always(async () => {
   })
 
   test('twenty at once with the same token and the same password → 204 each, one event, one email', async t => {
-    const { email, userId, reset } = await aForgetful(world)
+    const { email, userId, reset } = await userWithResetMail(world)
     const body = { token: reset.token, new_password: another }
-    const replies = await volley([world.url, other.url], times(20, { path: 'reset-password', body }))
+    const replies = await sendSimultaneously(
+      [world.url, other.url],
+      times(20, { path: 'reset-password', body }),
+    )
     t.deepEqual(statusesOf(replies), { 204: 20 })
     t.is((await noticesTo(email)).length, 1)
     const [row] = await world.sql<{ session_epoch: number }>('SELECT * FROM users WHERE id = $1', [userId])
@@ -116,7 +119,7 @@ anyTest.after.always(async () => {
     world.sql(`UPDATE users SET ${change} WHERE id = $1`, [userId])
   for (const [what, end] of ends)
     test(`the same token and password after ${what} → 401`, async t => {
-      const account = await aForgetful(world)
+      const account = await userWithResetMail(world)
       const body = { token: account.reset.token, new_password: another }
       for (let i = 0; i < 2; i++) t.is((await world.client.post('reset-password', body)).status, 204)
       await end(account)
@@ -126,7 +129,7 @@ anyTest.after.always(async () => {
     })
 
   test('a hundred wrong passwords at a used token → its repeat is closed, and the login goes on', async t => {
-    const { email, reset } = await aForgetful(world)
+    const { email, reset } = await userWithResetMail(world)
     const { token } = reset
     const limited = await world.instance({ RATE_LIMITS: 'anonymous=1000/15m' })
     const repeat = () => limited.client.post('reset-password', { token, new_password: another })
@@ -136,7 +139,7 @@ anyTest.after.always(async () => {
       path: 'reset-password',
       body: { token, new_password: `a guess of number ${i}` },
     }))
-    t.deepEqual(statusesOf(await volley([limited.url], guesses)), { 401: 100 })
+    t.deepEqual(statusesOf(await sendSimultaneously([limited.url], guesses)), { 401: 100 })
     t.is((await repeat()).status, 401)
     t.is((await world.client.post('login', { email, password: another })).status, 200)
   })
@@ -147,7 +150,7 @@ anyTest.after.always(async () => {
     ['by either', i => i % 7 > 3],
   ] as [string, (i: number) => boolean][])
     test(`of forty at once at two instances, ${way}, one wins, its password alone stands, and one mail tells of it`, async t => {
-      const { email, userId, access, reset } = await aForgetful(world)
+      const { email, userId, access, reset } = await userWithResetMail(world)
       const epoch = async () => {
         const [row] = await world.sql<{ session_epoch: number }>('SELECT * FROM users WHERE id = $1', [
           userId,
@@ -156,7 +159,7 @@ anyTest.after.always(async () => {
       }
       const before = await epoch()
       const passwords = Array.from({ length: 40 }, (_, i) => `a new phrase number ${i}`)
-      const replies = await volley(
+      const replies = await sendSimultaneously(
         [world.url, other.url],
         passwords.map((new_password, i) => ({
           path: 'reset-password',
@@ -174,7 +177,7 @@ anyTest.after.always(async () => {
     })
 
   test('what Postgres calls spent is spent, whatever Redis says', async t => {
-    const { email, password, reset } = await aForgetful(world)
+    const { email, password, reset } = await userWithResetMail(world)
     await world.sql(
       `UPDATE emails SET proof_spent_at = now() WHERE recipient = $1 AND kind = 'reset_password'`,
       [email],
@@ -185,7 +188,9 @@ anyTest.after.always(async () => {
   })
 
   test('a weak new password is refused with the rule, and spends neither token nor session', async t => {
-    const { email, access, password, reset } = await aForgetful(world, { full_name: 'Ada King Lovelace 1' })
+    const { email, access, password, reset } = await userWithResetMail(world, {
+      full_name: 'Ada King Lovelace 1',
+    })
     const weak: [string, string][] = [
       ['zq9', 'too_short'],
       ['only letters here', 'needs_digit'],
@@ -217,14 +222,14 @@ anyTest.after.always(async () => {
   })
 
   test('a link resets the account at the address that it was sent to, and at no later one', async t => {
-    const { email, userId, reset } = await aForgetful(world)
+    const { email, userId, reset } = await userWithResetMail(world)
     await world.sql('UPDATE users SET email = $2 WHERE id = $1', [userId, `new-${email}`])
     const body = { token: reset.token, new_password: another }
     t.is((await world.client.post('reset-password', body)).status, 401)
   })
 
   test('the token of one account does not open another with the id changed', async t => {
-    const [mine, yours] = [await aForgetful(world), await aForgetful(world)]
+    const [mine, yours] = [await userWithResetMail(world), await userWithResetMail(world)]
     const bytes = (token: string) => Buffer.from(token.slice(4), 'base64url')
     const forged = Buffer.concat([
       bytes(yours.reset.token).subarray(0, 16),
@@ -262,7 +267,7 @@ anyTest.after.always(async () => {
 
   for (const [way, presentedBy] of ways)
     test(`a reset by ${way} ends every session, at every instance, at once`, async t => {
-      const account = await aForgetful(world)
+      const account = await userWithResetMail(world)
       const { accesses, refreshes } = await signIn(account)
       for (const token of accesses)
         for (const { client } of [world, other]) t.is((await client.get('me', { token })).status, 200)
@@ -285,7 +290,7 @@ anyTest.after.always(async () => {
     })
 
   test('sessions that a Redis brings back after a reset are dead all the same', async t => {
-    const { userId, sessionId, access, refresh, reset } = await aForgetful(world)
+    const { userId, sessionId, access, refresh, reset } = await userWithResetMail(world)
     const { redis, keys } = world
     const kept = await redis.hgetall(keys.session(userId, sessionId))
     t.truthy(kept.current)
@@ -297,7 +302,7 @@ anyTest.after.always(async () => {
   })
 
   test('the old password opens nothing, the new one does, and nobody is signed in by the reset itself', async t => {
-    const { email, userId, password, reset } = await aForgetful(world)
+    const { email, userId, password, reset } = await userWithResetMail(world)
     const body = { token: reset.token, new_password: another }
     const reply = await world.client.post('reset-password', body)
     t.is(reply.status, 204)
@@ -314,7 +319,7 @@ anyTest.after.always(async () => {
   })
 
   test('the address counts as verified, and the change is dated and on record', async t => {
-    const { userId, access, verification, reset } = await aForgetful(world)
+    const { userId, access, verification, reset } = await userWithResetMail(world)
     t.false((await world.client.get('me', { token: access })).body.email_verified)
     const body = { token: reset.token, new_password: another }
     t.is((await world.client.post('reset-password', body)).status, 204)
@@ -333,7 +338,7 @@ anyTest.after.always(async () => {
   })
 
   test('the owner is told by a mail that says from where, and holds neither password nor token', async t => {
-    const { email, reset } = await aForgetful(world)
+    const { email, reset } = await userWithResetMail(world)
     const headers = { 'user-agent': 'Lynx/2.9' }
     const body = { token: reset.token, new_password: another }
     t.is((await world.client.post('reset-password', body, { headers })).status, 204)
@@ -347,7 +352,7 @@ anyTest.after.always(async () => {
   })
 
   test('every other mailed link dies: verification, and a pending change of address by link and by code', async t => {
-    const account = await aForgetful(world)
+    const account = await userWithResetMail(world)
     const newEmail = `new-${account.email}`
     const move = await askMove(world, account, newEmail)
     const body = { token: account.reset.token, new_password: another }
@@ -363,7 +368,7 @@ anyTest.after.always(async () => {
 
   test('sessions of other people go on', async t => {
     const neighbour = await anAccount(world.client)
-    const { reset } = await aForgetful(world)
+    const { reset } = await userWithResetMail(world)
     const body = { token: reset.token, new_password: another }
     t.is((await world.client.post('reset-password', body)).status, 204)
     t.is((await world.client.get('me', { token: neighbour.access })).status, 200)
@@ -371,7 +376,7 @@ anyTest.after.always(async () => {
   })
 
   test('a deletion that waits is not undone by a reset: its link is dead', async t => {
-    const { userId, password, access: token, reset } = await aForgetful(world)
+    const { userId, password, access: token, reset } = await userWithResetMail(world)
     t.is((await world.client.send('DELETE', 'me', { body: { password }, token })).status, 204)
     const body = { token: reset.token, new_password: another }
     t.is((await world.client.post('reset-password', body)).status, 401)
@@ -391,7 +396,7 @@ anyTest.after.always(async () => {
     client.send('POST', `${confirm}${query}`, { body, headers: { 'content-type': type } })
 
   test('GET and HEAD spend nothing, then the form sets the password, once, and signs nobody in', async t => {
-    const { email, password, access, reset } = await aForgetful(world)
+    const { email, password, access, reset } = await userWithResetMail(world)
     const { path } = reset
     for (const method of ['GET', 'GET', 'HEAD', 'GET']) {
       const { status, text } = await client.send(method, path)
@@ -422,7 +427,7 @@ anyTest.after.always(async () => {
   })
 
   test('a refused password shows the form again with the reason and the token, and the second try works', async t => {
-    const { email, access, reset } = await aForgetful(world)
+    const { email, access, reset } = await userWithResetMail(world)
     const { path, token } = reset
     const first = (await client.get(path)).text
     const short = await press(client, { path, page: first }, { new_password: 'a1' })
@@ -448,7 +453,7 @@ anyTest.after.always(async () => {
   })
 
   test('what is typed is taken as it is: spaces, signs and other scripts', async t => {
-    const { email, reset } = await aForgetful(world)
+    const { email, reset } = await userWithResetMail(world)
     const odd = '  ключ & +%41=1 "😀"<b>  '
     const page = (await client.get(reset.path)).text
     t.is((await press(client, { path: reset.path, page }, { new_password: odd })).status, 303)
@@ -457,7 +462,7 @@ anyTest.after.always(async () => {
   })
 
   test('a good link → its page names the account; a wrong one of the same account → names nothing', async t => {
-    const { email, reset } = await aForgetful(world)
+    const { email, reset } = await userWithResetMail(world)
     const { path, token } = reset
     const good = await client.get(path)
     t.true(good.text.includes(` autocomplete="username" value="${email}" readonly`))
@@ -473,7 +478,7 @@ anyTest.after.always(async () => {
   })
 
   test('pages of a reset → not kept, not framed, and no script but the one that shows a password', async t => {
-    const { reset } = await aForgetful(world)
+    const { reset } = await userWithResetMail(world)
     const { path, token } = reset
     const good = await client.get(path)
     const bad = await client.get(path.replace(token, `lkp_${'A'.repeat(64)}`))
@@ -501,7 +506,7 @@ anyTest.after.always(async () => {
   })
 
   test('a form of another type or with other fields is refused and spends nothing', async t => {
-    const { email, password, reset } = await aForgetful(world)
+    const { email, password, reset } = await userWithResetMail(world)
     const { token } = reset
     const good = `token=${token}&new_password=a+wholly+new+7+phrase`
     t.is((await form(good, 'text/plain')).status, 415)
@@ -530,7 +535,7 @@ anyTest.after.always(async () => {
   }
   for (const lang of ['en', 'es', 'ar'] as const)
     test(`the page, its errors and where it leads speak ${lang}`, async t => {
-      const { email, reset } = await aForgetful(world, { preferred_language: lang })
+      const { email, reset } = await userWithResetMail(world, { preferred_language: lang })
       t.regex(reset.caught.mail.html ?? '', new RegExp(`<html lang="${lang}" dir="${dirs[lang]}"`))
       const { path } = reset
       const spoken = `<html lang="${lang}" dir="${dirs[lang]}">`
@@ -606,8 +611,8 @@ anyTest.after.always(async () => {
 
   test('a reset link and its code live for an hour after they were asked for', async t => {
     t.teardown(() => world.travel(0))
-    const early = await aForgetful(world)
-    const late = await aForgetful(world)
+    const early = await userWithResetMail(world)
+    const late = await userWithResetMail(world)
     const { token, code, path } = late.reset
     const { email, password } = late
 

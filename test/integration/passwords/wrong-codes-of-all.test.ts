@@ -2,12 +2,19 @@ import anyTest from 'ava'
 import { codeHash } from '../../../src/crypto/proof.ts'
 import { deriveSecrets } from '../../../src/crypto/secrets.ts'
 import type { Client, Reply } from '../../client.ts'
-import { anAccount, anEmail } from '../../make.ts'
+import { anAccount, anEmail } from '../../fixtures.ts'
+import { sendSimultaneously, statusesOf } from '../../simultaneous.ts'
 import { testSecret } from '../../template.ts'
 import { until } from '../../until.ts'
-import { statusesOf, volley } from '../../volley.ts'
 import { openWorld, type World } from '../../world.ts'
-import { aForgetful, another, askMove, askReset, type Mailed, wrongCodes } from './forgetful.ts'
+import {
+  another,
+  askMove,
+  askReset,
+  type Mailed,
+  userWithResetMail,
+  wrongCodes,
+} from './user-with-reset-mail.ts'
 
 // A guesser with many accounts to try is stopped by no limit of one account. Codes of a reset are longer for that, and
 // too many wrong ones close all codes for a while.
@@ -36,12 +43,12 @@ test.beforeEach(forgetCount)
 const guess = (email: string, code: string, at: Client = client) =>
   at.post('reset-password', { email, code, new_password: another })
 
-const aGuessed = () => aForgetful(world)
+const aGuessed = () => userWithResetMail(world)
 
 /** Wrong codes, five for each account. */
 const guessWrong = async (count: number, at: World = world): Promise<void> => {
   for (let left = count; left > 0; left -= 5) {
-    const { email, reset } = await aForgetful(at)
+    const { email, reset } = await userWithResetMail(at)
     for (const wrong of wrongCodes(reset.code, Math.min(5, left))) {
       const { status } = await guess(email, wrong, at.client)
       if (status !== 401) throw new Error(`a wrong code was answered ${status}`)
@@ -131,8 +138,8 @@ const bytesOf = ({ status, headers, text, body }: Reply) => {
 }
 
 test('closed codes → they open by themselves when the window ends', async t => {
-  const { email, reset } = await aForgetful(short)
-  const guessed = [await aForgetful(short), await aForgetful(short)]
+  const { email, reset } = await userWithResetMail(short)
+  const guessed = [await userWithResetMail(short), await userWithResetMail(short)]
   const wrong = guessed.flatMap(({ email, reset }) =>
     wrongCodes(reset.code, 5).map(code => guess(email, code, short.client)),
   )
@@ -182,13 +189,13 @@ test('right codes, and codes where none is live, are not counted with the wrong 
 test('wrong codes that come at once, on two instances → no more than the limit are compared', async t => {
   const accounts = await Promise.all(Array.from({ length: 8 }, aGuessed))
   const before = (await refused('wrong')) + (await refused('wrong', other))
-  const shots = accounts.flatMap(({ email, reset }) =>
+  const requests = accounts.flatMap(({ email, reset }) =>
     wrongCodes(reset.code, 5).map(code => ({
       path: 'reset-password',
       body: { email, code, new_password: another },
     })),
   )
-  t.deepEqual(statusesOf(await volley([world.url, other.url], shots)), { 401: 40 })
+  t.deepEqual(statusesOf(await sendSimultaneously([world.url, other.url], requests)), { 401: 40 })
   t.is((await refused('wrong')) + (await refused('wrong', other)) - before, limit)
 })
 

@@ -1,6 +1,6 @@
 import anyTest, { type ExecutionContext } from 'ava'
 import type { Client, Reply } from '../../client.ts'
-import { type Account, anAccount, anEmail } from '../../make.ts'
+import { type Account, anAccount, anEmail } from '../../fixtures.ts'
 import { nowhere } from './any-gateway.ts'
 import { openShop, type Purchase } from './shop.ts'
 

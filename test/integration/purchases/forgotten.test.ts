@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { anEmail } from '../../make.ts'
+import { anEmail } from '../../fixtures.ts'
 import { openShop } from './shop.ts'
 
 // What is forgotten of buyers.

@@ -1,7 +1,7 @@
-import { type Account, anAccount } from '../../make.ts'
+import { type Account, anAccount } from '../../fixtures.ts'
 import type { World } from '../../world.ts'
 import { linked } from '../addresses/moving.ts'
-import { another } from '../passwords/forgetful.ts'
+import { another } from '../passwords/user-with-reset-mail.ts'
 
 /** An account whose password a link to its mailbox has set, signed in. */
 export const aProven = async (

@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava'
-import { anEmail } from '../../make.ts'
+import { anEmail } from '../../fixtures.ts'
 import { nowhere, openAnyGateway, says } from './any-gateway.ts'
 import { openShop, type Purchase } from './shop.ts'
 

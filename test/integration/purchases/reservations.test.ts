@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { anAccount, anEmail } from '../../make.ts'
+import { anAccount, anEmail } from '../../fixtures.ts'
 import { openShop, type Shop } from './shop.ts'
 
 // How many sites of a shop one network can keep from everybody else.

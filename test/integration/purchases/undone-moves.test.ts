@@ -1,7 +1,7 @@
 import anyTest from 'ava'
-import { anAccount, anEmail } from '../../make.ts'
+import { anAccount, anEmail } from '../../fixtures.ts'
 import { aVerified, eventsOf, linked, move, rowOf, settled } from '../addresses/moving.ts'
-import { another } from '../passwords/forgetful.ts'
+import { another } from '../passwords/user-with-reset-mail.ts'
 import { aProven } from './proven.ts'
 import { openShop } from './shop.ts'
 

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import anyTest from 'ava'
 import fc from 'fast-check'
 import { signedHeaders } from '../../../src/local/sample-events.ts'
+import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { until } from '../../until.ts'
-import { openPools, statusesOf, times, volley } from '../../volley.ts'
 import { runCommand } from '../cli/run-command.ts'
 import { eventOf, openShop, type Purchase, secret, webhookPath } from './shop.ts'
 
@@ -24,12 +24,12 @@ anyTest.after.always(async () => {
 
   /** Copies of events that arrive together at two instances. */
   const burst = (body: string, ids: readonly string[]) => {
-    const shots = times(ids.length, i => ({
+    const requests = times(ids.length, i => ({
       path: webhookPath,
       body: JSON.parse(body),
       headers: signedHeaders(secret, body, ids[i]),
     }))
-    return volley([shop.url, second.url], shots)
+    return sendSimultaneously([shop.url, second.url], requests)
   }
 
   const accountsOf = (email: string) => shop.sql('SELECT FROM users WHERE email = $1', [email])

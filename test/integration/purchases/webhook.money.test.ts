@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import anyTest, { type ExecutionContext } from 'ava'
 import { v7 as uuid } from 'uuid'
-import { anAccount } from '../../make.ts'
+import { anAccount } from '../../fixtures.ts'
 import { eventOf, openShop, type Purchase, price } from './shop.ts'
 
 // Wrong amounts, refunds, and what a person has to look at.

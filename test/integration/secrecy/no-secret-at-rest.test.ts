@@ -1,7 +1,7 @@
 import test from 'ava'
 import { addMails } from '../../../src/storage/queue.ts'
+import { anEmail, tokenOf } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anEmail, tokenOf } from '../../make.ts'
 import { until } from '../../until.ts'
 import { readPostgres, readRedis } from './everything-at-rest.ts'
 

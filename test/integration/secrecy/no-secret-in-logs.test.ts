@@ -1,5 +1,5 @@
 import test from 'ava'
-import { anEmail } from '../../make.ts'
+import { anEmail } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 
 // Drivers and parsers quote what they were given: a constraint the whole row, a parser the body.

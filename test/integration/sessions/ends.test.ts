@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { type Account, anAccount } from '../../make.ts'
+import { type Account, anAccount } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { sendRaw, withContent } from '../http/raw.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import anyTest from 'ava'
 import fc from 'fast-check'
-import { anAccount, password } from '../../make.ts'
+import { anAccount, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { commands } from './refresh-commands.ts'
 import { begin, env, keepClear, lives, type Model, nowOf, type Real } from './refresh-model.ts'

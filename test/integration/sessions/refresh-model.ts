@@ -1,6 +1,6 @@
 import type { Email } from '../../../src/mail/entity.ts'
 import type { Client } from '../../client.ts'
-import type { Account } from '../../make.ts'
+import type { Account } from '../../fixtures.ts'
 import type { World } from '../../world.ts'
 
 // What a session is, in so few words that they can be seen to be right: a chain of refresh tokens, four times and how

@@ -1,9 +1,9 @@
 import anyTest from 'ava'
 import { openClient } from '../../client.ts'
-import { type Account, anAccount } from '../../make.ts'
+import { type Account, anAccount } from '../../fixtures.ts'
 import { openProxy } from '../../proxy.ts'
+import { type HttpRequest, openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { until } from '../../until.ts'
-import { openPools, type Shot, statusesOf, times, volley } from '../../volley.ts'
 import { openWorld } from '../../world.ts'
 import { actsOf, anAdmin, users } from '../admin/an-admin.ts'
 
@@ -218,7 +218,7 @@ anyTest.after.always(async () => {
 
   test('fifty refreshes at once with one token, on two instances, get one successor', async t => {
     const account = await anAccount(client)
-    const replies = await volley(both, times(50, refreshOf(account.refresh)))
+    const replies = await sendSimultaneously(both, times(50, refreshOf(account.refresh)))
     t.deepEqual(statusesOf(replies), { 200: 50 })
     const successors = new Set(replies.map(({ body }) => body.refresh_token))
     t.is(successors.size, 1)
@@ -229,7 +229,7 @@ anyTest.after.always(async () => {
     const onward = await refresh(successor, other.client)
     t.is(onward.status, 200)
     t.false(successors.has(onward.body.refresh_token))
-    const asked = await volley(
+    const asked = await sendSimultaneously(
       both,
       replies.map(({ body }) => ({ method: 'GET', path: 'me', token: body.access_token })),
     )
@@ -241,7 +241,7 @@ anyTest.after.always(async () => {
     const account = await anAccount(client)
     let token = account.refresh
     for (let step = 0; step < 10; step++) {
-      const replies = await volley(both, times(8, refreshOf(token)))
+      const replies = await sendSimultaneously(both, times(8, refreshOf(token)))
       t.deepEqual(statusesOf(replies), { 200: 8 })
       const successors = new Set(replies.map(({ body }) => body.refresh_token))
       t.is(successors.size, 1)
@@ -253,7 +253,7 @@ anyTest.after.always(async () => {
     for (let round = 0; round < 5; round++) {
       const account = await anAccount(client)
       const { body: second } = await refresh(account.refresh)
-      const replies = await volley(
+      const replies = await sendSimultaneously(
         both,
         times(20, i => refreshOf(i % 4 < 2 ? account.refresh : second.refresh_token)),
       )
@@ -275,7 +275,7 @@ anyTest.after.always(async () => {
     const account = await anAccount(client)
     const { body: second } = await refresh(account.refresh)
     await travel(clock.shift + 10_001)
-    const replies = await volley(both, times(50, refreshOf(account.refresh)))
+    const replies = await sendSimultaneously(both, times(50, refreshOf(account.refresh)))
     t.deepEqual(statusesOf(replies), { 401: 50 })
     t.deepEqual([...new Set(replies.map(({ body }) => body.code))], ['INVALID_REFRESH_TOKEN'])
     t.is((await refresh(second.refresh_token)).status, 401)
@@ -291,8 +291,8 @@ anyTest.after.always(async () => {
     const account = await anAccount(client)
     const { body: second } = await refresh(account.refresh)
     await travel(clock.shift + 10_001)
-    const shots = times(50, i => refreshOf(i % 10 === 9 ? second.refresh_token : account.refresh))
-    const replies = await volley(both, shots)
+    const requests = times(50, i => refreshOf(i % 10 === 9 ? second.refresh_token : account.refresh))
+    const replies = await sendSimultaneously(both, requests)
     for (const { status, body } of replies)
       if (status === 200) {
         t.is((await refresh(body.refresh_token)).status, 401)
@@ -474,7 +474,7 @@ anyTest.after.always(async () => {
   const codeOf = async (asking: Promise<{ status: number; body: { code: string } }>) =>
     (await asking).body.code
 
-  const ends: Record<string, (account: Account) => Shot> = {
+  const ends: Record<string, (account: Account) => HttpRequest> = {
     'a logout': ({ refresh }) => ({ path: 'logout', body: { refresh_token: refresh } }),
     'a logout by access token': ({ access }) => ({ path: 'logout', token: access, body: {} }),
     'a logout of every session': ({ access }) => ({ path: 'logout-all', token: access }),
@@ -500,10 +500,10 @@ anyTest.after.always(async () => {
       for (const at of [0, 3, 5, 8, 11]) {
         const account = await anAccount(client)
         const refresh = { path: 'refresh', body: { refresh_token: account.refresh } }
-        const shots = [...times(11, refresh), end(account)]
+        const requests = [...times(11, refresh), end(account)]
         // The end comes first, in the midst, last, and at either instance.
-        shots.splice(at, 0, ...shots.splice(-1))
-        const replies = await volley(at % 2 ? urls : [...urls].reverse(), shots)
+        requests.splice(at, 0, ...requests.splice(-1))
+        const replies = await sendSimultaneously(at % 2 ? urls : [...urls].reverse(), requests)
         const [ended] = replies.splice(at, 1)
         t.true([200, 204].includes(ended?.status ?? 0), `${ended?.status}`)
         t.true(replies.every(({ status }) => status === 200 || status === 401))
@@ -527,9 +527,9 @@ anyTest.after.always(async () => {
 
   test('an activation afterwards revives none of them', async t => {
     const account = await anAccount(client)
-    const shots = times(12, { path: 'refresh', body: { refresh_token: account.refresh } })
-    shots.splice(6, 0, ends['a deactivation']?.(account) ?? { path: '' })
-    const replies = await volley(urls, shots)
+    const requests = times(12, { path: 'refresh', body: { refresh_token: account.refresh } })
+    requests.splice(6, 0, ends['a deactivation']?.(account) ?? { path: '' })
+    const replies = await sendSimultaneously(urls, requests)
     t.is(replies[6]?.status, 200)
     t.is((await actsOf(client, admin.access).change(account.userId, { is_active: true })).status, 200)
     const given = replies.filter(({ body }) => body.refresh_token).map(({ body }) => body)

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import anyTest from 'ava'
 import { deriveSecrets } from '../../../src/crypto/secrets.ts'
 import { readRefreshToken, writeRefreshToken } from '../../../src/sessions/rules.ts'
-import { type Account, anAccount } from '../../make.ts'
-import { watchRedis } from '../../redis-watch.ts'
+import { type Account, anAccount } from '../../fixtures.ts'
+import { monitorRedis } from '../../redis-monitor.ts'
+import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { testSecret } from '../../template.ts'
-import { openPools, statusesOf, times, volley } from '../../volley.ts'
 import { openWorld, type World } from '../../world.ts'
 
 // Malformed refresh tokens, secrets at rest, and the limit of sessions.
@@ -13,7 +13,7 @@ import { openWorld, type World } from '../../world.ts'
 const test = anyTest.serial
 
 const refreshGarbageWorld = await openWorld()
-const watch = await watchRedis(refreshGarbageWorld)
+const watch = await monitorRedis(refreshGarbageWorld)
 const account = await anAccount(refreshGarbageWorld.client)
 const stranger = await anAccount(refreshGarbageWorld.client)
 const secretsAtRestWorld = await openWorld()
@@ -335,7 +335,7 @@ anyTest.after.always(async () => {
     const account = await anAccount(client)
     await travel(clock.shift + 1000)
     const { email, password: word } = account
-    const replies = await volley(
+    const replies = await sendSimultaneously(
       [world.url, other.url],
       times(60, { path: 'login', body: { email, password: word } }),
     )

@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { anAccount, anEmail, password, tokenOf } from '../../make.ts'
+import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { linked } from '../addresses/moving.ts'
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import anyTest from 'ava'
 import { detailsOf } from '../../../src/base/problem-details.ts'
-import { anAccount } from '../../make.ts'
+import { anAccount } from '../../fixtures.ts'
 import { openShop } from '../purchases/shop.ts'
 
 // Sites: administered and shown.

@@ -4,8 +4,8 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
+import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { anAccount } from '../../make.ts'
 import { until } from '../../until.ts'
 
 test('REDIS_URL names a Unix socket → sessions and the queue go through it', async t => {

@@ -1,6 +1,6 @@
 import anyTest from 'ava'
 import { oldRows } from '../../../src/storage/purge.ts'
-import { anAccount, tokenOf } from '../../make.ts'
+import { anAccount, tokenOf } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld, type World } from '../../world.ts'
 

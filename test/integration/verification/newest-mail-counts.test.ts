@@ -1,6 +1,6 @@
 import test from 'ava'
 import { v7 as uuid } from 'uuid'
-import { anAccount, anEmail, password, tokenOf } from '../../make.ts'
+import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 
 // No worker here: each test says which mail is written when.

@@ -1,11 +1,11 @@
 import anyTest from 'ava'
 import type { Reply } from '../../client.ts'
-import { type Account, anAccount, anEmail, password, tokenOf } from '../../make.ts'
-import { openPools, statusesOf, times, volley } from '../../volley.ts'
+import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
+import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { openWorld } from '../../world.ts'
 import { askMove, aVerified, origin, rowOf, settled } from '../addresses/moving.ts'
 import { runCommand } from '../cli/run-command.ts'
-import { press } from '../passwords/forgetful.ts'
+import { press } from '../passwords/user-with-reset-mail.ts'
 
 // Somebody registers the address of a victim, who gets the email that asks to confirm it. The email and the page say when
 // and from where the account was made, and remove it. The victim who confirms all the same sees which sessions are older.
@@ -179,8 +179,8 @@ test('twenty at once, at two instances → twenty successes and one event', asyn
   const { token, userId } = await aSquatted()
   const events = () => count(`SELECT 1 FROM audit_events WHERE type = 'user.rejected'`, [])
   const before = await events()
-  const shots = times(20, { path: 'reject-account', body: { token } })
-  t.deepEqual(statusesOf(await volley([world.url, other.url], shots)), { 204: 20 })
+  const requests = times(20, { path: 'reject-account', body: { token } })
+  t.deepEqual(statusesOf(await sendSimultaneously([world.url, other.url], requests)), { 204: 20 })
   t.is(await exists(userId), 0)
   t.is((await events()) - before, 1)
   t.is((await reject(token, other.client)).status, 204)
@@ -189,10 +189,13 @@ test('twenty at once, at two instances → twenty successes and one event', asyn
 test('confirmed and rejected at once → one of the two, and never both', async t => {
   for (let round = 0; round < 5; round++) {
     const { token, userId } = await aSquatted()
-    const [verified, rejected] = await volley(round % 2 ? [world.url, other.url] : [other.url, world.url], [
-      { path: 'verify-email', body: { token } },
-      { path: 'reject-account', body: { token } },
-    ])
+    const [verified, rejected] = await sendSimultaneously(
+      round % 2 ? [world.url, other.url] : [other.url, world.url],
+      [
+        { path: 'verify-email', body: { token } },
+        { path: 'reject-account', body: { token } },
+      ],
+    )
     const outcome = `${verified?.status} ${rejected?.status}`
     t.true(['200 401', '401 204'].includes(outcome), outcome)
     t.is(await exists(userId), outcome === '200 401' ? 1 : 0)

@@ -6,12 +6,12 @@ import { mailSecrets } from '../../../src/crypto/proof.ts'
 import { deriveSecrets } from '../../../src/crypto/secrets.ts'
 import { pagePolicy } from '../../../src/http/page-policy.ts'
 import type { Client, Reply } from '../../client.ts'
+import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import type { Caught } from '../../mail-sink.ts'
-import { anAccount, anEmail, password, tokenOf } from '../../make.ts'
+import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { testSecret } from '../../template.ts'
 import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
-import { openPools, statusesOf, times, volley } from '../../volley.ts'
 import { openWorld } from '../../world.ts'
 import { move } from '../addresses/moving.ts'
 
@@ -243,8 +243,11 @@ anyTest.after.always(async () => {
   ] as [string, (i: number) => boolean, number][])
     test(`forty at once at two instances, ${way} → ${succeed} successes, one event, one welcome`, async t => {
       const { email, userId, token, code } = await aMailed()
-      const shots = times(40, i => ({ path: 'verify-email', body: byCode(i) ? { email, code } : { token } }))
-      const replies = await volley([world.url, other.url], shots)
+      const requests = times(40, i => ({
+        path: 'verify-email',
+        body: byCode(i) ? { email, code } : { token },
+      }))
+      const replies = await sendSimultaneously([world.url, other.url], requests)
       const refused = 40 - succeed
       t.deepEqual(statusesOf(replies), { 200: succeed, ...(refused && { 401: refused }) })
       for (const { status, body } of replies)
@@ -301,12 +304,12 @@ anyTest.after.always(async () => {
   test('asked for another mail at the same moment, the address is verified once, by this mail or that', async t => {
     for (let round = 0; round < 4; round++) {
       const { email, access, token } = await aMailed()
-      const shots = times(9, i =>
+      const requests = times(9, i =>
         i % 3 === round % 3
           ? { path: 'resend-verification', body: { email } }
           : { path: 'verify-email', body: { token } },
       )
-      const replies = await volley([world.url, other.url], shots)
+      const replies = await sendSimultaneously([world.url, other.url], requests)
       const counts = statusesOf(replies)
       t.is(counts[202], 3)
       t.is((counts[200] ?? 0) + (counts[401] ?? 0), 6)

@@ -7,7 +7,8 @@ import { ample, type LocalInstance, type LocalWorld } from './local-world.ts'
 import { openProxy, type TcpProxy } from './proxy.ts'
 
 /** An instance of the API whose way to a store can fail. */
-export type Behind = Omit<LocalInstance, 'warm'> & AsyncDisposable & { redis: TcpProxy; postgres: TcpProxy }
+export type ProxiedInstance = Omit<LocalInstance, 'warm'> &
+  AsyncDisposable & { redis: TcpProxy; postgres: TcpProxy }
 
 const proxied = async (url: string, port: string): Promise<{ proxy: TcpProxy; url: string }> => {
   if (url.includes(',')) throw new Error('One proxy for one server: openLocalWorld({ singleRedis: true })')
@@ -21,11 +22,11 @@ const proxied = async (url: string, port: string): Promise<{ proxy: TcpProxy; ur
  * directly, so a test can look at what a fault has left. What passes a proxy waits for this process too: with the deadlines
  * of a service a machine that is busy would be a fault of its own.
  */
-export const openBehind = async (
+export const openProxiedInstance = async (
   { config, clock, logs }: LocalWorld,
   prepare: (proxies: { redis: TcpProxy; postgres: TcpProxy }) => void = () => {},
   within: Deadlines = ample,
-): Promise<Behind> => {
+): Promise<ProxiedInstance> => {
   await using opened = new AsyncDisposableStack()
   const redis = await proxied(config.REDIS_URL, '6379')
   opened.use(redis.proxy)
@@ -59,7 +60,7 @@ export const timed = async (asking: Promise<Reply>): Promise<{ reply: Reply; too
 }
 
 /** Whether this is answered well sooner than a store would be waited for: at one of three times, for a machine that is busy. */
-export const isAtOnce = async (ask: () => Promise<Reply>): Promise<boolean> => {
+export const repliesQuickly = async (ask: () => Promise<Reply>): Promise<boolean> => {
   for (let i = 0; i < 3; i++) {
     const { reply, took } = await timed(ask())
     if (reply.status !== 200) return false

@@ -5,7 +5,7 @@ import { until } from './until.ts'
 import type { World } from './world.ts'
 
 /** Sees every command that Redis runs on the keys of a world, whoever sends it. */
-export type RedisWatch = AsyncDisposable & {
+export type RedisMonitor = AsyncDisposable & {
   /** What ran since the last time of asking: each command's name and arguments. */
   seen: () => Promise<string[][]>
 }
@@ -34,7 +34,7 @@ const monitor = (url: string, seen: (words: string[]) => void): Socket => {
  * Watches by MONITOR on connections of its own, one for each node. The driver's monitor mode fails where lines come
  * together with the reply that begins it, as they do on a busy server, so this reads the lines itself.
  */
-export const watchRedis = async ({ env }: Pick<World, 'env'>): Promise<RedisWatch> => {
+export const monitorRedis = async ({ env }: Pick<World, 'env'>): Promise<RedisMonitor> => {
   const { REDIS_URL = '', REDIS_PREFIX = '' } = env
   const urls = REDIS_URL.split(',')
   let commands: string[][] = []

@@ -1,6 +1,6 @@
 import type { Client, Reply } from '../../client.ts'
+import { type Account, anAccount, tokenOf } from '../../fixtures.ts'
 import type { Caught } from '../../mail-sink.ts'
-import { type Account, anAccount, tokenOf } from '../../make.ts'
 import type { World } from '../../world.ts'
 
 type Service = Pick<World, 'client' | 'mails'>
@@ -31,7 +31,7 @@ export const askReset = async (world: Service, email: string): Promise<Mailed> =
 }
 
 /** An account whose owner has the mail that verifies the address, and the one that resets the password. */
-export const aForgetful = async (
+export const userWithResetMail = async (
   world: Service,
   given: Record<string, unknown> = {},
 ): Promise<Account & { verification: Mailed; reset: Mailed }> => {

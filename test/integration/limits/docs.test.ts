@@ -2,7 +2,7 @@ import anyTest from 'ava'
 import { openWorld } from '../../world.ts'
 import { faultOf } from '../http/bodied-routes.ts'
 
-// The files of the documentation are large and public: they have a limit of their own.
+// The documentation files are large and public, so they have a rate limit of their own.
 
 const test = anyTest.serial
 
@@ -15,7 +15,7 @@ const files = [
 ]
 const from = (ip: string) => ({ headers: { 'x-forwarded-for': ip } })
 
-test('files of the documentation over the limit → 429 for that address alone', async t => {
+test('documentation files over the limit → 429 for that IP address only, and other routes still answer', async t => {
   for (const path of files) t.is((await world.client.get(path, from('198.51.100.1'))).status, 200, path)
   for (const [method, path] of [...files.map(path => ['GET', path] as const), ['HEAD', '/docs'] as const]) {
     const reply = await world.client.send(method, path, from('198.51.100.1'))
@@ -30,7 +30,7 @@ test('files of the documentation over the limit → 429 for that address alone',
     t.is((await world.client.get(path, from('198.51.100.1'))).status, 200, path)
 })
 
-test('a file within the limit → no header of the limit, since caches keep it for everybody', async t => {
+test('documentation file within the limit → cacheable reply without RateLimit headers', async t => {
   const { headers } = await world.client.get('/docs/own.css', from('198.51.100.3'))
   t.is(headers.get('cache-control'), 'public, max-age=300')
   t.is(headers.get('ratelimit'), null)

@@ -5,10 +5,13 @@ import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { settled } from '../addresses/moving.ts'
 
-// Limits of requests that cause emails. A mailbox over its limit is no reason to refuse its owner.
+// Limits of requests that cause emails. A mailbox over its limit must not be a reason to refuse its owner.
 
-/** What a reply tells, but for what differs between any two: the request, and the points of the caller. */
-const told = ({ status, headers, text }: Reply) => {
+/**
+ * The parts of a reply that do not vary between two requests. The request id and the points left for the
+ * caller vary.
+ */
+const comparable = ({ status, headers, text }: Reply) => {
   const own = /^(date|x-request-id|ratelimit)$/
   return { status, text, headers: [...headers].filter(([name]) => !own.test(name)) }
 }
@@ -39,13 +42,14 @@ anyTest.after.always(async () => {
 })
 
 {
-  // The limits that ship: a change of address must not be a way to fill strange mailboxes, or to try passwords.
+  // The default limits. A change of address must not allow an attacker to flood a mailbox of others or to
+  // guess passwords.
 
   let asked = 0
-  const somewhere = () => `198.51.100.${++asked}`
+  const newIp = () => `198.51.100.${++asked}`
   const ask = async (
     newEmail: string,
-    { ip = somewhere(), at = world.client, password = '' } = {},
+    { ip = newIp(), at = world.client, password = '' } = {},
     account = anAccount(world.client, {}),
   ) => {
     const mover = await account
@@ -56,7 +60,7 @@ anyTest.after.always(async () => {
     )
   }
 
-  test('twelve moves to one address from everywhere → 202 each, and three emails at most', async t => {
+  test('twelve moves to one email from twelve IP addresses → 202 each and at most three emails', async t => {
     const newEmail = anEmail()
     const movers = await Promise.all(Array.from({ length: 4 }, () => anAccount(world.client)))
     const replies = await Promise.all(
@@ -69,24 +73,24 @@ anyTest.after.always(async () => {
       ),
     )
     t.deepEqual([...new Set(replies.map(({ status }) => status))], [202])
-    const owed = await world.sql(`SELECT 1 FROM emails WHERE recipient = $1 AND status <> 'dropped'`, [
+    const queued = await world.sql(`SELECT 1 FROM emails WHERE recipient = $1 AND status <> 'dropped'`, [
       newEmail,
     ])
-    t.true(owed.length <= 3)
+    t.true(queued.length <= 3)
     await settled(world)
     t.true((await world.mails.sentTo(newEmail)).length <= 3)
   })
 
-  test('one address of the network has ten mails an hour, to however many mailboxes', async t => {
+  test('one IP address asks for eleven moves to different mailboxes → ten times 202, then 429', async t => {
     const ip = '203.0.113.9'
     const account = anAccount(world.client)
     const statuses = []
     for (let i = 0; i < 11; i++) statuses.push((await ask(anEmail(), { ip }, account)).status)
     t.deepEqual(statuses, [...Array(10).fill(202), 429])
-    t.is((await ask(anEmail(), {}, account)).status, 202, 'a neighbour may')
+    t.is((await ask(anEmail(), {}, account)).status, 202, 'another IP address is not limited')
   })
 
-  test('moves refused for a wrong password → the mailbox that they name still gets its email', async t => {
+  test('moves refused for a wrong password → the target mailbox can still receive its email', async t => {
     const newEmail = anEmail()
     for (let i = 0; i < 4; i++) t.is((await ask(newEmail, { password: 'wrong horse 9' })).status, 403)
     t.is((await ask(newEmail)).status, 202)
@@ -94,10 +98,10 @@ anyTest.after.always(async () => {
     t.pass()
   })
 
-  test('a move refused by the limit of emails → the limit of sign-ins keeps its point', async t => {
+  test('a move refused by the email limit → the login limit loses no point', async t => {
     const ip = '203.0.113.11'
     const account = anAccount(world.client)
-    for (let i = 0; i < 10; i++) await ask(anEmail(), { ip: i < 5 ? ip : somewhere() }, account)
+    for (let i = 0; i < 10; i++) await ask(anEmail(), { ip: i < 5 ? ip : newIp() }, account)
     const login = (email: string) =>
       world.client.post('login', { email, password }, { headers: { 'x-forwarded-for': ip } })
     for (let i = 0; i < 5; i++)
@@ -111,7 +115,7 @@ anyTest.after.always(async () => {
     t.is((await login(anEmail())).status, 429)
   })
 
-  test('a place tries ten passwords here, by whatever sessions, then must wait', async t => {
+  test('change-email with eleven wrong passwords from one IP address → ten times 403, then 429', async t => {
     const ip = '203.0.113.10'
     const accounts = [1, 2, 3].map(() => anAccount(world.client))
     const password = 'wrong horse 9'
@@ -125,14 +129,14 @@ anyTest.after.always(async () => {
 {
   const world = defaultLimitsWorld
   const other = defaultLimitsOther
-  // The limits that ship: three mails an hour to one mailbox, ten asked for by one address of the network.
+  // The default limits: three emails an hour to one mailbox, ten an hour requested by one IP address.
 
   let asked = 0
-  const somewhere = () => `198.51.${100 + Math.floor(++asked / 250)}.${asked % 250}`
-  const forgot = (email: string, { ip = somewhere(), at = world.client } = {}) =>
+  const newIp = () => `198.51.${100 + Math.floor(++asked / 250)}.${asked % 250}`
+  const forgot = (email: string, { ip = newIp(), at = world.client } = {}) =>
     at.post('forgot-password', { email }, { headers: { 'x-forwarded-for': ip } })
 
-  const everywhere = (address: string, times = 20) =>
+  const floodReset = (address: string, times = 20) =>
     Promise.all(
       Array.from({ length: times }, (_, i) =>
         forgot(i % 3 ? address : address.toUpperCase(), { at: (i % 2 ? world : other).client }),
@@ -141,7 +145,7 @@ anyTest.after.always(async () => {
   const sentResets = async (email: string) =>
     (await world.mails.sentTo(email)).filter(({ link }) => link.includes('/reset-password?'))
 
-  test('a caller over their own limit asks for a victim → the victim still gets a reset link', async t => {
+  test('IP address over its limit requests resets for a victim → the victim still gets a reset link', async t => {
     const ip = '203.0.113.8'
     for (let i = 0; i < 10; i++) t.is((await forgot(anEmail(), { ip })).status, 202)
     const victims: Account[] = []
@@ -155,17 +159,17 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('twenty reset requests from everywhere → 202 each and three emails at most', async t => {
+  test('twenty reset requests from twenty IP addresses → 202 each and at most three emails', async t => {
     const { email } = await anAccount(world.client)
     await world.mails.to(email)
     const unknown = anEmail()
     for (const address of [email, unknown]) {
-      const [first, ...others] = (await everywhere(address)).map(told)
+      const [first, ...others] = (await floodReset(address)).map(comparable)
       t.is(first?.status, 202)
       for (const reply of others)
-        t.deepEqual(reply, first, 'no reply tells that the mailbox is over its limit')
+        t.deepEqual(reply, first, 'no reply reveals that the mailbox is over its limit')
     }
-    await until('every mail to be settled', async () => {
+    await until('no email to be queued', async () => {
       const queued = await world.sql(`SELECT 1 FROM emails WHERE status = 'queued'`)
       return queued.length === 0
     })
@@ -174,27 +178,27 @@ anyTest.after.always(async () => {
     ])
     t.is(rows.length, 20, 'each request does the same work')
     const mails = (await world.mails.sentTo(email)).length
-    t.true(mails >= 2 && mails <= 4, `${mails}: one of the registration, and what the newest left of three`)
+    t.true(mails >= 2 && mails <= 4, `${mails}: one from the registration and at most three resets`)
     t.is((await world.mails.sentTo(unknown)).length, 0)
   })
 
-  test('one address of the network asks for ten mails, to whomever', async t => {
+  test('one IP address asks for eleven resets for different mailboxes → ten times 202, then 429', async t => {
     const ip = '203.0.113.9'
     const statuses = []
     for (let i = 0; i < 11; i++) statuses.push((await forgot(anEmail(), { ip })).status)
     t.deepEqual(statuses, [...Array(10).fill(202), 429])
-    t.is((await forgot(anEmail())).status, 202, 'a neighbour may')
+    t.is((await forgot(anEmail())).status, 202, 'another IP address is not limited')
   })
 
-  test('strangers used up the emails of a mailbox → its owner gets 202, and the newest link works', async t => {
+  test('attacker used up the email limit of a mailbox → its owner gets 202 and the newest link works', async t => {
     const { email } = await anAccount(world.client)
     for (let i = 0; i < 3; i++) await forgot(email)
     await settled(world)
     const before = await sentResets(email)
     const reply = await forgot(email)
     t.is(reply.status, 202)
-    t.notRegex(reply.headers.get('ratelimit-policy') ?? '', /"mail"/, 'limits of the caller alone')
-    await everywhere(email)
+    t.notRegex(reply.headers.get('ratelimit-policy') ?? '', /"mail"/, 'only the limits of the caller')
+    await floodReset(email)
     await settled(world)
     const sent = await sentResets(email)
     t.is(sent.length, before.length, 'no further email')
@@ -202,7 +206,7 @@ anyTest.after.always(async () => {
     t.is((await world.client.post('reset-password', reset)).status, 204)
   })
 
-  test('a thief uses up the emails and ends their links → the owner gets one more link', async t => {
+  test('a thief uses up the email limit and invalidates the links → the owner gets one more link', async t => {
     const { email, password, access } = await anAccount(world.client)
     for (let i = 0; i < 3; i++) await forgot(email)
     await settled(world)
@@ -211,9 +215,9 @@ anyTest.after.always(async () => {
     t.is((await world.client.post('change-password', change, { token: access })).status, 200)
     await forgot(email)
     const { link } = await world.mails.to(email, before + 1, '/reset-password?')
-    await everywhere(email, 6)
+    await floodReset(email, 6)
     await settled(world)
-    t.is((await sentResets(email)).length, before + 1, 'while that link stands, no further email')
+    t.is((await sentResets(email)).length, before + 1, 'no further email while that link is valid')
     const reset = { token: tokenOf(link), new_password: 'third horse 11' }
     t.is((await world.client.post('reset-password', reset)).status, 204)
   })
@@ -221,18 +225,18 @@ anyTest.after.always(async () => {
 
 {
   const world = roomyWorld
-  // What strangers ask for on other routes must not use up the mails by which an owner comes back.
+  // Emails that an attacker requests on other routes must not use up the reset emails of the owner.
 
   const { client } = world
 
-  test('mails that nobody gets, and moves that are refused, leave a forgotten password its own', async t => {
+  test('attacker uses resend-verification and change-email → the owner still gets a reset email', async t => {
     const owner = await anAccount(client)
     await world.sql('UPDATE users SET email_verified = true WHERE id = $1', [owner.userId])
-    const stranger = await anAccount(client)
+    const attacker = await anAccount(client)
     for (let i = 0; i < 4; i++) {
       await client.post('resend-verification', { email: owner.email })
       const move = { current_password: 'wrong horse 9', new_email: owner.email }
-      await client.post('change-email', move, { token: stranger.access })
+      await client.post('change-email', move, { token: attacker.access })
     }
     t.is((await client.post('forgot-password', { email: owner.email })).status, 202)
     const { link } = await world.mails.to(owner.email, 1, '/reset-password?')
@@ -254,7 +258,7 @@ anyTest.after.always(async () => {
     return replies
   }
 
-  test('twenty requests for a verification email at two instances → 202 each and three emails at most', async t => {
+  test('twenty verification requests at two instances → 202 each and at most three emails', async t => {
     const { email } = await anAccount(world.client)
     await world.mails.to(email)
     const unknown = anEmail()
@@ -262,19 +266,16 @@ anyTest.after.always(async () => {
       const replies = await flood(address)
       t.deepEqual([...new Set(replies.map(({ status }) => status))], [202])
     }
-    await until('every mail to be settled', async () => {
+    await until('no email to be queued', async () => {
       const queued = await world.sql(`SELECT 1 FROM emails WHERE status = 'queued'`)
       return queued.length === 0
     })
     const { length } = await world.mails.sentTo(email)
-    t.true(
-      length >= 2 && length <= 4,
-      `${length}: one of the registration, and what the newest left of three`,
-    )
+    t.true(length >= 2 && length <= 4, `${length}: one from the registration and at most three more`)
     t.is((await world.mails.sentTo(unknown)).length, 0)
   })
 
-  test('an address with spaces around it → the limit of its mailbox, and not of another', async t => {
+  test('email with spaces around it → counts against its own mailbox only', async t => {
     const [{ email }, neighbour] = [await anAccount(world.client), await anAccount(world.client)]
     const verifications = async (of: string) =>
       (await world.mails.sentTo(of)).filter(({ link }) => link.includes('/verify-email?')).length
@@ -282,7 +283,7 @@ anyTest.after.always(async () => {
       await world.client.post('resend-verification', { email })
       await settled(world)
     }
-    t.is(await verifications(email), 4, 'one of the registration, and three')
+    t.is(await verifications(email), 4, 'one from the registration and three more')
     await world.client.post('resend-verification', { email: ` ${email} ` })
     await world.client.post('resend-verification', { email: neighbour.email })
     await settled(world)

@@ -5,12 +5,12 @@ import { until } from '../../until.ts'
 import { openWorld, type World } from '../../world.ts'
 import { faultOf } from '../http/bodied-routes.ts'
 
-// Rate limits: whom they count, which headers tell of them, when they end.
+// Rate limits: which client address they count, which headers report them, and when they end.
 
 const test = anyTest.serial
 
 const limits = { RATE_LIMITS: 'login=3/15m' }
-const bare = await openWorld({ env: limits })
+const withoutProxy = await openWorld({ env: limits })
 const behindOne = await openWorld({ env: { ...limits, TRUSTED_PROXIES: '1' } })
 const behindTwo = await openWorld({ env: { ...limits, TRUSTED_PROXIES: '2' } })
 const world = await openWorld({
@@ -22,26 +22,27 @@ const world = await openWorld({
 const [one, other] = [await anAccount(world.client), await anAccount(world.client)]
 const windowWorld = await openWorld({ env: { RATE_LIMITS: 'login=2/2s' } })
 anyTest.after.always(async () => {
-  for (const each of [bare, behindOne, behindTwo, world, windowWorld]) await each[Symbol.asyncDispose]()
+  for (const each of [withoutProxy, behindOne, behindTwo, world, windowWorld])
+    await each[Symbol.asyncDispose]()
 })
 
 {
-  /** The status of a wrong login that claims to come over these hops. */
+  /** The status of a failed login with these proxy headers. */
   const from = async ({ client }: World, forwarded: string, more: Record<string, string> = {}) => {
     const headers = { ...(forwarded && { 'x-forwarded-for': forwarded }), ...more }
     return (await client.post('login', { email: anEmail(), password }, { headers })).status
   }
 
-  /** What the first four logins from somewhere get: three guesses, then no more. */
-  const four = async (world: World, forwarded: (i: number) => string): Promise<number[]> => {
+  /** The statuses of four failed logins. The limit is three. */
+  const fourStatuses = async (world: World, forwarded: (i: number) => string): Promise<number[]> => {
     const statuses: number[] = []
     for (let i = 0; i < 4; i++) statuses.push(await from(world, forwarded(i)))
     return statuses
   }
   const limited = [401, 401, 401, 429]
 
-  test('without a proxy no header changes who one is', async t => {
-    t.deepEqual(await four(bare, i => `203.0.113.${i}`), limited)
+  test('no trusted proxy → no forwarding header changes the client address', async t => {
+    t.deepEqual(await fourStatuses(withoutProxy, i => `203.0.113.${i}`), limited)
     for (const name of [
       'x-forwarded-for',
       'forwarded',
@@ -51,31 +52,31 @@ anyTest.after.always(async () => {
       'client-ip',
     ])
       t.is(
-        await from(bare, '', { [name]: name === 'forwarded' ? 'for=198.51.100.7' : '198.51.100.7' }),
+        await from(withoutProxy, '', { [name]: name === 'forwarded' ? 'for=198.51.100.7' : '198.51.100.7' }),
         429,
         name,
       )
   })
 
-  test('behind one proxy the last hop counts, and what a client wrote in front does not', async t => {
-    t.deepEqual(await four(behindOne, i => `10.0.0.${i}, 198.51.100.1`), limited)
+  test('one trusted proxy → only the last X-Forwarded-For hop counts', async t => {
+    t.deepEqual(await fourStatuses(behindOne, i => `10.0.0.${i}, 198.51.100.1`), limited)
     t.is(await from(behindOne, '198.51.100.1'), 429)
     t.is(await from(behindOne, '198.51.100.2, 198.51.100.1'), 429)
     t.is(await from(behindOne, '198.51.100.1, 198.51.100.2'), 401)
   })
 
-  test('behind two proxies the last but one counts', async t => {
-    t.deepEqual(await four(behindTwo, i => `10.0.0.${i}, 198.51.100.9, 192.0.2.${i}`), limited)
+  test('two trusted proxies → only the last but one X-Forwarded-For hop counts', async t => {
+    t.deepEqual(await fourStatuses(behindTwo, i => `10.0.0.${i}, 198.51.100.9, 192.0.2.${i}`), limited)
     t.is(await from(behindTwo, '198.51.100.9, 192.0.2.77'), 429)
     t.is(await from(behindTwo, '192.0.2.1, 198.51.100.8, 198.51.100.9'), 401)
   })
 
-  test('each address has a count of its own', async t => {
-    t.deepEqual(await four(behindOne, i => `198.51.100.${100 + i}`), [401, 401, 401, 401])
+  test('requests from different IPv4 addresses → counted separately', async t => {
+    t.deepEqual(await fourStatuses(behindOne, i => `198.51.100.${100 + i}`), [401, 401, 401, 401])
   })
 
-  test('a thousand addresses of one /64 are one household', async t => {
-    t.deepEqual(await four(behindOne, i => `2001:db8:1:2:${i}::${i}`), limited)
+  test('requests from many addresses of one IPv6 /64 → counted as one client', async t => {
+    t.deepEqual(await fourStatuses(behindOne, i => `2001:db8:1:2:${i}::${i}`), limited)
     t.is(await from(behindOne, '2001:DB8:0001:0002:FFFF:ffff:ffff:ffff'), 429)
     t.is(await from(behindOne, '2001:db8:1:3::1'), 401)
   })
@@ -89,24 +90,24 @@ anyTest.after.always(async () => {
     return statuses
   }
 
-  test('networks of one IPv6 /56 → twice the points of an address together', async t => {
+  test('requests from many networks of one IPv6 /56 → together twice the limit of one address', async t => {
     t.deepEqual(await statusesFrom(40, i => `2001:db8:2:ab${(i + 16).toString(16)}::1`), { 401: 6, 429: 34 })
     t.is(await from(behindOne, '2001:db8:2:acff::1'), 401, 'the next /56')
   })
 
-  test('networks of one IPv6 /48 → four times the points of an address together', async t => {
+  test('requests from many networks of one IPv6 /48 → together four times the limit of one address', async t => {
     t.deepEqual(await statusesFrom(40, i => `2001:db8:3:${(i + 1).toString(16)}00::1`), { 401: 12, 429: 28 })
     t.is(await from(behindOne, '2001:db8:4:100::1'), 401, 'the next /48')
   })
 
-  test('a hundred requests at once from one IPv6 /48 → four times the points of an address', async t => {
+  test('a hundred concurrent requests from one IPv6 /48 → four times the limit of one address pass', async t => {
     const replies = await Promise.all(
       Array.from({ length: 100 }, (_, i) => from(behindOne, `2001:db8:5:${(i + 1).toString(16)}00::1`)),
     )
     t.is(replies.filter(status => status === 401).length, 12)
   })
 
-  test('a household that floods → its neighbours in the /56 and the /48 keep their points', async t => {
+  test('one /64 floods → its neighbours in the /56 and the /48 keep their points', async t => {
     const flood = Array.from({ length: 60 }, () => from(behindOne, '2001:db8:6:100::1'))
     const neighbours = ['2001:db8:6:101::1', '2001:db8:6:200::1', '2001:db8:6:300::1']
     const statuses = await Promise.all(neighbours.map(address => from(behindOne, address)))
@@ -115,7 +116,7 @@ anyTest.after.always(async () => {
     t.deepEqual(await statusesFrom(3, () => '2001:db8:6:102::1'), { 401: 2, 429: 1 }, 'six in the /56')
   })
 
-  test('a wider network has fewer points left than the caller → RateLimit tells those', async t => {
+  test('the wider network has fewer points left than the client → RateLimit reports the smaller number', async t => {
     const login = (ip: string) =>
       behindOne.client.post('login', { email: anEmail(), password }, { headers: { 'x-forwarded-for': ip } })
     for (let i = 0; i < 5; i++) await login(`2001:db8:7:${i}::1`)
@@ -129,20 +130,20 @@ anyTest.after.always(async () => {
     t.true(Number(refused.headers.get('retry-after')) >= Number(reset) && Number(reset) > 0)
   })
 
-  test('an IPv4 address is the same one mapped into IPv6, however it is written', async t => {
+  test('an IPv4 address and its IPv6-mapped spellings → counted as one client', async t => {
     const spellings = [
       '198.51.100.200',
       '::ffff:198.51.100.200',
       '::FFFF:c633:64c8',
       '0:0:0:0:0:ffff:c633:64c8',
     ]
-    t.deepEqual(await four(behindOne, i => spellings[i] ?? ''), limited)
+    t.deepEqual(await fourStatuses(behindOne, i => spellings[i] ?? ''), limited)
     t.is(await from(behindOne, '::ffff:198.51.100.201'), 401)
   })
 
-  test('what is no address counts as the proxy itself', async t => {
+  test('invalid X-Forwarded-For → counted as the proxy itself', async t => {
     const junk = ['unknown', '_hidden', '"198.51.100.3"', '999.1.1.1']
-    t.deepEqual(await four(behindOne, i => junk[i] ?? ''), limited)
+    t.deepEqual(await fourStatuses(behindOne, i => junk[i] ?? ''), limited)
     t.is(await from(behindOne, ''), 429)
     t.is(await from(behindOne, ', ,'), 429)
     t.is(await from(behindOne, 'x'.repeat(5000)), 429)
@@ -153,11 +154,11 @@ anyTest.after.always(async () => {
   const { client } = world
   type Member = { name: string; parameters: Record<string, number> }
 
-  /** Reads a list of strings with integer parameters, and nothing laxer (RFC 9651). */
+  /** Reads a list of strings with integer parameters as RFC 9651 defines it, and rejects anything else. */
   const structured = (header: string | null): Member[] =>
     (header ?? '').split(', ').map(text => {
       const [, name = '', rest = ''] = /^"([a-z_]+)"((?:;[a-z]=(?:0|[1-9]\d{0,14}))+)$/.exec(text) ?? []
-      if (!name) throw new Error(`no structured field: ${header}`)
+      if (!name) throw new Error(`not a structured field: ${header}`)
       const pairs = rest
         .slice(1)
         .split(';')
@@ -178,19 +179,19 @@ anyTest.after.always(async () => {
 
   const login = () => client.post('login', { email: anEmail(), password })
   const me = (token: string) => client.get('me', { token })
-  const refusal = (t: ExecutionContext, reply: Reply, name: string) => {
+  const isRefused = (t: ExecutionContext, reply: Reply, name: string) => {
     t.is(reply.status, 429)
     t.is(faultOf(reply), null)
     t.is(reply.body.code, 'RATE_LIMIT_EXCEEDED')
     const wait = Number(reply.headers.get('retry-after'))
     t.regex(reply.headers.get('retry-after') ?? '', /^[1-9]\d*$/)
     t.is(reply.body.retry_after, wait)
-    const spent = limitsOf(reply).find(limit => limit.name === name)
-    t.is(spent?.r, 0)
-    t.true(wait >= (spent?.t ?? 0) && (spent?.t ?? 0) > 0 && wait <= (spent?.w ?? 0), `${wait}`)
+    const used = limitsOf(reply).find(limit => limit.name === name)
+    t.is(used?.r, 0)
+    t.true(wait >= (used?.t ?? 0) && (used?.t ?? 0) > 0 && wait <= (used?.w ?? 0), `${wait}`)
   }
 
-  test('each reply states the limit, what is left of it, and for how long; the one beyond says when to return', async t => {
+  test('login within the limit → RateLimit headers count down. Login over the limit → 429 with Retry-After', async t => {
     for (const left of [2, 1, 0]) {
       const reply = await login()
       t.is(reply.status, 401)
@@ -199,43 +200,43 @@ anyTest.after.always(async () => {
       t.true((limit?.t ?? 0) > 80 && (limit?.t ?? 0) <= 90)
       t.is(reply.headers.get('retry-after'), null)
     }
-    refusal(t, await login(), 'login')
+    isRefused(t, await login(), 'login')
     const right = await client.post('login', { email: one.email, password })
-    refusal(t, right, 'login')
+    isRefused(t, right, 'login')
   })
 
-  test('registrations are counted by address of the network, also those that fail', async t => {
+  test('successful and failed registrations → counted by IP address', async t => {
     const taken = await client.post('register', { email: one.email, password })
     t.is(taken.status, 409)
     t.is(limitsOf(taken)[0]?.r, 1)
     t.is((await client.post('register', { email: anEmail(), password })).status, 201)
     const email = anEmail()
-    refusal(t, await client.post('register', { email, password }), 'register')
+    isRefused(t, await client.post('register', { email, password }), 'register')
     t.is((await world.sql('SELECT 1 FROM users WHERE email = $1', [email])).length, 0)
   })
 
-  test('bearer requests are counted by session: one that is used up leaves the others alone', async t => {
+  test('bearer requests over the limit of a session → 429 for that session only', async t => {
     for (const left of [4, 3, 2, 1, 0]) {
       const reply = await me(one.access)
       t.is(reply.status, 200)
       t.like(limitsOf(reply)[0], { name: 'bearer', q: 5, w: 900, r: left })
     }
-    refusal(t, await me(one.access), 'bearer')
-    refusal(t, await client.patch('me', { full_name: 'Late' }, { token: one.access }), 'bearer')
+    isRefused(t, await me(one.access), 'bearer')
+    isRefused(t, await client.patch('me', { full_name: 'Late' }, { token: one.access }), 'bearer')
     t.is((await me(other.access)).status, 200)
   })
 
-  test('refreshes are counted by session', async t => {
+  test('refreshes over the limit of a session → 429 for that session only', async t => {
     const refresh = (refresh_token: string) => client.post('refresh', { refresh_token })
     const first = await refresh(one.refresh)
     t.like(limitsOf(first)[0], { name: 'refresh', q: 2, w: 900, r: 1 })
     const second = await refresh(first.body.refresh_token)
     t.like(limitsOf(second)[0], { name: 'refresh', q: 2, w: 900, r: 0 })
-    refusal(t, await refresh(second.body.refresh_token), 'refresh')
+    isRefused(t, await refresh(second.body.refresh_token), 'refresh')
     t.is((await refresh(other.refresh)).status, 200)
   })
 
-  test('emails that one address asks for → counted by that address, and none is owed beyond', async t => {
+  test('email requests over the limit of an IP address → 429 and no email is queued', async t => {
     const ask = (email: string) => client.post('resend-verification', { email })
     const email = anEmail()
     t.deepEqual(
@@ -244,12 +245,12 @@ anyTest.after.always(async () => {
     )
     t.is((await ask(email.toUpperCase())).status, 202)
     t.is((await ask(`  ${email}`)).status, 202)
-    refusal(t, await ask(email), 'mail_ip')
-    refusal(t, await ask(anEmail()), 'mail_ip')
+    isRefused(t, await ask(email), 'mail_ip')
+    isRefused(t, await ask(anEmail()), 'mail_ip')
     t.is((await world.sql('SELECT 1 FROM emails WHERE recipient = $1', [email])).length, 3)
   })
 
-  test('tokens that are none are counted by address, whatever they are tried on', async t => {
+  test('invalid tokens on any route → counted by IP address in one limit', async t => {
     const tries = [
       () => me('nonsense'),
       () => me(`${other.access}A`),
@@ -263,11 +264,11 @@ anyTest.after.always(async () => {
       t.like(limitsOf(reply)[0], { name: 'anonymous', q: 6, r: 5 - i })
       t.not(reply.status, 429)
     }
-    for (const ask of tries) refusal(t, await ask(), 'anonymous')
-    t.is((await me(other.access)).status, 200, 'a good token is not among them')
+    for (const ask of tries) isRefused(t, await ask(), 'anonymous')
+    t.is((await me(other.access)).status, 200, 'a valid token is not counted')
   })
 
-  test('what asks for no work has no limit', async t => {
+  test('health checks, public keys and openapi.json → no rate limit', async t => {
     for (const path of ['/livez', '/readyz', '/.well-known/paseto-keys', '/openapi.json'])
       for (let i = 0; i < 8; i++) {
         const { status, headers } = await client.get(path)
@@ -281,7 +282,7 @@ anyTest.after.always(async () => {
   const world = windowWorld
   const login = () => world.client.post('login', { email: anEmail(), password })
 
-  test('whoever waits for as long as Retry-After says is let in again', async t => {
+  test('client waits for Retry-After → the next login is not limited', async t => {
     t.is((await login()).status, 401)
     const refused = await until('a refusal', async () => {
       const reply = await login()

@@ -7,7 +7,8 @@ import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { until } from '../../until.ts'
 
-// An imported hash that is dearer than ours must not tell by the time of a wrong password that there is an account.
+// An imported hash may cost more time than ours. The time of a login with a wrong password must not reveal
+// that such an account exists.
 
 const test = anyTest.serial
 
@@ -31,7 +32,7 @@ const imported = async (password_hash: string): Promise<string> => {
   return email
 }
 
-/** The times of a wrong password for each address, in several rounds. */
+/** Response times of a login with a wrong password for each address, in several rounds. */
 const measured = async (emails: string[], at = client, rounds = 4): Promise<number[][]> => {
   const all: number[][] = []
   for (let round = 0; round < rounds; round++) {
@@ -49,27 +50,30 @@ const measured = async (emails: string[], at = client, rounds = 4): Promise<numb
 
 const leastOf = (all: number[][]): number => Math.min(...all.flat())
 
-// Left out, the work would differ by a factor of ten at least in every round. A busy machine spoils some rounds.
-test('dear hashes were imported → a wrong password takes the same time for each account and for none, at once and everywhere', async t => {
+// If this work is missing, the times differ by a factor of at least ten in every round. A busy machine spoils
+// some rounds.
+test('expensive hashes imported → a failed login takes equal time for any email on each instance', async t => {
   const { email } = await anAccount(client)
-  const dear = [await imported(bcrypt.hashSync(password, 10)), await imported(pbkdf2)]
+  const expensive = [await imported(bcrypt.hashSync(password, 10)), await imported(pbkdf2)]
   for (const at of [client, other.client]) {
-    const rounds = await measured([anEmail(), email, ...dear], at)
+    const rounds = await measured([anEmail(), email, ...expensive], at)
     const spreads = rounds.map(times => Math.max(...times) / Math.min(...times))
     t.true(Math.min(...spreads) < 4, `${rounds.join(' | ')}`)
   }
 })
 
-test('the owners of dear hashes have signed in → a wrong password costs what ours does', async t => {
+test('owners of expensive hashes have signed in → a wrong password costs one of our own hashes again', async t => {
   const before = leastOf(await measured([anEmail()]))
-  const dear = await sql<{ email: string }>(`SELECT email FROM users WHERE password_hash !~ '^\\$2b\\$04\\$'`)
-  t.true(dear.length > 0)
-  for (const { email } of dear) t.is((await client.post('login', { email, password })).status, 200)
+  const expensive = await sql<{ email: string }>(
+    `SELECT email FROM users WHERE password_hash !~ '^\\$2b\\$04\\$'`,
+  )
+  t.true(expensive.length > 0)
+  for (const { email } of expensive) t.is((await client.post('login', { email, password })).status, 200)
   const after = leastOf(await measured([anEmail()], client, 20))
   t.true(after * 3 < before, `${before} and ${after}`)
 })
 
-test('what a form of hash is → one sample each, of the same kind and cost', async t => {
+test('findHashesInUse → one sample hash for each format and cost in use', async t => {
   const hashes = [
     ...[5, 5, 6].map(cost => bcrypt.hashSync(password, cost)),
     bcrypt.hashSync(password, 5).replace('$2b$', '$2y$'),
@@ -86,7 +90,7 @@ test('what a form of hash is → one sample each, of the same kind and cost', as
   ])
 })
 
-test('many accounts → the forms of their hashes are read from an index, whatever their number', async t => {
+test('20,000 accounts → findHashesInUse reads the index instead of scanning the users table', async t => {
   const [hash] = await sql<{ hash: string }>('SELECT password_hash AS hash FROM users LIMIT 1')
   await sql(
     `INSERT INTO users (id, email, password_hash)

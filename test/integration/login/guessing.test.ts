@@ -5,7 +5,7 @@ import { openPools, sendSimultaneously, statusesOf, times } from '../../simultan
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 
-// Guesses in parallel, and what a refusal tells.
+// Concurrent password guesses, and what a refusal reveals.
 
 const test = anyTest.serial
 
@@ -24,11 +24,12 @@ anyTest.after.always(async () => {
   const urls = [world.url, other.url]
   const { client } = world
 
-  // By account, five are free: what the address alone allows shows with several.
+  // An account allows five free attempts. Guesses are spread over several accounts so that the limit by IP
+  // address is reached first.
   const someAccounts = () => Promise.all([1, 2, 3, 4, 5].map(() => anAccount(client)))
 
-  // An attempt is taken before the password is looked at, or all that arrive together would pass.
-  test('of five hundred guesses at once, on two instances, ten are looked at', async t => {
+  // The attempt is counted before the password is compared. Otherwise all concurrent guesses would pass.
+  test('500 concurrent guesses from one IP address at two instances → only 10 passwords are compared', async t => {
     const accounts = await someAccounts()
     const guess = (i: number) => ({
       path: 'login',
@@ -41,18 +42,18 @@ anyTest.after.always(async () => {
       const wait = Number(headers.get('retry-after'))
       t.true(status === 401 || (wait > 0 && wait <= 900), `${wait}`)
     }
-    const looked = await world.sql(
+    const compared = await world.sql(
       `SELECT 1 FROM audit_events WHERE type = 'login.failed' AND user_id = ANY($1)`,
       [accounts.map(({ userId }) => userId)],
     )
-    t.is(looked.length, limit)
+    t.is(compared.length, limit)
   })
 
-  test('right passwords from a known device among the guesses → no more guesses than the limit', async t => {
+  test('correct logins from a known device among concurrent guesses → no more guesses than the limit', async t => {
     const accounts = await someAccounts()
     const body = (i: number) => ({ email: accounts[i % 5]?.email, password })
     const right = times(40, i => ({ path: 'login', body: body(i) }))
-    t.deepEqual(statusesOf(await sendSimultaneously(urls, right)), { 429: 40 }, 'none was left')
+    t.deepEqual(statusesOf(await sendSimultaneously(urls, right)), { 429: 40 }, 'no attempts are left')
     await windowEnds()
     const mixed = times(60, i => ({
       path: 'login',
@@ -64,7 +65,7 @@ anyTest.after.always(async () => {
     t.true(guessed > 0 && guessed <= limit, `${guessed}`)
   })
 
-  test('the right password is refused too until the window ends, on every instance', async t => {
+  test('IP address over the login limit, correct password → 429 on every instance until the window ends', async t => {
     const accounts = await someAccounts()
     const right = { email: accounts[0]?.email, password }
     for (const { client } of [world, other]) {
@@ -85,7 +86,7 @@ anyTest.after.always(async () => {
     )
   })
 
-  /** Redis counts the time of a window, and cannot be made to hurry otherwise. */
+  /** Expires the window early. Redis keeps the time of a window, so the test clock cannot move it. */
   async function windowEnds() {
     const counters = await world.keysLike(`${world.keys.limit('login')}:*`)
     for (const counter of counters) await world.redis.pexpire(counter, 1)
@@ -95,7 +96,7 @@ anyTest.after.always(async () => {
     )
   }
 
-  test('another address in each request is no way around', async t => {
+  test('IP address over the login limit, a different email in each request → 429', async t => {
     for (let i = 0; i < 5; i++) t.is((await client.post('login', { email: anEmail(), password })).status, 429)
   })
 }
@@ -106,8 +107,8 @@ anyTest.after.always(async () => {
   const set = (id: string, assignment: string) =>
     world.sql(`UPDATE users SET ${assignment} WHERE id = $1`, [id])
 
-  /** All of a reply but what no two replies share. */
-  const shown = ({ status, headers, text, body }: Reply) => {
+  /** The parts of a reply that do not vary between two requests. */
+  const comparable = ({ status, headers, text, body }: Reply) => {
     const ids = headers.get('x-request-id') === body.request_id
     const varying = new Set(['date', 'x-request-id', 'ratelimit'])
     const names = [...headers.keys()]
@@ -115,32 +116,32 @@ anyTest.after.always(async () => {
     return { status, ids, names, fixed, text: text.replace(body.request_id, '') }
   }
 
-  test('nobody’s address, a wrong password, an account without one and a wrong password of a deactivated one answer alike', async t => {
+  test('unknown email, wrong password, no password or deactivated account → identical 401 replies', async t => {
     const known = await anAccount(world.client)
-    const without = await anAccount(world.client)
-    await set(without.userId, 'password_hash = NULL')
-    const broken = await anAccount(world.client)
-    await set(broken.userId, `password_hash = 'no hash'`)
+    const withoutPassword = await anAccount(world.client)
+    await set(withoutPassword.userId, 'password_hash = NULL')
+    const withBadHash = await anAccount(world.client)
+    await set(withBadHash.userId, `password_hash = 'no hash'`)
     const inactive = await anAccount(world.client)
     await set(inactive.userId, 'is_active = false')
 
     const replies = [
       await login(anEmail()),
       await login(known.email, 'wrong horse 9'),
-      await login(without.email),
-      await login(broken.email),
+      await login(withoutPassword.email),
+      await login(withBadHash.email),
       await login(inactive.email, 'wrong horse 9'),
       await login('x@xn--bcher-kva.example'),
     ]
     t.is(replies[0]?.status, 401)
     t.is(replies[0]?.body.code, 'INVALID_CREDENTIALS')
     for (const reply of replies) {
-      t.deepEqual(shown(reply), shown(replies[0] as Reply))
+      t.deepEqual(comparable(reply), comparable(replies[0] as Reply))
       t.is(reply.headers.get('www-authenticate'), 'Bearer realm="latchkey"')
     }
   })
 
-  test('that an account is deactivated is told to the right password alone, and opens nothing', async t => {
+  test('login to a deactivated account → 403 for the correct password only, 401 for a wrong one, no session', async t => {
     const { email, userId } = await anAccount(world.client)
     await set(userId, 'is_active = false')
     const before = await world.sql('SELECT * FROM users WHERE id = $1', [userId])
@@ -154,15 +155,15 @@ anyTest.after.always(async () => {
     t.is((await login(email)).status, 200)
   })
 
-  test('neither the address nor the password is said again, or logged', async t => {
+  test('login → replies and logs contain neither the email nor the password', async t => {
     const { email } = await anAccount(world.client)
     const secret = 'a-canary-of-a-password-1'
-    const stranger = anEmail()
-    for (const reply of [await login(email, secret), await login(stranger, secret)])
-      for (const word of [secret, email, stranger]) t.false(reply.text.includes(word))
+    const unknown = anEmail()
+    for (const reply of [await login(email, secret), await login(unknown, secret)])
+      for (const word of [secret, email, unknown]) t.false(reply.text.includes(word))
     await login(email)
     const lines = (await world.logs()).join('')
     t.true(lines.includes('/api/v1/auth/login'))
-    for (const word of [secret, email, stranger, password]) t.false(lines.includes(word))
+    for (const word of [secret, email, unknown, password]) t.false(lines.includes(word))
   })
 }

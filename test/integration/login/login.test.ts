@@ -5,7 +5,7 @@ import { type Account, anAccount, anEmail, hashOf, password } from '../../fixtur
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 
-// Signing in.
+// Sign-in with email and password.
 
 const test = anyTest.serial
 
@@ -19,7 +19,7 @@ anyTest.after.always(async () => {
 {
   const login = (email: string, password: string) => world.client.post('login', { email, password })
 
-  test('the right password begins a session of its own and notes when', async t => {
+  test('correct password → 200, a separate session and an updated last_login_at', async t => {
     const { email, password, userId, sessionId, access } = await anAccount(world.client)
     const { status, headers, body } = await login(` ${email.toUpperCase()}`, password)
     t.is(status, 200)
@@ -37,10 +37,10 @@ anyTest.after.always(async () => {
     t.not(body.session_id, sessionId)
     t.true(Math.abs(Date.parse(body.user.last_login_at) - Date.now()) < 60_000)
     t.deepEqual((await world.client.get('me', { token: body.access_token })).body, body.user)
-    t.is((await world.client.get('me', { token: access })).status, 200, 'the other session goes on')
+    t.is((await world.client.get('me', { token: access })).status, 200, 'the earlier session stays valid')
   })
 
-  // bcrypt itself reads 72 bytes and no more, and some implementations end at a NUL.
+  // bcrypt itself ignores everything after 72 bytes, and some implementations stop at a NUL byte.
   const pairs: [what: string, right: string, wrong: string][] = [
     ['that differ in the 73rd byte', `${'A1'.repeat(36)}x`, `${'A1'.repeat(36)}y`],
     ['that differ beyond 72 bytes of four each', `a1${'😀'.repeat(30)}`, `a1${'😀'.repeat(29)}😁`],
@@ -50,11 +50,11 @@ anyTest.after.always(async () => {
     ['that differ in case', 'Correct Horse 9', 'correct horse 9'],
     ['that differ in a space at the end', 'correct horse 9 ', 'correct horse 9'],
     ['that differ in a space at the front', ' correct horse 9', 'correct horse 9'],
-    ['that compatibility would fold', 'ﬁne horse 99', 'fine horse 99'],
+    ['that NFKC normalization would make equal', 'ﬁne horse 99', 'fine horse 99'],
   ]
 
   for (const [what, right, wrong] of pairs)
-    test(`two passwords ${what} are two passwords`, async t => {
+    test(`two passwords ${what} → each opens only its own account`, async t => {
       const [one, two] = [anEmail(), anEmail()]
       await anAccount(world.client, { email: one, password: right })
       await anAccount(world.client, { email: two, password: wrong })
@@ -64,7 +64,7 @@ anyTest.after.always(async () => {
       t.is((await login(two, right)).status, 401)
     })
 
-  test('one word typed on two keyboards is one password', async t => {
+  test('a password typed in NFC or NFD form → both forms sign in', async t => {
     const composed = 'crème brûlée 9'.normalize('NFC')
     const decomposed = composed.normalize('NFD')
     t.not(composed, decomposed)
@@ -80,7 +80,7 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('a password that no longer may be chosen still opens its account', async t => {
+  test('stored password no longer meets the policy → login still succeeds', async t => {
     const { email, userId } = await anAccount(world.client)
     const hash = await hashOf('short')
     await world.sql('UPDATE users SET password_hash = $2 WHERE id = $1', [userId, hash])
@@ -96,8 +96,8 @@ anyTest.after.always(async () => {
     (await world.sql<{ password_hash: string }>('SELECT password_hash FROM users WHERE id = $1', [id]))[0]
       ?.password_hash ?? ''
 
-  /** Somebody whose password was hashed when the cost was another one. */
-  const fromBefore = async () => {
+  /** An account whose password was hashed at another bcrypt cost. */
+  const anAccountAtOldCost = async () => {
     const account = await anAccount(world.client)
     const hash = await costlier.hash(password)
     await world.sql('UPDATE users SET password_hash = $2 WHERE id = $1', [account.userId, hash])
@@ -115,8 +115,8 @@ anyTest.after.always(async () => {
     t.regex(row?.password_hash ?? '', /^\$2b\$05\$/)
   })
 
-  test('a login hashes the password anew when the cost has changed, and keeps it otherwise', async t => {
-    const { email, userId, hash } = await fromBefore()
+  test('BCRYPT_COST has changed → the next login rehashes the password once', async t => {
+    const { email, userId, hash } = await anAccountAtOldCost()
     t.regex(hash, /^\$2b\$05\$/)
     t.is((await login(email)).status, 200)
     const renewed = await hashOf(userId)
@@ -126,8 +126,8 @@ anyTest.after.always(async () => {
     t.is((await login(email, 'wrong horse 9')).status, 401)
   })
 
-  test('a wrong password renews nothing, nor does the right one of a deactivated account', async t => {
-    const { email, userId, hash } = await fromBefore()
+  test('wrong password or deactivated account → login does not rehash the password', async t => {
+    const { email, userId, hash } = await anAccountAtOldCost()
     t.is((await login(email, 'wrong horse 9')).status, 401)
     t.is(await hashOf(userId), hash)
     await world.sql('UPDATE users SET is_active = false WHERE id = $1', [userId])
@@ -135,8 +135,8 @@ anyTest.after.always(async () => {
     t.is(await hashOf(userId), hash)
   })
 
-  test('what was hashed by PHP is taken over', async t => {
-    const { email, userId, hash } = await fromBefore()
+  test('bcrypt hash in the PHP format $2y$ → login succeeds and rehashes it as $2b$', async t => {
+    const { email, userId, hash } = await anAccountAtOldCost()
     await world.sql('UPDATE users SET password_hash = $2 WHERE id = $1', [
       userId,
       hash.replace('$2b$', '$2y$'),
@@ -145,9 +145,9 @@ anyTest.after.always(async () => {
     t.regex(await hashOf(userId), /^\$2b\$04\$/)
   })
 
-  test('several logins at once with the right password all succeed, though one of them renews the hash', async t => {
+  test('ten concurrent logins while the hash is renewed → all succeed', async t => {
     for (let round = 0; round < 5; round++) {
-      const { email } = await fromBefore()
+      const { email } = await anAccountAtOldCost()
       const replies = await Promise.all(
         Array.from({ length: 10 }, (_, i) => login(email, password, i % 2 ? other.client : world.client)),
       )
@@ -160,15 +160,18 @@ anyTest.after.always(async () => {
 }
 
 {
-  /** Lets a login compare its password, holds it before it is recorded, changes the row meanwhile, lets it go on. */
-  const loginAcross = async (account: Account, change: (client: pg.Client) => Promise<unknown>) => {
+  /**
+   * Holds a login between the password comparison and the update of its row, runs `change`, then lets the
+   * login continue.
+   */
+  const loginDuring = async (account: Account, change: (client: pg.Client) => Promise<unknown>) => {
     const client = new pg.Client({ connectionString: world.env.DATABASE_URL })
     await client.connect()
     try {
       await client.query('BEGIN')
       await client.query('SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [account.userId])
       const answer = world.client.post('login', { email: account.email, password: account.password })
-      await until('a login that waits', async () => {
+      await until('the login to wait for the row lock', async () => {
         const waiting = await world.sql(
           `SELECT 1 FROM pg_stat_activity
          WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'UPDATE "users"%'`,
@@ -185,10 +188,10 @@ anyTest.after.always(async () => {
 
   const sessionsOf = ({ userId }: Account) => world.redis.zcard(world.keys.sessions(userId))
 
-  test('a password that was changed between the comparison and the session opens nothing', async t => {
+  test('password changed while a login compares the old one → 401 and no session', async t => {
     const account = await anAccount(world.client)
     const hash = await hashOf('another horse 9')
-    const reply = await loginAcross(account, client =>
+    const reply = await loginDuring(account, client =>
       client.query('UPDATE users SET password_hash = $2, session_epoch = session_epoch + 1 WHERE id = $1', [
         account.userId,
         hash,
@@ -196,14 +199,14 @@ anyTest.after.always(async () => {
     )
     t.is(reply.status, 401)
     t.is(reply.body.code, 'INVALID_CREDENTIALS')
-    t.is(await sessionsOf(account), 1, 'that of the registration alone')
+    t.is(await sessionsOf(account), 1, 'only the session of the registration')
     const stored = await world.sql('SELECT password_hash FROM users WHERE id = $1', [account.userId])
     t.deepEqual(stored, [{ password_hash: hash }])
   })
 
-  test('an account that was deactivated meanwhile stays shut', async t => {
+  test('account deactivated while a login compares its password → 403 and no session', async t => {
     const account = await anAccount(world.client)
-    const reply = await loginAcross(account, client =>
+    const reply = await loginDuring(account, client =>
       client.query('UPDATE users SET is_active = false WHERE id = $1', [account.userId]),
     )
     t.is(reply.status, 403)
@@ -211,18 +214,18 @@ anyTest.after.always(async () => {
     t.is(await sessionsOf(account), 1)
   })
 
-  test('an account that was deleted meanwhile is as unknown as any', async t => {
+  test('account deleted while a login compares its password → 401 as for an unknown account', async t => {
     const account = await anAccount(world.client)
-    const reply = await loginAcross(account, client =>
+    const reply = await loginDuring(account, client =>
       client.query('DELETE FROM users WHERE id = $1', [account.userId]),
     )
     t.is(reply.status, 401)
     t.is(reply.body.code, 'INVALID_CREDENTIALS')
   })
 
-  test('a session that begins after all were ended is not one of them', async t => {
+  test('all sessions ended while a login runs → the session of that login stays valid', async t => {
     const account = await anAccount(world.client)
-    const reply = await loginAcross(account, client =>
+    const reply = await loginDuring(account, client =>
       client.query('UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1', [account.userId]),
     )
     t.is(reply.status, 200)
@@ -230,19 +233,20 @@ anyTest.after.always(async () => {
     t.is((await world.client.get('me', { token: account.access })).status, 401)
   })
 
-  test('a hash that was renewed meanwhile, of the same password, is no reason to refuse it', async t => {
+  test('hash of the same password renewed while a login runs → login succeeds', async t => {
     const account = await anAccount(world.client)
     const hash = await hashOf(password)
-    const reply = await loginAcross(account, client =>
+    const reply = await loginDuring(account, client =>
       client.query('UPDATE users SET password_hash = $2 WHERE id = $1', [account.userId, hash]),
     )
     t.is(reply.status, 200)
   })
 }
 
-// bcrypt over id, address and password together sees nothing of the password once the address is long.
+// A bcrypt hash over id, address and password together ignores the password once the address is long (Okta,
+// October 2024).
 
-test('the longest address leaves no room for a wrong password', async t => {
+test('account with a 254-character email, wrong password → 401', async t => {
   const local = anEmail().split('@')[0]?.padEnd(64, 'a')
   const email = `${local}@${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}.exampl`
   t.is(email.length, 254)

@@ -6,7 +6,7 @@ import { storeOf } from '../storage/faults.ts'
 import { brokenRequests } from './broken-requests.ts'
 import { behindProxy } from './client.ts'
 import { crossOrigin, securityHeaders } from './headers.ts'
-import { createServer, type Server, stalledAfter } from './node-http.ts'
+import { closeStalledReaders, createServer, type Server } from './node-http.ts'
 import { problemOf } from './problem-json.ts'
 import { checkHead, takeExpectations } from './request-head.ts'
 import type { Route } from './route.ts'
@@ -37,9 +37,8 @@ export const createApp = (deps: Deps, routes: readonly Route[], draining: () => 
     },
     app.callback(),
   )
-  server.timeout = stalledAfter
   const { onBroken, onConnect } = brokenRequests(basePath(deps.config.PUBLIC_URL))
-  return takeExpectations(server).on('clientError', onBroken).on('connect', onConnect)
+  return takeExpectations(closeStalledReaders(server)).on('clientError', onBroken).on('connect', onConnect)
 }
 
 const requestIdShape = /^[\w-]{8,64}$/

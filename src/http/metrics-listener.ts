@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { Config } from '../base/config.ts'
-import { createServer, stalledAfter } from './node-http.ts'
+import { closeStalledReaders, createServer } from './node-http.ts'
 
 const plain = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' }
 
@@ -23,7 +23,7 @@ export const listenForMetrics = async (
     if (text === null) return reply.writeHead(500, plain).end()
     return reply.writeHead(200, { ...plain, 'Content-Type': contentType }).end(text)
   })
-  server.timeout = stalledAfter
+  closeStalledReaders(server)
   server.listen(wanted, host)
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

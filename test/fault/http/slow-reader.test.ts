@@ -1,10 +1,14 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
+import pg from 'pg'
 import { createApp } from '../../../src/http/app.ts'
 import { stalledAfter } from '../../../src/http/node-http.ts'
 import { routes } from '../../../src/routes.ts'
+import { openClient } from '../../client.ts'
+import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { slowness, until } from '../../until.ts'
 
@@ -82,4 +86,20 @@ test('a client reads slowly, but reads → it gets every byte', async t => {
   const size = (await reply.arrayBuffer()).byteLength
   t.true(taken > size * times, `${taken} of ${size * times} bytes in ${took} ms`)
   t.true(took > patience, 'as long as one that reads nothing is waited for')
+})
+
+test('a handler works for longer than a stalled reader is waited for → its reply arrives', async t => {
+  await using service = await listen()
+  const { email, password } = await anAccount(world.client)
+  const client = openClient(`http://127.0.0.1:${service.port}`)
+  const holder = new pg.Client({ connectionString: world.config.DATABASE_URL })
+  await holder.connect()
+  t.teardown(() => holder.end())
+  await holder.query('BEGIN')
+  await holder.query('LOCK TABLE users IN ACCESS EXCLUSIVE MODE')
+  const login = client.post('login', { email, password })
+  await Promise.all([
+    login.then(reply => t.is(reply.status, 200)),
+    sleep(1.5 * patience).then(() => holder.query('COMMIT')),
+  ])
 })

@@ -5,7 +5,7 @@ import { SMTPServer } from 'smtp-server'
 import { until } from './until.ts'
 
 /** One email as it came over the wire. `ehlo` is what the client called itself. */
-export type Caught = { ehlo: string; to: string[]; raw: string; mail: Email; link: string; code: string }
+export type CaughtEmail = { ehlo: string; to: string[]; raw: string; mail: Email; link: string; code: string }
 
 /** What the server says to the content of an email in place of accepting it. */
 export type Refusal = { message: string; responseCode: number }
@@ -14,25 +14,25 @@ export type Refusal = { message: string; responseCode: number }
 export type Mailbox = {
   url: string
   /** Waits until this many emails have come for an address, with `link` in their link, and returns the last. */
-  to: (address: string, count?: number, link?: string) => Promise<Caught>
+  to: (address: string, count?: number, link?: string) => Promise<CaughtEmail>
   /** The emails that have come for an address so far. */
-  sentTo: (address: string) => Promise<Caught[]>
+  sentTo: (address: string) => Promise<CaughtEmail[]>
   /** Every email that has come so far. */
-  all: () => Promise<Caught[]>
+  all: () => Promise<CaughtEmail[]>
   /** Emails that came in whole and that the server never answered. */
-  stalled: () => Promise<Caught[]>
+  stalled: () => Promise<CaughtEmail[]>
   /** Refuses the content of each email from now on; null accepts again. */
   answer: (refusal: Refusal | null) => Promise<void>
   /** The server falls silent at the end of this many emails to come. */
   stall: (count: number) => Promise<void>
 }
 
-export type MailSink = AsyncDisposable & Mailbox & { caught: Caught[] }
+export type MailSink = AsyncDisposable & Mailbox & { caught: CaughtEmail[] }
 
 /** A real mail server on a port of its own that keeps what it is sent. */
 export const openMailSink = async (): Promise<MailSink> => {
-  const caught: Caught[] = []
-  const stalled: Caught[] = []
+  const caught: CaughtEmail[] = []
+  const stalled: CaughtEmail[] = []
   let refusal: Error | null = null
   let stalls = 0
   const server = new SMTPServer({

@@ -2,7 +2,7 @@ import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
 import type { Client, Reply } from '../client.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
-import { another, userWithResetMail } from '../integration/passwords/user-with-reset-mail.ts'
+import { newPassword, userWithResetMail } from '../integration/passwords/user-with-reset-mail.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { kill } from '../spawn.ts'
 import { until } from '../until.ts'
@@ -81,7 +81,7 @@ for (const [moment, step, left] of resetting)
     `resetting a password, killed ${moment}: ${left} of it is done, and asking again is safe`,
     async t => {
       const { email, access, reset } = await userWithResetMail(world)
-      const body = { token: reset.token, new_password: another }
+      const body = { token: reset.token, new_password: newPassword }
       await askTheDying(step, client => client.post('reset-password', body))
       const notices = (status: string) =>
         count(`SELECT 1 FROM emails WHERE recipient = $1 AND kind = 'password_changed' AND status <> $2`, [
@@ -91,12 +91,12 @@ for (const [moment, step, left] of resetting)
       const isDone = left === 'all'
       const loginBy = async (word: string) =>
         (await world.client.post('login', { email, password: word })).status
-      t.is(await loginBy(isDone ? password : another), 401)
+      t.is(await loginBy(isDone ? password : newPassword), 401)
       t.is((await world.client.get('me', { token: access })).status, isDone ? 401 : 200)
       t.is(await notices(''), isDone ? 1 : 0)
 
       t.is((await world.client.post('reset-password', body)).status, 204)
-      t.is(await loginBy(another), 200)
+      t.is(await loginBy(newPassword), 200)
       t.is((await world.client.get('me', { token: access })).status, 401)
       await until('its owner to be told', async () => (await notices('queued')) === 1)
     },

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { anAccount } from '../../fixtures.ts'
-import { another } from '../../integration/passwords/user-with-reset-mail.ts'
+import { newPassword } from '../../integration/passwords/user-with-reset-mail.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
@@ -22,7 +22,7 @@ test('a change that is stored when Redis goes away is not called undone', async 
   )
   const changing = proxied.client.post(
     'change-password',
-    { current_password: password, new_password: another },
+    { current_password: password, new_password: newPassword },
     { token },
   )
   await until('the change is under way', async () => {
@@ -37,6 +37,6 @@ test('a change that is stored when Redis goes away is not called undone', async 
   t.is(text, '')
   await world.sql('DROP TRIGGER dawdle ON users')
   t.is((await world.client.post('login', { email, password })).status, 401)
-  t.is((await world.client.post('login', { email, password: another })).status, 200)
+  t.is((await world.client.post('login', { email, password: newPassword })).status, 200)
   t.is((await world.client.get('me', { token })).status, 401)
 })

@@ -5,7 +5,7 @@ import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
 import type { ReplyHeaders } from '../../reply-headers.ts'
 import { type HttpRequest, openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { openWorld } from '../../world.ts'
-import { press } from '../passwords/user-with-reset-mail.ts'
+import { submitForm } from '../passwords/user-with-reset-mail.ts'
 import { askMove, aVerified, change, eventsOf, linked, move, origin, rowOf, settled } from './moving.ts'
 
 // A move to another address: pending until its own link or code confirms it, once.
@@ -235,13 +235,13 @@ anyTest.after.always(async () => {
     }
     t.deepEqual(await rowOf(world, account.userId), before)
 
-    const pressed = await press(client, { path, page }, {})
+    const pressed = await submitForm(client, { path, page }, {})
     t.is(pressed.status, 303)
     const location = pressed.headers.get('location') ?? ''
     t.is(location, `${origin}/api/v1/auth/email-confirmed?lang=en`)
     t.is((await client.get(location.slice(origin.length))).status, 200)
     t.is((await rowOf(world, account.userId)).email, newEmail)
-    const already = (await press(client, { path, page }, {})).headers.get('location') ?? ''
+    const already = (await submitForm(client, { path, page }, {})).headers.get('location') ?? ''
     t.regex((await client.get(already.slice(origin.length))).text, /Your new address is already confirmed/)
   })
 
@@ -258,13 +258,13 @@ anyTest.after.always(async () => {
       page ||= opened.text
     }
     t.is((await rowOf(world, account.userId)).email, newEmail)
-    const pressed = await press(client, { path, page }, {})
+    const pressed = await submitForm(client, { path, page }, {})
     t.is(pressed.status, 303)
     const location = pressed.headers.get('location') ?? ''
     t.is(location, `${origin}/api/v1/auth/email-restored?lang=en`)
     t.is((await client.get(location.slice(origin.length))).status, 200)
     t.is((await rowOf(world, account.userId)).email, account.email)
-    const already = (await press(client, { path, page }, {})).headers.get('location') ?? ''
+    const already = (await submitForm(client, { path, page }, {})).headers.get('location') ?? ''
     t.regex((await client.get(already.slice(origin.length))).text, /Your old address is already restored/)
     t.is((await confirm({ token })).body.code, 'INVALID_TOKEN', 'the move was undone')
   })

@@ -1,6 +1,6 @@
 import type { Client, Reply } from '../../client.ts'
 import { type Account, anAccount, tokenOf } from '../../fixtures.ts'
-import type { Caught } from '../../mail-sink.ts'
+import type { CaughtEmail } from '../../mail-sink.ts'
 import { until } from '../../until.ts'
 import type { World } from '../../world.ts'
 
@@ -10,7 +10,7 @@ type Service = Pick<World, 'client' | 'mails' | 'sql'>
 
 export const origin = 'http://latchkey.test'
 
-export type Linked = { token: string; code: string; path: string; caught: Caught }
+export type Linked = { token: string; code: string; path: string; caught: CaughtEmail }
 
 /** Waits until this many mails with a link to this page have come for an address, and returns the last. */
 export const linked = async (world: Service, email: string, page: string, count = 1): Promise<Linked> => {

@@ -3,7 +3,7 @@ import { strangers } from '../../../src/attempts/rules.ts'
 import type { Client, Reply } from '../../client.ts'
 import { anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { another, askReset } from '../passwords/user-with-reset-mail.ts'
+import { newPassword, requestResetMail } from '../passwords/user-with-reset-mail.ts'
 import { aPlace, guess, loginFrom, wrong } from './stranger.ts'
 
 // Guesses close a password to unknown devices, and lock no owner out.
@@ -61,10 +61,10 @@ anyTest.after.always(async () => {
 
     // The link of a mail that was asked for a week ago would be dead.
     await travel(0)
-    const reset = await askReset(world, email)
-    const done = await client.post('reset-password', { token: reset.token, new_password: another })
+    const reset = await requestResetMail(world, email)
+    const done = await client.post('reset-password', { token: reset.token, new_password: newPassword })
     t.is(done.status, 204)
-    t.is((await loginFrom(client, email, another)).status, 200)
+    t.is((await loginFrom(client, email, newPassword)).status, 200)
   })
 
   test('a Redis that forgets everything does not open it', async t => {
@@ -111,11 +111,14 @@ anyTest.after.always(async () => {
     const before = (await notices()).length
     t.is((await client.post('forgot-password', { email })).status, 202)
     const { link } = await world.mails.to(email, 1, '/reset-password')
-    t.is((await client.post('reset-password', { token: tokenOf(link), new_password: another })).status, 204)
+    t.is(
+      (await client.post('reset-password', { token: tokenOf(link), new_password: newPassword })).status,
+      204,
+    )
     await sql('UPDATE users SET failed_logins = 100 WHERE id = $1', [userId])
-    t.is((await loginFrom(client, email, another, thief)).status, 401)
+    t.is((await loginFrom(client, email, newPassword, thief)).status, 401)
     await sql('UPDATE users SET failed_logins = 0 WHERE id = $1', [userId])
-    t.is((await loginFrom(client, email, another, thief)).status, 200)
+    t.is((await loginFrom(client, email, newPassword, thief)).status, 200)
     t.is((await notices()).length, before + 1)
   })
 

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld, type World } from '../../world.ts'
-import { another, askReset, press } from '../passwords/user-with-reset-mail.ts'
+import { newPassword, requestResetMail, submitForm } from '../passwords/user-with-reset-mail.ts'
 import { aPlace, guess, loginFrom } from './stranger.ts'
 
 // Strangers can use up their attempts at an account whenever they like. Its owner must get in on the device that
@@ -41,21 +41,22 @@ const registered = async (): Promise<string> => {
 
 const ways: Record<string, (email: string, place: Place) => Promise<number>> = {
   'the link of a reset': async (email, headers) => {
-    const { token } = await askReset(world, email)
-    return (await client.post('reset-password', { token, new_password: another }, { headers })).status
+    const { token } = await requestResetMail(world, email)
+    return (await client.post('reset-password', { token, new_password: newPassword }, { headers })).status
   },
   'the code of a reset': async (email, headers) => {
-    const { code } = await askReset(world, email)
-    return (await client.post('reset-password', { email, code, new_password: another }, { headers })).status
+    const { code } = await requestResetMail(world, email)
+    return (await client.post('reset-password', { email, code, new_password: newPassword }, { headers }))
+      .status
   },
   'the page of a reset': async (email, headers) => {
-    const { path } = await askReset(world, email)
+    const { path } = await requestResetMail(world, email)
     const page = (await client.get(path, { headers })).text
     const from = {
       ...client,
       send: (method: string, to: string, more = {}) => sendFrom(headers, method, to, more),
     }
-    return (await press(from, { path, page }, { new_password: another })).status
+    return (await submitForm(from, { path, page }, { new_password: newPassword })).status
   },
   'the invitation of a guest': async (email, headers) => {
     const [user] = await sql<{ id: string }>(
@@ -64,7 +65,7 @@ const ways: Record<string, (email: string, place: Place) => Promise<number>> = {
     )
     await world.queueEmail({ kind: 'welcome_guest', recipient: email, userId: user?.id ?? '', locale: 'en' })
     const { link } = await world.mails.to(email, 1, '/reset-password')
-    const body = { token: tokenOf(link), new_password: another }
+    const body = { token: tokenOf(link), new_password: newPassword }
     return (await client.post('reset-password', body, { headers })).status
   },
 }
@@ -76,18 +77,18 @@ for (const [way, reset] of Object.entries(ways))
   test(`strangers use up their attempts after ${way} → the device that presented it signs in`, async t => {
     const [email, phone] = [await registered(), aPlace()]
     t.true([204, 303].includes(await reset(email, phone)))
-    await shutOut(world, email, another)
-    t.is((await loginFrom(client, email, another, phone)).status, 200)
+    await shutOut(world, email, newPassword)
+    t.is((await loginFrom(client, email, newPassword, phone)).status, 200)
     const sameNetwork = { ...phone, 'user-agent': 'another-program/1' }
-    t.is((await loginFrom(client, email, another, sameNetwork)).status, 429, 'only that device')
+    t.is((await loginFrom(client, email, newPassword, sameNetwork)).status, 429, 'only that device')
   })
 
 test('a device that presented a mailed token has five free attempts, and then waits', async t => {
   const [email, phone] = [await registered(), aPlace()]
   t.is(await ways['the link of a reset']?.(email, phone), 204)
   for (let i = 0; i < 5; i++) t.is((await loginFrom(client, email, `wrong ${i}`, phone)).status, 401)
-  t.is((await loginFrom(client, email, another, phone)).status, 429)
-  t.is((await loginFrom(client, email, another)).status, 200, 'strangers have their own')
+  t.is((await loginFrom(client, email, newPassword, phone)).status, 429)
+  t.is((await loginFrom(client, email, newPassword)).status, 200, 'strangers have their own')
 })
 
 test('the first sign-in from the device that reset is told by email, as from any new device', async t => {
@@ -95,17 +96,17 @@ test('the first sign-in from the device that reset is told by email, as from any
   t.is(await ways['the link of a reset']?.(email, phone), 204)
   const notices = () => sql(`SELECT 1 FROM emails WHERE recipient = $1 AND kind = 'new_device'`, [email])
   for (let i = 0; i < 2; i++) {
-    t.is((await loginFrom(client, email, another, phone)).status, 200)
+    t.is((await loginFrom(client, email, newPassword, phone)).status, 200)
     t.is((await notices()).length, 1)
   }
 })
 
 test('a wrong token or code → its device is not known', async t => {
   const [email, thief] = [await registered(), aPlace()]
-  const { code } = await askReset(world, email)
+  const { code } = await requestResetMail(world, email)
   const wrong = String((Number(code) + 1) % 10 ** code.length).padStart(code.length, '0')
   for (const presented of [{ token: 'lkp_x' }, { email, code: wrong }]) {
-    const body = { ...presented, new_password: another }
+    const body = { ...presented, new_password: newPassword }
     t.is((await client.post('reset-password', body, { headers: thief })).status, 401)
   }
   await shutOut(world, email, password)
@@ -114,7 +115,7 @@ test('a wrong token or code → its device is not known', async t => {
 
 test('a token that a weak password was sent with → its device is not known yet', async t => {
   const [email, phone] = [await registered(), aPlace()]
-  const { token } = await askReset(world, email)
+  const { token } = await requestResetMail(world, email)
   const body = { token, new_password: 'short1' }
   t.is((await client.post('reset-password', body, { headers: phone })).status, 400)
   await shutOut(world, email, password)

@@ -5,7 +5,7 @@ import { routes } from '../../../src/routes.ts'
 import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { askMove, aVerified, linked, move, settled } from '../addresses/moving.ts'
-import { another } from '../passwords/user-with-reset-mail.ts'
+import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { eventOf, openShop, secret, webhookPath } from '../purchases/shop.ts'
 
 // Each route that changes something, and each export, leaves an audit event, with what was before and what is after.
@@ -76,7 +76,7 @@ const changePassword =
   (method: string): (() => Promise<Act>) =>
   async () => {
     const { access: token } = await anAccount(client)
-    const body = { current_password: password, new_password: another }
+    const body = { current_password: password, new_password: newPassword }
     return {
       type: 'password.changed',
       act: () => client.send(method, 'change-password', { token, body }),
@@ -110,7 +110,7 @@ const verifies = (path: string, send: typeof form | typeof client.post) => async
 
 const resets = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
   const token = await aReset()
-  return { type: 'password.reset', act: () => send(path, { token, new_password: another }), ...verified }
+  return { type: 'password.reset', act: () => send(path, { token, new_password: newPassword }), ...verified }
 }
 
 const rejects = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {

@@ -2,7 +2,7 @@ import anyTest from 'ava'
 import type { Client } from '../../client.ts'
 import { anAccount, anEmail, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { another, userWithResetMail } from '../passwords/user-with-reset-mail.ts'
+import { newPassword, userWithResetMail } from '../passwords/user-with-reset-mail.ts'
 
 // Where a link is no longer good: its page leads to a new one.
 
@@ -48,7 +48,7 @@ const pagesOf = async (name: string) => {
     path: at,
     reply: await send(client, at, {
       token: wrong,
-      ...(name === 'reset-password' && { new_password: another }),
+      ...(name === 'reset-password' && { new_password: newPassword }),
     }),
   }
   return { opened, pressed }
@@ -83,7 +83,7 @@ test('an expired reset link, opened or pressed → its page sends a new one, whi
     await world.mails.to(email, ++count)
   }
   const { link } = await world.mails.to(email, count)
-  const body = { token: tokenOf(link), new_password: another }
+  const body = { token: tokenOf(link), new_password: newPassword }
   t.is((await send(client, 'reset-password/confirm', body)).status, 303)
 })
 

@@ -1,7 +1,7 @@
 import anyTest from 'ava'
 import { anAccount, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { another, userWithResetMail } from '../passwords/user-with-reset-mail.ts'
+import { newPassword, userWithResetMail } from '../passwords/user-with-reset-mail.ts'
 
 // FRONTEND_URL: links lead to the pages of the application.
 
@@ -17,8 +17,8 @@ test('with a front end the mail links to its page, with the token and nothing el
   t.regex(tokenOf(link), /^lkp_[\w-]{64}$/)
   const { token } = reset
   t.is((await world.client.post('verify-reset-token', { token })).status, 200)
-  t.is((await world.client.post('reset-password', { token, new_password: another })).status, 204)
-  t.is((await world.client.post('login', { email, password: another })).status, 200)
+  t.is((await world.client.post('reset-password', { token, new_password: newPassword })).status, 204)
+  t.is((await world.client.post('login', { email, password: newPassword })).status, 200)
 })
 
 for (const extra of [

@@ -3,7 +3,7 @@ import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { disguises, forged, theirs } from '../http/disguises.ts'
 import { sendRaw } from '../http/raw.ts'
-import { another } from '../passwords/user-with-reset-mail.ts'
+import { newPassword } from '../passwords/user-with-reset-mail.ts'
 
 // Links are made of PUBLIC_URL, whatever the headers of a request say.
 
@@ -87,7 +87,7 @@ anyTest.after.always(async () => {
 
           const form = new URLSearchParams({
             token: asked.searchParams.get('token') ?? '',
-            new_password: another,
+            new_password: newPassword,
           }).toString()
           const confirm = target.replace(path, `${asked.pathname}/confirm`)
           const formHead = [

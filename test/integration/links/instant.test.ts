@@ -4,7 +4,7 @@ import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { askMove, aVerified, linked, origin, rowOf } from '../addresses/moving.ts'
-import { press } from '../passwords/user-with-reset-mail.ts'
+import { submitForm } from '../passwords/user-with-reset-mail.ts'
 
 // EMAIL_LINK_CONFIRM=instant: opening a link confirms, except where that would do harm.
 
@@ -259,7 +259,7 @@ anyTest.after.always(async () => {
     }
     t.deepEqual(await rowOf(world, account.userId), moved)
     t.is((await client.get('me', { token: account.access })).status, 200)
-    t.is((await press(client, { path: undo.path, page }, {})).status, 303)
+    t.is((await submitForm(client, { path: undo.path, page }, {})).status, 303)
     t.is((await rowOf(world, account.userId)).email, account.email)
   })
 }

@@ -9,7 +9,7 @@ import { routes } from '../../../src/routes.ts'
 import { anAccount, anEmail, tokenOf } from '../../fixtures.ts'
 import { plainTheme } from '../../theme.ts'
 import { commandInHost, openWorld } from '../../world.ts'
-import { askReset } from '../passwords/user-with-reset-mail.ts'
+import { requestResetMail } from '../passwords/user-with-reset-mail.ts'
 
 // A branded service: every email and every page that it can show, and none that says Latchkey.
 
@@ -71,7 +71,7 @@ test('every page of a branded service → carries the brand in every language, a
   const pages = routes(() => false).filter(({ replies }) => Object.values(replies).includes('html'))
   t.true(pages.length > 15)
   const { email } = await anAccount(client)
-  const token = tokenOf((await askReset(world, email)).caught.link)
+  const token = tokenOf((await requestResetMail(world, email)).caught.link)
   const walked = new Set<string>()
   for (const { method, path } of pages)
     for (const lang of languages)

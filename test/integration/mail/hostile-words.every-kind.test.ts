@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava'
 import { type EmailKind, emailKinds } from '../../../src/base/emails.ts'
 import { escapeHtml } from '../../../src/base/fill.ts'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
-import type { Caught } from '../../mail-sink.ts'
+import type { CaughtEmail } from '../../mail-sink.ts'
 import { openWorld, type World } from '../../world.ts'
 import { openShop } from '../purchases/shop.ts'
 
@@ -19,7 +19,7 @@ test.after.always(async () => {
 })
 
 type Words = { name: string; agent: string }
-type Life = { mails: Map<EmailKind, Caught>; addresses: string[] }
+type Life = { mails: Map<EmailKind, CaughtEmail>; addresses: string[] }
 
 const next = 'a wholly new 7 phrase'
 const must = (what: string, { status, text }: { status: number; text: string }) => {
@@ -29,7 +29,7 @@ const must = (what: string, { status, text }: { status: number; text: string }) 
 /** Lives through everything that mails somebody. `rename` gives a name that no request could. */
 const live = async ({ name, agent }: Words, rename?: string): Promise<Life> => {
   const { client, mails: sink } = world
-  const mails = new Map<EmailKind, Caught>()
+  const mails = new Map<EmailKind, CaughtEmail>()
   const headers = { 'user-agent': agent }
   const account = await anAccount(client, rename === undefined ? { full_name: name } : {})
   const [email, moved] = [account.email, anEmail()]
@@ -109,10 +109,10 @@ const elementsOf = (html: string) => html.match(/<[!/]?[a-z-]+/gi)
 const linksOf = (part: string) =>
   part.match(/(?:https?:)?\/\/[^\s"'<>]+|\b(?:mailto|tel|javascript):[^\s"'<>]+/gi)?.map(withoutToken)
 const withoutToken = (text: string) => text.replaceAll(/lkp_[\w-]+/g, 'lkp_')
-const partsOf = ({ mail: { text = '', html = '' } }: Caught) => ({ text, html })
+const partsOf = ({ mail: { text = '', html = '' } }: CaughtEmail) => ({ text, html })
 
 /** A mail with hostile words and one with honest ones are the same but for those words. */
-const alike = (t: ExecutionContext, kind: EmailKind, hostile: Caught, honest: Caught) => {
+const alike = (t: ExecutionContext, kind: EmailKind, hostile: CaughtEmail, honest: CaughtEmail) => {
   const [theirs, ours] = [partsOf(hostile), partsOf(honest)]
   t.is(hostile.to.length, 1, kind)
   t.deepEqual(
@@ -140,7 +140,7 @@ const alike = (t: ExecutionContext, kind: EmailKind, hostile: Caught, honest: Ca
   )
 }
 
-const shows = (t: ExecutionContext, kind: EmailKind, caught: Caught, words: string) => {
+const shows = (t: ExecutionContext, kind: EmailKind, caught: CaughtEmail, words: string) => {
   const { text, html } = partsOf(caught)
   t.true(text.includes(words), `${kind} text`)
   t.true(html.includes(escapeHtml(words)), `${kind} html`)
@@ -165,7 +165,7 @@ test.serial('an honest life makes every kind of mail but that of a second regist
   )
   for (const [kind, caught] of mails) if (!isNameless(kind)) shows(t, kind, caught, decent.name)
   t.true(mails.get('purchase_claim')?.mail.text?.startsWith('Hello,\n'))
-  for (const kind of withDevice) shows(t, kind, mails.get(kind) as Caught, 'Decent')
+  for (const kind of withDevice) shows(t, kind, mails.get(kind) as CaughtEmail, 'Decent')
   t.is(new Set([...mails.values()].map(({ mail }) => mail.subject)).size, mails.size)
 })
 
@@ -182,13 +182,13 @@ for (const words of shown)
     const { mails, addresses } = await live({ name: words, agent: words })
     const honest = (await honestLife).mails
     for (const [kind, caught] of mails) {
-      alike(t, kind, caught, honest.get(kind) as Caught)
+      alike(t, kind, caught, honest.get(kind) as CaughtEmail)
       if (!isNameless(kind)) shows(t, kind, caught, words)
     }
     for (const kind of withDevice) {
-      const { text } = partsOf(mails.get(kind) as Caught)
+      const { text } = partsOf(mails.get(kind) as CaughtEmail)
       t.is(text.split(words).length, 2, `${kind}: the name alone`)
-      shows(t, kind, mails.get(kind) as Caught, 'Unknown')
+      shows(t, kind, mails.get(kind) as CaughtEmail, 'Unknown')
     }
     const sent = (await world.mails.all()).filter(({ to }) => to.some(address => addresses.includes(address)))
     t.is(sent.length, mails.size - 1, 'and in no other')
@@ -202,14 +202,14 @@ for (const words of hidden)
       const { mails } = await live({ name: words, agent: words })
       const honest = (await honestLife).mails
       for (const [kind, caught] of mails) {
-        alike(t, kind, caught, honest.get(kind) as Caught)
+        alike(t, kind, caught, honest.get(kind) as CaughtEmail)
         const { text, html } = partsOf(caught)
         // A token may hold any four letters.
         const said = [caught.raw.replaceAll('=\r\n', ''), text, html].map(withoutToken).join()
         t.notRegex(said, /evil/i, kind)
         t.true(text.startsWith('Hello,\n'), kind)
       }
-      for (const kind of withDevice) shows(t, kind, mails.get(kind) as Caught, 'Unknown')
+      for (const kind of withDevice) shows(t, kind, mails.get(kind) as CaughtEmail, 'Unknown')
     },
   )
 
@@ -220,7 +220,7 @@ test.serial(
     const { mails } = await live(decent, name)
     const honest = (await honestLife).mails
     for (const [kind, caught] of mails) {
-      alike(t, kind, caught, honest.get(kind) as Caught)
+      alike(t, kind, caught, honest.get(kind) as CaughtEmail)
       // The first had left before.
       if (kind !== 'verify_email' && !isNameless(kind))
         shows(t, kind, caught, 'Ana Bcc: evil@evil --b . QUIT RCPT TO:<evil@evil>')
@@ -238,7 +238,7 @@ test.serial('nor do those in a device', async t => {
     const owed = { kind, recipient: email, userId, locale: 'en', data }
     await world.queueEmail(owed)
     const caught = await world.mails.to(email, 2)
-    alike(t, kind, caught, honest.get(kind) as Caught)
+    alike(t, kind, caught, honest.get(kind) as CaughtEmail)
     t.notRegex(caught.mail.text ?? '', /Fox|QUIT/)
     shows(t, kind, caught, '127.0.0.1 Bcc: evil@evil')
   }
@@ -247,7 +247,7 @@ test.serial('nor do those in a device', async t => {
 test.serial(
   'a second registration under a hostile name tells the owner in their own, and in one mail',
   async t => {
-    const told = async (mine: string, theirs: string): Promise<Caught> => {
+    const told = async (mine: string, theirs: string): Promise<CaughtEmail> => {
       const email = anEmail()
       const register = (full_name: string) =>
         discreet.client.post(
@@ -296,14 +296,14 @@ test.serial('an address that reads like syntax is one recipient, of old and of n
       ['email_changed', changed, email],
     ] as const) {
       t.deepEqual(caught.to, [address])
-      t.deepEqual(headersOf(caught.raw), headersOf((honest.get(kind) as Caught).raw))
+      t.deepEqual(headersOf(caught.raw), headersOf((honest.get(kind) as CaughtEmail).raw))
       t.deepEqual(
         caught.mail.to?.map(each => each.address),
         [address],
       )
       t.deepEqual(
         elementsOf(caught.mail.html ?? ''),
-        elementsOf((honest.get(kind) as Caught).mail.html ?? ''),
+        elementsOf((honest.get(kind) as CaughtEmail).mail.html ?? ''),
       )
     }
     const hint = `${local.slice(0, 1)}••@example.com`

@@ -1,7 +1,7 @@
 import anyTest from 'ava'
 import { anAccount } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { another, askMove, userWithResetMail } from './user-with-reset-mail.ts'
+import { newPassword, requestEmailChangeMail, userWithResetMail } from './user-with-reset-mail.ts'
 
 // A change of the password ends sessions, links and cookies.
 
@@ -21,7 +21,7 @@ anyTest.after.always(async () => {
   // very session too, which may be in other hands.
 
   const { client } = world
-  const change = (token: string | undefined, current: string, next = another, method = 'POST') =>
+  const change = (token: string | undefined, current: string, next = newPassword, method = 'POST') =>
     client.send(method, 'change-password', { token, body: { current_password: current, new_password: next } })
 
   for (const method of ['POST', 'PUT'])
@@ -31,7 +31,7 @@ anyTest.after.always(async () => {
       const { body: renewed } = await client.post('refresh', { refresh_token: refresh })
       t.is((await other.client.get('me', { token: access })).status, 200)
 
-      const reply = await change(renewed.access_token, password, another, method)
+      const reply = await change(renewed.access_token, password, newPassword, method)
       t.is(reply.status, 200)
       t.is(reply.headers.get('cache-control'), 'no-store')
       t.is(reply.headers.get('set-cookie'), null)
@@ -59,7 +59,7 @@ anyTest.after.always(async () => {
         [reply.body.session_id],
       )
       t.is((await client.post('login', { email, password })).status, 401)
-      t.is((await client.post('login', { email, password: another })).status, 200)
+      t.is((await client.post('login', { email, password: newPassword })).status, 200)
     })
 
   test('sessions that a Redis brings back after a change are dead all the same', async t => {
@@ -75,7 +75,7 @@ anyTest.after.always(async () => {
 
   test('a wrong current password is refused with 403, since a client meets a 401 by refreshing; nothing changes', async t => {
     const { email, password, access, refresh } = await anAccount(client)
-    for (const wrong of ['wrong horse 9', `${password} `, password.toUpperCase(), another]) {
+    for (const wrong of ['wrong horse 9', `${password} `, password.toUpperCase(), newPassword]) {
       const reply = await change(access, wrong)
       t.is(reply.status, 403)
       t.is(reply.body.code, 'INVALID_CURRENT_PASSWORD')
@@ -84,7 +84,7 @@ anyTest.after.always(async () => {
     t.is((await client.get('me', { token: access })).status, 200)
     t.is((await client.post('refresh', { refresh_token: refresh })).status, 200)
     t.is((await client.post('login', { email, password })).status, 200)
-    t.is((await client.post('login', { email, password: another })).status, 401)
+    t.is((await client.post('login', { email, password: newPassword })).status, 401)
   })
 
   test('a weak new password is refused with the rule, after the current one is known to be right', async t => {
@@ -122,7 +122,7 @@ anyTest.after.always(async () => {
       { id: victim.userId },
       { userId: 'x' },
     ]) {
-      const body = { current_password: thief.password, new_password: another, ...extra }
+      const body = { current_password: thief.password, new_password: newPassword, ...extra }
       t.is((await client.post('change-password', body, { token: thief.access })).status, 400)
     }
     t.is((await client.post('login', { email: victim.email, password: victim.password })).status, 200)
@@ -146,7 +146,7 @@ anyTest.after.always(async () => {
     t.is(mail.subject, 'Security notice: your password was changed')
     t.regex(mail.text ?? '', /127\.0\.0\.1/)
     t.is(link + code, '')
-    for (const secret of [password, another]) t.false(`${mail.text}${mail.html}`.includes(secret))
+    for (const secret of [password, newPassword]) t.false(`${mail.text}${mail.html}`.includes(secret))
     const events = await world.sql(
       `SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'password.changed'`,
       [userId],
@@ -158,7 +158,7 @@ anyTest.after.always(async () => {
     const account = await userWithResetMail(world)
     const { email, password, access, reset } = account
     const newEmail = `new-${email}`
-    const move = await askMove(world, account, newEmail)
+    const move = await requestEmailChangeMail(world, account, newEmail)
     t.is((await change(access, password)).status, 200)
 
     const later = 'a phrase of a thief 3'
@@ -168,7 +168,7 @@ anyTest.after.always(async () => {
     }
     for (const presented of [{ token: move.token }, { email: newEmail, code: move.code }])
       t.is((await client.post('confirm-email', presented)).status, 401)
-    t.is((await client.post('login', { email, password: another })).status, 200)
+    t.is((await client.post('login', { email, password: newPassword })).status, 200)
   })
 
   test('a reset mail that was asked for and not yet written when the password changed carries no live link', async t => {
@@ -207,7 +207,7 @@ anyTest.after.always(async () => {
       cookie: cookieOf(login.headers.get('set-cookie')),
     }
   }
-  const bodyOf = (current: string) => ({ current_password: current, new_password: another })
+  const bodyOf = (current: string) => ({ current_password: current, new_password: newPassword })
   const refresh = (cookie: string) =>
     client.post('refresh', {}, { headers: { cookie, origin: 'https://latchkey.test' } })
 
@@ -269,7 +269,7 @@ anyTest.after.always(async () => {
     const guess = (current: string, method = 'POST') =>
       world.client.send(method, 'change-password', {
         token,
-        body: { current_password: current, new_password: another },
+        body: { current_password: current, new_password: newPassword },
       })
     const login = () => world.client.post('login', { email, password: 'wrong horse 9' })
     for (let i = 0; i < 5; i++) await login()

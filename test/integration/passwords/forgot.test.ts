@@ -3,7 +3,13 @@ import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, tokenOf } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
-import { another, askMove, askReset, userWithResetMail, wrongCodes } from './user-with-reset-mail.ts'
+import {
+  newPassword,
+  requestEmailChangeMail,
+  requestResetMail,
+  userWithResetMail,
+  wrongCodes,
+} from './user-with-reset-mail.ts'
 
 // A forgotten password: what is mailed, and what a stranger learns.
 
@@ -198,7 +204,7 @@ anyTest.after.always(async () => {
       t.true(Math.abs(Date.parse(body.expires_at) - (row?.created_at.getTime() ?? 0) - hour) < 2000)
     }
     t.is((await other.client.post('verify-reset-token', { token })).status, 200)
-    t.is((await world.client.post('reset-password', { token, new_password: another })).status, 204)
+    t.is((await world.client.post('reset-password', { token, new_password: newPassword })).status, 204)
     t.is((await check({ token })).status, 401)
     t.is((await check({ email, code })).status, 401)
   })
@@ -208,9 +214,9 @@ anyTest.after.always(async () => {
     const { token, code } = reset
     for (const wrong of wrongCodes(code, 5)) t.is((await check({ email, code: wrong })).status, 401)
     t.is((await check({ email, code })).status, 401)
-    t.is((await world.client.post('reset-password', { email, code, new_password: another })).status, 401)
+    t.is((await world.client.post('reset-password', { email, code, new_password: newPassword })).status, 401)
     t.is((await check({ token })).status, 200)
-    t.is((await world.client.post('reset-password', { token, new_password: another })).status, 204)
+    t.is((await world.client.post('reset-password', { token, new_password: newPassword })).status, 204)
   })
 
   test('an account that was closed since the mail has no token that would do', async t => {
@@ -218,7 +224,7 @@ anyTest.after.always(async () => {
     const { token } = reset
     await world.sql('UPDATE users SET is_active = false WHERE id = $1', [userId])
     t.is((await check({ token })).status, 401)
-    t.is((await world.client.post('reset-password', { token, new_password: another })).status, 401)
+    t.is((await world.client.post('reset-password', { token, new_password: newPassword })).status, 401)
     await world.sql('UPDATE users SET is_active = true WHERE id = $1', [userId])
     t.is((await check({ token })).status, 200, 'and it was not spent')
   })
@@ -245,7 +251,7 @@ anyTest.after.always(async () => {
     test(`${path} takes a token, or an address and a code, and no mixture`, async t => {
       const { email, reset } = await userWithResetMail(world)
       const { token, code } = reset
-      const rest = path === 'reset-password' ? { new_password: another } : {}
+      const rest = path === 'reset-password' ? { new_password: newPassword } : {}
       const mixtures = [
         {},
         { email },
@@ -272,23 +278,26 @@ anyTest.after.always(async () => {
 
 test('the link and the code of an older reset mail die when a newer one is sent', async t => {
   const { email, reset: older } = await userWithResetMail(world)
-  const newer = await askReset(world, email)
+  const newer = await requestResetMail(world, email)
   t.not(newer.token, older.token)
   for (const presented of [{ token: older.token }, { email, code: older.code }]) {
     t.is((await world.client.post('verify-reset-token', presented)).status, 401)
-    const reply = await world.client.post('reset-password', { ...presented, new_password: another })
+    const reply = await world.client.post('reset-password', { ...presented, new_password: newPassword })
     t.is(reply.status, 401)
     t.is(reply.body.code, 'INVALID_TOKEN')
   }
-  const reply = await world.client.post('reset-password', { token: newer.token, new_password: another })
+  const reply = await world.client.post('reset-password', { token: newer.token, new_password: newPassword })
   t.is(reply.status, 204)
 })
 
 test('after a reset the next forgotten password gets a mail that works', async t => {
   const { email, reset } = await userWithResetMail(world)
-  t.is((await world.client.post('reset-password', { token: reset.token, new_password: another })).status, 204)
+  t.is(
+    (await world.client.post('reset-password', { token: reset.token, new_password: newPassword })).status,
+    204,
+  )
   await world.mails.to(email, 3)
-  const { code } = await askReset(world, email)
+  const { code } = await requestResetMail(world, email)
   const once = 'one more phrase 4'
   t.is((await world.client.post('reset-password', { email, code, new_password: once })).status, 204)
   t.is((await world.client.post('login', { email, password: once })).status, 200)
@@ -312,7 +321,7 @@ test('the mail says how long the link lives, holds link and code in both parts, 
   const doors = {
     'verify-email': {},
     'verify-reset-token': {},
-    'reset-password': { new_password: another },
+    'reset-password': { new_password: newPassword },
     'confirm-email': {},
     'undo-email-change': {},
     'undo-deletion': {},
@@ -324,7 +333,7 @@ test('the mail says how long the link lives, holds link and code in both parts, 
 
   test('tokens for a verification, a reset and a move open no other door, and their own afterwards', async t => {
     const account = await userWithResetMail(world)
-    const move = await askMove(world, account, `new-${account.email}`)
+    const move = await requestEmailChangeMail(world, account, `new-${account.email}`)
     const { verification, reset } = account
     const tokens: [string, Door[]][] = [
       [verification.token, ['verify-email']],
@@ -346,7 +355,7 @@ test('the mail says how long the link lives, holds link and code in both parts, 
     const account = await userWithResetMail(world)
     const { email } = account
     const newEmail = `new-${email}`
-    const move = await askMove(world, account, newEmail)
+    const move = await requestEmailChangeMail(world, account, newEmail)
     const [verifying, resetting, moving] = [account.verification.code, account.reset.code, move.code]
     for (const door of resets)
       for (const code of [verifying, moving]) t.is((await at(door, { email, code })).status, 401)
@@ -366,10 +375,10 @@ test('the mail says how long the link lives, holds link and code in both parts, 
     await client.post('verify-email', { token: account.verification.token })
     await world.mails.to(account.email, 3)
     const newEmail = `new-${account.email}`
-    const move = await askMove(world, account, newEmail)
+    const move = await requestEmailChangeMail(world, account, newEmail)
     t.is((await at('confirm-email', { token: move.token })).status, 200)
     const undo = tokenOf((await world.mails.to(account.email, 4)).link)
-    const reset = await askReset(world, newEmail)
+    const reset = await requestResetMail(world, newEmail)
     for (const door of allBut('undo-email-change')) t.is((await at(door, { token: undo })).status, 401, door)
     for (const door of allBut(...resets)) t.is((await at(door, { token: reset.token })).status, 401, door)
 
@@ -397,7 +406,7 @@ test('the mail says how long the link lives, holds link and code in both parts, 
   // Six digits open an account: five guesses at a code, and twenty a day however many codes are asked for.
 
   const guess = (email: string, code: string, at = world.client) =>
-    at.post('reset-password', { email, code, new_password: another })
+    at.post('reset-password', { email, code, new_password: newPassword })
 
   test('after four wrong guesses the right code is still good', async t => {
     const { email, reset } = await userWithResetMail(world)
@@ -414,7 +423,7 @@ test('the mail says how long the link lives, holds link and code in both parts, 
     t.is((await guess(email, reset.code)).status, 401)
     t.is((await world.client.post('login', { email, password })).status, 200)
     t.is(
-      (await world.client.post('reset-password', { token: reset.token, new_password: another })).status,
+      (await world.client.post('reset-password', { token: reset.token, new_password: newPassword })).status,
       204,
     )
   })
@@ -431,10 +440,10 @@ test('the mail says how long the link lives, holds link and code in both parts, 
     const { email, userId, password, reset } = await userWithResetMail(world)
     let mailed = reset
     for (let round = 0; round < 4; round++) {
-      if (round > 0) mailed = await askReset(world, email)
+      if (round > 0) mailed = await requestResetMail(world, email)
       for (const wrong of wrongCodes(mailed.code, 5)) t.is((await guess(email, wrong)).status, 401)
     }
-    mailed = await askReset(world, email)
+    mailed = await requestResetMail(world, email)
     t.is((await guess(email, mailed.code)).status, 401, 'the twenty-first guess, and the right one')
     t.is(
       (await world.client.post('verify-reset-token', { email, code: mailed.code })).status,
@@ -446,7 +455,7 @@ test('the mail says how long the link lives, holds link and code in both parts, 
     const left = await world.redis.pttl(world.keys.guesses(userId, 'reset_password'))
     t.true(left > 86_400_000 - 60_000 && left <= 86_400_000, 'and tomorrow there are new ones')
     const { token } = mailed
-    t.is((await world.client.post('reset-password', { token, new_password: another })).status, 204)
+    t.is((await world.client.post('reset-password', { token, new_password: newPassword })).status, 204)
   })
 
   test('guesses at one account cost another none', async t => {

@@ -9,7 +9,13 @@ import { changePassword } from '../../../src/passwords/change-password.ts'
 import { anAccount, anEmail } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { openPools, sendSimultaneously } from '../../simultaneous.ts'
-import { another, askMove, askReset, press, userWithResetMail } from './user-with-reset-mail.ts'
+import {
+  newPassword,
+  requestEmailChangeMail,
+  requestResetMail,
+  submitForm,
+  userWithResetMail,
+} from './user-with-reset-mail.ts'
 
 // Requests that arrive while a password changes.
 
@@ -39,14 +45,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
   /** The owner of the mailbox takes the account over. */
   const takeOver = async (ours: string) => {
-    const { token } = await askReset(world, ours)
-    return (await client.post('reset-password', { token, new_password: another })).status
+    const { token } = await requestResetMail(world, ours)
+    return (await client.post('reset-password', { token, new_password: newPassword })).status
   }
 
   test('the owner resets by mail: the squatter’s password, sessions and pending move are dead', async t => {
     const squatter = await aSquatter()
     const { ours, theirs, userId, second } = squatter
-    const move = await askMove(world, squatter, theirs)
+    const move = await requestEmailChangeMail(world, squatter, theirs)
     const page = (await client.get(move.path)).text
     t.is(await takeOver(ours), 204)
 
@@ -59,11 +65,11 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       t.is((await at.post('confirm-email', { token: move.token })).status, 401)
       t.is((await at.post('confirm-email', { email: theirs, code: move.code })).status, 401)
     }
-    t.is((await press(client, { path: move.path, page }, {})).status, 401)
+    t.is((await submitForm(client, { path: move.path, page }, {})).status, 401)
     const body = { current_password: squatter.password, new_email: theirs }
     t.is((await client.post('change-email', body, { token: squatter.access })).status, 401)
 
-    const login = await client.post('login', { email: ours, password: another })
+    const login = await client.post('login', { email: ours, password: newPassword })
     t.is(login.status, 200)
     t.like(login.body.user, { id: userId, email: ours, email_verified: true })
     const { body: sessions } = await client.get('sessions', { token: login.body.access_token })
@@ -73,9 +79,9 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   test('asking for a reset at the squatter’s pending address mails nobody: it is not the account’s', async t => {
     const squatter = await aSquatter()
     const { theirs } = squatter
-    await askMove(world, squatter, theirs)
+    await requestEmailChangeMail(world, squatter, theirs)
     t.is((await client.post('forgot-password', { email: theirs })).status, 202)
-    const { token } = await askReset(world, squatter.ours)
+    const { token } = await requestResetMail(world, squatter.ours)
     t.is((await client.post('verify-reset-token', { token })).status, 200)
     t.is(world.mails.caught.filter(({ to }) => to.includes(theirs)).length, 1, 'the mail of the move alone')
   })
@@ -111,11 +117,11 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     for (let round = 0; round < 4; round++) {
       const squatter = await aSquatter()
       const { ours, theirs, userId } = squatter
-      const move = await askMove(world, squatter, theirs)
-      const reset = await askReset(world, ours)
+      const move = await requestEmailChangeMail(world, squatter, theirs)
+      const reset = await requestResetMail(world, ours)
       const [moved, taken] = await Promise.all([
         client.post('confirm-email', { token: move.token }),
-        other.client.post('reset-password', { token: reset.token, new_password: another }),
+        other.client.post('reset-password', { token: reset.token, new_password: newPassword }),
       ])
       const outcome = `${moved.status} ${taken.status}`
       t.true(['200 401', '401 204'].includes(outcome), outcome)
@@ -170,7 +176,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const { email, userId, password, reset } = await userWithResetMail(world)
     const user = await findUser(world.deps.database, userId)
     if (!user) throw new Error('the account is gone')
-    const body = { token: reset.token, new_password: another }
+    const body = { token: reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', body)).status, 204)
     const late = await changePassword(world.deps, {
       user,
@@ -180,7 +186,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       origin: { ip: '192.0.2.1', userAgent: '', network: '192.0.2.1' },
     })
     t.true(late instanceof Problem)
-    t.true(await works(email, another))
+    t.true(await works(email, newPassword))
     t.false(await works(email, 'a phrase of a thief 3'))
     t.is(
       await world.deps.redis.zcard(world.deps.keys.sessions(userId)),

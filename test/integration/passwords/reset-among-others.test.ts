@@ -4,7 +4,12 @@ import type { Reply } from '../../client.ts'
 import { type Account, anEmail } from '../../fixtures.ts'
 import { type HttpRequest, openPools, sendSimultaneously } from '../../simultaneous.ts'
 import { openWorld } from '../../world.ts'
-import { another, askMove, type Mailed, userWithResetMail } from './user-with-reset-mail.ts'
+import {
+  type MailedToken,
+  newPassword,
+  requestEmailChangeMail,
+  userWithResetMail,
+} from './user-with-reset-mail.ts'
 
 // A reset that arrives with what a thief does at that moment: afterwards the owner alone is in.
 
@@ -16,9 +21,9 @@ test.after.always(() => world[Symbol.asyncDispose]())
 const { client } = world
 const urls = [world.url, other.url]
 
-const reset = ({ token }: Mailed): HttpRequest => ({
+const reset = ({ token }: MailedToken): HttpRequest => ({
   path: 'reset-password',
-  body: { token, new_password: another },
+  body: { token, new_password: newPassword },
 })
 const works = async (email: string, password: string) =>
   (await client.post('login', { email, password })).status === 200
@@ -62,7 +67,7 @@ test.serial('a login with the old password is refused, or its session ends with 
     t.true(logins.every(({ status }) => status === 200 || status === 401))
     for (const session of [account, ...sessionsIn(logins)]) t.true(await isDead(session))
     t.false(await works(account.email, account.password))
-    t.true(await works(account.email, another))
+    t.true(await works(account.email, newPassword))
   }
 })
 
@@ -81,7 +86,7 @@ test.serial('of a reset and changes of the password one wins, and the others are
     t.is(won.length, done.status === 204 ? 0 : 1)
     t.true(done.status === 204 || (done.status === 401 && done.body.code === 'INVALID_TOKEN'))
     t.true(changed.every(({ status }) => [200, 401, 403].includes(status)))
-    t.is(await works(email, another), done.status === 204)
+    t.is(await works(email, newPassword), done.status === 204)
     t.false(await works(email, password))
     for (const [i, { status }] of changed.entries())
       t.is(await works(email, passwords[i] ?? ''), status === 200)
@@ -96,7 +101,7 @@ test.serial(
     for (let round = 0; round < 3; round++) {
       const account = await userWithResetMail(world)
       const newEmail = anEmail()
-      const { token } = await askMove(world, account, newEmail)
+      const { token } = await requestEmailChangeMail(world, account, newEmail)
       const confirm = { path: 'confirm-email', body: { token } }
       const [done, moved] = await among(round, Array(6).fill(confirm), reset(account.reset))
       const won = moved.filter(({ status }) => status === 200)
@@ -107,7 +112,7 @@ test.serial(
       }
       const email = done.status === 204 ? account.email : newEmail
       t.is(await emailOf(account.userId), email)
-      t.is(await works(email, another), done.status === 204)
+      t.is(await works(email, newPassword), done.status === 204)
       t.is(await works(email, account.password), done.status !== 204)
       t.is(await isDead(account), done.status === 204)
       t.is((await client.post('confirm-email', { token })).status, done.status === 204 ? 401 : 200)
@@ -145,7 +150,7 @@ test.serial(
       )
       t.is(open.length, 0)
       t.is(await emailOf(account.userId), account.email)
-      t.true(await works(account.email, another))
+      t.true(await works(account.email, newPassword))
     }
     t.true(overtaken > 0, 'the reset has overtaken no request in twelve rounds')
   },

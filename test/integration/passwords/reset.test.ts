@@ -6,7 +6,14 @@ import { openPools, sendSimultaneously, statusesOf, times } from '../../simultan
 import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
-import { another, askMove, askReset, type Mailed, press, userWithResetMail } from './user-with-reset-mail.ts'
+import {
+  type MailedToken,
+  newPassword,
+  requestEmailChangeMail,
+  requestResetMail,
+  submitForm,
+  userWithResetMail,
+} from './user-with-reset-mail.ts'
 
 // A reset: once, by its own link or code, the same answer again, and what it ends.
 
@@ -36,24 +43,24 @@ anyTest.after.always(async () => {
     test(`after the ${first} of a mail its ${second} sets no other password`, async t => {
       const { email, reset } = await userWithResetMail(world)
       const bodies = { token: { token: reset.token }, code: { email, code: reset.code } }
-      const body = { ...bodies[first], new_password: another }
+      const body = { ...bodies[first], new_password: newPassword }
       t.is((await world.client.post('reset-password', body)).status, 204)
       const again = { ...bodies[second], new_password: 'yet another 5 words' }
       const reply = await other.client.post('reset-password', again)
       t.is(reply.status, 401)
       t.is(reply.body.code, 'INVALID_TOKEN')
-      t.is((await world.client.post('login', { email, password: another })).status, 200)
+      t.is((await world.client.post('login', { email, password: newPassword })).status, 200)
       t.is((await noticesTo(email)).length, 1)
     })
 
   /** Asks for another reset once the notice of the first one has come. */
   const resetAgain = async (email: string) => {
     await world.mails.to(email, 3)
-    return askReset(world, email)
+    return requestResetMail(world, email)
   }
   const sameAgain = async (email: string, bodies: object[]) => {
     for (const presented of bodies) {
-      const reply = await other.client.post('reset-password', { ...presented, new_password: another })
+      const reply = await other.client.post('reset-password', { ...presented, new_password: newPassword })
       if (reply.status !== 204 || reply.text !== '' || reply.headers.get('set-cookie') !== null) return false
     }
     return (await noticesTo(email)).length === 1
@@ -63,8 +70,8 @@ anyTest.after.always(async () => {
     const { email, userId, reset } = await userWithResetMail(world)
     const { token, code } = reset
     const presented = [{ token }, { email, code }]
-    t.is((await world.client.post('reset-password', { token, new_password: another })).status, 204)
-    const { body } = await world.client.post('login', { email, password: another })
+    t.is((await world.client.post('reset-password', { token, new_password: newPassword })).status, 204)
+    const { body } = await world.client.post('login', { email, password: newPassword })
     t.true(await sameAgain(email, presented))
     t.is((await world.client.get('me', { token: body.access_token })).status, 200)
     const events = await world.sql(
@@ -83,7 +90,7 @@ anyTest.after.always(async () => {
 
   test('twenty at once with the same token and the same password → 204 each, one event, one email', async t => {
     const { email, userId, reset } = await userWithResetMail(world)
-    const body = { token: reset.token, new_password: another }
+    const body = { token: reset.token, new_password: newPassword }
     const replies = await sendSimultaneously(
       [world.url, other.url],
       times(20, { path: 'reset-password', body }),
@@ -99,8 +106,8 @@ anyTest.after.always(async () => {
     [
       'the password was changed',
       async ({ email }) => {
-        const { body } = await world.client.post('login', { email, password: another })
-        const change = { current_password: another, new_password: 'yet another 5 words' }
+        const { body } = await world.client.post('login', { email, password: newPassword })
+        const change = { current_password: newPassword, new_password: 'yet another 5 words' }
         return world.client.post('change-password', change, { token: body.access_token })
       },
     ],
@@ -108,7 +115,7 @@ anyTest.after.always(async () => {
       'another reset set the same password',
       async ({ email }) => {
         const { token } = await resetAgain(email)
-        return world.client.post('reset-password', { token, new_password: another })
+        return world.client.post('reset-password', { token, new_password: newPassword })
       },
     ],
     ['the password was closed', ({ userId }) => set(userId, 'password_hash = NULL')],
@@ -120,7 +127,7 @@ anyTest.after.always(async () => {
   for (const [what, end] of ends)
     test(`the same token and password after ${what} → 401`, async t => {
       const account = await userWithResetMail(world)
-      const body = { token: account.reset.token, new_password: another }
+      const body = { token: account.reset.token, new_password: newPassword }
       for (let i = 0; i < 2; i++) t.is((await world.client.post('reset-password', body)).status, 204)
       await end(account)
       const reply = await world.client.post('reset-password', body)
@@ -132,7 +139,7 @@ anyTest.after.always(async () => {
     const { email, reset } = await userWithResetMail(world)
     const { token } = reset
     const limited = await world.instance({ RATE_LIMITS: 'anonymous=1000/15m' })
-    const repeat = () => limited.client.post('reset-password', { token, new_password: another })
+    const repeat = () => limited.client.post('reset-password', { token, new_password: newPassword })
     t.is((await repeat()).status, 204)
     t.is((await repeat()).status, 204, 'a right one does not count')
     const guesses = Array.from({ length: 100 }, (_, i) => ({
@@ -141,7 +148,7 @@ anyTest.after.always(async () => {
     }))
     t.deepEqual(statusesOf(await sendSimultaneously([limited.url], guesses)), { 401: 100 })
     t.is((await repeat()).status, 401)
-    t.is((await world.client.post('login', { email, password: another })).status, 200)
+    t.is((await world.client.post('login', { email, password: newPassword })).status, 200)
   })
 
   for (const [way, byCode] of [
@@ -182,7 +189,7 @@ anyTest.after.always(async () => {
       `UPDATE emails SET proof_spent_at = now() WHERE recipient = $1 AND kind = 'reset_password'`,
       [email],
     )
-    const body = { token: reset.token, new_password: another }
+    const body = { token: reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', body)).status, 401)
     t.is((await world.client.post('login', { email, password })).status, 200)
   })
@@ -213,7 +220,7 @@ anyTest.after.always(async () => {
     t.is((await world.client.post('login', { email, password })).status, 200)
     const byCode = { email, code: reset.code }
     t.is((await world.client.post('reset-password', { ...byCode, new_password: 'a1' })).status, 400)
-    t.is((await world.client.post('reset-password', { ...byCode, new_password: another })).status, 204)
+    t.is((await world.client.post('reset-password', { ...byCode, new_password: newPassword })).status, 204)
   })
 
   test('a token that is none is told before the password is judged', async t => {
@@ -224,7 +231,7 @@ anyTest.after.always(async () => {
   test('a link resets the account at the address that it was sent to, and at no later one', async t => {
     const { email, userId, reset } = await userWithResetMail(world)
     await world.sql('UPDATE users SET email = $2 WHERE id = $1', [userId, `new-${email}`])
-    const body = { token: reset.token, new_password: another }
+    const body = { token: reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', body)).status, 401)
   })
 
@@ -236,8 +243,8 @@ anyTest.after.always(async () => {
       bytes(mine.reset.token).subarray(16),
     ])
     const token = `lkp_${forged.toString('base64url')}`
-    t.is((await world.client.post('reset-password', { token, new_password: another })).status, 401)
-    const byCode = { email: yours.email, code: mine.reset.code, new_password: another }
+    t.is((await world.client.post('reset-password', { token, new_password: newPassword })).status, 401)
+    const byCode = { email: yours.email, code: mine.reset.code, new_password: newPassword }
     t.is((await world.client.post('reset-password', byCode)).status, 401)
   })
 }
@@ -246,7 +253,7 @@ anyTest.after.always(async () => {
   // Whoever resets a password may do so because somebody else knows the old one: nothing of that may stay alive.
 
   type Presented = { token: string } | { email: string; code: string }
-  const ways: [string, (email: string, reset: Mailed) => Presented][] = [
+  const ways: [string, (email: string, reset: MailedToken) => Presented][] = [
     ['token', (_email, { token }) => ({ token })],
     ['address and code', (email, { code }) => ({ email, code })],
   ]
@@ -272,7 +279,7 @@ anyTest.after.always(async () => {
       for (const token of accesses)
         for (const { client } of [world, other]) t.is((await client.get('me', { token })).status, 200)
 
-      const body = { ...presentedBy(account.email, account.reset), new_password: another }
+      const body = { ...presentedBy(account.email, account.reset), new_password: newPassword }
       t.is((await world.client.post('reset-password', body)).status, 204)
 
       for (const { client } of [other, world]) {
@@ -294,7 +301,7 @@ anyTest.after.always(async () => {
     const { redis, keys } = world
     const kept = await redis.hgetall(keys.session(userId, sessionId))
     t.truthy(kept.current)
-    const body = { token: reset.token, new_password: another }
+    const body = { token: reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', body)).status, 204)
     await redis.hset(keys.session(userId, sessionId), kept)
     t.is((await world.client.get('me', { token: access })).status, 401)
@@ -303,7 +310,7 @@ anyTest.after.always(async () => {
 
   test('the old password opens nothing, the new one does, and nobody is signed in by the reset itself', async t => {
     const { email, userId, password, reset } = await userWithResetMail(world)
-    const body = { token: reset.token, new_password: another }
+    const body = { token: reset.token, new_password: newPassword }
     const reply = await world.client.post('reset-password', body)
     t.is(reply.status, 204)
     t.is(reply.text, '')
@@ -313,7 +320,7 @@ anyTest.after.always(async () => {
     const old = await world.client.post('login', { email, password })
     t.is(old.status, 401)
     t.is(old.body.code, 'INVALID_CREDENTIALS')
-    const { status, body: session } = await other.client.post('login', { email, password: another })
+    const { status, body: session } = await other.client.post('login', { email, password: newPassword })
     t.is(status, 200)
     t.is((await world.client.get('me', { token: session.access_token })).status, 200)
   })
@@ -321,7 +328,7 @@ anyTest.after.always(async () => {
   test('the address counts as verified, and the change is dated and on record', async t => {
     const { userId, access, verification, reset } = await userWithResetMail(world)
     t.false((await world.client.get('me', { token: access })).body.email_verified)
-    const body = { token: reset.token, new_password: another }
+    const body = { token: reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', body)).status, 204)
     const [user] = await world.sql<{ email_verified: boolean; last_password_change_at: Date | null }>(
       'SELECT email_verified, last_password_change_at FROM users WHERE id = $1',
@@ -340,7 +347,7 @@ anyTest.after.always(async () => {
   test('the owner is told by a mail that says from where, and holds neither password nor token', async t => {
     const { email, reset } = await userWithResetMail(world)
     const headers = { 'user-agent': 'Lynx/2.9' }
-    const body = { token: reset.token, new_password: another }
+    const body = { token: reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', body, { headers })).status, 204)
     const { mail, link, code, to } = await world.mails.to(email, 3)
     t.deepEqual(to, [email])
@@ -348,28 +355,28 @@ anyTest.after.always(async () => {
     t.regex(mail.text ?? '', /127\.0\.0\.1/)
     t.regex(mail.text ?? '', /Lynx/)
     t.is(link + code, '')
-    t.false(`${mail.text}${mail.html}`.includes(another))
+    t.false(`${mail.text}${mail.html}`.includes(newPassword))
   })
 
   test('every other mailed link dies: verification, and a pending change of address by link and by code', async t => {
     const account = await userWithResetMail(world)
     const newEmail = `new-${account.email}`
-    const move = await askMove(world, account, newEmail)
-    const body = { token: account.reset.token, new_password: another }
+    const move = await requestEmailChangeMail(world, account, newEmail)
+    const body = { token: account.reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', body)).status, 204)
 
     const { client } = world
     t.is((await client.post('verify-email', { token: account.verification.token })).status, 401)
     t.is((await client.post('confirm-email', { token: move.token })).status, 401)
     t.is((await client.post('confirm-email', { email: newEmail, code: move.code })).status, 401)
-    const login = await client.post('login', { email: account.email, password: another })
+    const login = await client.post('login', { email: account.email, password: newPassword })
     t.is(login.body.user.email, account.email)
   })
 
   test('sessions of other people go on', async t => {
     const neighbour = await anAccount(world.client)
     const { reset } = await userWithResetMail(world)
-    const body = { token: reset.token, new_password: another }
+    const body = { token: reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', body)).status, 204)
     t.is((await world.client.get('me', { token: neighbour.access })).status, 200)
     t.is((await world.client.post('refresh', { refresh_token: neighbour.refresh })).status, 200)
@@ -378,7 +385,7 @@ anyTest.after.always(async () => {
   test('a deletion that waits is not undone by a reset: its link is dead', async t => {
     const { userId, password, access: token, reset } = await userWithResetMail(world)
     t.is((await world.client.send('DELETE', 'me', { body: { password }, token })).status, 204)
-    const body = { token: reset.token, new_password: another }
+    const body = { token: reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', body)).status, 401)
     const gone = await until('the row to wait', () =>
       world.sql<{ erase_after: Date | null }>('SELECT erase_after FROM users WHERE id = $1', [userId]),
@@ -407,7 +414,7 @@ anyTest.after.always(async () => {
     t.is((await client.post('login', { email, password })).status, 200)
 
     const page = (await client.get(path)).text
-    const pressed = await press(client, { path, page }, { new_password: another })
+    const pressed = await submitForm(client, { path, page }, { new_password: newPassword })
     t.is(pressed.status, 303)
     t.is(pressed.headers.get('set-cookie'), null)
     t.is(pressed.headers.get('location'), 'http://latchkey.test/api/v1/auth/password-reset?lang=en')
@@ -416,21 +423,21 @@ anyTest.after.always(async () => {
     t.regex(done.text, /Your password is changed/)
     t.is((await client.get('me', { token: access })).status, 401)
     t.is((await client.post('login', { email, password })).status, 401)
-    t.is((await client.post('login', { email, password: another })).status, 200)
+    t.is((await client.post('login', { email, password: newPassword })).status, 200)
 
-    const twice = await press(client, { path, page }, { new_password: 'yet another 5 words' })
+    const twice = await submitForm(client, { path, page }, { new_password: 'yet another 5 words' })
     t.is(twice.status, 401)
     t.regex(twice.headers.get('content-type') ?? '', /^text\/html/)
     t.regex(twice.text, /This password link is no longer valid/)
     t.is((await client.get(path)).status, 401)
-    t.is((await client.post('login', { email, password: another })).status, 200)
+    t.is((await client.post('login', { email, password: newPassword })).status, 200)
   })
 
   test('a refused password shows the form again with the reason and the token, and the second try works', async t => {
     const { email, access, reset } = await userWithResetMail(world)
     const { path, token } = reset
     const first = (await client.get(path)).text
-    const short = await press(client, { path, page: first }, { new_password: 'a1' })
+    const short = await submitForm(client, { path, page: first }, { new_password: 'a1' })
     t.is(short.status, 400)
     t.regex(short.headers.get('content-type') ?? '', /^text\/html/)
     t.regex(short.text, /role="alert">This password is too short: it needs at least 8 characters/)
@@ -440,23 +447,30 @@ anyTest.after.always(async () => {
 
     // From here on the address of the page is that of its form.
     const there = `/api/v1/auth/${confirm}?lang=en`
-    const common = await press(client, { path: there, page: short.text }, { new_password: 'password1' })
+    const common = await submitForm(client, { path: there, page: short.text }, { new_password: 'password1' })
     t.is(common.status, 400)
     t.regex(common.text, /one of the first that others would guess/)
-    const long = await press(client, { path: there, page: common.text }, { new_password: 'a1'.repeat(200) })
+    const long = await submitForm(
+      client,
+      { path: there, page: common.text },
+      { new_password: 'a1'.repeat(200) },
+    )
     t.is(long.status, 400)
     t.regex(long.text, /too long/)
-    const empty = await press(client, { path: there, page: long.text }, {})
+    const empty = await submitForm(client, { path: there, page: long.text }, {})
     t.is(empty.status, 400)
-    t.is((await press(client, { path: there, page: empty.text }, { new_password: another })).status, 303)
-    t.is((await client.post('login', { email, password: another })).status, 200)
+    t.is(
+      (await submitForm(client, { path: there, page: empty.text }, { new_password: newPassword })).status,
+      303,
+    )
+    t.is((await client.post('login', { email, password: newPassword })).status, 200)
   })
 
   test('what is typed is taken as it is: spaces, signs and other scripts', async t => {
     const { email, reset } = await userWithResetMail(world)
     const odd = '  ключ & +%41=1 "😀"<b>  '
     const page = (await client.get(reset.path)).text
-    t.is((await press(client, { path: reset.path, page }, { new_password: odd })).status, 303)
+    t.is((await submitForm(client, { path: reset.path, page }, { new_password: odd })).status, 303)
     t.is((await client.post('login', { email, password: odd })).status, 200)
     t.is((await client.post('login', { email, password: odd.trim() })).status, 401)
   })
@@ -466,7 +480,7 @@ anyTest.after.always(async () => {
     const { path, token } = reset
     const good = await client.get(path)
     t.true(good.text.includes(` autocomplete="username" value="${email}" readonly`))
-    const short = await press(client, { path, page: good.text }, { new_password: 'a1' })
+    const short = await submitForm(client, { path, page: good.text }, { new_password: 'a1' })
     t.true(short.text.includes(` autocomplete="username" value="${email}" readonly`))
     const guessed = `${token.slice(0, -8)}AAAAAAAA`
     for (const bad of [guessed, `lkp_${'A'.repeat(64)}`]) {
@@ -510,7 +524,7 @@ anyTest.after.always(async () => {
     const { token } = reset
     const good = `token=${token}&new_password=a+wholly+new+7+phrase`
     t.is((await form(good, 'text/plain')).status, 415)
-    t.is((await form(JSON.stringify({ token, new_password: another }), 'application/json')).status, 415)
+    t.is((await form(JSON.stringify({ token, new_password: newPassword }), 'application/json')).status, 415)
     t.is((await form(good, 'multipart/form-data; boundary=x')).status, 415)
     t.is((await form(`${good}&email=evil@example.com`)).status, 400)
     t.is((await form(`${good}&new_password=b`)).status, 400)
@@ -542,22 +556,26 @@ anyTest.after.always(async () => {
       const page = (await client.get(path)).text
       t.true(page.includes(spoken))
       t.true(page.includes(`<h1>${titles[lang]}</h1>`))
-      const refused = await press(client, { path, page }, { new_password: 'a1' })
+      const refused = await submitForm(client, { path, page }, { new_password: 'a1' })
       t.true(refused.text.includes(spoken))
       t.regex(refused.text, /role="alert">[^<]*8/)
       const there = `/api/v1/auth/${confirm}?lang=${lang}`
-      const pressed = await press(client, { path: there, page: refused.text }, { new_password: another })
+      const pressed = await submitForm(
+        client,
+        { path: there, page: refused.text },
+        { new_password: newPassword },
+      )
       t.is(pressed.status, 303)
       const location = pressed.headers.get('location') ?? ''
       t.true((await client.get(location.slice('http://latchkey.test'.length))).text.includes(spoken))
-      t.is((await client.post('login', { email, password: another })).status, 200)
-      const again = await press(client, { path, page }, { new_password: another })
+      t.is((await client.post('login', { email, password: newPassword })).status, 200)
+      const again = await submitForm(client, { path, page }, { new_password: newPassword })
       const already = again.headers.get('location') ?? ''
       t.is(already, `${location}&again=1`)
       const said = (await client.get(already.slice('http://latchkey.test'.length))).text
       t.true(said.includes(spoken))
       t.true(said.includes(`<h1>${alreadyTitles[lang]}</h1>`))
-      const other = await press(client, { path, page }, { new_password: 'yet another 5 words' })
+      const other = await submitForm(client, { path, page }, { new_password: 'yet another 5 words' })
       t.is(other.status, 401)
       t.true(other.text.includes(spoken))
     })
@@ -591,7 +609,7 @@ anyTest.after.always(async () => {
       t.is(headers.get('set-cookie'), null)
       t.is(headers.get('x-evil'), null)
       const token = new URLSearchParams(query).get('token') ?? ''
-      const pressed = await form(new URLSearchParams({ token, new_password: another }).toString())
+      const pressed = await form(new URLSearchParams({ token, new_password: newPassword }).toString())
       t.is(pressed.status, 401)
       t.notRegex(pressed.text, /<script|evil/)
     })
@@ -621,14 +639,14 @@ anyTest.after.always(async () => {
     t.is(status, 200)
     const left = Date.parse(body.expires_at) - Date.now() - world.clock.shift
     t.true(left > 0 && left <= 60_000, 'a minute at most is left')
-    const inTime = { token: early.reset.token, new_password: another }
+    const inTime = { token: early.reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', inTime)).status, 204)
 
     await world.travel(hour + 1000)
     for (const { client } of [world, other])
       for (const presented of [{ token }, { email, code }]) {
         t.is((await client.post('verify-reset-token', presented)).status, 401)
-        const reply = await client.post('reset-password', { ...presented, new_password: another })
+        const reply = await client.post('reset-password', { ...presented, new_password: newPassword })
         t.is(reply.status, 401)
         t.is(reply.body.code, 'INVALID_TOKEN')
       }

@@ -1,58 +1,63 @@
 import type { Client, Reply } from '../../client.ts'
 import { type Account, anAccount, tokenOf } from '../../fixtures.ts'
-import type { Caught } from '../../mail-sink.ts'
+import type { CaughtEmail } from '../../mail-sink.ts'
 import type { World } from '../../world.ts'
 
 type Service = Pick<World, 'client' | 'mails'>
 
-// People who have forgotten their password, and what they do about it.
+// Users who hold a mailed token: for a password reset, a verification or an email change.
 
-export const another = 'a wholly new 7 phrase'
+export const newPassword = 'a wholly new 7 phrase'
 
-export type Mailed = { token: string; code: string; caught: Caught; path: string }
+/** The token and the code of an email. `path` is its link without the origin. */
+export type MailedToken = { token: string; code: string; caught: CaughtEmail; path: string }
 
 const origin = 'http://latchkey.test'
 
-const read = (caught: Caught): Mailed => ({
+const read = (caught: CaughtEmail): MailedToken => ({
   token: tokenOf(caught.link),
   code: caught.code,
   caught,
   path: caught.link.slice(origin.length),
 })
 
-const mailsTo = async (world: Service, email: string) => (await world.mails.sentTo(email)).length
+const countEmails = async (world: Service, email: string) => (await world.mails.sentTo(email)).length
 
-/** Asks for a reset mail, and waits for it. */
-export const askReset = async (world: Service, email: string): Promise<Mailed> => {
-  const before = await mailsTo(world, email)
+/** Requests a reset email, and waits until it is delivered. */
+export const requestResetMail = async (world: Service, email: string): Promise<MailedToken> => {
+  const before = await countEmails(world, email)
   const { status } = await world.client.post('forgot-password', { email })
   if (status !== 202) throw new Error(`forgot-password answered ${status}`)
   return read(await world.mails.to(email, before + 1))
 }
 
-/** An account whose owner has the mail that verifies the address, and the one that resets the password. */
+/** Registers a user, and returns the tokens of their verification email and of a reset email. */
 export const userWithResetMail = async (
   world: Service,
   given: Record<string, unknown> = {},
-): Promise<Account & { verification: Mailed; reset: Mailed }> => {
+): Promise<Account & { verification: MailedToken; reset: MailedToken }> => {
   const account = await anAccount(world.client, given)
   const verification = read(await world.mails.to(account.email))
-  return { ...account, verification, reset: await askReset(world, account.email) }
+  return { ...account, verification, reset: await requestResetMail(world, account.email) }
 }
 
-/** Asks to move an account, and waits for the mail to the new address. */
-export const askMove = async (world: Service, account: Account, newEmail: string): Promise<Mailed> => {
+/** Requests an email change, and waits for the email to the new address. */
+export const requestEmailChangeMail = async (
+  world: Service,
+  account: Account,
+  newEmail: string,
+): Promise<MailedToken> => {
   const body = { current_password: account.password, new_email: newEmail }
   const { status } = await world.client.post('change-email', body, { token: account.access })
   if (status !== 202) throw new Error(`change-email answered ${status}`)
   return read(await world.mails.to(newEmail))
 }
 
-/** Presses the button of a page as a browser would that came to it by `path`. */
-export const press = (
+/** Submits the form of a page as a browser does that loaded the page from `path`. */
+export const submitForm = (
   client: Client,
   { path, page }: { path: string; page: string },
-  typed: Record<string, string>,
+  fields: Record<string, string>,
 ): Promise<Reply> => {
   const unescaped = (text: string) =>
     text
@@ -65,12 +70,12 @@ export const press = (
   const [, token = ''] = /name="token" value="([^"]*)"/.exec(page) ?? []
   const { pathname, search } = new URL(unescaped(action), origin + path)
   return client.send('POST', pathname + search, {
-    body: new URLSearchParams({ token: unescaped(token), ...typed }).toString(),
+    body: new URLSearchParams({ token: unescaped(token), ...fields }).toString(),
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
   })
 }
 
-/** The codes that follow this one: each is wrong. */
+/** Codes that differ from this one: the numbers that follow it. */
 export const wrongCodes = (code: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) =>
     String((Number(code) + 1 + i) % 10 ** code.length).padStart(code.length, '0'),

@@ -8,10 +8,10 @@ import { testSecret } from '../../template.ts'
 import { until } from '../../until.ts'
 import { openWorld, type World } from '../../world.ts'
 import {
-  another,
-  askMove,
-  askReset,
-  type Mailed,
+  type MailedToken,
+  newPassword,
+  requestEmailChangeMail,
+  requestResetMail,
   userWithResetMail,
   wrongCodes,
 } from './user-with-reset-mail.ts'
@@ -41,7 +41,7 @@ const forgetCount = async () => world.dropKeys(await world.keysLike(`${world.key
 test.beforeEach(forgetCount)
 
 const guess = (email: string, code: string, at: Client = client) =>
-  at.post('reset-password', { email, code, new_password: another })
+  at.post('reset-password', { email, code, new_password: newPassword })
 
 const aGuessed = () => userWithResetMail(world)
 
@@ -73,7 +73,7 @@ test('a code that alone opens an account has eight digits, one that confirms an 
   const account = await aGuessed()
   t.regex(account.reset.code, /^\d{8}$/)
   t.regex(account.verification.code, /^\d{6}$/)
-  t.regex((await askMove(world, account, anEmail())).code, /^\d{6}$/)
+  t.regex((await requestEmailChangeMail(world, account, anEmail())).code, /^\d{6}$/)
 
   const guest = await anAccount(client)
   await world.sql('UPDATE users SET password_hash = NULL WHERE id = $1', [guest.userId])
@@ -101,7 +101,7 @@ test('as many wrong codes as the limit allows, over several accounts → every c
   const byLink = await aGuessed()
   const moving = await aGuessed()
   const moved = anEmail()
-  const move = await askMove(world, moving, moved)
+  const move = await requestEmailChangeMail(world, moving, moved)
   const { email, reset } = await aGuessed()
   const [wrong = ''] = wrongCodes(reset.code, 1)
   const before = bytesOf(await guess(email, wrong))
@@ -119,7 +119,7 @@ test('as many wrong codes as the limit allows, over several accounts → every c
     t.is((await at.post('confirm-email', { email: moved, code: move.code })).status, 401)
   }
   const { token } = byLink.reset
-  t.is((await client.post('reset-password', { token, new_password: another })).status, 204)
+  t.is((await client.post('reset-password', { token, new_password: newPassword })).status, 204)
   t.is((await client.post('verify-email', { token: byLink.verification.token })).status, 401, 'spent by it')
   t.is((await client.post('verify-email', { token: waiting.verification.token })).status, 200)
   t.is((await client.post('confirm-email', { token: move.token })).status, 200)
@@ -192,7 +192,7 @@ test('wrong codes that come at once, on two instances → no more than the limit
   const requests = accounts.flatMap(({ email, reset }) =>
     wrongCodes(reset.code, 5).map(code => ({
       path: 'reset-password',
-      body: { email, code, new_password: another },
+      body: { email, code, new_password: newPassword },
     })),
   )
   t.deepEqual(statusesOf(await sendSimultaneously([world.url, other.url], requests)), { 401: 40 })
@@ -201,9 +201,9 @@ test('wrong codes that come at once, on two instances → no more than the limit
 
 test('a guesser who asks for new codes again and again is counted on', async t => {
   const { email, reset } = await aGuessed()
-  let mailed: Mailed = reset
+  let mailed: MailedToken = reset
   for (let round = 0; round < 4; round++) {
-    if (round > 0) mailed = await askReset(world, email)
+    if (round > 0) mailed = await requestResetMail(world, email)
     for (const wrong of wrongCodes(mailed.code, 5)) await guess(email, wrong)
   }
   const honest = await aGuessed()

@@ -1,7 +1,7 @@
 import anyTest from 'ava'
 import { type Account, anAccount, anEmail, hashOf, password, tokenOf } from '../../fixtures.ts'
 import { askMove, aVerified, eventsOf, linked, move, rowOf, settled } from '../addresses/moving.ts'
-import { another } from '../passwords/user-with-reset-mail.ts'
+import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { aProven } from './proven.ts'
 import { openShop } from './shop.ts'
 
@@ -205,13 +205,13 @@ test('the link of the email has expired → any reset by the mailbox claims the 
   const { id } = await aPaid({ email })
   const { token } = await linked(shop, email, 'reset-password')
   await shop.travel(25 * 3_600_000)
-  const late = await client.post('reset-password', { token, new_password: another })
+  const late = await client.post('reset-password', { token, new_password: newPassword })
   await shop.travel(0)
   t.is(late.status, 401)
   await client.post('forgot-password', { email })
   const { code } = await linked(shop, email, 'reset-password', 2)
-  t.is((await client.post('reset-password', { email, code, new_password: another })).status, 204)
-  const mine = await signIn(email, another)
+  t.is((await client.post('reset-password', { email, code, new_password: newPassword })).status, 204)
+  const mine = await signIn(email, newPassword)
   t.deepEqual(await purchasesOf(mine), [id])
 })
 
@@ -236,7 +236,7 @@ test('a payment and a reset at once → the purchase is in the account, whicheve
     const purchase = await shop.aPurchase({ email })
     const [paid, reset] = await Promise.all([
       shop.tell('payment_intent.succeeded', purchase),
-      other.client.post('reset-password', { token, new_password: another }),
+      other.client.post('reset-password', { token, new_password: newPassword }),
     ])
     t.is(paid.status, 204)
     // The link in the email about the purchase may have replaced that of the reset just before.
@@ -323,9 +323,9 @@ for (const [how, leave] of Object.entries(ways))
     await settled(shop)
     const mails = (await shop.mails.sentTo(email)).slice(before)
     const chosen = mails.map(({ link }) => link).find(link => link.includes('/reset-password?')) ?? ''
-    const body = { token: tokenOf(chosen), new_password: another }
+    const body = { token: tokenOf(chosen), new_password: newPassword }
     t.is((await client.post('reset-password', body)).status, 204)
-    const mine = await signIn(email, another)
+    const mine = await signIn(email, newPassword)
     t.deepEqual((await purchasesOf(mine)).sort(), waiting.map(({ id }) => id).sort())
     const [row] = await sql<{ user_id: string }>('SELECT user_id FROM purchases WHERE email = $1', [email])
     t.not(row?.user_id, squatter.userId)

@@ -1,7 +1,7 @@
 import { type Account, anAccount } from '../../fixtures.ts'
 import type { World } from '../../world.ts'
 import { linked } from '../addresses/moving.ts'
-import { another } from '../passwords/user-with-reset-mail.ts'
+import { newPassword } from '../passwords/user-with-reset-mail.ts'
 
 /** An account whose password a link to its mailbox has set, signed in. */
 export const aProven = async (
@@ -11,10 +11,10 @@ export const aProven = async (
   const { email, userId } = await anAccount(world.client, given)
   await world.client.post('forgot-password', { email })
   const { token } = await linked(world, email, 'reset-password')
-  const reset = await world.client.post('reset-password', { token, new_password: another })
+  const reset = await world.client.post('reset-password', { token, new_password: newPassword })
   if (reset.status !== 204) throw new Error(`reset-password answered ${reset.status}`)
-  const { status, body } = await world.client.post('login', { email, password: another })
+  const { status, body } = await world.client.post('login', { email, password: newPassword })
   if (status !== 200) throw new Error(`login answered ${status}`)
   const { access_token: access, refresh_token: refresh, session_id: sessionId } = body
-  return { email, password: another, userId, sessionId, access, refresh }
+  return { email, password: newPassword, userId, sessionId, access, refresh }
 }

@@ -1,7 +1,7 @@
 import anyTest from 'ava'
 import { anAccount, anEmail } from '../../fixtures.ts'
 import { aVerified, eventsOf, linked, move, rowOf, settled } from '../addresses/moving.ts'
-import { another } from '../passwords/user-with-reset-mail.ts'
+import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { aProven } from './proven.ts'
 import { openShop } from './shop.ts'
 
@@ -31,9 +31,9 @@ const purchasesOf = async (token: string): Promise<string[]> => {
 /** Chooses a new password by the last of `count` links, and signs in. */
 const resetBy = async (email: string, count = 1) => {
   const { token } = await linked(shop, email, 'reset-password', count)
-  const { status } = await client.post('reset-password', { token, new_password: another })
+  const { status } = await client.post('reset-password', { token, new_password: newPassword })
   if (status !== 204) throw new Error(`reset-password answered ${status}`)
-  const { body } = await client.post('login', { email, password: another })
+  const { body } = await client.post('login', { email, password: newPassword })
   return { token: body.access_token as string, userId: body.user.id as string }
 }
 
@@ -82,7 +82,7 @@ test('the link that the guest got before the undo → it opens nothing any more'
   const { token, code } = await linked(shop, owner.email, 'reset-password')
   t.is((await undo()).status, 200)
   for (const body of [{ token }, { email: owner.email, code }])
-    t.is((await client.post('reset-password', { ...body, new_password: another })).status, 401)
+    t.is((await client.post('reset-password', { ...body, new_password: newPassword })).status, 401)
   t.is((await rowOf(shop, owner.userId)).password_hash, null)
 })
 

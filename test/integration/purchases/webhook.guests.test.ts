@@ -11,7 +11,7 @@ import { openWorld } from '../../world.ts'
 import { askMove, aVerified, linked, rowOf, settled } from '../addresses/moving.ts'
 import { anAdmin } from '../admin/an-admin.ts'
 import { sendRaw, withContent } from '../http/raw.ts'
-import { another } from '../passwords/user-with-reset-mail.ts'
+import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { aProven } from './proven.ts'
 import { openShop, price, secret, webhookPath } from './shop.ts'
 
@@ -68,14 +68,14 @@ anyTest.after.always(async () => {
       password_hash: null,
     })
     const { token } = await linked(shop, email, 'reset-password')
-    t.is((await client.post('login', { email, password: another })).status, 401)
+    t.is((await client.post('login', { email, password: newPassword })).status, 401)
 
-    t.is((await client.post('reset-password', { token, new_password: another })).status, 204)
+    t.is((await client.post('reset-password', { token, new_password: newPassword })).status, 204)
     t.true((await buyerOf(id)).email_verified)
-    t.deepEqual(await purchasesOf(await signIn(email, another)), [id])
+    t.deepEqual(await purchasesOf(await signIn(email, newPassword)), [id])
 
     t.is((await client.post('reset-password', { token, new_password: 'another phrase 8' })).status, 401)
-    await signIn(email, another)
+    await signIn(email, newPassword)
     await settled(shop)
     const owed = (await shop.owedTo(email)).filter(kind => kind !== 'new_device')
     t.deepEqual(owed, ['password_changed', 'purchase_confirmation', 'welcome_guest'])
@@ -95,14 +95,14 @@ anyTest.after.always(async () => {
   test('the code of the mail chooses a password as well', async t => {
     const { id, email } = await aPaid()
     const { code, token } = await linked(shop, email, 'reset-password')
-    t.is((await client.post('reset-password', { email, code, new_password: another })).status, 204)
+    t.is((await client.post('reset-password', { email, code, new_password: newPassword })).status, 204)
     t.is(
-      (await client.post('reset-password', { token, new_password: another })).status,
+      (await client.post('reset-password', { token, new_password: newPassword })).status,
       204,
       'the same again',
     )
     t.is((await client.post('reset-password', { token, new_password: 'another horse 10' })).status, 401)
-    t.deepEqual(await purchasesOf(await signIn(email, another)), [id])
+    t.deepEqual(await purchasesOf(await signIn(email, newPassword)), [id])
   })
 
   test('a guest who buys twice gets one account, and the newer link works', async t => {
@@ -111,8 +111,8 @@ anyTest.after.always(async () => {
     await linked(shop, email, 'reset-password')
     const second = await aPaid({ email })
     const { token } = await linked(shop, email, 'reset-password', 2)
-    t.is((await client.post('reset-password', { token, new_password: another })).status, 204)
-    t.deepEqual(await purchasesOf(await signIn(email, another)), [second.id, first.id])
+    t.is((await client.post('reset-password', { token, new_password: newPassword })).status, 204)
+    t.deepEqual(await purchasesOf(await signIn(email, newPassword)), [second.id, first.id])
   })
 
   test('the mails are in the language of whoever bought', async t => {
@@ -150,8 +150,8 @@ anyTest.after.always(async () => {
     t.is((await client.send('DELETE', 'me', { body: { password }, token })).status, 204)
     const { id } = await aPaid({ email })
     const { token: chosen } = await linked(shop, email, 'reset-password')
-    t.is((await client.post('reset-password', { token: chosen, new_password: another })).status, 204)
-    t.deepEqual(await purchasesOf(await signIn(email, another)), [id])
+    t.is((await client.post('reset-password', { token: chosen, new_password: newPassword })).status, 204)
+    t.deepEqual(await purchasesOf(await signIn(email, newPassword)), [id])
   })
 
   test('whoever buys while they are signed in keeps all that they have, verified or not', async t => {

@@ -5,7 +5,7 @@ import { openPools, sendSimultaneously, statusesOf, times } from '../../simultan
 import { openWorld } from '../../world.ts'
 import { askMove, aVerified, origin, rowOf, settled } from '../addresses/moving.ts'
 import { runCommand } from '../cli/run-command.ts'
-import { press } from '../passwords/user-with-reset-mail.ts'
+import { submitForm } from '../passwords/user-with-reset-mail.ts'
 
 // Somebody registers the address of a victim, who gets the email that asks to confirm it. The email and the page say when
 // and from where the account was made, and remove it. The victim who confirms all the same sees which sessions are older.
@@ -160,10 +160,10 @@ test('the link of the email leads to a page with a button; opening it removes no
   for (const method of ['GET', 'HEAD', 'GET']) t.is((await client.send(method, removal)).status, 200)
   t.is(await exists(userId), 1)
   const page = (await client.get(removal)).text
-  const pressed = await press(client, { path: removal, page }, {})
+  const pressed = await submitForm(client, { path: removal, page }, {})
   t.is(pressed.status, 303)
   t.is(await exists(userId), 0)
-  const again = await press(client, { path: removal, page }, {})
+  const again = await submitForm(client, { path: removal, page }, {})
   const said = await client.get((again.headers.get('location') ?? '').slice(origin.length))
   t.regex(said.text, /The account is already removed/)
 })

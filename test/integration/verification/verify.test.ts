@@ -7,7 +7,7 @@ import { deriveSecrets } from '../../../src/crypto/secrets.ts'
 import { pagePolicy } from '../../../src/http/page-policy.ts'
 import type { Client, Reply } from '../../client.ts'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
-import type { Caught } from '../../mail-sink.ts'
+import type { CaughtEmail } from '../../mail-sink.ts'
 import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { testSecret } from '../../template.ts'
 import { plainTheme } from '../../theme.ts'
@@ -320,7 +320,7 @@ anyTest.after.always(async () => {
       t.is((await world.client.get('me', { token: access })).body.email_verified, verified)
       if (!verified) {
         // The newest, which need not have come last: ids are made in their order.
-        const idOf = ({ mail }: Caught) => mail.messageId ?? ''
+        const idOf = ({ mail }: CaughtEmail) => mail.messageId ?? ''
         const mailed = await world.mails.sentTo(email)
         const newest = mailed.sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1)).at(-1)
         t.is((await other.client.post('verify-email', { token: tokenOf(newest?.link ?? '') })).status, 200)

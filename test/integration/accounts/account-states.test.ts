@@ -4,7 +4,7 @@ import type { Reply } from '../../client.ts'
 import { anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 
-// What a client is told of the state of an account, and REQUIRE_VERIFIED_EMAIL.
+// Replies do not reveal the state of an account. REQUIRE_VERIFIED_EMAIL allows no session before verification.
 
 const test = anyTest.serial
 
@@ -22,8 +22,8 @@ const world = await openWorld({ worker: true, env: { REQUIRE_VERIFIED_EMAIL: 'tr
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
 {
-  // Without the password or the mailbox, no route tells what there is to an address: whether an account has it, and
-  // in what state. Status, headers and body are compared to the byte.
+  // Without the password or the mailbox, no route reveals whether an address has an account, or the state of the
+  // account. Status, headers and body are compared byte by byte.
 
   anyTest.after.always(() => Promise.all(worlds.map(({ world }) => world[Symbol.asyncDispose]())))
 
@@ -31,7 +31,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   const plain = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '')
   const foreign = `$pbkdf2-sha256$i=1000$${plain(salt)}$${plain(pbkdf2Sync(password, salt, 1000, 32, 'sha256'))}`
 
-  /** What becomes of the row of a registration; null for an address that nobody has. */
+  /** How the row of a new account is changed; null for an address without an account. */
   const states: [what: string, change: string | null][] = [
     ['unknown', null],
     ['unverified', 'email_verified = false'],
@@ -46,7 +46,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
   const wrong = 'wrong horse 9'
   const code = '123456'
-  const asks: [path: string, status: number, body: (email: string) => Record<string, string>][] = [
+  const requests: [path: string, status: number, body: (email: string) => Record<string, string>][] = [
     ['login', 401, email => ({ email, password: wrong })],
     ['login', 401, email => ({ email: email.toUpperCase(), password: wrong, token_transport: 'cookie' })],
     ['forgot-password', 202, email => ({ email })],
@@ -60,8 +60,8 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     ['confirm-email', 401, email => ({ email, code })],
   ]
 
-  /** All of a reply but what names it, and what counts. */
-  const shown = ({ status, headers, text, body }: Reply) => {
+  /** A reply without its request id, its date and its rate limit counter. */
+  const comparable = ({ status, headers, text, body }: Reply) => {
     const counting = new Set(['date', 'x-request-id', 'ratelimit'])
     const names = [...headers.keys()]
     const fixed = [...headers].filter(([name]) => !counting.has(name))
@@ -78,11 +78,11 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       return email
     }
 
-    for (const [i, [path, status, body]] of asks.entries())
-      test(`${path} (${i}) tells no state from another, with REQUIRE_VERIFIED_EMAIL=${required}`, async t => {
-        let first: ReturnType<typeof shown> | null = null
+    for (const [i, [path, status, body]] of requests.entries())
+      test(`${path} ${i}, REQUIRE_VERIFIED_EMAIL=${required} → equal replies for all account states`, async t => {
+        let first: ReturnType<typeof comparable> | null = null
         for (const [what, change] of states) {
-          const reply = shown(await world.client.post(path, body(await inState(change))))
+          const reply = comparable(await world.client.post(path, body(await inState(change))))
           first ??= reply
           t.is(reply.status, status, what)
           t.true(reply.ids)
@@ -93,7 +93,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 }
 
 {
-  // With REQUIRE_VERIFIED_EMAIL nobody gets a session before their mailbox has spoken.
+  // With REQUIRE_VERIFIED_EMAIL a user gets no session before the address is verified.
 
   const { client } = world
 
@@ -106,7 +106,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     return { email, reply, userId: reply.body.user.id as string, token: tokenOf(link), code }
   }
 
-  test('a registration shows the user, and begins no session', async t => {
+  test('registration with REQUIRE_VERIFIED_EMAIL → 202 with the user, no tokens, no cookie and no session', async t => {
     const { reply, email, userId } = await aRegistered()
     t.is(reply.status, 202)
     t.deepEqual(Object.keys(reply.body), ['user'])
@@ -118,7 +118,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     for (const id of [userId, cookie.body.user.id]) t.is(await sessionsOf(id), 0)
   })
 
-  test('that an address is not verified is told to the right password alone, and opens nothing', async t => {
+  test('login with an unverified address → 403 EMAIL_NOT_VERIFIED for the right password only, and no session', async t => {
     const { email, userId } = await aRegistered()
     const before = await world.sql('SELECT * FROM users WHERE id = $1', [userId])
     const right = await login(email)
@@ -135,7 +135,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.deepEqual(await world.sql('SELECT * FROM users WHERE id = $1', [userId]), before)
   })
 
-  test('once the address is verified the login works; verifying itself signs nobody in', async t => {
+  test('the address is verified → login works; the verification itself starts no session', async t => {
     for (const by of ['token', 'code'] as const) {
       const { email, userId, token, code } = await aRegistered()
       const verified = await client.post('verify-email', by === 'token' ? { token } : { email, code })
@@ -149,7 +149,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     }
   })
 
-  test('a password that is reset by mail verifies the address too', async t => {
+  test('a password reset by email → the address is verified and login works', async t => {
     const { email, userId } = await aRegistered()
     await client.post('forgot-password', { email })
     const { link } = await world.mails.to(email, 2)
@@ -164,7 +164,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.true(body.user.email_verified)
   })
 
-  test('what else keeps an account shut comes first, and still to the right password alone', async t => {
+  test('login to a deactivated, unverified account → ACCOUNT_DEACTIVATED, for the right password only', async t => {
     const { email, userId } = await aRegistered()
     await world.sql('UPDATE users SET is_active = false WHERE id = $1', [userId])
     t.is((await login(email)).body.code, 'ACCOUNT_DEACTIVATED')

@@ -8,7 +8,7 @@ import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { linked } from '../addresses/moving.ts'
 
-// Deletion of an account: it ends everything at once, and among other requests at two instances.
+// Account deletion ends all sessions and tokens at once, also while two instances serve concurrent requests.
 
 const test = anyTest.serial
 
@@ -18,7 +18,7 @@ await openPools(world, other)
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
 {
-  // Somebody deletes their account while they, or somebody else, sign in, go on, or take the deletion back.
+  // Race conditions: logins, refreshes and undo requests arrive at the same time as a deletion.
 
   const { client, sql } = world
   const urls = [world.url, other.url]
@@ -29,75 +29,75 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     token: access,
     body: { password },
   })
-  const undoing = (token: string): HttpRequest => ({ path: 'undo-deletion', body: { token } })
-  const loginOf = ({ email }: Account): HttpRequest => ({ path: 'login', body: { email, password } })
+  const undoRequest = (token: string): HttpRequest => ({ path: 'undo-deletion', body: { token } })
+  const loginRequest = ({ email }: Account): HttpRequest => ({ path: 'login', body: { email, password } })
   const login = (account: Account) => client.post('login', { email: account.email, password })
   const isDeleted = async ({ userId }: Account): Promise<boolean> =>
     (await sql('SELECT 1 FROM users WHERE id = $1 AND erase_after IS NOT NULL', [userId])).length === 1
   const eventsOf = async ({ userId }: Account, type: string): Promise<number> =>
     (await sql('SELECT 1 FROM audit_events WHERE user_id = $1 AND type = $2', [userId, type])).length
-  const farewells = ({ userId }: Account) =>
+  const deletionEmails = ({ userId }: Account) =>
     sql(`SELECT 1 FROM emails WHERE user_id = $1 AND kind = 'account_deleted'`, [userId])
-  /** Chooses the same password again, by the email that an undo sends. */
-  const chooseAgain = async ({ email }: Account, count = 1) => {
+  /** Sets the same password again with the reset link that an undo mails. */
+  const resetPassword = async ({ email }: Account, count = 1) => {
     const { token } = await linked(world, email, 'reset-password', count)
     return (await client.post('reset-password', { token, new_password: password })).status
   }
   const undoLink = async ({ email }: Account, count = 1): Promise<string> =>
     (await linked(world, email, 'undo-deletion', count)).token
 
-  /** Fails unless nothing of these replies opens anything. */
-  const allDead = async (replies: Reply[]): Promise<boolean> => {
+  /** True if no access token and no refresh token in these replies works. */
+  const allRefused = async (replies: Reply[]): Promise<boolean> => {
     const given = replies.map(({ body }) => body).filter(body => body?.access_token)
     for (const { access_token, refresh_token } of given) {
-      const asked = [
+      const answers = [
         await client.get('me', { token: access_token }),
         await other.client.post('refresh', { refresh_token }),
       ]
-      if (asked.some(({ status }) => status !== 401)) return false
+      if (answers.some(({ status }) => status !== 401)) return false
     }
     return true
   }
 
-  test('of forty deletions at once one closes the account, and one mail tells of it', async t => {
+  test('40 simultaneous deletions of one account → one succeeds, one event, one email', async t => {
     const account = await anAccount(client)
     const replies = await sendSimultaneously(urls, times(40, remove(account)))
     t.deepEqual(statusesOf(replies), { 204: 1, 401: 39 })
     t.true(replies.every(({ status, body }) => status === 204 || body.code === 'SESSION_REVOKED'))
     t.true(await isDeleted(account))
     t.is(await eventsOf(account, 'user.deleted'), 1)
-    t.is((await farewells(account)).length, 1)
+    t.is((await deletionEmails(account)).length, 1)
   })
 
-  test('a login or a refresh that arrives with a deletion gives nothing that works', async t => {
+  test('login or refresh at the same time as a deletion → its tokens do not work, not even after an undo', async t => {
     for (const at of [0, 3, 6, 9, 12]) {
       const account = await anAccount(client)
       const refresh = { path: 'refresh', body: { refresh_token: account.refresh } }
-      const requests = times(12, i => (i % 4 < 2 ? loginOf(account) : refresh))
+      const requests = times(12, i => (i % 4 < 2 ? loginRequest(account) : refresh))
       const order = at % 2 ? urls : [...urls].reverse()
       const replies = await sendSimultaneously(order, requests.toSpliced(at, 0, remove(account)))
       t.is(replies[at]?.status, 204)
       t.true(replies.every(({ status }) => [200, 204, 401, 403].includes(status)))
-      t.true(await allDead(replies))
+      t.true(await allRefused(replies))
       t.is((await client.get('me', { token: account.access })).status, 401)
       t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 401)
       t.is((await login(account)).body.code, 'ACCOUNT_DEACTIVATED')
-      // Nor does it once the deletion is taken back.
+      // An undo must not revive these tokens.
       const token = await undoLink(account)
       t.is((await client.post('undo-deletion', { token })).status, 204)
-      t.true(await allDead(replies))
+      t.true(await allRefused(replies))
     }
   })
 
-  test('forty at once who take a deletion back → forty successes and one event', async t => {
+  test('40 simultaneous undo requests with one link → all succeed, one event; the link undoes one deletion', async t => {
     const account = await anAccount(client)
     t.deepEqual(statusesOf(await sendSimultaneously(urls, [remove(account)])), { 204: 1 })
     const token = await undoLink(account)
-    const replies = await sendSimultaneously(urls, times(40, undoing(token)))
+    const replies = await sendSimultaneously(urls, times(40, undoRequest(token)))
     t.deepEqual(statusesOf(replies), { 204: 40 })
     t.false(await isDeleted(account))
     t.is(await eventsOf(account, 'user.deletion_undone'), 1)
-    t.is(await chooseAgain(account), 204)
+    t.is(await resetPassword(account), 204)
     const session = await login(account)
     t.is(session.status, 200)
     t.is((await client.get('me', { token: account.access })).status, 401)
@@ -105,40 +105,49 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const again = { ...account, access: session.body.access_token }
     t.deepEqual(statusesOf(await sendSimultaneously(urls, [remove(again)])), { 204: 1 })
     t.deepEqual(
-      statusesOf(await sendSimultaneously(urls, times(10, undoing(token)))),
+      statusesOf(await sendSimultaneously(urls, times(10, undoRequest(token)))),
       { 401: 10 },
-      'each mail is worth one',
+      'a link undoes only its own deletion',
     )
     t.true(await isDeleted(account))
-    t.deepEqual(statusesOf(await sendSimultaneously(urls, [undoing(await undoLink(account, 2))])), { 204: 1 })
+    t.deepEqual(statusesOf(await sendSimultaneously(urls, [undoRequest(await undoLink(account, 2))])), {
+      204: 1,
+    })
     t.false(await isDeleted(account))
   })
 
-  test('a login by the old password that arrives with the undo of a deletion → refused, before it and after', async t => {
+  test('login with the old password at the same time as an undo → refused until the password is reset', async t => {
     for (const at of [0, 4, 8, 12]) {
       const account = await anAccount(client)
       await sendSimultaneously(urls, [remove(account)])
       const token = await undoLink(account)
-      const requests = times(12, loginOf(account))
-      const replies = await sendSimultaneously(urls, requests.toSpliced(at, 0, undoing(token)))
+      const requests = times(12, loginRequest(account))
+      const replies = await sendSimultaneously(urls, requests.toSpliced(at, 0, undoRequest(token)))
       t.is(replies.splice(at, 1)[0]?.status, 204)
       for (const { body } of replies)
         t.true(['ACCOUNT_DEACTIVATED', 'INVALID_CREDENTIALS'].includes(body.code), body.code)
       t.is((await login(account)).body.code, 'INVALID_CREDENTIALS')
-      t.is(await chooseAgain(account), 204)
+      t.is(await resetPassword(account), 204)
       t.is((await login(account)).status, 200)
     }
   })
 
-  test('an administrator who deletes at the moment of the way back has the last word', async t => {
+  test('an administrator deletes an account while its owner undoes the deletion → the account stays deleted', async t => {
     const ada = await anAccount(client)
     await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [ada.userId])
     for (let at = 0; at <= 4; at++) {
       const account = await anAccount(client)
       await sendSimultaneously(urls, [remove(account)])
       const token = await undoLink(account)
-      const forGood = { method: 'DELETE', path: `/api/v1/admin/users/${account.userId}`, token: ada.access }
-      const replies = await sendSimultaneously(urls, times(4, undoing(token)).toSpliced(at, 0, forGood))
+      const adminDeletion = {
+        method: 'DELETE',
+        path: `/api/v1/admin/users/${account.userId}`,
+        token: ada.access,
+      }
+      const replies = await sendSimultaneously(
+        urls,
+        times(4, undoRequest(token)).toSpliced(at, 0, adminDeletion),
+      )
       t.is(replies[at]?.status, 204)
       t.true(await isDeleted(account))
       t.is((await client.post('undo-deletion', { token })).status, 401)
@@ -147,7 +156,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 }
 
 {
-  // Who deletes an account leaves nothing of it open, and who does not know its password deletes nothing.
+  // A deletion needs the password, and leaves no token, session or mailed link of the account usable.
 
   const clients = [world.client, other.client]
 
@@ -161,7 +170,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   ]
   const mailsTo = async (email: string) => (await world.mails.sentTo(email)).length
   const settled = (email: string) =>
-    until(`every mail to ${email} to be settled`, async () => {
+    until(`no email to ${email} is queued`, async () => {
       const queued = await world.sql(`SELECT 1 FROM emails WHERE status = 'queued' AND recipient = $1`, [
         email,
       ])
@@ -172,16 +181,16 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       ({ type }) => type,
     )
 
-  /** Somebody whose verification mail has come. */
-  const aMailed = async (given: Record<string, unknown> = {}) => {
+  /** A new account whose verification email has arrived. */
+  const aMailedAccount = async (given: Record<string, unknown> = {}) => {
     const account = await anAccount(world.client, given)
     const { link, code } = await world.mails.to(account.email)
     await settled(account.email)
     return { ...account, verifying: { token: tokenOf(link), code } }
   }
 
-  test('a wrong password is refused, and nothing has happened but that this is kept', async t => {
-    const account = await aMailed()
+  test('deletion with a wrong password → 403, and only the audit event of the refusal is stored', async t => {
+    const account = await aMailedAccount()
     const before = await stateOf(account)
     for (const wrong of ['wrong horse 9', `${password} `, password.toUpperCase()]) {
       const reply = await remove(account, { password: wrong })
@@ -197,8 +206,8 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     for (const client of clients) t.is((await client.get('me', { token: account.access })).status, 200)
   })
 
-  test('without a session, or with a refresh token in its place, the right password deletes nothing', async t => {
-    const account = await aMailed()
+  test('deletion with the right password but without a valid access token → 401, and nothing changes', async t => {
+    const account = await aMailedAccount()
     const before = await stateOf(account)
     for (const token of [undefined, account.refresh, `${account.access}x`]) {
       const { status } = await world.client.send('DELETE', 'me', { token, body: { password } })
@@ -207,16 +216,16 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.deepEqual(await stateOf(account), before)
   })
 
-  test('an account that has no password is deleted by none', async t => {
-    const account = await aMailed()
+  test('deletion of an account without a password → 403 for every password', async t => {
+    const account = await aMailedAccount()
     await world.sql('UPDATE users SET password_hash = NULL WHERE id = $1', [account.userId])
     for (const tried of [password, 'null', ' '])
       t.is((await remove(account, { password: tried })).status, 403)
     t.is((await world.client.get('me', { token: account.access })).status, 200)
   })
 
-  test('every token of every session is dead at once, at every instance, and nobody else’s', async t => {
-    const account = await aMailed()
+  test('an account is deleted → every instance refuses its tokens; other accounts stay signed in', async t => {
+    const account = await aMailedAccount()
     const bystander = await anAccount(world.client)
     const { email } = account
     const tokens = [account]
@@ -226,7 +235,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     }
     const { body: next } = await world.client.post('refresh', { refresh_token: account.refresh })
     tokens.push({ ...account, access: next.access_token, refresh: next.refresh_token })
-    // Whatever an instance remembers of a verified token it remembers by now.
+    // Fill the token cache of both instances, so that a stale cache entry would show.
     for (const client of clients)
       for (const { access } of tokens) t.is((await client.get('me', { token: access })).status, 200)
 
@@ -254,8 +263,8 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is((await other.client.post('refresh', { refresh_token: bystander.refresh })).status, 200)
   })
 
-  test('nobody signs in to it, and only the right password learns why', async t => {
-    const account = await aMailed()
+  test('login to a deleted account → 403 ACCOUNT_DEACTIVATED with the right password, 401 with a wrong one', async t => {
+    const account = await aMailedAccount()
     const { email } = account
     await remove(account)
     for (const client of clients) {
@@ -270,16 +279,16 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.false((await eventsOf(account)).includes('login.succeeded'))
   })
 
-  test('its address stays taken while it can be taken back', async t => {
-    const account = await aMailed()
+  test('registration with the address of a deleted account that can still be restored → 409', async t => {
+    const account = await aMailedAccount()
     await remove(account)
     const reply = await world.client.post('register', { email: account.email, password: 'another horse 10' })
     t.is(reply.status, 409)
   })
 
-  test('what was mailed before is worth nothing any more', async t => {
+  test('links and codes mailed before a deletion → 401 after the deletion and after an undo', async t => {
     const { client } = world
-    const account = await aMailed()
+    const account = await aMailedAccount()
     const { email, verifying, access } = account
     const moved = anEmail()
     await client.post('forgot-password', { email })
@@ -289,7 +298,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
     await remove(account)
     const [before] = await stateOf(account)
-    const proofs: [path: string, body: Record<string, string>][] = [
+    const mailedTokens: [path: string, body: Record<string, string>][] = [
       ['verify-email', { token: verifying.token }],
       ['verify-email', { email, code: verifying.code }],
       ['verify-reset-token', { token: tokenOf(reset.link) }],
@@ -299,7 +308,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       ['confirm-email', { token: tokenOf(change.link) }],
       ['confirm-email', { email: moved, code: change.code }],
     ]
-    for (const [path, body] of proofs) {
+    for (const [path, body] of mailedTokens) {
       const reply = await client.post(path, body)
       t.is(reply.status, 401, path)
       t.is(reply.body.code, 'INVALID_TOKEN', path)
@@ -308,12 +317,12 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
     const { link } = await world.mails.to(email, 3)
     t.is((await client.post('undo-deletion', { token: tokenOf(link) })).status, 204)
-    for (const [path, body] of proofs)
+    for (const [path, body] of mailedTokens)
       t.is((await client.post(path, body)).status, 401, `${path} after the undo`)
   })
 
-  test('the one mail that it gets is the way back, which comes again where a reset is asked for', async t => {
-    const account = await aMailed({ preferred_language: 'es', full_name: 'Ada Lovelace' })
+  test('a deleted account is mailed its undo link, and the same link again on forgot-password', async t => {
+    const account = await aMailedAccount({ preferred_language: 'es', full_name: 'Ada Lovelace' })
     const { email } = account
     await remove(account)
     const { mail, link } = await world.mails.to(email, 2)
@@ -325,10 +334,10 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       t.is((await world.client.post(path, { email })).status, 202)
     await settled(email)
     const again = await world.mails.to(email, 3)
-    t.is(again.link, link, 'one link, however often it is mailed')
+    t.is(again.link, link, 'every email carries the same link')
     t.is(again.mail.subject, mail.subject)
     t.not(again.mail.messageId, mail.messageId)
-    t.true(again.mail.text?.includes('12'), 'the days that are left by now')
+    t.true(again.mail.text?.includes('12'), 'the days that are left now')
     const rows = await world.sql(`SELECT kind, status FROM emails WHERE recipient = $1 ORDER BY id`, [email])
     t.deepEqual(rows, [
       { kind: 'verify_email', status: 'sent' },
@@ -341,10 +350,10 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is((await world.client.post('undo-deletion', { token: tokenOf(link) })).status, 204, 'the same link')
   })
 
-  test('a mail that still waited when the account closed does not go out', async t => {
-    const account = await aMailed()
+  test('an email is still queued when the account is deleted → it is dropped', async t => {
+    const account = await aMailedAccount()
     const { email, userId } = account
-    // Owed, and not yet in the hands of the worker.
+    // Queued, but the worker does not see it before `sweep_after`.
     await world.sql(
       `INSERT INTO emails (id, kind, recipient, user_id, locale, sweep_after)
      VALUES (gen_random_uuid(), 'reset_password', $1, $2, 'en', now() + interval '1 hour')`,
@@ -361,15 +370,15 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.deepEqual(row, { status: 'dropped' })
   })
 
-  test('a reset commits while a deletion waits for the account → the deletion is refused', async t => {
-    const account = await aMailed()
+  test('the session epoch is raised while a deletion waits for the row lock → the deletion gets 401', async t => {
+    const account = await aMailedAccount()
     const holder = new pg.Client({ connectionString: world.env.DATABASE_URL })
     await holder.connect()
     t.teardown(() => holder.end())
     await holder.query('BEGIN')
     await holder.query('SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [account.userId])
     const removing = remove(account)
-    await until('the deletion waits', async () => {
+    await until('the deletion waits for the row lock', async () => {
       const waiting = await world.sql(
         `SELECT 1 FROM pg_stat_activity
           WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'UPDATE "users"%'`,
@@ -387,9 +396,9 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is(row?.erase_after, null)
   })
 
-  test('the last administrator cannot go, and one of two can', async t => {
+  test('the last administrator deletes the own account → 403; one of two administrators → 204', async t => {
     await world.sql(`UPDATE users SET roles = '{user}'`)
-    const [last, next] = [await aMailed(), await aMailed()]
+    const [last, next] = [await aMailedAccount(), await aMailedAccount()]
     const promote = ({ userId }: Account) =>
       world.sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [userId])
     await promote(last)
@@ -402,15 +411,15 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
     await promote(next)
     t.is((await remove(last)).status, 204)
-    t.is((await remove(next)).status, 403, 'one that waits to be erased is none')
+    t.is((await remove(next)).status, 403, 'a deleted administrator does not count')
   })
 
-  test('ten deletions at once are one: one mail, one event', async t => {
-    const account = await aMailed()
+  test('10 simultaneous deletions over both instances → one succeeds, one email, one event', async t => {
+    const account = await aMailedAccount()
     const replies = await Promise.all(
       Array.from({ length: 10 }, (_, i) => remove(account, { password }, clients[i % 2])),
     )
-    // Whoever comes after the first has no session any more, or loses it while their password is compared.
+    // The other requests find no session, or lose it while their password is compared.
     const others = replies.map(({ status }) => status).filter(status => status !== 204)
     t.is(others.length, 9)
     t.deepEqual(
@@ -424,7 +433,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 }
 
 {
-  // What is held on somebody is theirs to read: all of it, nobody else's, and no secret.
+  // The export holds all data of its own account, no data of other accounts, and no secret.
 
   const { client } = world
 
@@ -437,7 +446,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   const exported = ({ access }: Pick<Account, 'access'>, query = '') =>
     client.get(`me/export${query}`, { token: access })
   const settled = () =>
-    until('every mail to be settled', async () => {
+    until('no email is queued', async () => {
       const queued = await world.sql(`SELECT 1 FROM emails WHERE status = 'queued'`)
       return queued.length === 0
     })
@@ -451,7 +460,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   const kindsOf = (mails: Mail[]) => mails.map(({ kind }) => kind)
   const typesOf = (events: Event[]) => events.map(({ type }) => type)
 
-  test('everything is there, in the form that it has elsewhere', async t => {
+  test('export → user, sessions, emails and events, each in the form that the other routes use', async t => {
     const account = await anAccount(client, full)
     const { body: login } = await client.post(
       'login',
@@ -482,14 +491,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.true(Date.parse(mail?.sent_at ?? '') > 0)
   })
 
-  test('every column of an account is exported, but for those that are inner works', async t => {
+  test('export → every column of users except the internal ones', async t => {
     const { body } = await exported(await anAccount(client))
-    const inner = ['password_hash', 'password_proven_at', 'session_epoch', 'failed_logins', 'erase_after']
-    const held = Object.keys(Users.options.columns).filter(name => !inner.includes(name))
-    t.deepEqual(Object.keys(body.user).sort(), [...held, 'mfa_enabled'].sort())
+    const internal = ['password_hash', 'password_proven_at', 'session_epoch', 'failed_logins', 'erase_after']
+    const exportedColumns = Object.keys(Users.options.columns).filter(name => !internal.includes(name))
+    t.deepEqual(Object.keys(body.user).sort(), [...exportedColumns, 'mfa_enabled'].sort())
   })
 
-  test('it grows with each thing that is done', async t => {
+  test('export after each further action → its events and emails are included', async t => {
     const account = await anAccount(client)
     const { email, access: token } = account
     const verifying = await world.mails.to(email)
@@ -502,21 +511,21 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
         [],
       ],
       [
-        'a verified address',
+        'a verification of the address',
         () => client.post('verify-email', { token: tokenOf(verifying.link) }),
         ['user.email_verified'],
         ['welcome'],
       ],
-      ['a forgotten password', () => client.post('forgot-password', { email }), [], ['reset_password']],
-      ['one more verification', () => client.post('resend-verification', { email }), [], ['verify_email']],
+      ['a reset request', () => client.post('forgot-password', { email }), [], ['reset_password']],
+      ['a new verification email', () => client.post('resend-verification', { email }), [], ['verify_email']],
       [
-        'a change of address',
+        'a change of email',
         () => client.post('change-email', { current_password: password, new_email: moved }, { token }),
         ['email.change_requested'],
         ['email_change'],
       ],
     ]
-    // Each export makes an event and an email, too.
+    // Each export itself adds an event and an email.
     const types = ['user.registered']
     const kinds = ['verify_email']
     for (const [what, act, newTypes, newKinds] of steps) {
@@ -534,7 +543,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is(body.emails.findLast(({ kind }: Mail) => kind === 'email_change').recipient, moved)
   })
 
-  test('no secret is part of it', async t => {
+  test('export → no password, hash, token or code', async t => {
     const account = await anAccount(client, full)
     const { email } = account
     const verifying = await world.mails.to(email)
@@ -563,9 +572,9 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.deepEqual(shape(body.audit_events), ['type', 'ip', 'user_agent', 'data', 'created_at'])
   })
 
-  test('it is one’s own and nobody else’s, whatever is asked for', async t => {
+  test('export with the id or email of another account in the query → data of the own account only', async t => {
     const [mine, yours] = [await anAccount(client), await anAccount(client, { full_name: 'Canaria' })]
-    // Neither what I did to others, nor who did something to me, is mine to read more of than that it was done.
+    // The export holds no event of another account, even if this account caused it.
     await world.sql(
       `INSERT INTO audit_events (id, type, user_id, actor_id, ip, user_agent)
      VALUES (gen_random_uuid(), 'user.deactivated', $1, $2, '203.0.113.9', 'canary')`,
@@ -585,7 +594,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       t.is((await client.get('me/export', { token })).status, 401)
   })
 
-  test('whether the mail to a new address was sent, and so whether somebody has it, is not told', async t => {
+  test('export after a change to a taken and a free address → no email status that would tell them apart', async t => {
     const { email: taken } = await anAccount(client)
     const account = await anAccount(client)
     const free = anEmail()
@@ -593,9 +602,9 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       await client.post('change-email', { current_password: password, new_email }, { token: account.access })
     await settled()
     const { emails } = (await exported(account)).body
-    const asked = (emails as Mail[]).filter(({ kind }) => kind === 'email_change')
+    const emailChanges = (emails as Mail[]).filter(({ kind }) => kind === 'email_change')
     t.deepEqual(
-      asked.map(({ recipient, status, sent_at }) => [recipient, status, sent_at]),
+      emailChanges.map(({ recipient, status, sent_at }) => [recipient, status, sent_at]),
       [
         [taken, null, null],
         [free, null, null],
@@ -603,7 +612,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     )
   })
 
-  test('where an administrator works is not told', async t => {
+  test('export after an action of an administrator → their IP address and user agent are hidden', async t => {
     const [admin, account] = [await anAccount(client), await anAccount(client)]
     await world.sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [admin.userId])
     const headers = { 'user-agent': 'console of the administrator' }

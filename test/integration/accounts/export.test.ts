@@ -4,7 +4,7 @@ import { anAccount, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { until } from '../../until.ts'
 
-// The export of an account: how often, who is told, and what it costs others.
+// The account export: its rate limit, the notice to the owner, and the event loop while it runs.
 
 const test = anyTest.serial
 
@@ -31,7 +31,7 @@ test('an export → an audit event, and an email to the owner in their language'
   t.regex(mail.text ?? '', /127\.0\.0\.1/)
 })
 
-test('a thief exports and moves the account at once → the email still goes to the owner', async t => {
+test('an attacker exports the account and changes its email → the notice still goes to the old address', async t => {
   const { email, access, userId } = await anAccount(client)
   await mails.to(email)
   await mails.answer({ message: 'later', responseCode: 451 })
@@ -42,7 +42,7 @@ test('a thief exports and moves the account at once → the email still goes to 
   t.is(mail.subject, 'Security notice: the data of your account was exported')
 })
 
-test('the sixth export within an hour → 429, also by another session; other users go on', async t => {
+test('the sixth export of a user within an hour → 429 in every session; other users are not limited', async t => {
   const { email, access, userId } = await anAccount(client)
   const { body } = await client.post('login', { email, password })
   for (const token of [access, body.access_token, access, body.access_token, access])
@@ -56,15 +56,15 @@ test('the sixth export within an hour → 429, also by another session; other us
   t.is((await exportBy((await anAccount(client)).access)).status, 200)
 })
 
-test('HEAD → no event and no email, as nothing left', async t => {
+test('HEAD on the export → no event and no email, because no data leaves the server', async t => {
   const { email, access, userId } = await anAccount(client)
   t.is((await client.send('HEAD', 'me/export', { token: access })).status, 200)
   t.deepEqual(await eventsOf(userId), [])
   t.deepEqual(await noticesTo(email), [])
 })
 
-/** An account about which strangers have caused more than an export holds. */
-const aLongLife = async () => {
+/** An account with more events and emails than an export holds. */
+const anAccountWithLongHistory = async () => {
   await sql('TRUNCATE emails, audit_events')
   const account = await anAccount(client)
   const { userId, email } = account
@@ -84,8 +84,8 @@ const aLongLife = async () => {
   return account
 }
 
-test('a long life → the latest 5000 emails and events, oldest first, whole', async t => {
-  const { access, email } = await aLongLife()
+test('6000 events and emails → the export holds the latest 5000 of each, oldest first, in a complete reply', async t => {
+  const { access, email } = await anAccountWithLongHistory()
   const { status, body, text, headers } = await exportBy(access)
   t.is(status, 200)
   t.is(headers.get('content-type'), 'application/json; charset=utf-8')
@@ -100,9 +100,9 @@ test('a long life → the latest 5000 emails and events, oldest first, whole', a
   t.is(body.user.email, email)
 })
 
-test('an export of thousands of rows → other requests are served in between', async t => {
-  const { access } = await aLongLife()
-  // The work between two turns of the event loop, by the clock of the processor.
+test('export of thousands of rows → it never blocks the event loop for 50 ms', async t => {
+  const { access } = await anAccountWithLongHistory()
+  // The most CPU time between two turns of the event loop, in ms.
   const longest = async (work: Promise<unknown>): Promise<number> => {
     let most = 0
     let isDone = false
@@ -132,7 +132,7 @@ test('an export of thousands of rows → other requests are served in between', 
   t.log(`the longest turn took ${found.map(Math.round).join(', ')} ms`)
   t.true(least < 50, `a turn took ${least} ms`)
   await until(
-    'the worker to be done',
+    'no email is queued',
     async () => (await sql(`SELECT 1 FROM emails WHERE status = 'queued'`)).length === 0,
   )
 })

@@ -6,7 +6,7 @@ import { importUsers } from '../../../src/imports/import-users.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 
-// Import of users with the password hashes of other systems.
+// Import of users with password hashes of other systems.
 
 const test = anyTest.serial
 
@@ -61,7 +61,7 @@ anyTest.after.always(async () => {
   }
 
   for (const [name, hash] of Object.entries(hashes)) {
-    test(`an imported user signs in with the old password, and the hash becomes ours: ${name}`, async t => {
+    test(`import of a hash (${name}) → the old password signs in and is then stored as our bcrypt hash`, async t => {
       const email = anEmail()
       const result = await importAll([{ email, password_hash: hash }])
       t.deepEqual(result, { imported: 1, existing: 0, refused: [] })
@@ -73,12 +73,12 @@ anyTest.after.always(async () => {
       t.is((await rowOf(email))?.password_hash, hash)
 
       t.is((await loginAs(email, password)).status, 200)
-      const ours = (await rowOf(email))?.password_hash ?? ''
-      t.regex(ours, /^\$2b\$04\$/)
-      t.true(bcrypt.compareSync(password, ours))
+      const newHash = (await rowOf(email))?.password_hash ?? ''
+      t.regex(newHash, /^\$2b\$04\$/)
+      t.true(bcrypt.compareSync(password, newHash))
       t.is((await loginAs(email, password)).status, 200)
       t.is((await loginAs(email, `${password} `)).status, 401)
-      t.is((await rowOf(email))?.password_hash, ours)
+      t.is((await rowOf(email))?.password_hash, newHash)
     })
   }
 
@@ -92,7 +92,7 @@ anyTest.after.always(async () => {
   }
 
   for (const [name, hash] of Object.entries(frameworks))
-    test(`a hash as ${name} writes it → stored in the PHC string format, and the old password signs in`, async t => {
+    test(`import of a hash of ${name} → stored as a PHC string, and the old password signs in`, async t => {
       const email = anEmail()
       t.deepEqual(await importAll([{ email, password_hash: hash }]), {
         imported: 1,
@@ -105,7 +105,7 @@ anyTest.after.always(async () => {
       t.regex((await rowOf(email))?.password_hash ?? '', /^\$2b\$04\$/)
     })
 
-  test('more lines are refused than are listed → the others are counted', async t => {
+  test('10,003 lines are refused → 10,000 are listed and 3 are counted', async t => {
     async function* lines() {
       for (let i = 0; i < 10_003; i++) yield 'x'
     }
@@ -114,7 +114,7 @@ anyTest.after.always(async () => {
     t.is(result.unlisted, 3)
   })
 
-  test('a user without a password is imported, and no password opens the account', async t => {
+  test('import of users without a usable password hash → no password signs in', async t => {
     const [absent, empty, django] = [anEmail(), anEmail(), anEmail()]
     const unusable = '!8bxeklkvxqqJAkc7it5jJCHubtsdQoF0tLiRVtG4'
     await importAll([
@@ -128,7 +128,7 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('everything that is known of a user arrives, in the form that a registration gives it', async t => {
+  test('import with all fields → stored in the normalized form of a registration', async t => {
     const email = anEmail()
     const profile = { full_name: 'Zoë', phone: '+4915112345678', address: 'Am Markt 1, Bonn' }
     await importAll([
@@ -151,7 +151,7 @@ anyTest.after.always(async () => {
     t.is(body.user.last_password_change_at, null)
   })
 
-  test('a line grants nothing that it does not say', async t => {
+  test('import with null fields → defaults: unverified, role user, created now', async t => {
     const email = anEmail()
     const before = Date.now()
     const unsaid = { email_verified: null, full_name: null, roles: null, created_at: null }
@@ -161,13 +161,13 @@ anyTest.after.always(async () => {
     t.true(Math.abs(Date.parse(body.user.created_at) - before) < 60_000)
   })
 
-  test('nobody is mailed, and nothing waits to be', async t => {
+  test('import → no email is sent or queued', async t => {
     const emails = Array.from({ length: 3 }, anEmail)
     await importAll(emails.map(email => ({ email })))
     t.deepEqual(await world.sql('SELECT id FROM emails WHERE recipient = ANY($1)', [emails]), [])
   })
 
-  test('an account that exists is left alone, whatever the file says of it', async t => {
+  test('import of an existing account → counted as existing, and the account is unchanged', async t => {
     const { email } = await anAccount(world.client, { full_name: 'Ada' })
     const before = await rowOf(email)
     const hash = bcrypt.hashSync('another password 9', 4)
@@ -186,7 +186,7 @@ anyTest.after.always(async () => {
     t.is((await loginAs(email, password)).status, 200)
   })
 
-  test('of two lines for one address the first counts, in one batch or in two', async t => {
+  test('several lines for one address → the first is imported, in one batch or in two', async t => {
     const email = anEmail()
     const others = Array.from({ length: 600 }, () => ({ email: anEmail() }))
     const lines = [
@@ -201,10 +201,10 @@ anyTest.after.always(async () => {
   })
 
   const secret = 'canary-7f3a'
-  const broken: [name: string, line: (email: string) => string | object, reason: string][] = [
+  const invalidLines: [name: string, line: (email: string) => string | object, reason: string][] = [
     ['text', () => `${secret},1,2`, 'the line is not JSON'],
     [
-      'half a line',
+      'a truncated line',
       email => JSON.stringify({ email, full_name: secret }).slice(0, -1),
       'the line is not JSON',
     ],
@@ -213,31 +213,31 @@ anyTest.after.always(async () => {
     ['null', () => 'null', 'the line must be a JSON object'],
     ['a number', () => '7', 'the line must be a JSON object'],
     ['a text', () => JSON.stringify(secret), 'the line must be a JSON object'],
-    ['nothing', () => ({}), 'email is missing'],
-    ['no address', () => ({ full_name: secret }), 'email is missing'],
-    ['an address that is none', () => ({ email: `${secret}@` }), 'email must be one e-mail address'],
-    ['two addresses', email => ({ email: `${email},${secret}@x.org` }), 'email must be one e-mail address'],
-    ['an address of another kind', () => ({ email: 7 }), 'email must be a text'],
+    ['an empty object', () => ({}), 'email is missing'],
+    ['no email', () => ({ full_name: secret }), 'email is missing'],
+    ['an invalid email', () => ({ email: `${secret}@` }), 'email must be one e-mail address'],
+    ['two emails', email => ({ email: `${email},${secret}@x.org` }), 'email must be one e-mail address'],
+    ['an email that is a number', () => ({ email: 7 }), 'email must be a text'],
     [
       'unknown fields',
       email => ({ email, id: secret, is_active: true }),
       'there is no field id; there is no field is_active',
     ],
     [
-      'a value in the place of a name',
+      'an email address as field name',
       email => ({ email, [`${secret}@x.org`]: 1 }),
       'there is an unknown field',
     ],
     [
-      'a field of another name, and a fault',
+      'a misspelled field and an invalid one',
       ({ length }) => ({ emailAddress: secret, roles: length }),
       'email is missing; roles must be a list; there is no field emailAddress',
     ],
-    ['a role that there is not', email => ({ email, roles: [secret] }), 'roles must be "user" or "admin"'],
-    ['a role that is no list', email => ({ email, roles: secret }), 'roles must be a list'],
-    ['no role', email => ({ email, roles: [] }), 'roles must name one role at least'],
+    ['an unknown role', email => ({ email, roles: [secret] }), 'roles must be "user" or "admin"'],
+    ['roles that are not a list', email => ({ email, roles: secret }), 'roles must be a list'],
+    ['an empty list of roles', email => ({ email, roles: [] }), 'roles must name one role at least'],
     [
-      'what is neither true nor false',
+      'a text in place of a boolean',
       email => ({ email, email_verified: secret }),
       'email_verified must be true or false',
     ],
@@ -247,39 +247,39 @@ anyTest.after.always(async () => {
       'full_name must be 1 to 200 characters on one line, and one of them visible',
     ],
     [
-      'a NUL, which the database would refuse with its whole batch',
+      'a NUL, for which Postgres would refuse the whole batch',
       email => ({ email, address: `${secret}\0` }),
       'address must be 1 to 500 characters on one line, and one of them visible',
     ],
     [
-      'half a character, which the database would refuse too',
+      'a lone surrogate, for which Postgres would refuse the whole batch',
       email => `{"email":"${email}","full_name":"${secret}\\ud800"}`,
       'full_name must be 1 to 200 characters on one line, and one of them visible',
     ],
     [
-      'a number that nobody can be called at',
+      'an invalid phone number',
       email => ({ email, phone: secret }),
       'phone must be a phone number: + and 8 to 15 digits, or at least 10 digits as written',
     ],
     [
-      'a language that is none',
+      'an invalid language tag',
       email => ({ email, preferred_language: `${secret}_` }),
       'preferred_language must be a language tag such as en or pt-BR',
     ],
     [
-      'two faults',
+      'two invalid fields',
       email => ({ email, full_name: '', roles: [secret, secret] }),
       'full_name must be 1 to 200 characters on one line, and one of them visible; roles must be "user" or "admin"',
     ],
     [
-      'a megabyte',
+      'a line of a megabyte',
       email => ({ email, full_name: secret.repeat(100_000) }),
       'the line is longer than 65536 bytes',
     ],
   ]
   for (const at of [secret, '2019-02-28', '2019-02-28T12:00:00'])
-    broken.push([
-      `a time without a zone: ${at}`,
+    invalidLines.push([
+      `a time without a time zone: ${at}`,
       email => ({ email, created_at: at }),
       'created_at must be an ISO 8601 time with a zone',
     ])
@@ -289,25 +289,25 @@ anyTest.after.always(async () => {
     '1969-12-31T23:59:59Z',
     '2999-01-01T00:00:00Z',
   ])
-    broken.push([
-      `a time that cannot be: ${at}`,
+    invalidLines.push([
+      `an impossible time: ${at}`,
       email => ({ email, created_at: at }),
       'created_at must be a time between 1970 and now',
     ])
-  const unreadable = [
+  const unsupportedHashes = [
     ...[secret, '', '5f4dcc3b5aa765d61d8327deb882cf99', `$1$${secret}$QJrtd3lh3b1DYPnQ5dKN1.`],
     ...[`pbkdf2_sha256$1000$${secret}$aGFzaA==`, `$2b$31$${'a'.repeat(53)}`, `${hashes.argon2id}\n`],
     ...[hashes.argon2id?.replace('m=256', 'm=4000000'), hashes.scrypt?.replace('ln=10', 'ln=30')],
   ]
-  for (const hash of unreadable)
-    broken.push([
-      `a hash that cannot be checked, or only for hours: ${hash?.slice(0, 24)}`,
+  for (const hash of unsupportedHashes)
+    invalidLines.push([
+      `an unknown or too expensive hash: ${hash?.slice(0, 24)}`,
       email => ({ email, password_hash: hash }),
       `password_hash ${whyNotTaken(hash ?? '')}`,
     ])
 
-  for (const [name, line, reason] of broken)
-    test(`a broken line is refused by its number, in words that repeat nothing of it: ${name}`, async t => {
+  for (const [name, line, reason] of invalidLines)
+    test(`import of an invalid line (${name}) → refused by line number, without repeating its content`, async t => {
       const [email, next] = [anEmail(), anEmail()]
       const result = await importAll(['', line(email), { email: next }])
       t.deepEqual(result, { imported: 1, existing: 0, refused: [{ line: 2, reason }] })
@@ -316,7 +316,7 @@ anyTest.after.always(async () => {
       t.truthy(await rowOf(next))
     })
 
-  test('a thousand lines: the good are imported, the broken are named, and a second run changes nothing', async t => {
+  test('import of 1000 lines → valid ones imported, invalid ones listed, a second run changes nothing', async t => {
     const emails = Array.from({ length: 1000 }, anEmail)
     const isBroken = (at: number) => at % 90 === 7
     const lines = emails.map((email, at) => ({ email, full_name: isBroken(at) ? '' : `User ${at}` }))
@@ -348,7 +348,7 @@ anyTest.after.always(async () => {
     t.deepEqual(second, { ...first, imported: 0, existing: imported })
   })
 
-  test('a dry run counts what an import would do, and writes nothing', async t => {
+  test('dry run → the same counts as the import, and nothing is written', async t => {
     const { email: taken } = await anAccount(world.client)
     const emails = Array.from({ length: 3 }, anEmail)
     const lines = [
@@ -356,18 +356,18 @@ anyTest.after.always(async () => {
       ...[{ email: emails[0]?.toUpperCase() }, { email: anEmail(), password_hash: secret }],
     ]
     const before = await rowOf(taken)
-    const rehearsed = await importAll(lines, { dryRun: true })
+    const dryRunResult = await importAll(lines, { dryRun: true })
     t.deepEqual(await world.sql('SELECT id FROM users WHERE email = ANY($1)', [emails]), [])
     t.deepEqual(await rowOf(taken), before)
-    t.like(rehearsed, { imported: 3, existing: 2 })
+    t.like(dryRunResult, { imported: 3, existing: 2 })
     t.deepEqual(
-      rehearsed.refused.map(({ line }) => line),
+      dryRunResult.refused.map(({ line }) => line),
       [2, 7],
     )
-    t.deepEqual(await importAll(lines), rehearsed)
+    t.deepEqual(await importAll(lines), dryRunResult)
   })
 
-  test('a byte order mark, blank lines and line ends of Windows are no fault, and an empty file is none', async t => {
+  test('import with a byte order mark, blank lines and CRLF, or of an empty file → no line is refused', async t => {
     const [first, second] = [anEmail(), anEmail()]
     const result = await importAll([
       `\uFEFF{"email":"${first}"}\r`,
@@ -380,20 +380,20 @@ anyTest.after.always(async () => {
     t.deepEqual(await importAll([]), { imported: 0, existing: 0, refused: [] })
   })
 
-  test('two imports of one file at once make each account once', async t => {
+  test('two simultaneous imports of one file → each account is created once', async t => {
     const lines = Array.from({ length: 300 }, () => ({ email: anEmail() }))
     const [one, two] = await Promise.all([importAll(lines), importAll(lines)])
     t.is(one.imported + two.imported, 300)
     t.is(one.existing + two.existing, 300)
   })
 
-  test('a file that breaks off ends the import aloud, and the whole of it can be imported again', async t => {
+  test('reading the file fails midway → the import throws, and a second import completes it', async t => {
     const lines = Array.from({ length: 700 }, () => ({ email: anEmail() }))
-    async function* breaking() {
+    async function* failingLines() {
       yield* from(lines)
       throw new Error('the disk is gone')
     }
-    await t.throwsAsync(importUsers(world.deps, breaking(), { dryRun: false }), {
+    await t.throwsAsync(importUsers(world.deps, failingLines(), { dryRun: false }), {
       message: 'the disk is gone',
     })
     t.deepEqual(await importAll(lines), { imported: 200, existing: 500, refused: [] })
@@ -408,7 +408,7 @@ anyTest.after.always(async () => {
   const salt = Buffer.from('sixteen byte salt')
   const foreign = `$scrypt$ln=10,r=8,p=1$${plain(salt)}$${plain(scryptSync(password, salt, 32, { N: 1024 }))}`
 
-  const anImported = async () => {
+  const anImportedUser = async () => {
     const email = anEmail()
     async function* lines() {
       yield JSON.stringify({ email, password_hash: foreign })
@@ -421,8 +421,8 @@ anyTest.after.always(async () => {
       await world.sql<{ password_hash: string }>('SELECT password_hash FROM users WHERE email = $1', [email])
     )[0]?.password_hash ?? ''
 
-  test('of eight first logins at once each succeeds whose password is right, and one hash is left', async t => {
-    const email = await anImported()
+  test('8 simultaneous first logins of an imported user → right passwords succeed, one new hash', async t => {
+    const email = await anImportedUser()
     const replies = await Promise.all(
       Array.from({ length: 8 }, (_, i) =>
         (clients[i % 2] ?? world.client).post('login', {
@@ -443,8 +443,8 @@ anyTest.after.always(async () => {
     t.is(await hashOf(email), hash)
   })
 
-  test('an imported account that is closed keeps its hash and tells the right password alone', async t => {
-    const email = await anImported()
+  test('login to a deactivated imported account → 403 for the right password only, hash unchanged', async t => {
+    const email = await anImportedUser()
     await world.sql('UPDATE users SET is_active = false WHERE email = $1', [email])
     const login = (tried: string) => world.client.post('login', { email, password: tried })
     t.is((await login(password)).body.code, 'ACCOUNT_DEACTIVATED')

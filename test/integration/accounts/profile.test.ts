@@ -3,7 +3,7 @@ import { Users } from '../../../src/accounts/entity.ts'
 import { type Account, anAccount, anEmail } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 
-// The profile: what its owner may read and change.
+// The profile: which fields its owner can read and change.
 
 const test = anyTest.serial
 
@@ -25,7 +25,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     (await world.sql<{ updated_at: Date }>('SELECT * FROM users WHERE id = $1', [id]))[0]
 
   for (const method of methods) {
-    test(`${method} changes the fields that are given and no others`, async t => {
+    test(`${method} me with two fields → only these fields and updated_at change`, async t => {
       const { access, userId } = await anAccount(world.client, full)
       const before = await world.client.get('me', { token: access })
       const reply = await change(method, access, {
@@ -42,7 +42,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       t.is((await rowOf(userId))?.updated_at.toISOString(), reply.body.updated_at)
     })
 
-    test(`${method} with null clears one field`, async t => {
+    test(`${method} me with null for a field → the field is cleared`, async t => {
       const { access } = await anAccount(world.client, full)
       for (const name of Object.keys(full)) {
         const { status, body } = await change(method, access, { [name]: null })
@@ -53,7 +53,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       for (const name of Object.keys(full)) t.is(body[name], null)
     })
 
-    test(`${method} with nothing to change changes nothing`, async t => {
+    test(`${method} me without fields → 200, and the row is unchanged`, async t => {
       const { access, userId } = await anAccount(world.client, full)
       const before = await rowOf(userId)
       for (const body of [{}, undefined]) t.is((await change(method, access, body)).status, 200)
@@ -61,7 +61,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     })
   }
 
-  test('a picture is an https address without credentials', async t => {
+  test('picture_url is not an https URL, or holds credentials → 400', async t => {
     const { access } = await anAccount(world.client)
     const refused = [
       'http://img.example/a',
@@ -85,7 +85,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is(body.picture_url, 'https://img.example/a%20b')
   })
 
-  test('a phone number takes the form that it has everywhere', async t => {
+  test('phone is changed → stored in the normalized form; invalid numbers get 400', async t => {
     const { access } = await anAccount(world.client)
     const forms: [given: string, kept: string][] = [
       [' +1 (415) 555-2671 ', '+14155552671'],
@@ -96,14 +96,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       t.is((await change('PATCH', access, { phone })).status, 400, phone)
   })
 
-  test('one change that breaks a rule keeps the others out too', async t => {
+  test('one field of several is invalid → 400, and no field changes', async t => {
     const { access, userId } = await anAccount(world.client, full)
     const before = await rowOf(userId)
     t.is((await change('PATCH', access, { full_name: 'Changed', phone: 'none' })).status, 400)
     t.deepEqual(await rowOf(userId), before)
   })
 
-  test('nobody’s change touches somebody else', async t => {
+  test('a user changes the own profile → other users are unchanged', async t => {
     const [one, other] = [await anAccount(world.client, full), await anAccount(world.client, full)]
     const before = await rowOf(other.userId)
     t.is((await change('PATCH', one.access, { full_name: 'Only Me' })).status, 200)
@@ -112,8 +112,8 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 }
 
 {
-  // Of an account its owner changes the profile, and nothing else by that road (OWASP API3, mass assignment). Read off
-  // the table: a column that is added is refused until somebody decides otherwise.
+  // The profile route changes profile fields only (OWASP API3, mass assignment). The list comes from the entity, so
+  // that a new column is refused until this test allows it.
 
   const profile = ['full_name', 'phone', 'address', 'preferred_language', 'picture_url']
   const values: Record<string, unknown> = {
@@ -124,16 +124,16 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     password_hash: null,
     session_epoch: 7,
   }
-  const closed = [...Object.keys(Users.options.columns), 'password', 'mfa_enabled'].filter(
+  const refusedNames = [...Object.keys(Users.options.columns), 'password', 'mfa_enabled'].filter(
     name => !profile.includes(name),
   )
 
   for (const method of ['PATCH', 'PUT'])
-    test(`${method} takes no column but those of the profile, alone or beside one`, async t => {
+    test(`${method} me with a column outside the profile → 400 and no change, alone or with a valid field`, async t => {
       const { access: token, userId } = await anAccount(world.client)
       const rows = () => world.sql('SELECT * FROM users ORDER BY id')
       const before = await rows()
-      for (const name of closed)
+      for (const name of refusedNames)
         for (const value of [values[name] ?? 'x', null])
           for (const beside of [{}, { full_name: 'Changed' }]) {
             const { status, body } = await world.client.send(method, 'me', {
@@ -151,7 +151,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       t.like(renamed.body, { id: userId, full_name: 'Changed' })
     })
 
-  test('a phone number is kept as E.164 with a plus, and as written without one', async t => {
+  test('phone with a plus → stored as E.164; phone without a plus → stored as written', async t => {
     const { access: token } = await anAccount(world.client)
     const change = (phone: unknown) => world.client.patch('me', { phone }, { token })
     for (const [given, kept] of [
@@ -161,7 +161,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     ]) {
       t.is((await change(given)).body.phone, kept)
       const again = await change(kept)
-      t.is(again.status, 200, 'what is shown may be sent back')
+      t.is(again.status, 200, 'the returned value is accepted')
       t.is(again.body.phone, kept)
     }
     for (const phone of ['+1 415 555 267', '+1 415 555 2671 ext 5', '555-2671', '+', '①②③④⑤⑥⑦⑧⑨⓪'])
@@ -186,9 +186,9 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   ]
 
   for (const [what, end] of ways)
-    test(`the tokens of ${what} are refused at once, everywhere`, async t => {
+    test(`the tokens of ${what} → 401 at once at every instance`, async t => {
       const account = await anAccount(world.client)
-      // Whatever is remembered of a verified token is remembered by now.
+      // Fill the token cache of both instances, so that a stale cache entry would show.
       for (const client of [world.client, other.client])
         t.is((await client.get('me', { token: account.access })).status, 200)
       await end(account)
@@ -214,7 +214,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       t.is(rows.length, 0)
     })
 
-  test('an account that is activated again needs a new login: its old sessions stay ended', async t => {
+  test('an account is deactivated and activated again → its old tokens stay refused, and a new login works', async t => {
     const account = await anAccount(world.client)
     await world.sql('UPDATE users SET is_active = false WHERE id = $1', [account.userId])
     t.is((await world.client.post('refresh', { refresh_token: account.refresh })).status, 401)

@@ -3,9 +3,9 @@ import anyTest from 'ava'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { openWorld } from '../../world.ts'
-import { foreignSpellings, spellings } from './spellings.ts'
+import { emailVariants, nonAsciiVariants } from './email-variants.ts'
 
-// Registration: one account for an address, with a session and a strong password.
+// Registration: one account per address, a session in the reply, and a strong password.
 
 const test = anyTest.serial
 
@@ -19,7 +19,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   const uuid7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
   const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
-  test('a new account gets a session and is shown as it is', async t => {
+  test('registration → 201 with tokens and the complete user', async t => {
     const email = anEmail()
     const { status, headers, body } = await register({ email })
     t.is(status, 201)
@@ -51,7 +51,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     })
   })
 
-  test('both tokens of the reply work at once', async t => {
+  test('registration → its access token and its refresh token work immediately', async t => {
     const { body } = await register({ email: anEmail() })
     const me = await world.client.get('me', { token: body.access_token })
     t.is(me.status, 200)
@@ -72,7 +72,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   ]
 
   for (const [given, canonical] of unusual)
-    test(`an address such as ${given('a@example.com')} is good from the registration to the link in the mail`, async t => {
+    test(`an address such as ${given('a@example.com')} → registration, login and the link in the email work`, async t => {
       const email = anEmail()
       const expected = canonical(email)
       const { status, body } = await register({ email: given(email) })
@@ -83,7 +83,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       t.is(again.body.user.email, expected)
       t.is((await world.client.get('me', { token: again.body.access_token })).body.email, expected)
 
-      // The sink writes the envelope in Unicode, whatever came over the wire.
+      // The mail server of the tests reports recipients in Unicode, even if SMTP carried A-labels.
       const { mail, link } = await world.mails.to(expected.replace(/[^@]+$/, domainToUnicode))
       t.deepEqual(
         mail.to?.map(({ address }) => address),
@@ -93,7 +93,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       t.deepEqual(verified.body, { email: expected, email_verified: true })
     })
 
-  test('the profile is kept in the form that each field has', async t => {
+  test('registration with profile fields → each field is stored in its normalized form', async t => {
     const given = {
       full_name: '  Amélie Poulain ',
       phone: '+33 (0) 1.23-45-67 89',
@@ -109,14 +109,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is(preferred_language, 'pt-BR')
   })
 
-  test('a profile field that is null is as good as one that is not there', async t => {
+  test('registration with null profile fields → 201, as if they were absent', async t => {
     const nothing = { full_name: null, phone: null, address: null, preferred_language: null }
     const { status, body } = await register({ email: anEmail(), ...nothing })
     t.is(status, 201)
     for (const name of Object.keys(nothing)) t.is(body.user[name], null)
   })
 
-  test('a password is stored as a bcrypt hash alone, and never shown', async t => {
+  test('registration → the password is stored only as a bcrypt hash, and the reply holds neither', async t => {
     const email = anEmail()
     const { text } = await register({ email })
     t.false(text.includes(password))
@@ -133,13 +133,13 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   const count = async (table: 'users' | 'emails', column: string, value: string): Promise<number> =>
     (await world.sql(`SELECT 1 FROM ${table} WHERE ${column} = $1`, [value])).length
 
-  test('fifty registrations of one address at once make one account, one mail, and forty-nine 409', async t => {
+  test('50 simultaneous registrations of one address → one account, one email, 49 replies with 409', async t => {
     for (let round = 0; round < 3; round++) {
       const email = anEmail()
-      const spelt = spellings(email)
+      const variants = emailVariants(email)
       const requests = times(50, i => ({
         path: 'register',
-        body: { email: spelt[i % spelt.length], password },
+        body: { email: variants[i % variants.length], password },
       }))
       const replies = await sendSimultaneously([world.url, other.url], requests)
       t.deepEqual(statusesOf(replies), { 201: 1, 409: 49 })
@@ -152,24 +152,24 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     }
   })
 
-  test('nor do the spellings of a domain in another script make two', async t => {
+  test('50 simultaneous registrations of a non-ASCII domain in several spellings → one account', async t => {
     for (let round = 0; round < 3; round++) {
-      const { kept, spelt } = foreignSpellings()
+      const { canonicalEmail, variants } = nonAsciiVariants()
       const requests = times(50, i => ({
         path: 'register',
-        body: { email: spelt[i % spelt.length], password },
+        body: { email: variants[i % variants.length], password },
       }))
       const replies = await sendSimultaneously([world.url, other.url], requests)
       t.deepEqual(statusesOf(replies), { 201: 1, 409: 49 })
-      t.is(await count('users', 'email', kept), 1)
-      t.is(await count('emails', 'recipient', kept), 1)
+      t.is(await count('users', 'email', canonicalEmail), 1)
+      t.is(await count('emails', 'recipient', canonicalEmail), 1)
     }
   })
 
-  test('a taken address in any spelling is refused, and the account stays as it was', async t => {
+  test('registration of a taken address in any spelling → 409, and the account is unchanged', async t => {
     const account = await anAccount(world.client, { full_name: 'First' })
     const [before] = await world.sql('SELECT * FROM users WHERE id = $1', [account.userId])
-    for (const email of spellings(account.email)) {
+    for (const email of emailVariants(account.email)) {
       const reply = await world.client.post('register', {
         email,
         password: 'another horse 9',
@@ -208,7 +208,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   ]
 
   for (const [rule, password, profile = {}] of weak)
-    test(`${rule}: a password such as ${JSON.stringify(password.slice(0, 24))} opens no account and is not repeated`, async t => {
+    test(`register with password ${JSON.stringify(password.slice(0, 24))} → 400 ${rule}, not repeated`, async t => {
       const email = anEmail()
       const reply = await world.client.post('register', { email, password, ...profile })
       t.is(reply.status, 400)
@@ -223,7 +223,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       t.is((await world.sql('SELECT 1 FROM users WHERE email = $1', [profile.email ?? email])).length, 0)
     })
 
-  test('every script, spaces and 256 characters of four bytes each are welcome', async t => {
+  test('registration with a password in any script, with spaces or of 256 four-byte characters → 201', async t => {
     for (const password of [
       'пароль-длинный-7',
       '  two spaces 2  ',

@@ -5,7 +5,7 @@ import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { readPostgres, readRedis } from '../secrecy/everything-at-rest.ts'
 
-// After the delay an account is gone, with all that names its owner, and with nothing of anybody else's.
+// 30 days after its deletion an account is erased with all personal data. Data of other accounts stays.
 
 const world = await openWorld({ worker: true, env: { TRUSTED_PROXIES: '1' } })
 const other = await world.instance()
@@ -13,7 +13,7 @@ test.after.always(() => world[Symbol.asyncDispose]())
 
 const { client } = world
 const settled = () =>
-  until('every mail to be settled', async () => {
+  until('no email is queued', async () => {
     const queued = await world.sql(`SELECT 1 FROM emails WHERE status = 'queued'`)
     return queued.length === 0
   })
@@ -23,14 +23,14 @@ const setDue = (...ids: string[]) =>
   world.sql(`UPDATE users SET erase_after = now() - interval '1 second' WHERE id = ANY($1)`, [ids])
 const exists = async (id: string) => (await world.sql('SELECT 1 FROM users WHERE id = $1', [id])).length === 1
 const erase = () => world.run('eraseAccounts')
-const byAdmin = async () => {
+const anAdminAccount = async () => {
   const account = await anAccount(client)
   await world.sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [account.userId])
   const { body } = await client.post('login', { email: account.email, password })
   return { ...account, access: body.access_token as string }
 }
 
-test.serial('nothing is erased before its time', async t => {
+test.serial('an account was deleted less than 30 days ago → the erasure job leaves it', async t => {
   const account = await anAccount(client)
   await remove(account)
   const [row] = await world.sql<{ left: number }>(
@@ -42,8 +42,8 @@ test.serial('nothing is erased before its time', async t => {
   t.true(await exists(account.userId))
 })
 
-test.serial('nothing that names its owner is left, in Postgres or in Redis', async t => {
-  const admin = await byAdmin()
+test.serial('an account is erased → Postgres and Redis hold no personal data of its owner', async t => {
+  const admin = await anAdminAccount()
   const canary = {
     name: 'Canaria Xylophone',
     phone: '+4915112345678',
@@ -68,20 +68,30 @@ test.serial('nothing that names its owner is left, in Postgres or in Redis', asy
   await client.post('confirm-email', { token: tokenOf(link) }, from)
   await client.post('forgot-password', { email: moved }, from)
   await settled()
-  // An act of theirs on somebody else is kept; where from is not.
-  const patient = await anAccount(client)
+  // The event of an action on another account is kept, without the IP address and the user agent of the actor.
+  const target = await anAccount(client)
   await world.sql(
     `INSERT INTO audit_events (id, type, user_id, actor_id, ip, user_agent)
      VALUES (gen_random_uuid(), 'user.deactivated', $1, $2, $3, $4)`,
-    [patient.userId, user.id, canary.ip, canary.agent],
+    [target.userId, user.id, canary.ip, canary.agent],
   )
-  const words = [user.id, email, moved, full_name, phone, address, canary.agent, canary.ip, 'canary.example']
+  const personalData = [
+    user.id,
+    email,
+    moved,
+    full_name,
+    phone,
+    address,
+    canary.agent,
+    canary.ip,
+    'canary.example',
+  ]
   const found = async () => {
     const rows = (await readPostgres(world)).map(each => ({ ...each.row, actor_id: null }))
     const held = JSON.stringify([rows, await readRedis(world)])
-    return words.filter(word => held.includes(word))
+    return personalData.filter(word => held.includes(word))
   }
-  t.deepEqual(await found(), words)
+  t.deepEqual(await found(), personalData)
 
   const gone = await client.send('DELETE', `/api/v1/admin/users/${user.id}`, { token: admin.access })
   t.is(gone.status, 204)
@@ -91,12 +101,12 @@ test.serial('nothing that names its owner is left, in Postgres or in Redis', asy
   t.deepEqual(await found(), [])
   const acts = await world.sql(
     'SELECT type, ip, user_agent FROM audit_events WHERE user_id = $1 AND actor_id = $2',
-    [patient.userId, user.id],
+    [target.userId, user.id],
   )
   t.deepEqual(acts, [{ type: 'user.deactivated', ip: null, user_agent: null }])
 })
 
-test.serial('the devices that it signed in from are forgotten', async t => {
+test.serial('an account is erased → its known devices are deleted', async t => {
   const account = await anAccount(client)
   const seen = world.keys.seen(account.userId)
   t.is(await world.redis.zcard(seen), 1)
@@ -107,7 +117,7 @@ test.serial('the devices that it signed in from are forgotten', async t => {
 })
 
 test.serial(
-  'mails that were asked for by its address alone are forgotten, and one that waits is not sent',
+  'an account is erased → emails to its address without a user id are deleted, also queued ones',
   async t => {
     const account = await anAccount(client)
     const { email, userId } = account
@@ -132,7 +142,7 @@ test.serial(
 )
 
 test.serial(
-  'so are those to an address that it had before, unless somebody else has that one now',
+  'an account is erased → emails to its former addresses are deleted unless another account has them',
   async t => {
     const [first, second, last] = [anEmail(), anEmail(), anEmail()]
     const account = await anAccount(client, { email: first })
@@ -144,13 +154,13 @@ test.serial(
       )
       await client.post('confirm-email', { token: tokenOf((await world.mails.to(moved)).link) })
     }
-    const heir = await anAccount(client, { email: second })
+    const newOwner = await anAccount(client, { email: second })
     for (const email of [first, second, last]) await client.post('forgot-password', { email })
     await settled()
     await remove(account)
     await settled()
     await setDue(account.userId)
-    t.is(await erase(), 0, 'whoever has the second address may still take the move back')
+    t.is(await erase(), 0, 'an undo link of the email change still works')
     await world.sql('UPDATE emails SET proof_spent_at = now() WHERE user_id = $1', [account.userId])
     t.is(await erase(), 1)
     const left = await world.sql(
@@ -158,13 +168,13 @@ test.serial(
       [[first, second, last]],
     )
     t.deepEqual(left, [
-      { kind: 'verify_email', recipient: second, user_id: heir.userId },
+      { kind: 'verify_email', recipient: second, user_id: newOwner.userId },
       { kind: 'reset_password', recipient: second, user_id: null },
     ])
   },
 )
 
-test.serial('nothing of anybody else is touched', async t => {
+test.serial('an account is erased → rows, keys and sessions of other accounts are unchanged', async t => {
   const bystander = await anAccount(client, { full_name: 'By Stander' })
   await client.post('login', { email: bystander.email, password: 'wrong horse 9' })
   const waiting = await anAccount(client)
@@ -173,21 +183,21 @@ test.serial('nothing of anybody else is touched', async t => {
   await remove(account)
   await settled()
   const ids = [bystander.userId, waiting.userId]
-  const theirs = async () => [
+  const snapshot = async () => [
     await world.sql('SELECT * FROM users WHERE id = ANY($1) ORDER BY id', [ids]),
     await world.sql('SELECT * FROM emails WHERE user_id = ANY($1) ORDER BY id', [ids]),
     await world.sql('SELECT * FROM audit_events WHERE user_id = ANY($1) ORDER BY id', [ids]),
     (await readRedis(world)).filter(({ key }) => ids.some(id => key.includes(id))),
   ]
-  const before = await theirs()
+  const before = await snapshot()
   await setDue(account.userId)
   t.is(await erase(), 1)
-  t.deepEqual(await theirs(), before)
+  t.deepEqual(await snapshot(), before)
   t.is((await client.get('me', { token: bystander.access })).status, 200)
 })
 
 test.serial(
-  'a mail that lets its owner take an address back outlasts whoever had that address meanwhile',
+  'another account takes a former address and is erased → the undo link of the first owner still works',
   async t => {
     const owner = await anAccount(client)
     const verifying = await world.mails.to(owner.email)
@@ -214,61 +224,67 @@ test.serial(
   },
 )
 
-test.serial('then there is no way back, and the address begins anew', async t => {
-  const account = await anAccount(client, { full_name: 'Ada Lovelace' })
-  const { email, userId } = account
-  await world.mails.to(email)
-  await remove(account)
-  const token = tokenOf((await world.mails.to(email, 2)).link)
-  await setDue(userId)
-  await erase()
+test.serial(
+  'an account is erased → its undo link and tokens are refused, and its address registers a new account',
+  async t => {
+    const account = await anAccount(client, { full_name: 'Ada Lovelace' })
+    const { email, userId } = account
+    await world.mails.to(email)
+    await remove(account)
+    const token = tokenOf((await world.mails.to(email, 2)).link)
+    await setDue(userId)
+    await erase()
 
-  const undone = await client.post('undo-deletion', { token })
-  t.is(undone.status, 401)
-  t.is(undone.body.code, 'INVALID_TOKEN')
-  const page = await client.send('POST', 'undo-deletion/confirm', {
-    body: new URLSearchParams({ token }).toString(),
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-  })
-  t.is(page.status, 401)
-  const login = await client.post('login', { email, password })
-  t.is(login.status, 401)
-  t.is(login.body.code, 'INVALID_CREDENTIALS')
-  t.is((await client.get('me', { token: account.access })).body.code, 'SESSION_REVOKED')
+    const undone = await client.post('undo-deletion', { token })
+    t.is(undone.status, 401)
+    t.is(undone.body.code, 'INVALID_TOKEN')
+    const page = await client.send('POST', 'undo-deletion/confirm', {
+      body: new URLSearchParams({ token }).toString(),
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    })
+    t.is(page.status, 401)
+    const login = await client.post('login', { email, password })
+    t.is(login.status, 401)
+    t.is(login.body.code, 'INVALID_CREDENTIALS')
+    t.is((await client.get('me', { token: account.access })).body.code, 'SESSION_REVOKED')
 
-  const again = await anAccount(client, { email, password: 'another horse 10' })
-  t.not(again.userId, userId)
-  const { body } = await client.get('me', { token: again.access })
-  t.is(body.full_name, null)
-  t.is((await client.post('undo-deletion', { token })).status, 401)
-  t.is((await client.get('me', { token: account.access })).status, 401)
-  t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 401)
-  const { events, emails } = await client
-    .get('me/export', { token: again.access })
-    .then(({ body }) => ({ events: body.audit_events.length, emails: body.emails.length }))
-  t.deepEqual({ events, emails }, { events: 1, emails: 1 }, 'its own registration alone')
-})
-
-test.serial('workers that erase at once erase each account once, more than one round holds', async t => {
-  const emails = Array.from({ length: 350 }, anEmail)
-  const made = await world.sql<{ id: string }>(
-    `INSERT INTO users (id, email, erase_after)
-     SELECT gen_random_uuid(), e, now() - interval '1 minute' FROM unnest($1::text[]) e RETURNING id`,
-    [emails],
-  )
-  const { userId } = await anAccount(client)
-  const counts = await Promise.all([erase(), other.run('eraseAccounts'), erase()])
-  t.is(
-    counts.reduce((sum, count) => sum + count),
-    made.length,
-  )
-  t.is((await world.sql('SELECT 1 FROM users WHERE email = ANY($1)', [emails])).length, 0)
-  t.true(await exists(userId))
-  t.is(await erase(), 0)
-})
+    const again = await anAccount(client, { email, password: 'another horse 10' })
+    t.not(again.userId, userId)
+    const { body } = await client.get('me', { token: again.access })
+    t.is(body.full_name, null)
+    t.is((await client.post('undo-deletion', { token })).status, 401)
+    t.is((await client.get('me', { token: account.access })).status, 401)
+    t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 401)
+    const { events, emails } = await client
+      .get('me/export', { token: again.access })
+      .then(({ body }) => ({ events: body.audit_events.length, emails: body.emails.length }))
+    t.deepEqual({ events, emails }, { events: 1, emails: 1 }, 'its own registration alone')
+  },
+)
 
 test.serial(
-  'taken back and erased at the same moment, an account is kept whole or gone, and the answer says which',
+  'several workers erase 350 due accounts at once → each account is erased exactly once',
+  async t => {
+    const emails = Array.from({ length: 350 }, anEmail)
+    const made = await world.sql<{ id: string }>(
+      `INSERT INTO users (id, email, erase_after)
+     SELECT gen_random_uuid(), e, now() - interval '1 minute' FROM unnest($1::text[]) e RETURNING id`,
+      [emails],
+    )
+    const { userId } = await anAccount(client)
+    const counts = await Promise.all([erase(), other.run('eraseAccounts'), erase()])
+    t.is(
+      counts.reduce((sum, count) => sum + count),
+      made.length,
+    )
+    t.is((await world.sql('SELECT 1 FROM users WHERE email = ANY($1)', [emails])).length, 0)
+    t.true(await exists(userId))
+    t.is(await erase(), 0)
+  },
+)
+
+test.serial(
+  'undo and erasure at the same moment → 204 and the account exists, or 401 and it is gone',
   async t => {
     for (let round = 0; round < 5; round++) {
       const account = await anAccount(client)
@@ -285,15 +301,15 @@ test.serial(
   },
 )
 
-/** Holds an account as an erasure does until something waits for it, and then lets the erasure win. */
-const whileErased = async <T>(id: string, ask: () => Promise<T>): Promise<T> => {
+/** Locks an account like an erasure until the request of `ask` waits for the lock, then commits the erasure. */
+const duringErasure = async <T>(id: string, ask: () => Promise<T>): Promise<T> => {
   const eraser = new pg.Client({ connectionString: world.env.DATABASE_URL })
   await eraser.connect()
   try {
     await eraser.query('BEGIN')
     await eraser.query('SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [id])
     const answer = ask()
-    await until('something that waits', async () => {
+    await until('a query waits for the lock', async () => {
       const waiting = await world.sql(
         `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
       )
@@ -307,22 +323,25 @@ const whileErased = async <T>(id: string, ask: () => Promise<T>): Promise<T> => 
   }
 }
 
-test.serial('whoever takes it back a moment too late is told so', async t => {
+test.serial('an undo waits for the lock of an erasure that commits → 401 INVALID_TOKEN', async t => {
   const account = await anAccount(client)
   await world.mails.to(account.email)
   await remove(account)
   const token = tokenOf((await world.mails.to(account.email, 2)).link)
   await settled()
-  const { status, body } = await whileErased(account.userId, () => client.post('undo-deletion', { token }))
+  const { status, body } = await duringErasure(account.userId, () => client.post('undo-deletion', { token }))
   t.is(status, 401)
   t.is(body.code, 'INVALID_TOKEN')
 })
 
-test.serial('a wrong password at the moment of the erasure is a wrong password', async t => {
-  const { email, userId } = await anAccount(client)
-  await settled()
-  const wrong = { email, password: 'wrong horse 9' }
-  const { status, body } = await whileErased(userId, () => client.post('login', wrong))
-  t.is(status, 401)
-  t.is(body.code, 'INVALID_CREDENTIALS')
-})
+test.serial(
+  'a wrong password waits for the lock of an erasure that commits → 401 INVALID_CREDENTIALS',
+  async t => {
+    const { email, userId } = await anAccount(client)
+    await settled()
+    const wrong = { email, password: 'wrong horse 9' }
+    const { status, body } = await duringErasure(userId, () => client.post('login', wrong))
+    t.is(status, 401)
+    t.is(body.code, 'INVALID_CREDENTIALS')
+  },
+)

@@ -1,45 +1,89 @@
-// Every security event that is kept. Whom it is about stands in `user_id`; who did it in `actor_id`, where that is
-// somebody else.
+type Described = {
+  /** What the event is recorded on, for the documentation. */
+  readonly on: string
+  /** The fields of its `data`, for the documentation. */
+  readonly data: string
+}
 
-export const auditTypes = [
-  'user.registered',
-  'user.registration_refused',
-  'user.imported',
-  'user.profile_changed',
-  'user.exported',
-  'user.email_verified',
-  'user.rejected',
-  'user.deleted',
-  'user.deletion_undone',
-  'user.merged',
-  'user.deactivated',
-  'user.activated',
-  'user.roles_changed',
-  'login.succeeded',
-  'login.failed',
-  'login.refused',
-  'session.reused',
-  'session.ended',
-  'sessions.ended',
-  'password.refused',
-  'password.closed',
-  'password.reset_requested',
-  'password.reset',
-  'password.changed',
-  'email.verification_requested',
-  'email.change_requested',
-  'email.changed',
-  'email.change_undone',
-  'email.retried',
-  'site.created',
-  'site.updated',
-  'purchase.started',
-  'purchase.failed',
-  'purchase.expired',
-  'purchase.paid',
-  'purchase.claimed',
-  'purchase.issue_raised',
-  'purchase.refunded',
-] as const
+const change = '`before`, `after`'
+const purchase = '`purchase_id`, `site`, `amount`, `currency`'
+const purchaseChange = `${purchase}, ${change}`
 
-export type AuditType = (typeof auditTypes)[number]
+/**
+ * Every security event that is kept. `user_id` is the account that an event is about. `actor_id` is the administrator who
+ * caused it, if that is another account.
+ */
+export const auditEvents = {
+  'user.registered': {
+    on: 'a registration, `users create`, the first payment of a guest',
+    data: '`after`, if a command did it',
+  },
+  'user.registration_refused': { on: 'a registration with an address that has an account', data: '' },
+  'user.imported': { on: '`users import`, for each account', data: '`after`' },
+  'user.profile_changed': { on: '`PATCH` and `PUT /auth/me`', data: `${change}, as plain text` },
+  'user.exported': { on: '`GET /auth/me/export`', data: '' },
+  'user.email_verified': { on: 'the link or code of an email', data: change },
+  'user.rejected': {
+    on: '`reject-account`; it names the account only if the account is kept',
+    data: '',
+  },
+  'user.deleted': { on: '`DELETE /auth/me`, `DELETE /admin/users/:id`', data: change },
+  'user.deletion_undone': { on: 'the link of the email about the deletion', data: '`after`' },
+  'user.merged': {
+    on: 'an undone change of address, if the account of a guest had the old address',
+    data: '`merged_user_id`, `move`',
+  },
+  'user.deactivated': { on: '`PATCH /admin/users/:id`, commands', data: change },
+  'user.activated': { on: '`PATCH /admin/users/:id`, commands', data: change },
+  'user.roles_changed': { on: '`PATCH /admin/users/:id`, commands', data: change },
+  'login.succeeded': { on: '`POST /auth/login`', data: '' },
+  'login.failed': { on: '`POST /auth/login`', data: '' },
+  'login.refused': { on: '`POST /auth/login`', data: '' },
+  'session.reused': { on: 'a refresh token that was used before', data: '' },
+  'session.ended': { on: 'the end of one session', data: '' },
+  'sessions.ended': { on: 'the end of all sessions of a user', data: '' },
+  'password.refused': { on: 'a wrong password of a signed-in user', data: '' },
+  'password.closed': { on: 'too many wrong passwords in a row', data: '' },
+  'password.reset_requested': {
+    on: 'a request for the email, whether or not the address has an account',
+    data: '`email_id`',
+  },
+  'password.reset': { on: 'the link or code of an email', data: `${change}, \`claim\`` },
+  'password.changed': { on: '`POST` and `PUT /auth/change-password`', data: '' },
+  'email.verification_requested': {
+    on: 'a request for the email, whether or not the address has an account',
+    data: '`email_id`',
+  },
+  'email.change_requested': { on: '`POST /auth/change-email`', data: '`email_id`' },
+  'email.changed': {
+    on: 'the link or code of the email to the new address',
+    data: `\`email_id\`, \`notice_id\` (to the old address), ${change}`,
+  },
+  'email.change_undone': {
+    on: 'the link of the email to the old address',
+    data: `\`email_id\`, ${change}, \`claim\`, \`release\``,
+  },
+  'email.retried': { on: '`POST /admin/emails/:id/retry`, `emails retry`', data: `\`email_id\`, ${change}` },
+  'site.created': { on: '`POST /admin/sites`', data: '`site`, `after`' },
+  'site.updated': { on: '`PATCH /admin/sites/:slug`', data: `\`site\`, ${change}` },
+  'purchase.started': { on: '`POST /sites/:slug/purchase`', data: `${purchase}, \`after\`` },
+  'purchase.failed': { on: 'an event of the gateway', data: purchaseChange },
+  'purchase.expired': {
+    on: 'the worker; a gateway that refuses the checkout or does not answer',
+    data: purchaseChange,
+  },
+  'purchase.paid': { on: 'an event of the gateway, the worker', data: purchaseChange },
+  'purchase.claimed': {
+    on: 'the worker, for a purchase that waits at an address without an account',
+    data: purchaseChange,
+  },
+  'purchase.issue_raised': { on: 'an event of the gateway, the worker', data: purchaseChange },
+  'purchase.refunded': {
+    on: 'an event of the gateway, an administrator',
+    data: purchaseChange,
+  },
+} as const satisfies Record<string, Described>
+
+export type AuditType = keyof typeof auditEvents
+
+export const auditTypes = Object.keys(auditEvents) as AuditType[]

@@ -1,7 +1,6 @@
-import { defaultLimits, limitNames } from './limits.ts'
 import { type VariableName, variables } from './variables.ts'
 
-// What `.env.example` and the tables of the README say, made from the catalogues, so that they cannot lag behind.
+// The text of `.env.example`, derived from the catalogue of variables. `npm run docs` writes the file.
 
 type Entry = {
   name: VariableName
@@ -40,32 +39,3 @@ export const envExample = (): string =>
     '# What follows may stay away: these are the defaults.\n',
     ...entries.filter(entry => !isNeeded(entry)).map(optionalEntry),
   ].join('\n')
-
-const code = (text: string): string => (text ? `\`${text}\`` : '–')
-
-const table = (head: string[], rows: string[][]): string =>
-  [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
-
-/** Every variable, as a table in Markdown: name, default, meaning. */
-export const configurationTable = (): string =>
-  table(
-    ['Name', 'Default', 'Meaning'],
-    entries.map(entry => [
-      code(entry.name),
-      isNeeded(entry) ? `needed (${entry.needed.join(', ')})` : code(entry.standard),
-      entry.help,
-    ]),
-  )
-
-const span = (milliseconds: number): string =>
-  milliseconds % 3_600_000 === 0 ? `${milliseconds / 3_600_000} h` : `${milliseconds / 60_000} min`
-
-/** Every limit, as a table in Markdown: name, requests, what they are counted by. */
-export const limitsTable = (): string =>
-  table(
-    ['Name', 'At most', 'Counted by'],
-    limitNames.map(name => {
-      const { points, window, by } = defaultLimits[name]
-      return [code(name), `${points} / ${span(window)}`, by]
-    }),
-  )

@@ -8,7 +8,6 @@ import fc from 'fast-check'
 import { themeVariables } from '../../src/base/brand.ts'
 import { configFaults, type ProcessName, readConfig } from '../../src/base/config.ts'
 import { parseDuration } from '../../src/base/duration.ts'
-import { configurationTable, envExample, limitsTable } from '../../src/base/env-example.ts'
 import { exposures } from '../../src/base/exposure.ts'
 import { defaultLimits, type LimitName, limitNames, parseLimits } from '../../src/base/limits.ts'
 import { isOneOf, parseOrigin } from '../../src/base/origins.ts'
@@ -680,13 +679,6 @@ const test = anyTest.serial
 {
   const read = (name: string): Promise<string> => readFile(join(import.meta.dirname, '../..', name), 'utf8')
 
-  const write = (what: string): string =>
-    `node -e "import('./src/base/env-example.ts').then(made => process.stdout.write(made.${what}()))"`
-
-  test('.env.example is what the catalogue of variables says', async t => {
-    t.is(await read('.env.example'), envExample(), `make it anew: ${write('envExample')} > .env.example`)
-  })
-
   const toReplace = { APP_SECRET: sound.APP_SECRET, PUBLIC_URL: 'https://id.example.com' }
 
   test('.env.example with its secret and its address replaced → starts the service; its comments are the defaults', async t => {
@@ -715,22 +707,6 @@ const test = anyTest.serial
       t.deepEqual([status, stdout], [78, ''])
       t.is(stderr, configFaults(faults))
     })
-
-  for (const [marker, what, table] of [
-    ['configuration', 'configurationTable', configurationTable()],
-    ['limits', 'limitsTable', limitsTable()],
-  ] as const)
-    test(`the README has the table of ${marker} as it is`, async t => {
-      const found = new RegExp(`<!-- ${marker} -->\n([\\s\\S]*?)<!-- /${marker} -->`).exec(
-        await read('README.md'),
-      )
-      t.is(found?.[1]?.trim(), table, `put this between the markers: ${write(what)}`)
-    })
-
-  test('no line of a table is broken by its own text', t => {
-    for (const row of `${configurationTable()}\n${limitsTable()}`.split('\n'))
-      t.is(row.split('|').length, 5, row)
-  })
 
   test('every variable has words of its own', t => {
     const helps = Object.values(variables).map(({ help }) => help)

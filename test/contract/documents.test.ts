@@ -1,27 +1,28 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import anyTest from 'ava'
-import { auditTypes } from '../../src/base/audit.ts'
 import { counters, gauges, histograms } from '../../src/base/metrics.ts'
 import { codes } from '../../src/base/problems.ts'
-import { openapi } from '../../src/http/openapi.ts'
-import { postman } from '../../src/http/postman.ts'
+import { docTables } from '../../src/local/doc-tables.ts'
+import { generatedFiles } from '../../src/local/generated-docs.ts'
 import { routes } from '../../src/routes.ts'
 import { anAccount } from '../fixtures.ts'
 import { openWorld } from '../world.ts'
 
-// What the documents say is true: sessions, metrics, security, the Postman collection.
+// The documents agree with the code: derived files, sessions, metrics, security, the Postman collection.
 
 const test = anyTest.serial
 
 const world = await openWorld()
 const folder = await mkdtemp(join(tmpdir(), 'latchkey-readme-'))
-const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const guide = await readFile(join(root, 'docs/guard.md'), 'utf8')
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
 {
@@ -96,34 +97,65 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   const known = [counters, gauges, histograms].flatMap(Object.keys)
 
   const namedIn = async (page: string): Promise<Set<string>> => {
-    const text = await readFile(new URL(`../../${page}`, import.meta.url), 'utf8')
-    return new Set([...text.matchAll(/`latchkey_(\w+?)(?:_total)?`/g)].map(([, name]) => name ?? ''))
+    const text = await readFile(join(root, page), 'utf8')
+    const written = text.replaceAll(/<!-- generated: [\s\S]*?<!-- \/generated -->/g, '')
+    return new Set([...written.matchAll(/`latchkey_(\w+?)(?:_total)?`/g)].map(([, name]) => name ?? ''))
   }
 
-  for (const page of ['README.md', 'docs/operations.md'])
-    test(`every metric that ${page} names is one that there is`, async t => {
+  const pages = globSync(['README.md', 'docs/*.md'], { cwd: root }).sort()
+
+  test('a metric that a page names → it exists', async t => {
+    for (const page of pages) {
       const named = await namedIn(page)
-      t.true(named.size >= 2)
       t.deepEqual(
         [...named].filter(name => !known.includes(name)),
         [],
+        page,
       )
-    })
-
-  test('docs/operations.md describes every type of an audit event, and no other', async t => {
-    const text = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8')
-    const [, section = ''] = text.split('## Audit events')
-    const rows = section.split('\n').filter(line => line.startsWith('| `'))
-    const named = rows.flatMap(row => [...(row.split('|')[1] ?? '').matchAll(/`([a-z_]+\.[a-z_]+)`/g)])
-    t.deepEqual(named.map(([, type]) => type).sort(), [...auditTypes].sort())
+    }
   })
 
-  test('operators are told of every metric', async t => {
-    const named = await namedIn('docs/operations.md')
+  test('docs/monitoring.md → says what each metric is for, outside the derived table', async t => {
+    const named = await namedIn('docs/monitoring.md')
     t.deepEqual(
       known.filter(name => !named.has(name)),
       [],
     )
+  })
+}
+
+{
+  const files = generatedFiles(root)
+
+  test('a derived file → matches the code, or "npm run docs" has to be run', t => {
+    t.true(files.length > 10)
+    for (const { path, current, expected } of files) t.true(current === expected, path)
+  })
+
+  test('a derived table or file that is out of date → is reported by its path', async t => {
+    const copy = await mkdtemp(join(tmpdir(), 'latchkey-docs-'))
+    t.teardown(() => rm(copy, { recursive: true }))
+    for (const name of ['README.md', 'docs', '.env.example', 'postman'])
+      await cp(join(root, name), join(copy, name), { recursive: true })
+    const page = join(copy, 'docs/limits.md')
+    await writeFile(page, (await readFile(page, 'utf8')).replace('10 / 15 min', '11 / 15 min'))
+    await appendFile(join(copy, '.env.example'), 'X=1\n')
+    const stale = generatedFiles(copy).filter(({ current, expected }) => current !== expected)
+    t.deepEqual(stale.map(({ path }) => path).sort(), ['.env.example', 'docs/limits.md'])
+  })
+
+  test('npm run docs -- --check without a stale file → exits with 0 and prints nothing', t => {
+    const script = join(root, 'src/local/write-docs.ts')
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' })
+    t.deepEqual([status, stdout, stderr], [0, '', ''])
+  })
+
+  test('a text of a catalogue with a column separator → no row of a derived table breaks', t => {
+    for (const [name, rows] of Object.entries(docTables)) {
+      const [head = '', ...rest] = rows().split('\n')
+      t.true(rest.length > 1, name)
+      for (const row of rest) t.is(row.split('|').length, head.split('|').length, row)
+    }
   })
 }
 
@@ -183,14 +215,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 }
 
 {
-  const block = /<!-- guard -->\s*```js\n([\s\S]*?)```\s*<!-- \/guard -->/.exec(readme)?.[1] ?? ''
+  const block = /<!-- guard -->\s*```js\n([\s\S]*?)```\s*<!-- \/guard -->/.exec(guide)?.[1] ?? ''
   anyTest.after.always(async () => {
     await world[Symbol.asyncDispose]()
     await rm(folder, { recursive: true })
   })
 
-  /** The block of the README as a module, but for the address of the keys and where packages lie. */
-  const verifierOfReadme = async (
+  /** The verifier of docs/guard.md as a module. Only the address of the keys and the paths of packages differ. */
+  const documentedVerifier = async (
     keysAt = world.url,
   ): Promise<(token: string) => Promise<Record<string, unknown>>> => {
     const script = block
@@ -202,9 +234,9 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     return (await import(file)).verifyAccessToken
   }
 
-  test('the verifier of the README takes a token, also when many come before it has read a key', async t => {
+  test('documented verifier, five simultaneous tokens before it has a key → accepts each', async t => {
     const { access, userId } = await anAccount(world.client)
-    const verify = await verifierOfReadme()
+    const verify = await documentedVerifier()
     const claims = await Promise.all(Array.from({ length: 5 }, () => verify(access)))
     t.deepEqual(
       claims.map(({ sub }) => sub),
@@ -212,7 +244,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     )
   })
 
-  test('verifier of the README while the issuer answers 500 → one request for twenty tokens', async t => {
+  test('documented verifier while the issuer answers 500 → one request for twenty tokens', async t => {
     let asked = 0
     const issuer = createServer((_request, reply) => {
       asked++
@@ -222,14 +254,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.teardown(() => issuer.close())
     const { port } = issuer.address() as AddressInfo
     const { access } = await anAccount(world.client)
-    const verify = await verifierOfReadme(`http://127.0.0.1:${port}`)
+    const verify = await documentedVerifier(`http://127.0.0.1:${port}`)
     for (let i = 0; i < 20; i++) await t.throwsAsync(verify(access), { message: /HTTP 500/ })
     t.is(asked, 1)
   })
 
-  test('the verifier of the README refuses what is no token of ours', async t => {
+  test('documented verifier, a text that is not an access token → refuses it', async t => {
     const { access, refresh } = await anAccount(world.client)
-    const verify = await verifierOfReadme()
+    const verify = await documentedVerifier()
     const [, , , footer] = access.split('.')
     const changed = access.replace(/\.public\.(.)/, (_, first) => `.public.${first === 'A' ? 'B' : 'A'}`)
     for (const token of ['', refresh, changed, `${access}A`, `v4.public.AAAA.${footer}`, 'A'.repeat(5000)])
@@ -252,10 +284,6 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   )
   const requests = (items: Item[]): Item[] =>
     items.flatMap(({ item, ...rest }) => (item ? requests(item) : [rest]))
-
-  test('the collection is what the routes make of it: otherwise run "npm run postman"', t => {
-    t.deepEqual(written, JSON.parse(JSON.stringify(postman(openapi(all, 'http://localhost:8000')))))
-  })
 
   test('every route is in it, behind a way through the API', t => {
     const [first, ...folders] = written.item

@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto'
 import { METHODS } from 'node:http'
 import test from 'ava'
 import fc from 'fast-check'
-import { faultOf } from '../integration/http/bodied-routes.ts'
-import { type RawReply, sendRaw } from '../integration/http/raw.ts'
+import { type RawReply, sendRaw } from '../integration/http/raw-request.ts'
+import { problemFault } from '../integration/http/routes-with-body.ts'
 import { openShop } from '../integration/purchases/shop.ts'
 import {
   faultsOfBody,
@@ -174,7 +174,7 @@ test.serial('no method and no path is answered by a fault, nor quoted', async t 
   const property = fc.asyncProperty(method, oddPath, async (verb, target) => {
     const reply = await send(verb, target, ['Content-Length: 0'], Buffer.alloc(0))
     const wrong = wrongWith(reply, await world.newLogs(), [])
-    if (reply.status >= 400 && reply.text !== '') wrong.push(faultOf(reply) ?? '')
+    if (reply.status >= 400 && reply.text !== '') wrong.push(problemFault(reply) ?? '')
     if (wrong.join('') !== '') throw new Error(wrong.join('; '))
   })
   await fc.assert(property, { ...often, numRuns: 300 })

@@ -3,8 +3,8 @@ import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
 import anyTest from 'ava'
 import { type Account, anAccount, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { everything, faultOf, formRoutes, goodBody, jsonRoutes } from './bodied-routes.ts'
-import { type RawReply, sendRaw, withContent } from './raw.ts'
+import { type RawReply, sendRaw, withContent } from './raw-request.ts'
+import { formRoutes, jsonRoutes, problemFault, storedRows, validBody } from './routes-with-body.ts'
 
 // Input that no client should send: each is a problem, nothing changes.
 
@@ -58,16 +58,16 @@ anyTest.after.always(async () => {
 
   for (const { route, name, forms } of jsonRoutes) {
     test(`${name} refuses a body that is no JSON object in UTF-8`, async t => {
-      const before = await everything(world)
+      const before = await storedRows(world)
       for (const [what, content] of broken) {
         const reply = await send(route, content)
-        t.is(faultOf(reply), null, what)
+        t.is(problemFault(reply), null, what)
         const { code, errors } = reply.body as { code: string; errors: object[] }
         t.is(code, 'VALIDATION_ERROR', what)
         t.true(errors.length > 0, what)
         t.notRegex(reply.text.replaceAll('"path":"canary"', ''), /canary/, what)
       }
-      t.deepEqual(await everything(world), before)
+      t.deepEqual(await storedRows(world), before)
     })
 
     // Read leniently, two passwords of different bytes would be one text full of replacement characters.
@@ -75,7 +75,7 @@ anyTest.after.always(async () => {
       for (const form of forms)
         for (const field of Object.keys(form)) {
           const [front = '', back = ''] = JSON.stringify({
-            ...goodBody(form, account),
+            ...validBody(form, account),
             [field]: 'correct horse 9HERE',
           }).split('HERE')
           for (const bytes of [[0xff], [0xc3], [0xed, 0xa0, 0x80]]) {
@@ -83,7 +83,7 @@ anyTest.after.always(async () => {
               route,
               Buffer.concat([Buffer.from(front), Buffer.from(bytes), Buffer.from(back)]),
             )
-            t.is(faultOf(reply), null, field)
+            t.is(problemFault(reply), null, field)
             t.like(reply.body, { errors: [{ path: '', rule: 'json' }] }, field)
           }
         }
@@ -92,17 +92,17 @@ anyTest.after.always(async () => {
     test(`${name} refuses deep nesting in each of its fields`, async t => {
       for (const form of forms)
         for (const field of Object.keys(form)) {
-          const good = { ...goodBody(form, account), [field]: 'HERE' }
+          const good = { ...validBody(form, account), [field]: 'HERE' }
           const deep = `${'['.repeat(7000)}${']'.repeat(7000)}`
           const reply = await send(route, JSON.stringify(good).replace('"HERE"', deep))
-          t.is(faultOf(reply), null, field)
+          t.is(problemFault(reply), null, field)
           t.is(reply.status, 400)
         }
     })
 
     test(`${name} takes no other type of content, charset or compression`, async t => {
-      const before = await everything(world)
-      const content = JSON.stringify(goodBody(forms[0] ?? {}, account))
+      const before = await storedRows(world)
+      const content = JSON.stringify(validBody(forms[0] ?? {}, account))
       const { method, path } = route
       for (const type of [
         null,
@@ -134,16 +134,16 @@ anyTest.after.always(async () => {
           type === null ? lines : [...lines, `Content-Type: ${type}`],
           content,
         )
-        t.is(faultOf(reply), null, String(type))
+        t.is(problemFault(reply), null, String(type))
         t.is(reply.status, 415, String(type))
         t.regex((reply.body as { detail: string }).detail, /^The (header|charset) .*must be/, String(type))
       }
       for (const encoding of ['compress', 'zstd', 'canary', 'gzip, gzip', 'gzip;q=1']) {
         const reply = await send(route, content, `Content-Encoding: ${encoding}`)
-        t.is(faultOf(reply), null, encoding)
+        t.is(problemFault(reply), null, encoding)
         t.is(reply.status, 415, encoding)
       }
-      t.deepEqual(await everything(world), before)
+      t.deepEqual(await storedRows(world), before)
     })
 
     test(`${name} takes JSON in UTF-8 under each name of both`, async t => {
@@ -182,7 +182,7 @@ anyTest.after.always(async () => {
     })
 
     test(`${name} refuses what claims to be compressed and is not, or ends early`, async t => {
-      const content = JSON.stringify(goodBody(forms[0] ?? {}, account))
+      const content = JSON.stringify(validBody(forms[0] ?? {}, account))
       const zipped = gzipSync(content)
       for (const [encoding, sent] of [
         ['gzip', Buffer.from(content)],
@@ -192,14 +192,14 @@ anyTest.after.always(async () => {
         ['br', Buffer.from(content)],
       ] as const) {
         const reply = await send(route, sent, `Content-Encoding: ${encoding}`)
-        t.is(faultOf(reply), null, encoding)
+        t.is(problemFault(reply), null, encoding)
       }
     })
   }
 
   for (const { route, name } of formRoutes)
     test(`${name} takes forms and nothing else, and never fails`, async t => {
-      const before = await everything(world)
+      const before = await storedRows(world)
       const form = ['Content-Type: application/x-www-form-urlencoded']
       const asForm = (content: string | Buffer, type = form) => {
         const lines = withContent(route.method, route.path, Buffer.byteLength(content))
@@ -207,7 +207,7 @@ anyTest.after.always(async () => {
       }
       for (const type of [[], ['Content-Type: application/json'], ['Content-Type: text/plain']]) {
         const reply = await asForm('token=x', type)
-        t.is(faultOf(reply), null)
+        t.is(problemFault(reply), null)
         t.is(reply.status, 415)
       }
       for (const more of ['; charset=utf8', ';charset="UTF-8"', ';', ' ; charset = us-ascii ;']) {
@@ -231,7 +231,7 @@ anyTest.after.always(async () => {
       }
       t.is((await asForm(`token=${'a'.repeat(17_000)}`)).status, 413)
       t.is((await asForm(Array(4000).fill('a[b]').join('&'))).status < 500, true)
-      t.deepEqual(await everything(world), before)
+      t.deepEqual(await storedRows(world), before)
       t.false('a' in {})
     })
 }
@@ -265,7 +265,7 @@ anyTest.after.always(async () => {
     test(`${name} takes what it should`, async t => {
       for (const form of forms) {
         const account = await anAccount(world.client)
-        const { status, body } = await sender(route, account)(goodBody(form, account))
+        const { status, body } = await sender(route, account)(validBody(form, account))
         t.false([400, 413, 415].includes(status) || status >= 500, `${status} ${body?.code}`)
       }
     })
@@ -273,10 +273,10 @@ anyTest.after.always(async () => {
     test(`${name} refuses every field of a wrong type, and says which`, async t => {
       const account = await anAccount(world.client)
       const send = sender(route, account)
-      const before = await everything(world)
+      const before = await storedRows(world)
       for (const form of forms)
         for (const [field, { nullable }] of Object.entries(form)) {
-          const good = goodBody(form, account)
+          const good = validBody(form, account)
           // A password may hold anything: what is tried with it is refused for another reason, or not at all.
           const isPassword = /password/.test(field)
           const tries = wrong.filter(
@@ -288,7 +288,7 @@ anyTest.after.always(async () => {
           const replies = await Promise.all(tries.map(([, value]) => send({ ...good, [field]: value })))
           for (const [i, reply] of replies.entries()) {
             const what = `${field}: ${tries[i]?.[0]}`
-            t.is(faultOf(reply), null, what)
+            t.is(problemFault(reply), null, what)
             t.notRegex(reply.text, /canary|20251121|ud800|udc00|\ufffd/i, what)
             t.is(reply.body.code, 'VALIDATION_ERROR', what)
             const errors: Errors = reply.body.errors
@@ -302,16 +302,16 @@ anyTest.after.always(async () => {
             }
           }
         }
-      t.deepEqual(await everything(world), before)
+      t.deepEqual(await storedRows(world), before)
       t.is((await world.client.get('me', { token: account.access })).status, 200)
     })
 
     test(`${name} lets nobody assign what is not theirs to assign`, async t => {
       const account = await anAccount(world.client)
       const send = sender(route, account)
-      const before = await everything(world)
+      const before = await storedRows(world)
       const [form = {}] = forms
-      const good = goodBody(form, account)
+      const good = validBody(form, account)
       const assignments: Record<string, unknown> = {
         roles: ['admin'],
         role: 'admin',
@@ -332,19 +332,19 @@ anyTest.after.always(async () => {
       for (const [field, value] of Object.entries(assignments)) {
         if (field in form) continue
         const reply = await send({ ...good, [field]: value })
-        t.is(faultOf(reply), null, field)
+        t.is(problemFault(reply), null, field)
         t.is(reply.body.code, 'VALIDATION_ERROR', field)
         if (forms.length > 1) continue
         const found = (reply.body.errors as Errors).map(({ path, rule }) => [path, rule])
         t.deepEqual(found, [[field, 'unknown']])
       }
-      t.deepEqual(await everything(world), before)
+      t.deepEqual(await storedRows(world), before)
     })
 
     test(`${name} refuses to have prototypes changed`, async t => {
       const account = await anAccount(world.client)
       const send = sender(route, account)
-      const good = JSON.stringify(goodBody(forms[0] ?? {}, account)).slice(1, -1)
+      const good = JSON.stringify(validBody(forms[0] ?? {}, account)).slice(1, -1)
       for (const evil of [
         '"__proto__":{"is_active":false}',
         '"__proto__":null',
@@ -353,7 +353,7 @@ anyTest.after.always(async () => {
         '"full_name":{"__proto__":{"is_active":false}}',
       ]) {
         const reply = await send(`{${good},${evil}}`)
-        t.is(faultOf(reply), null, evil)
+        t.is(problemFault(reply), null, evil)
         t.is(reply.body.code, 'VALIDATION_ERROR', evil)
       }
       t.false('is_active' in {})
@@ -374,7 +374,7 @@ anyTest.after.always(async () => {
 
   /** A good body that spaces make as long as wanted. */
   const padded = (forms: (typeof jsonRoutes)[number]['forms'], length: number): string => {
-    const content = JSON.stringify(goodBody(forms[0] ?? {}, account))
+    const content = JSON.stringify(validBody(forms[0] ?? {}, account))
     return content + ' '.repeat(length - Buffer.byteLength(content))
   }
 
@@ -398,7 +398,7 @@ anyTest.after.always(async () => {
       )
 
     test(`${name} refuses a body of more than 16 kB, however it is sent`, async t => {
-      const before = await everything(world)
+      const before = await storedRows(world)
       const large = padded(forms, 17_000)
       const replies: [string, RawReply][] = [
         ['with its length', await send(large)],
@@ -418,11 +418,11 @@ anyTest.after.always(async () => {
         ],
       ]
       for (const [what, reply] of replies) {
-        t.is(faultOf(reply), null, what)
+        t.is(problemFault(reply), null, what)
         t.is(reply.status, 413, what)
         t.is((reply.body as { code: string }).code, 'PAYLOAD_TOO_LARGE', what)
       }
-      t.deepEqual(await everything(world), before)
+      t.deepEqual(await storedRows(world), before)
     })
 
     test(`${name} takes 16 kB, also in chunks`, async t => {

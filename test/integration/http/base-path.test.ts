@@ -5,7 +5,7 @@ import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { openGuarded } from '../guard/guarded.ts'
-import { sendRaw } from './raw.ts'
+import { sendRaw } from './raw-request.ts'
 
 // A service below a path of its host: every address that it writes lies below PUBLIC_URL, and requests reach it whether or
 // not the proxy cuts the path off.

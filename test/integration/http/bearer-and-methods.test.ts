@@ -3,8 +3,8 @@ import { codes, problemSlug } from '../../../src/base/problems.ts'
 import { routes } from '../../../src/routes.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { faultOf } from './bodied-routes.ts'
-import { type RawReply, sendRaw, withContent } from './raw.ts'
+import { type RawReply, sendRaw, withContent } from './raw-request.ts'
+import { problemFault } from './routes-with-body.ts'
 
 // Credentials, methods and paths of a request.
 
@@ -166,7 +166,7 @@ anyTest.after.always(async () => {
         t.is(reply.status, 405, method)
         t.is(reply.headers.allow, taken.join(', '))
         if (method === 'HEAD') continue
-        t.is(faultOf(reply), null, method)
+        t.is(problemFault(reply), null, method)
         t.is((reply.body as { code: string }).code, 'METHOD_NOT_ALLOWED')
       }
       const options = await ask('OPTIONS', path)
@@ -196,7 +196,7 @@ anyTest.after.always(async () => {
       ]) {
         const reply = await ask(method, path)
         t.is(reply.status, 404, `${method} ${path}`)
-        t.is(faultOf(reply), null)
+        t.is(problemFault(reply), null)
         t.is((reply.body as { code: string }).code, 'NOT_FOUND')
       }
   })
@@ -287,7 +287,7 @@ anyTest.after.always(async () => {
           reply.status === 404 || (path.includes(':') && reply.status === 405),
           `${spelt}: ${reply.status}`,
         )
-        t.is(faultOf(reply), null, spelt)
+        t.is(problemFault(reply), null, spelt)
       }
     })
 

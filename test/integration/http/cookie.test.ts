@@ -4,7 +4,7 @@ import { cookieText, setCookie } from '../../../src/http/cookie.ts'
 import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { sendRaw } from './raw.ts'
+import { sendRaw } from './raw-request.ts'
 
 // The refresh token in a cookie.
 

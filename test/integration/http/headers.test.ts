@@ -4,7 +4,7 @@ import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import type { ReplyHeaders } from '../../reply-headers.ts'
 import { openWorld, type World } from '../../world.ts'
-import { sendRaw } from './raw.ts'
+import { sendRaw } from './raw-request.ts'
 
 // Headers of replies: request ids, security headers, CORS.
 

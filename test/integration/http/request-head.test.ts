@@ -2,8 +2,8 @@ import { connect } from 'node:net'
 import anyTest from 'ava'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { faultOf } from './bodied-routes.ts'
-import { type RawReply, sendRaw } from './raw.ts'
+import { type RawReply, sendRaw } from './raw-request.ts'
+import { problemFault } from './routes-with-body.ts'
 
 // Heads of requests that HTTP does not allow or that mean no route: each reply is a problem with all headers of other
 // replies, or the connection ends.
@@ -119,7 +119,7 @@ for (const [what, first, lines, status, code] of refused)
     const reply = await send(first, ...lines)
     t.is(reply.status, status)
     t.is(codeOf(reply), code)
-    t.is(faultOf(reply), null)
+    t.is(problemFault(reply), null)
     const ordinary = await send('GET /nowhere HTTP/1.1', host)
     t.deepEqual(usualHeaders(reply), usualHeaders(ordinary))
     t.notRegex(reply.text, /evil|miracle/)

@@ -4,7 +4,7 @@ import { Problem } from '../../../src/base/problems.ts'
 import { validate } from '../../../src/http/validate.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { sendRaw, withContent } from './raw.ts'
+import { sendRaw, withContent } from './raw-request.ts'
 
 // Fields that a route does not have: each is named, and a near name of the route's own is hinted at.
 

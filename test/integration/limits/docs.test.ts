@@ -1,6 +1,6 @@
 import anyTest from 'ava'
 import { openWorld } from '../../world.ts'
-import { faultOf } from '../http/bodied-routes.ts'
+import { problemFault } from '../http/routes-with-body.ts'
 
 // The documentation files are large and public, so they have a rate limit of their own.
 
@@ -23,7 +23,7 @@ test('documentation files over the limit → 429 for that IP address only, and o
     t.regex(reply.headers.get('retry-after') ?? '', /^[1-9]\d*$/)
     t.is(reply.headers.get('ratelimit-policy'), '"docs";q=6;w=900')
     t.is(reply.headers.get('cache-control'), 'no-store')
-    if (method === 'GET') t.is(faultOf(reply), null)
+    if (method === 'GET') t.is(problemFault(reply), null)
   }
   t.is((await world.client.get('/docs', from('198.51.100.2'))).status, 200)
   for (const path of ['/livez', '/.well-known/paseto-keys', '/api/v1/auth/verify-email?token=x'])

@@ -3,7 +3,7 @@ import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld, type World } from '../../world.ts'
-import { faultOf } from '../http/bodied-routes.ts'
+import { problemFault } from '../http/routes-with-body.ts'
 
 // Rate limits: which client address they count, which headers report them, and when they end.
 
@@ -181,7 +181,7 @@ anyTest.after.always(async () => {
   const me = (token: string) => client.get('me', { token })
   const isRefused = (t: ExecutionContext, reply: Reply, name: string) => {
     t.is(reply.status, 429)
-    t.is(faultOf(reply), null)
+    t.is(problemFault(reply), null)
     t.is(reply.body.code, 'RATE_LIMIT_EXCEEDED')
     const wait = Number(reply.headers.get('retry-after'))
     t.regex(reply.headers.get('retry-after') ?? '', /^[1-9]\d*$/)

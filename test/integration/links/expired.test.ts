@@ -4,7 +4,7 @@ import { anAccount, anEmail, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { newPassword, userWithResetMail } from '../passwords/user-with-reset-mail.ts'
 
-// Where a link is no longer good: its page leads to a new one.
+// The page of an expired link leads to a new link.
 
 const test = anyTest.serial
 
@@ -19,7 +19,7 @@ const { client } = world
 const wrong = `lkp_${'A'.repeat(64)}`
 const formType = 'application/x-www-form-urlencoded'
 
-/** The address that the form of a page posts to, as a browser finds it. */
+/** The address that the form of a page posts to, resolved as a browser does. */
 const actionOf = (page: string, path: string): string => {
   const [, action = ''] = /<form method="post" action="([^"]+)"/.exec(page) ?? []
   const { pathname, search } = new URL(action, origin + path)
@@ -39,7 +39,7 @@ const send = (
 
 const pathOf = (location: string | null) => (location ?? '').slice(origin.length)
 
-/** The page of a link, and that of its button. */
+/** The page that a link opens, and the page after its button is pressed. */
 const pagesOf = async (name: string) => {
   const path = `/api/v1/auth/${name}`
   const opened = { path, reply: await client.get(`${path}?token=${wrong}&lang=en`) }
@@ -54,7 +54,7 @@ const pagesOf = async (name: string) => {
   return { opened, pressed }
 }
 
-test('an expired verification link → its page sends a new one, which works', async t => {
+test('expired verification link → its page sends a new link that works', async t => {
   const { email } = await anAccount(client)
   await world.mails.to(email)
   const { pressed } = await pagesOf('verify-email')
@@ -70,7 +70,7 @@ test('an expired verification link → its page sends a new one, which works', a
   t.is((await world.sql('SELECT FROM users WHERE email = $1 AND email_verified', [email])).length, 1)
 })
 
-test('an expired reset link, opened or pressed → its page sends a new one, which works', async t => {
+test('expired reset link, opened or submitted → its page sends a new link that works', async t => {
   const { email } = await userWithResetMail(world)
   const { opened, pressed } = await pagesOf('reset-password')
   let count = 2
@@ -88,7 +88,7 @@ test('an expired reset link, opened or pressed → its page sends a new one, whi
 })
 
 for (const name of ['undo-email-change', 'undo-deletion'])
-  test(`an expired link of ${name} → its page asks for an address, to choose a new password`, async t => {
+  test(`expired link of ${name} → its page offers a password reset by email`, async t => {
     const { email } = await anAccount(client)
     await world.mails.to(email)
     const { pressed } = await pagesOf(name)
@@ -98,14 +98,14 @@ for (const name of ['undo-email-change', 'undo-deletion'])
     t.regex((await world.mails.to(email, 2)).link, /\/reset-password\?token=/)
   })
 
-test('an expired link for a new address → its page says how to ask again', async t => {
+test('expired link that confirms a new address → its page says how to ask again', async t => {
   const { pressed } = await pagesOf('confirm-email')
   t.is(pressed.reply.status, 401)
   t.regex(pressed.reply.text, /sign in and ask for the change again/)
   t.notRegex(pressed.reply.text, /<form/)
 })
 
-test('forms for an address → the same answer whether or not anybody has it, in every language', async t => {
+test('form with a known or an unknown email → identical replies in every language', async t => {
   const { email } = await anAccount(client)
   for (const name of ['forgot-password', 'resend-verification'])
     for (const lang of ['en', 'es', 'ar', 'xx']) {
@@ -118,9 +118,9 @@ test('forms for an address → the same answer whether or not anybody has it, in
     }
 })
 
-test('an address that is none → the form again, with a line that its field points to, and no email', async t => {
-  const owed = () => world.sql(`SELECT FROM emails WHERE kind IN ('reset_password', 'verify_email')`)
-  const before = (await owed()).length
+test('form with an invalid email → 400, the form with an accessible error, and no email', async t => {
+  const queuedEmails = () => world.sql(`SELECT FROM emails WHERE kind IN ('reset_password', 'verify_email')`)
+  const before = (await queuedEmails()).length
   for (const name of ['forgot-password', 'resend-verification'])
     for (const email of ['', 'ada', 'a@b.example,c@d.example', `"><script>alert(1)</script>@x.example`]) {
       const reply = await send(client, `${name}/confirm?lang=en`, { email })
@@ -133,26 +133,26 @@ test('an address that is none → the form again, with a line that its field poi
       const again = actionOf(reply.text, `/api/v1/auth/${name}/confirm`)
       t.is(again, `/api/v1/auth/${name}/confirm?lang=en`)
     }
-  t.is((await owed()).length, before)
+  t.is((await queuedEmails()).length, before)
 })
 
-test('a form of another site → no email; the page asks to press the button again', async t => {
+test('form posted from another site → 400 and no email, the page asks to press the button again', async t => {
   const { email } = await anAccount(client)
   await world.mails.to(email)
-  const owed = () => world.sql('SELECT FROM emails WHERE recipient = $1', [email])
+  const queuedEmails = () => world.sql('SELECT FROM emails WHERE recipient = $1', [email])
   for (const site of ['cross-site', 'same-site'])
     for (const name of ['forgot-password', 'resend-verification']) {
       const reply = await send(client, `${name}/confirm`, { email }, { 'sec-fetch-site': site })
       t.is(reply.status, 400)
       t.regex(reply.text, /<form method="post"/)
     }
-  t.is((await owed()).length, 1)
+  t.is((await queuedEmails()).length, 1)
   const own = await send(client, 'forgot-password/confirm', { email }, { 'sec-fetch-site': 'same-origin' })
   t.is(own.status, 303)
-  t.is((await owed()).length, 2)
+  t.is((await queuedEmails()).length, 2)
 })
 
-test('form and API → one limit of a mailbox for both, and no fourth email in an hour', async t => {
+test('form and API → one shared limit for a mailbox and no fourth email within an hour', async t => {
   const { email } = await anAccount(limited.client)
   await limited.mails.to(email)
   const { client } = limited
@@ -160,7 +160,7 @@ test('form and API → one limit of a mailbox for both, and no fourth email in a
     api: () => client.post('forgot-password', { email }),
     form: () => send(client, 'forgot-password/confirm', { email }),
   }
-  // A newer email takes the place of one that waits: each is sent before the next is asked for.
+  // A newer email replaces one that still waits, so each is sent before the next request.
   for (const [at, by] of (['api', 'form', 'api'] as const).entries()) {
     t.true((await ask[by]()).status < 400)
     await limited.mails.to(email, at + 2)
@@ -173,7 +173,7 @@ test('form and API → one limit of a mailbox for both, and no fourth email in a
   t.deepEqual(rows.map(({ status }) => status).sort(), ['dropped', 'sent', 'sent', 'sent'])
 })
 
-test('forgot-password opened in a browser → a page that asks for the address', async t => {
+test('GET forgot-password in a browser → a page that asks for the email', async t => {
   const page = await client.get('forgot-password?lang=es')
   t.is(page.status, 200)
   t.regex(page.text, /<html lang="es"/)

@@ -3,14 +3,14 @@ import { anAccount, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { newPassword, userWithResetMail } from '../passwords/user-with-reset-mail.ts'
 
-// FRONTEND_URL: links lead to the pages of the application.
+// FRONTEND_URL: links in emails lead to the pages of the front end.
 
 const test = anyTest.serial
 
 const world = await openWorld({ worker: true, env: { FRONTEND_URL: 'https://app.example:8443/shop/' } })
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
-test('with a front end the mail links to its page, with the token and nothing else', async t => {
+test('FRONTEND_URL set → the reset email links to the front end with only the token', async t => {
   const { email, reset } = await userWithResetMail(world)
   const { link } = reset.caught
   t.is(link, `https://app.example:8443/shop/reset-password?token=${tokenOf(link)}`)
@@ -26,21 +26,21 @@ for (const extra of [
   { reset_url: 'https://evil.example' },
   { url: 'x' },
 ])
-  test(`no field of the request chooses where the link goes: ${Object.keys(extra)[0]}`, async t => {
+  test(`${Object.keys(extra)[0]} in the body of forgot-password → 400 and no email`, async t => {
     const { email } = await userWithResetMail(world)
-    const owed = () => world.sql('SELECT id FROM emails WHERE recipient LIKE $1', [`%${email}`])
-    const before = await owed()
+    const queuedEmails = () => world.sql('SELECT id FROM emails WHERE recipient LIKE $1', [`%${email}`])
+    const before = await queuedEmails()
     const known = await world.client.post('forgot-password', { email, ...extra })
     const unknown = await world.client.post('forgot-password', { email: `no-${email}`, ...extra })
     t.is(known.status, 400)
     t.is(unknown.status, 400)
-    t.deepEqual(await owed(), before)
+    t.deepEqual(await queuedEmails(), before)
   })
 
-test('with a front end the button leads there, and the policy of the page allows it', async t => {
+test('FRONTEND_URL set → the verify button redirects there and the CSP allows it', async t => {
   const { email } = await anAccount(world.client)
   const { link } = await world.mails.to(email)
-  t.true(link.startsWith('http://latchkey.test/'), 'the link itself is ours')
+  t.true(link.startsWith('http://latchkey.test/'), 'the link opens a page of the service')
   const page = await world.client.get(link.slice('http://latchkey.test'.length))
   const csp = page.headers.get('content-security-policy') ?? ''
   t.regex(csp, /form-action 'self' https:\/\/app\.example:8443;/)
@@ -55,7 +55,7 @@ test('with a front end the button leads there, and the policy of the page allows
 })
 
 for (const query of ['redirect=https://evil.example', 'next=//evil.example', 'lang=//evil.example'])
-  test(`no query chooses where the button leads: ${query}`, async t => {
+  test(`verify-email/confirm?${query} → the redirect target is unchanged`, async t => {
     const { email } = await anAccount(world.client)
     const { link } = await world.mails.to(email)
     const pressed = await world.client.send('POST', `verify-email/confirm?${query}`, {

@@ -11,7 +11,7 @@ import { plainTheme } from '../../theme.ts'
 import { commandInHost, openWorld } from '../../world.ts'
 import { requestResetMail } from '../passwords/user-with-reset-mail.ts'
 
-// A branded service: every email and every page that it can show, and none that says Latchkey.
+// A branded service: no email and no page may name Latchkey.
 
 const test = anyTest.serial
 
@@ -20,17 +20,17 @@ const brand = {
   BRAND_LOGO_URL: 'https://cdn.acme.example:8443/logo.png',
   BRAND_COLOR: '#fc0',
   BRAND_SUPPORT_EMAIL: 'help@acme.example',
-  BRAND_ADDRESS: 'Acme Ltd, 1 High Street, Oxford',
+  BRAND_ADDRESS: 'Acme Ltd, 1 High Road, Oxford',
 }
-const shown = '&quot;Acme&quot;, Sons &amp; &lt;Söhne&gt;'
+const escapedName = '&quot;Acme&quot;, Sons &amp; &lt;Söhne&gt;'
 const world = await openWorld({ worker: true, env: { ...brand, PUBLIC_URL: 'http://id.acme.test' } })
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
 const { client } = world
 const languages = ['en', 'es', 'ar']
 
-/** An account that an email of this kind can be owed to, and the address that it goes to. */
-const reader = async (kind: EmailKind) => {
+/** An account that can receive an email of this kind, and the address that the email goes to. */
+const recipientOf = async (kind: EmailKind) => {
   const { email, userId } = await anAccount(client)
   await world.mails.to(email)
   if (kind === 'welcome_guest')
@@ -42,9 +42,9 @@ const reader = async (kind: EmailKind) => {
 }
 
 for (const kind of emailKinds)
-  test(`${kind} of a branded service → carries the brand in every language, and nowhere says Latchkey`, async t => {
+  test(`${kind} of a branded service → carries the brand in every language and never names Latchkey`, async t => {
     for (const locale of languages) {
-      const { userId, recipient, before } = await reader(kind)
+      const { userId, recipient, before } = await recipientOf(kind)
       const data = { item: 'Bakery', amount: '100 GTQ', reference: 'r', email: 'a@b.example' }
       await world.queueEmail({ kind, recipient, userId, locale, data })
       const { raw, mail } = await world.mails.to(recipient, before + 1)
@@ -56,7 +56,7 @@ for (const kind of emailKinds)
       )
       t.true(mail.html?.includes(`<html lang="${locale}"`))
       for (const part of [
-        `alt="${shown}"`,
+        `alt="${escapedName}"`,
         `src="${brand.BRAND_LOGO_URL}"`,
         'mailto:help@acme.example',
         brand.BRAND_ADDRESS,
@@ -67,12 +67,12 @@ for (const kind of emailKinds)
     }
   })
 
-test('every page of a branded service → carries the brand in every language, and nowhere says Latchkey', async t => {
+test('every page of a branded service → carries the brand in every language and never names Latchkey', async t => {
   const pages = routes(() => false).filter(({ replies }) => Object.values(replies).includes('html'))
   t.true(pages.length > 15)
   const { email } = await anAccount(client)
   const token = tokenOf((await requestResetMail(world, email)).caught.link)
-  const walked = new Set<string>()
+  const visited = new Set<string>()
   for (const { method, path } of pages)
     for (const lang of languages)
       for (const query of [`lang=${lang}`, `lang=${lang}&again=1`, `lang=${lang}&token=${token}`]) {
@@ -87,27 +87,27 @@ test('every page of a branded service → carries the brand in every language, a
         if (!reply.headers.get('content-type')?.startsWith('text/html')) continue
         const headers = [...reply.headers].map(header => header.join(': ')).join('\n')
         t.notRegex(`${headers}\n${reply.text}`, /latchkey/i, `${path} ${query}`)
-        t.true(reply.text.includes(`alt="${shown}"`), path)
+        t.true(reply.text.includes(`alt="${escapedName}"`), path)
         t.true(reply.text.includes(brand.BRAND_ADDRESS), path)
         t.regex(reply.text, /--fill: #ffcc00; --on-fill: #000000;/)
         t.regex(
           reply.headers.get('content-security-policy') ?? '',
           /; img-src https:\/\/cdn\.acme\.example:8443;/,
         )
-        walked.add(path)
+        visited.add(path)
       }
   t.deepEqual(
-    pages.map(({ path }) => path).filter(path => !walked.has(path)),
+    pages.map(({ path }) => path).filter(path => !visited.has(path)),
     [],
   )
 })
 
-test('the pages of problems → carry the brand, and say Latchkey nowhere', async t => {
+test('problem pages of a branded service → carry the brand and never name Latchkey', async t => {
   for (const code of codes) {
     const { status, text, headers } = await client.get(`/problems/${problemSlug(code)}`)
     t.is(status, 200)
     t.notRegex(text, /latchkey/i, code)
-    t.true(text.includes(`<title>${code} · ${shown}</title>`))
+    t.true(text.includes(`<title>${code} · ${escapedName}</title>`))
     t.regex(
       headers.get('content-security-policy') ?? '',
       /; img-src data: https:\/\/cdn\.acme\.example:8443$/,
@@ -118,7 +118,7 @@ test('the pages of problems → carry the brand, and say Latchkey nowhere', asyn
   t.regex(text, /--fill: #ffcc00/)
 })
 
-test('a service without a logo → its pages allow no picture at all', async t => {
+test('service without a logo → its pages load no image and the CSP has no img-src', async t => {
   const plain = await openWorld({ env: { BRAND_NAME: 'Acme' } })
   const { text, headers } = await plain.client.get('forgot-password')
   t.notRegex(headers.get('content-security-policy') ?? '', /img-src/)
@@ -137,7 +137,7 @@ test('emails test of a branded service → its name in the subject and as the se
   t.notRegex([raw, mail.text, JSON.stringify(mail.headers)].join('\n'), /latchkey/i)
 })
 
-test('a language of TEMPLATES_DIR → picked for emails and pages by Accept-Language', async t => {
+test('language added in TEMPLATES_DIR → selected for emails and pages by Accept-Language', async t => {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-french-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   cpSync(join(ownTemplates, 'en'), join(folder, 'fr'), { recursive: true })

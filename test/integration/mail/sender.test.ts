@@ -5,14 +5,14 @@ import { anAccount, anEmail } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { runCommand } from '../cli/run-command.ts'
 
-// The sender of emails, as a mail server and a recipient see it.
+// The sender of emails as mail servers and recipients see it.
 
 const test = anyTest.serial
 
 const world = await openLocalWorld()
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
-/** The email of a new account, from a worker that is configured like this. */
+/** The email of a new account, sent by a worker with this configuration. */
 const sentBy = async (env: Record<string, string>) => {
   const worker = startWorker({ ...world.deps, config: configOf({ ...world.env, ...env }) })
   const { email } = await anAccount(world.client)
@@ -35,7 +35,7 @@ for (const [text, name] of Object.entries(names))
     t.regex(mail.messageId ?? '', /^<[0-9a-f-]{36}@mail\.example>$/)
   })
 
-test('emails test → the name and the address of MAIL_FROM', async t => {
+test('emails test → the sender has the name and the address of MAIL_FROM', async t => {
   const email = anEmail()
   const env = { ...world.env, MAIL_FROM: '"Acme, Inc." <no-reply@bücher.example>' }
   const { code } = await runCommand(env, ['emails', 'test', email, '--json'])
@@ -75,7 +75,7 @@ for (const [what, env, ehlo] of ehloNames)
     t.is((await sentBy(env)).ehlo.toLowerCase(), ehlo.toLowerCase())
   })
 
-test('emails test → the same EHLO name as the worker', async t => {
+test('emails test → uses the same EHLO name as the worker', async t => {
   const email = anEmail()
   await runCommand({ ...world.env, MAIL_FROM: 'a@mail.example' }, ['emails', 'test', email])
   t.is((await world.mails.to(email)).ehlo, 'mail.example')
@@ -89,6 +89,6 @@ for (const name of [
   'a\r\nRSET',
   '192.0.2.1',
 ])
-  test(`SMTP_EHLO_NAME=${JSON.stringify(name)} → refused at start`, t => {
+  test(`SMTP_EHLO_NAME=${JSON.stringify(name)} → the process refuses to start`, t => {
     t.throws(() => configOf({ ...world.env, SMTP_EHLO_NAME: name }), { message: /^SMTP_EHLO_NAME must be / })
   })

@@ -13,17 +13,17 @@ import { openLocalWorld } from '../../local-world.ts'
 import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
 
-// The email worker: SMTP errors, broken jobs, and the sweeper of the outbox.
+// The email worker: SMTP errors, broken jobs, and the outbox sweeper.
 
 const test = anyTest.serial
 
 const smtpFaultsWorld = await openLocalWorld({ worker: true })
-const poisonWorld = await openLocalWorld({ worker: true })
+const brokenRowsWorld = await openLocalWorld({ worker: true })
 await compileAll(plainTheme)
 const sweepersWorld = await openLocalWorld()
 const other = await sweepersWorld.instance()
 anyTest.after.always(async () => {
-  for (const each of [smtpFaultsWorld, poisonWorld, sweepersWorld]) await each[Symbol.asyncDispose]()
+  for (const each of [smtpFaultsWorld, brokenRowsWorld, sweepersWorld]) await each[Symbol.asyncDispose]()
 })
 
 {
@@ -37,17 +37,17 @@ anyTest.after.always(async () => {
       return row && is(row) && row
     })
 
-  /** What mail servers say: with the address, as they do. */
+  /** Mail servers repeat the address of the recipient in their error. */
   const refusal = (responseCode: number, email: string) =>
     Object.assign(new Error(`<${email}>: Recipient ${email} of secret-host.example said no`), {
       responseCode,
     })
-  const saysNothingOf = (email: string): boolean =>
+  const isNotLogged = (email: string): boolean =>
     !world.logs.some(line => line.includes(email) || line.includes('secret-host'))
 
   anyTest.afterEach.always(() => world.mails.answer(null))
 
-  test('a mail that is put off (451) is tried again, and sent; the server’s words are not kept', async t => {
+  test('temporary SMTP error (451) → the email is retried and sent, the text of the server is not stored', async t => {
     await world.mails.answer(refusal(451, 'x@example.com'))
     const began = performance.now()
     const { email, access } = await anAccount(world.client)
@@ -60,15 +60,15 @@ anyTest.after.always(async () => {
     const { mail } = await world.mails.to(email)
     t.is(mail.messageId, `<${refused.id}@localhost>`)
     t.like(await rowOnce(email, row => row.status === 'sent'), { attempts: 2, last_error: null })
-    t.true(saysNothingOf(email))
+    t.true(isNotLogged(email))
   })
 
-  test('a mail that is refused for good (550) fails at once, and is not tried again', async t => {
+  test('permanent SMTP error (550) → the email fails at once and is not retried', async t => {
     await world.mails.answer(refusal(550, 'x@example.com'))
     const { email } = await anAccount(world.client)
     const failed = await rowOnce(email, row => row.status !== 'queued')
     t.like(failed, { status: 'failed', attempts: 1, last_error: 'SMTP 550', sent_at: null })
-    t.true(saysNothingOf(email))
+    t.true(isNotLogged(email))
     await until('the job to end', async () => !(await world.deps.queue.getJob(failed.id)))
 
     await world.mails.answer(null)
@@ -90,7 +90,7 @@ anyTest.after.always(async () => {
     return { id, email, row }
   }
 
-  test('a mail whose last try fails is listed as failed, with why', async t => {
+  test('last attempt fails → the email is stored as failed with the error code', async t => {
     const { id, row } = await aRow()
     await world.mails.answer(refusal(421, 'x@example.com'))
     await world.deps.queue.add('deliver', {}, { jobId: id, attempts: 1 })
@@ -98,13 +98,13 @@ anyTest.after.always(async () => {
     t.like(await row(), { attempts: 1, last_error: 'SMTP 421' })
   })
 
-  test('a mail server that is down, hangs up or talks nonsense is met by trying again', async t => {
+  test('mail server down, closing early or speaking another protocol → the email stays queued', async t => {
     const { id, email, row } = await aRow()
     const tryAt = async (url: string) => {
       using transport = openTransport(url)
       return await deliver({ ...world.deps, transport }, id)
     }
-    const hostile = async (greet: string | null) => {
+    const openServer = async (greet: string | null) => {
       const server = createServer(socket => {
         socket.on('error', () => {})
         if (greet === null) socket.destroy()
@@ -116,13 +116,13 @@ anyTest.after.always(async () => {
     }
     const servers = {
       'hangs up': null,
-      'refuses everybody (RFC 5321, 3.1)': `554 ${email} go away\r\n`,
+      'refuses every client (RFC 5321, 3.1)': `554 ${email} go away\r\n`,
       'is another service': 'HTTP/1.1 400 Bad Request\r\n\r\n',
       'is down': null,
     }
     let attempts = 0
     for (const [what, greeting] of Object.entries(servers)) {
-      const { server, url } = await hostile(greeting)
+      const { server, url } = await openServer(greeting)
       if (what === 'is down') server.close()
       const fault = await t.throwsAsync(tryAt(url), undefined, what)
       t.false(fault?.message.includes(email))
@@ -135,17 +135,17 @@ anyTest.after.always(async () => {
     t.is(await tryAt(world.mails.url), 'sent')
     t.like(await row(), { attempts: attempts + 1, last_error: null })
     t.is((await world.mails.to(email, 2)).mail.messageId, `<${id}@localhost>`)
-    t.true(saysNothingOf(email))
+    t.true(isNotLogged(email))
   })
 
-  test('a row that was begun thirty times without an end is set aside', async t => {
+  test('email with thirty unfinished attempts → failed with "too many attempts"', async t => {
     const { id, row } = await aRow(30)
     using transport = openTransport(world.mails.url)
     t.is(await deliver({ ...world.deps, transport }, id), 'failed')
     t.like(await row(), { status: 'failed', last_error: 'too many attempts' })
   })
 
-  test('while the mail server refuses everything, everything else works', async t => {
+  test('mail server refuses every email → API routes still work', async t => {
     await world.mails.answer(refusal(451, 'x@example.com'))
     const { email, refresh } = await anAccount(world.client)
     t.is((await world.client.post('login', { email, password })).status, 200)
@@ -156,23 +156,23 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = poisonWorld
-  const poisons: [string, string, string][] = [
-    ['of a kind that is not there', 'newsletter', '{}'],
-    ['of a kind that every object has', 'constructor', '{}'],
+  const world = brokenRowsWorld
+  const brokenRows: [string, string, string][] = [
+    ['of an unknown kind', 'newsletter', '{}'],
+    ['of a kind that is a property of every object', 'constructor', '{}'],
     ['that cannot be rendered', 'session_reuse', '{"time": 5, "ip": {}, "device": []}'],
   ]
 
-  test('a row that cannot be made into a mail does not stop the others, and says that it is there', async t => {
+  test('outbox rows that cannot be rendered → other emails are sent and each error is logged', async t => {
     const { email, userId } = await anAccount(world.client)
     await world.mails.to(email)
-    const ids = poisons.map(() => uuid())
-    for (const [i, [, kind, data]] of poisons.entries())
+    const ids = brokenRows.map(() => uuid())
+    for (const [i, [, kind, data]] of brokenRows.entries())
       await world.sql(
         `INSERT INTO emails (id, kind, recipient, user_id, locale, data) VALUES ($1, $2, $3, $4, 'en', $5)`,
         [ids[i], kind, email, userId, data],
       )
-    // Many times over, in front of the honest ones: as many as one worker does at once.
+    // Adds many broken jobs in front of the honest ones: as many as one worker runs at once.
     await addMails(world.deps.queue, ids)
     await world.deps.queue.addBulk(
       Array.from({ length: 40 }, () => ({ name: 'deliver', data: {}, opts: { jobId: uuid() } })),
@@ -180,7 +180,7 @@ anyTest.after.always(async () => {
     const honest = await Promise.all([anAccount(world.client), anAccount(world.client)])
     for (const account of honest) await world.mails.to(account.email)
 
-    for (const [i, [what]] of poisons.entries()) {
+    for (const [i, [what]] of brokenRows.entries()) {
       const row = await until(`the row ${what} to be tried`, async () => {
         const [found] = await world.sql<{ status: string; attempts: number; last_error: string | null }>(
           'SELECT * FROM emails WHERE id = $1',
@@ -199,7 +199,7 @@ anyTest.after.always(async () => {
     t.false(world.logs.some(line => line.includes(email)))
   })
 
-  test('a row that fails for the last time is given up, and listed', async t => {
+  test('rendering fails at the last attempt → the email is stored as failed', async t => {
     const { email, userId } = await anAccount(world.client)
     await world.mails.to(email)
     const id = uuid()
@@ -208,7 +208,7 @@ anyTest.after.always(async () => {
       [id, email, userId],
     )
     await world.deps.queue.add('deliver', {}, { jobId: id, attempts: 1 })
-    const row = await until('the row to be given up', async () => {
+    const row = await until('the row to fail', async () => {
       const [found] = await world.sql<{ status: string; last_error: string }>(
         'SELECT * FROM emails WHERE id = $1',
         [id],
@@ -219,7 +219,7 @@ anyTest.after.always(async () => {
   })
 
   for (const jobId of ['no-uuid', 'x'.repeat(2000), uuid()])
-    test(`a job for no row passes: ${jobId.slice(0, 9)}`, async t => {
+    test(`job without an outbox row → skipped, later jobs still run: ${jobId.slice(0, 9)}`, async t => {
       await world.deps.queue.add('deliver', {}, { jobId, attempts: 1 })
       await until('the job to be gone', async () => !(await world.deps.queue.getJob(jobId)))
       const { email } = await anAccount(world.client)
@@ -229,7 +229,7 @@ anyTest.after.always(async () => {
 
 {
   const world = sweepersWorld
-  const owe = async (count: number, sweepAfter: string) => {
+  const queueRows = async (count: number, sweepAfter: string) => {
     const { email, userId } = await anAccount(world.client)
     await world.deps.queue.obliterate({ force: true })
     await world.sql('DELETE FROM emails')
@@ -242,36 +242,36 @@ anyTest.after.always(async () => {
     return ids
   }
 
-  test('four sweeps at once take each row once', async t => {
-    await owe(1200, '-1 second')
+  test('four concurrent sweeps → each row is queued once', async t => {
+    await queueRows(1200, '-1 second')
     const found = await Promise.all([world, other, world, other].map(({ deps }) => sweep(deps)))
     t.is(
       found.reduce((sum, each) => sum + each),
       1200,
     )
     t.is(await world.deps.queue.getJobCountByTypes('waiting'), 1200)
-    t.is(await sweep(world.deps), 0, 'they are left alone for a while')
+    t.is(await sweep(world.deps), 0, 'swept rows are not swept again for a while')
 
     await world.sql('UPDATE emails SET sweep_after = now()')
     t.is(await sweep(world.deps), 1200)
-    t.is(await world.deps.queue.getJobCountByTypes('waiting'), 1200, 'what waits already is not added twice')
+    t.is(await world.deps.queue.getJobCountByTypes('waiting'), 1200, 'waiting jobs are not added twice')
   })
 
-  test('a fresh row is left to its own job', async t => {
-    await owe(3, '15 seconds')
+  test('new outbox row → not swept while its own job can still run', async t => {
+    await queueRows(3, '15 seconds')
     t.is(await sweep(world.deps), 0)
   })
 
-  test('settled rows are not swept', async t => {
-    await owe(3, '-1 second')
+  test('rows that were sent, failed or dropped → not swept', async t => {
+    await queueRows(3, '-1 second')
     await world.sql(
       `UPDATE emails SET status = (ARRAY['sent', 'failed', 'dropped'])[1 + (random() * 2)::int]`,
     )
     t.is(await sweep(world.deps), 0)
   })
 
-  test('two workers that sweep two hundred rows at once send each mail once', async t => {
-    const ids = await owe(200, '-1 second')
+  test('two workers and repeated sweeps over 200 rows → each email is sent once', async t => {
+    const ids = await queueRows(200, '-1 second')
     const workers = [startWorker(world.deps), startWorker(other.deps)]
     await until('every row to be sent', async () => {
       await world.sql(`UPDATE emails SET sweep_after = now() WHERE status = 'queued'`)

@@ -1,7 +1,7 @@
 import anyTest from 'ava'
 import { type Account, anAccount } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { sendRaw, withContent } from '../http/raw.ts'
+import { sendRaw, withContent } from '../http/raw-request.ts'
 
 // Sessions that end: sign-out, revocation, a Redis that lost them.
 

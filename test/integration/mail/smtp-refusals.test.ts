@@ -8,7 +8,7 @@ import { openLocalWorld } from '../../local-world.ts'
 import { openScriptedSmtp, type SmtpMoment } from '../../scripted-smtp.ts'
 import { plainTheme } from '../../theme.ts'
 
-// What a mail server refuses decides whether an email is tried again.
+// The reply of a mail server decides whether an email is retried.
 
 const test = anyTest.serial
 
@@ -23,7 +23,7 @@ anyTest.after.always(async () => {
 
 type Row = { status: string; last_error: string | null; attempts: number }
 
-/** Tries to send an email to a server that answers this at that moment. */
+/** Tries to send an email to a server that gives this reply to that command. */
 const refusedWith = async (at: SmtpMoment, reply: string) => {
   const id = uuid()
   await world.sql(
@@ -38,7 +38,7 @@ const refusedWith = async (at: SmtpMoment, reply: string) => {
   return { id, row }
 }
 
-const later: [at: SmtpMoment, reply: string, code: string][] = [
+const temporary: [at: SmtpMoment, reply: string, code: string][] = [
   ['greeting', '554 5.7.1 blocked', 'SMTP 554 5.7.1'],
   ['EHLO', '550 5.7.0 bad name', 'SMTP 550 5.7.0'],
   ['MAIL FROM', '550 sender rejected', 'SMTP 550'],
@@ -70,13 +70,13 @@ const later: [at: SmtpMoment, reply: string, code: string][] = [
   ['.', '550 5.7.26 sender is not authenticated', 'SMTP 550 5.7.26'],
   ['.', '554 5.3.1 disk full', 'SMTP 554 5.3.1'],
 ]
-for (const [at, reply, code] of later)
-  test(`${at} answered "${reply.split('\r\n')[0]}" → tried again later`, async t => {
+for (const [at, reply, code] of temporary)
+  test(`${at} answered "${reply.split('\r\n')[0]}" → the email is retried later`, async t => {
     const { row } = await refusedWith(at, reply)
     t.like(row, { status: 'queued', last_error: code, attempts: 1 })
   })
 
-const final: [at: SmtpMoment, reply: string, code: string][] = [
+const permanent: [at: SmtpMoment, reply: string, code: string][] = [
   ['RCPT TO', '550 no such user', 'SMTP 550'],
   ['RCPT TO', '551 not here', 'SMTP 551'],
   ['RCPT TO', '552 mailbox full', 'SMTP 552'],
@@ -95,8 +95,8 @@ const final: [at: SmtpMoment, reply: string, code: string][] = [
   ['.', '550 5.1.1 no such user', 'SMTP 550 5.1.1'],
   ['.', '550 refused', 'SMTP 550'],
 ]
-for (const [at, reply, code] of final)
-  test(`${at} answered "${reply.split('\r\n')[0]}" → failed at once`, async t => {
+for (const [at, reply, code] of permanent)
+  test(`${at} answered "${reply.split('\r\n')[0]}" → the email fails at once`, async t => {
     const { id, row } = await refusedWith(at, reply)
     t.like(row, { status: 'failed', last_error: code, attempts: 1 })
     smtp.answer(() => undefined)
@@ -104,7 +104,7 @@ for (const [at, reply, code] of final)
     t.is(await deliver({ ...world.deps, transport }, id), 'settled')
   })
 
-test('a sender that was refused and is accepted later → the email is sent, with the same Message-ID', async t => {
+test('sender refused at first and accepted later → the email is sent with the same Message-ID', async t => {
   const { id } = await refusedWith('MAIL FROM', '550 5.7.1 sender rejected')
   smtp.answer(() => undefined)
   using transport = openTransport(smtp.url)
@@ -112,7 +112,7 @@ test('a sender that was refused and is accepted later → the email is sent, wit
   t.is(smtp.contents.at(-1), `<${id}@localhost>`)
 })
 
-test('a refusal is logged with the command that was refused, and without the words of the server', async t => {
+test('refusal of the mail server → logged with the refused command, without the text of the server', async t => {
   const { id } = await refusedWith('MAIL FROM', `550 5.7.1 <${email}> is not wanted here`)
   const lines = world.logs.filter(line => line.includes(id))
   t.true(lines.some(line => line.includes('"refused":"MAIL FROM"') && line.includes('"SMTP 550 5.7.1"')))

@@ -4,8 +4,8 @@ import { type Account, anEmail, password } from '../../fixtures.ts'
 import type { ReplyHeaders } from '../../reply-headers.ts'
 import type { World } from '../../world.ts'
 
-// Every route that takes a body, with the fields of that body, read off the routes themselves: a route that is
-// added is tested by that alone.
+// Every route that takes a body, with its fields, derived from the route table. A new route is therefore tested without
+// further work.
 
 type Shape = {
   type: string
@@ -14,12 +14,12 @@ type Shape = {
   options?: Shape[]
 }
 
-/** One form that a body may have: each field, and whether it may be null. */
+/** One shape that a body may have: each field, and whether it may be null. */
 export type Form = Record<string, { nullable: boolean }>
-export type Bodied = { route: Pick<Route, 'method' | 'path' | 'accepts'>; name: string; forms: Form[] }
+export type RouteWithBody = { route: Pick<Route, 'method' | 'path' | 'accepts'>; name: string; forms: Form[] }
 
-/** An id that nothing has. */
-const someId = '018f0000-0000-7000-8000-000000000001'
+/** An id that no row has. */
+const unknownId = '018f0000-0000-7000-8000-000000000001'
 
 const mayBeNull = ({ type, wrapped }: Shape): boolean =>
   type === 'nullable' || type === 'nullish' || (wrapped !== undefined && mayBeNull(wrapped))
@@ -30,11 +30,11 @@ const formsOf = ({ entries, options }: Shape): Form[] => {
   return [Object.fromEntries(fields.map(([name, field]) => [name, { nullable: mayBeNull(field) }]))]
 }
 
-const all = routes(() => false).flatMap((route): Bodied[] =>
+const all = routes(() => false).flatMap((route): RouteWithBody[] =>
   route.body
     ? [
         {
-          route: { ...route, path: route.path.replace(':id', someId) },
+          route: { ...route, path: route.path.replace(':id', unknownId) },
           name: `${route.method} ${route.path}`,
           forms: formsOf(route.body as Schema & Shape),
         },
@@ -64,18 +64,18 @@ const samples: Record<string, (account: Account) => unknown> = {
   roles: () => ['user'],
 }
 
-/** A body that the route takes. Throws for a field that has no example here yet. */
-export const goodBody = (form: Form, account: Account): Record<string, unknown> =>
+/** A body that the route accepts. Throws for a field that has no sample above. */
+export const validBody = (form: Form, account: Account): Record<string, unknown> =>
   Object.fromEntries(
     Object.keys(form).map(name => {
       const sample = samples[name]
-      if (!sample) throw new Error(`give an example of the field "${name}" to test/http/bodied-routes.ts`)
+      if (!sample) throw new Error(`give an example of the field "${name}" to test/http/routes-with-body.ts`)
       return [name, sample(account)]
     }),
   )
 
-/** What the routes keep in Postgres. */
-export const everything = async ({ sql }: Pick<World, 'sql'>): Promise<unknown> => {
+/** The rows that the routes write to Postgres. */
+export const storedRows = async ({ sql }: Pick<World, 'sql'>): Promise<unknown> => {
   const dump = (table: string) => sql(`SELECT * FROM ${table} ORDER BY id`)
   return [await dump('users'), await dump('emails'), await dump('audit_events')]
 }
@@ -83,8 +83,8 @@ export const everything = async ({ sql }: Pick<World, 'sql'>): Promise<unknown> 
 const isRead = (headers: ReplyHeaders | Record<string, string>): headers is ReplyHeaders =>
   typeof headers.get === 'function'
 
-/** What every refusal looks like, or a word on how this one differs. */
-export const faultOf = (reply: {
+/** Null if the reply is a well-formed problem of a 4xx status, or else how it differs from one. */
+export const problemFault = (reply: {
   status: number
   headers: ReplyHeaders | Record<string, string>
   body: unknown
@@ -93,9 +93,9 @@ export const faultOf = (reply: {
   const { type, title, status, code, request_id } = (reply.body ?? {}) as Record<string, unknown>
   if (reply.status < 400 || reply.status > 499) return `status ${reply.status}`
   if (header('content-type') !== 'application/problem+json') return `type ${header('content-type')}`
-  if (header('cache-control') !== 'no-store') return 'it may be stored'
+  if (header('cache-control') !== 'no-store') return 'cache-control is not no-store'
   if (status !== reply.status) return `status ${status} within ${reply.status}`
-  if (request_id !== header('x-request-id')) return 'another request id'
+  if (request_id !== header('x-request-id')) return 'request id differs from the header'
   if (typeof title !== 'string' || title === '') return 'no title'
   return type === `/problems/${String(code).toLowerCase().replaceAll('_', '-')}` ? null : `type ${type}`
 }

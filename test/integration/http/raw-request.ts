@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 
-// What `fetch` would put right before sending it: odd targets, headers twice, bytes that are no text.
+// Sends requests that `fetch` would refuse or normalize: unusual targets, repeated headers, bytes outside UTF-8.
 
 export type RawReply = { status: number; headers: Record<string, string>; text: string; body: unknown }
 
@@ -19,8 +19,8 @@ const read = (raw: string): RawReply => {
 }
 
 /**
- * Sends these lines as the head of a request, one to a byte, and then the content; returns the reply once the
- * server has closed the connection. Status 0: it closed without a word.
+ * Sends these lines as the head of a request in Latin-1, then the content, and returns the reply once the server has
+ * closed the connection. The status is 0 if the server closed it without a reply.
  */
 export const sendRaw = async (
   url: string,
@@ -31,7 +31,7 @@ export const sendRaw = async (
   const { promise: closed, resolve } = Promise.withResolvers<void>()
   const chunks: Buffer[] = []
   const socket = connect(Number(port), hostname)
-  // A server that refuses early may reset what is still on its way to it.
+  // A server that refuses early may reset the connection while the content is still being sent.
   socket.on('error', () => {})
   socket.on('data', chunk => chunks.push(chunk))
   socket.on('close', () => resolve())
@@ -41,7 +41,7 @@ export const sendRaw = async (
   return read(Buffer.concat(chunks).toString('utf8'))
 }
 
-/** The lines of a request with content, for `sendRaw`. */
+/** The head of a request with JSON content, for `sendRaw`. */
 export const withContent = (method: string, path: string, length: number, ...more: string[]): string[] => [
   `${method} ${path} HTTP/1.1`,
   'Host: latchkey.test',

@@ -4,7 +4,7 @@ import { type EmailKind, emailKinds } from '../../../src/base/emails.ts'
 import { anAccount, anEmail, tokenOf } from '../../fixtures.ts'
 import { openWorld, type World } from '../../world.ts'
 
-// The table of docs/emails.md: where the link of each email leads, without and with a front end.
+// Checks the table of docs/emails.md: where the link of each email leads, with and without a front end.
 
 const test = anyTest.serial
 
@@ -36,8 +36,8 @@ const addressIn = (world: World, text: string | undefined): string =>
     .replace('PUBLIC_URL', world.env.PUBLIC_URL ?? '')
     .replace('FRONTEND_URL', FRONTEND_URL)
 
-/** An account to which an email of this kind is owed, and the address that it goes to. */
-const reader = async (world: World, kind: EmailKind) => {
+/** An account that can receive an email of this kind, and the address that the email goes to. */
+const recipientOf = async (world: World, kind: EmailKind) => {
   const { email, userId } = await anAccount(world.client)
   await world.mails.to(email)
   if (kind === 'welcome_guest')
@@ -48,15 +48,15 @@ const reader = async (world: World, kind: EmailKind) => {
   return { userId, recipient, before: (await world.mails.sentTo(recipient)).length }
 }
 
-test('the table names every email once', t => {
+test('the link table of docs/emails.md → names every email once', t => {
   t.deepEqual(rows.map(({ kind }) => kind).sort(), [...emailKinds].sort())
 })
 
 for (const side of ['without', 'with'] as const)
   for (const { kind, ...cells } of rows)
-    test(`${kind} ${side} FRONTEND_URL → its link leads where the table says`, async t => {
+    test(`${kind} ${side} FRONTEND_URL → its link leads where docs/emails.md says`, async t => {
       const world = worlds[side]
-      const { userId, recipient, before } = await reader(world, kind)
+      const { userId, recipient, before } = await recipientOf(world, kind)
       const data = { item: 'Bakery', amount: '100 GTQ', reference: 'r', email: 'a@b.example' }
       await world.queueEmail({ kind, recipient, userId, locale: 'en', data })
       const { mail } = await world.mails.to(recipient, before + 1)

@@ -3,19 +3,19 @@ import { v7 as uuid } from 'uuid'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 
-// Names in emails, and addresses of strangers that are forgotten.
+// Hostile names in emails, and the deletion of addresses without an account.
 
 const test = anyTest.serial
 
 const world = await openWorld({ worker: true })
-const strangersForgottenWorld = await openWorld()
+const droppedEmailsWorld = await openWorld()
 anyTest.after.always(async () => {
-  for (const each of [world, strangersForgottenWorld]) await each[Symbol.asyncDispose]()
+  for (const each of [world, droppedEmailsWorld]) await each[Symbol.asyncDispose]()
 })
 
 {
-  // Anybody can register a victim's address under a name of their choosing, so the name is an attacker's text in
-  // our mail. What counts is what leaves: the raw bytes and the envelope.
+  // An attacker can register the address of a victim under any name, so the name in our email may be the text
+  // of an attacker. The test checks the raw bytes and the envelope.
 
   const headersOf = (raw: string): string[] =>
     (raw.split('\r\n\r\n')[0] ?? '')
@@ -45,11 +45,15 @@ anyTest.after.always(async () => {
     '$& $1 $$',
   ]
   for (const name of names)
-    test(`a name arrives as text, in one mail, to one recipient: ${name}`, async t => {
+    test(`hostile name → plain text in one email to one recipient: ${name}`, async t => {
       const { email } = await anAccount(world.client, { full_name: name })
       const { to, raw, mail } = await world.mails.to(email)
       t.deepEqual(to, [email])
-      t.deepEqual(headersOf(raw), headersOf((await honest()).raw), 'no other headers than an honest mail has')
+      t.deepEqual(
+        headersOf(raw),
+        headersOf((await honest()).raw),
+        'no other headers than an honest email has',
+      )
       t.is(mail.subject, 'Confirm your e-mail address')
       t.is((await world.mails.sentTo(email)).length, 1)
       t.notRegex(mail.html ?? '', /<script|<img|<mj-|href="https?:\/\/evil|root:/)
@@ -71,19 +75,27 @@ anyTest.after.always(async () => {
     'hxxp://evil',
     '+1 (800) 555-0199',
   ])
-    test(`a name that would become a link is left out: ${name}`, async t => {
+    test(`name that email programs would link → left out of the email: ${name}`, async t => {
       const { email } = await anAccount(world.client, { full_name: name })
       const { raw, mail } = await world.mails.to(email)
-      // A token may hold any four letters.
-      const said = `${raw.replaceAll('=\r\n', '')}${mail.text}${mail.html}`.replaceAll(/lkp_[\w-]+/g, '')
-      t.false(said.includes('evil'))
+      // A token may contain these four letters.
+      const content = `${raw.replaceAll('=\r\n', '')}${mail.text}${mail.html}`.replaceAll(/lkp_[\w-]+/g, '')
+      t.false(content.includes('evil'))
       t.true(mail.text?.startsWith('Hello,\n'))
     })
 
-  const broken = ['Ana\r\nBcc: evil@evil.test', 'Ana\nX', 'Ana\rX', 'Ana\0', 'Ana\u2028X', 'Ana\u202EX', '']
-  for (const name of broken)
+  const namesWithControls = [
+    'Ana\r\nBcc: evil@evil.test',
+    'Ana\nX',
+    'Ana\rX',
+    'Ana\0',
+    'Ana\u2028X',
+    'Ana\u202EX',
+    '',
+  ]
+  for (const name of namesWithControls)
     for (const field of ['full_name', 'address'])
-      test(`${field} with line breaks or controls is refused and owes no mail: ${JSON.stringify(name)}`, async t => {
+      test(`${field} with line breaks or control characters → 400 and no email: ${JSON.stringify(name)}`, async t => {
         const email = anEmail()
         const reply = await world.client.post('register', { email, password, [field]: name })
         t.is(reply.status, 400)
@@ -92,16 +104,16 @@ anyTest.after.always(async () => {
         t.is((await world.sql('SELECT 1 FROM emails WHERE recipient = $1', [email])).length, 0)
       })
 
-  test('a name of another writing arrives whole', async t => {
+  test('name in several scripts → unchanged in the email and encoded as ASCII on the wire', async t => {
     const name = 'ليلى Ñandú 李小龍 😀'
     const { email } = await anAccount(world.client, { full_name: name })
     const { mail, raw } = await world.mails.to(email)
     t.true(mail.text?.startsWith(`Hello ${name},\n`))
     t.true(mail.html?.includes(name))
-    t.notRegex(raw, /[^\0-\x7f]/, 'and as ASCII on the wire')
+    t.notRegex(raw, /[^\0-\x7f]/, 'the raw email is ASCII')
   })
 
-  test('lines of every mail are within what SMTP allows (RFC 5321, 4.5.3.1.6)', async t => {
+  test('long name → every line of the email is within the SMTP limit (RFC 5321, 4.5.3.1.6)', async t => {
     const { email } = await anAccount(world.client, { full_name: 'A'.repeat(200) })
     const { raw } = await world.mails.to(email)
     t.true(raw.split('\r\n').every(line => line.length <= 998))
@@ -110,7 +122,7 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = strangersForgottenWorld
+  const world = droppedEmailsWorld
   const row = async (status: string, age: string): Promise<string> => {
     const id = uuid()
     await world.sql(
@@ -121,7 +133,7 @@ anyTest.after.always(async () => {
     return id
   }
 
-  test('the address of somebody without an account is forgotten after a day, and nothing else is', async t => {
+  test('dropped emails older than a day → deleted, all others are kept', async t => {
     const gone = await row('dropped', '25 hours')
     const kept = await Promise.all([
       row('dropped', '23 hours'),

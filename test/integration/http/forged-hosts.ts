@@ -1,6 +1,6 @@
-// What a request may claim of where it came to. None of it is for us to believe.
+// Requests that claim another host, path or scheme. The service must not trust any of these claims.
 
-export const forged = [
+export const forgedHeaders = [
   'X-Forwarded-Host: evil.test',
   'X-Forwarded-Proto: evil',
   'X-Forwarded-Port: 666',
@@ -13,14 +13,14 @@ export const forged = [
   'Origin: https://evil.test',
 ]
 
-/** A word of theirs, and no four letters of a token. */
-export const theirs = /evil(?![\w-])/
+/** Matches a forged value, but not four letters inside a token. */
+export const forgedValue = /evil(?![\w-])/
 
-/** Targets and hosts under which a route is asked for. */
-export const disguises = (path: string): [what: string, target: string, lines: string[]][] => [
-  ['forged headers alone', path, ['Host: latchkey.test']],
+/** Request targets and host headers that name another host for a route. */
+export const forgedTargets = (path: string): [what: string, target: string, lines: string[]][] => [
+  ['forgedHeaders headers alone', path, ['Host: latchkey.test']],
   ['a foreign host', path, ['Host: evil.test']],
-  ['a host that reads like credentials', path, ['Host: evil.test:80@latchkey.test']],
+  ['a host that contains credentials', path, ['Host: evil.test:80@latchkey.test']],
   ['a host with markup', path, ['Host: evil.test"><script>evil</script>']],
   ['a host with a path', path, ['Host: evil.test/evil?']],
   ['an empty host', path, ['Host:']],

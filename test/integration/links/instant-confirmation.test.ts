@@ -19,7 +19,7 @@ anyTest.after.always(async () => {
 
 {
   const world = deleteUndoneWorld
-  // The way back of a deletion: it needs a press of the button, also where opening other links is enough.
+  // Undoing a deletion needs a press of the button, even with instant confirmation.
 
   const clients = [world.client, other.client]
 
@@ -30,8 +30,8 @@ anyTest.after.always(async () => {
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
     })
   const login = (email: string) => world.client.post('login', { email, password })
-  /** Chooses the same password again, by the email that an undo sends, and signs in. */
-  const comeBack = async (email: string, count = 1): Promise<Reply> => {
+  /** Follows the reset email that an undo sends, sets the same password again, and signs in. */
+  const resetAndLogin = async (email: string, count = 1): Promise<Reply> => {
     const { token } = await linked(world, email, 'reset-password', count)
     const { status } = await world.client.post('reset-password', { token, new_password: password })
     if (status !== 204) throw new Error(`reset-password answered ${status}`)
@@ -42,28 +42,28 @@ anyTest.after.always(async () => {
   const eventsOf = async (id: string, type: string) =>
     (await world.sql('SELECT 1 FROM audit_events WHERE user_id = $1 AND type = $2', [id, type])).length
 
-  /** Asks again where a busy machine answered that nothing was done. */
-  const answered = async (ask: () => Promise<Reply>): Promise<Reply> => {
+  /** Repeats a request that a busy machine answered with 503, which means that nothing was done. */
+  const retryOn503 = async (ask: () => Promise<Reply>): Promise<Reply> => {
     const reply = await ask()
-    return reply.status === 503 ? answered(ask) : reply
+    return reply.status === 503 ? retryOn503(ask) : reply
   }
 
-  /** Deletes an account, and waits for its `count`th email with a link that undoes it. */
-  const deleted = async (account: Account, access: string, count: number) => {
+  /** Deletes an account, and waits for its `count`th email with an undo link. */
+  const deleteAccount = async (account: Account, access: string, count: number) => {
     const { status } = await world.client.send('DELETE', 'me', { token: access, body: { password } })
     if (status !== 204) throw new Error(`DELETE answered ${status}`)
     const { link } = await world.mails.to(account.email, count, 'undo-deletion')
     return { ...account, token: tokenOf(link), path: link.slice('http://latchkey.test'.length) }
   }
-  const aDeleted = async (given: Record<string, unknown> = {}) => {
+  const aDeletedAccount = async (given: Record<string, unknown> = {}) => {
     const account = await anAccount(world.client, given)
     const { link } = await world.mails.to(account.email)
-    return { ...(await deleted(account, account.access, 1)), verifying: tokenOf(link) }
+    return { ...(await deleteAccount(account, account.access, 1)), verifying: tokenOf(link) }
   }
 
-  test('the account is back as it was, without a session, and its password is closed until a reset', async t => {
+  test('undo of a deletion → account restored without sessions, password closed until a reset', async t => {
     const given = { full_name: 'Ada Lovelace', phone: '+442071234567' }
-    const { email, userId, token, access, refresh } = await aDeleted(given)
+    const { email, userId, token, access, refresh } = await aDeletedAccount(given)
     const closed = await rowOf(userId)
     const reply = await undo(token)
     t.is(reply.status, 204)
@@ -75,8 +75,12 @@ anyTest.after.always(async () => {
     t.deepEqual(await rowOf(userId), { ...closed, ...reopened })
     t.is(await world.redis.zcard(world.keys.sessions(userId)), 0)
 
-    t.is((await login(email)).body.code, 'INVALID_CREDENTIALS', 'whoever deleted it knew that password')
-    const { status, body } = await comeBack(email)
+    t.is(
+      (await login(email)).body.code,
+      'INVALID_CREDENTIALS',
+      'the password is closed, because the person who deleted the account knew it',
+    )
+    const { status, body } = await resetAndLogin(email)
     t.is(status, 200)
     t.like(body.user, { id: userId, ...given })
     for (const client of clients) {
@@ -87,8 +91,8 @@ anyTest.after.always(async () => {
     t.is(await eventsOf(userId, 'user.deletion_undone'), 1)
   })
 
-  test('looking at the page changes nothing, however often; its button takes the deletion back', async t => {
-    const { email, userId, path, token } = await aDeleted()
+  test('undo page of a deletion → opening changes nothing, its button restores the account', async t => {
+    const { email, userId, path, token } = await aDeletedAccount()
     const closed = await rowOf(userId)
     for (const method of ['GET', 'HEAD', 'GET']) {
       const page = await world.client.send(method, path)
@@ -107,19 +111,19 @@ anyTest.after.always(async () => {
     t.is(page.status, 200)
     t.regex(page.text, /Your account stays/)
     t.regex(page.text, /mailed you a link to choose a new one/)
-    t.is((await comeBack(email)).status, 200)
+    t.is((await resetAndLogin(email)).status, 200)
 
     const again = await pressed(token)
     t.is(again.status, 303)
     const already = again.headers.get('location') ?? ''
     t.is(already, `${location}&again=1`)
-    const said = await world.client.get(already.slice('http://latchkey.test'.length))
-    t.regex(said.text, /Your account already stays/)
+    const alreadyPage = await world.client.get(already.slice('http://latchkey.test'.length))
+    t.regex(alreadyPage.text, /Your account already stays/)
     t.is(await eventsOf(userId, 'user.deletion_undone'), 1)
   })
 
-  test('the page says nothing of whether its link is good', async t => {
-    const { path, token } = await aDeleted()
+  test('undo page of a deletion → identical for a valid and an invalid link', async t => {
+    const { path, token } = await aDeletedAccount()
     const none = `lkp_${'A'.repeat(64)}`
     const good = await world.client.get(path)
     const bad = await world.client.get(path.replace(token, none))
@@ -127,32 +131,32 @@ anyTest.after.always(async () => {
     t.is(bad.text.replaceAll(none, ''), good.text.replaceAll(token, ''))
   })
 
-  test('ten who take it back at once, by page and by API → ten successes and one event', async t => {
-    const { email, userId, token } = await aDeleted()
+  test('ten concurrent undo requests by page and API → ten successes and one event', async t => {
+    const { email, userId, token } = await aDeletedAccount()
     const replies = await Promise.all(
       Array.from({ length: 10 }, (_, i) =>
-        answered(() => (i % 4 < 2 ? undo : pressed)(token, clients[i % 2])),
+        retryOn503(() => (i % 4 < 2 ? undo : pressed)(token, clients[i % 2])),
       ),
     )
     const statuses = replies.map(({ status }) => status)
     t.is(statuses.filter(status => status === 204 || status === 303).length, 10)
     t.is(await eventsOf(userId, 'user.deletion_undone'), 1)
-    t.is((await comeBack(email)).status, 200)
+    t.is((await resetAndLogin(email)).status, 200)
     t.is((await world.mails.sentTo(email)).filter(({ link }) => link.includes('reset-password')).length, 1)
   })
 
-  test('a second deletion is taken back by its own mail, and not by that of the first', async t => {
-    const first = await aDeleted()
+  test('account deleted twice → only the newest undo link works', async t => {
+    const first = await aDeletedAccount()
     t.is((await undo(first.token)).status, 204)
 
-    const { body } = await comeBack(first.email)
-    const second = await deleted(first, body.access_token, 2)
+    const { body } = await resetAndLogin(first.email)
+    const second = await deleteAccount(first, body.access_token, 2)
     t.not(second.token, first.token)
     for (const use of [undo, pressed]) t.is((await use(first.token)).status, 401)
     t.is((await login(first.email)).body.code, 'ACCOUNT_DEACTIVATED')
     t.is((await undo(second.token)).status, 204)
     t.is((await undo(first.token)).body.code, 'INVALID_TOKEN', 'its effect has been replaced')
-    t.is((await comeBack(first.email, 2)).status, 200)
+    t.is((await resetAndLogin(first.email, 2)).status, 200)
     t.is(
       (await world.client.get('me', { token: body.access_token })).status,
       401,
@@ -160,17 +164,17 @@ anyTest.after.always(async () => {
     )
   })
 
-  test('the way back outlasts a Redis that forgets', async t => {
-    const { email, userId, token } = await aDeleted()
+  test('Redis lost the keys of the user → the undo link still works', async t => {
+    const { email, userId, token } = await aDeletedAccount()
     const keys = await world.keysLike(`${world.env.REDIS_PREFIX}:{${userId}}:*`)
     t.true(keys.length > 0)
     await world.dropKeys(keys)
     t.is((await undo(token)).status, 204)
-    t.is((await comeBack(email)).status, 200)
+    t.is((await resetAndLogin(email)).status, 200)
   })
 
-  test('no other mail, no part of one and no other account’s takes a deletion back', async t => {
-    const [mine, yours] = [await aDeleted(), await aDeleted()]
+  test('forged, foreign or other tokens → 401 and the account stays deleted', async t => {
+    const [mine, yours] = [await aDeletedAccount(), await aDeletedAccount()]
     const bytes = Buffer.from(mine.token.slice(4), 'base64url')
     const yourId = Buffer.from(parseUuid(yours.userId))
     const forged = [
@@ -190,8 +194,8 @@ anyTest.after.always(async () => {
     t.is((await login(yours.email)).body.code, 'ACCOUNT_DEACTIVATED')
   })
 
-  test('the link is good for nothing else', async t => {
-    const { email, userId, token } = await aDeleted()
+  test('undo-deletion token on other routes → 401, and it still works on its own', async t => {
+    const { email, userId, token } = await aDeletedAccount()
     const closed = await rowOf(userId)
     const uses: [path: string, body: Record<string, string>][] = [
       ['verify-email', { token }],
@@ -205,19 +209,19 @@ anyTest.after.always(async () => {
     t.is((await world.client.get('me', { token })).status, 401)
     t.deepEqual(await rowOf(userId), closed)
     t.is((await undo(token)).status, 204)
-    t.is((await comeBack(email)).status, 200)
+    t.is((await resetAndLogin(email)).status, 200)
   })
 
-  test('an account that was deactivated meanwhile is kept, and stays deactivated', async t => {
-    const { email, userId, token } = await aDeleted()
+  test('account deactivated after its deletion → undo keeps it and it stays deactivated', async t => {
+    const { email, userId, token } = await aDeletedAccount()
     await world.sql('UPDATE users SET is_active = false WHERE id = $1', [userId])
     t.is((await undo(token)).status, 204)
     t.like(await rowOf(userId), { erase_after: null, is_active: false, password_hash: null })
     t.is((await login(email)).status, 401)
   })
 
-  test('once an administrator deletes the account, its owner has no way back', async t => {
-    const { email, token, userId } = await aDeleted()
+  test('account deleted by an administrator afterwards → the undo link no longer works', async t => {
+    const { email, token, userId } = await aDeletedAccount()
     const admin = await anAccount(world.client)
     await world.sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [admin.userId])
     const { body } = await login(admin.email)
@@ -231,12 +235,13 @@ anyTest.after.always(async () => {
 }
 
 {
-  // `EMAIL_LINK_CONFIRM=instant` trades the button for a scanner that confirms. It must not trade away the undo: a
-  // scanner that opens it would end every session and take the password of an owner who moved on purpose.
+  // With instant confirmation, a mail scanner that opens a link confirms it. An undo must still need the
+  // button: otherwise a scanner would end every session and remove the password of an owner who moved on
+  // purpose.
 
   const { client } = world
 
-  test('where opening a link is enough, GET confirms a new address and HEAD does not; nothing but the button undoes', async t => {
+  test('instant confirmation → GET confirms a new address, HEAD does not, and undo needs the button', async t => {
     const account = await aVerified(world)
     const newEmail = anEmail()
     const { path } = await askMove(world, account, newEmail)
@@ -264,7 +269,7 @@ anyTest.after.always(async () => {
   })
 }
 
-test('where opening a link is enough, GET verifies and HEAD does not', async t => {
+test('instant confirmation → GET verifies the email, HEAD does not', async t => {
   const { email, access } = await anAccount(world.client)
   const { link } = await world.mails.to(email)
   const path = link.slice('http://latchkey.test'.length)
@@ -286,7 +291,7 @@ test('where opening a link is enough, GET verifies and HEAD does not', async t =
 })
 
 for (const query of ['', 'token=', 'token=a&token=b', 'token[__proto__]=x', `token=${'A'.repeat(10_000)}`])
-  test(`a link that is none is a page and no fault: ${query.slice(0, 20)}`, async t => {
+  test(`instant confirmation with an invalid link → 401 page: ${query.slice(0, 20)}`, async t => {
     const page = await world.client.get(`verify-email?${query}&lang=%3Cscript%3E`)
     t.is(page.status, 401)
     t.regex(page.headers.get('content-type') ?? '', /^text\/html/)

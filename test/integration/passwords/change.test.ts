@@ -3,7 +3,7 @@ import { anAccount } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { newPassword, requestEmailChangeMail, userWithResetMail } from './user-with-reset-mail.ts'
 
-// A change of the password ends sessions, links and cookies.
+// A password change revokes sessions, mailed links and cookies.
 
 const test = anyTest.serial
 
@@ -17,17 +17,17 @@ anyTest.after.always(async () => {
 })
 
 {
-  // Who changes a password may fear that somebody knows it: everything that the old one opened ends, the tokens of this
-  // very session too, which may be in other hands.
+  // A user may change the password because an attacker knows it. So the change revokes everything that the old password
+  // opened, also the tokens of the session that requests it, because the attacker may hold them.
 
   const { client } = world
   const change = (token: string | undefined, current: string, next = newPassword, method = 'POST') =>
     client.send(method, 'change-password', { token, body: { current_password: current, new_password: next } })
 
   for (const method of ['POST', 'PUT'])
-    test(`${method} changes the password, ends every session and begins a new one`, async t => {
+    test(`${method} change-password → every session ends and a new one starts`, async t => {
       const { email, password, access, refresh, sessionId } = await anAccount(client)
-      const { body: elsewhere } = await other.client.post('login', { email, password })
+      const { body: otherDevice } = await other.client.post('login', { email, password })
       const { body: renewed } = await client.post('refresh', { refresh_token: refresh })
       t.is((await other.client.get('me', { token: access })).status, 200)
 
@@ -39,12 +39,12 @@ anyTest.after.always(async () => {
       t.not(reply.body.session_id, sessionId)
 
       for (const at of [other.client, client]) {
-        for (const token of [access, renewed.access_token, elsewhere.access_token]) {
+        for (const token of [access, renewed.access_token, otherDevice.access_token]) {
           const refused = await at.get('me', { token })
           t.is(refused.status, 401)
           t.is(refused.body.code, 'SESSION_REVOKED')
         }
-        for (const refresh_token of [refresh, renewed.refresh_token, elsewhere.refresh_token])
+        for (const refresh_token of [refresh, renewed.refresh_token, otherDevice.refresh_token])
           t.is((await at.post('refresh', { refresh_token })).status, 401)
       }
 
@@ -62,18 +62,18 @@ anyTest.after.always(async () => {
       t.is((await client.post('login', { email, password: newPassword })).status, 200)
     })
 
-  test('sessions that a Redis brings back after a change are dead all the same', async t => {
+  test('Redis restores a session from before a password change → the session stays revoked', async t => {
     const { userId, sessionId, password, access, refresh } = await anAccount(client)
     const { redis, keys } = world
-    const kept = await redis.hgetall(keys.session(userId, sessionId))
-    t.truthy(kept.current)
+    const backup = await redis.hgetall(keys.session(userId, sessionId))
+    t.truthy(backup.current)
     t.is((await change(access, password)).status, 200)
-    await redis.hset(keys.session(userId, sessionId), kept)
+    await redis.hset(keys.session(userId, sessionId), backup)
     t.is((await client.get('me', { token: access })).status, 401)
     t.is((await client.post('refresh', { refresh_token: refresh })).status, 401)
   })
 
-  test('a wrong current password is refused with 403, since a client meets a 401 by refreshing; nothing changes', async t => {
+  test('wrong current password → 403, not 401 (which makes clients refresh), and nothing changes', async t => {
     const { email, password, access, refresh } = await anAccount(client)
     for (const wrong of ['wrong horse 9', `${password} `, password.toUpperCase(), newPassword]) {
       const reply = await change(access, wrong)
@@ -87,7 +87,7 @@ anyTest.after.always(async () => {
     t.is((await client.post('login', { email, password: newPassword })).status, 401)
   })
 
-  test('a weak new password is refused with the rule, after the current one is known to be right', async t => {
+  test('weak new password → 400 with the broken rule, but only if the current password is correct', async t => {
     const { email, password, access } = await anAccount(client)
     const weak: [string, string][] = [
       ['zq9', 'too_short'],
@@ -107,7 +107,7 @@ anyTest.after.always(async () => {
     t.is((await client.post('login', { email, password })).status, 200)
   })
 
-  test('nobody changes a password without a live session, nor that of another', async t => {
+  test('change-password without a live session, or for another account → rejected', async t => {
     const victim = await anAccount(client)
     t.is((await change(undefined, victim.password)).status, 401)
     t.is((await change(victim.refresh, victim.password)).status, 401)
@@ -115,28 +115,28 @@ anyTest.after.always(async () => {
     await client.post('logout', {}, { token: ended.access })
     t.is((await change(ended.access, ended.password)).status, 401)
 
-    const thief = await anAccount(client)
+    const attacker = await anAccount(client)
     for (const extra of [
       { email: victim.email },
       { user_id: victim.userId },
       { id: victim.userId },
       { userId: 'x' },
     ]) {
-      const body = { current_password: thief.password, new_password: newPassword, ...extra }
-      t.is((await client.post('change-password', body, { token: thief.access })).status, 400)
+      const body = { current_password: attacker.password, new_password: newPassword, ...extra }
+      t.is((await client.post('change-password', body, { token: attacker.access })).status, 400)
     }
     t.is((await client.post('login', { email: victim.email, password: victim.password })).status, 200)
     t.is((await client.post('login', { email: ended.email, password: ended.password })).status, 200)
   })
 
-  test('an account without a password has none to change', async t => {
+  test('account without a password → change-password is rejected', async t => {
     const { userId, access, password } = await anAccount(client)
     await world.sql('UPDATE users SET password_hash = NULL WHERE id = $1', [userId])
     t.is((await change(access, password)).status, 403)
     t.is((await change(access, '')).status, 400)
   })
 
-  test('the owner is told by a mail, and the change is dated and on record', async t => {
+  test('password change → notice by email, a new change date and an audit event', async t => {
     const { email, userId, password, access } = await anAccount(client)
     await world.mails.to(email)
     const reply = await change(access, password)
@@ -154,24 +154,27 @@ anyTest.after.always(async () => {
     t.is(events.length, 1)
   })
 
-  test('links that were mailed before die: a reset by link and code, a move; so nobody who had them comes back', async t => {
+  test('password change → earlier mailed links and codes for a reset or an email change are dead', async t => {
     const account = await userWithResetMail(world)
     const { email, password, access, reset } = account
     const newEmail = `new-${email}`
     const move = await requestEmailChangeMail(world, account, newEmail)
     t.is((await change(access, password)).status, 200)
 
-    const later = 'a phrase of a thief 3'
+    const attackerPassword = 'a phrase of a thief 3'
     for (const presented of [{ token: reset.token }, { email, code: reset.code }]) {
       t.is((await client.post('verify-reset-token', presented)).status, 401)
-      t.is((await client.post('reset-password', { ...presented, new_password: later })).status, 401)
+      t.is(
+        (await client.post('reset-password', { ...presented, new_password: attackerPassword })).status,
+        401,
+      )
     }
     for (const presented of [{ token: move.token }, { email: newEmail, code: move.code }])
       t.is((await client.post('confirm-email', presented)).status, 401)
     t.is((await client.post('login', { email, password: newPassword })).status, 200)
   })
 
-  test('a reset mail that was asked for and not yet written when the password changed carries no live link', async t => {
+  test('password change while a reset email is still queued → that email carries no live link', async t => {
     const { email, userId, password, access } = await anAccount(client)
     await world.mails.to(email)
     await world.sql(
@@ -190,14 +193,15 @@ anyTest.after.always(async () => {
 }
 
 {
-  // A browser that keeps its refresh token in a cookie gets the new one there, and its scripts never see it.
+  // A browser that keeps its refresh token in a cookie gets the new token there too. Its scripts never see the token.
 
   const { client } = world
-  const shape = /^__Host-latchkey=(lkr_[\w-]+); Path=\/; HttpOnly; Secure; SameSite=Strict; Max-Age=(\d+)$/
-  const cookieOf = (header: string | null) => `__Host-latchkey=${shape.exec(header ?? '')?.[1] ?? ''}`
+  const cookiePattern =
+    /^__Host-latchkey=(lkr_[\w-]+); Path=\/; HttpOnly; Secure; SameSite=Strict; Max-Age=(\d+)$/
+  const cookieOf = (header: string | null) => `__Host-latchkey=${cookiePattern.exec(header ?? '')?.[1] ?? ''}`
 
-  /** Somebody who has signed in with the refresh token in a cookie. */
-  const aBrowser = async () => {
+  /** A browser that has signed in with the refresh token in a cookie. */
+  const browserWithCookie = async () => {
     const { email, password } = await anAccount(client)
     const login = await client.post('login', { email, password, token_transport: 'cookie' })
     return {
@@ -211,11 +215,11 @@ anyTest.after.always(async () => {
   const refresh = (cookie: string) =>
     client.post('refresh', {}, { headers: { cookie, origin: 'https://latchkey.test' } })
 
-  test('where the cookie of this session came along, the new refresh token goes there and not into the body', async t => {
-    const { password, token, cookie } = await aBrowser()
+  test('change with the cookie of this session → the new refresh token is in the cookie, not in the body', async t => {
+    const { password, token, cookie } = await browserWithCookie()
     const reply = await client.post('change-password', bodyOf(password), { token, headers: { cookie } })
     t.is(reply.status, 200)
-    t.regex(reply.headers.get('set-cookie') ?? '', shape)
+    t.regex(reply.headers.get('set-cookie') ?? '', cookiePattern)
     t.false('refresh_token' in reply.body)
     t.false(reply.text.includes('lkr_'))
 
@@ -228,28 +232,28 @@ anyTest.after.always(async () => {
     t.is(renewed.body.session_id, reply.body.session_id)
   })
 
-  test('without the cookie, or with that of another session or a forged one, the body carries it', async t => {
-    const stranger = await aBrowser()
-    for (const sent of [undefined, stranger.cookie, '__Host-latchkey=lkr_x', '__Host-latchkey=']) {
-      const { password, token } = await aBrowser()
+  test('change with no cookie, a forged one or one of another session → the token is in the body', async t => {
+    const otherBrowser = await browserWithCookie()
+    for (const sent of [undefined, otherBrowser.cookie, '__Host-latchkey=lkr_x', '__Host-latchkey=']) {
+      const { password, token } = await browserWithCookie()
       const headers: Record<string, string> = sent === undefined ? {} : { cookie: sent }
       const reply = await client.post('change-password', bodyOf(password), { token, headers })
       t.is(reply.status, 200)
       t.is(reply.headers.get('set-cookie'), null)
       t.regex(reply.body.refresh_token, /^lkr_/)
     }
-    t.is((await refresh(stranger.cookie)).status, 200, 'and that other session goes on')
+    t.is((await refresh(otherBrowser.cookie)).status, 200, 'the session of the other browser continues')
   })
 
-  test('a cookie alone, without an access token, changes nothing', async t => {
-    const { email, password, cookie } = await aBrowser()
+  test('change with a cookie but no access token → 401, and the password stays', async t => {
+    const { email, password, cookie } = await browserWithCookie()
     const headers = { cookie, origin: 'https://latchkey.test' }
     t.is((await client.post('change-password', bodyOf(password), { headers })).status, 401)
     t.is((await client.post('login', { email, password })).status, 200)
   })
 
-  test('a refused change leaves the cookie as it is', async t => {
-    const { token, cookie } = await aBrowser()
+  test('rejected change → the cookie stays valid', async t => {
+    const { token, cookie } = await browserWithCookie()
     const reply = await client.post('change-password', bodyOf('wrong horse 9'), {
       token,
       headers: { cookie },
@@ -262,9 +266,9 @@ anyTest.after.always(async () => {
 
 {
   const world = limitedWorld
-  // A stolen access token must not be a way to try passwords.
+  // An attacker with a stolen access token must not be able to guess the password.
 
-  test('guesses at the current password → counted before they are compared, and apart from sign-ins', async t => {
+  test('guesses of the current password → counted before comparison, in a counter of their own', async t => {
     const { email, password, access: token } = await anAccount(world.client)
     const guess = (current: string, method = 'POST') =>
       world.client.send(method, 'change-password', {
@@ -280,12 +284,12 @@ anyTest.after.always(async () => {
     const statuses = replies.map(({ status }) => status).sort()
     t.deepEqual(statuses, [...Array(4).fill(403), ...Array(8).fill(429)])
     const late = await guess(password)
-    t.is(late.status, 429, 'the right one comes too late')
+    t.is(late.status, 429, 'even the right password is rejected once the limit is reached')
     t.regex(late.headers.get('ratelimit') ?? '', /^"change_password";r=0;/)
     t.is((await world.client.get('me', { token })).status, 200)
   })
 
-  test('changes of one password over the limit → 429, and the password stays', async t => {
+  test('more password changes than the limit allows → 429, and the password stays', async t => {
     const { email, password, access } = await anAccount(world.client)
     let [token, current] = [access, password]
     const change = (next: string) =>

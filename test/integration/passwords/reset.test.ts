@@ -15,7 +15,8 @@ import {
   userWithResetMail,
 } from './user-with-reset-mail.ts'
 
-// A reset: once, by its own link or code, the same answer again, and what it ends.
+// A password reset: works once per email, repeats its reply for the same request, and revokes what the old password
+// opened.
 
 const test = anyTest.serial
 
@@ -29,7 +30,7 @@ anyTest.after.always(async () => {
 })
 
 {
-  // A link or a code that resets a password does so once: also with both, in parallel, at two instances.
+  // The link and the code of an email reset the password once, also if both are used in parallel at two instances.
 
   const noticesTo = (email: string) =>
     world.sql(`SELECT 1 FROM emails WHERE recipient = $1 AND kind = 'password_changed'`, [email])
@@ -40,7 +41,7 @@ anyTest.after.always(async () => {
     ['code', 'token'],
     ['code', 'code'],
   ] as const)
-    test(`after the ${first} of a mail its ${second} sets no other password`, async t => {
+    test(`${first} of a reset email used → its ${second} cannot set a different password`, async t => {
       const { email, reset } = await userWithResetMail(world)
       const bodies = { token: { token: reset.token }, code: { email, code: reset.code } }
       const body = { ...bodies[first], new_password: newPassword }
@@ -53,12 +54,12 @@ anyTest.after.always(async () => {
       t.is((await noticesTo(email)).length, 1)
     })
 
-  /** Asks for another reset once the notice of the first one has come. */
+  /** Requests another reset after the notice of the first one has arrived. */
   const resetAgain = async (email: string) => {
     await world.mails.to(email, 3)
     return requestResetMail(world, email)
   }
-  const sameAgain = async (email: string, bodies: object[]) => {
+  const repeatsReply = async (email: string, bodies: object[]) => {
     for (const presented of bodies) {
       const reply = await other.client.post('reset-password', { ...presented, new_password: newPassword })
       if (reply.status !== 204 || reply.text !== '' || reply.headers.get('set-cookie') !== null) return false
@@ -66,13 +67,13 @@ anyTest.after.always(async () => {
     return (await noticesTo(email)).length === 1
   }
 
-  test('the same token or code with the same password → 204 again, one event, one email, no session ended', async t => {
+  test('same token or code with the same password → 204 again, one event, one email, no session ended', async t => {
     const { email, userId, reset } = await userWithResetMail(world)
     const { token, code } = reset
     const presented = [{ token }, { email, code }]
     t.is((await world.client.post('reset-password', { token, new_password: newPassword })).status, 204)
     const { body } = await world.client.post('login', { email, password: newPassword })
-    t.true(await sameAgain(email, presented))
+    t.true(await repeatsReply(email, presented))
     t.is((await world.client.get('me', { token: body.access_token })).status, 200)
     const events = await world.sql(
       `SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'password.reset'`,
@@ -80,15 +81,15 @@ anyTest.after.always(async () => {
     )
     t.is(events.length, 1)
     const check = await world.client.post('verify-reset-token', { token })
-    t.is(check.body.code, 'INVALID_TOKEN', 'it sets no other password')
-    // Also where a newer email has replaced the proof, or Redis has lost it.
+    t.is(check.body.code, 'INVALID_TOKEN', 'the used token sets no other password')
+    // The reply stays the same after a newer email has replaced the token, or Redis has lost it.
     await resetAgain(email)
-    t.true(await sameAgain(email, [{ token }]))
+    t.true(await repeatsReply(email, [{ token }]))
     await world.redis.del(world.keys.proof(userId, 'reset_password'))
-    t.true(await sameAgain(email, [{ token }]))
+    t.true(await repeatsReply(email, [{ token }]))
   })
 
-  test('twenty at once with the same token and the same password → 204 each, one event, one email', async t => {
+  test('20 simultaneous resets with the same token and password → 204 each, one event, one email', async t => {
     const { email, userId, reset } = await userWithResetMail(world)
     const body = { token: reset.token, new_password: newPassword }
     const replies = await sendSimultaneously(
@@ -102,7 +103,7 @@ anyTest.after.always(async () => {
   })
 
   type Account = { email: string; userId: string }
-  const ends: [what: string, end: (account: Account) => Promise<unknown>][] = [
+  const changes: [condition: string, change: (account: Account) => Promise<unknown>][] = [
     [
       'the password was changed',
       async ({ email }) => {
@@ -118,30 +119,30 @@ anyTest.after.always(async () => {
         return world.client.post('reset-password', { token, new_password: newPassword })
       },
     ],
-    ['the password was closed', ({ userId }) => set(userId, 'password_hash = NULL')],
+    ['the password was removed', ({ userId }) => set(userId, 'password_hash = NULL')],
     ['the account was deactivated', ({ userId }) => set(userId, 'is_active = false')],
-    ['the account has another address', ({ userId }) => set(userId, `email = 'new-' || email`)],
+    ['the account got another address', ({ userId }) => set(userId, `email = 'new-' || email`)],
   ]
-  const set = (userId: string, change: string) =>
-    world.sql(`UPDATE users SET ${change} WHERE id = $1`, [userId])
-  for (const [what, end] of ends)
-    test(`the same token and password after ${what} → 401`, async t => {
+  const set = (userId: string, columns: string) =>
+    world.sql(`UPDATE users SET ${columns} WHERE id = $1`, [userId])
+  for (const [condition, change] of changes)
+    test(`same token and password again after ${condition} → 401`, async t => {
       const account = await userWithResetMail(world)
       const body = { token: account.reset.token, new_password: newPassword }
       for (let i = 0; i < 2; i++) t.is((await world.client.post('reset-password', body)).status, 204)
-      await end(account)
+      await change(account)
       const reply = await world.client.post('reset-password', body)
       t.is(reply.status, 401)
       t.is(reply.body.code, 'INVALID_TOKEN')
     })
 
-  test('a hundred wrong passwords at a used token → its repeat is closed, and the login goes on', async t => {
+  test('100 wrong passwords with a used token → the repeat returns 401, and login still works', async t => {
     const { email, reset } = await userWithResetMail(world)
     const { token } = reset
     const limited = await world.instance({ RATE_LIMITS: 'anonymous=1000/15m' })
     const repeat = () => limited.client.post('reset-password', { token, new_password: newPassword })
     t.is((await repeat()).status, 204)
-    t.is((await repeat()).status, 204, 'a right one does not count')
+    t.is((await repeat()).status, 204, 'the right password does not count as a guess')
     const guesses = Array.from({ length: 100 }, (_, i) => ({
       path: 'reset-password',
       body: { token, new_password: `a guess of number ${i}` },
@@ -152,11 +153,11 @@ anyTest.after.always(async () => {
   })
 
   for (const [way, byCode] of [
-    ['by token', () => false],
-    ['by code', () => true],
-    ['by either', i => i % 7 > 3],
+    ['token', () => false],
+    ['code', () => true],
+    ['token or code', i => i % 7 > 3],
   ] as [string, (i: number) => boolean][])
-    test(`of forty at once at two instances, ${way}, one wins, its password alone stands, and one mail tells of it`, async t => {
+    test(`40 simultaneous resets by ${way} at two instances → one succeeds, and one notice is sent`, async t => {
       const { email, userId, access, reset } = await userWithResetMail(world)
       const epoch = async () => {
         const [row] = await world.sql<{ session_epoch: number }>('SELECT * FROM users WHERE id = $1', [
@@ -175,15 +176,15 @@ anyTest.after.always(async () => {
       )
       const statuses = replies.map(({ status }) => status)
       t.deepEqual([...statuses].sort(), [204, ...Array(39).fill(401)])
-      const won = passwords[statuses.indexOf(204)]
+      const winner = passwords[statuses.indexOf(204)]
       for (const password of passwords)
-        t.is((await world.client.post('login', { email, password })).status, password === won ? 200 : 401)
+        t.is((await world.client.post('login', { email, password })).status, password === winner ? 200 : 401)
       t.is((await noticesTo(email)).length, 1)
       t.is(await epoch(), before + 1)
       t.is((await other.client.get('me', { token: access })).status, 401)
     })
 
-  test('what Postgres calls spent is spent, whatever Redis says', async t => {
+  test('token marked as used in Postgres but not in Redis → 401', async t => {
     const { email, password, reset } = await userWithResetMail(world)
     await world.sql(
       `UPDATE emails SET proof_spent_at = now() WHERE recipient = $1 AND kind = 'reset_password'`,
@@ -194,7 +195,7 @@ anyTest.after.always(async () => {
     t.is((await world.client.post('login', { email, password })).status, 200)
   })
 
-  test('a weak new password is refused with the rule, and spends neither token nor session', async t => {
+  test('weak new password → 400 with the broken rule; token and session stay valid', async t => {
     const { email, access, password, reset } = await userWithResetMail(world, {
       full_name: 'Ada King Lovelace 1',
     })
@@ -223,19 +224,19 @@ anyTest.after.always(async () => {
     t.is((await world.client.post('reset-password', { ...byCode, new_password: newPassword })).status, 204)
   })
 
-  test('a token that is none is told before the password is judged', async t => {
+  test('invalid token with a weak password → 401, before the password is validated', async t => {
     const body = { token: `lkp_${'A'.repeat(64)}`, new_password: 'a1' }
     t.is((await world.client.post('reset-password', body)).status, 401)
   })
 
-  test('a link resets the account at the address that it was sent to, and at no later one', async t => {
+  test('account moved to another address → the link sent to the old address is dead', async t => {
     const { email, userId, reset } = await userWithResetMail(world)
     await world.sql('UPDATE users SET email = $2 WHERE id = $1', [userId, `new-${email}`])
     const body = { token: reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', body)).status, 401)
   })
 
-  test('the token of one account does not open another with the id changed', async t => {
+  test('token or code of one account combined with the id or address of another → 401', async t => {
     const [mine, yours] = [await userWithResetMail(world), await userWithResetMail(world)]
     const bytes = (token: string) => Buffer.from(token.slice(4), 'base64url')
     const forged = Buffer.concat([
@@ -250,7 +251,7 @@ anyTest.after.always(async () => {
 }
 
 {
-  // Whoever resets a password may do so because somebody else knows the old one: nothing of that may stay alive.
+  // A user may reset the password because an attacker knows the old one. So the reset revokes everything it opened.
 
   type Presented = { token: string } | { email: string; code: string }
   const ways: [string, (email: string, reset: MailedToken) => Presented][] = [
@@ -260,20 +261,20 @@ anyTest.after.always(async () => {
 
   type Tokens = { access_token: string; refresh_token: string }
 
-  /** Signs in at two instances, and renews one session: all tokens that open something, or did just now. */
+  /** Signs in at two instances and refreshes one session. Returns all tokens, the replaced ones too. */
   const signIn = async (account: { email: string; password: string; access: string; refresh: string }) => {
     const { email, password, access, refresh } = account
     const logins = await Promise.all(
       [world, other, world].map(({ client }) => client.post('login', { email, password })),
     )
-    const begun = logins.map(({ body }) => body as Tokens)
-    const renewed = await world.client.post('refresh', { refresh_token: begun[0]?.refresh_token })
-    const all = [...begun, renewed.body as Tokens, { access_token: access, refresh_token: refresh }]
+    const started = logins.map(({ body }) => body as Tokens)
+    const refreshed = await world.client.post('refresh', { refresh_token: started[0]?.refresh_token })
+    const all = [...started, refreshed.body as Tokens, { access_token: access, refresh_token: refresh }]
     return { accesses: all.map(one => one.access_token), refreshes: all.map(one => one.refresh_token) }
   }
 
   for (const [way, presentedBy] of ways)
-    test(`a reset by ${way} ends every session, at every instance, at once`, async t => {
+    test(`reset by ${way} → every session is revoked at every instance immediately`, async t => {
       const account = await userWithResetMail(world)
       const { accesses, refreshes } = await signIn(account)
       for (const token of accesses)
@@ -296,19 +297,19 @@ anyTest.after.always(async () => {
       }
     })
 
-  test('sessions that a Redis brings back after a reset are dead all the same', async t => {
+  test('Redis restores a session from before a reset → the session stays revoked', async t => {
     const { userId, sessionId, access, refresh, reset } = await userWithResetMail(world)
     const { redis, keys } = world
-    const kept = await redis.hgetall(keys.session(userId, sessionId))
-    t.truthy(kept.current)
+    const backup = await redis.hgetall(keys.session(userId, sessionId))
+    t.truthy(backup.current)
     const body = { token: reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', body)).status, 204)
-    await redis.hset(keys.session(userId, sessionId), kept)
+    await redis.hset(keys.session(userId, sessionId), backup)
     t.is((await world.client.get('me', { token: access })).status, 401)
     t.is((await world.client.post('refresh', { refresh_token: refresh })).status, 401)
   })
 
-  test('the old password opens nothing, the new one does, and nobody is signed in by the reset itself', async t => {
+  test('reset → old password fails, new one works, and the reset itself creates no session', async t => {
     const { email, userId, password, reset } = await userWithResetMail(world)
     const body = { token: reset.token, new_password: newPassword }
     const reply = await world.client.post('reset-password', body)
@@ -325,7 +326,7 @@ anyTest.after.always(async () => {
     t.is((await world.client.get('me', { token: session.access_token })).status, 200)
   })
 
-  test('the address counts as verified, and the change is dated and on record', async t => {
+  test('reset → address verified, change date set, audit event recorded, verification link dead', async t => {
     const { userId, access, verification, reset } = await userWithResetMail(world)
     t.false((await world.client.get('me', { token: access })).body.email_verified)
     const body = { token: reset.token, new_password: newPassword }
@@ -344,7 +345,7 @@ anyTest.after.always(async () => {
     t.is((await world.client.post('verify-email', { token: verification.token })).status, 401)
   })
 
-  test('the owner is told by a mail that says from where, and holds neither password nor token', async t => {
+  test('reset → notice by email with IP and device, without password or token', async t => {
     const { email, reset } = await userWithResetMail(world)
     const headers = { 'user-agent': 'Lynx/2.9' }
     const body = { token: reset.token, new_password: newPassword }
@@ -358,7 +359,7 @@ anyTest.after.always(async () => {
     t.false(`${mail.text}${mail.html}`.includes(newPassword))
   })
 
-  test('every other mailed link dies: verification, and a pending change of address by link and by code', async t => {
+  test('reset → verification link and pending email change (link and code) are dead', async t => {
     const account = await userWithResetMail(world)
     const newEmail = `new-${account.email}`
     const move = await requestEmailChangeMail(world, account, newEmail)
@@ -373,36 +374,36 @@ anyTest.after.always(async () => {
     t.is(login.body.user.email, account.email)
   })
 
-  test('sessions of other people go on', async t => {
-    const neighbour = await anAccount(world.client)
+  test('reset of one account → sessions of another user continue', async t => {
+    const otherUser = await anAccount(world.client)
     const { reset } = await userWithResetMail(world)
     const body = { token: reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', body)).status, 204)
-    t.is((await world.client.get('me', { token: neighbour.access })).status, 200)
-    t.is((await world.client.post('refresh', { refresh_token: neighbour.refresh })).status, 200)
+    t.is((await world.client.get('me', { token: otherUser.access })).status, 200)
+    t.is((await world.client.post('refresh', { refresh_token: otherUser.refresh })).status, 200)
   })
 
-  test('a deletion that waits is not undone by a reset: its link is dead', async t => {
+  test('deletion requested after the reset email → the reset link is dead, and the deletion stays', async t => {
     const { userId, password, access: token, reset } = await userWithResetMail(world)
     t.is((await world.client.send('DELETE', 'me', { body: { password }, token })).status, 204)
     const body = { token: reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', body)).status, 401)
-    const gone = await until('the row to wait', () =>
+    const rows = await until('the row with its erasure date', () =>
       world.sql<{ erase_after: Date | null }>('SELECT erase_after FROM users WHERE id = $1', [userId]),
     )
-    t.truthy(gone[0]?.erase_after)
+    t.truthy(rows[0]?.erase_after)
   })
 }
 
 {
-  // The page behind the mailed link, for services without a front end. Mail scanners open it too.
+  // The page that the mailed link opens, for services without a front end. Mail scanners open it too.
 
   const { client } = world
   const confirm = 'reset-password/confirm'
   const form = (body: string, type = 'application/x-www-form-urlencoded', query = '') =>
     client.send('POST', `${confirm}${query}`, { body, headers: { 'content-type': type } })
 
-  test('GET and HEAD spend nothing, then the form sets the password, once, and signs nobody in', async t => {
+  test('reset page: GET and HEAD do not consume the link; the form sets the password once, without login', async t => {
     const { email, password, access, reset } = await userWithResetMail(world)
     const { path } = reset
     for (const method of ['GET', 'GET', 'HEAD', 'GET']) {
@@ -414,10 +415,10 @@ anyTest.after.always(async () => {
     t.is((await client.post('login', { email, password })).status, 200)
 
     const page = (await client.get(path)).text
-    const pressed = await submitForm(client, { path, page }, { new_password: newPassword })
-    t.is(pressed.status, 303)
-    t.is(pressed.headers.get('set-cookie'), null)
-    t.is(pressed.headers.get('location'), 'http://latchkey.test/api/v1/auth/password-reset?lang=en')
+    const submitted = await submitForm(client, { path, page }, { new_password: newPassword })
+    t.is(submitted.status, 303)
+    t.is(submitted.headers.get('set-cookie'), null)
+    t.is(submitted.headers.get('location'), 'http://latchkey.test/api/v1/auth/password-reset?lang=en')
     const done = await client.get('password-reset?lang=en')
     t.is(done.status, 200)
     t.regex(done.text, /Your password is changed/)
@@ -425,15 +426,15 @@ anyTest.after.always(async () => {
     t.is((await client.post('login', { email, password })).status, 401)
     t.is((await client.post('login', { email, password: newPassword })).status, 200)
 
-    const twice = await submitForm(client, { path, page }, { new_password: 'yet another 5 words' })
-    t.is(twice.status, 401)
-    t.regex(twice.headers.get('content-type') ?? '', /^text\/html/)
-    t.regex(twice.text, /This password link is no longer valid/)
+    const secondTime = await submitForm(client, { path, page }, { new_password: 'yet another 5 words' })
+    t.is(secondTime.status, 401)
+    t.regex(secondTime.headers.get('content-type') ?? '', /^text\/html/)
+    t.regex(secondTime.text, /This password link is no longer valid/)
     t.is((await client.get(path)).status, 401)
     t.is((await client.post('login', { email, password: newPassword })).status, 200)
   })
 
-  test('a refused password shows the form again with the reason and the token, and the second try works', async t => {
+  test('rejected password → the form appears again with reason and token, and a good one then works', async t => {
     const { email, access, reset } = await userWithResetMail(world)
     const { path, token } = reset
     const first = (await client.get(path)).text
@@ -445,28 +446,32 @@ anyTest.after.always(async () => {
     t.false(short.text.includes('value="a1"'))
     t.is((await client.get('me', { token: access })).status, 200)
 
-    // From here on the address of the page is that of its form.
-    const there = `/api/v1/auth/${confirm}?lang=en`
-    const common = await submitForm(client, { path: there, page: short.text }, { new_password: 'password1' })
+    // After the first submission the address of the page is the form's action.
+    const formPath = `/api/v1/auth/${confirm}?lang=en`
+    const common = await submitForm(
+      client,
+      { path: formPath, page: short.text },
+      { new_password: 'password1' },
+    )
     t.is(common.status, 400)
     t.regex(common.text, /one of the first that others would guess/)
     const long = await submitForm(
       client,
-      { path: there, page: common.text },
+      { path: formPath, page: common.text },
       { new_password: 'a1'.repeat(200) },
     )
     t.is(long.status, 400)
     t.regex(long.text, /too long/)
-    const empty = await submitForm(client, { path: there, page: long.text }, {})
+    const empty = await submitForm(client, { path: formPath, page: long.text }, {})
     t.is(empty.status, 400)
     t.is(
-      (await submitForm(client, { path: there, page: empty.text }, { new_password: newPassword })).status,
+      (await submitForm(client, { path: formPath, page: empty.text }, { new_password: newPassword })).status,
       303,
     )
     t.is((await client.post('login', { email, password: newPassword })).status, 200)
   })
 
-  test('what is typed is taken as it is: spaces, signs and other scripts', async t => {
+  test('password with spaces, signs or other scripts → stored exactly as typed', async t => {
     const { email, reset } = await userWithResetMail(world)
     const odd = '  ключ & +%41=1 "😀"<b>  '
     const page = (await client.get(reset.path)).text
@@ -475,7 +480,7 @@ anyTest.after.always(async () => {
     t.is((await client.post('login', { email, password: odd.trim() })).status, 401)
   })
 
-  test('a good link → its page names the account; a wrong one of the same account → names nothing', async t => {
+  test('valid link → the page shows the address; invalid link of the same account → it does not', async t => {
     const { email, reset } = await userWithResetMail(world)
     const { path, token } = reset
     const good = await client.get(path)
@@ -491,7 +496,7 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('pages of a reset → not kept, not framed, and no script but the one that shows a password', async t => {
+  test('reset pages → not cached, not framed, no script but the show-password script', async t => {
     const { reset } = await userWithResetMail(world)
     const { path, token } = reset
     const good = await client.get(path)
@@ -519,7 +524,7 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('a form of another type or with other fields is refused and spends nothing', async t => {
+  test('form with another content type or other fields → rejected, and the token is not consumed', async t => {
     const { email, password, reset } = await userWithResetMail(world)
     const { token } = reset
     const good = `token=${token}&new_password=a+wholly+new+7+phrase`
@@ -531,7 +536,7 @@ anyTest.after.always(async () => {
     t.is((await form(`token=a&${good}`)).status, 401)
     t.is((await form(`token[]=${token}&new_password=a+wholly+new+7+phrase`)).status, 401)
     t.is((await form('')).status, 401)
-    t.is((await client.send('GET', `${confirm}?${good}`)).status, 405, 'no link presses the button')
+    t.is((await client.send('GET', `${confirm}?${good}`)).status, 405, 'a link cannot submit the form')
     t.is((await client.post('login', { email, password })).status, 200)
     t.is((await form(good)).status, 303)
   })
@@ -548,36 +553,36 @@ anyTest.after.always(async () => {
     ar: 'تغيّرت كلمة المرور بالفعل',
   }
   for (const lang of ['en', 'es', 'ar'] as const)
-    test(`the page, its errors and where it leads speak ${lang}`, async t => {
+    test(`reset email in ${lang} → its page, errors and redirects are in ${lang}`, async t => {
       const { email, reset } = await userWithResetMail(world, { preferred_language: lang })
       t.regex(reset.caught.mail.html ?? '', new RegExp(`<html lang="${lang}" dir="${dirs[lang]}"`))
       const { path } = reset
-      const spoken = `<html lang="${lang}" dir="${dirs[lang]}">`
+      const htmlTag = `<html lang="${lang}" dir="${dirs[lang]}">`
       const page = (await client.get(path)).text
-      t.true(page.includes(spoken))
+      t.true(page.includes(htmlTag))
       t.true(page.includes(`<h1>${titles[lang]}</h1>`))
       const refused = await submitForm(client, { path, page }, { new_password: 'a1' })
-      t.true(refused.text.includes(spoken))
+      t.true(refused.text.includes(htmlTag))
       t.regex(refused.text, /role="alert">[^<]*8/)
-      const there = `/api/v1/auth/${confirm}?lang=${lang}`
-      const pressed = await submitForm(
+      const formPath = `/api/v1/auth/${confirm}?lang=${lang}`
+      const submitted = await submitForm(
         client,
-        { path: there, page: refused.text },
+        { path: formPath, page: refused.text },
         { new_password: newPassword },
       )
-      t.is(pressed.status, 303)
-      const location = pressed.headers.get('location') ?? ''
-      t.true((await client.get(location.slice('http://latchkey.test'.length))).text.includes(spoken))
+      t.is(submitted.status, 303)
+      const location = submitted.headers.get('location') ?? ''
+      t.true((await client.get(location.slice('http://latchkey.test'.length))).text.includes(htmlTag))
       t.is((await client.post('login', { email, password: newPassword })).status, 200)
       const again = await submitForm(client, { path, page }, { new_password: newPassword })
       const already = again.headers.get('location') ?? ''
       t.is(already, `${location}&again=1`)
-      const said = (await client.get(already.slice('http://latchkey.test'.length))).text
-      t.true(said.includes(spoken))
-      t.true(said.includes(`<h1>${alreadyTitles[lang]}</h1>`))
+      const alreadyPage = (await client.get(already.slice('http://latchkey.test'.length))).text
+      t.true(alreadyPage.includes(htmlTag))
+      t.true(alreadyPage.includes(`<h1>${alreadyTitles[lang]}</h1>`))
       const other = await submitForm(client, { path, page }, { new_password: 'yet another 5 words' })
       t.is(other.status, 401)
-      t.true(other.text.includes(spoken))
+      t.true(other.text.includes(htmlTag))
     })
 
   const markup = '"><script>alert(1)</script>'
@@ -585,19 +590,19 @@ anyTest.after.always(async () => {
     ['markup as a token', `token=${encodeURIComponent(markup)}`],
     ['quotes as a token', `token=${encodeURIComponent(`' autofocus onfocus='x' "`)}`],
     ['markup as a language', `token=x&lang=${encodeURIComponent(markup)}`],
-    ['a way out of the form', `token=x&lang=${encodeURIComponent('en" formaction="https://evil.example')}`],
-    ['a template hole', `token=${encodeURIComponent('{{action}}{{min}}')}&lang={{t.locale}}`],
+    ['an attribute injection', `token=x&lang=${encodeURIComponent('en" formaction="https://evil.example')}`],
+    ['a template placeholder', `token=${encodeURIComponent('{{action}}{{min}}')}&lang={{t.locale}}`],
     ['__proto__ as a language', 'token=x&lang=__proto__'],
     ['__proto__ as a name', '__proto__=x&__proto__[token]=y&constructor[prototype][token]=z'],
     ['a token twice', 'token=lkp_a&token=lkp_b'],
     ['a token as a list', 'token[]=a&token[b]=c&lang[]=es'],
     ['10 kB of token', `token=${'A'.repeat(10_000)}`],
     ['line breaks', 'token=a%0d%0aSet-Cookie:%20x=y&lang=en%0d%0aX-Evil:%201'],
-    ['a foreign place to go', 'token=x&redirect=https://evil.example&action=https://evil.example'],
+    ['a redirect to another site', 'token=x&redirect=https://evil.example&action=https://evil.example'],
     ['no token', ''],
   ]
   for (const [name, query] of hostile)
-    test(`a link with ${name} → a page that asks for an address, without the text of the link`, async t => {
+    test(`link with ${name} → a page that asks for an address and echoes nothing of the link`, async t => {
       const path = `/api/v1/auth/reset-password?${query}`
       const { status, text, headers } = await client.get(path)
       t.is(status, 401)
@@ -609,12 +614,12 @@ anyTest.after.always(async () => {
       t.is(headers.get('set-cookie'), null)
       t.is(headers.get('x-evil'), null)
       const token = new URLSearchParams(query).get('token') ?? ''
-      const pressed = await form(new URLSearchParams({ token, new_password: newPassword }).toString())
-      t.is(pressed.status, 401)
-      t.notRegex(pressed.text, /<script|evil/)
+      const submitted = await form(new URLSearchParams({ token, new_password: newPassword }).toString())
+      t.is(submitted.status, 401)
+      t.notRegex(submitted.text, /<script|evil/)
     })
 
-  test('a hostile token is not said again where it is refused', async t => {
+  test('rejected token with markup → the error page does not echo it', async t => {
     const posted = new URLSearchParams({ token: markup, new_password: 'a1' }).toString()
     const { status, text } = await form(posted, undefined, `?lang=${encodeURIComponent(markup)}`)
     t.is(status, 401)
@@ -627,19 +632,19 @@ anyTest.after.always(async () => {
   const other = resetLinkExpiresOther
   const hour = 3_600_000
 
-  test('a reset link and its code live for an hour after they were asked for', async t => {
+  test('reset link and code → valid for one hour after the request, then 401', async t => {
     t.teardown(() => world.travel(0))
-    const early = await userWithResetMail(world)
-    const late = await userWithResetMail(world)
-    const { token, code, path } = late.reset
-    const { email, password } = late
+    const usedInTime = await userWithResetMail(world)
+    const expired = await userWithResetMail(world)
+    const { token, code, path } = expired.reset
+    const { email, password } = expired
 
     await world.travel(hour - 60_000)
     const { status, body } = await world.client.post('verify-reset-token', { token })
     t.is(status, 200)
     const left = Date.parse(body.expires_at) - Date.now() - world.clock.shift
-    t.true(left > 0 && left <= 60_000, 'a minute at most is left')
-    const inTime = { token: early.reset.token, new_password: newPassword }
+    t.true(left > 0 && left <= 60_000, 'at most one minute is left')
+    const inTime = { token: usedInTime.reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', inTime)).status, 204)
 
     await world.travel(hour + 1000)

@@ -1,7 +1,7 @@
 import type { Email } from '../../src/mail/entity.ts'
 import type { ProvingKind } from '../../src/proofs/issue-proof.ts'
 import { type Account, anAccount } from '../fixtures.ts'
-import { anAdmin } from '../integration/admin/an-admin.ts'
+import { anAdmin } from '../integration/admin/admin-account.ts'
 import type { Shop } from '../integration/purchases/shop.ts'
 import type { World } from '../world.ts'
 import type { Who } from './fuzz-requests.ts'

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { deadlines } from '../../src/base/deadlines.ts'
-import { actsOf, anAdmin } from '../integration/admin/an-admin.ts'
+import { adminActions, anAdmin } from '../integration/admin/admin-account.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
 import { brokenInvariants } from './invariants.ts'
@@ -21,7 +21,7 @@ const refusal = (responseCode: number) =>
 test('a crowd does not feel how its mails are refused, and gets each of them in the end', async t => {
   const admin = await anAdmin(world)
   await world.mails.to(admin.email)
-  const { retry } = actsOf(world.client, admin.access)
+  const { retry } = adminActions(world.client, admin.access)
   await using crowd = await startCrowd(world, { urls: [world.url] })
   for (const responseCode of [451, 421]) {
     await world.mails.answer(refusal(responseCode))

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { deadlines } from '../../../src/base/deadlines.ts'
 import { anAccount } from '../../fixtures.ts'
-import { actsOf, anAdmin } from '../../integration/admin/an-admin.ts'
+import { adminActions, anAdmin } from '../../integration/admin/admin-account.ts'
 import { ample, openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
@@ -37,7 +37,7 @@ test.after.always(async () => {
 
 const { client } = world
 const listed = async (of = world): Promise<string[]> => {
-  const { body } = await actsOf(of.client, admin.access).list('limit=100')
+  const { body } = await adminActions(of.client, admin.access).list('limit=100')
   return (body.data ?? []).map(({ email }: { email: string }) => email)
 }
 

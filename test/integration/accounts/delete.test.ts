@@ -6,7 +6,7 @@ import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtu
 import { type HttpRequest, openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
-import { linked } from '../addresses/moving.ts'
+import { waitForLink } from '../addresses/change-email.ts'
 
 // Account deletion ends all sessions and tokens at once, also while two instances serve concurrent requests.
 
@@ -40,11 +40,11 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     sql(`SELECT 1 FROM emails WHERE user_id = $1 AND kind = 'account_deleted'`, [userId])
   /** Sets the same password again with the reset link that an undo mails. */
   const resetPassword = async ({ email }: Account, count = 1) => {
-    const { token } = await linked(world, email, 'reset-password', count)
+    const { token } = await waitForLink(world, email, 'reset-password', count)
     return (await client.post('reset-password', { token, new_password: password })).status
   }
   const undoLink = async ({ email }: Account, count = 1): Promise<string> =>
-    (await linked(world, email, 'undo-deletion', count)).token
+    (await waitForLink(world, email, 'undo-deletion', count)).token
 
   /** True if no access token and no refresh token in these replies works. */
   const allRefused = async (replies: Reply[]): Promise<boolean> => {

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
-import { readPostgres, readRedis } from '../secrecy/everything-at-rest.ts'
+import { readPostgres, readRedis } from '../secrecy/stored-data.ts'
 
 // 30 days after its deletion an account is erased with all personal data. Data of other accounts stays.
 

@@ -6,7 +6,17 @@ import type { ReplyHeaders } from '../../reply-headers.ts'
 import { type HttpRequest, openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { openWorld } from '../../world.ts'
 import { submitForm } from '../passwords/user-with-reset-mail.ts'
-import { askMove, aVerified, change, eventsOf, linked, move, origin, rowOf, settled } from './moving.ts'
+import {
+  aVerifiedAccount,
+  changeEmail,
+  countEvents,
+  origin,
+  postChangeEmail,
+  requestEmailChange,
+  rowOf,
+  untilNoEmailQueued,
+  waitForLink,
+} from './change-email.ts'
 
 // A move to another address: pending until its own link or code confirms it, once.
 
@@ -34,11 +44,11 @@ anyTest.after.always(async () => {
 
   for (const by of ['token', 'code'] as const)
     test(`nothing moves before the new address confirms, here by the ${by} of its mail`, async t => {
-      const account = await aVerified(world)
+      const account = await aVerifiedAccount(world)
       const { email, password, access, userId } = account
       const before = await rowOf(world, userId)
       const newEmail = anEmail()
-      const { token, code, caught } = await askMove(world, account, newEmail)
+      const { token, code, caught } = await requestEmailChange(world, account, newEmail)
       t.deepEqual(caught.to, [newEmail])
       t.is(caught.mail.subject, 'Confirm your new e-mail address')
       t.deepEqual(await rowOf(world, userId), before)
@@ -50,13 +60,13 @@ anyTest.after.always(async () => {
       t.is(reply.status, 200)
       t.deepEqual(reply.body, { email: newEmail, email_verified: true })
       t.like((await client.get('me', { token: access })).body, { email: newEmail, email_verified: true })
-      t.is(await eventsOf(world, userId, 'email.changed'), 1)
+      t.is(await countEvents(world, userId, 'email.changed'), 1)
     })
 
   test('after the move the new address signs in, and the old one is as unknown as any', async t => {
-    const account = await aVerified(world)
+    const account = await aVerifiedAccount(world)
     const newEmail = anEmail()
-    const { token } = await askMove(world, account, newEmail)
+    const { token } = await requestEmailChange(world, account, newEmail)
     t.is((await client.post('confirm-email', { token })).status, 200)
 
     const { status, body } = await login(newEmail, account.password)
@@ -78,7 +88,7 @@ anyTest.after.always(async () => {
     const account = await anAccount(client)
     const newEmail = anEmail()
     for (const password of ['wrong horse 9', account.password.toUpperCase(), `${account.password} `]) {
-      const reply = await change(client, { ...account, password }, newEmail)
+      const reply = await postChangeEmail(client, { ...account, password }, newEmail)
       t.is(reply.status, 403)
       t.is(reply.body.code, 'INVALID_CURRENT_PASSWORD')
     }
@@ -89,19 +99,19 @@ anyTest.after.always(async () => {
   })
 
   test('a taken address is answered like a free one, and its owner is not bothered', async t => {
-    const [account, neighbour] = [await anAccount(client), await aVerified(world)]
-    await settled(world)
+    const [account, neighbour] = [await anAccount(client), await aVerifiedAccount(world)]
+    await untilNoEmailQueued(world)
     const heard = async () => (await world.mails.sentTo(neighbour.email)).length
     const before = await heard()
-    const free = await change(client, account, anEmail())
+    const free = await postChangeEmail(client, account, anEmail())
     const names = ({ headers }: { headers: ReplyHeaders }) => [...headers.keys()].sort()
     for (const taken of [neighbour.email, neighbour.email.toUpperCase(), account.email]) {
-      const reply = await change(client, account, taken)
+      const reply = await postChangeEmail(client, account, taken)
       t.is(reply.status, 202)
       t.is(reply.text, free.text)
       t.deepEqual(names(reply), names(free))
     }
-    await settled(world)
+    await untilNoEmailQueued(world)
     t.is(await heard(), before)
     t.deepEqual(
       (await askedFor(neighbour.email)).map(({ status }) => status),
@@ -141,7 +151,7 @@ anyTest.after.always(async () => {
   test('what is not one plain address is refused, and nobody is mailed', async t => {
     const account = await anAccount(client)
     for (const [what, newEmail] of Object.entries(hostile)) {
-      const reply = await change(client, account, newEmail)
+      const reply = await postChangeEmail(client, account, newEmail)
       t.is(reply.status, 400, what)
       t.is(reply.body.code, 'VALIDATION_ERROR', what)
       t.is(reply.body.errors[0].path, 'new_email', what)
@@ -149,7 +159,7 @@ anyTest.after.always(async () => {
     }
     const rows = await world.sql('SELECT kind FROM emails WHERE user_id = $1', [account.userId])
     t.deepEqual(rows, [{ kind: 'verify_email' }])
-    t.is(await eventsOf(world, account.userId, 'email.change_requested'), 0)
+    t.is(await countEvents(world, account.userId, 'email.change_requested'), 0)
   })
 
   test('who asks cannot name another account, or confirm in the same breath', async t => {
@@ -172,9 +182,9 @@ anyTest.after.always(async () => {
   const confirm = (body: object, at = client) => at.post('confirm-email', body)
 
   test('twenty at once at two instances → twenty successes, one event, one email to the old address', async t => {
-    const account = await aVerified(world)
+    const account = await aVerifiedAccount(world)
     const email = anEmail()
-    const { token, code } = await askMove(world, account, email)
+    const { token, code } = await requestEmailChange(world, account, email)
     const replies = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
         confirm(i % 5 === 4 ? { email, code } : { token }, (i % 2 ? world : other).client),
@@ -182,25 +192,25 @@ anyTest.after.always(async () => {
     )
     t.deepEqual(statusesOf(replies), { 200: 20 })
     for (const { body } of replies) t.deepEqual(body, { email, email_verified: true })
-    t.is(await eventsOf(world, account.userId, 'email.changed'), 1)
-    await settled(world)
+    t.is(await countEvents(world, account.userId, 'email.changed'), 1)
+    await untilNoEmailQueued(world)
     const notices = await world.sql(`SELECT 1 FROM emails WHERE kind = 'email_changed' AND recipient = $1`, [
       account.email,
     ])
     t.is(notices.length, 1)
     t.is((await confirm({ token })).status, 200)
-    await move(world, account, anEmail())
+    await changeEmail(world, account, anEmail())
     for (const body of [{ token }, { email, code }]) t.is((await confirm(body)).body.code, 'INVALID_TOKEN')
   })
 
   test('the newest request counts: an older link and an older code are dead', async t => {
     const account = await anAccount(client)
     const [first, second] = [anEmail(), anEmail()]
-    const old = await askMove(world, account, first)
-    const late = await askMove(world, account, second)
+    const old = await requestEmailChange(world, account, first)
+    const late = await requestEmailChange(world, account, second)
     for (const body of [{ token: old.token }, { email: first, code: old.code }])
       t.is((await confirm(body)).status, 401)
-    const again = await askMove(world, account, second, 2)
+    const again = await requestEmailChange(world, account, second, 2)
     t.is((await confirm({ token: late.token })).status, 401)
     t.is((await rowOf(world, account.userId)).email, account.email)
     t.is((await confirm({ token: again.token })).status, 200)
@@ -210,7 +220,7 @@ anyTest.after.always(async () => {
   test('five guesses at a code close it; the link goes on working', async t => {
     const account = await anAccount(client)
     const email = anEmail()
-    const { token, code } = await askMove(world, account, email)
+    const { token, code } = await requestEmailChange(world, account, email)
     const wrong = String((Number(code) + 1) % 1_000_000).padStart(6, '0')
     const guesses = await Promise.all(
       Array.from({ length: 8 }, () => confirm({ email, code: wrong }, other.client)),
@@ -221,9 +231,9 @@ anyTest.after.always(async () => {
   })
 
   test('opening the link moves nothing, however often; its button does', async t => {
-    const account = await aVerified(world)
+    const account = await aVerifiedAccount(world)
     const newEmail = anEmail()
-    const { path } = await askMove(world, account, newEmail)
+    const { path } = await requestEmailChange(world, account, newEmail)
     const before = await rowOf(world, account.userId)
     let page = ''
     for (const method of ['GET', 'HEAD', 'GET', 'HEAD']) {
@@ -246,11 +256,11 @@ anyTest.after.always(async () => {
   })
 
   test('opening the link of the old address undoes nothing; its button does', async t => {
-    const account = await aVerified(world)
+    const account = await aVerifiedAccount(world)
     const newEmail = anEmail()
-    const { token } = await askMove(world, account, newEmail)
+    const { token } = await requestEmailChange(world, account, newEmail)
     await confirm({ token })
-    const { path } = await linked(world, account.email, 'undo-email-change')
+    const { path } = await waitForLink(world, account.email, 'undo-email-change')
     let page = ''
     for (const method of ['GET', 'HEAD', 'GET']) {
       const opened = await client.send(method, path)
@@ -270,9 +280,9 @@ anyTest.after.always(async () => {
   })
 
   test('no part of a mail, and no mail of another account, moves one or takes one back', async t => {
-    const [mine, yours] = [await aVerified(world), await aVerified(world)]
+    const [mine, yours] = [await aVerifiedAccount(world), await aVerifiedAccount(world)]
     const email = anEmail()
-    const move = await askMove(world, mine, email)
+    const move = await requestEmailChange(world, mine, email)
     const bytes = Buffer.from(move.token.slice(4), 'base64url')
     const yourId = Buffer.from(parseUuid(yours.userId))
     const forged = [
@@ -310,9 +320,9 @@ anyTest.after.always(async () => {
   test('two who race to one address: one gets it, the other keeps what it had', async t => {
     for (let round = 0; round < 5; round++) {
       const newEmail = anEmail()
-      const racers = [await aVerified(world), await aVerified(world)] as const
-      const first = await askMove(world, racers[0], newEmail)
-      const second = await askMove(world, racers[1], newEmail, 2)
+      const racers = [await aVerifiedAccount(world), await aVerifiedAccount(world)] as const
+      const first = await requestEmailChange(world, racers[0], newEmail)
+      const second = await requestEmailChange(world, racers[1], newEmail, 2)
       // Pairs of the same, so that each of the two is at each instance.
       const tokens = [first.token, second.token]
       const replies = await sendSimultaneously(
@@ -328,7 +338,7 @@ anyTest.after.always(async () => {
       const loser = racers[winner ? 0 : 1]
       t.is((await rowOf(world, racers[winner].userId)).email, newEmail)
       t.like(await rowOf(world, loser.userId), { email: loser.email, email_verified: true })
-      t.is(await eventsOf(world, loser.userId, 'email.changed'), 0)
+      t.is(await countEvents(world, loser.userId, 'email.changed'), 0)
       const undos = await world.sql(`SELECT 1 FROM emails WHERE kind = 'email_changed' AND recipient = $1`, [
         loser.email,
       ])
@@ -341,9 +351,9 @@ anyTest.after.always(async () => {
   })
 
   test('somebody registers the address meanwhile: it is theirs', async t => {
-    const account = await aVerified(world)
+    const account = await aVerifiedAccount(world)
     const newEmail = anEmail()
-    const { token, code } = await askMove(world, account, newEmail)
+    const { token, code } = await requestEmailChange(world, account, newEmail)
     const owner = await anAccount(client, { email: newEmail })
     for (const body of [{ token }, { email: newEmail, code }]) {
       const reply = await client.post('confirm-email', body)
@@ -358,9 +368,9 @@ anyTest.after.always(async () => {
 
   test('a registration and a move to one address at the same moment: one of them has it', async t => {
     for (let round = 0; round < 5; round++) {
-      const account = await aVerified(world)
+      const account = await aVerifiedAccount(world)
       const newEmail = anEmail()
-      const { token } = await askMove(world, account, newEmail)
+      const { token } = await requestEmailChange(world, account, newEmail)
       const requests = times(12, i =>
         i % 3 === round % 3
           ? confirmation(token)
@@ -379,10 +389,10 @@ anyTest.after.always(async () => {
   })
 
   test('of two who ask for one address each code moves its own account, whoever asked last', async t => {
-    const [first, last] = [await aVerified(world), await aVerified(world)]
+    const [first, last] = [await aVerifiedAccount(world), await aVerifiedAccount(world)]
     const newEmail = anEmail()
-    const ofFirst = await askMove(world, first, newEmail)
-    const ofLast = await askMove(world, last, newEmail, 2)
+    const ofFirst = await requestEmailChange(world, first, newEmail)
+    const ofLast = await requestEmailChange(world, last, newEmail, 2)
     t.is((await client.post('confirm-email', { email: newEmail, code: ofFirst.code })).status, 200)
     t.is((await rowOf(world, first.userId)).email, newEmail)
     t.is((await client.post('confirm-email', { email: newEmail, code: ofLast.code })).status, 409)
@@ -403,21 +413,21 @@ anyTest.after.always(async () => {
 
   /** An account that moved, with the link that takes the move back. */
   const aMoved = async (): Promise<Account & { newEmail: string; undo: string }> => {
-    const account = await aVerified(world)
+    const account = await aVerifiedAccount(world)
     const newEmail = anEmail()
-    const { token } = await askMove(world, account, newEmail)
+    const { token } = await requestEmailChange(world, account, newEmail)
     const { status } = await client.post('confirm-email', { token })
     if (status !== 200) throw new Error(`confirm-email answered ${status}`)
-    const { token: undo } = await linked(world, account.email, 'undo-email-change')
+    const { token: undo } = await waitForLink(world, account.email, 'undo-email-change')
     return { ...account, newEmail, undo }
   }
 
   test('of two moves that are pending the account makes one, once, and it is the newest', async t => {
     for (let round = 0; round < 4; round++) {
-      const account = await aVerified(world)
+      const account = await aVerifiedAccount(world)
       const [first, second] = [anEmail(), anEmail()]
-      const old = await askMove(world, account, first)
-      const late = await askMove(world, account, second)
+      const old = await requestEmailChange(world, account, first)
+      const late = await requestEmailChange(world, account, second)
       const ways: HttpRequest[] = [
         by('confirm-email', old.token),
         by('confirm-email', late.token),
@@ -435,8 +445,8 @@ anyTest.after.always(async () => {
       for (const { body } of moved) t.is(body.email, second)
       t.true(replies.every(({ status }) => status === 200 || status === 401))
       t.is((await rowOf(world, account.userId)).email, second)
-      t.is(await eventsOf(world, account.userId, 'email.changed'), 1)
-      await settled(world)
+      t.is(await countEvents(world, account.userId, 'email.changed'), 1)
+      await untilNoEmailQueued(world)
       const told = await world.sql(`SELECT 1 FROM emails WHERE kind = 'email_changed' AND user_id = $1`, [
         account.userId,
       ])
@@ -449,9 +459,9 @@ anyTest.after.always(async () => {
     const replies = await sendSimultaneously(urls, times(40, by('undo-email-change', undo)))
     t.deepEqual(statusesOf(replies), { 200: 40 })
     t.like(await rowOf(world, userId), { email, password_hash: null })
-    t.is(await eventsOf(world, userId, 'email.change_undone'), 1)
+    t.is(await countEvents(world, userId, 'email.change_undone'), 1)
     t.is((await client.get('me', { token: access })).status, 401)
-    await settled(world)
+    await untilNoEmailQueued(world)
     const offers = await world.sql(`SELECT 1 FROM emails WHERE kind = 'reset_password' AND user_id = $1`, [
       userId,
     ])
@@ -461,7 +471,7 @@ anyTest.after.always(async () => {
   test('the way back beside another move of the thief ends at the owner, whichever comes first', async t => {
     for (let round = 0; round < 5; round++) {
       const thief = await aMoved()
-      const { token } = await askMove(world, thief, anEmail())
+      const { token } = await requestEmailChange(world, thief, anEmail())
       const requests = times(9, () => by('confirm-email', token))
       const replies = await sendSimultaneously(
         urls,
@@ -476,7 +486,7 @@ anyTest.after.always(async () => {
       })
       t.is((await client.post('confirm-email', { token })).status, 401)
       // A move that came first has mailed a way back of its own, to the thief: that one is worth nothing.
-      await settled(world)
+      await untilNoEmailQueued(world)
       const open = await world.sql(
         `SELECT 1 FROM emails WHERE user_id = $1 AND kind = 'email_changed' AND proof_spent_at IS NULL`,
         [thief.userId],
@@ -548,10 +558,10 @@ anyTest.after.always(async () => {
   const day = 24 * 60 * minute
 
   test('a new address confirms within 24 hours, and not after', async t => {
-    const [slow, late] = [await aVerified(world), await aVerified(world)]
+    const [slow, late] = [await aVerifiedAccount(world), await aVerifiedAccount(world)]
     const [slowEmail, lateEmail] = [anEmail(), anEmail()]
-    const ofSlow = await askMove(world, slow, slowEmail)
-    const ofLate = await askMove(world, late, lateEmail)
+    const ofSlow = await requestEmailChange(world, slow, slowEmail)
+    const ofLate = await requestEmailChange(world, late, lateEmail)
     try {
       await travel(day - minute)
       t.is((await client.post('confirm-email', { token: ofSlow.token })).status, 200)
@@ -568,12 +578,12 @@ anyTest.after.always(async () => {
   })
 
   test('an old address takes the change back within 7 days, and not after', async t => {
-    const [slow, late] = [await aVerified(world), await aVerified(world)]
+    const [slow, late] = [await aVerifiedAccount(world), await aVerifiedAccount(world)]
     const lateEmail = anEmail()
-    await move(world, slow, anEmail())
-    await move(world, late, lateEmail)
-    const ofSlow = await linked(world, slow.email, 'undo-email-change')
-    const ofLate = await linked(world, late.email, 'undo-email-change')
+    await changeEmail(world, slow, anEmail())
+    await changeEmail(world, late, lateEmail)
+    const ofSlow = await waitForLink(world, slow.email, 'undo-email-change')
+    const ofLate = await waitForLink(world, late.email, 'undo-email-change')
     try {
       await travel(7 * day - minute)
       t.is((await client.post('undo-email-change', { token: ofSlow.token })).status, 200)

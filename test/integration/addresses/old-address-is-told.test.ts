@@ -1,7 +1,14 @@
 import test from 'ava'
 import { anAccount, anEmail } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { askMove, aVerified, linked, move, rowOf, settled } from './moving.ts'
+import {
+  aVerifiedAccount,
+  changeEmail,
+  requestEmailChange,
+  rowOf,
+  untilNoEmailQueued,
+  waitForLink,
+} from './change-email.ts'
 
 // The old address is the owner's only alarm: it hears of every move, and its mail is not to be held back by whoever
 // moved the account. Where it was never verified it may be a stranger's, and hears nothing.
@@ -19,10 +26,10 @@ const owed = (userId: string) =>
   )
 
 test.serial('the old address is told, once, with a hint of the new one and no more', async t => {
-  const account = await aVerified(world, { full_name: 'Ana López' })
+  const account = await aVerifiedAccount(world, { full_name: 'Ana López' })
   const newEmail = `thief-${anEmail()}`
-  await move(world, account, newEmail)
-  const { caught, path } = await linked(world, account.email, 'undo-email-change')
+  await changeEmail(world, account, newEmail)
+  const { caught, path } = await waitForLink(world, account.email, 'undo-email-change')
   t.deepEqual(caught.to, [account.email])
   t.is(caught.mail.subject, 'Security notice: your e-mail address was changed')
   t.regex(path, /^\/api\/v1\/auth\/undo-email-change\?token=lkp_[\w-]+&lang=en$/)
@@ -34,16 +41,16 @@ test.serial('the old address is told, once, with a hint of the new one and no mo
   }
   const local = newEmail.slice(0, newEmail.indexOf('@'))
   t.false((caught.raw + text + html).includes(local))
-  await settled(world)
+  await untilNoEmailQueued(world)
   t.deepEqual(await owed(account.userId), [{ recipient: account.email, status: 'sent' }])
 })
 
 test.serial('an old address that was never verified hears nothing, and takes nothing back', async t => {
   const account = await anAccount(client)
-  const { token: verifying } = await linked(world, account.email, 'verify-email')
+  const { token: verifying } = await waitForLink(world, account.email, 'verify-email')
   const newEmail = anEmail()
-  await move(world, account, newEmail)
-  await settled(world)
+  await changeEmail(world, account, newEmail)
+  await untilNoEmailQueued(world)
   t.deepEqual(await owed(account.userId), [])
   t.is((await world.mails.sentTo(account.email)).length, 1, 'that of the registration')
   for (const door of ['undo-email-change', 'verify-email'])
@@ -52,9 +59,9 @@ test.serial('an old address that was never verified hears nothing, and takes not
 })
 
 test.serial('a thief who deletes the account before that mail has left does not hold it back', async t => {
-  const account = await aVerified(world)
-  const { token } = await askMove(world, account, anEmail())
-  await settled(world)
+  const account = await aVerifiedAccount(world)
+  const { token } = await requestEmailChange(world, account, anEmail())
+  await untilNoEmailQueued(world)
   await world.stopWorker()
   t.is((await client.post('confirm-email', { token })).status, 200)
   const gone = await client.send('DELETE', 'me', {
@@ -63,19 +70,19 @@ test.serial('a thief who deletes the account before that mail has left does not 
   })
   t.is(gone.status, 204)
   await world.startWorker()
-  const undo = await linked(world, account.email, 'undo-email-change')
+  const undo = await waitForLink(world, account.email, 'undo-email-change')
   const back = await client.post('undo-email-change', { token: undo.token })
   t.is(back.status, 200)
   t.like(await rowOf(world, account.userId), { email: account.email, erase_after: null })
 })
 
 test.serial('an undo that an administrator’s deletion has killed is not mailed any more', async t => {
-  const account = await aVerified(world)
-  const { token } = await askMove(world, account, anEmail())
+  const account = await aVerifiedAccount(world)
+  const { token } = await requestEmailChange(world, account, anEmail())
   const admin = await anAccount(client)
   await world.sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [admin.userId])
   const { body } = await client.post('login', { email: admin.email, password: admin.password })
-  await settled(world)
+  await untilNoEmailQueued(world)
   await world.stopWorker()
   t.is((await client.post('confirm-email', { token })).status, 200)
   const path = `/api/v1/admin/users/${account.userId}`
@@ -84,7 +91,7 @@ test.serial('an undo that an administrator’s deletion has killed is not mailed
   // The next round of the worker would erase the account, and this mail with it.
   await world.sql(`UPDATE users SET erase_after = now() + interval '1 day' WHERE id = $1`, [account.userId])
   await world.startWorker()
-  await settled(world)
+  await untilNoEmailQueued(world)
   t.deepEqual(await owed(account.userId), [{ recipient: account.email, status: 'dropped' }])
   t.is((await world.mails.all()).length, heard)
 })

@@ -2,7 +2,7 @@ import test from 'ava'
 import { anEmail } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { wrongCodes } from '../passwords/user-with-reset-mail.ts'
-import { askMove, aVerified, rowOf } from './moving.ts'
+import { aVerifiedAccount, requestEmailChange, rowOf } from './change-email.ts'
 
 // Anybody may ask to move to an address that is not theirs, and guess at codes for it. None of that may put the code of
 // the owner's pending change out of use.
@@ -19,8 +19,8 @@ const aCrowd = async () => {
   const email = anEmail()
   const movers = []
   for (let i = 1; i <= 7; i++) {
-    const account = await aVerified(world)
-    movers.push({ ...account, ...(await askMove(world, account, email, i)) })
+    const account = await aVerifiedAccount(world)
+    movers.push({ ...account, ...(await requestEmailChange(world, account, email, i)) })
   }
   const [owner, ...others] = movers
   if (!owner) throw new Error('nobody moves')
@@ -59,10 +59,10 @@ test('a session presents the code of somebody else who moves to the same address
 })
 
 test('a code with the address of an older request → 401, and nothing moves', async t => {
-  const account = await aVerified(world)
+  const account = await aVerifiedAccount(world)
   const [older, newer] = [anEmail(), anEmail()]
-  await askMove(world, account, older)
-  const { code } = await askMove(world, account, newer)
+  await requestEmailChange(world, account, older)
+  const { code } = await requestEmailChange(world, account, newer)
   for (const token of [account.access, undefined]) t.is(await confirm(older, code, token), 401)
   t.is((await rowOf(world, account.userId)).email, account.email)
   t.is(await confirm(newer, code, account.access), 200)

@@ -1,7 +1,15 @@
 import anyTest from 'ava'
 import { type Account, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { age, askMove, aVerified, linked, move, rowOf, settled } from './moving.ts'
+import {
+  aVerifiedAccount,
+  backdateAccount,
+  changeEmail,
+  requestEmailChange,
+  rowOf,
+  untilNoEmailQueued,
+  waitForLink,
+} from './change-email.ts'
 
 // A Trojan move: somebody moves an account of their own to a victim's address and has the victim confirm it. The undo of
 // the move must not take back what the victim has made of it. The undo of an owner whose account a thief has moved must
@@ -19,14 +27,14 @@ const undo = (token: string, at = client) => at.post('undo-email-change', { toke
 
 /** Moves an account to a new address, whose mailbox confirms, and gives the link that undoes it. */
 const moved = async (account: Account, to = anEmail()) => {
-  await move(world, account, to)
-  return { to, token: (await linked(world, account.email, 'undo-email-change')).token }
+  await changeEmail(world, account, to)
+  return { to, token: (await waitForLink(world, account.email, 'undo-email-change')).token }
 }
 
 /** The mailbox of an address sets a password by an emailed link. */
 const reset = async (email: string) => {
   await client.post('forgot-password', { email })
-  const { token } = await linked(world, email, 'reset-password')
+  const { token } = await waitForLink(world, email, 'reset-password')
   const { status } = await client.post('reset-password', { token, new_password: another })
   if (status !== 204) throw new Error(`reset-password answered ${status}`)
 }
@@ -34,7 +42,7 @@ const reset = async (email: string) => {
 const login = (email: string) => client.post('login', { email, password: another })
 
 test('a new, empty account is moved, and its new mailbox resets the password → the undo is refused', async t => {
-  const attacker = await aVerified(world, { full_name: 'Mallory', phone: '+442071234567' })
+  const attacker = await aVerifiedAccount(world, { full_name: 'Mallory', phone: '+442071234567' })
   const { to, token } = await moved(attacker)
   await reset(to)
   for (const at of [client, other.client]) t.is((await undo(token, at)).body.code, 'INVALID_TOKEN')
@@ -46,7 +54,7 @@ test('a new, empty account is moved, and its new mailbox resets the password →
 })
 
 test('such an account is moved twice → the reset ends both undos', async t => {
-  const attacker = await aVerified(world)
+  const attacker = await aVerifiedAccount(world)
   const first = await moved(attacker)
   const again = { ...attacker, email: first.to }
   const second = await moved(again)
@@ -57,10 +65,10 @@ test('such an account is moved twice → the reset ends both undos', async t => 
 
 test('the reset and the undo at once → the reset wins, or it never happened', async t => {
   for (let round = 0; round < 4; round++) {
-    const attacker = await aVerified(world)
+    const attacker = await aVerifiedAccount(world)
     const { to, token } = await moved(attacker)
     await client.post('forgot-password', { email: to })
-    const { token: resetting } = await linked(world, to, 'reset-password')
+    const { token: resetting } = await waitForLink(world, to, 'reset-password')
     const [done, undone] = await Promise.all([
       client.post('reset-password', { token: resetting, new_password: another }),
       undo(token, other.client),
@@ -70,14 +78,14 @@ test('the reset and the undo at once → the reset wins, or it never happened', 
 })
 
 test('without a reset by the new mailbox → the undo works', async t => {
-  const owner = await aVerified(world)
+  const owner = await aVerifiedAccount(world)
   const { token } = await moved(owner)
   t.is((await undo(token)).status, 200)
   t.is((await rowOf(world, owner.userId)).email, owner.email)
 })
 
 const held: [what: string, give: (owner: Account) => Promise<unknown>][] = [
-  ['is a week old', owner => age(world, owner)],
+  ['is a week old', owner => backdateAccount(world, owner)],
   [
     'has bought something',
     ({ userId }) =>
@@ -104,7 +112,7 @@ const set = (userId: string, change: string) =>
   world.sql(`UPDATE users SET ${change} WHERE id = $1`, [userId])
 for (const [what, give] of held)
   test(`a thief moves an account that ${what}, and resets the password → its owner's undo works`, async t => {
-    const owner = await aVerified(world)
+    const owner = await aVerifiedAccount(world)
     await give(owner)
     const { body } = await client.post('login', { email: owner.email, password })
     const { to, token } = await moved({ ...owner, access: body.access_token })
@@ -115,8 +123,8 @@ for (const [what, give] of held)
   })
 
 test('the email to the new address names the account that would move, and no link is made of it', async t => {
-  const account = await aVerified(world)
-  const { caught } = await askMove(world, account, anEmail())
+  const account = await aVerifiedAccount(world)
+  const { caught } = await requestEmailChange(world, account, anEmail())
   const { text = '', html = '' } = caught.mail
   for (const part of [text, html]) {
     t.true(part.replaceAll('\u200B', '').includes(account.email))
@@ -126,12 +134,12 @@ test('the email to the new address names the account that would move, and no lin
 })
 
 test('an undo → the address that loses the account is told, without the other address', async t => {
-  const account = await aVerified(world)
+  const account = await aVerifiedAccount(world)
   const { to, token } = await moved(account)
   const headers = { 'user-agent': 'Lynx/2.9' }
   t.is((await client.post('undo-email-change', { token }, { headers })).status, 200)
   t.is((await undo(token)).status, 200, 'a repeat tells nothing more')
-  await settled(world)
+  await untilNoEmailQueued(world)
   const sent = await world.mails.sentTo(to)
   t.is(sent.length, 2, 'the confirmation and the notice')
   const { mail, link } = sent[1] ?? (t.fail() as never)
@@ -147,9 +155,9 @@ test('an undo → the address that loses the account is told, without the other 
 })
 
 test('an undo that moves nothing back, since the account has its address again → no notice', async t => {
-  const account = await aVerified(world)
+  const account = await aVerifiedAccount(world)
   const { token } = await moved(account)
-  await move(world, account, account.email)
+  await changeEmail(world, account, account.email)
   t.is((await undo(token)).status, 200)
   const told = await world.sql(`SELECT 1 FROM emails WHERE kind = 'email_change_undone' AND user_id = $1`, [
     account.userId,

@@ -3,7 +3,17 @@ import pg from 'pg'
 import { type Account, anAccount, anEmail, hashOf } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
-import { age, askMove, aVerified, change, eventsOf, linked, move, rowOf, settled } from './moving.ts'
+import {
+  aVerifiedAccount,
+  backdateAccount,
+  changeEmail,
+  countEvents,
+  postChangeEmail,
+  requestEmailChange,
+  rowOf,
+  untilNoEmailQueued,
+  waitForLink,
+} from './change-email.ts'
 
 // A move taken back by the old address, and what a move ends.
 
@@ -24,17 +34,17 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   const undo = (token: string, at = client) => at.post('undo-email-change', { token })
   const login = (email: string, password: string) => client.post('login', { email, password })
   const undoOf = async (email: string, count = 1) =>
-    (await linked(world, email, 'undo-email-change', count)).token
+    (await waitForLink(world, email, 'undo-email-change', count)).token
 
   /** An account that its owner has used for a while, and that was moved away from them, and the way back. */
   const aStolen = async () => {
-    const owner = await aVerified(world)
-    await age(world, owner)
+    const owner = await aVerifiedAccount(world)
+    await backdateAccount(world, owner)
     const thiefs = `thief-${anEmail()}`
     const { body } = await login(owner.email, owner.password)
     const access: string = body.access_token
     const refresh: string = body.refresh_token
-    await move(world, { ...owner, access }, thiefs)
+    await changeEmail(world, { ...owner, access }, thiefs)
     return {
       owner,
       thief: { email: thiefs, access, refresh, password: owner.password },
@@ -51,7 +61,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     for (const email of [owner.email, ...addresses])
       for (const password of passwords)
         if ((await login(email, password)).body.code !== 'INVALID_CREDENTIALS') faults.push('login')
-    const { token } = await linked(world, owner.email, 'reset-password')
+    const { token } = await waitForLink(world, owner.email, 'reset-password')
     const reset = await client.post('reset-password', { token, new_password: another })
     if (reset.status !== 204) faults.push(`reset ${reset.status}`)
     if ((await login(owner.email, another)).body.user?.id !== owner.userId) faults.push('no login')
@@ -76,7 +86,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
         t.is((await at.post('refresh', { refresh_token })).body.code, 'INVALID_REFRESH_TOKEN')
     }
     t.deepEqual(await restored(owner, [thief.email], [owner.password]), [])
-    t.is(await eventsOf(world, owner.userId, 'email.change_undone'), 1)
+    t.is(await countEvents(world, owner.userId, 'email.change_undone'), 1)
     t.is(await world.redis.zcard(world.keys.sessions(owner.userId)), 1, 'that of the owner')
     // The same again, also after the owner has set a password and signed in: no session ends, and nothing is mailed.
     const before = await rowOf(world, owner.userId)
@@ -85,10 +95,10 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is(again.text, reply.text)
     t.deepEqual(await rowOf(world, owner.userId), before)
     t.is(await world.redis.zcard(world.keys.sessions(owner.userId)), 1)
-    t.is(await eventsOf(world, owner.userId, 'email.change_undone'), 1)
+    t.is(await countEvents(world, owner.userId, 'email.change_undone'), 1)
     // The owner moves on: the account has the address no more.
     const { body: mine } = await login(owner.email, another)
-    await move(world, { access: mine.access_token, password: another }, anEmail())
+    await changeEmail(world, { access: mine.access_token, password: another }, anEmail())
     t.is((await undo(token)).body.code, 'INVALID_TOKEN')
   })
 
@@ -96,7 +106,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const { owner, token } = await aStolen()
     const replies = await Promise.all(Array.from({ length: 20 }, (_, i) => undo(token, clients[i % 2])))
     t.true(replies.every(({ status }) => status === 200))
-    t.is(await eventsOf(world, owner.userId, 'email.change_undone'), 1)
+    t.is(await countEvents(world, owner.userId, 'email.change_undone'), 1)
     const resets = await world.sql(`SELECT 1 FROM emails WHERE kind = 'reset_password' AND user_id = $1`, [
       owner.userId,
     ])
@@ -106,7 +116,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   test('a thief who resets and changes the password does not shut the way back', async t => {
     const { owner, thief, token } = await aStolen()
     await client.post('forgot-password', { email: thief.email })
-    const reset = await linked(world, thief.email, 'reset-password')
+    const reset = await waitForLink(world, thief.email, 'reset-password')
     const taken = ['their own 8 words', 'their other 9 words'] as const
     t.is((await client.post('reset-password', { token: reset.token, new_password: taken[0] })).status, 204)
     const { body } = await login(thief.email, taken[0])
@@ -124,9 +134,9 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   test('nothing that the thief has asked for outlives it: no reset, no further move', async t => {
     const { owner, thief, token } = await aStolen()
     await client.post('forgot-password', { email: thief.email })
-    const reset = await linked(world, thief.email, 'reset-password')
+    const reset = await waitForLink(world, thief.email, 'reset-password')
     const next = anEmail()
-    const further = await askMove(world, thief, next)
+    const further = await requestEmailChange(world, thief, next)
     t.is((await undo(token)).status, 200)
     const held: [path: string, body: object][] = [
       ['verify-reset-token', { token: reset.token }],
@@ -143,7 +153,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   test('a thief who moves twice: the owner’s way back wins, and ends theirs', async t => {
     const { owner, thief, token } = await aStolen()
     const second = anEmail()
-    await move(world, thief, second)
+    await changeEmail(world, thief, second)
     const theirs = await undoOf(thief.email)
     t.is((await undo(token)).status, 200)
     t.is((await undo(theirs)).body.code, 'INVALID_TOKEN')
@@ -153,7 +163,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
   test('a thief who moves twice and takes the second back does not shut the owner’s way', async t => {
     const { owner, thief, token } = await aStolen()
-    await move(world, thief, anEmail())
+    await changeEmail(world, thief, anEmail())
     t.is((await undo(await undoOf(thief.email))).status, 200)
     t.is((await rowOf(world, owner.userId)).email, thief.email)
     t.is((await undo(token)).status, 200)
@@ -163,7 +173,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   test('both take theirs back at once: the owner has the account', async t => {
     for (let round = 0; round < 4; round++) {
       const { owner, thief, token } = await aStolen()
-      await move(world, thief, anEmail())
+      await changeEmail(world, thief, anEmail())
       const theirs = await undoOf(thief.email)
       const [mine, other] = await Promise.all([undo(token), undo(theirs, clients[1])])
       t.is(mine.status, 200)
@@ -192,7 +202,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const { owner, thief, token } = await aStolen()
     const body = { password: thief.password }
     t.is((await client.send('DELETE', 'me', { token: thief.access, body })).status, 204)
-    const keep = await linked(world, thief.email, 'undo-deletion')
+    const keep = await waitForLink(world, thief.email, 'undo-deletion')
     t.is((await undo(token)).status, 200)
     t.deepEqual(await restored(owner, [thief.email], [owner.password]), [])
     const { body: mine } = await login(owner.email, another)
@@ -236,9 +246,9 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is((await rowOf(world, owner.userId)).email, thief.email)
     t.is((await client.get('me', { token: thief.access })).status, 200, 'nothing of it has happened')
     t.is((await client.get('me', { token: heir.access })).body.email, owner.email)
-    await settled(world)
+    await untilNoEmailQueued(world)
 
-    await move(world, heir, anEmail())
+    await changeEmail(world, heir, anEmail())
     t.is((await undo(token)).status, 200)
     t.deepEqual(await restored(owner, [thief.email], [owner.password]), [])
   })
@@ -275,13 +285,13 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   const another = 'a wholly new 7 phrase'
   const forgot = async (email: string) => {
     await client.post('forgot-password', { email })
-    return linked(world, email, 'reset-password')
+    return waitForLink(world, email, 'reset-password')
   }
 
   test('a pending move is dead once the password was changed', async t => {
     const account = await anAccount(client)
     const newEmail = anEmail()
-    const { token, code } = await askMove(world, account, newEmail)
+    const { token, code } = await requestEmailChange(world, account, newEmail)
     const body = { current_password: account.password, new_password: another }
     t.is((await client.post('change-password', body, { token: account.access })).status, 200)
     t.is((await client.post('confirm-email', { token })).status, 401)
@@ -292,7 +302,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   test('a pending move is dead once the password was reset', async t => {
     const account = await anAccount(client)
     const newEmail = anEmail()
-    const { token, code } = await askMove(world, account, newEmail)
+    const { token, code } = await requestEmailChange(world, account, newEmail)
     const reset = await forgot(account.email)
     t.is((await client.post('reset-password', { token: reset.token, new_password: another })).status, 204)
     t.is((await client.post('confirm-email', { token })).status, 401)
@@ -301,12 +311,12 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   })
 
   test('a pending move is dead once the account was deleted, and stays so when it is taken back', async t => {
-    const account = await aVerified(world)
-    const { token } = await askMove(world, account, anEmail())
+    const account = await aVerifiedAccount(world)
+    const { token } = await requestEmailChange(world, account, anEmail())
     const body = { password: account.password }
     t.is((await client.send('DELETE', 'me', { token: account.access, body })).status, 204)
     t.is((await client.post('confirm-email', { token })).status, 401)
-    const keep = await linked(world, account.email, 'undo-deletion')
+    const keep = await waitForLink(world, account.email, 'undo-deletion')
     t.is((await client.post('undo-deletion', { token: keep.token })).status, 204)
     t.is((await client.post('confirm-email', { token })).status, 401)
     t.is((await rowOf(world, account.userId)).email, account.email)
@@ -314,9 +324,9 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
   test('a reset and a move at the same moment: whichever came first ends the other', async t => {
     for (let round = 0; round < 4; round++) {
-      const account = await aVerified(world)
+      const account = await aVerifiedAccount(world)
       const newEmail = anEmail()
-      const { token } = await askMove(world, account, newEmail)
+      const { token } = await requestEmailChange(world, account, newEmail)
       const reset = await forgot(account.email)
       const [moved, done] = await Promise.all([
         client.post('confirm-email', { token }),
@@ -339,7 +349,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
         [account.userId, await hashOf(another)],
       )
       let answered = false
-      const answer = change(client, account, newEmail).finally(() => {
+      const answer = postChangeEmail(client, account, newEmail).finally(() => {
         answered = true
       })
       await until('a request that waits, or was let through', async () => {
@@ -359,10 +369,10 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   test('what was mailed to the old address is dead after the move, also for who has that address then', async t => {
     const account = await anAccount(client)
     const { email, userId } = account
-    const verification = await linked(world, email, 'verify-email')
+    const verification = await waitForLink(world, email, 'verify-email')
     const reset = await forgot(email)
     const newEmail = anEmail()
-    await move(world, account, newEmail)
+    await changeEmail(world, account, newEmail)
     const dead = async () => {
       const statuses: number[] = []
       for (const [path, more] of [
@@ -386,10 +396,10 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   })
 
   test('nor does it live again when the account moves back', async t => {
-    const account = await aVerified(world)
+    const account = await aVerifiedAccount(world)
     const reset = await forgot(account.email)
-    await move(world, account, anEmail())
-    await move(world, account, account.email)
+    await changeEmail(world, account, anEmail())
+    await changeEmail(world, account, account.email)
     t.is((await rowOf(world, account.userId)).email, account.email)
     const { token, code } = reset
     for (const presented of [{ token }, { email: account.email, code }]) {

@@ -7,7 +7,7 @@ import type { Client, Reply } from '../../client.ts'
 import { configOf } from '../../configuration.ts'
 import { anAccount, password } from '../../fixtures.ts'
 import { openShop } from '../purchases/shop.ts'
-import { actsOf, anAdmin } from './an-admin.ts'
+import { adminActions, anAdmin } from './admin-account.ts'
 
 const world = await openShop()
 const other = await world.instance()
@@ -94,8 +94,8 @@ test.serial(
 
 test.serial('an administrator who is demoted is out at once, on every instance', async t => {
   const [ada, eve, { userId }] = [await anAdmin(world), await anAdmin(world), await anAccount(world.client)]
-  t.is((await actsOf(other.client, eve.access).read(userId)).status, 200)
-  t.is((await actsOf(world.client, ada.access).change(eve.userId, { roles: ['user'] })).status, 200)
+  t.is((await adminActions(other.client, eve.access).read(userId)).status, 200)
+  t.is((await adminActions(world.client, ada.access).change(eve.userId, { roles: ['user'] })).status, 200)
   for (const [name, reply] of await everywhere(eve.access, userId)) {
     t.is(reply.status, 401, name)
     t.is(reply.body.code, 'SESSION_REVOKED')
@@ -109,14 +109,14 @@ test.serial('the role is asked of the database: one that a token still claims op
   const eve = await anAdmin(world)
   const { body } = await world.client.post('login', { email: eve.email, password })
   const { userId } = await anAccount(world.client)
-  t.is((await actsOf(other.client, body.access_token).read(userId)).status, 200)
+  t.is((await adminActions(other.client, body.access_token).read(userId)).status, 200)
   await world.sql(`UPDATE users SET roles = '{user}' WHERE id = $1`, [eve.userId])
   for (const [name, reply] of await everywhere(body.access_token, userId)) t.is(reply.status, 403, name)
 })
 
 test.serial('an administrator who is deactivated is out at once, on every instance', async t => {
   const [ada, eve, { userId }] = [await anAdmin(world), await anAdmin(world), await anAccount(world.client)]
-  t.is((await actsOf(world.client, ada.access).change(eve.userId, { is_active: false })).status, 200)
+  t.is((await adminActions(world.client, ada.access).change(eve.userId, { is_active: false })).status, 200)
   const before = await rowOf(userId)
   for (const [name, reply] of await everywhere(eve.access, userId)) {
     t.is(reply.status, 401, name)
@@ -127,9 +127,9 @@ test.serial('an administrator who is deactivated is out at once, on every instan
 
 test.serial('a demotion in the midst of requests leaves none of the later ones through', async t => {
   const [ada, eve] = [await anAdmin(world), await anAdmin(world)]
-  const read = () => Promise.all(clients.map(client => actsOf(client, eve.access).list('limit=1')))
+  const read = () => Promise.all(clients.map(client => adminActions(client, eve.access).list('limit=1')))
   const racing = Promise.all(Array.from({ length: 10 }, read))
-  t.is((await actsOf(other.client, ada.access).change(eve.userId, { roles: ['user'] })).status, 200)
+  t.is((await adminActions(other.client, ada.access).change(eve.userId, { roles: ['user'] })).status, 200)
   const after = await read()
   t.deepEqual(
     after.map(({ status }) => status),
@@ -160,5 +160,5 @@ test.serial('an id that nothing has, or that is none, is not found (404)', async
       if (id.length > 1) t.false(reply.text.includes(id))
     }
   t.deepEqual(await world.sql('SELECT * FROM users ORDER BY id'), before)
-  t.is((await actsOf(world.client, access).read(userId.toUpperCase())).body.id, userId)
+  t.is((await adminActions(world.client, access).read(userId.toUpperCase())).body.id, userId)
 })

@@ -3,13 +3,13 @@ import { v7 as uuid } from 'uuid'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
-import { actsOf, anAdmin } from './an-admin.ts'
+import { adminActions, anAdmin } from './admin-account.ts'
 
 const world = await openWorld({ worker: true })
 const other = await world.instance()
 const ada = await anAdmin(world)
 test.after.always(() => world[Symbol.asyncDispose]())
-const { emails, retry } = actsOf(world.client, ada.access)
+const { emails, retry } = adminActions(world.client, ada.access)
 
 type Row = { id: string; kind: string; recipient: string; status: string; attempts: number }
 const listed = async (query: string): Promise<Row[]> => (await emails(query)).body.data
@@ -60,7 +60,7 @@ test.serial('a mail that fails again is listed so again, and may be tried once m
 
 test.serial('asked ten times at once it is sent once', async t => {
   const { email, failed } = await anUnreached()
-  const acts = [world.client, other.client].map(client => actsOf(client, ada.access))
+  const acts = [world.client, other.client].map(client => adminActions(client, ada.access))
   const replies = await Promise.all(Array.from({ length: 10 }, (_, i) => acts[i % 2]?.retry(failed.id)))
   const statuses = replies.map(reply => reply?.status)
   t.is(statuses.filter(status => status === 202).length, 1)
@@ -118,7 +118,7 @@ test.serial('a mail whose proof is dead is dropped instead', async t => {
   t.is((await world.client.post('verify-email', { token: tokenOf(link) })).status, 200)
 
   const closed = await anUnreached()
-  await actsOf(world.client, ada.access).change(closed.userId, { is_active: false })
+  await adminActions(world.client, ada.access).change(closed.userId, { is_active: false })
   await retried(closed.email, closed.failed.id, 'deactivated')
 
   for (const [by, what] of [

@@ -2,7 +2,7 @@ import test from 'ava'
 import { anAccount, password } from '../../fixtures.ts'
 import { type HttpRequest, openPools, sendSimultaneously } from '../../simultaneous.ts'
 import { openWorld } from '../../world.ts'
-import { actsOf, anAdmin, users } from './an-admin.ts'
+import { adminActions, anAdmin, usersPath } from './admin-account.ts'
 
 const world = await openWorld()
 const other = await world.instance()
@@ -14,10 +14,10 @@ type Act = (by: Who, on: Who) => Promise<{ status: number; code: string | null }
 
 const acts: Record<string, Act> = {
   demote: async (by, on) =>
-    outcome(await actsOf(world.client, by.access).change(on.userId, { roles: ['user'] })),
+    outcome(await adminActions(world.client, by.access).change(on.userId, { roles: ['user'] })),
   deactivate: async (by, on) =>
-    outcome(await actsOf(world.client, by.access).change(on.userId, { is_active: false })),
-  delete: async (by, on) => outcome(await actsOf(world.client, by.access).remove(on.userId)),
+    outcome(await adminActions(world.client, by.access).change(on.userId, { is_active: false })),
+  delete: async (by, on) => outcome(await adminActions(world.client, by.access).remove(on.userId)),
 }
 const outcome = ({ status, body }: { status: number; body: { code?: string } | null }) => ({
   status,
@@ -48,15 +48,15 @@ for (const [name, act] of Object.entries(acts))
     const before = await everything()
     t.deepEqual(await act(ada, ada), { status: 403, code: 'FORBIDDEN' })
     t.deepEqual(await everything(), before)
-    t.is((await actsOf(other.client, ada.access).list()).status, 200, 'the session goes on')
+    t.is((await adminActions(other.client, ada.access).list()).status, 200, 'the session goes on')
   })
 
 test.serial('the last administrator asks to be demoted or deleted → 403 whose detail says why', async t => {
   const ada = await anAdmin(world)
   const own = { token: ada.access, body: { password } }
   for (const { status, body } of [
-    await actsOf(world.client, ada.access).change(ada.userId, { roles: ['user'] }),
-    await actsOf(world.client, ada.access).remove(ada.userId),
+    await adminActions(world.client, ada.access).change(ada.userId, { roles: ['user'] }),
+    await adminActions(world.client, ada.access).remove(ada.userId),
     await world.client.send('DELETE', 'me', own),
   ]) {
     t.is(status, 403)
@@ -70,7 +70,7 @@ test.serial('the last administrator cannot leave by the way of users either', as
   const before = await everything()
   t.deepEqual(await leave(ada), { status: 403, code: 'FORBIDDEN' })
   t.deepEqual(await everything(), before, 'no mail, no event, no date of erasure')
-  t.is((await actsOf(other.client, ada.access).list()).status, 200, 'the session goes on')
+  t.is((await adminActions(other.client, ada.access).list()).status, 200, 'the session goes on')
 
   const eve = await anAdmin(world)
   t.is((await leave(ada)).status, 204, 'with another one they may')
@@ -96,7 +96,7 @@ test.serial('one who is deactivated or waits to be erased does not count as anot
 
 test.serial('a change that keeps the role is none that takes it', async t => {
   const ada = await anAdmin(world)
-  const { change } = actsOf(world.client, ada.access)
+  const { change } = adminActions(world.client, ada.access)
   t.is((await change(ada.userId, { roles: ['admin', 'user'], is_active: true })).status, 200)
   t.is((await change(ada.userId, { roles: ['user', 'admin'], is_active: false })).status, 403)
   t.is((await change(ada.userId, { roles: ['user'], is_active: true })).status, 403)
@@ -108,7 +108,7 @@ const requests: Record<string, (by: Who, on: Who) => HttpRequest> = {
   deactivate: (by, on) => ({ ...requestAt(by, on), method: 'PATCH', body: { is_active: false } }),
   delete: (by, on) => ({ ...requestAt(by, on), method: 'DELETE' }),
 }
-const requestAt = (by: Who, on: Who): HttpRequest => ({ path: `${users}/${on.userId}`, token: by.access })
+const requestAt = (by: Who, on: Who): HttpRequest => ({ path: `${usersPath}/${on.userId}`, token: by.access })
 const leaving = ({ access: token }: Who): HttpRequest => ({
   method: 'DELETE',
   path: 'me',

@@ -4,7 +4,7 @@ import { auditTypes } from '../../../src/base/audit.ts'
 import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld, type World } from '../../world.ts'
-import { actsOf, anAdmin } from './an-admin.ts'
+import { adminActions, anAdmin } from './admin-account.ts'
 
 // The lists of an administrator: users and audit events, and that no act goes without its event.
 
@@ -36,7 +36,7 @@ anyTest.after.always(async () => {
 
 {
   const world = listUsersWorld
-  const { list, read, change } = actsOf(world.client, ada.access)
+  const { list, read, change } = adminActions(world.client, ada.access)
 
   type Row = { id: string; email: string; full_name: string | null; roles: string[]; is_active: boolean }
   const rowsOf = async (query: string): Promise<Row[]> => (await list(query)).body.data
@@ -222,7 +222,7 @@ anyTest.after.always(async () => {
   }
 
   const events = async (query: string, of = world, by = ada): Promise<Event[]> =>
-    (await actsOf(of.client, by.token).events(query)).body.data
+    (await adminActions(of.client, by.token).events(query)).body.data
 
   let visits = 0
   /** Where the next request comes from, and by what. */
@@ -367,7 +367,7 @@ anyTest.after.always(async () => {
     )
 
     const kept = JSON.stringify(await world.sql('SELECT * FROM audit_events'))
-    const { text } = await actsOf(world.client, ada.token).events('limit=100')
+    const { text } = await adminActions(world.client, ada.token).events('limit=100')
     for (const secret of secrets) {
       t.false(kept.includes(`"${secret}"`) || (secret.length > 6 && kept.includes(secret)))
       t.false(text.includes(`"${secret}"`) || (secret.length > 6 && text.includes(secret)))
@@ -424,7 +424,7 @@ anyTest.after.always(async () => {
     const seen: string[] = []
     let cursor = ''
     do {
-      const page = (await actsOf(world.client, ada.token).events(`user_id=${id}&limit=2${cursor}`)).body
+      const page = (await adminActions(world.client, ada.token).events(`user_id=${id}&limit=2${cursor}`)).body
       seen.push(...page.data.map((event: Event) => event.id))
       cursor = page.next_cursor ? `&cursor=${page.next_cursor}` : ''
       await world.client.post('login', { email, password: 'wrong horse 10' })
@@ -452,7 +452,7 @@ anyTest.after.always(async () => {
       `user_id=${ada.userId}&user_id=${ada.userId}`,
       'from=2026-01-01T00:00:00Z&from=2026-01-01T00:00:00Z',
     ]
-    const ask = actsOf(world.client, ada.token).events
+    const ask = adminActions(world.client, ada.token).events
     for (const query of wrong) {
       const { status, text } = await ask(query)
       t.is(status, 400, query)
@@ -473,7 +473,7 @@ anyTest.after.always(async () => {
   // exception, for whoever logs out is to be out.
 
   const { client, sql } = world
-  const { change, remove, logout } = actsOf(client, ada.access)
+  const { change, remove, logout } = adminActions(client, ada.access)
 
   /** While this goes on no event can be written. */
   const unkept = async <T>(act: () => Promise<T>): Promise<T> => {

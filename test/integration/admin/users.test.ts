@@ -5,7 +5,7 @@ import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtu
 import { type HttpRequest, openPools, sendSimultaneously } from '../../simultaneous.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
-import { actsOf, anAdmin, users } from './an-admin.ts'
+import { adminActions, anAdmin, usersPath } from './admin-account.ts'
 
 // What an administrator changes of users.
 
@@ -19,7 +19,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
 {
   const clients = [world.client, other.client]
-  const { change, read } = actsOf(other.client, ada.access)
+  const { change, read } = adminActions(other.client, ada.access)
 
   type Session = { access: string; refresh: string }
   const login = (email: string, given = password) => world.client.post('login', { email, password: given })
@@ -192,7 +192,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
 {
   const clients = [world.client, other.client]
-  const { remove, read, logout, list } = actsOf(other.client, ada.access)
+  const { remove, read, logout, list } = adminActions(other.client, ada.access)
 
   const login = (email: string, given = password) => world.client.post('login', { email, password: given })
   const allDead = async ({ access, refresh }: Pick<Account, 'access' | 'refresh'>): Promise<boolean> => {
@@ -329,7 +329,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 }
 
 {
-  const { change, list } = actsOf(world.client, ada.access)
+  const { change, list } = adminActions(world.client, ada.access)
 
   const everybody = () => world.sql('SELECT * FROM users ORDER BY id')
   const claimsOf = (token: string) => {
@@ -358,7 +358,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       t.deepEqual(claimsOf(after.access_token).roles, roles)
       t.deepEqual(after.user.roles, roles)
       t.is(
-        (await actsOf(other.client, after.access_token).list()).status,
+        (await adminActions(other.client, after.access_token).list()).status,
         roles.includes('admin') ? 200 : 403,
       )
     }
@@ -444,7 +444,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       (await everybody()).map(row => ({ ...row, updated_at: null })),
       same,
     )
-    t.is((await actsOf(world.client, access).list()).status, 403, 'a request after them is what it was')
+    t.is((await adminActions(world.client, access).list()).status, 403, 'a request after them is what it was')
     t.is((await list()).status, 200)
     t.false('roles' in {})
   })
@@ -470,7 +470,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       try {
         await holder.query('BEGIN')
         await holder.query('SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [ada.userId])
-        const acts = actsOf(world.client, ada.access)
+        const acts = adminActions(world.client, ada.access)
         const asked =
           act === 'change' ? acts.change(pal.userId, { roles: ['user', 'admin'] }) : acts.remove(pal.userId)
         await until('the request to wait', waiting)
@@ -499,7 +499,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   type Act = { request: (userId: string) => HttpRequest; status: number; isClosed: boolean }
   const act = (body: unknown): Act['request'] => {
     const method = body === undefined ? 'DELETE' : 'PATCH'
-    return userId => ({ method, path: `${users}/${userId}`, token: ada.access, body })
+    return userId => ({ method, path: `${usersPath}/${userId}`, token: ada.access, body })
   }
   const acts: Record<string, Act> = {
     deactivates: { request: act({ is_active: false }), status: 200, isClosed: true },
@@ -560,7 +560,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       const marks = await Promise.all(Array.from({ length: 12 }, () => anAccount(client)))
       const requests: HttpRequest[] = marks.map(({ userId }) => ({
         method: 'PATCH',
-        path: `${users}/${userId}`,
+        path: `${usersPath}/${userId}`,
         token: eve.access,
         body: { is_active: false },
       }))

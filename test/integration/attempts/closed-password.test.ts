@@ -4,7 +4,7 @@ import type { Client, Reply } from '../../client.ts'
 import { anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { newPassword, requestResetMail } from '../passwords/user-with-reset-mail.ts'
-import { aPlace, guess, loginFrom, wrong } from './stranger.ts'
+import { aDevice, guessPasswords, loginFrom, wrongPassword } from './unknown-devices.ts'
 
 // Guesses close a password to unknown devices, and lock no owner out.
 
@@ -27,7 +27,7 @@ anyTest.after.always(async () => {
 
   /** Somebody who signed in from home before. */
   const anOwner = async () => {
-    const [email, home] = [anEmail(), aPlace()]
+    const [email, home] = [anEmail(), aDevice()]
     const { body } = await client.post('register', { email, password }, { headers: home })
     return { email, home, userId: body.user.id as string, token: body.access_token as string }
   }
@@ -35,7 +35,7 @@ anyTest.after.always(async () => {
   /** Strangers try until nothing of theirs is looked at any more, whatever the waits. */
   const close = async (email: string): Promise<void> => {
     for (let i = 0; i < 100; i++) {
-      const { status } = await loginFrom(client, email, `${wrong}${i}`)
+      const { status } = await loginFrom(client, email, `${wrongPassword}${i}`)
       if (status !== 401) throw new Error(`guess ${i} was answered ${status}`)
       if (i >= 4) await travel(clock.shift + 3_600_001)
       // Longer than a day may pass before the next.
@@ -77,10 +77,11 @@ anyTest.after.always(async () => {
 
   test('strangers who wait do not hold up the owner, whose own guesses count apart', async t => {
     const { email, home } = await anOwner()
-    await guess(client, email, 5)
+    await guessPasswords(client, email, 5)
     t.is((await loginFrom(client, email, password)).status, 429)
     t.is((await loginFrom(client, email, password, home)).status, 200)
-    for (let i = 0; i < 5; i++) t.is((await loginFrom(client, email, `${wrong}${i}`, home)).status, 401)
+    for (let i = 0; i < 5; i++)
+      t.is((await loginFrom(client, email, `${wrongPassword}${i}`, home)).status, 401)
     const held = await loginFrom(client, email, password, home)
     t.is(held.status, 429)
     t.true(Number(held.headers.get('retry-after')) <= 30)
@@ -93,7 +94,7 @@ anyTest.after.always(async () => {
     for (let i = 0; i < 100; i++) {
       // An address may try ten times in a quarter of an hour, whatever account it is.
       await world.dropKeys(await world.keysLike(`${world.keys.limit('login')}*`))
-      t.is((await loginFrom(client, email, `${wrong}${i}`, home)).status, 401)
+      t.is((await loginFrom(client, email, `${wrongPassword}${i}`, home)).status, 401)
       await travel(clock.shift + 3_600_001)
     }
     await world.dropKeys(await world.keysLike(`${world.keys.limit('login')}*`))
@@ -105,7 +106,7 @@ anyTest.after.always(async () => {
   test('after a reset the device of a thief is a stranger’s, and its next login is told by mail', async t => {
     await travel(0)
     const { email, userId } = await anOwner()
-    const thief = aPlace()
+    const thief = aDevice()
     t.is((await loginFrom(client, email, password, thief)).status, 200)
     const notices = () => sql(`SELECT 1 FROM emails WHERE user_id = $1 AND kind = 'new_device'`, [userId])
     const before = (await notices()).length
@@ -126,14 +127,14 @@ anyTest.after.always(async () => {
     const { email } = await anOwner()
     for (let i = 0; i < 12; i++) t.is((await client.post('forgot-password', { email })).status, 202)
     t.is((await loginFrom(client, email, password)).status, 200)
-    await guess(client, email, 5)
+    await guessPasswords(client, email, 5)
     t.is((await client.post('forgot-password', { email })).status, 202)
     t.is((await loginFrom(client, email, password)).status, 429)
   })
 
   test('of an address that nobody has nothing is kept but for a day', async t => {
     const email = anEmail()
-    await guess(client, email, 5)
+    await guessPasswords(client, email, 5)
     t.is((await sql('SELECT 1 FROM users WHERE email = $1', [email])).length, 0)
     const rows = await sql<{ user_id: string | null }>(
       `SELECT user_id FROM audit_events WHERE type = 'login.failed' ORDER BY id DESC LIMIT 5`,
@@ -150,7 +151,7 @@ anyTest.after.always(async () => {
 
   const anOwner = async () => {
     const email = anEmail()
-    const { body } = await client.post('register', { email, password }, { headers: aPlace() })
+    const { body } = await client.post('register', { email, password }, { headers: aDevice() })
     return { email, userId: body.user.id as string, token: body.access_token as string }
   }
 
@@ -158,7 +159,7 @@ anyTest.after.always(async () => {
   const send =
     (method: string, path: string, bodyOf: (given: string) => object): Ask =>
     (on, token, given) =>
-      on.send(method, path, { token, body: bodyOf(given), headers: aPlace() })
+      on.send(method, path, { token, body: bodyOf(given), headers: aDevice() })
 
   const routes: Record<string, Ask> = {
     'POST change-password': send('POST', 'change-password', given => ({
@@ -179,7 +180,7 @@ anyTest.after.always(async () => {
   for (const [name, ask] of Object.entries(routes)) {
     test(`${name}: five wrong passwords are free, then the right one waits too`, async t => {
       const { userId, token } = await anOwner()
-      for (let i = 0; i < 5; i++) t.is((await ask(client, token, `${wrong}${i}`)).status, 403)
+      for (let i = 0; i < 5; i++) t.is((await ask(client, token, `${wrongPassword}${i}`)).status, 403)
       const held = await ask(client, token, password)
       t.is(held.status, 429)
       t.true(Number(held.headers.get('retry-after')) <= 30)
@@ -191,7 +192,7 @@ anyTest.after.always(async () => {
 
     test(`${name}: strangers who guess at the login do not hold it up`, async t => {
       const { email, token } = await anOwner()
-      await guess(client, email, 6)
+      await guessPasswords(client, email, 6)
       t.true([200, 202, 204].includes((await ask(client, token, password)).status))
     })
   }
@@ -200,8 +201,8 @@ anyTest.after.always(async () => {
     const { email, token } = await anOwner()
     const second = (await loginFrom(client, email, password)).body.access_token as string
     const asks = Object.values(routes)
-    for (const ask of asks) t.is((await ask(client, token, wrong)).status, 403)
-    t.is((await asks[0]?.(client, token, wrong))?.status, 403)
+    for (const ask of asks) t.is((await ask(client, token, wrongPassword)).status, 403)
+    t.is((await asks[0]?.(client, token, wrongPassword))?.status, 403)
     for (const ask of asks) t.is((await ask(client, token, password)).status, 429)
     t.is((await routes['change-email']?.(client, second, password))?.status, 202)
     t.is((await loginFrom(client, email, password)).status, 200, 'nor is the login held up')

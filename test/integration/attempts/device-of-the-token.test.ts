@@ -2,7 +2,7 @@ import test from 'ava'
 import { anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld, type World } from '../../world.ts'
 import { newPassword, requestResetMail, submitForm } from '../passwords/user-with-reset-mail.ts'
-import { aPlace, guess, loginFrom } from './stranger.ts'
+import { aDevice, guessPasswords, loginFrom } from './unknown-devices.ts'
 
 // Strangers can use up their attempts at an account whenever they like. Its owner must get in on the device that
 // presented a mailed token all the same.
@@ -22,7 +22,7 @@ type Place = Record<string, string>
 
 /** Strangers use up their attempts, so that a place that is not known is refused. */
 const shutOut = async ({ client }: World, email: string, right: string): Promise<void> => {
-  await guess(client, email, 5)
+  await guessPasswords(client, email, 5)
   const { status } = await loginFrom(client, email, right)
   if (status !== 429) throw new Error(`a stranger was answered ${status}`)
 }
@@ -33,7 +33,7 @@ const register = ({ client }: World, email: string, place: Place) =>
 /** Somebody whose verification email has come: the next one is another. */
 const registered = async (): Promise<string> => {
   const email = anEmail()
-  const { status } = await register(world, email, aPlace())
+  const { status } = await register(world, email, aDevice())
   if (status !== 201) throw new Error(`register answered ${status}`)
   await world.mails.to(email)
   return email
@@ -75,7 +75,7 @@ const sendFrom = (place: Place, method: string, to: string, more: { headers?: Pl
 
 for (const [way, reset] of Object.entries(ways))
   test(`strangers use up their attempts after ${way} → the device that presented it signs in`, async t => {
-    const [email, phone] = [await registered(), aPlace()]
+    const [email, phone] = [await registered(), aDevice()]
     t.true([204, 303].includes(await reset(email, phone)))
     await shutOut(world, email, newPassword)
     t.is((await loginFrom(client, email, newPassword, phone)).status, 200)
@@ -84,7 +84,7 @@ for (const [way, reset] of Object.entries(ways))
   })
 
 test('a device that presented a mailed token has five free attempts, and then waits', async t => {
-  const [email, phone] = [await registered(), aPlace()]
+  const [email, phone] = [await registered(), aDevice()]
   t.is(await ways['the link of a reset']?.(email, phone), 204)
   for (let i = 0; i < 5; i++) t.is((await loginFrom(client, email, `wrong ${i}`, phone)).status, 401)
   t.is((await loginFrom(client, email, newPassword, phone)).status, 429)
@@ -92,7 +92,7 @@ test('a device that presented a mailed token has five free attempts, and then wa
 })
 
 test('the first sign-in from the device that reset is told by email, as from any new device', async t => {
-  const [email, phone] = [await registered(), aPlace()]
+  const [email, phone] = [await registered(), aDevice()]
   t.is(await ways['the link of a reset']?.(email, phone), 204)
   const notices = () => sql(`SELECT 1 FROM emails WHERE recipient = $1 AND kind = 'new_device'`, [email])
   for (let i = 0; i < 2; i++) {
@@ -102,7 +102,7 @@ test('the first sign-in from the device that reset is told by email, as from any
 })
 
 test('a wrong token or code → its device is not known', async t => {
-  const [email, thief] = [await registered(), aPlace()]
+  const [email, thief] = [await registered(), aDevice()]
   const { code } = await requestResetMail(world, email)
   const wrong = String((Number(code) + 1) % 10 ** code.length).padStart(code.length, '0')
   for (const presented of [{ token: 'lkp_x' }, { email, code: wrong }]) {
@@ -114,7 +114,7 @@ test('a wrong token or code → its device is not known', async t => {
 })
 
 test('a token that a weak password was sent with → its device is not known yet', async t => {
-  const [email, phone] = [await registered(), aPlace()]
+  const [email, phone] = [await registered(), aDevice()]
   const { token } = await requestResetMail(world, email)
   const body = { token, new_password: 'short1' }
   t.is((await client.post('reset-password', body, { headers: phone })).status, 400)
@@ -123,7 +123,7 @@ test('a token that a weak password was sent with → its device is not known yet
 })
 
 test('a registration that begins no session → its device signs in, whatever strangers try before', async t => {
-  const [email, phone, laptop] = [anEmail(), aPlace(), aPlace()]
+  const [email, phone, laptop] = [anEmail(), aDevice(), aDevice()]
   t.is((await register(strict, email, laptop)).status, 202)
   await shutOut(strict, email, password)
   t.is((await loginFrom(strict.client, email, password, laptop)).body.code, 'EMAIL_NOT_VERIFIED')
@@ -135,8 +135,8 @@ test('a registration that begins no session → its device signs in, whatever st
 })
 
 test('with REGISTRATION_PRIVACY a verified address → the device that verified it signs in', async t => {
-  const [email, phone] = [anEmail(), aPlace()]
-  t.is((await register(discreet, email, aPlace())).status, 202)
+  const [email, phone] = [anEmail(), aDevice()]
+  t.is((await register(discreet, email, aDevice())).status, 202)
   const { link } = await discreet.mails.to(email)
   const body = { token: tokenOf(link) }
   t.is((await discreet.client.post('verify-email', body, { headers: phone })).status, 200)
@@ -146,11 +146,11 @@ test('with REGISTRATION_PRIVACY a verified address → the device that verified 
 
 test('with REGISTRATION_PRIVACY a device that registered has no attempts of its own, which would tell a free address from a taken one', async t => {
   const taken = anEmail()
-  t.is((await register(discreet, taken, aPlace())).status, 202)
+  t.is((await register(discreet, taken, aDevice())).status, 202)
   const { link } = await discreet.mails.to(taken)
   t.is((await discreet.client.post('verify-email', { token: tokenOf(link) })).status, 200)
   for (const email of [taken, anEmail()]) {
-    const curious = aPlace()
+    const curious = aDevice()
     t.is((await register(discreet, email, curious)).status, 202)
     for (let i = 0; i < 5; i++)
       t.is((await loginFrom(discreet.client, email, `wrong ${i}`, curious)).status, 401)

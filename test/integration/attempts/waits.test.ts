@@ -7,7 +7,7 @@ import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance } from '../../proxied-instance.ts'
 import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
-import { aPlace, guess, loginFrom } from './stranger.ts'
+import { aDevice, guessPasswords, loginFrom } from './unknown-devices.ts'
 
 // Waits after wrong passwords, and full hash threads.
 
@@ -25,7 +25,7 @@ anyTest.after.always(async () => {
 {
   const world = waitsWorld
   const { client, clock, deps, sql } = world
-  const somebody = () => anAccountFrom(aPlace())
+  const somebody = () => anAccountFrom(aDevice())
   const anAccountFrom = async (headers: Record<string, string>) => {
     const email = anEmail()
     const { status } = await client.post('register', { email, password }, { headers })
@@ -36,7 +36,7 @@ anyTest.after.always(async () => {
   test('five wrong passwords are free, then each waits twice as long as the one before, up to an hour', async t => {
     const slack = 10
     for (const email of [await somebody(), anEmail()]) {
-      t.deepEqual(await guess(client, email, 5), Array(5).fill(401))
+      t.deepEqual(await guessPasswords(client, email, 5), Array(5).fill(401))
       const waits: number[] = []
       for (let i = 0; i < 9; i++) {
         const refused = await loginFrom(client, email, password)
@@ -48,7 +48,7 @@ anyTest.after.always(async () => {
         clock.shift += (wait - slack) * 1000
         t.is((await loginFrom(client, email, password)).status, 429, 'not earlier')
         clock.shift += slack * 1000
-        t.deepEqual(await guess(client, email, 1), [401])
+        t.deepEqual(await guessPasswords(client, email, 1), [401])
       }
       t.deepEqual(
         waits.map(wait => Math.ceil(wait / 30)),
@@ -59,8 +59,8 @@ anyTest.after.always(async () => {
 
   test('what is refused does not lengthen the wait', async t => {
     const email = await somebody()
-    await guess(client, email, 5)
-    t.deepEqual(new Set(await guess(client, email, 20)), new Set([429]))
+    await guessPasswords(client, email, 5)
+    t.deepEqual(new Set(await guessPasswords(client, email, 20)), new Set([429]))
     clock.shift += 31_000
     t.is((await loginFrom(client, email, password)).status, 200)
   })
@@ -68,7 +68,7 @@ anyTest.after.always(async () => {
   test('the right password makes the next wrong one the first again', async t => {
     const email = await somebody()
     for (let i = 0; i < 3; i++) {
-      t.deepEqual(await guess(client, email, 4), Array(4).fill(401))
+      t.deepEqual(await guessPasswords(client, email, 4), Array(4).fill(401))
       t.is((await loginFrom(client, email, password)).status, 200)
     }
     const [user] = await sql<{ failed_logins: number }>('SELECT failed_logins FROM users WHERE email = $1', [
@@ -80,7 +80,7 @@ anyTest.after.always(async () => {
   test('an account that is there and one that is not refuse in the same words', async t => {
     const shown = await Promise.all(
       [await somebody(), anEmail()].map(async email => {
-        await guess(client, email, 5)
+        await guessPasswords(client, email, 5)
         const { status, headers, body } = await loginFrom(client, email, password)
         const { request_id: _, retry_after: after, ...rest } = body
         const names = [...headers.keys()].sort()
@@ -103,7 +103,7 @@ anyTest.after.always(async () => {
       const requests = times(500, i => ({
         path: 'login',
         body: { email, password: `guess ${i} 9` },
-        headers: aPlace(),
+        headers: aDevice(),
       }))
       t.deepEqual(statusesOf(await sendSimultaneously([world.url, other.url], requests)), {
         401: 5,
@@ -122,17 +122,17 @@ anyTest.after.always(async () => {
       `${local?.toUpperCase()}@${domain}`,
       email,
     ]
-    for (const spelling of spellings) t.deepEqual(await guess(client, spelling, 1), [401])
+    for (const spelling of spellings) t.deepEqual(await guessPasswords(client, spelling, 1), [401])
     t.is((await loginFrom(client, email, password)).status, 429)
   })
 
   test('an attempt whose reply was lost, and that the driver sent again, counts once', async t => {
     const email = await somebody()
-    await guess(client, email, 3)
+    await guessPasswords(client, email, 3)
     const lost = proxied.redis.loseReplyTo(':attempts')
     t.is((await loginFrom(proxied.client, email, 'wrong horse 11')).status, 401)
     await lost
-    t.deepEqual(await guess(client, email, 1), [401], 'the fifth is free')
+    t.deepEqual(await guessPasswords(client, email, 1), [401], 'the fifth is free')
     t.is((await loginFrom(client, email, password)).status, 429)
   })
 

@@ -3,7 +3,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import anyTest from 'ava'
 import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
-import { aVerified, settled } from '../addresses/moving.ts'
+import { aVerifiedAccount, untilNoEmailQueued } from '../addresses/change-email.ts'
 import { runCommand } from '../cli/run-command.ts'
 import { openShop } from '../purchases/shop.ts'
 
@@ -77,7 +77,7 @@ test('a payment that fails, one of another amount, a refund and an end without a
 })
 
 test('the mailbox claims a purchase → the event of the reset names it', async t => {
-  const account = await aVerified(shop)
+  const account = await aVerifiedAccount(shop)
   const purchase = await shop.aPurchase({ email: account.email })
   await shop.tell('payment_intent.succeeded', purchase)
   const { link } = await shop.mails.to(account.email, 1, '/reset-password?')
@@ -93,7 +93,7 @@ const exported = async ({ access: token }: Account) => {
 }
 
 test('a user exports → the data of their events is there, and nothing of who administers', async t => {
-  const account = await aVerified(shop, { full_name: 'Ada' })
+  const account = await aVerifiedAccount(shop, { full_name: 'Ada' })
   await client.patch('me', { full_name: 'Ada King' }, { token: account.access })
   const changed = (await exported(account)).find(({ type }) => type === 'user.profile_changed')
   t.deepEqual(changed?.data, { before: { full_name: 'Ada' }, after: { full_name: 'Ada King' } })
@@ -107,7 +107,7 @@ test('a user exports → the data of their events is there, and nothing of who a
 })
 
 test('an account is erased → no event holds anything of it, and events about others keep their data', async t => {
-  const account = await aVerified(shop, { full_name: 'Ada Canary', phone: '+442071838750' })
+  const account = await aVerifiedAccount(shop, { full_name: 'Ada Canary', phone: '+442071838750' })
   await client.patch('me', { full_name: 'Zoe Canary', phone: null }, { token: account.access })
   await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [account.userId])
   const slug = await shop.aSite()
@@ -166,22 +166,22 @@ const commands: Record<
   }),
   'users promote': async () => ({
     type: 'user.roles_changed',
-    words: ['users', 'promote', (await aVerified(shop)).email],
+    words: ['users', 'promote', (await aVerifiedAccount(shop)).email],
     data: { before: { roles: ['user'] }, after: { roles: ['user', 'admin'] } },
   }),
   'users demote': async () => {
-    const { email, userId } = await aVerified(shop)
+    const { email, userId } = await aVerifiedAccount(shop)
     await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [userId])
     const data = { before: { roles: ['user', 'admin'] }, after: { roles: ['user'] } }
     return { type: 'user.roles_changed', words: ['users', 'demote', email], data }
   },
   'users deactivate': async () => ({
     type: 'user.deactivated',
-    words: ['users', 'deactivate', (await aVerified(shop)).email],
+    words: ['users', 'deactivate', (await aVerifiedAccount(shop)).email],
     data: { before: { is_active: true }, after: { is_active: false } },
   }),
   'users activate': async () => {
-    const { email, userId } = await aVerified(shop)
+    const { email, userId } = await aVerifiedAccount(shop)
     await sql('UPDATE users SET is_active = false WHERE id = $1', [userId])
     const data = { before: { is_active: false }, after: { is_active: true } }
     return { type: 'user.activated', words: ['users', 'activate', email], data }
@@ -193,8 +193,8 @@ const commands: Record<
     return { type: 'user.imported', words: ['users', 'import', file], data }
   },
   'emails retry': async () => {
-    const { email } = await aVerified(shop)
-    await settled(shop)
+    const { email } = await aVerifiedAccount(shop)
+    await untilNoEmailQueued(shop)
     const [row] = await sql<{ id: string; kind: string }>(
       `UPDATE emails SET status = 'failed' WHERE recipient = $1 AND kind = 'verify_email' RETURNING id, kind`,
       [email],

@@ -4,7 +4,13 @@ import { signedHeaders } from '../../../src/local/sample-events.ts'
 import { routes } from '../../../src/routes.ts'
 import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
-import { askMove, aVerified, linked, move, settled } from '../addresses/moving.ts'
+import {
+  aVerifiedAccount,
+  changeEmail,
+  requestEmailChange,
+  untilNoEmailQueued,
+  waitForLink,
+} from '../addresses/change-email.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { eventOf, openShop, secret, webhookPath } from '../purchases/shop.ts'
 
@@ -48,10 +54,10 @@ const form = (path: string, fields: Record<string, string>): Promise<Reply> =>
   })
 
 const tokenTo = async (email: string, page: string, count = 1) =>
-  (await linked(shop, email, page, count)).token
+  (await waitForLink(shop, email, page, count)).token
 
 const aDeleted = async () => {
-  const { email, access: token } = await aVerified(shop)
+  const { email, access: token } = await aVerifiedAccount(shop)
   await client.send('DELETE', 'me', { token, body: { password } })
   return tokenTo(email, 'undo-deletion')
 }
@@ -63,8 +69,8 @@ const aReset = async () => {
 }
 
 const aFailedEmail = async () => {
-  const { email } = await aVerified(shop)
-  await settled(shop)
+  const { email } = await aVerifiedAccount(shop)
+  await untilNoEmailQueued(shop)
   const [row] = await sql<{ id: string }>(
     `UPDATE emails SET status = 'failed' WHERE recipient = $1 AND kind = 'welcome' RETURNING id`,
     [email],
@@ -126,9 +132,9 @@ const asks =
   }
 
 const confirms = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
-  const account = await aVerified(shop)
+  const account = await aVerifiedAccount(shop)
   const newEmail = anEmail()
-  const { token } = await askMove(shop, account, newEmail)
+  const { token } = await requestEmailChange(shop, account, newEmail)
   return {
     type: 'email.changed',
     act: () => send(path, { token }),
@@ -137,8 +143,8 @@ const confirms = (path: string, send: typeof form | typeof client.post) => async
 }
 
 const undoesMove = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
-  const account = await aVerified(shop)
-  await move(shop, account, anEmail())
+  const account = await aVerifiedAccount(shop)
+  await changeEmail(shop, account, anEmail())
   const token = await tokenTo(account.email, 'undo-email-change')
   return {
     type: 'email.change_undone',
@@ -216,7 +222,7 @@ const acts: Record<string, () => Promise<Act>> = {
   'POST /api/v1/auth/undo-email-change': undoesMove('undo-email-change', post),
   'POST /api/v1/auth/undo-email-change/confirm': undoesMove(`${auth}/undo-email-change/confirm`, form),
   'PATCH /api/v1/admin/users/:id': async () => {
-    const { userId } = await aVerified(shop)
+    const { userId } = await aVerifiedAccount(shop)
     return {
       type: 'user.roles_changed',
       act: () => client.patch(`/api/v1/admin/users/${userId}`, { roles: ['user', 'admin'] }, admin),

@@ -5,46 +5,46 @@ import { text } from 'node:stream/consumers'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { commandInHost } from '../../world.ts'
 
-/** What a command came to. `json` is its output, parsed, where that is JSON. */
-export type Ran = { code: number; out: string; err: string; json: ReturnType<typeof JSON.parse> }
+/** The result of a command. `json` is the parsed output, or null if it is not JSON. */
+export type CommandResult = { code: number; out: string; err: string; json: ReturnType<typeof JSON.parse> }
 
-const withJson = (ran: { code: number; out: string; err: string }): Ran => {
+const withJson = (result: { code: number; out: string; err: string }): CommandResult => {
   try {
-    return { ...ran, json: JSON.parse(ran.out) }
+    return { ...result, json: JSON.parse(result.out) }
   } catch {
-    return { ...ran, json: null }
+    return { ...result, json: null }
   }
 }
 
-/** Runs `latchkey` with this environment and no other. */
+/** Runs `latchkey` in the process that hosts the worlds, with only these environment variables. */
 export const runCommand = async (
   env: Record<string, string>,
   words: readonly string[],
   input = '',
-): Promise<Ran> => withJson(await commandInHost(env, words, input))
+): Promise<CommandResult> => withJson(await commandInHost(env, words, input))
 
 // The program that `npx latchkey` starts.
 const program = join(import.meta.dirname, '../../..', packageJson.bin.latchkey)
 
-// Not that of this checkout: an `npm start` may run in it.
-const noState = join(import.meta.dirname, 'no-state')
+// Not the state folder of this checkout, which a running `npm start` may use.
+const missingStateDir = join(import.meta.dirname, 'no-state')
 
 /**
- * The same in a process of its own, which costs far more: for what the process adds to a command. It starts in a folder
- * without `.env`, unless `cwd` is another one.
+ * Runs `latchkey` in a new process. This is much slower, so it is only for what depends on the process, such as `.env`. It
+ * starts in a folder without `.env`, unless `cwd` is given.
  */
 export const spawnCommand = async (
   env: Record<string, string>,
   words: readonly string[],
   { input = '', cwd = import.meta.dirname } = {},
-): Promise<Ran> => {
+): Promise<CommandResult> => {
   const child = spawn(program, words, {
     cwd,
     env: {
       // The Node that runs the tests.
       PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
       NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
-      LATCHKEY_STATE: noState,
+      LATCHKEY_STATE: missingStateDir,
       ...env,
     },
   })

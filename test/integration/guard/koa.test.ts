@@ -11,7 +11,7 @@ import { openClient, type Reply } from '../../client.ts'
 import { anAccount, password } from '../../fixtures.ts'
 import { testSecret } from '../../template.ts'
 import { openWorld } from '../../world.ts'
-import { openGuarded } from './guarded.ts'
+import { openResourceServer } from './resource-server.ts'
 
 // The issuer is the real one, at its own address: the guard fetches its keys as it would anywhere.
 const world = await onFreePort(undefined, port =>
@@ -19,7 +19,7 @@ const world = await onFreePort(undefined, port =>
 )
 const issuer = world.env.PUBLIC_URL ?? ''
 const { client, sql } = world
-const service = await openGuarded(createVerifier({ issuer }))
+const service = await openResourceServer(createVerifier({ issuer }))
 const guarded = service.client
 test.after.always(async () => {
   await service[Symbol.asyncDispose]()
@@ -79,10 +79,10 @@ test('optionalAuth lets a stranger pass, and no bad token', async t => {
 
 test('a token for somebody else is refused', async t => {
   const { access } = await anAccount(client)
-  await using other = await openGuarded(createVerifier({ issuer, audience: 'https://other.example' }))
+  await using other = await openResourceServer(createVerifier({ issuer, audience: 'https://other.example' }))
   t.is((await other.client.get('/closed', { token: access })).body.code, 'INVALID_TOKEN')
   const readKeys = async () => (await client.get('/.well-known/paseto-keys')).body.keys
-  await using foreign = await openGuarded(
+  await using foreign = await openResourceServer(
     createVerifier({ issuer: 'https://other.example', audience: issuer, readKeys }),
   )
   t.is((await foreign.client.get('/closed', { token: access })).body.code, 'INVALID_TOKEN')

@@ -4,7 +4,7 @@ import { routes } from '../../../src/routes.ts'
 import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { openGuarded } from '../guard/guarded.ts'
+import { openResourceServer } from '../guard/resource-server.ts'
 import { sendRaw } from './raw-request.ts'
 
 // A service below a path of its host: every address that it writes lies below PUBLIC_URL, and requests reach it whether or
@@ -163,7 +163,7 @@ test('a base path that routes begin with as well cuts into none of them', async 
 test('a guard of another service names the problem at its issuer', async t => {
   const { createVerifier } = await import('../../../src/guard/verifier.ts')
   const readKeys = async () => (await client.get('/.well-known/paseto-keys')).body.keys
-  await using guarded = await openGuarded(createVerifier({ issuer: base, readKeys }))
+  await using guarded = await openResourceServer(createVerifier({ issuer: base, readKeys }))
   const refused = await guarded.client.get('/closed')
   t.is(refused.body.type, `${base}/problems/auth-error`)
   t.is((await guarded.client.get('/closed', { token: access })).status, 200)

@@ -3,7 +3,7 @@ import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
-import { settled } from '../addresses/moving.ts'
+import { untilNoEmailQueued } from '../addresses/change-email.ts'
 
 // Limits of requests that cause emails. A mailbox over its limit must not be a reason to refuse its owner.
 
@@ -77,7 +77,7 @@ anyTest.after.always(async () => {
       newEmail,
     ])
     t.true(queued.length <= 3)
-    await settled(world)
+    await untilNoEmailQueued(world)
     t.true((await world.mails.sentTo(newEmail)).length <= 3)
   })
 
@@ -193,13 +193,13 @@ anyTest.after.always(async () => {
   test('attacker used up the email limit of a mailbox → its owner gets 202 and the newest link works', async t => {
     const { email } = await anAccount(world.client)
     for (let i = 0; i < 3; i++) await forgot(email)
-    await settled(world)
+    await untilNoEmailQueued(world)
     const before = await sentResets(email)
     const reply = await forgot(email)
     t.is(reply.status, 202)
     t.notRegex(reply.headers.get('ratelimit-policy') ?? '', /"mail"/, 'only the limits of the caller')
     await floodReset(email)
-    await settled(world)
+    await untilNoEmailQueued(world)
     const sent = await sentResets(email)
     t.is(sent.length, before.length, 'no further email')
     const reset = { token: tokenOf(sent.at(-1)?.link ?? ''), new_password: 'another horse 10' }
@@ -209,14 +209,14 @@ anyTest.after.always(async () => {
   test('a thief uses up the email limit and invalidates the links → the owner gets one more link', async t => {
     const { email, password, access } = await anAccount(world.client)
     for (let i = 0; i < 3; i++) await forgot(email)
-    await settled(world)
+    await untilNoEmailQueued(world)
     const before = (await sentResets(email)).length
     const change = { current_password: password, new_password: 'another horse 10' }
     t.is((await world.client.post('change-password', change, { token: access })).status, 200)
     await forgot(email)
     const { link } = await world.mails.to(email, before + 1, '/reset-password?')
     await floodReset(email, 6)
-    await settled(world)
+    await untilNoEmailQueued(world)
     t.is((await sentResets(email)).length, before + 1, 'no further email while that link is valid')
     const reset = { token: tokenOf(link), new_password: 'third horse 11' }
     t.is((await world.client.post('reset-password', reset)).status, 204)
@@ -281,12 +281,12 @@ anyTest.after.always(async () => {
       (await world.mails.sentTo(of)).filter(({ link }) => link.includes('/verify-email?')).length
     for (let i = 0; i < 3; i++) {
       await world.client.post('resend-verification', { email })
-      await settled(world)
+      await untilNoEmailQueued(world)
     }
     t.is(await verifications(email), 4, 'one from the registration and three more')
     await world.client.post('resend-verification', { email: ` ${email} ` })
     await world.client.post('resend-verification', { email: neighbour.email })
-    await settled(world)
+    await untilNoEmailQueued(world)
     t.is(await verifications(email), 4)
     t.is(await verifications(neighbour.email), 2)
   })

@@ -3,7 +3,13 @@ import { parse as parseUuid } from 'uuid'
 import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { askMove, aVerified, linked, origin, rowOf } from '../addresses/moving.ts'
+import {
+  aVerifiedAccount,
+  origin,
+  requestEmailChange,
+  rowOf,
+  waitForLink,
+} from '../addresses/change-email.ts'
 import { submitForm } from '../passwords/user-with-reset-mail.ts'
 
 // EMAIL_LINK_CONFIRM=instant: opening a link confirms, except where that would do harm.
@@ -32,7 +38,7 @@ anyTest.after.always(async () => {
   const login = (email: string) => world.client.post('login', { email, password })
   /** Follows the reset email that an undo sends, sets the same password again, and signs in. */
   const resetAndLogin = async (email: string, count = 1): Promise<Reply> => {
-    const { token } = await linked(world, email, 'reset-password', count)
+    const { token } = await waitForLink(world, email, 'reset-password', count)
     const { status } = await world.client.post('reset-password', { token, new_password: password })
     if (status !== 204) throw new Error(`reset-password answered ${status}`)
     return login(email)
@@ -242,9 +248,9 @@ anyTest.after.always(async () => {
   const { client } = world
 
   test('instant confirmation → GET confirms a new address, HEAD does not, and undo needs the button', async t => {
-    const account = await aVerified(world)
+    const account = await aVerifiedAccount(world)
     const newEmail = anEmail()
-    const { path } = await askMove(world, account, newEmail)
+    const { path } = await requestEmailChange(world, account, newEmail)
     t.is((await client.send('HEAD', path)).status, 200)
     t.is((await rowOf(world, account.userId)).email, account.email)
     const opened = await client.get(path)
@@ -255,7 +261,7 @@ anyTest.after.always(async () => {
     const again = await client.get(path)
     t.is(again.headers.get('location'), `${origin}/api/v1/auth/email-confirmed?lang=en&again=1`)
 
-    const undo = await linked(world, account.email, 'undo-email-change')
+    const undo = await waitForLink(world, account.email, 'undo-email-change')
     let page = ''
     for (const method of ['GET', 'HEAD', 'GET']) {
       const looked = await client.send(method, undo.path)

@@ -1,6 +1,14 @@
 import anyTest from 'ava'
 import { type Account, anAccount, anEmail, hashOf, password, tokenOf } from '../../fixtures.ts'
-import { askMove, aVerified, eventsOf, linked, move, rowOf, settled } from '../addresses/moving.ts'
+import {
+  aVerifiedAccount,
+  changeEmail,
+  countEvents,
+  requestEmailChange,
+  rowOf,
+  untilNoEmailQueued,
+  waitForLink,
+} from '../addresses/change-email.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { aProven } from './proven.ts'
 import { openShop } from './shop.ts'
@@ -41,7 +49,7 @@ const signIn = async (email: string, word: string): Promise<string> => {
 
 /** What the link of the email about a purchase does for whoever has the mailbox. */
 const claim = async (email: string): Promise<string> => {
-  const { token } = await linked(shop, email, 'reset-password')
+  const { token } = await waitForLink(shop, email, 'reset-password')
   const { status } = await client.post('reset-password', { token, new_password: 'the buyer 12 phrase' })
   if (status !== 204) throw new Error(`reset-password answered ${status}`)
   return signIn(email, 'the buyer 12 phrase')
@@ -51,7 +59,8 @@ const sessionOf = ({ email, password, access, refresh, userId }: Account): Sessi
   ...{ email, password, access, refresh, userId },
 })
 
-const confirmed = async (email: string): Promise<Session> => sessionOf(await aVerified(shop, { email }))
+const confirmed = async (email: string): Promise<Session> =>
+  sessionOf(await aVerifiedAccount(shop, { email }))
 
 const changed = async (squatter: Session): Promise<Session> => {
   const body = { current_password: squatter.password, new_password: 'their other 9 words' }
@@ -67,13 +76,13 @@ const squatters: Record<string, (email: string) => Promise<Session>> = {
   'its owner has confirmed the email that the squatter caused': confirmed,
   'and the squatter has changed the password since': async email => changed(await confirmed(email)),
   'the squatter has moved a verified account to it, which its owner has confirmed': async email => {
-    const account = await aVerified(shop)
-    await move(shop, account, email)
+    const account = await aVerifiedAccount(shop)
+    await changeEmail(shop, account, email)
     return { ...sessionOf(account), email }
   },
   'the squatter has moved an account whose password a link to another mailbox had set': async email => {
     const account = await aProven(shop)
-    await move(shop, account, email)
+    await changeEmail(shop, account, email)
     return changed({ ...sessionOf(account), email })
   },
   'it was imported with its hash, as verified': async email => {
@@ -93,7 +102,7 @@ for (const [how, squat] of Object.entries(squatters))
     const before = await rowOf(shop, squatter.userId)
     const { id } = await aPaid({ email })
     t.like(await shop.rowOf(id), { user_id: null, email, status: 'paid', claim: 'waiting' })
-    await settled(shop)
+    await untilNoEmailQueued(shop)
     t.true((await shop.owedTo(email)).includes('purchase_claim'))
     t.false((await shop.owedTo(email)).includes('welcome_guest'))
 
@@ -115,7 +124,7 @@ for (const [how, squat] of Object.entries(squatters))
 test('a squatter has given the account a name and a language → the emails to the buyer show neither', async t => {
   const { email } = await anAccount(client, { full_name: 'Mallory', preferred_language: 'ar' })
   const { id } = await aPaid({ email, headers: { 'accept-language': 'es' } })
-  await settled(shop)
+  await untilNoEmailQueued(shop)
   const mails = (await shop.mails.sentTo(email)).filter(
     ({ mail, link }) => link.includes('/reset-password?') || mail.text?.includes(id),
   )
@@ -145,9 +154,9 @@ test('a squatter signs in while the guest pays → no session of theirs shows th
 test('a squatter asks for links before the guest pays → none of them outlives the claim', async t => {
   const email = anEmail()
   const squatter = await anAccount(client, { email })
-  const verification = await linked(shop, email, 'verify-email')
+  const verification = await waitForLink(shop, email, 'verify-email')
   const theirs = anEmail()
-  const moving = await askMove(shop, squatter, theirs)
+  const moving = await requestEmailChange(shop, squatter, theirs)
   const { id } = await aPaid({ email })
   const mine = await claim(email)
   t.is((await client.post('verify-email', { token: verification.token })).status, 401)
@@ -165,7 +174,7 @@ test('a stranger pays with the address of an unverified user who is signed in �
       preferred_language: 'es',
     },
   })
-  const { token } = await linked(shop, account.email, 'verify-email')
+  const { token } = await waitForLink(shop, account.email, 'verify-email')
   const before = await rowOf(shop, account.userId)
   const { id } = await aPaid({ email: account.email, name: 'PAYER WAS HERE' })
   t.deepEqual(await rowOf(shop, account.userId), before)
@@ -174,8 +183,8 @@ test('a stranger pays with the address of an unverified user who is signed in �
   await signIn(account.email, account.password)
   t.is((await client.post('verify-email', { token })).status, 200, 'a link that was mailed before works')
   t.deepEqual(await purchasesOf(account.access), [], 'a verified address alone claims nothing')
-  t.is(await eventsOf(shop, account.userId, 'sessions.ended'), 0)
-  await settled(shop)
+  t.is(await countEvents(shop, account.userId, 'sessions.ended'), 0)
+  await untilNoEmailQueued(shop)
   const greeted = (await shop.mails.sentTo(account.email)).filter(({ raw }) => raw.includes('PAYER'))
   t.is(greeted.length, 0)
   t.is((await shop.rowOf(id)).user_id, null)
@@ -183,7 +192,7 @@ test('a stranger pays with the address of an unverified user who is signed in �
 
 for (const verified of [false, true])
   test(`a stranger pays with the address of an administrator, verified: ${verified} → nothing of them changes`, async t => {
-    const admin = verified ? await aVerified(shop) : await anAccount(client)
+    const admin = verified ? await aVerifiedAccount(shop) : await anAccount(client)
     await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [admin.userId])
     const before = await rowOf(shop, admin.userId)
     await aPaid({ email: admin.email, name: 'PAYER WAS HERE' })
@@ -201,22 +210,22 @@ test('a guest pays with the address of an account without a password → it keep
 })
 
 test('the link of the email has expired → any reset by the mailbox claims the purchase', async t => {
-  const { email } = await aVerified(shop)
+  const { email } = await aVerifiedAccount(shop)
   const { id } = await aPaid({ email })
-  const { token } = await linked(shop, email, 'reset-password')
+  const { token } = await waitForLink(shop, email, 'reset-password')
   await shop.travel(25 * 3_600_000)
   const late = await client.post('reset-password', { token, new_password: newPassword })
   await shop.travel(0)
   t.is(late.status, 401)
   await client.post('forgot-password', { email })
-  const { code } = await linked(shop, email, 'reset-password', 2)
+  const { code } = await waitForLink(shop, email, 'reset-password', 2)
   t.is((await client.post('reset-password', { email, code, new_password: newPassword })).status, 204)
   const mine = await signIn(email, newPassword)
   t.deepEqual(await purchasesOf(mine), [id])
 })
 
 test('several purchases wait at an address → one reset claims these and no other', async t => {
-  const [{ email }, neighbour] = [await aVerified(shop), await aVerified(shop)]
+  const [{ email }, neighbour] = [await aVerifiedAccount(shop), await aVerifiedAccount(shop)]
   const waiting = [await aPaid({ email }), await aPaid({ email: email.toUpperCase() })]
   const theirs = await aPaid({ email: neighbour.email })
   const open = await shop.aPurchase({ email })
@@ -232,7 +241,7 @@ test('a payment and a reset at once → the purchase is in the account, whicheve
   for (let round = 0; round < 6; round++) {
     const { email, userId } = await anAccount(client)
     await client.post('forgot-password', { email })
-    const { token } = await linked(shop, email, 'reset-password')
+    const { token } = await waitForLink(shop, email, 'reset-password')
     const purchase = await shop.aPurchase({ email })
     const [paid, reset] = await Promise.all([
       shop.tell('payment_intent.succeeded', purchase),
@@ -249,13 +258,13 @@ test('a payment and a reset at once → the purchase is in the account, whicheve
 test('the squatter deletes the account → the mailbox claims the purchase, and the account is open again', async t => {
   const { email, password, userId, access: token } = await anAccount(client)
   t.is((await client.send('DELETE', 'me', { body: { password }, token })).status, 204)
-  const undo = await linked(shop, email, 'undo-deletion')
+  const undo = await waitForLink(shop, email, 'undo-deletion')
   const { id } = await aPaid({ email })
   t.truthy((await rowOf(shop, userId)).erase_after, 'a payment takes no deletion back')
   const mine = await claim(email)
   t.deepEqual(await purchasesOf(mine), [id])
   t.is((await rowOf(shop, userId)).erase_after, null)
-  t.is(await eventsOf(shop, userId, 'user.deletion_undone'), 1)
+  t.is(await countEvents(shop, userId, 'user.deletion_undone'), 1)
   t.is((await client.post('undo-deletion', { token: undo.token })).status, 401)
 })
 
@@ -264,7 +273,7 @@ for (const [what, close] of Object.entries({
   'deleted it': null,
 }))
   test(`an administrator has ${what} → the purchase waits, somebody is told, and no link opens it`, async t => {
-    const { email, userId } = await aVerified(shop)
+    const { email, userId } = await aVerifiedAccount(shop)
     const path = `/api/v1/admin/users/${userId}`
     const options = { token: shop.admin, body: close ?? undefined }
     t.true((await client.send(close ? 'PATCH' : 'DELETE', path, options)).status < 300)
@@ -273,14 +282,14 @@ for (const [what, close] of Object.entries({
     t.is((await shop.tell('payment_intent.succeeded', purchase, { id })).status, 204)
     t.deepEqual(await shop.outcomesOf([id]), ['account_closed'])
     t.like(await shop.rowOf(purchase.id), { user_id: null, email, claim: 'waiting' })
-    await settled(shop)
+    await untilNoEmailQueued(shop)
     const texts = (await shop.mails.sentTo(email)).map(({ mail }) => mail.text ?? '')
     t.true(texts.some(text => text.includes(purchase.id)))
     t.false(texts.some(text => text.includes('/reset-password?')))
   })
 
 test('a purchase that waits is remembered until it is claimed, and one that was refunded for thirty days', async t => {
-  const { email } = await aVerified(shop)
+  const { email } = await aVerifiedAccount(shop)
   const [paid, refunded] = [await aPaid({ email }), await aPaid({ email })]
   t.is((await shop.tell('refund.succeeded', refunded)).status, 204)
   const age = (time: string) => sql('UPDATE purchases SET updated_at = now() - $1::interval', [time])
@@ -296,7 +305,7 @@ test('a purchase that waits is remembered until it is claimed, and one that was 
 
 /** How an account leaves an address where a purchase waits. */
 const ways: Record<string, (squatter: Account, confirmation: string) => Promise<unknown>> = {
-  'the squatter moves it away': squatter => move(shop, squatter, anEmail()),
+  'the squatter moves it away': squatter => changeEmail(shop, squatter, anEmail()),
   'the owner of the mailbox rejects it': async (_, token) => {
     const { status, text } = await client.post('reject-account', { token })
     if (status !== 204) throw new Error(`reject-account answered ${status}: ${text}`)
@@ -311,16 +320,16 @@ for (const [how, leave] of Object.entries(ways))
   test(`a purchase waits at an account, and ${how} → the buyer is mailed a way to an account of their own`, async t => {
     const squatter = await anAccount(client)
     const { email } = squatter
-    const { token } = await linked(shop, email, 'verify-email')
+    const { token } = await waitForLink(shop, email, 'verify-email')
     const waiting = [await aPaid({ email }), await aPaid({ email })]
-    await settled(shop)
+    await untilNoEmailQueued(shop)
     t.is(await shop.run('inviteBuyers'), 0, 'the account at the address may still be claimed')
     const before = (await shop.mails.sentTo(email)).length
     await leave(squatter, token)
     // An erasure may be due for accounts of other tests.
     t.true((await shop.run('inviteBuyers')) >= 1)
     t.is(await shop.run('inviteBuyers'), 0)
-    await settled(shop)
+    await untilNoEmailQueued(shop)
     const mails = (await shop.mails.sentTo(email)).slice(before)
     const chosen = mails.map(({ link }) => link).find(link => link.includes('/reset-password?')) ?? ''
     const body = { token: tokenOf(chosen), new_password: newPassword }
@@ -334,7 +343,7 @@ for (const [how, leave] of Object.entries(ways))
 test('two workers invite at once → one account and one email', async t => {
   const squatter = await anAccount(client)
   const { id, email } = await aPaid({ email: squatter.email })
-  await move(shop, squatter, anEmail())
+  await changeEmail(shop, squatter, anEmail())
   const counts = await Promise.all([shop.run('inviteBuyers'), other.run('inviteBuyers')])
   t.is(counts[0] + counts[1], 1)
   t.is((await shop.owedTo(email)).filter(kind => kind === 'welcome_guest').length, 1)
@@ -342,7 +351,7 @@ test('two workers invite at once → one account and one email', async t => {
 })
 
 test('an administrator sees that a purchase waits', async t => {
-  const { email } = await aVerified(shop)
+  const { email } = await aVerifiedAccount(shop)
   await aPaid({ email })
   const { body } = await client.get(`/api/v1/admin/purchases?email=${email}`, { token: shop.admin })
   t.like(body.data[0], { email, user_id: null, status: 'paid', claim: 'waiting' })

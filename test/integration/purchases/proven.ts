@@ -1,6 +1,6 @@
 import { type Account, anAccount } from '../../fixtures.ts'
 import type { World } from '../../world.ts'
-import { linked } from '../addresses/moving.ts'
+import { waitForLink } from '../addresses/change-email.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
 
 /** An account whose password a link to its mailbox has set, signed in. */
@@ -10,7 +10,7 @@ export const aProven = async (
 ): Promise<Account> => {
   const { email, userId } = await anAccount(world.client, given)
   await world.client.post('forgot-password', { email })
-  const { token } = await linked(world, email, 'reset-password')
+  const { token } = await waitForLink(world, email, 'reset-password')
   const reset = await world.client.post('reset-password', { token, new_password: newPassword })
   if (reset.status !== 204) throw new Error(`reset-password answered ${reset.status}`)
   const { status, body } = await world.client.post('login', { email, password: newPassword })

@@ -7,7 +7,7 @@ import type { Client, Reply } from '../../client.ts'
 import { anEmail } from '../../fixtures.ts'
 import type { WorldOptions } from '../../local-world.ts'
 import { openWorld, type World } from '../../world.ts'
-import { anAdmin } from '../admin/an-admin.ts'
+import { anAdmin } from '../admin/admin-account.ts'
 
 // A world that sells sites, through a gateway that speaks as the real one documents itself. No webhook comes by itself:
 // tests send them.

@@ -1,6 +1,13 @@
 import anyTest from 'ava'
 import { anAccount, anEmail } from '../../fixtures.ts'
-import { aVerified, eventsOf, linked, move, rowOf, settled } from '../addresses/moving.ts'
+import {
+  aVerifiedAccount,
+  changeEmail,
+  countEvents,
+  rowOf,
+  untilNoEmailQueued,
+  waitForLink,
+} from '../addresses/change-email.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { aProven } from './proven.ts'
 import { openShop } from './shop.ts'
@@ -30,7 +37,7 @@ const purchasesOf = async (token: string): Promise<string[]> => {
 
 /** Chooses a new password by the last of `count` links, and signs in. */
 const resetBy = async (email: string, count = 1) => {
-  const { token } = await linked(shop, email, 'reset-password', count)
+  const { token } = await waitForLink(shop, email, 'reset-password', count)
   const { status } = await client.post('reset-password', { token, new_password: newPassword })
   if (status !== 204) throw new Error(`reset-password answered ${status}`)
   const { body } = await client.post('login', { email, password: newPassword })
@@ -39,10 +46,10 @@ const resetBy = async (email: string, count = 1) => {
 
 /** An account that a thief has moved away, and the way back. */
 const aStolen = async () => {
-  const owner = await aVerified(shop)
+  const owner = await aVerifiedAccount(shop)
   const thiefs = `thief-${anEmail()}`
-  await move(shop, owner, thiefs)
-  const { token } = await linked(shop, owner.email, 'undo-email-change')
+  await changeEmail(shop, owner, thiefs)
+  const { token } = await waitForLink(shop, owner.email, 'undo-email-change')
   return { owner, thiefs, undo: (at = client) => at.post('undo-email-change', { token }) }
 }
 
@@ -57,7 +64,7 @@ test('a guest pays with the old address, then the move is undone → the restore
   const { id } = await aPaid({ email: owner.email })
   const guest = (await shop.rowOf(id)).user_id ?? ''
   t.not(guest, owner.userId)
-  await linked(shop, owner.email, 'reset-password')
+  await waitForLink(shop, owner.email, 'reset-password')
 
   const reply = await undo()
   t.is(reply.status, 200)
@@ -70,7 +77,7 @@ test('a guest pays with the old address, then the move is undone → the restore
   const mine = await resetBy(owner.email, 2)
   t.is(mine.userId, owner.userId)
   t.deepEqual(await purchasesOf(mine.token), [id])
-  t.is(await eventsOf(shop, owner.userId, 'user.merged'), 1)
+  t.is(await countEvents(shop, owner.userId, 'user.merged'), 1)
   const { body } = await client.get('me/export', { token: mine.token })
   const kinds = body.emails.map(({ kind }: { kind: string }) => kind)
   for (const kind of ['welcome_guest', 'purchase_confirmation']) t.true(kinds.includes(kind), kind)
@@ -79,7 +86,7 @@ test('a guest pays with the old address, then the move is undone → the restore
 test('the link that the guest got before the undo → it opens nothing any more', async t => {
   const { owner, undo } = await aStolen()
   await aPaid({ email: owner.email })
-  const { token, code } = await linked(shop, owner.email, 'reset-password')
+  const { token, code } = await waitForLink(shop, owner.email, 'reset-password')
   t.is((await undo()).status, 200)
   for (const body of [{ token }, { email: owner.email, code }])
     t.is((await client.post('reset-password', { ...body, new_password: newPassword })).status, 401)
@@ -111,7 +118,7 @@ test('a squatter registered the old address, and a guest paid with it → the re
   await forget()
   for (const purchase of [theirs.id, id])
     t.like(await shop.rowOf(purchase), { user_id: owner.userId, email: owner.email })
-  await settled(shop)
+  await untilNoEmailQueued(shop)
   const { token } = await resetBy(owner.email, 2)
   t.deepEqual((await purchasesOf(token)).sort(), [theirs.id, id].sort())
 })
@@ -131,8 +138,8 @@ test('an account was moved to a victim who paid there as a guest, then the mover
   const mover = await aProven(shop)
   const own = await aPaid({ token: mover.access, email: mover.email })
   const victim = anEmail()
-  await move(shop, mover, victim)
-  const undo = await linked(shop, mover.email, 'undo-email-change')
+  await changeEmail(shop, mover, victim)
+  const undo = await waitForLink(shop, mover.email, 'undo-email-change')
   const { id } = await aPaid({ email: victim })
   const mine = await resetBy(victim)
   t.deepEqual((await purchasesOf(mine.token)).sort(), [own.id, id].sort())

@@ -8,8 +8,14 @@ import { sampleEvent } from '../../../src/local/sample-events.ts'
 import { verifySignature } from '../../../src/purchases/verify-signature.ts'
 import { anAccount, anEmail } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { askMove, aVerified, linked, rowOf, settled } from '../addresses/moving.ts'
-import { anAdmin } from '../admin/an-admin.ts'
+import {
+  aVerifiedAccount,
+  requestEmailChange,
+  rowOf,
+  untilNoEmailQueued,
+  waitForLink,
+} from '../addresses/change-email.ts'
+import { anAdmin } from '../admin/admin-account.ts'
 import { sendRaw, withContent } from '../http/raw-request.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { aProven } from './proven.ts'
@@ -67,7 +73,7 @@ anyTest.after.always(async () => {
       email_verified: false,
       password_hash: null,
     })
-    const { token } = await linked(shop, email, 'reset-password')
+    const { token } = await waitForLink(shop, email, 'reset-password')
     t.is((await client.post('login', { email, password: newPassword })).status, 401)
 
     t.is((await client.post('reset-password', { token, new_password: newPassword })).status, 204)
@@ -76,14 +82,14 @@ anyTest.after.always(async () => {
 
     t.is((await client.post('reset-password', { token, new_password: 'another phrase 8' })).status, 401)
     await signIn(email, newPassword)
-    await settled(shop)
+    await untilNoEmailQueued(shop)
     const owed = (await shop.owedTo(email)).filter(kind => kind !== 'new_device')
     t.deepEqual(owed, ['password_changed', 'purchase_confirmation', 'welcome_guest'])
   })
 
   test('the confirmation names the site, the price and the purchase', async t => {
     const { id, email } = await aPaid()
-    await settled(shop)
+    await untilNoEmailQueued(shop)
     const texts = (await mailsTo(email)).map(({ mail }) => mail.text ?? '')
     const confirmation = texts.find(text => text.includes(id)) ?? ''
     t.true(confirmation.includes('Corner bakery'))
@@ -94,7 +100,7 @@ anyTest.after.always(async () => {
 
   test('the code of the mail chooses a password as well', async t => {
     const { id, email } = await aPaid()
-    const { code, token } = await linked(shop, email, 'reset-password')
+    const { code, token } = await waitForLink(shop, email, 'reset-password')
     t.is((await client.post('reset-password', { email, code, new_password: newPassword })).status, 204)
     t.is(
       (await client.post('reset-password', { token, new_password: newPassword })).status,
@@ -108,16 +114,16 @@ anyTest.after.always(async () => {
   test('a guest who buys twice gets one account, and the newer link works', async t => {
     const first = await aPaid()
     const { email } = first
-    await linked(shop, email, 'reset-password')
+    await waitForLink(shop, email, 'reset-password')
     const second = await aPaid({ email })
-    const { token } = await linked(shop, email, 'reset-password', 2)
+    const { token } = await waitForLink(shop, email, 'reset-password', 2)
     t.is((await client.post('reset-password', { token, new_password: newPassword })).status, 204)
     t.deepEqual(await purchasesOf(await signIn(email, newPassword)), [second.id, first.id])
   })
 
   test('the mails are in the language of whoever bought', async t => {
     const { email } = await aPaid({ headers: { 'accept-language': 'es-GT,es;q=0.9,en;q=0.1' } })
-    await settled(shop)
+    await untilNoEmailQueued(shop)
     const subjects = ['welcome_guest', 'purchase_confirmation'].map(kind => {
       const words = new URL(`../../../templates/es/${kind}.json`, import.meta.url)
       return JSON.parse(readFileSync(words, 'utf8')).subject.replace('{{brand}}', 'Latchkey')
@@ -139,7 +145,7 @@ anyTest.after.always(async () => {
     t.deepEqual(await purchasesOf(account.access), [id])
     t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 200)
     await signIn(account.email, account.password)
-    await settled(shop)
+    await untilNoEmailQueued(shop)
     t.false((await shop.owedTo(account.email)).includes('welcome_guest'))
     t.true((await shop.owedTo(account.email)).includes('purchase_confirmation'))
   })
@@ -149,14 +155,14 @@ anyTest.after.always(async () => {
     const { email, password, access: token } = squatter
     t.is((await client.send('DELETE', 'me', { body: { password }, token })).status, 204)
     const { id } = await aPaid({ email })
-    const { token: chosen } = await linked(shop, email, 'reset-password')
+    const { token: chosen } = await waitForLink(shop, email, 'reset-password')
     t.is((await client.post('reset-password', { token: chosen, new_password: newPassword })).status, 204)
     t.deepEqual(await purchasesOf(await signIn(email, newPassword)), [id])
   })
 
   test('whoever buys while they are signed in keeps all that they have, verified or not', async t => {
     const account = await anAccount(client)
-    const { token } = await linked(shop, account.email, 'verify-email')
+    const { token } = await waitForLink(shop, account.email, 'verify-email')
     const before = await rowOf(shop, account.userId)
     const { id } = await aPaid({ token: account.access, email: account.email })
     t.is((await shop.rowOf(id)).user_id, account.userId)
@@ -164,19 +170,19 @@ anyTest.after.always(async () => {
     t.deepEqual(await purchasesOf(account.access), [id])
     t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 200)
     t.is((await client.post('verify-email', { token })).status, 200)
-    await settled(shop)
+    await untilNoEmailQueued(shop)
     t.false((await shop.owedTo(account.email)).includes('welcome_guest'))
   })
 
   test('a purchase goes with its buyer to another address', async t => {
-    const account = await aVerified(shop)
+    const account = await aVerifiedAccount(shop)
     const purchase = await shop.aPurchase({ token: account.access, email: account.email })
     const moved = anEmail()
-    const { token } = await askMove(shop, account, moved)
+    const { token } = await requestEmailChange(shop, account, moved)
     t.is((await client.post('confirm-email', { token })).status, 200)
     await shop.tell('payment_intent.succeeded', purchase)
     t.is((await shop.rowOf(purchase.id)).user_id, account.userId)
-    await settled(shop)
+    await untilNoEmailQueued(shop)
     t.deepEqual(await shop.owedTo(moved), ['email_change', 'purchase_confirmation'])
   })
 
@@ -186,21 +192,21 @@ anyTest.after.always(async () => {
     t.is((await client.patch(path, { is_active: false }, { token: shop.admin })).status, 200)
     const { id, email } = await aPaid({ email: account.email })
     t.is((await shop.rowOf(id)).user_id, account.userId)
-    await settled(shop)
+    await untilNoEmailQueued(shop)
     t.true((await mailsTo(email)).some(({ mail }) => mail.text?.includes(id)))
     t.false((await shop.owedTo(email)).includes('welcome_guest'))
     t.is((await client.post('login', { email, password: account.password })).status, 403)
   })
 
   test('an account that is erased takes address and name out of its purchases', async t => {
-    const account = await aVerified(shop)
+    const account = await aVerifiedAccount(shop)
     const bought = await aPaid({ token: account.access, email: account.email })
     const late = await shop.aPurchase({ token: account.access, email: account.email })
     await shop.sql(`UPDATE purchases SET status = 'expired' WHERE id = $1`, [late.id])
     await shop.sql(`UPDATE users SET erase_after = now() - interval '1 second' WHERE id = $1`, [
       account.userId,
     ])
-    await settled(shop)
+    await untilNoEmailQueued(shop)
     t.true((await shop.run('eraseAccounts')) >= 1)
     await shop.run('forgetBuyers')
     const forgotten = { user_id: null, email: null, full_name: null }

@@ -3,7 +3,7 @@ import { addMails } from '../../../src/storage/queue.ts'
 import { anEmail, tokenOf } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { until } from '../../until.ts'
-import { readPostgres, readRedis } from './everything-at-rest.ts'
+import { readPostgres, readRedis } from './stored-data.ts'
 
 // One life of an account, with marked secrets; then everything that Postgres, Redis and the log hold is read, as a
 // thief of a backup would. Twice: with everything still open, and after it.

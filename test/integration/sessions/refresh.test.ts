@@ -5,7 +5,7 @@ import { openProxy } from '../../proxy.ts'
 import { type HttpRequest, openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
-import { actsOf, anAdmin, users } from '../admin/an-admin.ts'
+import { adminActions, anAdmin, usersPath } from '../admin/admin-account.ts'
 
 // Refresh tokens: rotation, the grace period, theft.
 
@@ -484,12 +484,12 @@ anyTest.after.always(async () => {
       token: access,
     }),
     'a logout by an administrator': ({ userId }) => ({
-      path: `${users}/${userId}/logout`,
+      path: `${usersPath}/${userId}/logout`,
       token: admin.access,
     }),
     'a deactivation': ({ userId }) => ({
       method: 'PATCH',
-      path: `${users}/${userId}`,
+      path: `${usersPath}/${userId}`,
       token: admin.access,
       body: { is_active: false },
     }),
@@ -531,7 +531,7 @@ anyTest.after.always(async () => {
     requests.splice(6, 0, ends['a deactivation']?.(account) ?? { path: '' })
     const replies = await sendSimultaneously(urls, requests)
     t.is(replies[6]?.status, 200)
-    t.is((await actsOf(client, admin.access).change(account.userId, { is_active: true })).status, 200)
+    t.is((await adminActions(client, admin.access).change(account.userId, { is_active: true })).status, 200)
     const given = replies.filter(({ body }) => body.refresh_token).map(({ body }) => body)
     for (const { refresh_token, access_token } of given) {
       t.is((await client.post('refresh', { refresh_token })).status, 401)

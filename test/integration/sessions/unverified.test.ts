@@ -1,7 +1,7 @@
 import anyTest from 'ava'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { linked } from '../addresses/moving.ts'
+import { waitForLink } from '../addresses/change-email.ts'
 
 // REQUIRE_VERIFIED_EMAIL or REGISTRATION_PRIVACY is switched on while users who have not verified their address are
 // signed in. Their sessions wait until they have, and go on then.
@@ -107,7 +107,7 @@ test('a user who mistyped the address moves to another, which verifies it', asyn
   const email = anEmail()
   const body = { current_password: password, new_email: email }
   t.is((await at.post('change-email', body, { token })).status, 202)
-  const mailed = await linked(world, email, 'confirm-email')
+  const mailed = await waitForLink(world, email, 'confirm-email')
   t.is((await at.post('confirm-email', { email, code: mailed.code }, { token })).status, 200)
   t.like((await at.get('me', { token })).body, { email, email_verified: true })
 })

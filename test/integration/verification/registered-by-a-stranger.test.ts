@@ -3,7 +3,13 @@ import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { openWorld } from '../../world.ts'
-import { askMove, aVerified, origin, rowOf, settled } from '../addresses/moving.ts'
+import {
+  aVerifiedAccount,
+  origin,
+  requestEmailChange,
+  rowOf,
+  untilNoEmailQueued,
+} from '../addresses/change-email.ts'
 import { runCommand } from '../cli/run-command.ts'
 import { submitForm } from '../passwords/user-with-reset-mail.ts'
 
@@ -122,7 +128,7 @@ test('the button of the page → the account is gone: sessions, emails, keys; th
   const { email, userId, path, access, refresh } = await aSquatted()
   await client.post('resend-verification', { email })
   const { link } = await world.mails.to(email, 2)
-  await settled(world)
+  await untilNoEmailQueued(world)
   // The email that came last carries the good token.
   const { text } = await client.get(link.slice(origin.length))
   t.notRegex((await client.get(path)).text, /did not create/, 'the older one removes nothing')
@@ -247,7 +253,7 @@ test('no other token and no part of one removes an account, and the email of ano
   const [mine, yours] = [await aSquatted(), await aSquatted()]
   const bytes = (token: string) => Buffer.from(token.slice(4), 'base64url')
   const forged = Buffer.concat([bytes(yours.token).subarray(0, 16), bytes(mine.token).subarray(16)])
-  const move = await askMove(world, yours, anEmail())
+  const move = await requestEmailChange(world, yours, anEmail())
   await client.post('forgot-password', { email: yours.email })
   const resetting = await world.mails.to(yours.email, 1, 'reset-password')
   const wrong = [
@@ -323,13 +329,13 @@ test('the session list marks the sessions that are older than the confirmation',
 })
 
 test('a move to an address → the sessions that are older than its confirmation are marked', async t => {
-  const account: Account = await aVerified(world)
+  const account: Account = await aVerifiedAccount(world)
   const { body } = await client.post('login', { email: account.email, password })
   t.deepEqual(
     (await sessionsOf(account.access)).map(({ older }) => older),
     [false, true],
   )
-  const { token } = await askMove(world, account, anEmail())
+  const { token } = await requestEmailChange(world, account, anEmail())
   t.is((await client.post('confirm-email', { token })).status, 200)
   t.deepEqual(
     (await sessionsOf(body.access_token)).map(({ older }) => older),
@@ -338,8 +344,8 @@ test('a move to an address → the sessions that are older than its confirmation
 })
 
 test('the page of a move names the account, and no other page does', async t => {
-  const account = await aVerified(world)
-  const { path, token } = await askMove(world, account, anEmail())
+  const account = await aVerifiedAccount(world)
+  const { path, token } = await requestEmailChange(world, account, anEmail())
   t.true((await client.get(path)).text.includes(account.email))
   const bad = await client.get(path.replace(token, `lkp_${'A'.repeat(64)}`))
   t.false(bad.text.includes('@example.com'))

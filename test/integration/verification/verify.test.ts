@@ -13,7 +13,7 @@ import { testSecret } from '../../template.ts'
 import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
-import { move } from '../addresses/moving.ts'
+import { changeEmail } from '../addresses/change-email.ts'
 
 // Verification of an address: once, by button, the same answer again, and nothing for scanners or strangers.
 
@@ -264,9 +264,9 @@ anyTest.after.always(async () => {
     const verify = (at = world.client) => at.post('verify-email', { token })
     t.is((await verify()).status, 200)
     const there = anEmail()
-    await move(world, account, there)
+    await changeEmail(world, account, there)
     t.is((await verify()).body.code, 'INVALID_TOKEN')
-    await move(world, account, email)
+    await changeEmail(world, account, email)
     t.like((await world.client.get('me', { token: access })).body, { email, email_verified: true })
     t.is((await verify()).body.code, 'INVALID_TOKEN', 'the address is confirmed by another email now')
   })

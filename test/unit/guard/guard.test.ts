@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import anyTest from 'ava'
 import { generateKey, importSecret, signToken } from '../../../src/crypto/paseto.ts'
 import { createVerifier } from '../../../src/guard/verifier.ts'
-import { openGuarded } from '../../integration/guard/guarded.ts'
+import { openResourceServer } from '../../integration/guard/resource-server.ts'
 
 // The guard: its keys, and how little it loads.
 
@@ -57,7 +57,7 @@ const test = anyTest.serial
   test('an issuer that is down after the first fetch is not missed', async t => {
     const key = generateKey()
     await using issuer = await openIssuer(key)
-    await using service = await openGuarded(createVerifier({ issuer: issuer.url }))
+    await using service = await openResourceServer(createVerifier({ issuer: issuer.url }))
     const token = await sign(key, issuer.url)
     t.is((await service.client.get('/closed', { token })).status, 200)
     await issuer.close()
@@ -70,7 +70,7 @@ const test = anyTest.serial
   test('made-up key ids make the issuer asked once in ten seconds, however many come', async t => {
     const key = generateKey()
     await using issuer = await openIssuer(key)
-    await using service = await openGuarded(createVerifier({ issuer: issuer.url }))
+    await using service = await openResourceServer(createVerifier({ issuer: issuer.url }))
     const flood = await Promise.all(Array.from({ length: 50 }, () => sign(generateKey(), issuer.url)))
     const send = async () => {
       const replies = await Promise.all(flood.map(token => service.client.get('/closed', { token })))
@@ -91,7 +91,7 @@ const test = anyTest.serial
     const key = generateKey()
     await using issuer = await openIssuer(key)
     issuer.state.status = 503
-    await using service = await openGuarded(createVerifier({ issuer: issuer.url }))
+    await using service = await openResourceServer(createVerifier({ issuer: issuer.url }))
     const token = await sign(key, issuer.url)
     for (let i = 0; i < 3; i++) {
       const reply = await service.client.get('/closed', { token })
@@ -100,7 +100,7 @@ const test = anyTest.serial
       t.is(reply.headers.get('retry-after'), '2')
     }
     t.is(issuer.state.reads, 1)
-    t.is(service.faults.length, 3, 'the service is told')
+    t.is(service.errors.length, 3, 'the error handler of the service is called')
     t.is((await service.client.get('/closed')).status, 401, 'who has no token needs no key')
     issuer.state.status = 200
     mock.timers.tick(10_001)
@@ -110,7 +110,7 @@ const test = anyTest.serial
   test('a key that the issuer withdrew is not believed for ever', async t => {
     const [stolen, fresh] = [generateKey(), generateKey()]
     await using issuer = await openIssuer(stolen)
-    await using service = await openGuarded(createVerifier({ issuer: issuer.url }))
+    await using service = await openResourceServer(createVerifier({ issuer: issuer.url }))
     const token = await sign(stolen, issuer.url)
     t.is((await service.client.get('/closed', { token })).status, 200)
     issuer.state.keys = [fresh]

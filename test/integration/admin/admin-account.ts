@@ -2,7 +2,7 @@ import type { Client } from '../../client.ts'
 import { type Account, anAccount } from '../../fixtures.ts'
 import type { World } from '../../world.ts'
 
-/** Somebody with the role, signed in. */
+/** A new administrator with a session. */
 export const anAdmin = async (
   { client, sql }: Pick<World, 'client' | 'sql'>,
   given: Record<string, unknown> = {},
@@ -12,15 +12,15 @@ export const anAdmin = async (
   return account
 }
 
-export const users = '/api/v1/admin/users'
+export const usersPath = '/api/v1/admin/users'
 
-/** What an administrator does to a user, with the token of a session. */
-export const actsOf = (client: Client, token: string) => ({
-  read: (id: string) => client.get(`${users}/${id}`, { token }),
-  list: (query = '') => client.get(`${users}?${query}`, { token }),
-  change: (id: string, body: unknown) => client.patch(`${users}/${id}`, body, { token }),
-  remove: (id: string) => client.send('DELETE', `${users}/${id}`, { token }),
-  logout: (id: string) => client.post(`${users}/${id}/logout`, undefined, { token }),
+/** Requests of an administrator, with the access token of the session. */
+export const adminActions = (client: Client, token: string) => ({
+  read: (id: string) => client.get(`${usersPath}/${id}`, { token }),
+  list: (query = '') => client.get(`${usersPath}?${query}`, { token }),
+  change: (id: string, body: unknown) => client.patch(`${usersPath}/${id}`, body, { token }),
+  remove: (id: string) => client.send('DELETE', `${usersPath}/${id}`, { token }),
+  logout: (id: string) => client.post(`${usersPath}/${id}/logout`, undefined, { token }),
   emails: (query = '') => client.get(`/api/v1/admin/emails?${query}`, { token }),
   retry: (id: string) => client.post(`/api/v1/admin/emails/${id}/retry`, undefined, { token }),
   events: (query = '') => client.get(`/api/v1/admin/audit-events?${query}`, { token }),

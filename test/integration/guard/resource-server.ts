@@ -12,10 +12,10 @@ import {
 import type { Verifier } from '../../../src/guard/verifier.ts'
 import { type Client, openClient } from '../../client.ts'
 
-/** Another team's service, whose routes are guarded. Each that lets a request pass answers with its claims. */
-export type Guarded = AsyncDisposable & { url: string; client: Client; faults: unknown[] }
+/** A service that protects its routes with the guard. Each route returns the claims of the request. */
+export type ResourceServer = AsyncDisposable & { url: string; client: Client; errors: unknown[] }
 
-export const openGuarded = async (verifier: Verifier): Promise<Guarded> => {
+export const openResourceServer = async (verifier: Verifier): Promise<ResourceServer> => {
   const guards: Record<string, Middleware<AuthState>[]> = {
     '/closed': [requireAuth(verifier)],
     '/open': [optionalAuth(verifier)],
@@ -25,8 +25,8 @@ export const openGuarded = async (verifier: Verifier): Promise<Guarded> => {
     '/forgotten': [requireRole('admin')],
   }
   const app = new Koa<AuthState>()
-  const faults: unknown[] = []
-  app.on('error', fault => faults.push(fault))
+  const errors: unknown[] = []
+  app.on('error', error => errors.push(error))
   for (const [path, chain] of Object.entries(guards))
     for (const each of chain) app.use((ctx, next) => (ctx.path === path ? each(ctx, next) : next()))
   app.use(ctx => {
@@ -39,7 +39,7 @@ export const openGuarded = async (verifier: Verifier): Promise<Guarded> => {
   return {
     url,
     client: openClient(url),
-    faults,
+    errors,
     [Symbol.asyncDispose]: async () => {
       const closed = once(server, 'close')
       server.close()

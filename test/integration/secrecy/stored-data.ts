@@ -1,6 +1,6 @@
 import type { World } from '../../world.ts'
 
-/** Every row of every table, each as JSON would show it. */
+/** Every row of every table, as JSON. */
 export const readPostgres = async (
   world: Pick<World, 'env' | 'keysLike' | 'redis' | 'sql'>,
 ): Promise<{ table: string; row: Record<string, unknown> }[]> => {
@@ -35,7 +35,7 @@ const contentOf = async (redis: World['redis'], key: string): Promise<unknown> =
   }
 }
 
-/** Every key of the world and what it holds, in the order of their names: that of a scan changes. */
+/** Every Redis key of this world and its value, sorted by key because the order of a scan varies. */
 export const readRedis = async (
   world: Pick<World, 'env' | 'keysLike' | 'redis' | 'sql'>,
 ): Promise<{ key: string; value: unknown }[]> => {

@@ -216,7 +216,7 @@ const successes: Record<string, () => Promise<Sent>> = {
   },
   'POST /api/v1/admin/purchases/{id}/refunded': async () => {
     const purchase = await world.aPurchase()
-    await world.tell('payment_intent.succeeded', purchase)
+    await world.sendEvent('payment_intent.succeeded', purchase)
     return { token: await administering(), id: purchase.id }
   },
   'POST /api/v1/webhooks/recurrente': async () => {

@@ -1,14 +1,14 @@
 import test from 'ava'
 import { reconcile } from '../../../src/purchases/reconcile.ts'
 import { anEmail } from '../../fixtures.ts'
-import { openAnyGateway } from '../../integration/purchases/any-gateway.ts'
+import { openScriptedGateway } from '../../integration/purchases/scripted-gateway.ts'
 import { kill } from '../../spawn.ts'
 import { until } from '../../until.ts'
 import { anApi } from '../processes.ts'
 import { openLocalShop } from './local-shop.ts'
 
 const shop = await openLocalShop()
-const gateway = await openAnyGateway()
+const gateway = await openScriptedGateway()
 test.after.always(async () => {
   await gateway[Symbol.asyncDispose]()
   await shop[Symbol.asyncDispose]()
@@ -21,7 +21,7 @@ test('a site whose API died between the reservation and the checkout is let go',
   const headers = { 'idempotency-key': 'cart-1' }
   const body = { email, full_name: 'Ada' }
   const lost = client.post(`/api/v1/sites/${slug}/purchase`, body, { headers }).catch(() => null)
-  await until('the gateway is asked', () => gateway.asked.length > 0)
+  await until('the gateway is asked', () => gateway.requests.length > 0)
   await kill(child)
   t.is(await lost, null)
   const { status, held_by: id } = await shop.siteOf(slug)

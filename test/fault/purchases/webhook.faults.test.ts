@@ -3,8 +3,8 @@ import test from 'ava'
 import pg from 'pg'
 import { compileAll } from '../../../src/mail/render.ts'
 import { startWorker } from '../../../src/worker.ts'
+import { allEffects, effectsOf, noEffects } from '../../integration/purchases/payment-effects.ts'
 import { eventOf, type Purchase } from '../../integration/purchases/shop.ts'
-import { all, leftBy, nothing } from '../../integration/purchases/what-is-left.ts'
 import { openProxiedInstance } from '../../proxied-instance.ts'
 import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
@@ -22,7 +22,7 @@ test.after.always(async () => {
 
 const anId = () => `msg_${randomBytes(12).toString('hex')}`
 
-const left = leftBy(shop)
+const left = effectsOf(shop)
 
 const heal = () => {
   proxied.redis.heal()
@@ -32,7 +32,10 @@ const heal = () => {
 /** Sends the event as the gateway does, until it is taken. */
 const redeliver = (purchase: Purchase, id: string) =>
   until('the event to be taken', async () => {
-    const { status } = await shop.tell('payment_intent.succeeded', purchase, { id, client: proxied.client })
+    const { status } = await shop.sendEvent('payment_intent.succeeded', purchase, {
+      id,
+      client: proxied.client,
+    })
     return status === 204
   })
 
@@ -41,15 +44,15 @@ for (const fault of ['cut', 'pause'] as const)
     const purchase = await shop.aPurchase()
     const id = anId()
     proxied.postgres[fault]()
-    const refused = await shop.tell('payment_intent.succeeded', purchase, { id, client: proxied.client })
+    const refused = await shop.sendEvent('payment_intent.succeeded', purchase, { id, client: proxied.client })
     heal()
     t.is(refused.status, 503, refused.text)
     t.is(refused.body.code, 'SERVICE_UNAVAILABLE')
     t.truthy(refused.headers.get('retry-after'))
-    t.deepEqual(await left(purchase, id), nothing)
+    t.deepEqual(await left(purchase, id), noEffects)
 
     await redeliver(purchase, id)
-    t.deepEqual(await left(purchase, id), all)
+    t.deepEqual(await left(purchase, id), allEffects)
   })
 
 for (const [moment, mark] of [
@@ -61,12 +64,12 @@ for (const [moment, mark] of [
     const purchase = await shop.aPurchase()
     const id = anId()
     const lost = proxied.postgres.loseReplyTo(mark)
-    const refused = await shop.tell('payment_intent.succeeded', purchase, { id, client: proxied.client })
+    const refused = await shop.sendEvent('payment_intent.succeeded', purchase, { id, client: proxied.client })
     await lost
     t.is(refused.status, 503, refused.text)
-    t.deepEqual(await left(purchase, id), nothing)
+    t.deepEqual(await left(purchase, id), noEffects)
     await redeliver(purchase, id)
-    t.deepEqual(await left(purchase, id), all)
+    t.deepEqual(await left(purchase, id), allEffects)
   })
 
 test.serial(
@@ -75,12 +78,12 @@ test.serial(
     const purchase = await shop.aPurchase()
     const id = anId()
     const lost = proxied.postgres.loseReplyTo('COMMIT')
-    const unsure = await shop.tell('payment_intent.succeeded', purchase, { id, client: proxied.client })
+    const unsure = await shop.sendEvent('payment_intent.succeeded', purchase, { id, client: proxied.client })
     await lost
     t.is(unsure.status, 503, unsure.text)
-    t.deepEqual(await left(purchase, id), all)
+    t.deepEqual(await left(purchase, id), allEffects)
     await redeliver(purchase, id)
-    t.deepEqual(await left(purchase, id), all)
+    t.deepEqual(await left(purchase, id), allEffects)
   },
 )
 
@@ -92,12 +95,12 @@ test.serial('somebody holds the site for too long: 503, and the event works late
   await holder.connect()
   await holder.query('BEGIN')
   await holder.query('SELECT FROM sites WHERE slug = $1 FOR UPDATE', [purchase.slug])
-  const refused = await shop.tell('payment_intent.succeeded', purchase, { id, client: proxied.client })
+  const refused = await shop.sendEvent('payment_intent.succeeded', purchase, { id, client: proxied.client })
   await holder.end()
   t.is(refused.status, 503, refused.text)
-  t.deepEqual(await left(purchase, id), nothing)
+  t.deepEqual(await left(purchase, id), noEffects)
   await redeliver(purchase, id)
-  t.deepEqual(await left(purchase, id), all)
+  t.deepEqual(await left(purchase, id), allEffects)
 })
 
 for (const fault of ['cut', 'pause'] as const)
@@ -107,10 +110,10 @@ for (const fault of ['cut', 'pause'] as const)
       const purchase = await shop.aPurchase()
       const id = anId()
       proxied.redis[fault]()
-      const taken = await shop.tell('payment_intent.succeeded', purchase, { id, client: proxied.client })
+      const taken = await shop.sendEvent('payment_intent.succeeded', purchase, { id, client: proxied.client })
       heal()
       t.is(taken.status, 204, taken.text)
-      t.deepEqual(await left(purchase, id), all)
+      t.deepEqual(await left(purchase, id), allEffects)
 
       // What finds them is the sweeper. It leaves fresh rows alone for a while.
       const rows = await shop.sql<{ id: string }>('SELECT id FROM emails WHERE recipient = $1', [

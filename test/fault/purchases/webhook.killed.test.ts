@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import test from 'ava'
+import { allEffects, effectsOf, noEffects } from '../../integration/purchases/payment-effects.ts'
 import type { Purchase } from '../../integration/purchases/shop.ts'
-import { all, leftBy, nothing } from '../../integration/purchases/what-is-left.ts'
 import { kill } from '../../spawn.ts'
 import { anApi } from '../processes.ts'
 import { type Mark, openTrap } from '../trap.ts'
@@ -24,7 +24,7 @@ const tellTheDying = async (mark: Mark, purchase: Purchase, id: string): Promise
       resolve('killed')
     })
   })
-  const reply = shop.tell('payment_intent.succeeded', purchase, { id, client }).then(
+  const reply = shop.sendEvent('payment_intent.succeeded', purchase, { id, client }).then(
     ({ status }) => `answered ${status}`,
     () => 'cut off',
   )
@@ -34,13 +34,13 @@ const tellTheDying = async (mark: Mark, purchase: Purchase, id: string): Promise
   if ((await reply) !== 'cut off') throw new Error(`it was killed too late: ${await reply}`)
 }
 
-const left = leftBy(shop)
+const left = effectsOf(shop)
 
-const moments: [string, Mark, typeof all][] = [
-  ['when its id is written', { bytes: 'INSERT INTO "webhook_events"', answered: true }, nothing],
-  ['when the site is sold', { bytes: 'UPDATE sites', answered: true }, nothing],
-  ['before it commits', { bytes: 'COMMIT', answered: false }, nothing],
-  ['when it has committed and not answered', { bytes: 'COMMIT', answered: true }, all],
+const moments: [string, Mark, typeof allEffects][] = [
+  ['when its id is written', { bytes: 'INSERT INTO "webhook_events"', answered: true }, noEffects],
+  ['when the site is sold', { bytes: 'UPDATE sites', answered: true }, noEffects],
+  ['before it commits', { bytes: 'COMMIT', answered: false }, noEffects],
+  ['when it has committed and not answered', { bytes: 'COMMIT', answered: true }, allEffects],
 ]
 
 for (const [moment, mark, expected] of moments)
@@ -51,7 +51,7 @@ for (const [moment, mark, expected] of moments)
     t.deepEqual(await left(purchase, id), expected)
     const before = await shop.rowOf(purchase.id)
 
-    t.is((await shop.tell('payment_intent.succeeded', purchase, { id })).status, 204)
-    t.deepEqual(await left(purchase, id), all)
-    if (expected === all) t.deepEqual(await shop.rowOf(purchase.id), before)
+    t.is((await shop.sendEvent('payment_intent.succeeded', purchase, { id })).status, 204)
+    t.deepEqual(await left(purchase, id), allEffects)
+    if (expected === allEffects) t.deepEqual(await shop.rowOf(purchase.id), before)
   })

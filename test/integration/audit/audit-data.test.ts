@@ -32,7 +32,7 @@ test('an administrator sells a site to a friend for 1 → the log shows the pric
     t.is((await client.patch(`/api/v1/admin/sites/${slug}`, { price: value }, admin)).status, 200)
   await price(1)
   const purchase = await shop.aPurchase({ slug })
-  t.is((await shop.tell('payment_intent.succeeded', purchase, { amount: 1 })).status, 204)
+  t.is((await shop.sendEvent('payment_intent.succeeded', purchase, { amount: 1 })).status, 204)
   await price(1_250_000)
 
   const told = (await eventsOf('limit=20')).filter(({ data }) => data?.site === slug).reverse()
@@ -59,10 +59,10 @@ test('an administrator sells a site to a friend for 1 → the log shows the pric
 
 test('a payment that fails, one of another amount, a refund and an end without a payment → an event each', async t => {
   const [failed, wrong, refunded] = [await shop.aPurchase(), await shop.aPurchase(), await shop.aPurchase()]
-  await shop.tell('payment_intent.failed', failed)
-  await shop.tell('payment_intent.succeeded', wrong, { amount: 1 })
-  await shop.tell('payment_intent.succeeded', refunded)
-  await shop.tell('refund.succeeded', refunded)
+  await shop.sendEvent('payment_intent.failed', failed)
+  await shop.sendEvent('payment_intent.succeeded', wrong, { amount: 1 })
+  await shop.sendEvent('payment_intent.succeeded', refunded)
+  await shop.sendEvent('refund.succeeded', refunded)
   const ended = await shop.aPurchase()
   await sql(`UPDATE purchases SET checkout_id = NULL, look_after = now() WHERE id = $1`, [ended.id])
   await shop.run('reconcile')
@@ -79,7 +79,7 @@ test('a payment that fails, one of another amount, a refund and an end without a
 test('the mailbox claims a purchase → the event of the reset names it', async t => {
   const account = await aVerifiedAccount(shop)
   const purchase = await shop.aPurchase({ email: account.email })
-  await shop.tell('payment_intent.succeeded', purchase)
+  await shop.sendEvent('payment_intent.succeeded', purchase)
   const { link } = await shop.mails.to(account.email, 1, '/reset-password?')
   const token = new URL(link).searchParams.get('token')
   t.is((await client.post('reset-password', { token, new_password: 'the buyer 12 phrase' })).status, 204)

@@ -274,7 +274,7 @@ const acts: Record<string, () => Promise<Act>> = {
   },
   'POST /api/v1/admin/purchases/:id/refunded': async () => {
     const purchase = await shop.aPurchase()
-    await shop.tell('payment_intent.succeeded', purchase)
+    await shop.sendEvent('payment_intent.succeeded', purchase)
     return {
       type: 'purchase.refunded',
       act: () => client.post(`/api/v1/admin/purchases/${purchase.id}/refunded`, undefined, admin),

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import test from 'ava'
 import { readInput } from '../../../src/cli/read-input.ts'
 import { webhookCommands } from '../../../src/cli/webhook-commands.ts'
-import { nowhere } from '../purchases/any-gateway.ts'
+import { unreachableUrl } from '../purchases/scripted-gateway.ts'
 import { openShop, secret } from '../purchases/shop.ts'
 import { runCommand } from './run-command.ts'
 
@@ -166,7 +166,7 @@ test('without a secret, or a purchase with a checkout, nothing is sent', async t
 })
 
 test('a service that is not there is said to be none, and no store is blamed', async t => {
-  const { code, json, err } = await send(['payment_intent.failed', '--url', await nowhere()])
+  const { code, json, err } = await send(['payment_intent.failed', '--url', await unreachableUrl()])
   t.is(code, 1)
   t.is(json.error.code, 'NOT_TAKEN')
   t.notRegex(err, /store/)

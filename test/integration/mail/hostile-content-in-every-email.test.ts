@@ -84,7 +84,7 @@ const emailsOfAllFlows = async ({ name, agent }: Words, rename?: string): Promis
   const guest = purchase.email
   if (rename !== undefined)
     await world.sql('UPDATE purchases SET full_name = $2 WHERE id = $1', [purchase.id, rename])
-  assertOk('pay', await world.tell('payment_intent.succeeded', purchase))
+  assertOk('pay', await world.sendEvent('payment_intent.succeeded', purchase))
   await sink.to(guest, 2)
   // Both emails are queued at once, and arrive in any order.
   for (const caught of await sink.sentTo(guest))
@@ -93,7 +93,7 @@ const emailsOfAllFlows = async ({ name, agent }: Words, rename?: string): Promis
   // A guest pays with the email of a user who is signed in.
   const signedIn = await anAccount(client, { full_name: 'Another user' })
   const other = await world.aPurchase({ email: signedIn.email, name: rename === undefined ? name : 'Ana' })
-  assertOk('pay', await world.tell('payment_intent.succeeded', other))
+  assertOk('pay', await world.sendEvent('payment_intent.succeeded', other))
   mails.set('purchase_claim', await sink.to(signedIn.email, 1, '/reset-password?'))
   return { mails, addresses: [email, moved, guest] }
 }

@@ -1,7 +1,7 @@
 import anyTest, { type ExecutionContext } from 'ava'
 import type { Client, Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail } from '../../fixtures.ts'
-import { nowhere } from './any-gateway.ts'
+import { unreachableUrl } from './scripted-gateway.ts'
 import { openShop, type Purchase } from './shop.ts'
 
 // Beginning a purchase: who buys, once, and what is shown of it.
@@ -207,7 +207,7 @@ anyTest.after.always(async () => {
       return `${status} ${body.code}`
     }
     t.is(await refused(), '409 SITE_UNAVAILABLE')
-    t.is((await shop.tell('payment_intent.succeeded', purchase)).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', purchase)).status, 204)
     t.is(await refused(), '409 SITE_UNAVAILABLE')
   })
 }
@@ -411,7 +411,7 @@ anyTest.after.always(async () => {
 
   test('after a gateway that did not serve, the same key tries anew', async t => {
     const [slug, body] = [await shop.aSite(), ada()]
-    const dead = await shop.instance({ RECURRENTE_URL: await nowhere() })
+    const dead = await shop.instance({ RECURRENTE_URL: await unreachableUrl() })
     t.teardown(dead.close)
     t.is((await buy(slug, 'cart-1', { body, by: dead.client })).status, 503)
     const { status, body: begun } = await buy(slug, 'cart-1', { body })
@@ -436,7 +436,7 @@ anyTest.after.always(async () => {
       checkoutUrl: '',
       expiresAt: '',
     }
-    t.is((await shop.tell('payment_intent.succeeded', about)).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', about)).status, 204)
     t.deepEqual((await buy(slug, 'cart-1', { body })).body, first)
     t.is((await purchasesOf(body.email)).length, 1)
   })
@@ -539,25 +539,25 @@ anyTest.after.always(async () => {
     for (const purchase of [paid, failed, expired, over, wrong])
       t.is((await view(purchase)).checkout_url, purchase.checkoutUrl)
 
-    await shop.tell('payment_intent.failed', failed)
+    await shop.sendEvent('payment_intent.failed', failed)
     t.like(await view(failed), { status: 'failed', checkout_url: failed.checkoutUrl })
-    await shop.tell('payment_intent.succeeded', paid)
+    await shop.sendEvent('payment_intent.succeeded', paid)
     t.like(await view(paid), { status: 'paid', checkout_url: null })
-    await shop.tell('refund.succeeded', paid)
+    await shop.sendEvent('refund.succeeded', paid)
     t.like(await view(paid), { status: 'refunded', checkout_url: null })
     await sql("UPDATE purchases SET status = 'expired' WHERE id = $1", [expired.id])
     t.like(await view(expired), { status: 'expired', checkout_url: null })
     await sql("UPDATE purchases SET expires_at = now() - interval '1 second' WHERE id = $1", [over.id])
     t.like(await view(over), { status: 'pending', checkout_url: null })
     // Whoever paid, if another amount, is not sent to pay again.
-    await shop.tell('payment_intent.succeeded', wrong, { amount: 1 })
+    await shop.sendEvent('payment_intent.succeeded', wrong, { amount: 1 })
     t.like(await view(wrong), { status: 'pending', checkout_url: null })
   })
 
   test('one’s own list is filtered by status', async t => {
     const account = await anAccount(client)
     const [paid, open] = (await buys(account, 2)) as [Purchase, Purchase]
-    await shop.tell('payment_intent.succeeded', paid)
+    await shop.sendEvent('payment_intent.succeeded', paid)
     const by = async (status: string) =>
       idsOf(await client.get(`${mine}?status=${status}`, { token: account.access }))
     t.deepEqual(await by('paid'), [paid.id])
@@ -570,13 +570,13 @@ anyTest.after.always(async () => {
     await sql('UPDATE users SET password_proven_at = now() WHERE id = $1', [account.userId])
     const purchase = await shop.aPurchase({ email: account.email })
     t.deepEqual(idsOf(await client.get(mine, { token: account.access })), [], 'not before it is paid')
-    await shop.tell('payment_intent.succeeded', purchase)
+    await shop.sendEvent('payment_intent.succeeded', purchase)
     t.deepEqual(idsOf(await client.get(mine, { token: account.access })), [purchase.id])
   })
 
   test('administrators see everybody’s, with who it was and what there is to look at', async t => {
     const purchase = await shop.aPurchase()
-    await shop.tell('payment_intent.succeeded', purchase, { amount: 1 })
+    await shop.sendEvent('payment_intent.succeeded', purchase, { amount: 1 })
     const list = await client.get(`${all}?email=${purchase.email.toUpperCase()}`, { token: shop.admin })
     t.is(list.status, 200)
     t.is(list.body.data.length, 1)
@@ -595,8 +595,8 @@ anyTest.after.always(async () => {
       await shop.aPurchase({ email }),
       await shop.aPurchase({ email }),
     ]
-    await shop.tell('payment_intent.succeeded', paid)
-    await shop.tell('payment_intent.succeeded', wrong, { currency: 'USD' })
+    await shop.sendEvent('payment_intent.succeeded', paid)
+    await shop.sendEvent('payment_intent.succeeded', wrong, { currency: 'USD' })
     const by = async (query: string) =>
       idsOf(await client.get(`${all}?email=${email}&${query}`, { token: shop.admin }))
     t.deepEqual(await by(''), [open.id, wrong.id, paid.id])

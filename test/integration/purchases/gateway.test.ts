@@ -6,7 +6,7 @@ import anyTest, { type ExecutionContext } from 'ava'
 import { signedHeaders } from '../../../src/local/sample-events.ts'
 import { anAccount, anEmail } from '../../fixtures.ts'
 import type { Instance } from '../../world.ts'
-import { nowhere, openAnyGateway, says } from './any-gateway.ts'
+import { openScriptedGateway, replyWith, unreachableUrl } from './scripted-gateway.ts'
 import { openShop, price, secret, webhookPath } from './shop.ts'
 
 // The payment gateway: what it is told, and its faults.
@@ -14,10 +14,10 @@ import { openShop, price, secret, webhookPath } from './shop.ts'
 const test = anyTest.serial
 
 const shop = await openShop({ env: { METRICS_PORT: '0' } })
-const gateway = await openAnyGateway()
+const gateway = await openScriptedGateway()
 const asking = await shop.instance({ RECURRENTE_URL: `${gateway.url}/api` })
 const toldShop = await openShop()
-const toldGateway = await openAnyGateway()
+const toldGateway = await openScriptedGateway()
 const RECURRENTE_URL = `${toldGateway.url}/v9/api`
 const told = await toldShop.instance({ RECURRENTE_URL })
 anyTest.after.always(async () => {
@@ -31,7 +31,7 @@ anyTest.after.always(async () => {
   const buy = (slug: string, by: Pick<Instance, 'client'> = asking) =>
     by.client.post(`/api/v1/sites/${slug}/purchase`, { email: anEmail(), full_name: 'Ada Lovelace' })
   const served = (reply: ServerResponse) =>
-    says(201, { id: `ch_${randomBytes(4).toString('hex')}`, checkout_url: `${gateway.url}/pay` })(reply)
+    replyWith(201, { id: `ch_${randomBytes(4).toString('hex')}`, checkout_url: `${gateway.url}/pay` })(reply)
 
   const failures = async (of: Instance) =>
     Number(/^latchkey_gateway_failures_total (\d+)/m.exec(await of.metrics())?.[1] ?? 0)
@@ -55,7 +55,7 @@ anyTest.after.always(async () => {
   }
 
   test('a gateway that is down is asked twice, then the site is free again', async t => {
-    const down = await shop.instance({ RECURRENTE_URL: await nowhere() })
+    const down = await shop.instance({ RECURRENTE_URL: await unreachableUrl() })
     t.teardown(down.close)
     await isRefused(t, down)
     t.regex((await shop.logs()).join(''), /"fault":"ECONNREFUSED"/)
@@ -65,7 +65,7 @@ anyTest.after.always(async () => {
     await isRefused(t)
     t.is(gateway.connections() - before, 2)
     gateway.reset(0)
-    t.is(gateway.asked.length, 0)
+    t.is(gateway.requests.length, 0)
   })
 
   test('a connection that is reset is no end: the second try is served', async t => {
@@ -77,7 +77,7 @@ anyTest.after.always(async () => {
     t.is(status, 201)
     t.like(await shop.siteOf(slug), { status: 'reserved', held_by: body.purchase_id })
     t.is(await failures(asking), failed, 'it served')
-    t.is(gateway.asked.filter(({ body: sent }) => sent.includes(body.purchase_id)).length, 1)
+    t.is(gateway.requests.filter(({ body: sent }) => sent.includes(body.purchase_id)).length, 1)
   })
 
   test('both tries are of one checkout: they carry the same key', async t => {
@@ -85,7 +85,7 @@ anyTest.after.always(async () => {
     gateway.answer(reply => (++tries === 1 ? reply.destroy() : served(reply)))
     const { status, body } = await buy(await shop.aSite())
     t.is(status, 201)
-    const keys = gateway.asked.slice(-2).map(({ headers }) => headers['idempotency-key'])
+    const keys = gateway.requests.slice(-2).map(({ headers }) => headers['idempotency-key'])
     t.deepEqual(keys, [body.purchase_id, body.purchase_id])
   })
 
@@ -100,22 +100,25 @@ anyTest.after.always(async () => {
   })
 
   const answers: Record<string, (reply: ServerResponse) => void> = {
-    'a refusal of the keys': says(401, { error: canary }),
-    'a refusal of the request': says(422, { errors: { items: [canary] } }),
-    'too many requests': says(429, { error: canary }, { 'Retry-After': '60' }),
-    'a fault of its own': says(500, canary),
-    'no JSON': says(201, `<html>${canary}</html>`),
-    nothing: says(201, ''),
-    null: says(201, 'null'),
-    'a list': says(201, [canary]),
-    'no id': says(201, { checkout_url: `https://pay.example/${canary}` }),
-    'an id that is no text': says(201, { id: 7, checkout_url: `https://pay.example/${canary}` }),
-    'an empty id': says(201, { id: '', checkout_url: `https://pay.example/${canary}` }),
-    'no address': says(201, { id: 'ch_1', canary }),
-    'an address that is a script': says(201, { id: 'ch_1', checkout_url: `javascript:alert("${canary}")` }),
-    'an address of data': says(201, { id: 'ch_1', checkout_url: `data:text/html,${canary}` }),
-    'an address without a host': says(201, { id: 'ch_1', checkout_url: `/pay/${canary}` }),
-    'an address that is too long': says(201, {
+    'a refusal of the keys': replyWith(401, { error: canary }),
+    'a refusal of the request': replyWith(422, { errors: { items: [canary] } }),
+    'too many requests': replyWith(429, { error: canary }, { 'Retry-After': '60' }),
+    'a fault of its own': replyWith(500, canary),
+    'no JSON': replyWith(201, `<html>${canary}</html>`),
+    nothing: replyWith(201, ''),
+    null: replyWith(201, 'null'),
+    'a list': replyWith(201, [canary]),
+    'no id': replyWith(201, { checkout_url: `https://pay.example/${canary}` }),
+    'an id that is no text': replyWith(201, { id: 7, checkout_url: `https://pay.example/${canary}` }),
+    'an empty id': replyWith(201, { id: '', checkout_url: `https://pay.example/${canary}` }),
+    'no address': replyWith(201, { id: 'ch_1', canary }),
+    'an address that is a script': replyWith(201, {
+      id: 'ch_1',
+      checkout_url: `javascript:alert("${canary}")`,
+    }),
+    'an address of data': replyWith(201, { id: 'ch_1', checkout_url: `data:text/html,${canary}` }),
+    'an address without a host': replyWith(201, { id: 'ch_1', checkout_url: `/pay/${canary}` }),
+    'an address that is too long': replyWith(201, {
       id: 'ch_1',
       checkout_url: `https://pay.example/${'x'.repeat(2100)}`,
     }),
@@ -123,16 +126,16 @@ anyTest.after.always(async () => {
   for (const [what, answer] of Object.entries(answers))
     test(`a gateway that answers with ${what} has not served, and is not asked again`, async t => {
       gateway.answer(answer)
-      const before = gateway.asked.length
+      const before = gateway.requests.length
       await isRefused(t)
-      t.is(gateway.asked.length - before, 1)
+      t.is(gateway.requests.length - before, 1)
     })
 
   test('the keys go nowhere that the gateway sends them to', async t => {
-    await using elsewhere = await openAnyGateway()
+    await using elsewhere = await openScriptedGateway()
     elsewhere.answer(served)
     for (const status of [301, 302, 303, 307, 308]) {
-      gateway.answer(says(status, '', { Location: `${elsewhere.url}/api/checkouts` }))
+      gateway.answer(replyWith(status, '', { Location: `${elsewhere.url}/api/checkouts` }))
       await isRefused(t)
     }
     t.is(elsewhere.connections(), 0)
@@ -146,11 +149,13 @@ anyTest.after.always(async () => {
   let count = 0
   gateway.answer(reply => {
     count++
-    says(201, { id: `ch_${count}`, checkout_url: `https://pay.example/ch_${count}`, more: 'of it' })(reply)
+    replyWith(201, { id: `ch_${count}`, checkout_url: `https://pay.example/ch_${count}`, more: 'of it' })(
+      reply,
+    )
   })
   const guest = () => ({ email: anEmail(), full_name: 'Ada Lovelace' })
   const sent = (id: string) => {
-    const found = gateway.asked.filter(({ body }) => body.includes(id))
+    const found = gateway.requests.filter(({ body }) => body.includes(id))
     if (found.length !== 1 || !found[0]) throw new Error(`asked ${found.length} times`)
     return { ...found[0], json: JSON.parse(found[0].body) }
   }

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
 import { anEmail } from '../../fixtures.ts'
-import { nowhere, openAnyGateway, says } from './any-gateway.ts'
+import { openScriptedGateway, replyWith, unreachableUrl } from './scripted-gateway.ts'
 import { openShop, type Purchase } from './shop.ts'
 
 // The gateway is asked by the flow that workers run; times are moved in the database. Serial: each asks about all that is due.
@@ -65,7 +65,7 @@ test.serial('what was paid and no webhook told of is sold, once', async t => {
 
   await isDue(purchase)
   t.is(await shop.run('reconcile'), 0, 'it is not asked about again')
-  await shop.tell('payment_intent.succeeded', purchase, { paymentId: atGateway(purchase).paymentId })
+  await shop.sendEvent('payment_intent.succeeded', purchase, { paymentId: atGateway(purchase).paymentId })
   await isSoldOnce(t, purchase)
 })
 
@@ -85,7 +85,7 @@ test.serial('a webhook that comes meanwhile and a worker sell it once', async t 
   const purchases = await Promise.all(Array.from({ length: 8 }, () => shop.aPurchase()))
   await isPaid(...purchases)
   const tell = (purchase: Purchase) =>
-    shop.tell('payment_intent.succeeded', purchase, { paymentId: atGateway(purchase).paymentId })
+    shop.sendEvent('payment_intent.succeeded', purchase, { paymentId: atGateway(purchase).paymentId })
   const [, ...replies] = await Promise.all([shop.run('reconcile'), ...purchases.map(tell)])
   t.deepEqual([...new Set(replies.map(({ status }) => status))], [204])
   for (const purchase of purchases) await isSoldOnce(t, purchase)
@@ -107,7 +107,7 @@ test.serial('nothing happens to what nobody has paid while its time runs', async
 
 test.serial('a site is let go when its checkout has run out and nobody has paid', async t => {
   const [pending, failed] = [await shop.aPurchase(), await shop.aPurchase()]
-  t.is((await shop.tell('payment_intent.failed', failed)).status, 204)
+  t.is((await shop.sendEvent('payment_intent.failed', failed)).status, 204)
   t.is((await shop.rowOf(failed.id)).status, 'failed')
   await ranOut(pending)
   await ranOut(failed)
@@ -123,7 +123,7 @@ test.serial('a site is let go when its checkout has run out and nobody has paid'
 
 test.serial('a card that failed, and then another one that did not, is paid', async t => {
   const purchase = await shop.aPurchase()
-  await shop.tell('payment_intent.failed', purchase)
+  await shop.sendEvent('payment_intent.failed', purchase)
   await isPaid(purchase)
   await shop.run('reconcile')
   await isSoldOnce(t, purchase)
@@ -152,22 +152,29 @@ test.serial('what was paid in the last second is sold, though its time has run o
 })
 
 test.serial('no site is let go while the gateway does not answer', async t => {
-  await using gateway = await openAnyGateway()
+  await using gateway = await openScriptedGateway()
   const purchase = await shop.aPurchase()
   const asking = (RECURRENTE_URL: string) => shop.run('reconcile', { RECURRENTE_URL })
   await ranOut(purchase, '3 hours')
-  t.is(await asking(await nowhere()), 1)
+  t.is(await asking(await unreachableUrl()), 1)
   await isOpen(t, purchase)
 
   const unpaid = { status: 'unpaid', total_in_cents: '12500', currency: 'GTQ' }
   for (const answer of [
-    ...[says(500, {}), says(401, {}), says(429, {}), says(200, 'no JSON'), says(200, []), says(200, 'null')],
     ...[
-      says(200, {}),
-      says(200, { ...unpaid, status: 7 }),
-      says(200, { ...unpaid, total_in_cents: '125.00' }),
+      replyWith(500, {}),
+      replyWith(401, {}),
+      replyWith(429, {}),
+      replyWith(200, 'no JSON'),
+      replyWith(200, []),
+      replyWith(200, 'null'),
     ],
-    says(302, '', { Location: `${shop.gateway.url}/api/checkouts/${purchase.checkoutId}` }),
+    ...[
+      replyWith(200, {}),
+      replyWith(200, { ...unpaid, status: 7 }),
+      replyWith(200, { ...unpaid, total_in_cents: '125.00' }),
+    ],
+    replyWith(302, '', { Location: `${shop.gateway.url}/api/checkouts/${purchase.checkoutId}` }),
   ]) {
     gateway.answer(answer)
     await isDue(purchase)
@@ -176,22 +183,22 @@ test.serial('no site is let go while the gateway does not answer', async t => {
     await isOpen(t, purchase)
     t.regex((await shop.logs(from)).join(''), /the payment gateway did not serve/)
   }
-  gateway.answer(says(200, unpaid))
+  gateway.answer(replyWith(200, unpaid))
   await isDue(purchase)
   await asking(gateway.url)
   await isLetGo(t, purchase)
-  const { method, path, headers, body } = gateway.asked.at(-1) ?? {}
+  const { method, path, headers, body } = gateway.requests.at(-1) ?? {}
   t.is(`${method} ${path}`, `GET /checkouts/${purchase.checkoutId}`)
   t.is(headers?.['x-secret-key'], shop.env.RECURRENTE_SECRET_KEY)
   t.is(body, '')
 })
 
 test.serial('what is paid just after the gateway said that it is not stays paid', async t => {
-  await using gateway = await openAnyGateway()
+  await using gateway = await openScriptedGateway()
   const purchase = await shop.aPurchase()
   gateway.answer(async reply => {
-    await shop.tell('payment_intent.succeeded', purchase)
-    says(200, { status: 'unpaid', total_in_cents: '12500', currency: 'GTQ' })(reply)
+    await shop.sendEvent('payment_intent.succeeded', purchase)
+    replyWith(200, { status: 'unpaid', total_in_cents: '12500', currency: 'GTQ' })(reply)
   })
   await ranOut(purchase)
   t.is(await shop.run('reconcile', { RECURRENTE_URL: gateway.url }), 1)
@@ -199,14 +206,17 @@ test.serial('what is paid just after the gateway said that it is not stays paid'
 })
 
 test.serial('one that is not answered for keeps nobody else from it', async t => {
-  await using gateway = await openAnyGateway()
+  await using gateway = await openScriptedGateway()
   const [first, second] = [await shop.aPurchase(), await shop.aPurchase()]
   gateway.answer((reply, { path }) =>
     path.endsWith(first.checkoutId)
       ? reply.destroy()
-      : says(200, { status: 'paid', total_in_cents: 12_500, currency: 'GTQ', latest_intent: { id: 'pa_x' } })(
-          reply,
-        ),
+      : replyWith(200, {
+          status: 'paid',
+          total_in_cents: 12_500,
+          currency: 'GTQ',
+          latest_intent: { id: 'pa_x' },
+        })(reply),
   )
   await isDue(first, second)
   t.is(await shop.run('reconcile', { RECURRENTE_URL: gateway.url }), 2)
@@ -215,11 +225,11 @@ test.serial('one that is not answered for keeps nobody else from it', async t =>
 })
 
 test.serial('a total is read as a number or as a text, and nothing in between', async t => {
-  await using gateway = await openAnyGateway()
+  await using gateway = await openScriptedGateway()
   const config = { RECURRENTE_URL: gateway.url }
   const told = async (total_in_cents: unknown, latest_intent?: unknown) => {
     const purchase = await shop.aPurchase()
-    gateway.answer(says(200, { status: 'paid', total_in_cents, currency: 'GTQ', latest_intent }))
+    gateway.answer(replyWith(200, { status: 'paid', total_in_cents, currency: 'GTQ', latest_intent }))
     await isDue(purchase)
     await shop.run('reconcile', config)
     return purchase
@@ -236,7 +246,7 @@ test.serial('a total is read as a number or as a text, and nothing in between', 
 test.serial(
   'where another amount or currency was paid nothing is sold, and it is not asked about again',
   async t => {
-    await using gateway = await openAnyGateway()
+    await using gateway = await openScriptedGateway()
     const config = { RECURRENTE_URL: gateway.url }
     for (const [total_in_cents, currency] of [
       [12_499, 'GTQ'],
@@ -247,9 +257,11 @@ test.serial(
       [0, 'GTQ'],
     ]) {
       const purchase = await shop.aPurchase()
-      gateway.answer(says(200, { status: 'paid', total_in_cents, currency, latest_intent: { id: 'pa_x' } }))
+      gateway.answer(
+        replyWith(200, { status: 'paid', total_in_cents, currency, latest_intent: { id: 'pa_x' } }),
+      )
       await isDue(purchase)
-      const [before, from] = [gateway.asked.length, await shop.logMark()]
+      const [before, from] = [gateway.requests.length, await shop.logMark()]
       await shop.run('reconcile', config)
       t.like(await shop.rowOf(purchase.id), { status: 'pending', issue: 'amount_mismatch', paid_at: null })
       t.is((await shop.siteOf(purchase.slug)).status, 'reserved')
@@ -257,7 +269,7 @@ test.serial(
       t.regex((await shop.logs(from)).join(''), /"level":"error".*"outcome":"amount_mismatch"/)
       await ranOut(purchase, '1 day')
       t.is(await shop.run('reconcile', config), 0)
-      t.is(gateway.asked.length - before, 1)
+      t.is(gateway.requests.length - before, 1)
       t.is((await shop.siteOf(purchase.slug)).status, 'reserved', 'money came for it: it is not let go')
     }
   },
@@ -268,11 +280,11 @@ test.serial('a webhook after the site was let go sells it, while nobody else has
   for (const purchase of [late, tooLate]) await ranOut(purchase)
   await shop.run('reconcile')
   await isLetGo(t, late)
-  t.is((await shop.tell('payment_intent.succeeded', late)).status, 204)
+  t.is((await shop.sendEvent('payment_intent.succeeded', late)).status, 204)
   await isSoldOnce(t, late)
 
   const next = await shop.aPurchase({ slug: tooLate.slug, email: anEmail() })
-  t.is((await shop.tell('payment_intent.succeeded', tooLate)).status, 204)
+  t.is((await shop.sendEvent('payment_intent.succeeded', tooLate)).status, 204)
   t.like(await shop.rowOf(tooLate.id), { status: 'paid', issue: 'site_unavailable', user_id: null })
   t.deepEqual(await mailsTo(tooLate.email), [])
   await isOpen(t, next)
@@ -280,8 +292,8 @@ test.serial('a webhook after the site was let go sells it, while nobody else has
 
 test.serial('what was refunded or sold meanwhile stays so, whatever is asked', async t => {
   const purchase = await shop.aPurchase()
-  await shop.tell('payment_intent.succeeded', purchase)
-  await shop.tell('refund.succeeded', purchase)
+  await shop.sendEvent('payment_intent.succeeded', purchase)
+  await shop.sendEvent('refund.succeeded', purchase)
   t.is((await shop.rowOf(purchase.id)).status, 'refunded')
   atGateway(purchase).status = 'paid'
   await ranOut(purchase)
@@ -315,7 +327,7 @@ test.serial('a transfer that is on its way holds a site for three days, and no l
   await ranOut(purchase, '3 days 1 hour')
   await shop.run('reconcile')
   await isLetGo(t, purchase)
-  t.is((await shop.tell('bank_transfer_intent.succeeded', purchase)).status, 204)
+  t.is((await shop.sendEvent('bank_transfer_intent.succeeded', purchase)).status, 204)
   await isSoldOnce(t, purchase)
 })
 

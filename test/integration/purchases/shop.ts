@@ -9,8 +9,8 @@ import type { WorldOptions } from '../../local-world.ts'
 import { openWorld, type World } from '../../world.ts'
 import { anAdmin } from '../admin/admin-account.ts'
 
-// A world that sells sites, through a gateway that speaks as the real one documents itself. No webhook comes by itself:
-// tests send them.
+// A world with the shop and a payment gateway that behaves as the real one is documented. The gateway sends no webhooks
+// automatically: tests send them.
 
 export const webhookPath = '/api/v1/webhooks/recurrente'
 export const secret = `whsec_${randomBytes(32).toString('base64')}`
@@ -33,17 +33,17 @@ export type Sales = {
   admin: string
   /** Offers a site, and returns its slug. */
   aSite: (given?: Record<string, unknown>) => Promise<string>
-  /** Begins a purchase as a guest; throws where that is refused. */
-  aPurchase: (given?: Wish) => Promise<Purchase>
-  /** Posts a text as an event, signed, to this instance unless another is said. */
-  post: (body: string, more?: Pick<Telling, 'id' | 'client'>) => Promise<Reply>
-  /** Posts an event as the gateway documents it. */
-  tell: (type: SampleType, purchase: Purchase, more?: Telling) => Promise<Reply>
+  /** Starts a purchase, as a guest unless a token is given. Throws if that is rejected. */
+  aPurchase: (given?: PurchaseOptions) => Promise<Purchase>
+  /** Posts a text as a signed event, to the first instance unless `client` is given. */
+  post: (body: string, more?: Pick<EventOptions, 'id' | 'client'>) => Promise<Reply>
+  /** Posts a signed event of this type about a purchase. */
+  sendEvent: (type: SampleType, purchase: Purchase, more?: EventOptions) => Promise<Reply>
   siteOf: (slug: string) => Promise<{ status: string; held_by: string | null }>
   rowOf: (id: string) => Promise<PurchaseRow>
-  /** The kinds of what is owed to an address, and has been, in the order of the alphabet. */
-  owedTo: (email: string) => Promise<string[]>
-  /** What came of events, by the gateway's ids. */
+  /** The kinds of all emails to an address, queued or sent, in alphabetical order. */
+  emailKindsTo: (email: string) => Promise<string[]>
+  /** The outcomes of events, by the gateway's ids. */
   outcomesOf: (ids: string[]) => Promise<string[]>
 }
 
@@ -56,19 +56,25 @@ type PurchaseRow = Record<string, unknown> & {
   email: string | null
 }
 
-type Wish = { slug?: string; email?: string; name?: string; token?: string; headers?: Record<string, string> }
+type PurchaseOptions = {
+  slug?: string
+  email?: string
+  name?: string
+  token?: string
+  headers?: Record<string, string>
+}
 
-type Telling = { id?: string; client?: Client; amount?: number; currency?: string; paymentId?: string }
+type EventOptions = { id?: string; client?: Client; amount?: number; currency?: string; paymentId?: string }
 
 /** The body of an event about a purchase. */
-export const eventOf = (type: SampleType, purchase: Purchase, more: Telling = {}): string => {
+export const eventOf = (type: SampleType, purchase: Purchase, more: EventOptions = {}): string => {
   const { amount = price, currency = 'GTQ', paymentId = `pa_${purchase.checkoutId}` } = more
   const about = { checkoutId: purchase.checkoutId, purchaseId: purchase.id, email: purchase.email }
   return sampleEvent(type, { ...about, amount, currency, paymentId })
 }
 
-/** Opens a gateway, and the world that `open` makes of the environment that names it. */
-export const openSales = async <W extends Core>(
+/** Opens a gateway, and a world whose environment points to it. */
+export const openWithGateway = async <W extends Core>(
   open: (env: Record<string, string>) => Promise<W>,
 ): Promise<W & Sales> => {
   await using opened = new AsyncDisposableStack()
@@ -101,22 +107,22 @@ export const openSales = async <W extends Core>(
       currency: 'GTQ',
       ...given,
     }
-    const made = await client.post('/api/v1/admin/sites', body, { token: admin })
-    if (made.status !== 201) throw new Error(`no site: ${made.text}`)
-    return made.body.slug
+    const reply = await client.post('/api/v1/admin/sites', body, { token: admin })
+    if (reply.status !== 201) throw new Error(`no site: ${reply.text}`)
+    return reply.body.slug
   }
   const aPurchase: Sales['aPurchase'] = async (given = {}) => {
     const { slug, email = anEmail(), name = 'Ada Lovelace', token, headers = {} } = given
-    const of = slug ?? (await aSite())
+    const site = slug ?? (await aSite())
     const body = token ? {} : { email, full_name: name }
-    const begun = await client.post(`/api/v1/sites/${of}/purchase`, body, { token, headers })
-    if (begun.status !== 201) throw new Error(`no purchase: ${begun.text}`)
-    const { purchase_id: id, checkout_url: checkoutUrl, expires_at: expiresAt } = begun.body
-    return { id, checkoutId: checkoutUrl.split('/').at(-1), slug: of, email, checkoutUrl, expiresAt }
+    const reply = await client.post(`/api/v1/sites/${site}/purchase`, body, { token, headers })
+    if (reply.status !== 201) throw new Error(`no purchase: ${reply.text}`)
+    const { purchase_id: id, checkout_url: checkoutUrl, expires_at: expiresAt } = reply.body
+    return { id, checkoutId: checkoutUrl.split('/').at(-1), slug: site, email, checkoutUrl, expiresAt }
   }
   const post: Sales['post'] = (body, more = {}) =>
     (more.client ?? client).post(webhookPath, body, { headers: signedHeaders(secret, body, more.id) })
-  const tell: Sales['tell'] = (type, purchase, more) => post(eventOf(type, purchase, more), more)
+  const sendEvent: Sales['sendEvent'] = (type, purchase, more) => post(eventOf(type, purchase, more), more)
   const one = async <Row extends object>(text: string, value: string): Promise<Row> => {
     const [row] = await sql<Row>(text, [value])
     if (!row) throw new Error('no such row')
@@ -124,21 +130,21 @@ export const openSales = async <W extends Core>(
   }
   const all: AsyncDisposableStack = opened.move()
   return {
-    ...{ ...world, gateway: { url: gatewayUrl, checkouts }, admin, aSite, aPurchase, post, tell },
+    ...{ ...world, gateway: { url: gatewayUrl, checkouts }, admin, aSite, aPurchase, post, sendEvent },
     siteOf: slug => one('SELECT status, held_by FROM sites WHERE slug = $1', slug),
     rowOf: id => one('SELECT * FROM purchases WHERE id = $1', id),
-    owedTo: async email => {
-      const owed = 'SELECT kind FROM emails WHERE recipient = $1 ORDER BY kind'
-      return (await sql<{ kind: string }>(owed, [email])).map(({ kind }) => kind)
+    emailKindsTo: async email => {
+      const kinds = 'SELECT kind FROM emails WHERE recipient = $1 ORDER BY kind'
+      return (await sql<{ kind: string }>(kinds, [email])).map(({ kind }) => kind)
     },
     outcomesOf: async ids => {
-      const taken = 'SELECT outcome FROM webhook_events WHERE id = ANY($1) ORDER BY outcome'
-      return (await sql<{ outcome: string }>(taken, [ids])).map(({ outcome }) => outcome)
+      const outcomes = 'SELECT outcome FROM webhook_events WHERE id = ANY($1) ORDER BY outcome'
+      return (await sql<{ outcome: string }>(outcomes, [ids])).map(({ outcome }) => outcome)
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
 }
 
-/** Opens a world that sells sites. */
+/** Opens a world with the shop. */
 export const openShop = ({ env = {}, ...options }: WorldOptions = {}): Promise<Shop> =>
-  openSales(gateway => openWorld({ ...options, env: { ...gateway, ...env } }))
+  openWithGateway(gateway => openWorld({ ...options, env: { ...gateway, ...env } }))

@@ -192,7 +192,7 @@ anyTest.after.always(async () => {
     t.is((await buy()).status, 201)
 
     const sold = await shop.aPurchase()
-    await shop.tell('payment_intent.succeeded', sold)
+    await shop.sendEvent('payment_intent.succeeded', sold)
     t.like((await change(sold.slug, { status: 'available', price: 1 })).body, {
       code: 'SITE_UNAVAILABLE',
       detail: detailsOf('SITE_UNAVAILABLE').sold,
@@ -203,7 +203,7 @@ anyTest.after.always(async () => {
       { status: 'sold', held_by: sold.id },
       'a stale page sells it not twice',
     )
-    t.is((await shop.tell('refund.succeeded', sold)).status, 204)
+    t.is((await shop.sendEvent('refund.succeeded', sold)).status, 204)
     t.deepEqual(await shop.siteOf(sold.slug), { status: 'available', held_by: null })
   })
 
@@ -235,7 +235,7 @@ anyTest.after.always(async () => {
     const purchase = await shop.aPurchase()
     t.is((await change(purchase.slug, { price: 99_999, currency: 'USD', name: 'Dearer' })).status, 200)
     t.like(await shop.rowOf(purchase.id), { amount: 12_500, currency: 'GTQ' })
-    t.is((await shop.tell('payment_intent.succeeded', purchase)).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', purchase)).status, 204)
     t.like(await shop.rowOf(purchase.id), { status: 'paid', issue: null })
     t.is((await read(purchase.slug)).status, 'sold')
   })
@@ -337,7 +337,7 @@ anyTest.after.always(async () => {
     const [dollars, open] = [await shop.aSite({ currency: 'USD' }), await shop.aSite()]
     const reserved = await shop.aPurchase()
     const sold = await shop.aPurchase()
-    t.is((await shop.tell('payment_intent.succeeded', sold)).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', sold)).status, 204)
     const by = async (query: string) => slugsOf(await read(query))
     t.deepEqual(await by(''), [sold.slug, reserved.slug, open, dollars])
     t.deepEqual(await by('status=available'), [open, dollars])

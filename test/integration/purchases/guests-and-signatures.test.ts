@@ -18,7 +18,7 @@ import {
 import { anAdmin } from '../admin/admin-account.ts'
 import { sendRaw, withContent } from '../http/raw-request.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
-import { aProven } from './proven.ts'
+import { accountWithMailedPassword } from './account-with-mailed-password.ts'
 import { openShop, price, secret, webhookPath } from './shop.ts'
 
 // Who gets what was paid for: forged events, guests, and a service that sells nothing.
@@ -42,9 +42,9 @@ anyTest.after.always(async () => {
   const { client } = shop
 
   /** A guest's purchase, paid. */
-  const aPaid = async (given: Parameters<typeof shop.aPurchase>[0] = {}) => {
+  const paidPurchase = async (given: Parameters<typeof shop.aPurchase>[0] = {}) => {
     const purchase = await shop.aPurchase(given)
-    const { status } = await shop.tell('payment_intent.succeeded', purchase)
+    const { status } = await shop.sendEvent('payment_intent.succeeded', purchase)
     if (status !== 204) throw new Error(`the event was answered ${status}`)
     return purchase
   }
@@ -66,7 +66,7 @@ anyTest.after.always(async () => {
   }
 
   test('a guest gets an account without a password, and chooses one by the mailed link, once', async t => {
-    const { id, email } = await aPaid()
+    const { id, email } = await paidPurchase()
     t.like(await buyerOf(id), {
       email,
       full_name: 'Ada Lovelace',
@@ -83,12 +83,12 @@ anyTest.after.always(async () => {
     t.is((await client.post('reset-password', { token, new_password: 'another phrase 8' })).status, 401)
     await signIn(email, newPassword)
     await untilNoEmailQueued(shop)
-    const owed = (await shop.owedTo(email)).filter(kind => kind !== 'new_device')
+    const owed = (await shop.emailKindsTo(email)).filter(kind => kind !== 'new_device')
     t.deepEqual(owed, ['password_changed', 'purchase_confirmation', 'welcome_guest'])
   })
 
   test('the confirmation names the site, the price and the purchase', async t => {
-    const { id, email } = await aPaid()
+    const { id, email } = await paidPurchase()
     await untilNoEmailQueued(shop)
     const texts = (await mailsTo(email)).map(({ mail }) => mail.text ?? '')
     const confirmation = texts.find(text => text.includes(id)) ?? ''
@@ -99,7 +99,7 @@ anyTest.after.always(async () => {
   })
 
   test('the code of the mail chooses a password as well', async t => {
-    const { id, email } = await aPaid()
+    const { id, email } = await paidPurchase()
     const { code, token } = await waitForLink(shop, email, 'reset-password')
     t.is((await client.post('reset-password', { email, code, new_password: newPassword })).status, 204)
     t.is(
@@ -112,17 +112,17 @@ anyTest.after.always(async () => {
   })
 
   test('a guest who buys twice gets one account, and the newer link works', async t => {
-    const first = await aPaid()
+    const first = await paidPurchase()
     const { email } = first
     await waitForLink(shop, email, 'reset-password')
-    const second = await aPaid({ email })
+    const second = await paidPurchase({ email })
     const { token } = await waitForLink(shop, email, 'reset-password', 2)
     t.is((await client.post('reset-password', { token, new_password: newPassword })).status, 204)
     t.deepEqual(await purchasesOf(await signIn(email, newPassword)), [second.id, first.id])
   })
 
   test('the mails are in the language of whoever bought', async t => {
-    const { email } = await aPaid({ headers: { 'accept-language': 'es-GT,es;q=0.9,en;q=0.1' } })
+    const { email } = await paidPurchase({ headers: { 'accept-language': 'es-GT,es;q=0.9,en;q=0.1' } })
     await untilNoEmailQueued(shop)
     const subjects = ['welcome_guest', 'purchase_confirmation'].map(kind => {
       const words = new URL(`../../../templates/es/${kind}.json`, import.meta.url)
@@ -132,29 +132,29 @@ anyTest.after.always(async () => {
   })
 
   test('an address is one, however it is written', async t => {
-    const { email, userId } = await aProven(shop)
-    const { id } = await aPaid({ email: ` ${email.toUpperCase()} ` })
+    const { email, userId } = await accountWithMailedPassword(shop)
+    const { id } = await paidPurchase({ email: ` ${email.toUpperCase()} ` })
     t.is((await shop.rowOf(id)).user_id, userId)
   })
 
   test('a mailed link has set the password of an account → the account gets the purchase, and nothing of it ends', async t => {
-    const account = await aProven(shop)
+    const account = await accountWithMailedPassword(shop)
     const before = await rowOf(shop, account.userId)
-    const { id } = await aPaid({ email: account.email })
+    const { id } = await paidPurchase({ email: account.email })
     t.deepEqual(await rowOf(shop, account.userId), before)
     t.deepEqual(await purchasesOf(account.access), [id])
     t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 200)
     await signIn(account.email, account.password)
     await untilNoEmailQueued(shop)
-    t.false((await shop.owedTo(account.email)).includes('welcome_guest'))
-    t.true((await shop.owedTo(account.email)).includes('purchase_confirmation'))
+    t.false((await shop.emailKindsTo(account.email)).includes('welcome_guest'))
+    t.true((await shop.emailKindsTo(account.email)).includes('purchase_confirmation'))
   })
 
   test('a squatter who closes the account of an address does not take its purchases away', async t => {
     const squatter = await anAccount(client)
     const { email, password, access: token } = squatter
     t.is((await client.send('DELETE', 'me', { body: { password }, token })).status, 204)
-    const { id } = await aPaid({ email })
+    const { id } = await paidPurchase({ email })
     const { token: chosen } = await waitForLink(shop, email, 'reset-password')
     t.is((await client.post('reset-password', { token: chosen, new_password: newPassword })).status, 204)
     t.deepEqual(await purchasesOf(await signIn(email, newPassword)), [id])
@@ -164,14 +164,14 @@ anyTest.after.always(async () => {
     const account = await anAccount(client)
     const { token } = await waitForLink(shop, account.email, 'verify-email')
     const before = await rowOf(shop, account.userId)
-    const { id } = await aPaid({ token: account.access, email: account.email })
+    const { id } = await paidPurchase({ token: account.access, email: account.email })
     t.is((await shop.rowOf(id)).user_id, account.userId)
     t.deepEqual(await rowOf(shop, account.userId), before)
     t.deepEqual(await purchasesOf(account.access), [id])
     t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 200)
     t.is((await client.post('verify-email', { token })).status, 200)
     await untilNoEmailQueued(shop)
-    t.false((await shop.owedTo(account.email)).includes('welcome_guest'))
+    t.false((await shop.emailKindsTo(account.email)).includes('welcome_guest'))
   })
 
   test('a purchase goes with its buyer to another address', async t => {
@@ -180,27 +180,27 @@ anyTest.after.always(async () => {
     const moved = anEmail()
     const { token } = await requestEmailChange(shop, account, moved)
     t.is((await client.post('confirm-email', { token })).status, 200)
-    await shop.tell('payment_intent.succeeded', purchase)
+    await shop.sendEvent('payment_intent.succeeded', purchase)
     t.is((await shop.rowOf(purchase.id)).user_id, account.userId)
     await untilNoEmailQueued(shop)
-    t.deepEqual(await shop.owedTo(moved), ['email_change', 'purchase_confirmation'])
+    t.deepEqual(await shop.emailKindsTo(moved), ['email_change', 'purchase_confirmation'])
   })
 
   test('a deactivated account gets its purchase and is told of it, and stays closed', async t => {
-    const account = await aProven(shop)
+    const account = await accountWithMailedPassword(shop)
     const path = `/api/v1/admin/users/${account.userId}`
     t.is((await client.patch(path, { is_active: false }, { token: shop.admin })).status, 200)
-    const { id, email } = await aPaid({ email: account.email })
+    const { id, email } = await paidPurchase({ email: account.email })
     t.is((await shop.rowOf(id)).user_id, account.userId)
     await untilNoEmailQueued(shop)
     t.true((await mailsTo(email)).some(({ mail }) => mail.text?.includes(id)))
-    t.false((await shop.owedTo(email)).includes('welcome_guest'))
+    t.false((await shop.emailKindsTo(email)).includes('welcome_guest'))
     t.is((await client.post('login', { email, password: account.password })).status, 403)
   })
 
   test('an account that is erased takes address and name out of its purchases', async t => {
     const account = await aVerifiedAccount(shop)
-    const bought = await aPaid({ token: account.access, email: account.email })
+    const bought = await paidPurchase({ token: account.access, email: account.email })
     const late = await shop.aPurchase({ token: account.access, email: account.email })
     await shop.sql(`UPDATE purchases SET status = 'expired' WHERE id = $1`, [late.id])
     await shop.sql(`UPDATE users SET erase_after = now() - interval '1 second' WHERE id = $1`, [
@@ -223,7 +223,7 @@ anyTest.after.always(async () => {
     await shop.sql(`UPDATE purchases SET status = 'expired', email = NULL, full_name = NULL WHERE id = $1`, [
       purchase.id,
     ])
-    t.is((await shop.tell('payment_intent.succeeded', purchase)).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', purchase)).status, 204)
     t.like(await shop.rowOf(purchase.id), { status: 'paid', issue: 'site_unavailable', user_id: null })
   })
 }

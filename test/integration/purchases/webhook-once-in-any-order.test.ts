@@ -40,7 +40,7 @@ anyTest.after.always(async () => {
     purchase: await shop.rowOf(id),
     site: await shop.siteOf(slug),
     accounts: (await accountsOf(email)).length,
-    mails: await shop.owedTo(email),
+    mails: await shop.emailKindsTo(email),
   })
 
   const soldOnce = async (purchase: Purchase) => {
@@ -84,21 +84,21 @@ anyTest.after.always(async () => {
     const more = await Promise.all(Array.from({ length: 19 }, () => shop.aPurchase({ email: first.email })))
     const paid = await Promise.all(
       [first, ...more].map((purchase, i) =>
-        shop.tell('payment_intent.succeeded', purchase, { client: i % 2 ? shop.client : second.client }),
+        shop.sendEvent('payment_intent.succeeded', purchase, { client: i % 2 ? shop.client : second.client }),
       ),
     )
     t.deepEqual(statusesOf(paid), { 204: 20 })
     t.is((await accountsOf(first.email)).length, 1)
     const rows = await Promise.all([first, ...more].map(({ id }) => shop.rowOf(id)))
     t.is(new Set(rows.map(({ user_id }) => user_id)).size, 1)
-    const confirmed = (await shop.owedTo(first.email)).filter(kind => kind === 'purchase_confirmation')
+    const confirmed = (await shop.emailKindsTo(first.email)).filter(kind => kind === 'purchase_confirmation')
     t.is(confirmed.length, 20)
   })
 
   test('an event that comes again a day later, freshly signed, has no effect', async t => {
     const purchase = await shop.aPurchase()
     const id = anId()
-    t.is((await shop.tell('payment_intent.succeeded', purchase, { id })).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', purchase, { id })).status, 204)
     await shop.sql(
       `UPDATE webhook_events SET received_at = received_at - interval '25 hours',
                                processed_at = processed_at - interval '25 hours' WHERE id = $1`,
@@ -108,25 +108,25 @@ anyTest.after.always(async () => {
       purchase.id,
     ])
     const before = await leftBy(purchase)
-    t.is((await shop.tell('payment_intent.succeeded', purchase, { id })).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', purchase, { id })).status, 204)
     t.deepEqual(await leftBy(purchase), before)
   })
 
   test('an id that was taken is taken, whatever comes under it', async t => {
     const [purchase, other] = [await shop.aPurchase(), await shop.aPurchase()]
     const id = anId()
-    t.is((await shop.tell('payment_intent.failed', purchase, { id })).status, 204)
-    t.is((await shop.tell('payment_intent.succeeded', other, { id })).status, 204)
+    t.is((await shop.sendEvent('payment_intent.failed', purchase, { id })).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', other, { id })).status, 204)
     t.is((await shop.rowOf(other.id)).status, 'pending')
-    t.deepEqual(await shop.owedTo(other.email), [])
+    t.deepEqual(await shop.emailKindsTo(other.email), [])
   })
 
   test('the same content under another id has no further effect', async t => {
     const purchase = await shop.aPurchase()
     const [first, again] = [anId(), anId()]
-    t.is((await shop.tell('payment_intent.succeeded', purchase, { id: first })).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', purchase, { id: first })).status, 204)
     const before = await leftBy(purchase)
-    t.is((await shop.tell('payment_intent.succeeded', purchase, { id: again })).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', purchase, { id: again })).status, 204)
     t.deepEqual(await leftBy(purchase), before)
     t.deepEqual(await shop.outcomesOf([first, again]), ['applied', 'unchanged'])
   })
@@ -138,7 +138,7 @@ anyTest.after.always(async () => {
     checkout.status = 'paid'
     await shop.sql('UPDATE purchases SET look_after = now() WHERE id = $1', [purchase.id])
     const [told] = await Promise.all([
-      shop.tell('payment_intent.succeeded', purchase),
+      shop.sendEvent('payment_intent.succeeded', purchase),
       shop.run('reconcile'),
       second.run('reconcile'),
     ])
@@ -178,7 +178,7 @@ anyTest.after.always(async () => {
       id: '01890000-0000-7000-8000-000000000000',
     }
     const id = anId()
-    t.is((await shop.tell('payment_intent.succeeded', foreign, { id })).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', foreign, { id })).status, 204)
     t.deepEqual(await shop.outcomesOf([id]), ['unmatched'])
     t.is((await shop.rowOf(purchase.id)).status, 'pending')
   })
@@ -187,10 +187,14 @@ anyTest.after.always(async () => {
     const [cheap, dear] = [await shop.aPurchase(), await shop.aPurchase()]
     const id = anId()
     t.is(
-      (await shop.tell('payment_intent.succeeded', { ...dear, checkoutId: 'ch_elsewhere' }, { id })).status,
+      (await shop.sendEvent('payment_intent.succeeded', { ...dear, checkoutId: 'ch_elsewhere' }, { id }))
+        .status,
       204,
     )
-    t.is((await shop.tell('payment_intent.succeeded', { ...dear, checkoutId: cheap.checkoutId })).status, 204)
+    t.is(
+      (await shop.sendEvent('payment_intent.succeeded', { ...dear, checkoutId: cheap.checkoutId })).status,
+      204,
+    )
     t.deepEqual(await shop.outcomesOf([id]), ['unmatched'])
     t.is((await shop.rowOf(dear.id)).status, 'pending')
     t.is((await shop.rowOf(cheap.id)).status, 'paid')
@@ -201,7 +205,7 @@ anyTest.after.always(async () => {
     await shop.sql('UPDATE purchases SET checkout_id = NULL, checkout_url = NULL WHERE id = $1', [
       purchase.id,
     ])
-    t.is((await shop.tell('payment_intent.succeeded', purchase)).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', purchase)).status, 204)
     t.deepEqual(await soldOnce(purchase), expected(purchase))
   })
 }
@@ -267,7 +271,7 @@ anyTest.after.always(async () => {
     const { status, issue, user_id: owner } = await shop.rowOf(id)
     const site = await shop.siteOf(slug)
     const accounts = (await shop.sql('SELECT FROM users WHERE email = $1', [email])).length
-    const mails = await shop.owedTo(email)
+    const mails = await shop.emailKindsTo(email)
     const end = endOf(all)
     const isSold = end.status === 'paid'
     const holds = [
@@ -343,12 +347,12 @@ anyTest.after.always(async () => {
     $$ BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$`)
     await shop.sql(`CREATE TRIGGER dawdle BEFORE UPDATE ON webhook_events
     FOR EACH ROW WHEN (NEW.type = 'refund.succeeded') EXECUTE FUNCTION dawdle()`)
-    const refunded = shop.tell('refund.succeeded', purchase)
+    const refunded = shop.sendEvent('refund.succeeded', purchase)
     await until('the refund to dawdle', async () => {
       const asleep = `SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`
       return (await shop.sql(asleep)).length === 1
     })
-    const paid = await shop.tell('payment_intent.succeeded', purchase, { client: second.client })
+    const paid = await shop.sendEvent('payment_intent.succeeded', purchase, { client: second.client })
     await shop.sql('DROP FUNCTION dawdle CASCADE')
     t.deepEqual([paid.status, (await refunded).status], [204, 204])
     t.is((await shop.rowOf(purchase.id)).status, 'refunded')
@@ -358,16 +362,16 @@ anyTest.after.always(async () => {
   test('a transfer goes the same way as a card', async t => {
     const purchase = await shop.aPurchase()
     for (const type of ['bank_transfer_intent.pending', 'bank_transfer_intent.failed'] as const)
-      t.is((await shop.tell(type, purchase)).status, 204)
+      t.is((await shop.sendEvent(type, purchase)).status, 204)
     t.is((await shop.rowOf(purchase.id)).status, 'failed')
     t.is((await shop.siteOf(purchase.slug)).status, 'reserved')
-    t.is((await shop.tell('bank_transfer_intent.succeeded', purchase)).status, 204)
+    t.is((await shop.sendEvent('bank_transfer_intent.succeeded', purchase)).status, 204)
     t.is((await shop.siteOf(purchase.slug)).status, 'sold')
   })
 
   test('a refund that is on its way, or that failed, is none', async t => {
     const purchase = await shop.aPurchase()
-    await shop.tell('payment_intent.succeeded', purchase)
+    await shop.sendEvent('payment_intent.succeeded', purchase)
     for (const status of ['pending', 'failed', 'processing', '']) {
       const refund = {
         ...JSON.parse(eventOf('refund.succeeded', purchase)),
@@ -377,7 +381,7 @@ anyTest.after.always(async () => {
       t.is((await shop.post(JSON.stringify(refund))).status, 204)
       t.is((await shop.rowOf(purchase.id)).status, 'paid', status)
     }
-    t.is((await shop.tell('refund.succeeded', purchase)).status, 204)
+    t.is((await shop.sendEvent('refund.succeeded', purchase)).status, 204)
     t.is((await shop.rowOf(purchase.id)).status, 'refunded')
   })
 }

@@ -117,7 +117,7 @@ test('what a network has paid for → does not count against it', async t => {
     t.is(status, 201, slug)
     const checkoutId = body.checkout_url.split('/').at(-1)
     const purchase = { id: body.purchase_id, checkoutId, slug, email: '', checkoutUrl: '', expiresAt: '' }
-    t.is((await shop.tell('payment_intent.succeeded', purchase)).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', purchase)).status, 204)
   }
 })
 

@@ -3,8 +3,8 @@ import type { World } from '../../world.ts'
 import { waitForLink } from '../addresses/change-email.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
 
-/** An account whose password a link to its mailbox has set, signed in. */
-export const aProven = async (
+/** Registers an account, sets its password by a mailed link, and signs in. */
+export const accountWithMailedPassword = async (
   world: Pick<World, 'client' | 'mails' | 'sql'>,
   given: Record<string, unknown> = {},
 ): Promise<Account> => {

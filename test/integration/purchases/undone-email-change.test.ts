@@ -9,7 +9,7 @@ import {
   waitForLink,
 } from '../addresses/change-email.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
-import { aProven } from './proven.ts'
+import { accountWithMailedPassword } from './account-with-mailed-password.ts'
 import { openShop } from './shop.ts'
 
 // A move that is undone, and what was paid with the old or the new address meanwhile.
@@ -23,9 +23,9 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
 const { client, sql } = shop
 
 /** A purchase, paid. */
-const aPaid = async (given: Parameters<typeof shop.aPurchase>[0] = {}) => {
+const paidPurchase = async (given: Parameters<typeof shop.aPurchase>[0] = {}) => {
   const purchase = await shop.aPurchase(given)
-  const { status } = await shop.tell('payment_intent.succeeded', purchase)
+  const { status } = await shop.sendEvent('payment_intent.succeeded', purchase)
   if (status !== 204) throw new Error(`the event was answered ${status}`)
   return purchase
 }
@@ -61,7 +61,7 @@ const forget = async () => {
 
 test('a guest pays with the old address, then the move is undone → the restored account has the purchase', async t => {
   const { owner, undo } = await aStolen()
-  const { id } = await aPaid({ email: owner.email })
+  const { id } = await paidPurchase({ email: owner.email })
   const guest = (await shop.rowOf(id)).user_id ?? ''
   t.not(guest, owner.userId)
   await waitForLink(shop, owner.email, 'reset-password')
@@ -85,7 +85,7 @@ test('a guest pays with the old address, then the move is undone → the restore
 
 test('the link that the guest got before the undo → it opens nothing any more', async t => {
   const { owner, undo } = await aStolen()
-  await aPaid({ email: owner.email })
+  await paidPurchase({ email: owner.email })
   const { token, code } = await waitForLink(shop, owner.email, 'reset-password')
   t.is((await undo()).status, 200)
   for (const body of [{ token }, { email: owner.email, code }])
@@ -96,9 +96,9 @@ test('the link that the guest got before the undo → it opens nothing any more'
 test('the owner undoes the move while the payment arrives → the purchase is in the restored account', async t => {
   for (let round = 0; round < 6; round++) {
     const { owner, undo } = await aStolen()
-    const earlier = await aPaid({ email: owner.email })
+    const earlier = await paidPurchase({ email: owner.email })
     const purchase = await shop.aPurchase({ email: owner.email })
-    const pay = () => shop.tell('payment_intent.succeeded', purchase)
+    const pay = () => shop.sendEvent('payment_intent.succeeded', purchase)
     const [undone, paid] = await Promise.all([undo(other.client), pay()])
     t.is(undone.status, 200)
     // The gateway sends again what was not answered with 2xx.
@@ -110,8 +110,8 @@ test('the owner undoes the move while the payment arrives → the purchase is in
 test('a squatter registered the old address, and a guest paid with it → the restored account has what was paid', async t => {
   const { owner, undo } = await aStolen()
   const squatter = await anAccount(client, { email: owner.email, password: 'a squatter 4 phrase' })
-  const theirs = await aPaid({ token: squatter.access, email: owner.email })
-  const { id } = await aPaid({ email: owner.email })
+  const theirs = await paidPurchase({ token: squatter.access, email: owner.email })
+  const { id } = await paidPurchase({ email: owner.email })
   t.like(await shop.rowOf(id), { user_id: null, claim: 'waiting' })
   t.is((await undo()).status, 200)
   t.is((await client.get('me', { token: squatter.access })).status, 401)
@@ -125,7 +125,7 @@ test('a squatter registered the old address, and a guest paid with it → the re
 
 test('an administrator without a password has the old address → the undo is refused, and nothing moves', async t => {
   const { owner, thiefs, undo } = await aStolen()
-  const { id } = await aPaid({ email: owner.email })
+  const { id } = await paidPurchase({ email: owner.email })
   const guest = (await shop.rowOf(id)).user_id ?? ''
   await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [guest])
   const reply = await undo()
@@ -135,12 +135,12 @@ test('an administrator without a password has the old address → the undo is re
 })
 
 test('an account was moved to a victim who paid there as a guest, then the mover undoes it → the victim keeps it', async t => {
-  const mover = await aProven(shop)
-  const own = await aPaid({ token: mover.access, email: mover.email })
+  const mover = await accountWithMailedPassword(shop)
+  const own = await paidPurchase({ token: mover.access, email: mover.email })
   const victim = anEmail()
   await changeEmail(shop, mover, victim)
   const undo = await waitForLink(shop, mover.email, 'undo-email-change')
-  const { id } = await aPaid({ email: victim })
+  const { id } = await paidPurchase({ email: victim })
   const mine = await resetBy(victim)
   t.deepEqual((await purchasesOf(mine.token)).sort(), [own.id, id].sort())
 

@@ -10,7 +10,7 @@ import {
   waitForLink,
 } from '../addresses/change-email.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
-import { aProven } from './proven.ts'
+import { accountWithMailedPassword } from './account-with-mailed-password.ts'
 import { openShop } from './shop.ts'
 
 // The purchase of a guest, at an address whose account somebody else may have registered: it waits for the mailbox.
@@ -26,9 +26,9 @@ const { client, sql } = shop
 type Session = { email: string; password: string; access: string; refresh: string; userId: string }
 
 /** A guest's purchase, paid. */
-const aPaid = async (given: Parameters<typeof shop.aPurchase>[0] = {}) => {
+const paidPurchase = async (given: Parameters<typeof shop.aPurchase>[0] = {}) => {
   const purchase = await shop.aPurchase(given)
-  const { status } = await shop.tell('payment_intent.succeeded', purchase)
+  const { status } = await shop.sendEvent('payment_intent.succeeded', purchase)
   if (status !== 204) throw new Error(`the event was answered ${status}`)
   return purchase
 }
@@ -81,7 +81,7 @@ const squatters: Record<string, (email: string) => Promise<Session>> = {
     return { ...sessionOf(account), email }
   },
   'the squatter has moved an account whose password a link to another mailbox had set': async email => {
-    const account = await aProven(shop)
+    const account = await accountWithMailedPassword(shop)
     await changeEmail(shop, account, email)
     return changed({ ...sessionOf(account), email })
   },
@@ -100,11 +100,11 @@ for (const [how, squat] of Object.entries(squatters))
     const email = anEmail()
     const squatter = await squat(email)
     const before = await rowOf(shop, squatter.userId)
-    const { id } = await aPaid({ email })
+    const { id } = await paidPurchase({ email })
     t.like(await shop.rowOf(id), { user_id: null, email, status: 'paid', claim: 'waiting' })
     await untilNoEmailQueued(shop)
-    t.true((await shop.owedTo(email)).includes('purchase_claim'))
-    t.false((await shop.owedTo(email)).includes('welcome_guest'))
+    t.true((await shop.emailKindsTo(email)).includes('purchase_claim'))
+    t.false((await shop.emailKindsTo(email)).includes('welcome_guest'))
 
     t.deepEqual(await purchasesOf(squatter.access), [])
     t.deepEqual(await idsOf('me/export', squatter.access), [])
@@ -123,7 +123,7 @@ for (const [how, squat] of Object.entries(squatters))
 
 test('a squatter has given the account a name and a language → the emails to the buyer show neither', async t => {
   const { email } = await anAccount(client, { full_name: 'Mallory', preferred_language: 'ar' })
-  const { id } = await aPaid({ email, headers: { 'accept-language': 'es' } })
+  const { id } = await paidPurchase({ email, headers: { 'accept-language': 'es' } })
   await untilNoEmailQueued(shop)
   const mails = (await shop.mails.sentTo(email)).filter(
     ({ mail, link }) => link.includes('/reset-password?') || mail.text?.includes(id),
@@ -139,7 +139,7 @@ test('a squatter signs in while the guest pays → no session of theirs shows th
   const { email, password } = await anAccount(client)
   const purchase = await shop.aPurchase({ email })
   const [paid, ...logins] = await Promise.all([
-    shop.tell('payment_intent.succeeded', purchase),
+    shop.sendEvent('payment_intent.succeeded', purchase),
     ...Array.from({ length: 8 }, (_, i) =>
       (i % 2 ? client : other.client).post('login', { email, password }),
     ),
@@ -157,7 +157,7 @@ test('a squatter asks for links before the guest pays → none of them outlives 
   const verification = await waitForLink(shop, email, 'verify-email')
   const theirs = anEmail()
   const moving = await requestEmailChange(shop, squatter, theirs)
-  const { id } = await aPaid({ email })
+  const { id } = await paidPurchase({ email })
   const mine = await claim(email)
   t.is((await client.post('verify-email', { token: verification.token })).status, 401)
   t.is((await client.post('confirm-email', { token: moving.token })).status, 401)
@@ -176,7 +176,7 @@ test('a stranger pays with the address of an unverified user who is signed in �
   })
   const { token } = await waitForLink(shop, account.email, 'verify-email')
   const before = await rowOf(shop, account.userId)
-  const { id } = await aPaid({ email: account.email, name: 'PAYER WAS HERE' })
+  const { id } = await paidPurchase({ email: account.email, name: 'PAYER WAS HERE' })
   t.deepEqual(await rowOf(shop, account.userId), before)
   t.is((await client.get('me', { token: account.access })).status, 200)
   t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 200)
@@ -195,15 +195,15 @@ for (const verified of [false, true])
     const admin = verified ? await aVerifiedAccount(shop) : await anAccount(client)
     await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [admin.userId])
     const before = await rowOf(shop, admin.userId)
-    await aPaid({ email: admin.email, name: 'PAYER WAS HERE' })
+    await paidPurchase({ email: admin.email, name: 'PAYER WAS HERE' })
     t.deepEqual(await rowOf(shop, admin.userId), before)
     const reply = await client.get('/api/v1/admin/users', { token: admin.access })
     t.is(reply.status, 200)
   })
 
 test('a guest pays with the address of an account without a password → it keeps the name that it has', async t => {
-  const { id, email } = await aPaid({ name: 'Ada Lovelace' })
-  const second = await aPaid({ email, name: 'PAYER WAS HERE' })
+  const { id, email } = await paidPurchase({ name: 'Ada Lovelace' })
+  const second = await paidPurchase({ email, name: 'PAYER WAS HERE' })
   const [first, next] = [await shop.rowOf(id), await shop.rowOf(second.id)]
   t.is(first.user_id, next.user_id)
   t.like(await rowOf(shop, first.user_id ?? ''), { full_name: 'Ada Lovelace', password_hash: null })
@@ -211,7 +211,7 @@ test('a guest pays with the address of an account without a password → it keep
 
 test('the link of the email has expired → any reset by the mailbox claims the purchase', async t => {
   const { email } = await aVerifiedAccount(shop)
-  const { id } = await aPaid({ email })
+  const { id } = await paidPurchase({ email })
   const { token } = await waitForLink(shop, email, 'reset-password')
   await shop.travel(25 * 3_600_000)
   const late = await client.post('reset-password', { token, new_password: newPassword })
@@ -226,14 +226,14 @@ test('the link of the email has expired → any reset by the mailbox claims the 
 
 test('several purchases wait at an address → one reset claims these and no other', async t => {
   const [{ email }, neighbour] = [await aVerifiedAccount(shop), await aVerifiedAccount(shop)]
-  const waiting = [await aPaid({ email }), await aPaid({ email: email.toUpperCase() })]
-  const theirs = await aPaid({ email: neighbour.email })
+  const waiting = [await paidPurchase({ email }), await paidPurchase({ email: email.toUpperCase() })]
+  const theirs = await paidPurchase({ email: neighbour.email })
   const open = await shop.aPurchase({ email })
   const mine = await claim(email)
   t.deepEqual((await purchasesOf(mine)).sort(), waiting.map(({ id }) => id).sort())
   t.like(await shop.rowOf(theirs.id), { user_id: null, claim: 'waiting' })
   t.like(await shop.rowOf(open.id), { user_id: null, claim: null })
-  t.is((await shop.tell('payment_intent.succeeded', open)).status, 204)
+  t.is((await shop.sendEvent('payment_intent.succeeded', open)).status, 204)
   t.is((await purchasesOf(mine)).length, 3, 'what is paid after it needs no claim')
 })
 
@@ -244,7 +244,7 @@ test('a payment and a reset at once → the purchase is in the account, whicheve
     const { token } = await waitForLink(shop, email, 'reset-password')
     const purchase = await shop.aPurchase({ email })
     const [paid, reset] = await Promise.all([
-      shop.tell('payment_intent.succeeded', purchase),
+      shop.sendEvent('payment_intent.succeeded', purchase),
       other.client.post('reset-password', { token, new_password: newPassword }),
     ])
     t.is(paid.status, 204)
@@ -259,7 +259,7 @@ test('the squatter deletes the account → the mailbox claims the purchase, and 
   const { email, password, userId, access: token } = await anAccount(client)
   t.is((await client.send('DELETE', 'me', { body: { password }, token })).status, 204)
   const undo = await waitForLink(shop, email, 'undo-deletion')
-  const { id } = await aPaid({ email })
+  const { id } = await paidPurchase({ email })
   t.truthy((await rowOf(shop, userId)).erase_after, 'a payment takes no deletion back')
   const mine = await claim(email)
   t.deepEqual(await purchasesOf(mine), [id])
@@ -279,7 +279,7 @@ for (const [what, close] of Object.entries({
     t.true((await client.send(close ? 'PATCH' : 'DELETE', path, options)).status < 300)
     const purchase = await shop.aPurchase({ email })
     const id = `msg_${userId.replaceAll('-', '')}`
-    t.is((await shop.tell('payment_intent.succeeded', purchase, { id })).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', purchase, { id })).status, 204)
     t.deepEqual(await shop.outcomesOf([id]), ['account_closed'])
     t.like(await shop.rowOf(purchase.id), { user_id: null, email, claim: 'waiting' })
     await untilNoEmailQueued(shop)
@@ -290,8 +290,8 @@ for (const [what, close] of Object.entries({
 
 test('a purchase that waits is remembered until it is claimed, and one that was refunded for thirty days', async t => {
   const { email } = await aVerifiedAccount(shop)
-  const [paid, refunded] = [await aPaid({ email }), await aPaid({ email })]
-  t.is((await shop.tell('refund.succeeded', refunded)).status, 204)
+  const [paid, refunded] = [await paidPurchase({ email }), await paidPurchase({ email })]
+  t.is((await shop.sendEvent('refund.succeeded', refunded)).status, 204)
   const age = (time: string) => sql('UPDATE purchases SET updated_at = now() - $1::interval', [time])
   const remembered = async () => [(await shop.rowOf(paid.id)).email, (await shop.rowOf(refunded.id)).email]
   await age('29 days')
@@ -321,7 +321,7 @@ for (const [how, leave] of Object.entries(ways))
     const squatter = await anAccount(client)
     const { email } = squatter
     const { token } = await waitForLink(shop, email, 'verify-email')
-    const waiting = [await aPaid({ email }), await aPaid({ email })]
+    const waiting = [await paidPurchase({ email }), await paidPurchase({ email })]
     await untilNoEmailQueued(shop)
     t.is(await shop.run('inviteBuyers'), 0, 'the account at the address may still be claimed')
     const before = (await shop.mails.sentTo(email)).length
@@ -342,17 +342,17 @@ for (const [how, leave] of Object.entries(ways))
 
 test('two workers invite at once → one account and one email', async t => {
   const squatter = await anAccount(client)
-  const { id, email } = await aPaid({ email: squatter.email })
+  const { id, email } = await paidPurchase({ email: squatter.email })
   await changeEmail(shop, squatter, anEmail())
   const counts = await Promise.all([shop.run('inviteBuyers'), other.run('inviteBuyers')])
   t.is(counts[0] + counts[1], 1)
-  t.is((await shop.owedTo(email)).filter(kind => kind === 'welcome_guest').length, 1)
+  t.is((await shop.emailKindsTo(email)).filter(kind => kind === 'welcome_guest').length, 1)
   t.is((await shop.rowOf(id)).claim, 'done')
 })
 
 test('an administrator sees that a purchase waits', async t => {
   const { email } = await aVerifiedAccount(shop)
-  await aPaid({ email })
+  await paidPurchase({ email })
   const { body } = await client.get(`/api/v1/admin/purchases?email=${email}`, { token: shop.admin })
   t.like(body.data[0], { email, user_id: null, status: 'paid', claim: 'waiting' })
 })

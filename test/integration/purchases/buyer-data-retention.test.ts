@@ -63,10 +63,10 @@ anyTest.after.always(async () => {
   test('whoever may still pay, or is owed money, is not forgotten', async t => {
     const [open, failed, wrong] = [await shop.aPurchase(), await shop.aPurchase(), await shop.aPurchase()]
     await become(failed.id, 'failed')
-    t.is((await shop.tell('payment_intent.succeeded', wrong, { amount: 1 })).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', wrong, { amount: 1 })).status, 204)
     const late = await shop.aPurchase()
     await sql("UPDATE sites SET status = 'sold', held_by = NULL WHERE slug = $1", [late.slug])
-    t.is((await shop.tell('payment_intent.succeeded', late)).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', late)).status, 204)
     t.like(await shop.rowOf(late.id), { status: 'paid', issue: 'site_unavailable', user_id: null })
     for (const { id } of [open, failed, wrong, late]) await age(id, 'updated_at', '90 days')
     await shop.run('forgetBuyers')
@@ -76,7 +76,7 @@ anyTest.after.always(async () => {
 
   test('an account that is erased takes its address and its name out of what it bought', async t => {
     const purchase = await shop.aPurchase()
-    t.is((await shop.tell('payment_intent.succeeded', purchase)).status, 204)
+    t.is((await shop.sendEvent('payment_intent.succeeded', purchase)).status, 204)
     await shop.run('forgetBuyers')
     t.deepEqual(await ofWhom(purchase.id), [purchase.email, 'Ada Lovelace'])
     await sql('DELETE FROM users WHERE email = $1', [purchase.email])

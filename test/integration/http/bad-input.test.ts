@@ -6,7 +6,7 @@ import { openWorld } from '../../world.ts'
 import { type RawReply, sendRaw, withContent } from './raw-request.ts'
 import { formRoutes, jsonRoutes, problemFault, storedRows, validBody } from './routes-with-body.ts'
 
-// Input that no client should send: each is a problem, nothing changes.
+// Invalid input: each request gets a problem as its reply, and changes nothing.
 
 const test = anyTest.serial
 
@@ -34,30 +34,30 @@ anyTest.after.always(async () => {
     ['a list of one good body', '[{"email":"canary@example.com"}]'],
     ['a text', '"canary"'],
     ['a number', '42'],
-    ['true', 'true'],
+    ['a boolean', 'true'],
     ['null', 'null'],
-    ['blank', '  \n '],
-    ['no JSON', 'canary'],
-    ['half of an object', '{"email":"canary'],
-    ['a comma too many', '{"email":"canary@example.com",}'],
-    ['something after the object', '{"email":"canary@example.com"} canary'],
+    ['only white space', '  \n '],
+    ['text that is not JSON', 'canary'],
+    ['a truncated object', '{"email":"canary'],
+    ['a trailing comma', '{"email":"canary@example.com",}'],
+    ['text after the object', '{"email":"canary@example.com"} canary'],
     ['two objects', '{}{}'],
     ['single quotes', "{'email':'canary@example.com'}"],
     ['a comment', '{/* canary */}'],
     ['a NUL', '{"email":"canary"}\0'],
-    ['bytes that begin no character', invalidUtf8([0xff, 0xfe])],
-    ['half of a character', invalidUtf8([0xc3])],
-    ['a character in more bytes than it needs', invalidUtf8([0xc0, 0xaf])],
-    ['a surrogate in bytes', invalidUtf8([0xed, 0xa0, 0x80])],
+    ['bytes that are not UTF-8', invalidUtf8([0xff, 0xfe])],
+    ['a truncated character', invalidUtf8([0xc3])],
+    ['an overlong encoding', invalidUtf8([0xc0, 0xaf])],
+    ['an encoded surrogate', invalidUtf8([0xed, 0xa0, 0x80])],
     ['UTF-16', Buffer.from('{"email":"canary@example.com"}', 'utf16le')],
-    ['lists in lists', '['.repeat(16_000)],
-    ['lists in lists that end', '['.repeat(8000) + ']'.repeat(8000)],
-    ['objects in objects', `${'{"canary":'.repeat(1300)}1${'}'.repeat(1300)}`],
-    ['an unknown field of lists in lists', `{"canary":${'['.repeat(8000)}${']'.repeat(8000)}}`],
+    ['lists nested without an end', '['.repeat(16_000)],
+    ['nested lists', '['.repeat(8000) + ']'.repeat(8000)],
+    ['nested objects', `${'{"canary":'.repeat(1300)}1${'}'.repeat(1300)}`],
+    ['an unknown field with nested lists', `{"canary":${'['.repeat(8000)}${']'.repeat(8000)}}`],
   ]
 
   for (const { route, name, forms } of jsonRoutes) {
-    test(`${name} refuses a body that is no JSON object in UTF-8`, async t => {
+    test(`${name} with a body that is not a JSON object in UTF-8 → 400 and nothing changes`, async t => {
       const before = await storedRows(world)
       for (const [what, content] of broken) {
         const reply = await send(route, content)
@@ -70,8 +70,9 @@ anyTest.after.always(async () => {
       t.deepEqual(await storedRows(world), before)
     })
 
-    // Read leniently, two passwords of different bytes would be one text full of replacement characters.
-    test(`${name} refuses bytes that are no UTF-8 in each of its fields`, async t => {
+    // A lenient decoder would turn two passwords with different bytes into the same text of replacement
+    // characters.
+    test(`${name} with invalid UTF-8 in a field → 400`, async t => {
       for (const form of forms)
         for (const field of Object.keys(form)) {
           const [front = '', back = ''] = JSON.stringify({
@@ -89,7 +90,7 @@ anyTest.after.always(async () => {
         }
     })
 
-    test(`${name} refuses deep nesting in each of its fields`, async t => {
+    test(`${name} with deep nesting in a field → 400`, async t => {
       for (const form of forms)
         for (const field of Object.keys(form)) {
           const good = { ...validBody(form, account), [field]: 'HERE' }
@@ -100,7 +101,7 @@ anyTest.after.always(async () => {
         }
     })
 
-    test(`${name} takes no other type of content, charset or compression`, async t => {
+    test(`${name} with another content type, charset or encoding → 415 and nothing changes`, async t => {
       const before = await storedRows(world)
       const content = JSON.stringify(validBody(forms[0] ?? {}, account))
       const { method, path } = route
@@ -146,7 +147,7 @@ anyTest.after.always(async () => {
       t.deepEqual(await storedRows(world), before)
     })
 
-    test(`${name} takes JSON in UTF-8 under each name of both`, async t => {
+    test(`${name} with any spelling of JSON, UTF-8 and gzip → the body is read`, async t => {
       const { method, path } = route
       const content = '{"unheard_of":1}'
       const lines = withContent(method, path, content.length, bearer).filter(l => !/^content-type/i.test(l))
@@ -181,7 +182,7 @@ anyTest.after.always(async () => {
       }
     })
 
-    test(`${name} refuses what claims to be compressed and is not, or ends early`, async t => {
+    test(`${name} with corrupt or truncated compression → 4xx`, async t => {
       const content = JSON.stringify(validBody(forms[0] ?? {}, account))
       const zipped = gzipSync(content)
       for (const [encoding, sent] of [
@@ -198,7 +199,7 @@ anyTest.after.always(async () => {
   }
 
   for (const { route, name } of formRoutes)
-    test(`${name} takes forms and nothing else, and never fails`, async t => {
+    test(`${name} with malformed forms or another content type → 4xx, never 500`, async t => {
       const before = await storedRows(world)
       const form = ['Content-Type: application/x-www-form-urlencoded']
       const asForm = (content: string | Buffer, type = form) => {
@@ -246,13 +247,13 @@ anyTest.after.always(async () => {
     ['a list', ['canary@example.com']],
     ['an empty list', []],
     ['an object', { canary: 'canary@example.com' }],
-    ['an object that says it is a text', { toString: 'canary', length: 9, 0: 'canary' }],
-    ['an empty text', ''],
-    ['a huge text', 'canary'.repeat(2500)],
+    ['an object that imitates a string', { toString: 'canary', length: 9, 0: 'canary' }],
+    ['an empty string', ''],
+    ['a huge string', 'canary'.repeat(2500)],
     ['half a surrogate pair', '\ud800'],
-    ['a text with half a surrogate pair', 'canary7\udc00@example.com'],
+    ['a string with half a surrogate pair', 'canary7\udc00@example.com'],
     ['a NUL', '\0'],
-    ['a text with control characters', 'canary7\r\n\0\x1b@example.com'],
+    ['a string with control characters', 'canary7\r\n\0\x1b@example.com'],
     ['null', null],
   ]
 
@@ -262,7 +263,7 @@ anyTest.after.always(async () => {
       world.client.send(method, path, { body, token: access })
 
   for (const { route, name, forms } of jsonRoutes) {
-    test(`${name} takes what it should`, async t => {
+    test(`${name} with a valid body → no 400, 413, 415 or 5xx`, async t => {
       for (const form of forms) {
         const account = await anAccount(world.client)
         const { status, body } = await sender(route, account)(validBody(form, account))
@@ -270,14 +271,15 @@ anyTest.after.always(async () => {
       }
     })
 
-    test(`${name} refuses every field of a wrong type, and says which`, async t => {
+    test(`${name} with a wrong type in any field → 400 that names the field and repeats no value`, async t => {
       const account = await anAccount(world.client)
       const send = sender(route, account)
       const before = await storedRows(world)
       for (const form of forms)
         for (const [field, { nullable }] of Object.entries(form)) {
           const good = validBody(form, account)
-          // A password may hold anything: what is tried with it is refused for another reason, or not at all.
+          // A password may contain any characters, so some of these values are valid or are refused for
+          // another reason.
           const isPassword = /password/.test(field)
           const tries = wrong.filter(
             ([what, value]) =>
@@ -306,7 +308,7 @@ anyTest.after.always(async () => {
       t.is((await world.client.get('me', { token: account.access })).status, 200)
     })
 
-    test(`${name} lets nobody assign what is not theirs to assign`, async t => {
+    test(`${name} with fields that clients may not set → 400 and nothing changes`, async t => {
       const account = await anAccount(world.client)
       const send = sender(route, account)
       const before = await storedRows(world)
@@ -341,7 +343,7 @@ anyTest.after.always(async () => {
       t.deepEqual(await storedRows(world), before)
     })
 
-    test(`${name} refuses to have prototypes changed`, async t => {
+    test(`${name} with __proto__ or constructor → 400 and no prototype changes`, async t => {
       const account = await anAccount(world.client)
       const send = sender(route, account)
       const good = JSON.stringify(validBody(forms[0] ?? {}, account)).slice(1, -1)
@@ -372,7 +374,7 @@ anyTest.after.always(async () => {
     br: brotliCompressSync(megabytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }),
   }
 
-  /** A good body that spaces make as long as wanted. */
+  /** A valid body, padded with spaces to this length. */
   const padded = (forms: (typeof jsonRoutes)[number]['forms'], length: number): string => {
     const content = JSON.stringify(validBody(forms[0] ?? {}, account))
     return content + ' '.repeat(length - Buffer.byteLength(content))
@@ -397,7 +399,7 @@ anyTest.after.always(async () => {
         Buffer.from(chunked(content)),
       )
 
-    test(`${name} refuses a body of more than 16 kB, however it is sent`, async t => {
+    test(`${name} with more than 16 kB in any encoding → 413 and nothing changes`, async t => {
       const before = await storedRows(world)
       const large = padded(forms, 17_000)
       const replies: [string, RawReply][] = [
@@ -413,7 +415,7 @@ anyTest.after.always(async () => {
           ),
         )),
         [
-          'a length that is announced',
+          'only an announced length',
           await sendRaw(world.url, withContent(method, path, 1_000_000_000, bearer), '{'),
         ],
       ]
@@ -425,14 +427,14 @@ anyTest.after.always(async () => {
       t.deepEqual(await storedRows(world), before)
     })
 
-    test(`${name} takes 16 kB, also in chunks`, async t => {
+    test(`${name} with exactly 16 kB, also in chunks → accepted`, async t => {
       for (const reply of [await send(padded(forms, most)), await sendChunked(padded(forms, most))]) {
         const { status } = reply
         t.false(status === 400 || status === 413 || status === 415 || status >= 500, `${status}`)
       }
     })
 
-    test(`${name} takes no body for an empty object`, async t => {
+    test(`${name} without a body → same reply as for an empty object`, async t => {
       const lines = [`${method} ${path} HTTP/1.1`, 'Host: latchkey.test', bearer]
       const replies = [
         await sendRaw(world.url, lines),
@@ -446,7 +448,7 @@ anyTest.after.always(async () => {
     })
   }
 
-  test('a body is read no further than the limit: a flood of it is cut off', async t => {
+  test('a body of 50 MB → 413 or a closed connection before all of it is read', async t => {
     const reply = await sendRaw(
       world.url,
       withContent('POST', '/api/v1/auth/login', 50_000_000),
@@ -457,21 +459,21 @@ anyTest.after.always(async () => {
 }
 
 {
-  /** Sends bytes as they are, and returns what came back until the server closed. */
-  const say = (bytes: string): Promise<string> =>
+  /** Sends these bytes unchanged, and returns what the server sent until it closed the connection. */
+  const exchange = (bytes: string): Promise<string> =>
     new Promise(resolve => {
       const socket = connect(Number(new URL(world.url).port), '127.0.0.1')
-      let said = ''
+      let received = ''
       socket.on('data', chunk => {
-        said += chunk
+        received += chunk
       })
       socket.on('error', () => {})
-      socket.on('close', () => resolve(said))
+      socket.on('close', () => resolve(received))
       socket.write(bytes, 'latin1')
     })
 
   const broken: Record<string, [bytes: string, status: number, code: string]> = {
-    'no HTTP at all': ['canary7 canary7 canary7\r\n\r\n', 400, 'VALIDATION_ERROR'],
+    'bytes that are not HTTP': ['canary7 canary7 canary7\r\n\r\n', 400, 'VALIDATION_ERROR'],
     'a header without a name': ['GET /livez HTTP/1.1\r\n: canary7\r\n\r\n', 400, 'VALIDATION_ERROR'],
     'a control byte in a header': [
       'GET /livez HTTP/1.1\r\nHost: x\r\nX: canary7\x01\r\n\r\n',
@@ -483,7 +485,7 @@ anyTest.after.always(async () => {
       400,
       'VALIDATION_ERROR',
     ],
-    'a length and chunks, as smugglers send': [
+    'both Content-Length and chunked (request smuggling)': [
       'POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\ncanary7',
       400,
       'VALIDATION_ERROR',
@@ -496,9 +498,9 @@ anyTest.after.always(async () => {
   }
 
   for (const [what, [bytes, status, code]] of Object.entries(broken))
-    test(`${what} is answered as every problem is, and not repeated`, async t => {
-      const said = await say(bytes)
-      const [head = '', content = ''] = said.split('\r\n\r\n')
+    test(`${what} → a problem that does not repeat the input`, async t => {
+      const received = await exchange(bytes)
+      const [head = '', content = ''] = received.split('\r\n\r\n')
       t.true(head.startsWith(`HTTP/1.1 ${status} `), head)
       t.regex(head, /^content-type: application\/problem\+json$/im)
       t.regex(head, /^connection: close$/im)
@@ -507,18 +509,18 @@ anyTest.after.always(async () => {
       t.like(problem, { status, code, type: `/problems/${code.toLowerCase().replaceAll('_', '-')}` })
       t.regex(problem.request_id, /^[\w-]{36}$/)
       t.true(head.toLowerCase().includes(`x-request-id: ${problem.request_id}`))
-      t.false(said.includes('canary7'))
+      t.false(received.includes('canary7'))
       t.is((await world.client.get('/livez')).status, 200)
     })
 
-  test('a second request that is broken ends the connection after the first was answered', async t => {
-    const said = await say('GET /livez HTTP/1.1\r\nHost: x\r\n\r\ncanary7\r\n\r\n')
-    t.regex(said, /^HTTP\/1\.1 (200|400) /)
-    t.false(said.includes('canary7'))
+  test('malformed second request on a connection → the first is answered and the connection closes', async t => {
+    const received = await exchange('GET /livez HTTP/1.1\r\nHost: x\r\n\r\ncanary7\r\n\r\n')
+    t.regex(received, /^HTTP\/1\.1 (200|400) /)
+    t.false(received.includes('canary7'))
   })
 
-  test('a client that never closes its side is cut off all the same', async t => {
-    const left = await Promise.all(
+  test('client that never closes its side → the connection is cut within 13 s', async t => {
+    const durations = await Promise.all(
       ['', 'GET /livez HTTP/1.1\r\nX-Half: ', 'canary7\r\n\r\n'].map(
         bytes =>
           new Promise<number>((resolve, reject) => {
@@ -531,9 +533,9 @@ anyTest.after.always(async () => {
             const timer = setTimeout(() => reject(new Error('the connection is still open')), 15_000)
             socket.on('data', () => {})
             socket.on('end', () => {
-              // Half of it is closed; what is written now is refused once the server has let go.
-              const knock = setInterval(() => socket.write('x'), 200)
-              socket.on('close', () => clearInterval(knock))
+              // The server has closed its side. Writes fail once it has dropped the connection completely.
+              const probe = setInterval(() => socket.write('x'), 200)
+              socket.on('close', () => clearInterval(probe))
             })
             socket.on('error', () => {})
             socket.on('close', () => {
@@ -544,13 +546,13 @@ anyTest.after.always(async () => {
           }),
       ),
     )
-    for (const took of left) t.true(took < 13_000, `${took} ms`)
+    for (const took of durations) t.true(took < 13_000, `${took} ms`)
   })
 }
 
 {
   const { client } = world
-  test('the body of a DELETE is read and checked like any other', async t => {
+  test('DELETE with a body → the body is validated like that of any other method', async t => {
     const { access: token } = await anAccount(client)
     const remove = (body?: unknown) => client.send('DELETE', 'me', { token, body })
     t.is((await remove({ password: 'not the password 1' })).body.code, 'INVALID_CURRENT_PASSWORD')

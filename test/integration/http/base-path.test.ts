@@ -7,8 +7,8 @@ import { openWorld } from '../../world.ts'
 import { openResourceServer } from '../guard/resource-server.ts'
 import { sendRaw } from './raw-request.ts'
 
-// A service below a path of its host: every address that it writes lies below PUBLIC_URL, and requests reach it whether or
-// not the proxy cuts the path off.
+// A service below a base path: every address in a reply is below PUBLIC_URL, and requests reach the service
+// whether or not the proxy strips the path.
 
 const test = anyTest.serial
 
@@ -21,12 +21,12 @@ anyTest.after.always(async () => {
 })
 
 const { client } = world
-const ways: [what: string, prefix: string][] = [
-  ['a proxy that cuts the path off', ''],
-  ['a proxy that leaves the path', '/accounts'],
+const proxies: [what: string, prefix: string][] = [
+  ['a proxy that strips the base path', ''],
+  ['a proxy that keeps the base path', '/accounts'],
 ]
 
-/** Every address in a reply, as a client at `path` below PUBLIC_URL resolves it. */
+/** Every address in a reply, resolved as by a client at `path` below PUBLIC_URL. */
 const addressesIn = (path: string, { headers, body, text }: Reply): string[] => {
   const at = `${base}${path}`
   const attributes = [...text.matchAll(/\b(?:href|src|action|data-url)="([^"]*)"/g)].map(
@@ -41,10 +41,10 @@ const addressesIn = (path: string, { headers, body, text }: Reply): string[] => 
 
 const isBelow = (address: string): boolean => address === base || address.startsWith(`${base}/`)
 
-const someId = '018f0000-0000-7000-8000-000000000001'
+const unknownId = '018f0000-0000-7000-8000-000000000001'
 const everyRoute = routes(() => false).map(({ method, path, accepts }) => ({
   method,
-  path: path.replace(/:\w+/, someId),
+  path: path.replace(/:\w+/, unknownId),
   accepts,
 }))
 const everyPage = [
@@ -52,8 +52,8 @@ const everyPage = [
   ...codes.map(code => `/problems/${problemSlug(code)}`),
 ].map(path => ({ method: 'GET', path, accepts: 'json' as const }))
 
-for (const [what, prefix] of ways)
-  test(`every address that a reply holds lies below PUBLIC_URL, behind ${what}`, async t => {
+for (const [what, prefix] of proxies)
+  test(`all addresses in replies behind ${what} → below PUBLIC_URL`, async t => {
     let seen = 0
     for (const { method, path, accepts } of [...everyRoute, ...everyPage])
       for (const [token, sent] of [
@@ -79,7 +79,7 @@ for (const [what, prefix] of ways)
     t.true(seen > 100, `${seen} addresses`)
   })
 
-test('every file that a page of the documentation loads is there', async t => {
+test('all files that a documentation page loads → 200 with and without the base path', async t => {
   for (const path of ['/docs', '/redoc', '/problems/not-found'])
     for (const address of addressesIn(path, await client.get(path))) {
       const below = address.slice(base.length)
@@ -90,14 +90,14 @@ test('every file that a page of the documentation loads is there', async t => {
   t.deepEqual(body.servers, [{ url: base }])
 })
 
-test('the front door leads to the documentation below the path, with and without a slash', async t => {
+test('root below a base path, with or without a slash → redirect to its documentation', async t => {
   for (const path of ['/', '/accounts', '/accounts/', '/accounts?x=1']) {
     const { status, headers } = await client.get(path)
     t.deepEqual([status, headers.get('location')], [303, '/accounts/docs'], path)
   }
 })
 
-test('the type of a problem is an address below the path, also where no route and no parser got so far', async t => {
+test('problem type below a base path → contains the base path, also for parser errors', async t => {
   const type = '/accounts/problems/'
   t.is((await client.get('me')).body.type, `${type}auth-error`)
   t.is((await client.get('/nowhere')).body.type, `${type}not-found`)
@@ -108,7 +108,7 @@ test('the type of a problem is an address below the path, also where no route an
   }
 })
 
-test('a path that only begins with the letters of the base path → 404', async t => {
+test('path that only resembles the base path → 404', async t => {
   for (const path of [
     '/accountsx/livez',
     '/accounts/accounts/livez',
@@ -119,7 +119,7 @@ test('a path that only begins with the letters of the base path → 404', async 
     t.is((await client.get(path)).status, 404, path)
 })
 
-test('links of emails, the pages behind them and where they lead lie below PUBLIC_URL', async t => {
+test('links in emails, their pages and redirects → below PUBLIC_URL', async t => {
   const { email, access: token } = await anAccount(client)
   const verify = await world.mails.to(email)
   const page = await client.get(`/accounts${verify.link.slice(base.length)}`)
@@ -151,7 +151,7 @@ test('links of emails, the pages behind them and where they lead lie below PUBLI
   }
 })
 
-test('a base path that routes begin with as well cuts into none of them', async t => {
+test('base path /api, which is also a prefix of routes → routes still answer', async t => {
   const { access: token } = await anAccount(apiWorld.client)
   for (const path of ['/api/v1/auth/me', '/api/api/v1/auth/me'])
     t.is((await apiWorld.client.get(path, { token })).status, 200, path)
@@ -160,7 +160,7 @@ test('a base path that routes begin with as well cuts into none of them', async 
   t.is((await apiWorld.client.post('/api/v1/auth/me', {}, { token })).status, 405)
 })
 
-test('a guard of another service names the problem at its issuer', async t => {
+test('guard in another service refuses a request → the problem type is an address of the issuer', async t => {
   const { createVerifier } = await import('../../../src/guard/verifier.ts')
   const readKeys = async () => (await client.get('/.well-known/paseto-keys')).body.keys
   await using guarded = await openResourceServer(createVerifier({ issuer: base, readKeys }))

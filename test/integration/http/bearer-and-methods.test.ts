@@ -6,7 +6,7 @@ import { openWorld } from '../../world.ts'
 import { type RawReply, sendRaw, withContent } from './raw-request.ts'
 import { problemFault } from './routes-with-body.ts'
 
-// Credentials, methods and paths of a request.
+// Credentials, methods and paths of requests.
 
 const test = anyTest.serial
 
@@ -27,14 +27,14 @@ anyTest.after.always(async () => {
     sendRaw(world.url, ['GET /api/v1/auth/me HTTP/1.1', 'Host: latchkey.test', ...lines])
 
   const realm = 'Bearer realm="latchkey"'
-  const said = ({ status, body, headers }: RawReply) => ({
+  const summaryOf = ({ status, body, headers }: RawReply) => ({
     status,
     code: (body as { code?: string }).code,
     challenge: headers['www-authenticate'],
   })
 
-  test('without credentials the challenge names no error (RFC 6750, 3.1)', async t => {
-    t.deepEqual(said(await me()), { status: 401, code: 'AUTH_ERROR', challenge: realm })
+  test('no credentials → 401 with a challenge without an error code (RFC 6750, 3.1)', async t => {
+    t.deepEqual(summaryOf(await me()), { status: 401, code: 'AUTH_ERROR', challenge: realm })
   })
 
   for (const line of [
@@ -44,7 +44,7 @@ anyTest.after.always(async () => {
     `authorization:Bearer ${token}`,
     `Authorization:   Bearer   ${token}   `,
   ])
-    test(`a good token passes, however its scheme is written: ${line.slice(0, 27)}`, async t => {
+    test(`valid token with another spelling of the scheme → 200: ${line.slice(0, 27)}`, async t => {
       t.is((await me(line)).status, 200)
     })
 
@@ -62,16 +62,16 @@ anyTest.after.always(async () => {
       'two headers of two accounts',
       [`Authorization: Bearer ${other.access}`, `Authorization: Bearer ${token}`],
     ],
-    ['a second header that is empty', [`Authorization: Bearer ${token}`, 'Authorization:']],
+    ['a second, empty header', [`Authorization: Bearer ${token}`, 'Authorization:']],
     ['quotes', [`Authorization: Bearer "${token}"`]],
     ['a tab', [`Authorization: Bearer\t${token}`]],
-    ['letters beyond ASCII', [`Authorization: Bearer ${token}\xe9`]],
+    ['a non-ASCII letter', [`Authorization: Bearer ${token}\xe9`]],
     ['a scheme in front', [`Authorization: Basic Bearer ${token}`]],
   ]
   for (const [what, lines] of malformed)
-    test(`a header that holds ${what} is a malformed request`, async t => {
+    test(`Authorization with ${what} → 400 with error="invalid_request"`, async t => {
       const reply = await me(...lines)
-      t.deepEqual(said(reply), {
+      t.deepEqual(summaryOf(reply), {
         status: 400,
         code: 'VALIDATION_ERROR',
         challenge: `${realm}, error="invalid_request"`,
@@ -79,20 +79,20 @@ anyTest.after.always(async () => {
       t.false(reply.text.includes(token.slice(0, 40)))
     })
 
-  const spoilt = (at: number): string =>
+  const altered = (at: number): string =>
     `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`
-  // The last letter of base64url may have bits to spare: two texts, the same bytes.
+  // The last letter of base64url may have spare bits, so two different texts can decode to the same bytes.
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
   const otherBits = token.slice(0, -1) + alphabet[alphabet.indexOf(token.at(-1) ?? '') + 1]
   const wrong: [what: string, value: string][] = [
     ['padded', `${token}=`],
     ['padded twice', `${token}==`],
-    ['written with other spare bits', otherBits],
+    ['changed in its spare bits', otherBits],
     ['cut short', token.slice(0, -1)],
     ['one letter longer', `${token}A`],
-    ['spoilt in its claims', spoilt(30)],
-    ['spoilt in its signature', spoilt(token.lastIndexOf('.') - 4)],
-    ['spoilt in its footer', spoilt(token.length - 30)],
+    ['altered in its claims', altered(30)],
+    ['altered in its signature', altered(token.lastIndexOf('.') - 4)],
+    ['altered in its footer', altered(token.length - 30)],
     ['without its footer', token.slice(0, token.lastIndexOf('.'))],
     ['of another version', token.replace('v4.', 'v2.')],
     ['of another purpose', token.replace('.public.', '.local.')],
@@ -105,24 +105,24 @@ anyTest.after.always(async () => {
     ['ten thousand letters', 'v4.public.'.padEnd(10_000, 'A')],
   ]
   for (const [what, value] of wrong)
-    test(`a token that is ${what} is not valid`, async t => {
-      t.deepEqual(said(await me(`Authorization: Bearer ${value}`)), {
+    test(`token that is ${what} → 401 with error="invalid_token"`, async t => {
+      t.deepEqual(summaryOf(await me(`Authorization: Bearer ${value}`)), {
         status: 401,
         code: 'INVALID_TOKEN',
         challenge: `${realm}, error="invalid_token"`,
       })
     })
 
-  test('every letter of a token counts', async t => {
+  test('token with any single letter changed → 401 INVALID_TOKEN', async t => {
     const replies = await Promise.all(
-      Array.from({ length: 60 }, (_, i) => spoilt(10 + Math.floor((i * (token.length - 10)) / 60))).map(
+      Array.from({ length: 60 }, (_, i) => altered(10 + Math.floor((i * (token.length - 10)) / 60))).map(
         value => me(`Authorization: Bearer ${value}`),
       ),
     )
-    for (const reply of replies) t.is(said(reply).code, 'INVALID_TOKEN')
+    for (const reply of replies) t.is(summaryOf(reply).code, 'INVALID_TOKEN')
   })
 
-  test('what HTTP itself does not allow is cut off with a client’s error', async t => {
+  test('requests that violate HTTP limits or syntax → 4xx, and the next request works', async t => {
     for (const lines of [
       [`Authorization: Bearer ${'A'.repeat(100_000)}`],
       [`X-Long: ${'A'.repeat(100_000)}`],
@@ -136,10 +136,10 @@ anyTest.after.always(async () => {
       const { status } = await me(...lines)
       t.true(status >= 400 && status < 500, `${lines[0]?.slice(0, 30)}: ${status}`)
     }
-    t.is((await me(`Authorization: Bearer ${token}`)).status, 200, 'and all goes on')
+    t.is((await me(`Authorization: Bearer ${token}`)).status, 200, 'the next request works')
   })
 
-  test('a token in the address or in the body is none', async t => {
+  test('access token in the query or in the body → not accepted as a credential', async t => {
     const inQuery = await world.client.get(`me?access_token=${token}`)
     t.is(inQuery.body.code, 'AUTH_ERROR')
     const inBody = await world.client.patch('me', { access_token: token })
@@ -159,7 +159,7 @@ anyTest.after.always(async () => {
   const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'PROPFIND', 'LINK']
 
   for (const [path, found] of served)
-    test(`${path} takes its own methods, and names them to those who use another`, async t => {
+    test(`${path} with another method → 405 with Allow, OPTIONS → 204 with Allow`, async t => {
       const taken = found.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).sort()
       for (const method of methods.filter(one => !taken.includes(one))) {
         const reply = await ask(method, path)
@@ -174,7 +174,7 @@ anyTest.after.always(async () => {
       t.is(options.headers.allow, taken.join(', '))
     })
 
-  test('the front door shows the documentation to those who look, and does nothing else', async t => {
+  test('root path → redirect to the documentation for GET and HEAD, 405 for other methods', async t => {
     for (const method of ['GET', 'HEAD']) {
       const { status, headers } = await ask(method, '/')
       t.deepEqual([status, headers.location], [303, '/docs'])
@@ -183,7 +183,7 @@ anyTest.after.always(async () => {
       t.is((await ask(method, '/')).status, 405, method)
   })
 
-  test('what is not there is not there for any method', async t => {
+  test('unknown path with any method → 404 NOT_FOUND', async t => {
     for (const method of [...methods, 'OPTIONS'].filter(one => one !== 'HEAD'))
       for (const path of [
         '/nowhere',
@@ -201,7 +201,7 @@ anyTest.after.always(async () => {
       }
   })
 
-  test('nothing but its own files is served', async t => {
+  test('paths of source files, dotfiles or traversal → 404', async t => {
     for (const path of [
       '/package.json',
       '/.env',
@@ -217,7 +217,7 @@ anyTest.after.always(async () => {
       t.is((await ask('GET', path)).status, 404, path)
   })
 
-  test('HEAD tells what GET would say, without saying it', async t => {
+  test('HEAD → the status and headers of GET without a body', async t => {
     for (const path of [
       ...pages,
       '/livez',
@@ -272,17 +272,17 @@ anyTest.after.always(async () => {
       `${path}%zz`,
     ].filter(spelt => spelt !== path && spelt.startsWith('/'))
 
-  const places = [
+  const distinctRoutes = [
     ...new Map(routes(() => false).map(route => [`${route.method} ${route.path}`, route])).values(),
   ]
-  for (const { method, path } of places)
-    test(`${method} ${path} has one spelling`, async t => {
+  for (const { method, path } of distinctRoutes)
+    test(`${method} ${path} spelt in any other way → 404`, async t => {
       const whole = path.replace(':id', '018f0000-0000-7000-8000-000000000001')
-      // An id may be written in any way that an address allows.
+      // An id may be percent-encoded.
       const isSame = (spelt: string) => whole !== path && spelt.endsWith('%31')
       for (const spelt of spellings(whole).filter(text => !isSame(text))) {
         const reply = await ask(method, spelt)
-        // Where any text may stand for an id, what is spelt may be that of another method.
+        // Where any text is a valid id, another spelling may match the route of another method.
         t.true(
           reply.status === 404 || (path.includes(':') && reply.status === 405),
           `${spelt}: ${reply.status}`,
@@ -291,7 +291,7 @@ anyTest.after.always(async () => {
       }
     })
 
-  test('no spelling is a way around a limit', async t => {
+  test('login with another spelling of its path → 404, never a way around the rate limit', async t => {
     const login = '/api/v1/auth/login'
     for (let i = 0; i < 2; i++) t.is((await ask('POST', login)).status, 401)
     t.is((await ask('POST', login)).status, 429)
@@ -310,8 +310,10 @@ anyTest.after.always(async () => {
     '?__proto__=x',
     '?lang=%0d%0a',
   ]
-  for (const { method, path, query } of places.filter(route => route.query))
-    test(`${method} ${path} fails on no query (${Object.keys((query as { entries?: object })?.entries ?? {})})`, async t => {
+  const queryNames = (query: unknown): string =>
+    Object.keys((query as { entries?: object })?.entries ?? {}).join()
+  for (const { method, path, query } of distinctRoutes.filter(route => route.query))
+    test(`${method} ${path} with malformed queries → no 5xx (${queryNames(query)})`, async t => {
       for (const odd of [...queries, `?lang=${'x'.repeat(8000)}`, `?${'a=b&'.repeat(2000)}`]) {
         const { status } = await ask(method, path + odd)
         t.true(status < 500, `${odd.slice(0, 20)}: ${status}`)
@@ -323,13 +325,13 @@ anyTest.after.always(async () => {
   const world = expiredAccessTokenWorld
   const minute = 60_000
 
-  test('an access token is good for a quarter of an hour, and what it meets then says what to do', async t => {
+  test('access token older than 15 minutes plus 30 s tolerance → 401 TOKEN_EXPIRED, refresh works', async t => {
     const { access, refresh } = await anAccount(world.client)
     const me = (token: string) => world.client.get('me', { token })
     await world.travel(world.clock.shift + 15 * minute - 5000)
     t.is((await me(access)).status, 200)
 
-    // The clock of another instance may be as much as 30 s behind.
+    // The clock of another instance may be up to 30 s behind.
     await world.travel(world.clock.shift + 30_000)
     t.is((await me(access)).status, 200)
 
@@ -350,7 +352,7 @@ anyTest.after.always(async () => {
     t.is((await me(access)).body.code, 'TOKEN_EXPIRED')
   })
 
-  test('a token issued up to 30 s in the future → 200, later than that → INVALID_TOKEN', async t => {
+  test('access token issued up to 30 s in the future → 200, more than 30 s → INVALID_TOKEN', async t => {
     await world.travel(world.clock.shift + 25_000)
     const soon = await anAccount(world.client)
     await world.travel(world.clock.shift - 25_000)
@@ -362,10 +364,10 @@ anyTest.after.always(async () => {
     t.is((await world.client.get('me', { token: late.access })).body.code, 'INVALID_TOKEN')
   })
 
-  test('an expired token with a spoilt signature is not valid rather than expired', async t => {
+  test('expired access token with an altered signature → INVALID_TOKEN instead of TOKEN_EXPIRED', async t => {
     const { access } = await anAccount(world.client)
     await world.travel(world.clock.shift + 16 * minute)
-    const spoilt = `${access.slice(0, 30)}${access[30] === 'A' ? 'B' : 'A'}${access.slice(31)}`
-    t.is((await world.client.get('me', { token: spoilt })).body.code, 'INVALID_TOKEN')
+    const altered = `${access.slice(0, 30)}${access[30] === 'A' ? 'B' : 'A'}${access.slice(31)}`
+    t.is((await world.client.get('me', { token: altered })).body.code, 'INVALID_TOKEN')
   })
 }

@@ -28,7 +28,7 @@ anyTest.after.always(async () => {
   const week = 7 * 86_400
   const attributes = ['HttpOnly', 'Path=/', 'SameSite=Strict', 'Secure']
 
-  /** The one cookie that a reply sets. */
+  /** The only cookie that a reply sets. */
   const cookieIn = ({ headers }: Reply): { name: string; value: string; attributes: string[] } => {
     const [set = '', ...more] = headers.getSetCookie()
     if (set === '' || more.length > 0) throw new Error('not one cookie')
@@ -47,7 +47,7 @@ anyTest.after.always(async () => {
     return cookie.name === name && cookie.value === '' && cookie.attributes.includes('Max-Age=0')
   }
 
-  test('a browser gets its refresh token in a cookie of this host that no script reads, and nowhere else', async t => {
+  test('token_transport=cookie → refresh token only in an HttpOnly cookie of this host', async t => {
     const email = anEmail()
     const registered = await client.post('register', { email, password, token_transport: 'cookie' })
     const entered = await client.post('login', { email, password, token_transport: 'cookie' })
@@ -69,7 +69,7 @@ anyTest.after.always(async () => {
     t.is(refreshed.body.session_id, entered.body.session_id)
   })
 
-  test('the cookie is taken back byte for byte as it was set', async t => {
+  test('logout by cookie → clears the cookie with the attributes it was set with', async t => {
     const account = await anAccount(client)
     const cleared = cookieIn(await byCookie('logout', await login(account)))
     t.is(cleared.name, name)
@@ -77,7 +77,7 @@ anyTest.after.always(async () => {
     t.deepEqual(cleared.attributes, [...attributes, 'Max-Age=0'].sort())
   })
 
-  test('a cookie of a sibling host under a name that reads alike → no second session cookie', async t => {
+  test('cookie of a sibling host with a lookalike name → ignored, the session cookie is used', async t => {
     const [own, planted] = [await anAccount(client), await anAccount(client)]
     const cookie = `\xA0${name}=${planted.refresh}; ${name}=${own.refresh}`
     const reply = await sendRaw(world.url, [
@@ -92,7 +92,7 @@ anyTest.after.always(async () => {
     t.like(reply.body, { session_id: own.sessionId })
   })
 
-  test('a refresh by cookie rotates: the next works, the one before is spent', async t => {
+  test('refresh by cookie → rotates, and a reused older cookie ends the session', async t => {
     const account = await anAccount(client)
     const first = await login(account)
     const second = cookieIn(await byCookie('refresh', first)).value
@@ -101,10 +101,10 @@ anyTest.after.always(async () => {
     const stale = await byCookie('refresh', first)
     t.is(stale.status, 401)
     t.is(stale.body.code, 'INVALID_REFRESH_TOKEN')
-    t.is((await byCookie('refresh', third)).status, 401, 'the session ended with the theft')
+    t.is((await byCookie('refresh', third)).status, 401, 'the theft ended the session')
   })
 
-  test('a browser that lost the reply asks again and gets the same cookie', async t => {
+  test('browser repeats a refresh after a lost reply → the same cookie again', async t => {
     const first = await login(await anAccount(client))
     const replies = await Promise.all(Array.from({ length: 5 }, () => byCookie('refresh', first)))
     t.deepEqual([...new Set(replies.map(({ status }) => status))], [200])
@@ -113,7 +113,7 @@ anyTest.after.always(async () => {
     t.is((await byCookie('refresh', [...values][0] ?? '')).status, 200)
   })
 
-  test('near its greatest age the session and its cookie end together', async t => {
+  test('session near its maximum age → the cookie expires with the session', async t => {
     const account = await anAccount(client)
     const value = await login(account)
     const { body } = await client.post('refresh', { refresh_token: value })
@@ -125,7 +125,7 @@ anyTest.after.always(async () => {
     t.true(cookieIn(reply).attributes.includes(`Max-Age=${life}`))
   })
 
-  test('a token in the body is answered in the body, also beside a cookie', async t => {
+  test('refresh token in the body beside a cookie → only the body token is used and answered', async t => {
     const account = await anAccount(client)
     const value = await login(account)
     for (const options of [{}, withCookie(value)]) {
@@ -138,11 +138,11 @@ anyTest.after.always(async () => {
       account.refresh = reply.body.refresh_token
     }
     const refused = await client.post('refresh', { refresh_token: 'lkr_nothing' }, withCookie(value))
-    t.is(refused.status, 401, 'a bad one does not fall back on the cookie')
+    t.is(refused.status, 401, 'a bad token does not fall back to the cookie')
     t.is((await byCookie('refresh', value)).status, 200)
   })
 
-  test('who does not ask for a cookie gets none', async t => {
+  test('login without token_transport=cookie → no cookie is set', async t => {
     const account = await anAccount(client)
     for (const more of [{}, { token_transport: 'body' }]) {
       const reply = await client.post('login', { email: account.email, password, ...more })
@@ -158,7 +158,7 @@ anyTest.after.always(async () => {
     t.deepEqual((await client.post('login', wrong)).headers.getSetCookie(), [])
   })
 
-  test('a new password is answered the way that the session came', async t => {
+  test('password change → the new refresh token is returned the way the old one was sent', async t => {
     const account = await anAccount(client)
     const entered = await client.post('login', { email: account.email, password, token_transport: 'cookie' })
     const { value } = cookieIn(entered)
@@ -174,14 +174,14 @@ anyTest.after.always(async () => {
     t.not(cookieIn(changed).value, value)
     t.is((await byCookie('refresh', cookieIn(changed).value)).status, 200)
 
-    // The cookie is now of a session that is not the bearer's.
+    // The cookie now belongs to another session than the access token.
     const foreign = await change('another horse 10', password, changed.body.access_token)
     t.is(foreign.status, 200)
     t.truthy(foreign.body.refresh_token)
     t.deepEqual(foreign.headers.getSetCookie(), [])
   })
 
-  test('leaving takes the cookie back, and only where one came', async t => {
+  test('logout → the cookie is cleared only if the request sent one', async t => {
     const account = await anAccount(client)
     const enter = async () => {
       const reply = await client.post('login', { email: account.email, password })
@@ -189,17 +189,17 @@ anyTest.after.always(async () => {
     }
     type Entered = Awaited<ReturnType<typeof enter>>
     const token = ({ access_token }: Entered) => ({ token: access_token })
-    const without = [
+    const withoutCookie = [
       async (s: Entered) => client.post('logout', { refresh_token: s.refresh_token }),
       async (s: Entered) => client.post('logout', undefined, token(s)),
       async (s: Entered) => client.post('logout-all', undefined, token(s)),
     ]
-    for (const leave of without) {
+    for (const leave of withoutCookie) {
       const reply = await leave(await enter())
       t.is(reply.status, 204)
       t.deepEqual(reply.headers.getSetCookie(), [])
     }
-    const ways = [
+    const withCookies = [
       async (s: Entered) => byCookie('logout', s.refresh_token),
       async (s: Entered) => client.post('logout', undefined, { ...token(s), ...withCookie(s.refresh_token) }),
       async (s: Entered) =>
@@ -208,34 +208,34 @@ anyTest.after.always(async () => {
         client.post('logout-all', undefined, { ...token(s), ...withCookie(s.refresh_token) }),
       async (_: Entered) => byCookie('logout', 'garbage'),
     ]
-    for (const leave of ways) {
+    for (const leave of withCookies) {
       const session = await enter()
       const reply = await leave(session)
       t.is(reply.status, 204)
       t.true(isCleared(reply))
-      if (leave === ways.at(-1)) continue
+      if (leave === withCookies.at(-1)) continue
       t.is((await client.get('me', token(session))).body.code, 'SESSION_REVOKED')
       t.is((await byCookie('refresh', session.refresh_token)).status, 401)
     }
   })
 
-  test('deleting the account takes the cookie back, and a refused deletion does not', async t => {
-    const [one, another] = [await anAccount(client), await anAccount(client)]
+  test('account deletion → clears the cookie on success only', async t => {
+    const [first, second] = [await anAccount(client), await anAccount(client)]
     const remove = (account: Account, given: string, headers: Record<string, string>) =>
       client.send('DELETE', 'me', { body: { password: given }, token: account.access, headers })
-    const { headers } = withCookie(one.refresh)
-    const refused = await remove(one, 'not my password', headers)
+    const { headers } = withCookie(first.refresh)
+    const refused = await remove(first, 'not my password', headers)
     t.true(refused.status >= 400)
     t.deepEqual(refused.headers.getSetCookie(), [])
-    t.is((await client.get('me', { token: one.access })).status, 200)
+    t.is((await client.get('me', { token: first.access })).status, 200)
 
-    const removed = await remove(one, password, headers)
+    const removed = await remove(first, password, headers)
     t.is(removed.status, 204)
     t.true(isCleared(removed))
-    t.deepEqual((await remove(another, password, {})).headers.getSetCookie(), [])
+    t.deepEqual((await remove(second, password, {})).headers.getSetCookie(), [])
   })
 
-  test('a cookie that is not exactly the one that was set is none, and harms no session', async t => {
+  test('cookie that is not exactly the one that was set → 401, and the session stays valid', async t => {
     const account = await anAccount(client)
     const value = await login(account)
     const pair = `${name}=${value}`
@@ -279,9 +279,13 @@ anyTest.after.always(async () => {
       t.is((reply.body as { code: string }).code, 'INVALID_REFRESH_TOKEN', what)
       t.false('set-cookie' in reply.headers, what)
     }
-    t.is((await sendRaw(world.url, head(`Cookie: ${pair}`, `Cookie: ${pair}`))).status, 401, 'in two headers')
+    t.is(
+      (await sendRaw(world.url, head(`Cookie: ${pair}`, `Cookie: ${pair}`))).status,
+      401,
+      'the cookie in two headers',
+    )
     const beside = await sendRaw(world.url, head(`Cookie: a=b;\t ${pair} \t;c="d"`, 'Cookie: e=f'))
-    t.is(beside.status, 200, 'other cookies beside it do no harm, and neither did what came before')
+    t.is(beside.status, 200, 'other cookies and the refused requests before have no effect')
   })
 }
 
@@ -291,7 +295,7 @@ anyTest.after.always(async () => {
   const json = 'Content-Type: application/json'
   const us = 'Origin: https://latchkey.test'
 
-  // Bytes as a browser would send them that a foreign page has told to.
+  // Bytes as a browser sends them when a foreign page triggers the request.
   const send = (path: string, refresh: string, lines: string[], content = '') =>
     sendRaw(
       world.url,
@@ -350,18 +354,18 @@ anyTest.after.always(async () => {
       [json, 'Referer: https://latchkey.test/', 'X-Forwarded-Host: latchkey.test'],
       403,
     ],
-    ['text that reads as JSON', ['Content-Type: text/plain', us], 415, '{}'],
-    ['text that names JSON', ['Content-Type: text/plain; application/json', us], 415, '{}'],
+    ['JSON with a text content type', ['Content-Type: text/plain', us], 415, '{}'],
+    ['a text content type that mentions JSON', ['Content-Type: text/plain; application/json', us], 415, '{}'],
     ['a form', ['Content-Type: application/x-www-form-urlencoded', us], 415, form],
     ['a form with files', ['Content-Type: multipart/form-data; boundary=x', us], 415, '--x--'],
-    ['content of no type', [us], 415, '{}'],
+    ['content without a type', [us], 415, '{}'],
     ['text without content', ['Content-Type: text/plain', us], 403],
     ['a form without content', ['Content-Type: application/x-www-form-urlencoded', us], 403],
-    ['nothing at all', [us], 403],
-    ['a form from elsewhere', ['Content-Type: text/plain', 'Origin: https://evil.test'], 415, '{"a":"="}'],
+    ['no content type and no content', [us], 403],
+    ['a form from another site', ['Content-Type: text/plain', 'Origin: https://evil.test'], 415, '{"a":"="}'],
   ]
 
-  // A developer must see which of the headers is missing.
+  // The detail of the refusal must tell a developer which header is missing.
   const reasons: [what: string, lines: string[], detail: RegExp][] = [
     ['no Origin', [json], /no `Origin` header/],
     [
@@ -379,7 +383,7 @@ anyTest.after.always(async () => {
   ]
   for (const path of ['refresh', 'logout'])
     for (const [what, lines, detail] of reasons)
-      test(`${path} by cookie with ${what} → 403 whose detail says so`, async t => {
+      test(`${path} by cookie with ${what} → 403 with a detail that says so`, async t => {
         const { refresh } = await anAccount(client)
         const { status, body } = await send(path, refresh, lines)
         t.is(status, 403)
@@ -388,7 +392,7 @@ anyTest.after.always(async () => {
         t.false(JSON.stringify(body).includes('evil'))
       })
 
-  test('a refresh without any refresh token → 401 whose detail says so', async t => {
+  test('refresh without any refresh token → 401 with a detail that says so', async t => {
     const { status, body } = await client.post('refresh', {})
     t.is(status, 401)
     t.regex(body.detail, /no `refresh_token` in its body and no session cookie/)
@@ -399,7 +403,7 @@ anyTest.after.always(async () => {
   })
 
   for (const path of ['refresh', 'logout'])
-    test(`no foreign page makes a browser ${path} by its cookie`, async t => {
+    test(`${path} by cookie, triggered by a foreign page → refused and the session is unchanged`, async t => {
       const account = await anAccount(client)
       const key = world.keys.session(account.userId, account.sessionId)
       const before = await world.redis.hgetall(key)
@@ -410,22 +414,22 @@ anyTest.after.always(async () => {
         t.is((reply.body as { code: string }).code, code, what)
         t.false('set-cookie' in reply.headers, what)
       }
-      t.deepEqual(await world.redis.hgetall(key), before, 'not even rotated')
+      t.deepEqual(await world.redis.hgetall(key), before, 'the session was not rotated')
       const refreshed = await send('refresh', account.refresh, [json, us])
       t.is(refreshed.status, 200)
     })
 
-  const welcome: [what: string, lines: string[]][] = [
-    ['the origin of the API itself', [json, us]],
-    ['an origin that was named', [json, `Origin: ${app}`, 'Sec-Fetch-Site: cross-site']],
-    ['an origin that was named in capitals', [json, 'Origin: https://second.example.com']],
-    ['an app in its own scheme', [json, 'Origin: capacitor://localhost']],
-    ['the same origin, where the browser says no more', [json, 'Sec-Fetch-Site: same-origin']],
-    ['JSON in other letters', ['Content-Type: Application/JSON; charset=UTF-8', us]],
-    ['JSON with another name of UTF-8', ['Content-Type: application/json;charset=utf8;', us]],
+  const accepted: [what: string, lines: string[]][] = [
+    ['the origin of the API', [json, us]],
+    ['an origin of CORS_ORIGINS', [json, `Origin: ${app}`, 'Sec-Fetch-Site: cross-site']],
+    ['an origin that CORS_ORIGINS spells in capitals', [json, 'Origin: https://second.example.com']],
+    ['an app with its own scheme', [json, 'Origin: capacitor://localhost']],
+    ['only Sec-Fetch-Site: same-origin', [json, 'Sec-Fetch-Site: same-origin']],
+    ['JSON in another case', ['Content-Type: Application/JSON; charset=UTF-8', us]],
+    ['JSON with another spelling of UTF-8', ['Content-Type: application/json;charset=utf8;', us]],
   ]
-  for (const [what, lines] of welcome)
-    test(`a page may refresh and log out by its cookie: ${what}`, async t => {
+  for (const [what, lines] of accepted)
+    test(`refresh and logout by cookie with ${what} → accepted`, async t => {
       const account = await anAccount(client)
       for (const content of ['', '{}']) {
         const { refresh } = await anAccount(client)
@@ -436,7 +440,7 @@ anyTest.after.always(async () => {
       t.is((await send('refresh', account.refresh, lines)).status, 401)
     })
 
-  test('a bearer ends their own session, and not that of the cookie that a foreign page added', async t => {
+  test('logout with an access token and a cookie of another session → ends only the session of the token', async t => {
     const [bearer, victim] = [await anAccount(client), await anAccount(client)]
     const authorization = `Authorization: Bearer ${bearer.access}`
     const reply = await send('logout', victim.refresh, [authorization, json, 'Origin: https://evil.test'])
@@ -446,7 +450,7 @@ anyTest.after.always(async () => {
     t.is((await client.post('refresh', { refresh_token: victim.refresh })).status, 200)
   })
 
-  test('a bad access token does not help a foreign page to the session of the cookie', async t => {
+  test('invalid access token with a cookie from a foreign page → the session of the cookie stays valid', async t => {
     const victim = await anAccount(client)
     for (const path of ['refresh', 'logout'])
       await send(path, victim.refresh, [
@@ -458,7 +462,7 @@ anyTest.after.always(async () => {
     t.is((await client.post('refresh', { refresh_token: victim.refresh })).status, 200)
   })
 
-  test('the cookie opens nothing but refresh and logout', async t => {
+  test('cookie on routes other than refresh and logout → 401 AUTH_ERROR', async t => {
     const { refresh } = await anAccount(client)
     const headers = { cookie: `__Host-latchkey=${refresh}`, origin: 'https://latchkey.test' }
     const replies = [
@@ -471,7 +475,7 @@ anyTest.after.always(async () => {
     for (const { body } of replies) t.is(body.code, 'AUTH_ERROR')
   })
 
-  test('a foreign page cannot sign a browser in to an account of its choice', async t => {
+  test('login from a form of a foreign page → 415 and no cookie', async t => {
     const { email, password } = await anAccount(client)
     const body = JSON.stringify({ email, password, token_transport: 'cookie' })
     for (const type of [
@@ -487,7 +491,7 @@ anyTest.after.always(async () => {
 }
 
 {
-  // Outside production, where PUBLIC_URL begins with http://, a browser would drop a Secure cookie.
+  // Outside production, PUBLIC_URL may begin with http://. Browsers would drop a Secure cookie there.
   const { client } = plainWorld
   const origin = 'http://latchkey.test'
   const headers = (cookie: string) => ({ headers: { origin, cookie, 'content-type': 'application/json' } })
@@ -495,7 +499,7 @@ anyTest.after.always(async () => {
   const setBy = ({ headers }: Reply) => headers.getSetCookie().join('\n')
   const plain = /^latchkey=(lkr_[\w-]+); Path=\/; HttpOnly; SameSite=Strict; Max-Age=\d+$/
 
-  test('a service reached by plain http → a cookie that browsers keep, without Secure and __Host-', async t => {
+  test('plain http outside production → a cookie without Secure and __Host-', async t => {
     const { email } = await anAccount(client)
     const login = await client.post('login', { email, password, token_transport: 'cookie' })
     t.is(login.status, 200)
@@ -505,21 +509,21 @@ anyTest.after.always(async () => {
     t.is(refreshed.status, 200)
     const [, second = ''] = plain.exec(setBy(refreshed)) ?? []
     t.true(second !== '' && second !== first)
-    const left = await client.send('POST', 'logout', headers(`latchkey=${second}`))
-    t.is(left.status, 204)
-    t.is(setBy(left), 'latchkey=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0')
+    const loggedOut = await client.send('POST', 'logout', headers(`latchkey=${second}`))
+    t.is(loggedOut.status, 204)
+    t.is(setBy(loggedOut), 'latchkey=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0')
     t.is((await refresh(`latchkey=${second}`)).status, 401)
   })
 
-  test('a guarded cookie by plain http → taken too; both at once → none', async t => {
+  test('__Host- cookie over plain http → accepted, both cookies together → 401', async t => {
     const { refresh: token } = await anAccount(client)
     t.is((await refresh(`latchkey=${token}; __Host-latchkey=${token}`)).status, 401)
     t.is((await refresh(`__Host-latchkey=${token}`)).status, 200)
-    const left = await client.send('POST', 'logout', headers('__Host-latchkey=x'))
-    t.true(setBy(left).startsWith('__Host-latchkey=; Path=/; HttpOnly; Secure;'))
+    const loggedOut = await client.send('POST', 'logout', headers('__Host-latchkey=x'))
+    t.true(setBy(loggedOut).startsWith('__Host-latchkey=; Path=/; HttpOnly; Secure;'))
   })
 
-  test('a cookie by plain http from a foreign page → 403', async t => {
+  test('cookie over plain http from a foreign page → 403', async t => {
     const { refresh: token } = await anAccount(client)
     for (const foreign of ['https://latchkey.test', 'http://latchkey.test:8080', 'null']) {
       const cookie = `latchkey=${token}`
@@ -530,7 +534,7 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('a service reached by https → the plain name is no cookie of ours', async t => {
+  test('https service → a cookie with the plain name is ignored', async t => {
     const { refresh: token } = await anAccount(world.client)
     const own = { origin: 'https://latchkey.test', 'content-type': 'application/json' }
     const sent = { headers: { ...own, cookie: `latchkey=${token}` } }
@@ -538,7 +542,7 @@ anyTest.after.always(async () => {
     t.is((await world.client.send('POST', 'logout', sent)).status, 401)
   })
 
-  test('production → the guarded cookie alone, whatever PUBLIC_URL says', t => {
+  test('production → only the __Host- cookie, even if PUBLIC_URL uses http', t => {
     for (const url of ['https://latchkey.test', 'http://latchkey.test'])
       t.regex(
         setCookie({ NODE_ENV: 'production', PUBLIC_URL: url }, 'lkr_x', 1),

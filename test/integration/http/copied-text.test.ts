@@ -2,7 +2,7 @@ import anyTest from 'ava'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 
-// Codes, tokens, phones and names as people copy them out of an email or type them on a keyboard of another script.
+// Codes, tokens, phone numbers and names as users copy them from an email or type them with another keyboard.
 
 const test = anyTest.serial
 
@@ -13,7 +13,7 @@ const { client } = world
 
 const arabic = (text: string): string =>
   text.replace(/\d/g, digit => String.fromCharCode(0x660 + Number(digit)))
-const wide = (text: string): string =>
+const fullWidth = (text: string): string =>
   text.replace(/\d/g, digit => String.fromCharCode(0xff10 + Number(digit)))
 const split = (text: string, by: string): string =>
   text.slice(0, text.length / 2) + by + text.slice(text.length / 2)
@@ -25,12 +25,12 @@ const spellings: [what: string, spell: (code: string) => string][] = [
   ['a line break', code => `${split(code, '\r\n')}\n`],
   ['a zero-width space', code => split(code, '\u200B')],
   ['marks of direction', code => `\u202B\u200F${code}\u202C`],
-  ['full-width digits', wide],
+  ['full-width digits', fullWidth],
   ['Arabic-Indic digits', code => `\u200F${split(arabic(code), ' ')}`],
 ]
 
 for (const [what, spell] of spellings)
-  test(`a mailed code with ${what} → taken wherever a code is taken`, async t => {
+  test(`mailed code with ${what} → accepted by every route that takes a code`, async t => {
     const { email, access } = await anAccount(client)
     const mailed = await world.mails.to(email)
     const verified = await client.post('verify-email', {
@@ -41,8 +41,8 @@ for (const [what, spell] of spellings)
 
     t.is((await client.post('forgot-password', { email: `${email}\u200F` })).status, 202)
     const reset = await world.mails.to(email, 1, 'reset-password')
-    const proof = { email, code: spell(reset.code) }
-    t.is((await client.post('verify-reset-token', proof)).status, 200)
+    const resetCode = { email, code: spell(reset.code) }
+    t.is((await client.post('verify-reset-token', resetCode)).status, 200)
 
     const moved = anEmail()
     const move = { current_password: password, new_email: `\u202A${moved}\u202C` }
@@ -52,14 +52,14 @@ for (const [what, spell] of spellings)
     t.like(done, { status: 200, body: { email: moved } })
   })
 
-test('a code as a number → 400, for a number loses the zeros in front', async t => {
+test('code as a JSON number → 400, because a number loses leading zeros', async t => {
   const { email } = await anAccount(client)
   const { status, body } = await client.post('verify-email', { email, code: 117810 })
   t.is(status, 400)
   t.deepEqual(body.errors, [{ path: 'code', rule: 'string', message: 'This must be a string.' }])
 })
 
-test('a wrong code with spaces → counted as a guess like any other', async t => {
+test('wrong code with spaces → counts as a guess', async t => {
   const { email } = await anAccount(client)
   const { code } = await world.mails.to(email)
   const wrong = code === '000000' ? '000 001' : '000 000'
@@ -76,7 +76,7 @@ const mangled: [what: string, mangle: (token: string) => string][] = [
   ['percent escapes in it', token => token.replaceAll('_', '%5F').replaceAll('-', '%2D')],
 ]
 for (const [what, mangle] of mangled)
-  test(`a mailed token with ${what} → taken by the API and by the page`, async t => {
+  test(`mailed token with ${what} → accepted by the API and the page`, async t => {
     const { email } = await anAccount(client)
     const token = tokenOf((await world.mails.to(email)).link)
     const page = await client.get(`verify-email?token=${encodeURIComponent(mangle(token))}`)
@@ -84,7 +84,7 @@ for (const [what, mangle] of mangled)
     t.is((await client.post('verify-email', { token: mangle(token) })).status, 200)
   })
 
-test('a token that lacks a letter or has another one → 401', async t => {
+test('mailed token with a missing or changed letter → 401', async t => {
   const { email } = await anAccount(client)
   const token = tokenOf((await world.mails.to(email)).link)
   for (const wrong of [
@@ -98,16 +98,16 @@ test('a token that lacks a letter or has another one → 401', async t => {
   t.is((await client.post('verify-email', { token })).status, 200)
 })
 
-test('a phone number out of an address book → kept in ASCII', async t => {
+test('phone number with foreign digits or separators → stored in ASCII', async t => {
   const { access } = await anAccount(client)
   const patch = (phone: string) => client.patch('me', { phone }, { token: access })
   t.is((await patch('\u202A+44\u00A020 7946\u20110958\u202C')).body.phone, '+442079460958')
-  t.is((await patch(`＋${wide('442079460958')}`)).body.phone, '+442079460958')
+  t.is((await patch(`＋${fullWidth('442079460958')}`)).body.phone, '+442079460958')
   t.is((await patch(arabic('0207 946 0958'))).body.phone, '0207 946 0958')
   t.is((await patch('①②③④⑤⑥⑦⑧⑨⓪')).status, 400)
 })
 
-test('a name or address with nothing to see → 400; one with joiners → kept', async t => {
+test('name or address of invisible characters → 400, with joiners between letters → stored', async t => {
   const { access } = await anAccount(client)
   for (const field of ['full_name', 'address'])
     for (const text of [
@@ -134,13 +134,13 @@ test('a name or address with nothing to see → 400; one with joiners → kept',
   }
 })
 
-test('a language as phones and POSIX systems write it → kept as a tag of BCP 47', async t => {
+test('preferred_language as es_gt → stored as the BCP 47 tag es-GT', async t => {
   const { access } = await anAccount(client)
   const { body } = await client.patch('me', { preferred_language: 'es_gt' }, { token: access })
   t.is(body.preferred_language, 'es-GT')
 })
 
-test('a password → never trimmed, and no digit of it is changed', async t => {
+test('password with spaces, foreign digits or invisible characters → never normalized', async t => {
   const email = anEmail()
   const odd = ` ${arabic('117 810')} horse\u200B `
   t.is((await client.post('register', { email, password: odd })).status, 201)

@@ -6,7 +6,7 @@ import type { ReplyHeaders } from '../../reply-headers.ts'
 import { openWorld, type World } from '../../world.ts'
 import { sendRaw } from './raw-request.ts'
 
-// Headers of replies: request ids, security headers, CORS.
+// Headers of replies: request ids, security headers and CORS.
 
 const test = anyTest.serial
 
@@ -25,10 +25,10 @@ const account = await anAccount(world.client)
 const crossOriginWorld = await openWorld({
   env: { CORS_ORIGINS: allowed.join(', '), RATE_LIMITS: 'login=1/15m,register=1000/15m' },
 })
-const closed = await openWorld()
+const withoutOrigins = await openWorld()
 const crossOriginAccount = await anAccount(crossOriginWorld.client)
 anyTest.after.always(async () => {
-  for (const each of [requestIdWorld, requestIdProxied, world, crossOriginWorld, closed])
+  for (const each of [requestIdWorld, requestIdProxied, world, crossOriginWorld, withoutOrigins])
     await each[Symbol.asyncDispose]()
 })
 
@@ -38,8 +38,8 @@ anyTest.after.always(async () => {
   const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
   const idOf = ({ headers }: Reply): string => headers.get('x-request-id') ?? ''
 
-  /** The lines that a request wrote, parsed. */
-  const during = async ({ logs, logMark }: World, ask: () => Promise<Reply>) => {
+  /** The log lines that a request wrote, parsed. */
+  const logsOf = async ({ logs, logMark }: World, ask: () => Promise<Reply>) => {
     const before = await logMark()
     const reply = await ask()
     return { reply, lines: (await logs(before)).map(line => JSON.parse(line)) }
@@ -62,8 +62,8 @@ anyTest.after.always(async () => {
   ]
 
   for (const [i, [status, route, ask]] of asks.entries())
-    test(`${i}, ${status} of ${route}: every line of the log bears the id of the reply, one says how it ended`, async t => {
-      const { reply, lines } = await during(world, ask)
+    test(`${i}: ${status} of ${route} → every log line has the request id, and one reports the end`, async t => {
+      const { reply, lines } = await logsOf(world, ask)
       t.is(reply.status, status)
       t.regex(idOf(reply), uuid)
       if (reply.body?.code) t.is(reply.body.request_id, idOf(reply))
@@ -79,12 +79,12 @@ anyTest.after.always(async () => {
       t.notRegex(JSON.stringify(lines), /canary|example\.com|horse/)
     })
 
-  test('what a flow logs bears the id too', async t => {
+  test('log lines of a flow → contain the request id of the reply', async t => {
     const { refresh } = await anAccount(world.client)
     const again = () => world.client.post('refresh', { refresh_token: refresh })
     t.is((await again()).status, 200)
     await world.travel(world.clock.shift + 11_000)
-    const { reply, lines } = await during(world, again)
+    const { reply, lines } = await logsOf(world, again)
     t.is(reply.status, 401)
     t.deepEqual(
       lines.map(({ msg, request_id }) => [msg, request_id]),
@@ -95,23 +95,23 @@ anyTest.after.always(async () => {
     )
   })
 
-  test('no two requests have one id', async t => {
+  test('fifty concurrent requests → fifty different request ids', async t => {
     const ids = await Promise.all(
       Array.from({ length: 50 }, async () => idOf(await world.client.get('/livez'))),
     )
     t.is(new Set(ids).size, 50)
   })
 
-  test('whoever comes without a proxy cannot choose the id', async t => {
+  test('X-Request-Id without a trusted proxy → ignored', async t => {
     const reply = await world.client.get('/nowhere', { headers: { 'x-request-id': 'chosen-by-a-client' } })
     t.regex(idOf(reply), uuid)
     t.false((await world.logs()).join('').includes('chosen-by-a-client'))
   })
 
-  test('a proxy may choose the id, in a form that can do no harm', async t => {
+  test('X-Request-Id from a trusted proxy → used if well-formed, replaced otherwise', async t => {
     const ask = (id: string) => proxied.client.get('/nowhere', { headers: { 'x-request-id': id } })
     for (const id of ['0123456789abcdef', 'req_A-1_b2', 'x'.repeat(64)]) {
-      const { reply, lines } = await during(proxied, () => ask(id))
+      const { reply, lines } = await logsOf(proxied, () => ask(id))
       t.is(idOf(reply), id)
       t.is(reply.body.request_id, id)
       t.true(lines.length > 0 && lines.every(({ request_id }) => request_id === id))
@@ -139,10 +139,10 @@ anyTest.after.always(async () => {
     ['a page', 200, () => client.get('verify-email?token=x')],
     ['the documentation', 200, () => client.get('/docs')],
     ['the other documentation', 200, () => client.get('/redoc')],
-    ['a script of it', 200, () => client.get('/docs/init.js')],
+    ['a script of the documentation', 200, () => client.get('/docs/init.js')],
     ['the page of a problem', 200, () => client.get(`/problems/${problemSlug(codes[0] ?? 'NOT_FOUND')}`)],
     ['a redirect', 303, () => client.get('/')],
-    ['nothing', 204, () => client.post('logout', { refresh_token: 'lkr_none' })],
+    ['an empty reply', 204, () => client.post('logout', { refresh_token: 'lkr_none' })],
     ['400', 400, () => client.post('register', '{')],
     ['401', 401, () => client.get('me')],
     ['404', 404, () => client.get('/nowhere')],
@@ -154,7 +154,7 @@ anyTest.after.always(async () => {
   ]
 
   for (const [what, status, ask] of replies)
-    test(`${what} is guarded against sniffing, framing, leaking and downgrading`, async t => {
+    test(`reply ${what} → security headers against sniffing, framing, referrers and plain http`, async t => {
       const reply = await ask()
       t.is(reply.status, status)
       const header = (name: string): string => reply.headers.get(name) ?? ''
@@ -170,7 +170,7 @@ anyTest.after.always(async () => {
       for (const name of ['server', 'x-powered-by', 'etag', 'set-cookie']) t.is(header(name), '', name)
     })
 
-  test('what concerns one person is kept by no cache', async t => {
+  test('replies with personal data → cache-control no-store', async t => {
     const { access, refresh } = await anAccount(client)
     const personal = [
       await client.get('me', { token: access }),
@@ -184,7 +184,7 @@ anyTest.after.always(async () => {
     for (const { headers } of personal) t.is(headers.get('cache-control'), 'no-store')
   })
 
-  test('a fault of ours says nothing of what we are made of', async t => {
+  test('internal error → 500 without details of the implementation, logged without secrets', async t => {
     const broken = await openWorld({ env: { LOG_LEVEL: 'info' } })
     try {
       const email = anEmail()
@@ -210,7 +210,7 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('what the server itself refuses names no server either', async t => {
+  test('malformed request refused by the HTTP server → no Server header', async t => {
     const { status, headers } = await sendRaw(world.url, ['NONSENSE', 'Host: x'])
     t.is(status, 400)
     t.is(headers.server, undefined)
@@ -220,7 +220,7 @@ anyTest.after.always(async () => {
 {
   const world = crossOriginWorld
   const account = crossOriginAccount
-  const strangers = [
+  const foreignOrigins = [
     'null',
     'https://app.example.com.evil.test',
     'https://evilapp.example.com',
@@ -248,7 +248,7 @@ anyTest.after.always(async () => {
     'undefined',
   ]
 
-  const given = (headers: ReplyHeaders): string[] =>
+  const corsHeaders = (headers: ReplyHeaders): string[] =>
     [...headers.keys()].filter(name => name.startsWith('access-control-'))
   const varies = (headers: ReplyHeaders): boolean => /(^|, )Origin(,|$)/i.test(headers.get('vary') ?? '')
   const preflight = (origin: string, client = world.client, method = 'PATCH', path = 'me') =>
@@ -261,7 +261,7 @@ anyTest.after.always(async () => {
     })
 
   for (const origin of allowed)
-    test(`${origin} may call, and read what it needs`, async t => {
+    test(`allowed origin ${origin} → may call the API and read its headers`, async t => {
       const { status, headers } = await world.client.get('me', { token: account.access, headers: { origin } })
       t.is(status, 200)
       t.is(headers.get('access-control-allow-origin'), origin)
@@ -280,15 +280,15 @@ anyTest.after.always(async () => {
       t.true(Number(asked.headers.get('access-control-max-age')) > 0)
     })
 
-  for (const origin of strangers)
-    test(`${origin} is nobody that was named`, async t => {
+  for (const origin of foreignOrigins)
+    test(`origin ${origin} not in CORS_ORIGINS → no CORS headers`, async t => {
       const replies = [
         await world.client.get('me', { token: account.access, headers: { origin } }),
         await world.client.get('/nowhere', { headers: { origin } }),
         await preflight(origin),
       ]
       for (const { headers } of replies) {
-        t.deepEqual(given(headers), [])
+        t.deepEqual(corsHeaders(headers), [])
         t.true(varies(headers))
       }
     })
@@ -301,7 +301,7 @@ anyTest.after.always(async () => {
     ['POST', 'refresh'],
   ]
   for (const [method, path] of asked)
-    test(`${method} ${path.slice(0, 8)} may be asked with cookies by the origins named, each by its exact name`, async t => {
+    test(`preflight for ${method} ${path.slice(0, 8)} → allowed with credentials for exact origins only`, async t => {
       for (const origin of allowed) {
         const { status, headers } = await preflight(origin, world.client, method, path)
         t.is(status, 204)
@@ -313,7 +313,7 @@ anyTest.after.always(async () => {
         t.true(varies(headers))
       }
       const { headers } = await preflight('https://app.example.com.evil.test', world.client, method, path)
-      t.deepEqual(given(headers), [])
+      t.deepEqual(corsHeaders(headers), [])
       t.true(varies(headers))
     })
 
@@ -327,14 +327,14 @@ anyTest.after.always(async () => {
       },
     })
     t204(status)
-    const said = headers.get('access-control-allow-headers')
-    return { names: said === null ? null : said.toLowerCase().split(', '), headers }
+    const allowedNames = headers.get('access-control-allow-headers')
+    return { names: allowedNames === null ? null : allowedNames.toLowerCase().split(', '), headers }
   }
   const t204 = (status: number): void => {
     if (status !== 204) throw new Error(`a preflight was answered ${status}`)
   }
 
-  test('a preflight for headers of an instrumentation → all of them are granted, beside the usual ones', async t => {
+  test('preflight that asks for tracing headers → all are granted with the usual ones', async t => {
     const [origin = ''] = allowed
     const usual = ['authorization', 'content-type', 'idempotency-key']
     const traced = ['sentry-trace', 'baggage', 'traceparent', 'tracestate', 'x-request-id', 'x-b3-traceid']
@@ -344,7 +344,7 @@ anyTest.after.always(async () => {
     for (const other of allowed) t.true((await granted(other, 'x-any')).names?.includes('x-any'))
   })
 
-  test('a preflight for what is no name of a header → not repeated', async t => {
+  test('preflight with invalid header names → not repeated in the reply', async t => {
     const [origin = ''] = allowed
     const { names } = await granted(
       origin,
@@ -357,11 +357,11 @@ anyTest.after.always(async () => {
     t.is((await granted(origin, `x-${'y'.repeat(5000)}`)).names?.length, 3)
   })
 
-  test('a preflight of an origin that was not named → granted no header', async t => {
-    for (const origin of strangers) t.is((await granted(origin, 'sentry-trace')).names, null, origin)
+  test('preflight from an origin not in CORS_ORIGINS → no header is granted', async t => {
+    for (const origin of foreignOrigins) t.is((await granted(origin, 'sentry-trace')).names, null, origin)
   })
 
-  test('a preflight says what its answer depends on, and lets a public page reach a private address', async t => {
+  test('preflight → varies by origin and requested headers, and allows private networks', async t => {
     const [origin = ''] = allowed
     const { headers } = await granted(origin, 'x-a', { 'access-control-request-private-network': 'true' })
     const vary = (headers.get('vary') ?? '').toLowerCase().split(', ')
@@ -369,17 +369,17 @@ anyTest.after.always(async () => {
       t.true(vary.includes(name), name)
     t.is(headers.get('access-control-allow-private-network'), 'true')
     t.is(headers.get('access-control-max-age'), '600')
-    const stranger = await granted('https://evil.test', 'x-a', {
+    const foreign = await granted('https://evil.test', 'x-a', {
       'access-control-request-private-network': 'true',
     })
-    t.is(stranger.headers.get('access-control-allow-private-network'), null)
+    t.is(foreign.headers.get('access-control-allow-private-network'), null)
   })
 
-  test('every header that the API document names can be read by the origins that may call', async t => {
+  test('headers named in openapi.json → exposed to allowed origins', async t => {
     const { body } = await world.client.get('/openapi.json')
     const { headers } = await world.client.get('me', { headers: { origin: allowed[0] ?? '' } })
     const exposed = (headers.get('access-control-expose-headers') ?? '').toLowerCase().split(/, ?/)
-    // Browsers show these to every page, and Set-Cookie to none.
+    // Browsers show the first two to every page, and Set-Cookie to none.
     const always = ['cache-control', 'content-type', 'set-cookie']
     type Described = { responses: Record<string, { headers?: object }> }
     const operations = Object.values(body.paths as Record<string, Record<string, Described>>).flatMap(
@@ -396,7 +396,7 @@ anyTest.after.always(async () => {
     )
   })
 
-  test('refusals can be read by the origins that may call', async t => {
+  test('refusals → readable by allowed origins', async t => {
     const origin = allowed[0] ?? ''
     const { client } = world
     const login = () =>
@@ -422,16 +422,19 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('what is not asked across origins still says that it would depend on that', async t => {
+  test('request without an Origin → varies by Origin and has no CORS headers', async t => {
     const { headers } = await world.client.get('/.well-known/paseto-keys')
     t.true(varies(headers))
-    t.deepEqual(given(headers), [])
+    t.deepEqual(corsHeaders(headers), [])
   })
 
-  test('with no origin named nobody may call', async t => {
-    for (const origin of [...allowed, ...strangers, '']) {
-      t.deepEqual(given((await closed.client.get('/livez', { headers: { origin } })).headers), [])
-      t.deepEqual(given((await preflight(origin, closed.client)).headers), [])
+  test('empty CORS_ORIGINS → no CORS headers for any origin', async t => {
+    for (const origin of [...allowed, ...foreignOrigins, '']) {
+      t.deepEqual(
+        corsHeaders((await withoutOrigins.client.get('/livez', { headers: { origin } })).headers),
+        [],
+      )
+      t.deepEqual(corsHeaders((await preflight(origin, withoutOrigins.client)).headers), [])
     }
   })
 }

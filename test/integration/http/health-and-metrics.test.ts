@@ -10,7 +10,7 @@ import { openProxiedInstance } from '../../proxied-instance.ts'
 import { monitorRedis } from '../../redis-monitor.ts'
 import { until } from '../../until.ts'
 
-// Health and metrics.
+// Health checks and metrics.
 
 const test = anyTest.serial
 
@@ -30,13 +30,13 @@ anyTest.after.always(async () => {
   const world = metricsWorld
   const textOf = async (of: 'own' | 'proxied' = 'own') =>
     (await fetch(`http://127.0.0.1:${looked[of]?.port}/metrics`)).text()
-  /** The value of one line, or undefined. */
+  /** The value of one sample, or undefined. */
   const sampleOf = async (line: string, of: 'own' | 'proxied' = 'own') => {
     const found = (await textOf(of)).split('\n').find(each => each.startsWith(`${line} `))
     return found === undefined ? undefined : Number(found.slice(line.length + 1))
   }
 
-  test('every metric of the catalogue is there, with its help, beside those of the process', async t => {
+  test('/metrics → every metric of the catalogue with its help text, and those of the process', async t => {
     const text = await textOf()
     for (const name of Object.keys(counters))
       t.regex(text, new RegExp(`^# HELP latchkey_${name}_total .`, 'm'))
@@ -45,7 +45,7 @@ anyTest.after.always(async () => {
     t.regex(text, /^process_resident_memory_bytes \d/m)
   })
 
-  test('requests count by the pattern of their route, and hold nothing that a client wrote', async t => {
+  test('request metrics → labelled by route pattern, without any text of the client', async t => {
     const { access } = await anAccount(world.client)
     await world.client.send('DELETE', 'sessions/01939b0e-0000-7000-8000-00000000cafe', { token: access })
     await world.client.get('/canary7?canary7=1')
@@ -62,15 +62,15 @@ anyTest.after.always(async () => {
     t.notRegex(text, /canary7|cafe|@|127\.0\.0\.1/)
   })
 
-  test('a mail that nobody sends makes itself known here and in readyz', async t => {
+  test('unsent emails → their number and age are in readyz and in the metrics', async t => {
     await anAccount(world.client)
     t.is(
       (await world.client.get('/readyz')).body.oldest_unsent_mail_seconds,
       0,
-      'a young one tells nobody anything',
+      'a new email is not reported',
     )
     await world.sql(`UPDATE emails SET created_at = now() - interval '1 hour'`)
-    const age = await until('readyz tells', async () => {
+    const age = await until('readyz to report the age', async () => {
       const { body } = await world.client.get('/readyz')
       return body.oldest_unsent_mail_seconds > 60 && body.oldest_unsent_mail_seconds
     })
@@ -84,8 +84,8 @@ anyTest.after.always(async () => {
     t.is(await sampleOf('latchkey_oldest_unsent_mail_seconds'), 0)
   })
 
-  test('limits that are counted in memory are loud, once each way', async t => {
-    const said = (words: string) => world.logs.filter(line => line.includes(words)).length
+  test('rate limits counted in memory → one log line and one gauge change each way', async t => {
+    const logLines = (words: string) => world.logs.filter(line => line.includes(words)).length
     const register = () => proxied.client.post('register', { email: anEmail(), password: 'correct horse 9' })
     t.is((await register()).status, 201)
     t.is(await sampleOf('latchkey_limiter_in_memory', 'proxied'), 0)
@@ -93,16 +93,16 @@ anyTest.after.always(async () => {
     for (let i = 0; i < 3; i++) t.is((await register()).status, 202)
     t.is(await sampleOf('latchkey_limiter_in_memory', 'proxied'), 1)
     t.is(await sampleOf('latchkey_limits_in_memory_total', 'proxied'), 3)
-    t.is(said('limits are counted in memory'), 1)
+    t.is(logLines('limits are counted in memory'), 1)
     proxied.redis.heal()
-    await until('limits are counted in Redis', async () => {
+    await until('limits to be counted in Redis', async () => {
       await register()
       return (await sampleOf('latchkey_limiter_in_memory', 'proxied')) === 0
     })
-    t.is(said('limits are counted in redis again'), 1)
+    t.is(logLines('limits are counted in redis again'), 1)
   })
 
-  test('what did not serve is named', async t => {
+  test('unavailable store → named in latchkey_faults_total', async t => {
     const { access, email, password } = await anAccount(world.client)
     proxied.redis.cut()
     t.is((await proxied.client.get('me', { token: access })).status, 503)
@@ -115,20 +115,20 @@ anyTest.after.always(async () => {
     t.is(await sampleOf('latchkey_faults_total{store="redis"}', 'proxied'), 1)
   })
 
-  test('a store that does not answer takes its own gauges away and no others', async t => {
+  test('store that does not answer → only its own gauges are missing', async t => {
     proxied.postgres.cut()
     t.is(await sampleOf('latchkey_mails_unsent', 'proxied'), undefined)
     t.is(await sampleOf('latchkey_passwords_waiting', 'proxied'), 0)
     proxied.postgres.heal()
   })
 
-  test('a process serves them on the port that it is told, and the API does not', async t => {
+  test('METRICS_PORT → API and worker serve metrics on that port and nothing else there', async t => {
     t.is((await world.client.get('/metrics')).status, 404)
     for (const name of ['api', 'worker'] as const) {
       const { port, lines, text } = await onFreePort(undefined, async port => {
         const { lines } = world.spawn(name, { METRICS_PORT: String(port) })
         const text = await until(
-          `${name} serves its metrics`,
+          `${name} to serve its metrics`,
           () => {
             const fault = lines.find(line => line.includes('"cannot start"'))
             if (fault) throw new Error(fault)
@@ -151,7 +151,7 @@ anyTest.after.always(async () => {
 
 {
   const world = healthWorld
-  test('a process that lives says so, and asks nobody', async t => {
+  test('GET /livez → alive without a query to Postgres or Redis', async t => {
     const pool = (world.deps.database.driver as PostgresDriver).master as Pool
     let acquired = 0
     const count = () => acquired++
@@ -165,7 +165,7 @@ anyTest.after.always(async () => {
     pool.off('acquire', count)
   })
 
-  test('readiness names each store', async t => {
+  test('GET /readyz → the state of each store', async t => {
     const { status, body, headers } = await world.client.get('/readyz')
     t.is(status, 200)
     t.deepEqual(body, {
@@ -176,8 +176,8 @@ anyTest.after.always(async () => {
     t.is(headers.get('cache-control'), 'no-store')
   })
 
-  // Nobody needs credentials to ask: each question must not become several to the stores.
-  test('however many ask for readiness, the stores are asked about once a second', async t => {
+  // The route needs no credentials, so requests must not multiply into queries to the stores.
+  test('sixty concurrent GET /readyz → the stores are queried about once a second', async t => {
     const pool = (world.deps.database.driver as PostgresDriver).master as Pool
     let acquired = 0
     pool.on('acquire', () => acquired++)

@@ -5,8 +5,8 @@ import { openWorld } from '../../world.ts'
 import { type RawReply, sendRaw } from './raw-request.ts'
 import { problemFault } from './routes-with-body.ts'
 
-// Heads of requests that HTTP does not allow or that mean no route: each reply is a problem with all headers of other
-// replies, or the connection ends.
+// Request heads that HTTP forbids or that match no route: each reply is a problem with the headers of any
+// other reply, or the connection ends.
 
 const test = anyTest.serial
 
@@ -18,7 +18,7 @@ const host = 'Host: latchkey.test'
 const send = (first: string, ...lines: string[]): Promise<RawReply> => sendRaw(world.url, [first, ...lines])
 const codeOf = ({ body }: RawReply): unknown => (body as { code?: string } | null)?.code
 
-/** The headers that a reply has beside those of its content. */
+/** The headers of a reply other than those of its content. */
 const usualHeaders = ({ headers }: RawReply): Record<string, string> => {
   const own = [
     'content-length',
@@ -48,8 +48,8 @@ const refused: Refused[] = [
     400,
     'VALIDATION_ERROR',
   ],
-  ['no Host at the front door', 'GET / HTTP/1.1', [], 400, 'VALIDATION_ERROR'],
-  ['no Host on a path that is not there', 'GET /nowhere HTTP/1.1', [], 400, 'VALIDATION_ERROR'],
+  ['no Host at the root', 'GET / HTTP/1.1', [], 400, 'VALIDATION_ERROR'],
+  ['no Host on an unknown path', 'GET /nowhere HTTP/1.1', [], 400, 'VALIDATION_ERROR'],
   ['no Host on an absolute target', 'GET http://latchkey.test/livez HTTP/1.1', [], 400, 'VALIDATION_ERROR'],
   [
     'no Host on a preflight',
@@ -62,60 +62,60 @@ const refused: Refused[] = [
   ['the same host twice', 'GET /livez HTTP/1.1', [host, 'host: latchkey.test'], 400, 'VALIDATION_ERROR'],
   ['two hosts of HTTP/1.0', 'GET /livez HTTP/1.0', [host, 'HOST: evil.test'], 400, 'VALIDATION_ERROR'],
   [
-    'an unknown expectation',
+    'an unknown Expect',
     'POST /api/v1/auth/login HTTP/1.1',
     [host, 'Expect: a-miracle', withoutBody],
     417,
     'EXPECTATION_FAILED',
   ],
   [
-    'an empty expectation',
+    'an empty Expect',
     'POST /api/v1/auth/login HTTP/1.1',
     [host, 'Expect:', withoutBody],
     417,
     'EXPECTATION_FAILED',
   ],
   [
-    'an expectation beside the known one',
+    'an unknown value beside 100-continue in Expect',
     'POST /api/v1/auth/login HTTP/1.1',
     [host, 'Expect: 100-continue, a-miracle', withoutBody],
     417,
     'EXPECTATION_FAILED',
   ],
   [
-    'an expectation that only holds the known one',
+    'an Expect that only contains 100-continue',
     'GET /livez HTTP/1.1',
     [host, 'Expect: x 100-continue'],
     417,
     'EXPECTATION_FAILED',
   ],
   [
-    'an expectation with a parameter',
+    'an Expect with a parameter',
     'GET /livez HTTP/1.1',
     [host, 'Expect: 100-continue;q=1'],
     417,
     'EXPECTATION_FAILED',
   ],
   [
-    'two expectations',
+    'two Expect headers',
     'GET /livez HTTP/1.1',
     [host, 'Expect: 100-continue', 'Expect: 200-ok'],
     417,
     'EXPECTATION_FAILED',
   ],
-  ['a question about the whole server', 'OPTIONS * HTTP/1.1', [host], 404, 'NOT_FOUND'],
-  ['another target than a path', 'GET * HTTP/1.1', [host], 404, 'NOT_FOUND'],
+  ['OPTIONS for the whole server', 'OPTIONS * HTTP/1.1', [host], 404, 'NOT_FOUND'],
+  ['a target that is not a path', 'GET * HTTP/1.1', [host], 404, 'NOT_FOUND'],
   ['an address of another scheme', 'GET mailto:x HTTP/1.1', [host], 400, 'VALIDATION_ERROR'],
-  ['a tunnel', 'CONNECT latchkey.test:443 HTTP/1.1', [host], 405, 'METHOD_NOT_ALLOWED'],
-  ['a tunnel without a host', 'CONNECT latchkey.test:443 HTTP/1.1', [], 405, 'METHOD_NOT_ALLOWED'],
+  ['a CONNECT tunnel', 'CONNECT latchkey.test:443 HTTP/1.1', [host], 405, 'METHOD_NOT_ALLOWED'],
+  ['a CONNECT tunnel without a host', 'CONNECT latchkey.test:443 HTTP/1.1', [], 405, 'METHOD_NOT_ALLOWED'],
   ['a method that HTTP does not know', 'FOO /livez HTTP/1.1', [host], 400, 'VALIDATION_ERROR'],
   ['a method that this service does not know', 'QUERY /livez HTTP/1.1', [host], 405, 'METHOD_NOT_ALLOWED'],
-  ['the greeting of HTTP/2', 'PRI * HTTP/2.0', ['', 'SM', ''], 400, 'VALIDATION_ERROR'],
+  ['the HTTP/2 preface', 'PRI * HTTP/2.0', ['', 'SM', ''], 400, 'VALIDATION_ERROR'],
   ['another version of HTTP', 'GET /livez HTTP/3.0', [host], 400, 'VALIDATION_ERROR'],
-  ['the greeting of TLS', '\x16\x03\x01\x00\xa5\x01\x00\x00', [], 400, 'VALIDATION_ERROR'],
+  ['a TLS handshake', '\x16\x03\x01\x00\xa5\x01\x00\x00', [], 400, 'VALIDATION_ERROR'],
 ]
 for (const [what, first, lines, status, code] of refused)
-  test(`${what} → ${status} ${code}, with the headers of every problem`, async t => {
+  test(`request head with ${what} → ${status} ${code} with the headers of every problem`, async t => {
     const reply = await send(first, ...lines)
     t.is(reply.status, status)
     t.is(codeOf(reply), code)
@@ -123,10 +123,10 @@ for (const [what, first, lines, status, code] of refused)
     const ordinary = await send('GET /nowhere HTTP/1.1', host)
     t.deepEqual(usualHeaders(reply), usualHeaders(ordinary))
     t.notRegex(reply.text, /evil|miracle/)
-    t.is((await send('GET /livez HTTP/1.1', host)).status, 200, 'and all goes on')
+    t.is((await send('GET /livez HTTP/1.1', host)).status, 200, 'the next request works')
   })
 
-test('a request without a host, or with two → told which header it is', async t => {
+test('missing or repeated Host header → the problem names the header', async t => {
   for (const hosts of [[], [host, host]]) {
     const { body } = await send('GET /livez HTTP/1.1', ...hosts)
     t.deepEqual((body as { errors: unknown }).errors, [
@@ -135,36 +135,41 @@ test('a request without a host, or with two → told which header it is', async 
   }
 })
 
-const taken: [what: string, first: string, lines: string[], status: number][] = [
-  ['HTTP/1.0 without a host, as old health checks ask', 'GET /livez HTTP/1.0', [], 200],
+const accepted: [what: string, first: string, lines: string[], status: number][] = [
+  ['HTTP/1.0 without a host, as old health checks send', 'GET /livez HTTP/1.0', [], 200],
   ['HTTP/1.0 with a host', 'GET /livez HTTP/1.0', [host], 200],
-  ['HTTP/1.0 with an expectation, which it does not know', 'GET /livez HTTP/1.0', ['Expect: a-miracle'], 200],
+  [
+    'HTTP/1.0 with an Expect, which HTTP/1.0 does not know',
+    'GET /livez HTTP/1.0',
+    ['Expect: a-miracle'],
+    200,
+  ],
   ['an absolute target', 'GET http://latchkey.test/livez HTTP/1.1', [host], 200],
   [
-    'a wish for a WebSocket',
+    'an upgrade to WebSocket',
     'GET /livez HTTP/1.1',
     [host, 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'],
     200,
   ],
-  ['a wish for HTTP/2', 'GET /livez HTTP/1.1', [host, 'Upgrade: h2c', 'HTTP2-Settings: x'], 200],
-  ['an upgrade on a path that is not there', 'GET /socket HTTP/1.1', [host, 'Upgrade: websocket'], 404],
+  ['an upgrade to HTTP/2', 'GET /livez HTTP/1.1', [host, 'Upgrade: h2c', 'HTTP2-Settings: x'], 200],
+  ['an upgrade on an unknown path', 'GET /socket HTTP/1.1', [host, 'Upgrade: websocket'], 404],
 ]
-for (const [what, first, lines, status] of taken)
-  test(`${what} → ${status}`, async t => {
+for (const [what, first, lines, status] of accepted)
+  test(`request head with ${what} → ${status}`, async t => {
     t.is((await send(first, ...lines)).status, status)
   })
 
 for (const expect of ['100-continue', '100-Continue', '100-continue, 100-CONTINUE'])
-  test(`Expect: ${expect} → 100, then the reply`, async t => {
+  test(`Expect: ${expect} → 100 Continue, then the reply`, async t => {
     const content = JSON.stringify({ email: anEmail(), password })
     const { port } = new URL(world.url)
     const socket = connect(Number(port), '127.0.0.1')
-    const said = await new Promise<string>((resolve, reject) => {
+    const received = await new Promise<string>((resolve, reject) => {
       let text = ''
       socket.on('error', reject)
       socket.on('close', () => resolve(text))
       socket.on('data', chunk => {
-        // The client sends its body only when it is told to.
+        // The client sends its body only after the 100 Continue.
         if (text === '') socket.write(content)
         text += chunk
       })
@@ -180,10 +185,10 @@ for (const expect of ['100-continue', '100-Continue', '100-continue, 100-CONTINU
         ].join('\r\n'),
       )
     })
-    t.true(said.startsWith('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 '), said.slice(0, 80))
+    t.true(received.startsWith('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 '), received.slice(0, 80))
   })
 
-test('an expectation that cannot be met → no 100, and the connection ends', async t => {
+test('Expect that cannot be met → 417 without 100 Continue, and the connection closes', async t => {
   const reply = await send(
     'POST /api/v1/auth/login HTTP/1.1',
     host,
@@ -194,7 +199,7 @@ test('an expectation that cannot be met → no 100, and the connection ends', as
   t.is(reply.headers.connection, 'close')
 })
 
-test('clients that ask for a tunnel and reset the connection → the process lives', async t => {
+test('clients that send CONNECT and reset the connection → the process stays alive', async t => {
   const { port } = new URL(world.url)
   await Promise.all(
     Array.from(

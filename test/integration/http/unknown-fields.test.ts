@@ -6,7 +6,7 @@ import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { sendRaw, withContent } from './raw-request.ts'
 
-// Fields that a route does not have: each is named, and a near name of the route's own is hinted at.
+// Fields that a route does not have: each is named, with a hint if it resembles a field of the route.
 
 const test = anyTest.serial
 
@@ -18,7 +18,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 const none = 'There is no such field.'
 type Found = { path: string; rule: string; message: string }[]
 
-test('several unknown fields → every one is named', async t => {
+test('several unknown fields → each is named', async t => {
   const body = { email: anEmail(), password, favourite: 1, isAdmin: true, zzz: null }
   const reply = await client.post('register', body)
   t.is(reply.status, 400)
@@ -29,7 +29,7 @@ test('several unknown fields → every one is named', async t => {
   ])
 })
 
-test('unknown fields beside missing and wrong ones → all are named together', async t => {
+test('unknown, missing and wrong fields in one body → all are named together', async t => {
   const { body } = await client.post('register', { emial: anEmail(), password: 7, extra: 1 })
   t.deepEqual(
     (body.errors as Found).map(({ path, rule }) => [path, rule]),
@@ -61,14 +61,14 @@ const hints: [given: string, hint: string | null][] = [
   ['emailAddress', null],
 ]
 for (const [given, hint] of hints)
-  test(`a field named ${given} → ${hint ? `a hint at ${hint}` : 'no hint'}`, async t => {
+  test(`field ${given} → ${hint ? `a hint at ${hint}` : 'no hint'}`, async t => {
     const { body } = await client.post('register', { email: anEmail(), password, [given]: 'x' })
     t.deepEqual(body.errors, [
       { path: given, rule: 'unknown', message: hint ? `${none} Did you mean \`${hint}\`?` : none },
     ])
   })
 
-test('a field that is there already → no hint at it', async t => {
+test('unknown field similar to a field that is present → no hint at it', async t => {
   const { body } = await client.post('login', { email: anEmail(), password, Email: 'x', passwords: 'y' })
   t.deepEqual(
     (body.errors as Found).map(({ message }) => message),
@@ -76,7 +76,7 @@ test('a field that is there already → no hint at it', async t => {
   )
 })
 
-test('camelCase in a body of two forms → the form that was meant, with its hints', async t => {
+test('camelCase fields in a body with two shapes → hints for the shape that was meant', async t => {
   const email = anEmail()
   const { body } = await client.post('reset-password', {
     Email: email,
@@ -89,7 +89,7 @@ test('camelCase in a body of two forms → the form that was meant, with its hin
   )
 })
 
-test('an unknown parameter of a query → named, with a hint', async t => {
+test('unknown query parameter → named with a hint', async t => {
   const { email, userId } = await anAccount(client)
   await world.sql(`UPDATE users SET roles = '{user,admin}', email_verified = true WHERE id = $1`, [userId])
   const { access_token: admin } = (await client.post('login', { email, password })).body
@@ -107,11 +107,11 @@ test('hundreds of unknown fields → 20 errors', async t => {
   t.is(body.errors.length, 20)
 })
 
-test('names made to be slow to compare → refused in no time to speak of', t => {
+test('field names that are slow to compare → refused within 100 ms', t => {
   const names = Array.from({ length: 4000 }, (_, i) => `${'preferred_language'.repeat(2)}${i}`)
   const body = Object.fromEntries([...names, 'x'.repeat(1_000_000)].map(name => [name, 1]))
   const schema = v.strictObject({ preferred_language: v.string(), full_name: v.string() })
-  // What others do on this machine may hold up one try, and not each.
+  // Another process may delay one attempt, but not all of them.
   const tries = Array.from({ length: 5 }, () => {
     const began = performance.now()
     t.true(validate(schema, body) instanceof Problem)
@@ -120,7 +120,7 @@ test('names made to be slow to compare → refused in no time to speak of', t =>
   t.true(Math.min(...tries) < 100, String(tries))
 })
 
-test('values, and what stands where a name should → in no error', async t => {
+test('values and malformed field names → repeated in no error', async t => {
   const secret = 'canary7'
   const reply = await client.post('login', { emaill: secret, passwort: secret, other: { deep: secret } })
   t.is(reply.status, 400)

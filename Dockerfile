@@ -13,13 +13,13 @@ COPY migrations migrations
 COPY bin bin
 COPY src src
 # So that the worker need not load MJML.
-RUN node -e "import('./src/mail/render.ts').then(mails => mails.compileAll())"
+RUN node -e "import('./src/platform/mail/render.ts').then(mails => mails.compileAll())"
 # Every module as V8 compiled it, types stripped: a third less CPU at the start, 12 MB less in each thread that hashes
 # passwords. Node keeps it by user, in files that nobody else can read: the user who runs makes it, and gives it away.
 ENV NODE_COMPILE_CACHE=/app/.latchkey/compiled
 RUN install -d -o node .latchkey/compiled
 USER node
-RUN node -e "['api', 'api/process', 'api/primary', 'worker', 'migrate', 'crypto/password-worker'].reduce((before, name) => before.then(() => import('./src/' + name + '.ts')), Promise.resolve())"
+RUN node -e "['api', 'processes/api/process', 'processes/api/primary', 'worker', 'migrate', 'platform/crypto/password-worker'].reduce((before, name) => before.then(() => import('./src/' + name + '.ts')), Promise.resolve())"
 USER root
 RUN chown -R root:root .latchkey && chmod -R a+rX .latchkey
 # Small enough that V8 does not keep hundreds of megabytes, large enough that a request has ended before it is looked at.

@@ -11,7 +11,7 @@ import { differenceInterval, median, quantile, separation } from './statistics.t
 
 const samples = 200
 const warmUp = 10
-const patience = AbortSignal.timeout(300_000)
+const timeoutMs = AbortSignal.timeout(300_000)
 const password = 'correct horse 9'
 
 type Answer = { milliseconds: number; shape: string }
@@ -41,7 +41,7 @@ const post = (url: string, { path, body }: ReturnType<Ask>): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const content = JSON.stringify(body)
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }
-    const options = { method: 'POST', agent, headers, signal: patience }
+    const options = { method: 'POST', agent, headers, signal: timeoutMs }
     const began = performance.now()
     request(`${url}/api/v1/auth/${path}`, options, async reply => {
       const milliseconds = performance.now() - began

@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
-import { findServices } from '../src/local/find-services.ts'
-import { onFreePort } from '../src/local/free-port.ts'
-import { queryOnce } from '../src/local/probe.ts'
+import { findServices } from '../src/dev-services/find-services.ts'
+import { queryOnce } from '../src/dev-services/probe.ts'
+import { onFreePort } from '../src/platform/base/free-port.ts'
 
 const source = (name: string): string => fileURLToPath(new URL(`../src/${name}.ts`, import.meta.url))
 

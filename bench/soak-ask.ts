@@ -25,7 +25,7 @@ export type Question = {
 
 export type Ask = (question: Question) => Promise<Answer>
 
-const patience = 15_000
+const timeoutMs = 15_000
 
 const contentOf = ({ body, form }: Question): { content: string; type: string } | null => {
   if (form) return { content: String(new URLSearchParams(form)), type: 'application/x-www-form-urlencoded' }
@@ -55,7 +55,7 @@ export const openAsk = (port: number, tally: Tally): { ask: Ask } & Disposable =
           resolve({ status, headers, text: content, body: parsed(content, headers['content-type']) })
         }, reject)
       })
-      const timer = setTimeout(() => outgoing.destroy(new Error('no answer')), patience)
+      const timer = setTimeout(() => outgoing.destroy(new Error('no answer')), timeoutMs)
       outgoing.on('close', () => clearTimeout(timer))
       outgoing.on('error', reject).end(sent?.content)
     })

@@ -39,7 +39,7 @@ export const newAccount = (steady: boolean): Account => ({
   ...{ session: null, busy: false, steady },
 })
 
-const patience = 60_000
+const timeoutMs = 60_000
 
 /** `unsure`: an earlier try went unanswered or met a fault, so it may have been done. */
 type Insisted = { answer: Answer; unsure: boolean; refused: boolean }
@@ -60,7 +60,7 @@ export const insist = async (
   fine: number[],
   { tries = Number.POSITIVE_INFINITY, onceOnly = false }: Manner = {},
 ): Promise<Insisted> => {
-  const until = performance.now() + patience
+  const until = performance.now() + timeoutMs
   let unsure = false
   for (let left = tries; ; ) {
     const answer = await send()

@@ -1,4 +1,4 @@
-import { queryOnce } from '../src/local/probe.ts'
+import { queryOnce } from '../src/dev-services/probe.ts'
 import { whileFrozen } from './soak-processes.ts'
 import { askRedis } from './soak-servers.ts'
 import {

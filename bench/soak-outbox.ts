@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { queryOnce } from '../src/local/probe.ts'
+import { queryOnce } from '../src/dev-services/probe.ts'
 import type { Account } from './soak-clients.ts'
 import type { Mail } from './soak-mail.ts'
 import type { Tally } from './soak-tally.ts'
@@ -40,10 +40,10 @@ export const noteMail = ({ mailDelays, now }: Tally, id: string): void => {
 export const untilDrained = async (
   url: string,
   accounts: Account[],
-  patience: number,
+  timeoutMs: number,
   signal: AbortSignal,
 ): Promise<void> => {
-  for (const deadline = Date.now() + patience; Date.now() < deadline; await sleep(500, null, { signal })) {
+  for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(500, null, { signal })) {
     const [row] = await queryOnce(url, `SELECT count(*) FROM emails WHERE status = 'queued'`)
     const waiting = accounts.some(({ awaits, busy }) => awaits !== null || busy)
     if (Number((row as { count: string }).count) === 0 && !waiting) return

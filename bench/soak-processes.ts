@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { ended, isRunning, keptProcess } from '../src/local/kept-process.ts'
+import { ended, isRunning, superviseProcess } from '../src/dev-services/supervise-process.ts'
 
 const run = promisify(execFile)
 
@@ -126,7 +126,7 @@ export const openProcess = async (
     endExpected = false
     memory.first = 0
     memory.starts++
-    const started = keptProcess(script, [], { env, stdout: 'pipe' })
+    const started = superviseProcess(script, [], { env, stdout: 'pipe' })
     child = started
     started.once('exit', () => {
       if (!endExpected) onDeath(name)

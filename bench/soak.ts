@@ -4,7 +4,7 @@ import { appendFile, mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { inspect, parseArgs, promisify } from 'node:util'
-import { onFreePort } from '../src/local/free-port.ts'
+import { onFreePort } from '../src/platform/base/free-port.ts'
 import { openBalancer } from './balancer.ts'
 import { type Ask, openAsk } from './soak-ask.ts'
 import { refresh, signIn } from './soak-clients.ts'
@@ -24,7 +24,7 @@ import { openTraffic, type Traffic } from './soak-traffic.ts'
 
 const report = fileURLToPath(new URL('./SOAK.md', import.meta.url))
 const cost = '10'
-const drainPatience = 240_000
+const drainTimeoutMs = 240_000
 
 const { values: given } = parseArgs({
   options: {
@@ -148,7 +148,7 @@ const soak = async (): Promise<boolean> => {
   await course.run(place, stop.signal).finally(() => over.abort())
   await Promise.all(background)
   process.stderr.write('the course is over: waiting for mails\n')
-  await untilDrained(postgres.url, traffic.accounts, drainPatience, stop.signal)
+  await untilDrained(postgres.url, traffic.accounts, drainTimeoutMs, stop.signal)
   await Promise.all(processes.map(({ measure }) => measure()))
   const mails: MailTally = await tallyMails(postgres.url, mail, traffic.accounts, tally)
   const flushed = await flush(place, ask, tally, traffic)

@@ -1,9 +1,9 @@
 import cluster from 'node:cluster'
-import { configOrExit } from './base/config.ts'
-import { exposures } from './base/exposure.ts'
-import { openLog } from './base/log.ts'
-import { endUnstarted } from './base/shutdown.ts'
-import { checkTemplatesOrExit } from './mail/check-templates.ts'
+import { openLog } from './platform/base/log.ts'
+import { configOrExit } from './platform/config/config.ts'
+import { exposures } from './platform/config/exposure.ts'
+import { endUnstarted } from './platform/config/shutdown.ts'
+import { checkTemplatesOrExit } from './platform/mail/check-templates.ts'
 
 // With `API_PROCESSES` of 1 this process serves. With more it is their primary, which serves nothing and so loads
 // nothing of what does; they run this file again.
@@ -15,7 +15,9 @@ if (import.meta.main) {
   if (cluster.isPrimary) for (const exposure of exposures(config, 'api')) log.warn(exposure)
   const supervises = cluster.isPrimary && config.API_PROCESSES > 1
   try {
-    const { run } = supervises ? await import('./api/primary.ts') : await import('./api/process.ts')
+    const { run } = supervises
+      ? await import('./processes/api/primary.ts')
+      : await import('./processes/api/process.ts')
     await run(config, log)
   } catch (err) {
     endUnstarted(log, err)

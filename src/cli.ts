@@ -11,9 +11,9 @@ import { join } from 'node:path'
 const compiled = join(import.meta.dirname, '../.latchkey/compiled')
 if (existsSync(compiled)) enableCompileCache(compiled)
 
-const { runCommandLine } = await import('./cli/run.ts')
-const { addDevEnv } = await import('./local/dev-env.ts')
-const { stateFolder } = await import('./local/state-folder.ts')
+const { runCommandLine } = await import('./processes/cli/run.ts')
+const { addDevEnv } = await import('./dev-services/dev-env.ts')
+const { stateFolder } = await import('./dev-services/state-folder.ts')
 
 if (existsSync('.env')) process.loadEnvFile('.env')
 addDevEnv(process.env, stateFolder(process.env))

@@ -1,23 +1,23 @@
-import type { Clock } from './base/clock.ts'
-import type { Config } from './base/config.ts'
-import { type Deadlines, deadlines } from './base/deadlines.ts'
-import type { Log } from './base/log.ts'
-import { openTheme, type Theme } from './base/theme.ts'
-import { hashThreads } from './crypto/hash-threads.ts'
-import { type CheckToken, openTokenCheck } from './crypto/known-tokens.ts'
-import { type Hasher, openHasher } from './crypto/password.ts'
-import { deriveSecrets, type Secrets } from './crypto/secrets.ts'
 import { entities } from './entities.ts'
-import { type KeyRing, openKeyRing } from './keys/store.ts'
-import { type Limiter, openLimiter } from './limits/store.ts'
-import { type CheckPassword, passwordPolicy } from './passwords/rules.ts'
-import { checkSchema, warnOfLostCommits } from './storage/check-database.ts'
-import { type Keys, redisKeys } from './storage/keys.ts'
-import { type OpenMetrics, openMetrics } from './storage/metrics.ts'
-import { type Database, openPostgres, poolOf } from './storage/postgres.ts'
-import { type MailQueue, openMailQueue } from './storage/queue.ts'
-import { openRedis, type RedisConnection, redisUp } from './storage/redis.ts'
-import { openStaleRead, type StaleRead } from './storage/stale-read.ts'
+import { type KeyRing, openKeyRing } from './features/signing-keys/store.ts'
+import type { Clock } from './platform/base/clock.ts'
+import type { Log } from './platform/base/log.ts'
+import { type CheckPassword, passwordPolicy } from './platform/base/password-policy.ts'
+import type { Config } from './platform/config/config.ts'
+import { type Timeouts, timeouts } from './platform/config/timeouts.ts'
+import { hashThreads } from './platform/crypto/hash-threads.ts'
+import { type Hasher, openHasher } from './platform/crypto/password.ts'
+import { deriveSecrets, type Secrets } from './platform/crypto/secrets.ts'
+import { type CheckToken, openTokenCheck } from './platform/crypto/token-cache.ts'
+import { type Limiter, openLimiter } from './platform/limits/store.ts'
+import { type MailQueue, openMailQueue } from './platform/mail/queue.ts'
+import { type OpenMetrics, openMetrics } from './platform/metrics/metrics.ts'
+import { checkSchema, warnOfLostCommits } from './platform/postgres/check-database.ts'
+import { type Database, openPostgres, poolOf } from './platform/postgres/postgres.ts'
+import { openReplicaReader, type ReadFromReplica } from './platform/postgres/read-from-replica.ts'
+import { type Keys, redisKeys } from './platform/redis/keys.ts'
+import { openRedis, type RedisConnection, redisUp } from './platform/redis/redis.ts'
+import { openTheme, type Theme } from './platform/theme/theme.ts'
 
 /** Seconds by which the clocks of two instances may differ. The same as the default of the guard. */
 const clockTolerance = 30
@@ -31,7 +31,7 @@ export type Deps = {
   metrics: OpenMetrics
   secrets: Secrets
   database: Database
-  staleRead: StaleRead
+  readFromReplica: ReadFromReplica
   redis: RedisConnection
   keys: Keys
   queue: MailQueue
@@ -50,7 +50,7 @@ export const open = async (
   config: Config,
   log: Log,
   clock: Clock = { shift: 0 },
-  within: Deadlines = deadlines,
+  within: Timeouts = timeouts,
   shared: { hasher?: Hasher } = {},
 ): Promise<Deps & AsyncDisposable> => {
   await using opened = new AsyncDisposableStack()
@@ -64,7 +64,7 @@ export const open = async (
   await checkSchema(database)
   await warnOfLostCommits(database, log)
   const replicas = config.DATABASE_REPLICA_URLS.map(url => () => openPostgres({ url, entities, log, within }))
-  const { staleRead } = opened.use(openStaleRead({ database, log, metrics }, replicas))
+  const { readFromReplica } = opened.use(openReplicaReader({ database, log, metrics }, replicas))
   const ring = await openKeyRing(database, secrets)
   const parties = { issuer: config.PUBLIC_URL, audience: config.PUBLIC_URL }
   const checkToken = openTokenCheck({ ...parties, clockTolerance, findKey: ring.find })
@@ -80,7 +80,7 @@ export const open = async (
   const threads = hashThreads(config.API_PROCESSES)
   const hasher =
     shared.hasher ??
-    opened.use(openHasher({ cost: config.BCRYPT_COST, threads, patience: within.hasherThread }))
+    opened.use(openHasher({ cost: config.BCRYPT_COST, threads, timeoutMs: within.hasherThread }))
 
   metrics.gauge('passwords_waiting', () => hasher.waiting())
   metrics.gauge('postgres_connections_waited_for', () => poolOf(database).waitingCount)
@@ -100,7 +100,7 @@ export const open = async (
       metrics,
       secrets,
       database,
-      staleRead,
+      readFromReplica,
       redis,
       keys,
       queue,

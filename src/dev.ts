@@ -1,17 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { exampleSecret } from './base/variables.ts'
-import { leaveDevEnv } from './local/dev-env.ts'
-import { endSignal } from './local/end-signal.ts'
-import { findServices } from './local/find-services.ts'
-import { isFree } from './local/free-port.ts'
-import { ended, isRunning, keptProcess, stop } from './local/kept-process.ts'
-import { openMailbox } from './local/mailbox.ts'
-import { openGateway } from './local/open-gateway.ts'
-import { ownSecret } from './local/own-secret.ts'
-import { stateFolder } from './local/state-folder.ts'
-import { untilReady } from './local/until-ready.ts'
+import { leaveDevEnv } from './dev-services/dev-env.ts'
+import { endSignal } from './dev-services/end-signal.ts'
+import { findServices } from './dev-services/find-services.ts'
+import { openMailbox } from './dev-services/mailbox.ts'
+import { ownSecret } from './dev-services/own-secret.ts'
+import { stateFolder } from './dev-services/state-folder.ts'
+import { ended, isRunning, stop, superviseProcess } from './dev-services/supervise-process.ts'
+import { untilReady } from './dev-services/until-ready.ts'
+import { isFree } from './platform/base/free-port.ts'
+import { exampleSecret } from './platform/config/variables.ts'
+import { openGateway } from './shop/gateway-stub/open-gateway.ts'
 
 // Everything at once, on one machine: finds or starts Postgres and Redis, migrates, and runs the API, the worker
 // and a mailbox. Each is a process of its own, as in production. With `--shop` sites are sold, by a stand-in for the
@@ -26,7 +26,7 @@ const say = (line: string): void => {
 }
 
 const run = (name: string, env: NodeJS.ProcessEnv, stdout: 'inherit' | 'pipe'): ChildProcess =>
-  keptProcess(join(import.meta.dirname, `${name}.ts`), [], { env, stdout })
+  superviseProcess(join(import.meta.dirname, `${name}.ts`), [], { env, stdout })
 
 // The example in a copy of `.env.example` counts as unset: every process refuses it.
 const givenSecret = ({ APP_SECRET }: NodeJS.ProcessEnv): string | undefined =>

@@ -1,9 +1,9 @@
-import { Users } from './accounts/entity.ts'
-import { AuditEvents } from './audit/entity.ts'
-import { SigningKeys } from './keys/entity.ts'
-import { Emails } from './mail/entity.ts'
-import { Purchases, purchaseRows, WebhookEvents } from './purchases/entity.ts'
-import { Sites } from './sites/entity.ts'
+import { AuditEvents } from './features/audit/entity.ts'
+import { SigningKeys } from './features/signing-keys/entity.ts'
+import { Users } from './features/users/entity.ts'
+import { Emails } from './platform/mail/entity.ts'
+import { Purchases, purchaseRows, WebhookEvents } from './shop/purchases/entity.ts'
+import { Sites } from './shop/sites/entity.ts'
 
 export const entities = [Users, Emails, AuditEvents, SigningKeys, Sites, Purchases, WebhookEvents]
 

@@ -11,13 +11,13 @@ import { AuditData1764120000002 } from '../migrations/1764120000002-audit-data.t
 import { WaitingPurchases1764120000003 } from '../migrations/1764120000003-waiting-purchases.ts'
 import { MailHolds1764130000000 } from '../migrations/1764130000000-mail-holds.ts'
 import { EmailRetention1764130000001 } from '../migrations/1764130000001-email-retention.ts'
-import { type Config, configOrExit } from './base/config.ts'
-import { type Log, openLog } from './base/log.ts'
-import { endUnstarted } from './base/shutdown.ts'
-import { deriveSecrets } from './crypto/secrets.ts'
 import { entities } from './entities.ts'
-import { createFirstKey } from './keys/create-first-key.ts'
-import { openPostgres } from './storage/postgres.ts'
+import { createFirstKey } from './features/signing-keys/create-first-key.ts'
+import { type Log, openLog } from './platform/base/log.ts'
+import { type Config, configOrExit } from './platform/config/config.ts'
+import { endUnstarted } from './platform/config/shutdown.ts'
+import { deriveSecrets } from './platform/crypto/secrets.ts'
+import { openPostgres } from './platform/postgres/postgres.ts'
 
 /** Every migration, oldest first. */
 export const migrations = [

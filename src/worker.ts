@@ -1,32 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'bullmq'
-import { configError, configOrExit } from './base/config.ts'
-import { type Deadlines, deadlines } from './base/deadlines.ts'
-import { ehloName } from './base/ehlo-name.ts'
-import { exposures } from './base/exposure.ts'
-import { openLog } from './base/log.ts'
-import { closed, closeOnSignal, endUnstarted } from './base/shutdown.ts'
-import { chores } from './chores.ts'
 import { type Deps, open } from './deps.ts'
-import { serveMetrics } from './http/metrics.ts'
-import { checkTemplatesOrExit } from './mail/check-templates.ts'
-import { deliver } from './mail/deliver.ts'
-import { openLanes } from './mail/lanes.ts'
-import { compileAll } from './mail/render.ts'
-import { giveUp } from './mail/settle.ts'
-import { connectionsAtMost, openTransport } from './mail/transport.ts'
-import { watchWorker } from './mail/watch-worker.ts'
-import { mailQueueName } from './storage/queue.ts'
-import { openBlockingRedis } from './storage/redis.ts'
+import { deliver } from './features/mail-delivery/deliver.ts'
+import { openLanes } from './features/mail-delivery/lanes.ts'
+import { giveUp } from './features/mail-delivery/settle.ts'
+import { watchWorker } from './features/mail-delivery/watch-worker.ts'
+import { chores } from './jobs.ts'
+import { openLog } from './platform/base/log.ts'
+import { configError, configOrExit } from './platform/config/config.ts'
+import { ehloName } from './platform/config/ehlo-name.ts'
+import { exposures } from './platform/config/exposure.ts'
+import { closed, closeOnSignal, endUnstarted } from './platform/config/shutdown.ts'
+import { type Timeouts, timeouts } from './platform/config/timeouts.ts'
+import { serveMetrics } from './platform/health/metrics.ts'
+import { checkTemplatesOrExit } from './platform/mail/check-templates.ts'
+import { mailQueueName } from './platform/mail/queue.ts'
+import { compileAll } from './platform/mail/render.ts'
+import { connectionsAtMost, openTransport } from './platform/mail/transport.ts'
+import { openBlockingRedis } from './platform/redis/redis.ts'
 
 /** How long jobs in hand may take to finish, in milliseconds. */
-const closePatience = 20_000
+const closeTimeoutMs = 20_000
 
 /** How many emails are sent at once, unless the mail server is slow. */
 const lanes = 5
 
 /** How long the process may take to end, in milliseconds. */
-export const endPatience = closePatience + 5000
+export const endTimeoutMs = closeTimeoutMs + 5000
 
 /** How often the worker tells that it takes jobs, in milliseconds. */
 const beatEvery = 10_000
@@ -38,7 +38,7 @@ export type MailWorker = { close: () => Promise<void>; refused: Promise<Error> }
  * Sends mails: takes jobs from the queue, and sweeps the outbox for rows that have none. A job whose worker dies is
  * taken over within 15 s.
  */
-export const startWorker = (deps: Deps, within: Deadlines = deadlines): MailWorker => {
+export const startWorker = (deps: Deps, within: Timeouts = timeouts): MailWorker => {
   const { config, log } = deps
   const transport = openTransport(config.SMTP_URL ?? '', ehloName(config), within)
   const ending = new AbortController()
@@ -87,7 +87,7 @@ export const startWorker = (deps: Deps, within: Deadlines = deadlines): MailWork
       stop.abort()
       const impatient = setTimeout(() => ending.abort(), within.mailClose)
       // With Redis gone a worker waits for it for ever, and a second close() waits for the first: it is left behind.
-      await Promise.race([Promise.all([worker.close(), done]), sleep(closePatience, null, { ref: false })])
+      await Promise.race([Promise.all([worker.close(), done]), sleep(closeTimeoutMs, null, { ref: false })])
       clearTimeout(impatient)
       connection.disconnect()
       transport[Symbol.dispose]()
@@ -119,9 +119,9 @@ if (import.meta.main) {
       await metrics?.[Symbol.asyncDispose]()
       await deps[Symbol.asyncDispose]()
     }
-    closeOnSignal(log, endPatience, close)
+    closeOnSignal(log, endTimeoutMs, close)
     const refusal = await worker.refused
-    await closed(log, endPatience, close)
+    await closed(log, endTimeoutMs, close)
     throw configError(refusal.message)
   } catch (err) {
     endUnstarted(log, err)

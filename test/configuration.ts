@@ -1,4 +1,4 @@
-import { type Config, readConfig } from '../src/base/config.ts'
+import { type Config, readConfig } from '../src/platform/config/config.ts'
 
 /** The configuration that an environment stands for. Throws where it is wrong. */
 export const configOf = (env: Record<string, string>): Config => {

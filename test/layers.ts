@@ -20,7 +20,7 @@ const fault: Pass = { files: [folder('fault')], atOnce: 2 }
 const cluster: Pass[] = [
   { files: [folder('cluster')], atOnce: 2 },
   // The features that use scripts over several keys.
-  { files: ['attempts', 'limits', 'sessions'].map(name => folder(`integration/${name}`)), cluster: true },
+  { files: ['lockout', 'limits', 'sessions'].map(name => folder(`integration/${name}`)), cluster: true },
 ]
 
 /** What `node test/run.ts <layer>` runs. Without a layer it is `quick`. */

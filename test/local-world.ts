@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { startApi } from '../src/api/server.ts'
-import type { Clock } from '../src/base/clock.ts'
-import type { Config } from '../src/base/config.ts'
-import { type Deadlines, deadlines } from '../src/base/deadlines.ts'
-import { type Log, openLog } from '../src/base/log.ts'
-import type { Hasher } from '../src/crypto/password.ts'
 import { type Deps, open } from '../src/deps.ts'
-import { compileAll } from '../src/mail/render.ts'
-import type { Keys } from '../src/storage/keys.ts'
-import type { RedisConnection } from '../src/storage/redis.ts'
+import type { Clock } from '../src/platform/base/clock.ts'
+import { type Log, openLog } from '../src/platform/base/log.ts'
+import type { Config } from '../src/platform/config/config.ts'
+import { type Timeouts, timeouts } from '../src/platform/config/timeouts.ts'
+import type { Hasher } from '../src/platform/crypto/password.ts'
+import { compileAll } from '../src/platform/mail/render.ts'
+import type { Keys } from '../src/platform/redis/keys.ts'
+import type { RedisConnection } from '../src/platform/redis/redis.ts'
+import { startApi } from '../src/processes/api/server.ts'
 import { startWorker } from '../src/worker.ts'
 import { type Client, openClient } from './client.ts'
 import { configOf } from './configuration.ts'
@@ -64,7 +64,7 @@ export type WorldOptions = {
 
 type Options = WorldOptions & {
   /** The timeouts of production, for tests of what is too slow. Other tests give a busy machine more time. */
-  within?: Deadlines
+  within?: Timeouts
   /** Servers of the test's own in place of the shared ones. The database is used as it is. */
   servers?: { databaseUrl?: string; redisUrl?: string }
   /** Hash threads for this cost that others use too. */
@@ -92,8 +92,8 @@ const makeDatabase = async (name: string): Promise<string> => {
 
 /** Timeouts for a machine that has other work to do. */
 export const ample = Object.fromEntries(
-  Object.entries(deadlines).map(([what, time]) => [what, 8 * slowness * time]),
-) as Deadlines
+  Object.entries(timeouts).map(([what, time]) => [what, 8 * slowness * time]),
+) as Timeouts
 
 /** Writes the log of the service into an array. */
 export const logTo = (lines: string[], level: Config['LOG_LEVEL']): Log =>
@@ -103,7 +103,7 @@ type Place = {
   env: Record<string, string>
   clock: Clock
   log: Log
-  within?: Deadlines
+  within?: Timeouts
   hasher?: Hasher | undefined
 }
 

@@ -1,5 +1,5 @@
-import { aptInstall, canAptInstall } from '../src/local/apt-install.ts'
-import { programs } from '../src/local/binaries.ts'
+import { aptInstall, canAptInstall } from '../src/dev-services/apt-install.ts'
+import { programs } from '../src/dev-services/binaries.ts'
 
 const find = (): string | undefined => programs('pgbouncer', process.env)[0]
 

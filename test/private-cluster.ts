@@ -3,15 +3,15 @@ import { rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import type { Server } from '../src/local/child.ts'
-import { onFreePort } from '../src/local/free-port.ts'
-import { openPlace } from '../src/local/place.ts'
-import { runRedis, urlOf } from '../src/local/private-redis.ts'
+import type { Server } from '../src/dev-services/child.ts'
+import { openPlace } from '../src/dev-services/data-dir.ts'
+import { runRedis, urlOf } from '../src/dev-services/private-redis.ts'
+import { onFreePort } from '../src/platform/base/free-port.ts'
 
 export type ClusterNode = { port: number; busPort: number }
 
 const slotsInAll = 16_384
-const patience = 30_000
+const timeoutMs = 30_000
 
 /** What `CLUSTER INFO` says of itself and of how many it knows. */
 const infoOf = async (node: Redis): Promise<{ ok: boolean; known: number }> => {
@@ -23,7 +23,7 @@ const infoOf = async (node: Redis): Promise<{ ok: boolean; known: number }> => {
 }
 
 const untilTrue = async (what: string, ask: () => Promise<boolean>): Promise<void> => {
-  for (const deadline = Date.now() + patience; !(await ask()); await sleep(50))
+  for (const deadline = Date.now() + timeoutMs; !(await ask()); await sleep(50))
     if (Date.now() > deadline) throw new Error(`The cluster is not ready: ${what}`)
 }
 

@@ -1,7 +1,7 @@
-import { startApi } from '../src/api/server.ts'
-import type { Deadlines } from '../src/base/deadlines.ts'
-import { openLog } from '../src/base/log.ts'
 import { open } from '../src/deps.ts'
+import { openLog } from '../src/platform/base/log.ts'
+import type { Timeouts } from '../src/platform/config/timeouts.ts'
+import { startApi } from '../src/processes/api/server.ts'
 import { openClient, type Reply } from './client.ts'
 import { ample, type LocalInstance, type LocalWorld } from './local-world.ts'
 import { openProxy, type TcpProxy } from './proxy.ts'
@@ -19,13 +19,13 @@ const proxied = async (url: string, port: string): Promise<{ proxy: TcpProxy; ur
 
 /**
  * Another instance of the API over the stores of a world, each behind a proxy. The world itself reaches them
- * directly, so a test can look at what a fault has left. What passes a proxy waits for this process too: with the deadlines
+ * directly, so a test can look at what a fault has left. What passes a proxy waits for this process too: with the timeouts
  * of a service a machine that is busy would be a fault of its own.
  */
 export const openProxiedInstance = async (
   { config, clock, logs }: LocalWorld,
   prepare: (proxies: { redis: TcpProxy; postgres: TcpProxy }) => void = () => {},
-  within: Deadlines = ample,
+  within: Timeouts = ample,
 ): Promise<ProxiedInstance> => {
   await using opened = new AsyncDisposableStack()
   const redis = await proxied(config.REDIS_URL, '6379')

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import type { RedisConnection } from '../src/storage/redis.ts'
+import type { RedisConnection } from '../src/platform/redis/redis.ts'
 
 // A cluster answers about one node alone where no key is named.
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { queryOnce } from '../src/local/probe.ts'
+import { queryOnce } from '../src/dev-services/probe.ts'
 
 /** The APP_SECRET under which the template's keys are sealed. */
 export const testSecret = 'of-tests-alone-7Gk2vQx9LmZr4TbY8wNc'

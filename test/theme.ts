@@ -1,5 +1,5 @@
-import { readTheme } from '../src/base/config.ts'
-import { openTheme, type Theme } from '../src/base/theme.ts'
+import { readTheme } from '../src/platform/config/config.ts'
+import { openTheme, type Theme } from '../src/platform/theme/theme.ts'
 
 /** The theme that an environment stands for. Throws where it is wrong. */
 export const themeOf = (env: Record<string, string> = {}): Theme => {

@@ -4,13 +4,13 @@
  */
 export const slowness = Math.max(1, Number(process.env.TEST_SLOWNESS) || 1)
 
-/** Asks until the answer is there. Throws where it is not after `patience` milliseconds of a quiet machine. */
+/** Asks until the answer is there. Throws where it is not after `timeoutMs` milliseconds of a quiet machine. */
 export const until = async <T>(
   what: string,
   ask: () => Promise<T | null | undefined | false> | T | null | undefined | false,
-  patience = 20_000,
+  timeoutMs = 20_000,
 ): Promise<T> => {
-  const timeout = Math.round(patience * slowness)
+  const timeout = Math.round(timeoutMs * slowness)
   const deadline = Date.now() + timeout
   for (;;) {
     const answer = await ask()

@@ -8,22 +8,22 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
 import type { RedisKey } from 'ioredis'
-import { eraseAccounts } from '../src/accounts/erase-accounts.ts'
-import { purgeEvents } from '../src/audit/purge-events.ts'
-import type { Clock } from '../src/base/clock.ts'
-import type { Config } from '../src/base/config.ts'
-import { runCommandLine } from '../src/cli/run.ts'
-import { type Hasher, openHasher } from '../src/crypto/password.ts'
-import { deliver } from '../src/mail/deliver.ts'
-import { forgetDropped } from '../src/mail/forget-dropped.ts'
-import { purgeEmails } from '../src/mail/purge-emails.ts'
-import { sweep } from '../src/mail/sweep.ts'
-import { openTransport } from '../src/mail/transport.ts'
-import { issueProof } from '../src/proofs/issue-proof.ts'
-import { forgetBuyers } from '../src/purchases/forget-buyers.ts'
-import { inviteBuyers } from '../src/purchases/invite-buyers.ts'
-import { reconcile } from '../src/purchases/reconcile.ts'
-import { enqueueMails, oweMail } from '../src/storage/outbox.ts'
+import { eraseAccounts } from '../src/features/accounts/erase-accounts.ts'
+import { purgeEvents } from '../src/features/audit/purge-events.ts'
+import { deliver } from '../src/features/mail-delivery/deliver.ts'
+import { forgetDropped } from '../src/features/mail-delivery/forget-dropped.ts'
+import { purgeEmails } from '../src/features/mail-delivery/purge-emails.ts'
+import { sweep } from '../src/features/mail-delivery/sweep.ts'
+import { issueOneTimeToken } from '../src/features/one-time-tokens/issue-one-time-token.ts'
+import type { Clock } from '../src/platform/base/clock.ts'
+import type { Config } from '../src/platform/config/config.ts'
+import { type Hasher, openHasher } from '../src/platform/crypto/password.ts'
+import { enqueueEmails, queueEmail } from '../src/platform/mail/outbox.ts'
+import { openTransport } from '../src/platform/mail/transport.ts'
+import { runCommandLine } from '../src/processes/cli/run.ts'
+import { forgetBuyers } from '../src/shop/purchases/forget-buyers.ts'
+import { inviteBuyers } from '../src/shop/purchases/invite-buyers.ts'
+import { reconcile } from '../src/shop/purchases/reconcile.ts'
 import { type MailWorker, startWorker } from '../src/worker.ts'
 import {
   ample,
@@ -67,15 +67,15 @@ const jobs = {
   ...{ purgeEmails, purgeEvents, reconcile, sweep },
 }
 
-export type ProvingEmail = Parameters<typeof issueProof>[1]
+export type ProvingEmail = Parameters<typeof issueOneTimeToken>[1]
 
-export type NewEmail = Parameters<typeof oweMail>[1]
+export type NewEmail = Parameters<typeof queueEmail>[1]
 
 /** The jobs of a worker that a test may run by itself. */
 export type JobName = keyof typeof jobs
 
 // Starting a thread costs more than a test file hashes.
-const hasher = openHasher({ cost: 4, threads: 2, maxQueue: 1000, patience: 60_000 })
+const hasher = openHasher({ cost: 4, threads: 2, maxQueue: 1000, timeoutMs: 60_000 })
 const hasherOf = (cost: string | undefined): Hasher | undefined => (cost === '4' ? hasher : undefined)
 
 const calls = {
@@ -119,11 +119,11 @@ const calls = {
   /** Puts an email in the outbox and the queue, as a flow does. */
   queueEmail: async (id: string, email: NewEmail) => {
     const { deps } = at(id)
-    await enqueueMails(deps, [await oweMail(deps.database.manager, email)])
+    await enqueueEmails(deps, [await queueEmail(deps.database.manager, email)])
   },
   metrics: async (id: string) => at(id).deps.metrics.text(),
-  issueProof: async (id: string, email: ProvingEmail, to: { userId: string; address: string }) =>
-    issueProof(at(id).deps, email, to),
+  issueOneTimeToken: async (id: string, email: ProvingEmail, to: { userId: string; address: string }) =>
+    issueOneTimeToken(at(id).deps, email, to),
   startWorker: async (id: string) => {
     const place = at(id)
     place.worker ??= startWorker(place.deps)

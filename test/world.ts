@@ -3,9 +3,9 @@ import { buffer } from 'node:stream/consumers'
 import { deserialize, serialize } from 'node:v8'
 import test from 'ava'
 import type { RedisCommander } from 'ioredis'
-import type { Clock } from '../src/base/clock.ts'
-import type { Config } from '../src/base/config.ts'
-import { type Keys, redisKeys } from '../src/storage/keys.ts'
+import type { Clock } from '../src/platform/base/clock.ts'
+import type { Config } from '../src/platform/config/config.ts'
+import { type Keys, redisKeys } from '../src/platform/redis/keys.ts'
 import { type Client, openClient } from './client.ts'
 import type { WorldOptions } from './local-world.ts'
 import type { Mailbox } from './mail-sink.ts'
@@ -55,7 +55,7 @@ export type World = AsyncDisposable & {
   /** Another instance of the API over the same stores, in another process, and configured otherwise where `env` says so. */
   instance: (env?: Record<string, string>) => Promise<Instance>
   /** Makes the token and the code of an email live, as the worker does when it sends it. */
-  issueProof: (
+  issueOneTimeToken: (
     email: ProvingEmail,
     to: { userId: string; address: string },
   ) => Promise<{ token: string; code: string } | null>
@@ -193,7 +193,7 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
       all.defer(instance.close)
       return instance
     },
-    issueProof: (email, to) => ask('issueProof', id, email, to),
+    issueOneTimeToken: (email, to) => ask('issueOneTimeToken', id, email, to),
     deliver: emailId => ask('deliver', id, emailId),
     queueEmail: email => ask('queueEmail', id, email),
     startWorker: () => ask('startWorker', id),

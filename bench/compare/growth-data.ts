@@ -1,6 +1,6 @@
 import bcrypt from 'bcrypt'
 import { Redis } from 'ioredis'
-import { redisKeys } from '../../src/storage/keys.ts'
+import { redisKeys } from '../../src/platform/redis/keys.ts'
 import { latchkeyEnv } from './latchkey.ts'
 import { addPeople, openDeps, type Session, startSessions } from './latchkey-data.ts'
 import { inBatches, type Person, password, people, withClient } from './people.ts'

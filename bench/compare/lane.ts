@@ -19,7 +19,7 @@ let told = 0
 const own = `${process.pid.toString(36)}${Date.now().toString(36)}`
 
 /** As much as a client waits that is told to come back. */
-const patience = 500
+const timeoutMs = 500
 
 const isExpected = (reply: Reply, { status, mayRefuse }: Lane, ask: Ask): boolean => {
   if (reply.status === status) return true
@@ -51,7 +51,7 @@ export const openLane = async (port: number, lane: Lane): Promise<OpenLane> => {
       const ask = lane.asks[at] as Ask
       const reply = await connection.send(ready[at] ?? filled(ask))
       if (!isExpected(reply, lane, ask)) {
-        await sleep(patience)
+        await sleep(timeoutMs)
         return false
       }
       if (token !== undefined) token = nextToken(reply, token)

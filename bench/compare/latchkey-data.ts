@@ -1,8 +1,8 @@
-import { findUser } from '../../src/accounts/store.ts'
-import { readConfig } from '../../src/base/config.ts'
-import { openLog } from '../../src/base/log.ts'
 import { type Deps, open } from '../../src/deps.ts'
-import { startSession } from '../../src/sessions/start-session.ts'
+import { startSession } from '../../src/features/sessions/start-session.ts'
+import { findUser } from '../../src/features/users/store.ts'
+import { openLog } from '../../src/platform/base/log.ts'
+import { readConfig } from '../../src/platform/config/config.ts'
 import { inBatches, type Person, withClient } from './people.ts'
 
 /** What a client holds: an access token, a refresh token, or a cookie. */

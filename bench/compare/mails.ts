@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { v7 as uuid } from 'uuid'
-import { addMails } from '../../src/storage/queue.ts'
+import { addMails } from '../../src/platform/mail/queue.ts'
 import { median } from '../statistics.ts'
 import { cpuSeconds } from './cpu.ts'
 import { shown, spread } from './figures.ts'
@@ -12,7 +12,7 @@ import { launch } from './process.ts'
 import type { Run, Section } from './run.ts'
 import { openSink, type Sink } from './sink.ts'
 
-const patience = 120_000
+const timeoutMs = 120_000
 
 /** People, and a row of the outbox for each, that no sweeper looks for yet. */
 const owe = async (databaseUrl: string, count: number, word: string): Promise<string[]> => {
@@ -31,7 +31,7 @@ const owe = async (databaseUrl: string, count: number, word: string): Promise<st
 }
 
 const untilCame = async (sink: Sink, count: number): Promise<number> => {
-  for (const deadline = Date.now() + patience; ; await sleep(50)) {
+  for (const deadline = Date.now() + timeoutMs; ; await sleep(50)) {
     const came = await sink.came()
     if (came.count >= count) return came.last
     if (Date.now() > deadline) throw new Error(`${came.count} of ${count} mails came`)

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { onFreePort } from '../../src/local/free-port.ts'
-import { ended, isRunning, keptProcess } from '../../src/local/kept-process.ts'
+import { ended, isRunning, superviseProcess } from '../../src/dev-services/supervise-process.ts'
+import { onFreePort } from '../../src/platform/base/free-port.ts'
 import { childrenOf } from '../soak-processes.ts'
 
 /** A server of ours or of a peer. It ends with this process, however that ends. */
@@ -30,7 +30,7 @@ export const serves = async (url: string, ready: string | undefined): Promise<bo
     () => false,
   )
 
-const patience = 30_000
+const timeoutMs = 30_000
 const familyPatience = 5000
 
 /** The processes that one has started, and those, and so on. */
@@ -58,13 +58,16 @@ export const launch = async ({
 }: Launch): Promise<Running> => {
   const port = await aPort()
   const url = `http://127.0.0.1:${port}`
-  const child = keptProcess(scriptPath(script), [], { env: { ...env, [portAs]: port }, stdout: 'ignore' })
+  const child = superviseProcess(scriptPath(script), [], {
+    env: { ...env, [portAs]: port },
+    stdout: 'ignore',
+  })
   child.stdin?.on('error', () => {})
   const end = async (): Promise<void> => {
     child.stdin?.end()
     await ended(child)
   }
-  for (const deadline = Date.now() + patience; ; await sleep(20)) {
+  for (const deadline = Date.now() + timeoutMs; ; await sleep(20)) {
     if (await serves(url, ready)) break
     if (isRunning(child) && Date.now() < deadline) continue
     await end()

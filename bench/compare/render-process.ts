@@ -1,6 +1,6 @@
-import { readTheme } from '../../src/base/config.ts'
-import { openTheme } from '../../src/base/theme.ts'
-import { compileAll, render } from '../../src/mail/render.ts'
+import { readTheme } from '../../src/platform/config/config.ts'
+import { compileAll, render } from '../../src/platform/mail/render.ts'
+import { openTheme } from '../../src/platform/theme/theme.ts'
 
 // Renders mails one after the other for a while, each for somebody else, and says how many.
 

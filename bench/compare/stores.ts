@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
-import { findPostgresPrograms, findRedisProgram } from '../../src/local/binaries.ts'
-import { findServices } from '../../src/local/find-services.ts'
-import { queryOnce } from '../../src/local/probe.ts'
+import { findPostgresPrograms, findRedisProgram } from '../../src/dev-services/binaries.ts'
+import { findServices } from '../../src/dev-services/find-services.ts'
+import { queryOnce } from '../../src/dev-services/probe.ts'
 
 /** Postgres and Redis for one run. Every contestant has a database and a numbered Redis of its own in them. */
 export type Stores = AsyncDisposable & {

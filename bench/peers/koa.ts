@@ -3,7 +3,7 @@ import Router from '@koa/router'
 import Koa, { type Context } from 'koa'
 import { type AuthState, requireAuth } from '../../src/guard/koa.ts'
 import { createVerifier } from '../../src/guard/verifier.ts'
-import { crossOrigin, securityHeaders } from '../../src/http/headers.ts'
+import { crossOrigin, securityHeaders } from '../../src/platform/http/headers.ts'
 
 // A resource server on the stack that Latchkey itself runs on, with its guard in front of one route, or without:
 // the guard alone is the difference.

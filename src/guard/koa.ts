@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Context, Middleware } from 'koa'
-import { Problem } from '../base/problems.ts'
-import { problemJson } from '../http/problem-json.ts'
-import { bearerOf, challenge, forbidden } from './bearer.ts'
+import { Problem } from '../platform/catalog/problems.ts'
+import { bearerOf, challenge, forbidden } from '../platform/http/bearer.ts'
+import { problemJson } from '../platform/http/problem-json.ts'
 import type { Claims, Verifier } from './verifier.ts'
 
 // Guards for the routes of other services. They answer as Latchkey itself does, and load neither its stores nor Koa.

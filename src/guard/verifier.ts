@@ -1,5 +1,5 @@
-import { openTokenCheck } from '../crypto/known-tokens.ts'
-import { importPublic, type PublicKey } from '../crypto/paseto.ts'
+import { importPublic, type PublicKey } from '../platform/crypto/paseto.ts'
+import { openTokenCheck } from '../platform/crypto/token-cache.ts'
 
 /** What an access token says. Times are RFC 3339. */
 export type Claims = Readonly<{

@@ -1,4 +1,4 @@
-import { onFreePort } from '../../src/local/free-port.ts'
+import { onFreePort } from '../../src/platform/base/free-port.ts'
 import { formCluster } from '../private-cluster.ts'
 import { common, type Node, password, startNode, urlOf } from './redis-nodes.ts'
 

@@ -3,9 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis, type RedisOptions } from 'ioredis'
-import { findRedisProgram } from '../../src/local/binaries.ts'
-import { type Child, startChild, untilReady } from '../../src/local/child.ts'
-import { onFreePort } from '../../src/local/free-port.ts'
+import { findRedisProgram } from '../../src/dev-services/binaries.ts'
+import { type Child, startChild, untilReady } from '../../src/dev-services/child.ts'
+import { onFreePort } from '../../src/platform/base/free-port.ts'
 
 /** The Redis of this machine. The tests of topologies are skipped where there is none: they kill its processes. */
 export const program = findRedisProgram(process.env)

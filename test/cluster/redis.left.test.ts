@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import anyTest from 'ava'
-import { openLog } from '../../src/base/log.ts'
-import { onFreePort } from '../../src/local/free-port.ts'
-import { openRedis } from '../../src/storage/redis.ts'
+import { onFreePort } from '../../src/platform/base/free-port.ts'
+import { openLog } from '../../src/platform/base/log.ts'
+import { openRedis } from '../../src/platform/redis/redis.ts'
 import { until } from '../until.ts'
 import { common, type Node, password, program, startNode, urlOf } from './redis-nodes.ts'
 

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { parse } from 'yaml'
-import { endPatience as primaryPatience } from '../../src/api/primary.ts'
-import { endPatience as apiPatience } from '../../src/api/server.ts'
-import { readConfig } from '../../src/base/config.ts'
-import { endPatience as workerPatience } from '../../src/worker.ts'
+import { readConfig } from '../../src/platform/config/config.ts'
+import { endTimeoutMs as primaryPatience } from '../../src/processes/api/primary.ts'
+import { endTimeoutMs as apiPatience } from '../../src/processes/api/server.ts'
+import { endTimeoutMs as workerPatience } from '../../src/worker.ts'
 
 // docker-compose.yml and Dockerfile, against the code and the documents.
 

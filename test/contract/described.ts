@@ -1,4 +1,4 @@
-import { withoutRefs } from '../../src/http/openapi-schemas.ts'
+import { withoutRefs } from '../../src/platform/api-docs/openapi-schemas.ts'
 import { faultsOf, unnamed } from './json-schema.ts'
 
 // The document of the API, and whether a reply is one that it describes.

@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import anyTest from 'ava'
-import { counters, gauges, histograms } from '../../src/base/metrics.ts'
-import { codes } from '../../src/base/problems.ts'
-import { docTables } from '../../src/local/doc-tables.ts'
-import { generatedFiles } from '../../src/local/generated-docs.ts'
+import { counters, gauges, histograms } from '../../src/platform/catalog/metrics.ts'
+import { codes } from '../../src/platform/catalog/problems.ts'
+import { docTables } from '../../src/processes/docs/doc-tables.ts'
+import { generatedFiles } from '../../src/processes/docs/generated-docs.ts'
 import { routes } from '../../src/routes.ts'
 import { anAccount } from '../fixtures.ts'
 import { openWorld } from '../world.ts'
@@ -145,7 +145,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   })
 
   test('npm run docs -- --check without a stale file → exits with 0 and prints nothing', t => {
-    const script = join(root, 'src/local/write-docs.ts')
+    const script = join(root, 'src/processes/docs/write-docs.ts')
     const { status, stdout, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' })
     t.deepEqual([status, stdout, stderr], [0, '', ''])
   })

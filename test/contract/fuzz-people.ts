@@ -1,5 +1,5 @@
-import type { Email } from '../../src/mail/entity.ts'
-import type { ProvingKind } from '../../src/proofs/issue-proof.ts'
+import type { TokenKind } from '../../src/features/one-time-tokens/issue-one-time-token.ts'
+import type { Email } from '../../src/platform/mail/entity.ts'
 import { type Account, anAccount } from '../fixtures.ts'
 import { anAdmin } from '../integration/admin/admin-account.ts'
 import type { Shop } from '../integration/purchases/shop.ts'
@@ -70,12 +70,12 @@ const failedMail = async ({ sql }: World, { email }: Account): Promise<string> =
 }
 
 /** A live token, as the worker writes it into the mail. */
-const proofFor = async (world: World, { email, userId }: Account, kind: ProvingKind): Promise<string> => {
+const proofFor = async (world: World, { email, userId }: Account, kind: TokenKind): Promise<string> => {
   if (kind === 'reset_password') await world.client.post('forgot-password', { email })
   const [row] = await world.sql<Email>(
     'SELECT * FROM emails WHERE recipient = $1 AND kind = $2 ORDER BY id DESC LIMIT 1',
     [email, kind],
   )
-  const proof = row && (await world.issueProof({ ...row, kind }, { userId, address: email }))
+  const proof = row && (await world.issueOneTimeToken({ ...row, kind }, { userId, address: email }))
   return proof?.token ?? 'lkp_spent'
 }

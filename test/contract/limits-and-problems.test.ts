@@ -1,7 +1,13 @@
 import test from 'ava'
-import { defaultLimits, limitNames, parseLimits } from '../../src/base/limits.ts'
-import { detailsOf } from '../../src/base/problem-details.ts'
-import { codes, problemHelp, problemSlug, problemStatus, problemTitle } from '../../src/base/problems.ts'
+import { defaultLimits, limitNames, parseLimits } from '../../src/platform/catalog/limits.ts'
+import { detailsOf } from '../../src/platform/catalog/problem-details.ts'
+import {
+  codes,
+  problemHelp,
+  problemSlug,
+  problemStatus,
+  problemTitle,
+} from '../../src/platform/catalog/problems.ts'
 import { sources } from '../house/source.ts'
 import { openWorld } from '../world.ts'
 
@@ -100,7 +106,7 @@ for (const code of codes)
 
 test('every reason of a problem is a sentence, and somewhere in the code a problem has it', t => {
   const code = sources('src/**/*.ts')
-    .filter(({ path }) => path !== 'src/base/problem-details.ts')
+    .filter(({ path }) => path !== 'src/platform/catalog/problem-details.ts')
     .map(({ text }) => text)
     .join('\n')
   const detailed = codes.filter(each => Object.keys(detailsOf(each)).length > 0)

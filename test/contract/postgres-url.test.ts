@@ -1,6 +1,6 @@
 import test from 'ava'
-import { readConfig } from '../../src/base/config.ts'
-import { parsePostgresUrl } from '../../src/base/postgres-url.ts'
+import { readConfig } from '../../src/platform/config/config.ts'
+import { parsePostgresUrl } from '../../src/platform/config/postgres-url.ts'
 
 // DATABASE_URL: the forms that libpq knows are taken, or refused with a message that is true.
 

@@ -4,10 +4,10 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import pg from 'pg'
-import { openLog } from '../../src/base/log.ts'
 import { entities } from '../../src/entities.ts'
 import { migrate, migrations } from '../../src/migrate.ts'
-import { openPostgres } from '../../src/storage/postgres.ts'
+import { openLog } from '../../src/platform/base/log.ts'
+import { openPostgres } from '../../src/platform/postgres/postgres.ts'
 import { testSecret } from '../template.ts'
 
 const silent = openLog('test', 'silent')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { limitNames } from '../../src/base/limits.ts'
-import { variables } from '../../src/base/variables.ts'
+import { limitNames } from '../../src/platform/catalog/limits.ts'
+import { variables } from '../../src/platform/config/variables.ts'
 
 // What variables of the environment may hold, for whoever reads a great many environments.
 

@@ -1,8 +1,8 @@
 import test from 'ava'
-import { findUser } from '../../src/accounts/store.ts'
-import { deadlines } from '../../src/base/deadlines.ts'
-import { issueTokens } from '../../src/sessions/issue-tokens.ts'
-import { firstSecret } from '../../src/sessions/rules.ts'
+import { issueTokens } from '../../src/features/sessions/issue-tokens.ts'
+import { firstSecret } from '../../src/features/sessions/rules.ts'
+import { findUser } from '../../src/features/users/store.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
 import type { Client } from '../client.ts'
 import { type Account, anAccount, anEmail, password, tokenOf } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
@@ -13,7 +13,7 @@ import { anApi, aWorker, clockOff } from './processes.ts'
 // Two instances over the same stores, one on a machine whose clock is wrong. What is decided in common is decided by
 // the clocks of the stores; an access token alone is judged by the machine that it is shown to.
 
-const world = await openLocalWorld({ within: deadlines, singleRedis: true })
+const world = await openLocalWorld({ within: timeouts, singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 const { sql, deps } = world

@@ -7,7 +7,7 @@ import type { Session, Street } from './traffic.ts'
 
 export type Honest = { step: () => Promise<void> }
 
-const isFault = (reply: Reply | null): boolean => reply === null || reply.status >= 500
+const isOutage = (reply: Reply | null): boolean => reply === null || reply.status >= 500
 
 /** Asks until there is an answer that is no fault. Null where the crowd has gone home before. */
 const insist = async (
@@ -19,7 +19,7 @@ const insist = async (
   const firstAt = Date.now()
   for (let tries = 0; ; tries++) {
     const reply = await street.ask({ who: 'honest', route, send, sessionSince, firstAt })
-    if (reply && !isFault(reply)) return { reply, again: tries > 0 }
+    if (reply && !isOutage(reply)) return { reply, again: tries > 0 }
     if (street.isOver()) return null
     await street.rest(Math.min(100 * 2 ** tries, 400))
   }

@@ -20,10 +20,10 @@ export type Excepted = {
   /** No worker runs: rows are looked for, mails are not. */
   noMail?: boolean
   /** Milliseconds that the outbox is given to drain: mails put off wait for their next try. */
-  drainPatience?: number
+  drainTimeoutMs?: number
 }
 
-const patience = 5000
+const timeoutMs = 5000
 
 const inFault = ({ faults }: Crowd, { at, ms }: Answer): boolean =>
   faults.some(({ from, to }) => at + ms >= from && at <= to)
@@ -51,7 +51,7 @@ const judged = (crowd: Crowd, excepted: Excepted, answer: Answer): string | null
   const { who, route, status, code, retryAfter, ms } = answer
   const what = `${who} ${route} was answered ${status || 'nothing'} ${code}`
   if (excepted.answer?.(answer)) return null
-  if (ms >= patience && ownTime(crowd, answer) >= patience) return `(d) ${what} later than after 5 s`
+  if (ms >= timeoutMs && ownTime(crowd, answer) >= timeoutMs) return `(d) ${what} later than after 5 s`
   const struck = inFault(crowd, answer)
   if (status === 0) return struck && excepted.unanswered ? null : `(g) ${what}`
   if (route === 'livez') return status === 200 ? null : `(g) ${what}`
@@ -165,10 +165,10 @@ const sessionsStand = async (crowd: Crowd, { sessionsLost = false }: Excepted): 
 
 type Row = { id: string; kind: string; recipient: string; status: string; last_error: string | null }
 
-const mailsArrive = async ({ world }: Crowd, { drainPatience = 45_000 }: Excepted): Promise<string[]> => {
+const mailsArrive = async ({ world }: Crowd, { drainTimeoutMs = 45_000 }: Excepted): Promise<string[]> => {
   const rows = () => world.sql<Row>('SELECT id, kind, recipient, status, last_error FROM emails ORDER BY id')
   const drained = async () => (await rows()).every(({ status }) => status !== 'queued')
-  await until('the outbox to drain', drained, drainPatience).catch(() => {})
+  await until('the outbox to drain', drained, drainTimeoutMs).catch(() => {})
   const arrived = new Set(world.mails.caught.map(({ mail }) => mail.messageId?.replace(/^<|@.*$/g, '')))
   const settled = await rows()
   const newest = new Map(settled.map(row => [`${row.kind} ${row.recipient}`, row.id]))

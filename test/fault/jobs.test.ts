@@ -1,7 +1,7 @@
 import test from 'ava'
-import { deadlines } from '../../src/base/deadlines.ts'
-import { compileAll } from '../../src/mail/render.ts'
-import { addMails } from '../../src/storage/queue.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { addMails } from '../../src/platform/mail/queue.ts'
+import { compileAll } from '../../src/platform/mail/render.ts'
 import { startWorker } from '../../src/worker.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
@@ -11,7 +11,7 @@ import { brokenInvariants } from './invariants.ts'
 import { startCrowd } from './traffic.ts'
 
 await compileAll(plainTheme, ['en'])
-const world = await openLocalWorld({ within: deadlines, singleRedis: true })
+const world = await openLocalWorld({ within: timeouts, singleRedis: true })
 const other = await world.instance()
 const workers = () => [startWorker(world.deps), startWorker(other.deps)]
 test.after.always(() => world[Symbol.asyncDispose]())

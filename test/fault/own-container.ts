@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { GenericContainer } from 'testcontainers'
-import { untilReady } from '../../src/local/child.ts'
-import { onFreePort } from '../../src/local/free-port.ts'
-import { redisConfig } from '../../src/local/private-redis.ts'
-import { probePostgres, probeRedis } from '../../src/local/probe.ts'
+import { untilReady } from '../../src/dev-services/child.ts'
+import { redisConfig } from '../../src/dev-services/private-redis.ts'
+import { probePostgres, probeRedis } from '../../src/dev-services/probe.ts'
+import { onFreePort } from '../../src/platform/base/free-port.ts'
 import type { OwnServer } from './servers.ts'
 
 type Image = {

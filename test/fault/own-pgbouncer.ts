@@ -1,9 +1,9 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { startChild, untilReady } from '../../src/local/child.ts'
-import { onFreePort } from '../../src/local/free-port.ts'
-import { openPlace } from '../../src/local/place.ts'
-import { probePostgres } from '../../src/local/probe.ts'
+import { startChild, untilReady } from '../../src/dev-services/child.ts'
+import { openPlace } from '../../src/dev-services/data-dir.ts'
+import { probePostgres } from '../../src/dev-services/probe.ts'
+import { onFreePort } from '../../src/platform/base/free-port.ts'
 import { pgBouncer } from '../pgbouncer.ts'
 import type { OwnServer } from './servers.ts'
 

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Child, startChild, untilReady } from '../../src/local/child.ts'
-import type { Place, ServerName } from '../../src/local/place.ts'
+import { type Child, startChild, untilReady } from '../../src/dev-services/child.ts'
+import type { Place, ServerName } from '../../src/dev-services/data-dir.ts'
 import type { OwnServer } from './servers.ts'
 
 export type Program = {

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { deadlines } from '../../src/base/deadlines.ts'
 import { createVerifier } from '../../src/guard/verifier.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
@@ -11,7 +11,7 @@ import type { Crowd } from './traffic.ts'
 const turn = await takeTurn('postgres')
 const postgres = await openOwnPostgres()
 const world = await openLocalWorld({
-  within: deadlines,
+  within: timeouts,
   worker: true,
   servers: { databaseUrl: postgres.url },
   env: { RATE_LIMITS: roomyLimits },

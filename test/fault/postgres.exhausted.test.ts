@@ -1,6 +1,6 @@
 import test from 'ava'
 import pg from 'pg'
-import { deadlines } from '../../src/base/deadlines.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
 import { openOwnPostgres } from './servers.ts'
@@ -9,7 +9,7 @@ import { lasts, noDoubles, onRoute, roomyLimits, storm, takeTurn } from './storm
 const turn = await takeTurn('postgres')
 const postgres = await openOwnPostgres(['max_connections=40'])
 const world = await openLocalWorld({
-  within: deadlines,
+  within: timeouts,
   worker: true,
   servers: { databaseUrl: postgres.url },
   env: { RATE_LIMITS: roomyLimits },

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import { deadlines } from '../../src/base/deadlines.ts'
-import { queryOnce } from '../../src/local/probe.ts'
+import { queryOnce } from '../../src/dev-services/probe.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { openAddress } from './address.ts'
 import { canReplicate, openOwnPostgres, openReplica } from './servers.ts'
@@ -13,7 +13,7 @@ const postgres = opened.use(await openOwnPostgres())
 const address = opened.use(await openAddress(postgres.url))
 const world = opened.use(
   await openLocalWorld({
-    within: deadlines,
+    within: timeouts,
     worker: true,
     servers: { databaseUrl: address.of(postgres.url) },
     env: { RATE_LIMITS: roomyLimits },

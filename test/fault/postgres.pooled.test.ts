@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import anyTest, { type ExecutionContext } from 'ava'
 import pg from 'pg'
-import { deadlines } from '../../src/base/deadlines.ts'
-import { openLog } from '../../src/base/log.ts'
-import { queryOnce } from '../../src/local/probe.ts'
+import { queryOnce } from '../../src/dev-services/probe.ts'
 import { migrate, migrations } from '../../src/migrate.ts'
-import { openPostgres, poolOf } from '../../src/storage/postgres.ts'
-import { read } from '../../src/storage/read.ts'
+import { openLog } from '../../src/platform/base/log.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { openPostgres, poolOf } from '../../src/platform/postgres/postgres.ts'
+import { read } from '../../src/platform/postgres/prepared-read.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
 import { runCommand } from '../integration/cli/run-command.ts'
 import { openLocalWorld } from '../local-world.ts'
@@ -117,7 +117,7 @@ test('PgBouncer in transaction mode → statements and waits for a lock end in t
   }
   const slow = await took(database.query('SELECT pg_sleep(30)'))
   t.is(slow.code, '57014')
-  t.true(slow.took >= deadlines.postgresStatement - 50, `${slow.took}`)
+  t.true(slow.took >= timeouts.postgresStatement - 50, `${slow.took}`)
 
   const holder = new pg.Client({ connectionString: direct })
   await holder.connect()

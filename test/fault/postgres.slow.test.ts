@@ -1,6 +1,6 @@
 import test from 'ava'
 import pg from 'pg'
-import { deadlines } from '../../src/base/deadlines.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { timed } from '../proxied-instance.ts'
@@ -11,7 +11,7 @@ import { lasts, noDoubles, poolOf, roomyLimits, storm, takeTurn } from './storm.
 const turn = await takeTurn('postgres')
 const postgres = await openOwnPostgres()
 const world = await openLocalWorld({
-  within: deadlines,
+  within: timeouts,
   worker: true,
   servers: { databaseUrl: postgres.url },
   env: { RATE_LIMITS: roomyLimits },

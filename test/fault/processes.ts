@@ -8,7 +8,7 @@ import { until } from '../until.ts'
 const cache = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '' }
 
 /** On a machine with much else to do. */
-const patience = 50_000
+const timeoutMs = 50_000
 
 export type ApiProcess = { child: ChildProcess; lines: string[]; url: string; client: Client }
 
@@ -22,7 +22,7 @@ export const anApi = async (world: LocalWorld, env: Record<string, string> = {})
       if (fault) throw new Error(fault)
       return lines.find(each => each.includes('"listening"'))
     },
-    patience,
+    timeoutMs,
   )
   const url = `http://127.0.0.1:${JSON.parse(line).port}`
   return { child, lines, url, client: openClient(url) }
@@ -31,7 +31,7 @@ export const anApi = async (world: LocalWorld, env: Record<string, string> = {})
 /** A worker process that waits for mails. */
 export const aWorker = async (world: LocalWorld, env: Record<string, string> = {}) => {
   const { child, lines } = world.spawn('worker', { ...cache, ...env })
-  await until('the worker to wait', () => lines.some(line => line.includes('waiting for mails')), patience)
+  await until('the worker to wait', () => lines.some(line => line.includes('waiting for mails')), timeoutMs)
   return { child, lines }
 }
 

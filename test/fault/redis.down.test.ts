@@ -1,6 +1,6 @@
 import test from 'ava'
-import { deadlines } from '../../src/base/deadlines.ts'
 import { createVerifier } from '../../src/guard/verifier.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { openClient } from '../client.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
@@ -13,7 +13,7 @@ import type { Crowd } from './traffic.ts'
 const turn = await takeTurn('redis')
 const redis = await openOwnRedis()
 const world = await openLocalWorld({
-  within: deadlines,
+  within: timeouts,
   worker: true,
   servers: { redisUrl: redis.url },
   env: { RATE_LIMITS: roomyLimits },

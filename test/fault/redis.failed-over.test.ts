@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { Redis } from 'ioredis'
-import { deadlines } from '../../src/base/deadlines.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { anAccount } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
@@ -25,7 +25,7 @@ await admins.second.config('SET', 'requirepass', password)
 const address = opened.use(await openAddress(first.url))
 const world = opened.use(
   await openLocalWorld({
-    within: deadlines,
+    within: timeouts,
     worker: true,
     servers: { redisUrl: address.of(first.url) },
     env: { RATE_LIMITS: roomyLimits },

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { deadlines } from '../../src/base/deadlines.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { anAccount } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { timed } from '../proxied-instance.ts'
@@ -11,7 +11,7 @@ const turn = await takeTurn('redis')
 const redis = await openOwnRedis()
 const admin = openAdmin(redis.url)
 const world = await openLocalWorld({
-  within: deadlines,
+  within: timeouts,
   worker: true,
   servers: { redisUrl: redis.url },
   env: { RATE_LIMITS: roomyLimits },

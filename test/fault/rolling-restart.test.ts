@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import test from 'ava'
-import { deadlines } from '../../src/base/deadlines.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
 import { openBalancer } from './balancer.ts'
@@ -8,7 +8,7 @@ import { brokenInvariants } from './invariants.ts'
 import { anApi } from './processes.ts'
 import { startCrowd } from './traffic.ts'
 
-const world = await openLocalWorld({ within: deadlines, worker: true })
+const world = await openLocalWorld({ within: timeouts, worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 test('both instances behind a balancer are replaced under load, and nobody notices', async t => {

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import test from 'ava'
-import { deadlines } from '../../src/base/deadlines.ts'
-import { onFreePort } from '../../src/local/free-port.ts'
+import { onFreePort } from '../../src/platform/base/free-port.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { openMailSink } from '../mail-sink.ts'
 import { until } from '../until.ts'
@@ -25,7 +25,7 @@ const port = await onFreePort(undefined, async free => {
   return free
 })
 const world = await openLocalWorld({
-  within: deadlines,
+  within: timeouts,
   worker: true,
   env: { SMTP_URL: `smtp://127.0.0.1:${port}` },
 })

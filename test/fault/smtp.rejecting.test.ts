@@ -1,12 +1,12 @@
 import test from 'ava'
-import { deadlines } from '../../src/base/deadlines.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { adminActions, anAdmin } from '../integration/admin/admin-account.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
 import { brokenInvariants } from './invariants.ts'
 import { startCrowd } from './traffic.ts'
 
-const world = await openLocalWorld({ within: deadlines, worker: true })
+const world = await openLocalWorld({ within: timeouts, worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 type Row = { id: string; status: string; attempts: number; last_error: string; recipient: string }

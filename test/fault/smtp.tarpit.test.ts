@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import test from 'ava'
-import { deadlines } from '../../src/base/deadlines.ts'
-import { compileAll } from '../../src/mail/render.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { compileAll } from '../../src/platform/mail/render.ts'
 import { startWorker } from '../../src/worker.ts'
 import { anAccount } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
@@ -21,7 +21,7 @@ const aTarpit = async () => {
   const sink = await openMailSink()
   const proxy = await openProxy('127.0.0.1', Number(new URL(sink.url).port))
   proxy.pause()
-  const world = await openLocalWorld({ within: deadlines, env: { SMTP_URL: proxy.through(sink.url) } })
+  const world = await openLocalWorld({ within: timeouts, env: { SMTP_URL: proxy.through(sink.url) } })
   const close = async () => {
     await world[Symbol.asyncDispose]()
     await proxy[Symbol.asyncDispose]()

@@ -1,12 +1,12 @@
 import test from 'ava'
-import { deadlines } from '../../src/base/deadlines.ts'
+import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { anAccount } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
 
 // A link that would open nothing any more is not sent: its reader would be sent in circles.
 
-const world = await openLocalWorld({ within: deadlines, worker: true })
+const world = await openLocalWorld({ within: timeouts, worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 const minute = 60_000

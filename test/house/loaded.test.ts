@@ -28,7 +28,7 @@ const loadedBy = async (name: string): Promise<string[]> => {
 const api = ['koa', 'koa-body', '@koa/router', 'typeorm', 'bullmq', 'ioredis', 'valibot']
 
 test('the API loads what it uses, and no mailer, metrics or HTTP client', async t => {
-  const loaded = await loadedBy('api/process')
+  const loaded = await loadedBy('processes/api/process')
   t.deepEqual(
     api.filter(name => !loaded.includes(name)),
     [],
@@ -41,7 +41,7 @@ test('the API loads what it uses, and no mailer, metrics or HTTP client', async 
 })
 
 test('the command line loads no store and no mailer for its help', async t => {
-  const loaded = await loadedBy('cli/run')
+  const loaded = await loadedBy('processes/cli/run')
   t.true(loaded.includes('valibot'))
   const needless = ['typeorm', 'pg', 'bullmq', 'ioredis', 'nodemailer', 'pino', 'libphonenumber-js']
   t.deepEqual(

@@ -1,27 +1,35 @@
 import test from 'ava'
 import { reached, sources } from './source.ts'
 
-// An application module sits on the core. The core does not know it, but for its tables of contents.
+// The shop is an application on top of the account service.
 
-const modules = ['sites', 'purchases']
-const tables = ['src/chores.ts', 'src/entities.ts', 'src/routes.ts']
+const tables = [
+  'src/entities.ts',
+  'src/jobs.ts',
+  'src/platform/config/config.ts',
+  'src/platform/config/variables.ts',
+  'src/routes.ts',
+]
 
 const all = sources('src/**/*.ts')
-const moduleOf = (path: string) => modules.find(name => path.startsWith(`src/${name}/`))
+const isShop = (path: string): boolean => path.startsWith('src/shop/')
 
-test('the modules are there', t => {
-  for (const name of modules) t.true(all.filter(({ path }) => moduleOf(path) === name).length > 3, name)
+test('the shop has the modules sites and purchases', t => {
+  for (const name of ['sites', 'purchases'])
+    t.true(all.filter(({ path }) => path.startsWith(`src/shop/${name}/`)).length > 3, name)
 })
 
-test('nothing of the core reaches into a module but the tables of contents', t => {
-  const core = all.filter(({ path }) => !moduleOf(path))
-  const edges = core.filter(file => reached(file).some(path => moduleOf(path)))
+test('only the tables of contents import the shop', t => {
+  const core = all.filter(
+    ({ path }) => !isShop(path) && !/^src\/(processes|dev-services)\/|^src\/dev\.ts$/.test(path),
+  )
+  const edges = core.filter(file => reached(file).some(isShop))
   t.deepEqual(edges.map(({ path }) => path).sort(), tables)
 })
 
-test('sites know nothing of purchases', t => {
+test('sites import nothing of purchases', t => {
   const up = all
-    .filter(({ path }) => moduleOf(path) === 'sites')
-    .flatMap(file => reached(file).filter(path => moduleOf(path) === 'purchases'))
+    .filter(({ path }) => path.startsWith('src/shop/sites/'))
+    .flatMap(file => reached(file).filter(path => path.startsWith('src/shop/purchases/')))
   t.deepEqual(up, [])
 })

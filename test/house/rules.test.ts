@@ -2,14 +2,16 @@ import { globSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import test from 'ava'
 import { layers } from '../layers.ts'
-import { floorOf, height, root, type Source, sources } from './source.ts'
+import { layerHeight, layerOf } from './levels.ts'
+import { root, type Source, sources } from './source.ts'
 
 const src = sources('src/**/*.ts')
 const scripts = sources('src/**/*.lua')
 const migrations = sources('migrations/*.ts')
 const written = [...src, ...scripts, ...migrations, ...sources('templates/**/*', 'test/**/*.ts')]
 
-const below = (file: Source): boolean => height(floorOf(file.path) ?? 'processes') < height('routes')
+const below = (file: Source): boolean =>
+  layerHeight(layerOf(file.path) ?? 'processes') < layerHeight('routes')
 const paths = (files: Source[]): string[] => files.map(({ path }) => path)
 
 /** Files that one thought holds together, though they are long. A shorter one leaves the list. */
@@ -33,7 +35,7 @@ test('there is no class but Problem', t => {
   const classes = src.flatMap(({ path, code }) =>
     [...code.matchAll(/\bclass\s+(?!=)(\w+|\{)/g)].map(([, name]) => `${path} ${name}`),
   )
-  t.deepEqual(classes, ['src/base/problems.ts Problem'])
+  t.deepEqual(classes, ['src/platform/catalog/problems.ts Problem'])
 })
 
 test('a problem is a value, and nobody throws one', t => {
@@ -42,18 +44,22 @@ test('a problem is a value, and nobody throws one', t => {
 
 test('only problem-json turns a problem into a reply', t => {
   const naming = (word: RegExp) => paths(src.filter(({ code }) => word.test(code)))
-  t.deepEqual(naming(/application\/problem\+json/), ['src/http/openapi.ts', 'src/http/problem-json.ts'])
+  t.deepEqual(naming(/application\/problem\+json/), [
+    'src/platform/api-docs/openapi.ts',
+    'src/platform/http/problem-json.ts',
+  ])
   t.deepEqual(naming(/\bproblemStatus\b/), [
-    'src/base/problems.ts',
-    'src/http/openapi.ts',
-    'src/http/problem-json.ts',
-    'src/http/problem-pages.ts',
+    'src/platform/api-docs/openapi.ts',
+    'src/platform/catalog/problems.ts',
+    'src/platform/http/problem-json.ts',
+    'src/platform/pages/problem-pages.ts',
+    'src/processes/docs/doc-tables.ts',
   ])
   t.deepEqual(naming(/\bproblemJson\b/), [
     'src/guard/koa.ts',
-    'src/http/broken-requests.ts',
-    'src/http/problem-json.ts',
-    'src/http/serve.ts',
+    'src/platform/http/on-client-error.ts',
+    'src/platform/http/problem-json.ts',
+    'src/platform/http/serve.ts',
   ])
 })
 
@@ -64,13 +70,17 @@ test('what is not a route knows nothing of HTTP', t => {
 
 test('the environment is read at the door and nowhere else', t => {
   const readers = src.filter(({ code }) => /\bprocess\.env\b/.test(code))
-  t.deepEqual(paths(readers.filter(({ path }) => floorOf(path) !== 'processes')), ['src/base/config.ts'])
+  t.deepEqual(paths(readers.filter(({ path }) => layerOf(path) !== 'processes')), [
+    'src/platform/config/config.ts',
+  ])
 })
 
 test('one flow, one file, one exported verb that the file is named after', t => {
-  const flows = src.filter(({ path }) => floorOf(path) === 'flows' && !path.startsWith('src/mail/'))
-  t.true(flows.length > 0)
-  for (const { path, code } of flows) {
+  const verbs = src.filter(
+    ({ path }) => layerOf(path) === 'verbs' && !path.startsWith('src/features/mail-delivery/'),
+  )
+  t.true(verbs.length > 0)
+  for (const { path, code } of verbs) {
     const verb = basename(path, '.ts').replace(/-./g, found => found.charAt(1).toUpperCase())
     const exported = [...code.matchAll(/^export (?:async )?(?:const|let|function\*?) (\w+)/gm)]
     t.deepEqual(
@@ -107,7 +117,7 @@ test('no password is hashed and no other store is asked within a transaction', t
   const transactions = src.flatMap(({ path, code }) => inside(code).map(text => ({ path, text })))
   t.true(transactions.length >= 10)
   const elsewhere =
-    /hasher|comparePassword|proveCurrent|enqueueMails|drop(Sessions|Devices|AllProofs|Attempts)|startSession|\bredis\b|\bqueue\b|transport|sleep|fetch\(/
+    /hasher|comparePassword|proveCurrent|enqueueEmails|drop(Sessions|Devices|AllProofs|Attempts)|startSession|\bredis\b|\bqueue\b|transport|sleep|fetch\(/
   t.deepEqual(
     transactions.filter(({ text }) => elsewhere.test(text)).map(({ path }) => path),
     [],

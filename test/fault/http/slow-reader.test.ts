@@ -4,8 +4,8 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import pg from 'pg'
-import { createApp } from '../../../src/http/app.ts'
-import { stalledAfter } from '../../../src/http/node-http.ts'
+import { createApp } from '../../../src/platform/http/app.ts'
+import { stalledAfter } from '../../../src/platform/http/node-http.ts'
 import { routes } from '../../../src/routes.ts'
 import { openClient } from '../../client.ts'
 import { anAccount } from '../../fixtures.ts'
@@ -17,10 +17,10 @@ import { slowness, until } from '../../until.ts'
 const world = await openLocalWorld()
 test.after.always(() => world[Symbol.asyncDispose]())
 
-const patience = 3000 * slowness
+const timeoutMs = 3000 * slowness
 const bundle = 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'
 
-/** The service on a port of its own, with less patience than in production. */
+/** The service on a port of its own, with less timeoutMs than in production. */
 const listen = async (): Promise<{ server: Server; port: number } & AsyncDisposable> => {
   const server = createApp(
     world.deps,
@@ -28,7 +28,7 @@ const listen = async (): Promise<{ server: Server; port: number } & AsyncDisposa
     () => false,
   )
   if (server.timeout !== stalledAfter) throw new Error(`the service waits for ${server.timeout} ms`)
-  server.timeout = patience
+  server.timeout = timeoutMs
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
@@ -85,7 +85,7 @@ test('a client reads slowly, but reads → it gets every byte', async t => {
   const reply = await fetch(`http://127.0.0.1:${service.port}/docs/swagger-ui-bundle.js`)
   const size = (await reply.arrayBuffer()).byteLength
   t.true(taken > size * times, `${taken} of ${size * times} bytes in ${took} ms`)
-  t.true(took > patience, 'as long as one that reads nothing is waited for')
+  t.true(took > timeoutMs, 'as long as one that reads nothing is waited for')
 })
 
 test('a handler works for longer than a stalled reader is waited for → its reply arrives', async t => {
@@ -100,6 +100,6 @@ test('a handler works for longer than a stalled reader is waited for → its rep
   const login = client.post('login', { email, password })
   await Promise.all([
     login.then(reply => t.is(reply.status, 200)),
-    sleep(1.5 * patience).then(() => holder.query('COMMIT')),
+    sleep(1.5 * timeoutMs).then(() => holder.query('COMMIT')),
   ])
 })

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import test from 'ava'
 import { open } from '../../../src/deps.ts'
-import { addMails } from '../../../src/storage/queue.ts'
+import { addMails } from '../../../src/platform/mail/queue.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { openProxy } from '../../proxy.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { compileAll } from '../../../src/mail/render.ts'
+import { compileAll } from '../../../src/platform/mail/render.ts'
 import { startWorker } from '../../../src/worker.ts'
 import { openClient } from '../../client.ts'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'

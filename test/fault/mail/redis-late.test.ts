@@ -1,7 +1,7 @@
 import test from 'ava'
 import { v7 as uuid } from 'uuid'
 import { open } from '../../../src/deps.ts'
-import { addMails } from '../../../src/storage/queue.ts'
+import { addMails } from '../../../src/platform/mail/queue.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { openProxy } from '../../proxy.ts'
 import { until } from '../../until.ts'

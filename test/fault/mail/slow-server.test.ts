@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import { type Deadlines, deadlines } from '../../../src/base/deadlines.ts'
-import { deliver } from '../../../src/mail/deliver.ts'
-import { compileAll } from '../../../src/mail/render.ts'
-import { sweep } from '../../../src/mail/sweep.ts'
-import { openTransport } from '../../../src/mail/transport.ts'
+import { deliver } from '../../../src/features/mail-delivery/deliver.ts'
+import { sweep } from '../../../src/features/mail-delivery/sweep.ts'
+import { type Timeouts, timeouts } from '../../../src/platform/config/timeouts.ts'
+import { compileAll } from '../../../src/platform/mail/render.ts'
+import { openTransport } from '../../../src/platform/mail/transport.ts'
 import { startWorker } from '../../../src/worker.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
@@ -14,7 +14,7 @@ import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
 
 // A mail server that takes its time, at every moment of a session. It is a real one that says what it is told to; the
-// patience of the worker is a setting.
+// timeoutMs of the worker is a setting.
 
 await compileAll(plainTheme, ['en'])
 
@@ -46,7 +46,7 @@ const openPlace = async () => {
   const sent = (email: string) => rowOnce(email, ({ status }) => status === 'sent')
   const contentsOf = ({ id }: Row) => smtp.contents.filter(each => each.includes(id)).length
   /** A worker that is as patient as production, but for what a test changes. */
-  const workerOf = (changed: Partial<Deadlines> = {}) => startWorker(world.deps, { ...deadlines, ...changed })
+  const workerOf = (changed: Partial<Timeouts> = {}) => startWorker(world.deps, { ...timeouts, ...changed })
   return { smtp, world, rowOf, rowOnce, sent, contentsOf, workerOf }
 }
 
@@ -62,12 +62,12 @@ test.after.always(async () => {
 
 test.serial.afterEach.always(() => smtp.answer(() => undefined))
 
-test('the patience is at least what RFC 5321 asks: 5 minutes a command, 10 after the content', t => {
+test('the timeoutMs is at least what RFC 5321 asks: 5 minutes a command, 10 after the content', t => {
   const minute = 60_000
-  t.true(deadlines.smtpGreeting >= 5 * minute)
-  t.true(deadlines.smtpReply >= 10 * minute)
-  t.true(deadlines.smtpDelivery > deadlines.smtpGreeting + deadlines.smtpReply)
-  t.true(deadlines.mailUnanswered >= 30 * minute)
+  t.true(timeouts.smtpGreeting >= 5 * minute)
+  t.true(timeouts.smtpReply >= 10 * minute)
+  t.true(timeouts.smtpDelivery > timeouts.smtpGreeting + timeouts.smtpReply)
+  t.true(timeouts.mailUnanswered >= 30 * minute)
 })
 
 test('content answered after longer than a job’s lock lives → the email is sent once', async t => {

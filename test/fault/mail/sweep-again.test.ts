@@ -1,5 +1,5 @@
 import test from 'ava'
-import { sweep } from '../../../src/mail/sweep.ts'
+import { sweep } from '../../../src/features/mail-delivery/sweep.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance } from '../../proxied-instance.ts'

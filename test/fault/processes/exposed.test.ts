@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import test from 'ava'
-import { onFreePort } from '../../../src/local/free-port.ts'
+import { onFreePort } from '../../../src/platform/base/free-port.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 
@@ -9,13 +9,13 @@ import { openWorld } from '../../world.ts'
 const world = await openWorld()
 test.after.always(() => world[Symbol.asyncDispose]())
 
-const patience = 50_000
+const timeoutMs = 50_000
 
 /** A process of the service that is ready, and what it has logged at `warn` since its start. */
 const started = async (name: 'api' | 'worker', env: Record<string, string>) => {
   const { child, lines } = world.spawn(name, { API_PROCESSES: '1', ...env })
   const ready = name === 'api' ? '"listening"' : 'waiting for mails'
-  const line = await until(`${name} is ready`, () => lines.find(each => each.includes(ready)), patience)
+  const line = await until(`${name} is ready`, () => lines.find(each => each.includes(ready)), timeoutMs)
   const warnings = () =>
     lines.filter(each => each.includes('"level":"warn"')).map(each => String(JSON.parse(each).msg))
   return { child, warnings, port: JSON.parse(line).port as number }

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { onFreePort } from '../../../src/local/free-port.ts'
+import { onFreePort } from '../../../src/platform/base/free-port.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { until } from '../../until.ts'

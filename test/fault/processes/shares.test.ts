@@ -1,5 +1,5 @@
 import test from 'ava'
-import { hashThreads } from '../../../src/crypto/hash-threads.ts'
+import { hashThreads } from '../../../src/platform/crypto/hash-threads.ts'
 import { anEmail } from '../../fixtures.ts'
 import { type LocalInstance, openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance } from '../../proxied-instance.ts'

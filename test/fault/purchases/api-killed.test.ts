@@ -1,5 +1,5 @@
 import test from 'ava'
-import { reconcile } from '../../../src/purchases/reconcile.ts'
+import { reconcile } from '../../../src/shop/purchases/reconcile.ts'
 import { anEmail } from '../../fixtures.ts'
 import { openScriptedGateway } from '../../integration/purchases/scripted-gateway.ts'
 import { kill } from '../../spawn.ts'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import test from 'ava'
 import pg from 'pg'
-import { compileAll } from '../../../src/mail/render.ts'
+import { compileAll } from '../../../src/platform/mail/render.ts'
 import { startWorker } from '../../../src/worker.ts'
 import { allEffects, effectsOf, noEffects } from '../../integration/purchases/payment-effects.ts'
 import { eventOf, type Purchase } from '../../integration/purchases/shop.ts'

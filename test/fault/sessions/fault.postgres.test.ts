@@ -1,5 +1,5 @@
 import test from 'ava'
-import { deadlines } from '../../../src/base/deadlines.ts'
+import { timeouts } from '../../../src/platform/config/timeouts.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { ample, openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance, repliesQuickly, timed } from '../../proxied-instance.ts'
@@ -7,7 +7,7 @@ import { until } from '../../until.ts'
 
 const world = await openLocalWorld({ singleRedis: true })
 const { redisCommand, hasherThread } = ample
-const proxied = await openProxiedInstance(world, undefined, { ...deadlines, redisCommand, hasherThread })
+const proxied = await openProxiedInstance(world, undefined, { ...timeouts, redisCommand, hasherThread })
 test.after.always(async () => {
   await proxied[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()
@@ -17,7 +17,7 @@ test.serial.afterEach.always(() => proxied.postgres.heal())
 
 const { client, deps, sql } = world
 // A transaction that hangs waits for 4 s, and a machine that is busy has each of them wait a while longer.
-const patience = 8000
+const timeoutMs = 8000
 
 const healed = (token: string) =>
   until(
@@ -54,7 +54,7 @@ for (const [fault, strike] of Object.entries(faults)) {
         t.is(reply.status, 503, name)
         t.is(reply.body.code, 'SERVICE_UNAVAILABLE', name)
         t.true(Number(reply.headers.get('retry-after')) >= 1, name)
-        t.true(took < patience, `${name} took ${took} ms`)
+        t.true(took < timeoutMs, `${name} took ${took} ms`)
       }
       t.deepEqual(await session(), before)
 
@@ -106,7 +106,7 @@ for (const [fault, strike] of Object.entries(faults)) {
       Array.from({ length: 40 }, () => timed(proxied.client.get('me', { token: account.access }))),
     )
     t.deepEqual([...new Set(crowd.map(({ reply }) => reply.status))], [503])
-    t.true(Math.max(...crowd.map(({ took }) => took)) < patience)
+    t.true(Math.max(...crowd.map(({ took }) => took)) < timeoutMs)
     proxied.postgres.heal()
     await healed(account.access)
     const after = await Promise.all(
@@ -121,7 +121,7 @@ test.serial('a Postgres that moved to another host is found again without a rest
   proxied.postgres.strand()
   const { reply, took } = await timed(proxied.client.post('login', { email: account.email, password }))
   t.is(reply.status, 503)
-  t.true(took < patience)
+  t.true(took < timeoutMs)
   await until(
     'every connection is a good one',
     async () => {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import test from 'ava'
-import { nextSecret, readRefreshToken, secretHash } from '../../../src/sessions/rules.ts'
-import { rotateSession } from '../../../src/sessions/store.ts'
+import { nextSecret, readRefreshToken, secretHash } from '../../../src/features/sessions/rules.ts'
+import { rotateSession } from '../../../src/features/sessions/store.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance } from '../../proxied-instance.ts'
@@ -12,7 +12,7 @@ import { until } from '../../until.ts'
 const world = await openLocalWorld({ singleRedis: true })
 const proxied = await openProxiedInstance(world)
 const digest = createHash('sha1')
-  .update(await readFile(new URL('../../../src/sessions/rotate.lua', import.meta.url)))
+  .update(await readFile(new URL('../../../src/features/sessions/rotate.lua', import.meta.url)))
   .digest('hex')
 test.after.always(async () => {
   await proxied[Symbol.asyncDispose]()

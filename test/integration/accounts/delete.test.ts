@@ -1,12 +1,12 @@
 import anyTest from 'ava'
 import pg from 'pg'
-import { Users } from '../../../src/accounts/entity.ts'
+import { Users } from '../../../src/features/users/entity.ts'
 import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { type HttpRequest, openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
-import { waitForLink } from '../addresses/change-email.ts'
+import { waitForLink } from '../email-change/change-email.ts'
 
 // Account deletion ends all sessions and tokens at once, also while two instances serve concurrent requests.
 

@@ -1,8 +1,8 @@
 import { argon2Sync, pbkdf2Sync, scryptSync } from 'node:crypto'
 import anyTest from 'ava'
 import bcrypt from 'bcrypt'
-import { whyNotTaken } from '../../../src/crypto/framework-hash.ts'
-import { importUsers } from '../../../src/imports/import-users.ts'
+import { importUsers } from '../../../src/features/user-import/import-users.ts'
+import { whyNotTaken } from '../../../src/platform/crypto/framework-hash.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 

@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { Users } from '../../../src/accounts/entity.ts'
+import { Users } from '../../../src/features/users/entity.ts'
 import { type Account, anAccount, anEmail } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 

@@ -1,6 +1,6 @@
 import anyTest from 'ava'
 import { v7 as uuid } from 'uuid'
-import { auditTypes } from '../../../src/base/audit.ts'
+import { auditTypes } from '../../../src/platform/catalog/audit-events.ts'
 import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld, type World } from '../../world.ts'

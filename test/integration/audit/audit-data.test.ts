@@ -3,8 +3,8 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import anyTest from 'ava'
 import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
-import { aVerifiedAccount, untilNoEmailQueued } from '../addresses/change-email.ts'
 import { runCommand } from '../cli/run-command.ts'
+import { aVerifiedAccount, untilNoEmailQueued } from '../email-change/change-email.ts'
 import { openShop } from '../purchases/shop.ts'
 
 // What audit events tell of a change, to whom, and for how long.

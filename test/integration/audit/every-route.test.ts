@@ -1,7 +1,7 @@
 import anyTest from 'ava'
-import type { AuditType } from '../../../src/base/audit.ts'
-import { signedHeaders } from '../../../src/local/sample-events.ts'
+import type { AuditType } from '../../../src/platform/catalog/audit-events.ts'
 import { routes } from '../../../src/routes.ts'
+import { signedHeaders } from '../../../src/shop/gateway-stub/sample-events.ts'
 import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import {
@@ -10,7 +10,7 @@ import {
   requestEmailChange,
   untilNoEmailQueued,
   waitForLink,
-} from '../addresses/change-email.ts'
+} from '../email-change/change-email.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { eventOf, openShop, secret, webhookPath } from '../purchases/shop.ts'
 

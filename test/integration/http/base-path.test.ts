@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { codes, problemSlug } from '../../../src/base/problems.ts'
+import { codes, problemSlug } from '../../../src/platform/catalog/problems.ts'
 import { routes } from '../../../src/routes.ts'
 import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import anyTest from 'ava'
-import { cookieText, setCookie } from '../../../src/http/cookie.ts'
+import { cookieText, setCookie } from '../../../src/platform/http/cookie.ts'
 import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'

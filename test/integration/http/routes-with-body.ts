@@ -1,4 +1,4 @@
-import type { Route, Schema } from '../../../src/http/route.ts'
+import type { Route, Schema } from '../../../src/platform/http/route.ts'
 import { routes } from '../../../src/routes.ts'
 import { type Account, anEmail, password } from '../../fixtures.ts'
 import type { ReplyHeaders } from '../../reply-headers.ts'

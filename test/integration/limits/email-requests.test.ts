@@ -3,7 +3,7 @@ import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
-import { untilNoEmailQueued } from '../addresses/change-email.ts'
+import { untilNoEmailQueued } from '../email-change/change-email.ts'
 
 // Limits of requests that cause emails. A mailbox over its limit must not be a reason to refuse its owner.
 

@@ -9,7 +9,7 @@ import {
   requestEmailChange,
   rowOf,
   waitForLink,
-} from '../addresses/change-email.ts'
+} from '../email-change/change-email.ts'
 import { submitForm } from '../passwords/user-with-reset-mail.ts'
 
 // EMAIL_LINK_CONFIRM=instant: opening a link confirms, except where that would do harm.

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import anyTest from 'ava'
-import { type EmailKind, emailKinds } from '../../../src/base/emails.ts'
+import { type EmailKind, emailKinds } from '../../../src/platform/catalog/emails.ts'
 import { anAccount, anEmail, tokenOf } from '../../fixtures.ts'
 import { openWorld, type World } from '../../world.ts'
 

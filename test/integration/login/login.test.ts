@@ -1,6 +1,6 @@
 import anyTest from 'ava'
 import pg from 'pg'
-import { openHasher } from '../../../src/crypto/password.ts'
+import { openHasher } from '../../../src/platform/crypto/password.ts'
 import { type Account, anAccount, anEmail, hashOf, password } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
-import { type EmailKind, emailKinds } from '../../../src/base/emails.ts'
-import { escapeHtml } from '../../../src/base/fill.ts'
+import { type EmailKind, emailKinds } from '../../../src/platform/catalog/emails.ts'
+import { escapeHtml } from '../../../src/platform/theme/template.ts'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import type { CaughtEmail } from '../../mail-sink.ts'
 import { openWorld, type World } from '../../world.ts'

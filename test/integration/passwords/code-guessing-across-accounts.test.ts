@@ -1,6 +1,6 @@
 import anyTest from 'ava'
-import { codeHash } from '../../../src/crypto/proof.ts'
-import { deriveSecrets } from '../../../src/crypto/secrets.ts'
+import { codeHash } from '../../../src/platform/crypto/one-time-token.ts'
+import { deriveSecrets } from '../../../src/platform/crypto/secrets.ts'
 import type { Client, Reply } from '../../client.ts'
 import { anAccount, anEmail } from '../../fixtures.ts'
 import { sendSimultaneously, statusesOf } from '../../simultaneous.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { openHasher } from '../../../src/crypto/password.ts'
+import { openHasher } from '../../../src/platform/crypto/password.ts'
 import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail } from '../../fixtures.ts'
 import { type HttpRequest, openPools, sendSimultaneously } from '../../simultaneous.ts'
@@ -120,7 +120,7 @@ test.serial('simultaneous reset and email change confirmation → exactly one su
 })
 
 test.serial('email change requested during a reset → rejected, or its emailed token is dead', async t => {
-  await using slow = openHasher({ cost: 9, threads: 1, patience: 60_000 })
+  await using slow = openHasher({ cost: 9, threads: 1, timeoutMs: 60_000 })
   // The order is random, so the rounds repeat until the reset has overtaken a request.
   let overtaken = 0
   for (let round = 0; round < 2 || (overtaken === 0 && round < 12); round++) {

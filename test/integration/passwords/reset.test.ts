@@ -1,6 +1,6 @@
 import anyTest from 'ava'
-import { pagePolicy } from '../../../src/http/page-policy.ts'
-import { showPasswordScript } from '../../../src/http/page-script.ts'
+import { pagePolicy } from '../../../src/platform/pages/page-policy.ts'
+import { showPasswordScript } from '../../../src/platform/pages/page-script.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { plainTheme } from '../../theme.ts'

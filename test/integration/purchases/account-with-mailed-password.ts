@@ -1,6 +1,6 @@
 import { type Account, anAccount } from '../../fixtures.ts'
 import type { World } from '../../world.ts'
-import { waitForLink } from '../addresses/change-email.ts'
+import { waitForLink } from '../email-change/change-email.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
 
 /** Registers an account, sets its password by a mailed link, and signs in. */

@@ -8,7 +8,7 @@ import {
   rowOf,
   untilNoEmailQueued,
   waitForLink,
-} from '../addresses/change-email.ts'
+} from '../email-change/change-email.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { accountWithMailedPassword } from './account-with-mailed-password.ts'
 import { openShop } from './shop.ts'

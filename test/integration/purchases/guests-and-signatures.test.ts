@@ -3,19 +3,19 @@ import { readFileSync } from 'node:fs'
 import { mock } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import anyTest from 'ava'
-import { readConfig } from '../../../src/base/config.ts'
-import { sampleEvent } from '../../../src/local/sample-events.ts'
-import { verifySignature } from '../../../src/purchases/verify-signature.ts'
+import { readConfig } from '../../../src/platform/config/config.ts'
+import { sampleEvent } from '../../../src/shop/gateway-stub/sample-events.ts'
+import { verifySignature } from '../../../src/shop/purchases/verify-signature.ts'
 import { anAccount, anEmail } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
+import { anAdmin } from '../admin/admin-account.ts'
 import {
   aVerifiedAccount,
   requestEmailChange,
   rowOf,
   untilNoEmailQueued,
   waitForLink,
-} from '../addresses/change-email.ts'
-import { anAdmin } from '../admin/admin-account.ts'
+} from '../email-change/change-email.ts'
 import { sendRaw, withContent } from '../http/raw-request.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { accountWithMailedPassword } from './account-with-mailed-password.ts'
@@ -275,7 +275,7 @@ anyTest.after.always(async () => {
     ...{ amount: price, currency: 'GTQ' },
   })
 
-  const harmless = () =>
+  const sanitize = () =>
     JSON.stringify({ event_type: 'customer.created', note: anId(), city: 'Quetzaltenango ñ' })
 
   const good: [string, () => [Sent, string[]]][] = (
@@ -296,7 +296,7 @@ anyTest.after.always(async () => {
   ).map(([what, write]) => [
     what,
     () => {
-      const sent = signed(harmless())
+      const sent = signed(sanitize())
       return [sent, write(sent)]
     },
   ])
@@ -306,10 +306,10 @@ anyTest.after.always(async () => {
   const amid = (sent: Sent): Sent => ({ ...sent, signature: `${wrong(1)} ${sent.signature} ${wrong(1)}` })
 
   const alsoGood: [string, () => Sent][] = [
-    ['by the second of two secrets', () => signed(harmless(), { by: next })],
-    ['290 s ago', () => signed(harmless(), { timestamp: seconds() - 290 })],
-    ['290 s ahead', () => signed(harmless(), { timestamp: seconds() + 290 })],
-    ['with an id of 200 characters', () => signed(harmless(), { id: anId().padEnd(200, 'x') })],
+    ['by the second of two secrets', () => signed(sanitize(), { by: next })],
+    ['290 s ago', () => signed(sanitize(), { timestamp: seconds() - 290 })],
+    ['290 s ahead', () => signed(sanitize(), { timestamp: seconds() + 290 })],
+    ['with an id of 200 characters', () => signed(sanitize(), { id: anId().padEnd(200, 'x') })],
     [
       'with spaces and line breaks in the body',
       () => signed(` {\r\n "event_type" :\t"customer.created" }\n`),
@@ -471,7 +471,7 @@ anyTest.after.always(async () => {
     })
 
   test('a second signature in a header of its own counts as one beside the first', async t => {
-    const sent = signed(harmless())
+    const sent = signed(sanitize())
     const headers = headersOf({ ...sent, signature: wrong(1) })
     const reply = await send(sent, [...headers, `svix-signature: ${sent.signature}`])
     t.is(reply.status, 204)

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import anyTest from 'ava'
 import fc from 'fast-check'
-import { signedHeaders } from '../../../src/local/sample-events.ts'
+import { signedHeaders } from '../../../src/shop/gateway-stub/sample-events.ts'
 import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { until } from '../../until.ts'
 import { runCommand } from '../cli/run-command.ts'

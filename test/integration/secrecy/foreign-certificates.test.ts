@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TLSSocket } from 'node:tls'
 import anyTest from 'ava'
-import { openLog } from '../../../src/base/log.ts'
-import { openTransport } from '../../../src/mail/transport.ts'
-import { openPostgres } from '../../../src/storage/postgres.ts'
+import { openLog } from '../../../src/platform/base/log.ts'
+import { openTransport } from '../../../src/platform/mail/transport.ts'
+import { openPostgres } from '../../../src/platform/postgres/postgres.ts'
 import { makeAuthority, makeCertificate, makesCertificates } from '../../cluster/certificates.ts'
 
 // Whoever sits on the way to Postgres or to the mail server has a certificate too, by an authority of their own.

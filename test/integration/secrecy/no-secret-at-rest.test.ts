@@ -1,5 +1,5 @@
 import test from 'ava'
-import { addMails } from '../../../src/storage/queue.ts'
+import { addMails } from '../../../src/platform/mail/queue.ts'
 import { anEmail, tokenOf } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { until } from '../../until.ts'

@@ -1,4 +1,4 @@
-import type { Email } from '../../../src/mail/entity.ts'
+import type { Email } from '../../../src/platform/mail/entity.ts'
 import type { Client } from '../../client.ts'
 import type { Account } from '../../fixtures.ts'
 import type { World } from '../../world.ts'
@@ -97,7 +97,7 @@ export const keepClear = async ({ sessions }: Model, real: Real): Promise<number
  * The token of the reset mail that was just asked for, as the worker makes it. Postgres does not travel in time, so the
  * row is moved to where the clock is.
  */
-export const mailedToken = async ({ account, clock, issueProof, sql }: Real): Promise<string> => {
+export const mailedToken = async ({ account, clock, issueOneTimeToken, sql }: Real): Promise<string> => {
   const [row] = await sql<Email>(
     `UPDATE emails SET created_at = created_at + $2 * interval '1 ms'
      WHERE id = (SELECT id FROM emails WHERE recipient = $1 AND kind = 'reset_password' ORDER BY id DESC LIMIT 1)
@@ -106,7 +106,7 @@ export const mailedToken = async ({ account, clock, issueProof, sql }: Real): Pr
   )
   if (!row) throw new Error('no reset mail is owed')
   const to = { userId: account.userId, address: account.email }
-  const proof = await issueProof({ ...row, kind: 'reset_password' }, to)
+  const proof = await issueOneTimeToken({ ...row, kind: 'reset_password' }, to)
   if (!proof) throw new Error('the reset mail is dead on arrival')
   return proof.token
 }

@@ -1,7 +1,7 @@
 import anyTest from 'ava'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
-import { waitForLink } from '../addresses/change-email.ts'
+import { waitForLink } from '../email-change/change-email.ts'
 
 // REQUIRE_VERIFIED_EMAIL or REGISTRATION_PRIVACY is switched on while users who have not verified their address are
 // signed in. Their sessions wait until they have, and go on then.

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import anyTest from 'ava'
-import { detailsOf } from '../../../src/base/problem-details.ts'
+import { detailsOf } from '../../../src/platform/catalog/problem-details.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openShop } from '../purchases/shop.ts'
 

@@ -2,8 +2,8 @@ import { domainToUnicode } from 'node:url'
 import anyTest from 'ava'
 import fc from 'fast-check'
 import * as v from 'valibot'
-import { canonicalEmail, email } from '../../../src/base/fields.ts'
-import { validate } from '../../../src/http/validate.ts'
+import { canonicalEmail, email } from '../../../src/platform/base/fields.ts'
+import { validate } from '../../../src/platform/http/validate.ts'
 
 // Addresses: which are taken, and their one spelling.
 

@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { domainOf, parseMailbox } from '../../../src/base/mailbox.ts'
+import { domainOf, parseMailbox } from '../../../src/platform/base/mailbox.ts'
 
 // One mailbox, as `MAIL_FROM` holds it: what it is read as, and what is refused.
 

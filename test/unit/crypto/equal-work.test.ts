@@ -2,10 +2,10 @@ import { argon2Sync, pbkdf2Sync, scryptSync } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import anyTest from 'ava'
 import bcrypt from 'bcrypt'
-import { bcryptCost } from '../../../src/crypto/bcrypt-hash.ts'
-import { padsAfter } from '../../../src/crypto/equal-work.ts'
-import { pbkdf2Units, readForeignHash } from '../../../src/crypto/foreign-hash.ts'
-import { openHasher } from '../../../src/crypto/password.ts'
+import { bcryptCost } from '../../../src/platform/crypto/bcrypt-hash.ts'
+import { padsAfter } from '../../../src/platform/crypto/equal-work.ts'
+import { pbkdf2Units, readForeignHash } from '../../../src/platform/crypto/foreign-hash.ts'
+import { openHasher } from '../../../src/platform/crypto/password.ts'
 
 const test = anyTest.serial
 
@@ -69,7 +69,7 @@ test('nothing dearer than ours is in use → one bcrypt at our cost', t => {
 test('a bcrypt hash dearer than 16, which nobody may import → not made up for, and not compared', async t => {
   const endless = bcryptOf(4).replace('$04$', '$31$')
   t.deepEqual(workOf(padsAfter(null, 4, [endless])), { bcrypt: 16 })
-  await using hasher = openHasher({ cost: 4, threads: 1, patience: 60_000 })
+  await using hasher = openHasher({ cost: 4, threads: 1, timeoutMs: 60_000 })
   t.deepEqual(await hasher.compare(word, endless, { inUse: [endless] }), {
     matches: false,
     needsRehash: false,
@@ -88,7 +88,7 @@ test('what is no hash among those in use → left out', t => {
 })
 
 test('the right password → matches without making up for anything', async t => {
-  await using hasher = openHasher({ cost: 4, threads: 1, patience: 60_000 })
+  await using hasher = openHasher({ cost: 4, threads: 1, timeoutMs: 60_000 })
   const inUse = [bcryptOf(5), pbkdf2Of('sha256', 1000), scryptOf(5), argon2Of(1)]
   for (const hash of inUse) {
     t.deepEqual(await hasher.compare(word, hash, { inUse }), { matches: true, needsRehash: true })
@@ -99,7 +99,7 @@ test('the right password → matches without making up for anything', async t =>
 
 // Left out, the work would differ by a factor of 64 in every round. A busy machine spoils some rounds.
 test('measured: no account, a cheap and a dear hash take about the same time', async t => {
-  await using hasher = openHasher({ cost: 4, threads: 1, patience: 60_000 })
+  await using hasher = openHasher({ cost: 4, threads: 1, timeoutMs: 60_000 })
   const dear = [bcryptOf(10), pbkdf2Of('sha512', 60_000)]
   const spreads: number[] = []
   for (let round = 0; round < 5; round++) {

@@ -1,10 +1,14 @@
 import { pbkdf2Sync } from 'node:crypto'
 import test from 'ava'
 import bcrypt from 'bcrypt'
-import { type ForeignHash, matchesForeignHash, readForeignHash } from '../../../src/crypto/foreign-hash.ts'
-import { isImportable, openHasher } from '../../../src/crypto/password.ts'
+import {
+  type ForeignHash,
+  matchesForeignHash,
+  readForeignHash,
+} from '../../../src/platform/crypto/foreign-hash.ts'
+import { isImportable, openHasher } from '../../../src/platform/crypto/password.ts'
 
-const hasher = openHasher({ cost: 4, threads: 1, maxQueue: 1000, patience: 60_000 })
+const hasher = openHasher({ cost: 4, threads: 1, maxQueue: 1000, timeoutMs: 60_000 })
 test.after.always(() => hasher[Symbol.asyncDispose]())
 
 const base64 = (bytes: Buffer | string) => Buffer.from(bytes).toString('base64').replace(/=+$/, '')

@@ -1,8 +1,8 @@
 import test from 'ava'
 import bcrypt from 'bcrypt'
-import { matchesForeignHash, readForeignHash } from '../../../src/crypto/foreign-hash.ts'
-import { whyNotTaken, withoutFramework } from '../../../src/crypto/framework-hash.ts'
-import { isImportable } from '../../../src/crypto/password.ts'
+import { matchesForeignHash, readForeignHash } from '../../../src/platform/crypto/foreign-hash.ts'
+import { whyNotTaken, withoutFramework } from '../../../src/platform/crypto/framework-hash.ts'
+import { isImportable } from '../../../src/platform/crypto/password.ts'
 
 // The forms in which web frameworks store their hashes. Those of Django 3.2 and Werkzeug 2.2 were made by them, those of
 // Django's scrypt and of ASP.NET by their published algorithms in Python.

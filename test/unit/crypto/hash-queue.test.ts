@@ -1,6 +1,6 @@
 import test from 'ava'
-import { openHashQueue } from '../../../src/crypto/hash-queue.ts'
-import { openHasher } from '../../../src/crypto/password.ts'
+import { openHashQueue } from '../../../src/platform/crypto/hash-queue.ts'
+import { openHasher } from '../../../src/platform/crypto/password.ts'
 
 const taken = <T>(queue: { take: () => T | undefined }, count: number): (T | undefined)[] =>
   Array.from({ length: count }, () => queue.take())
@@ -70,7 +70,7 @@ test('who gives up → is not taken, and leaves a place', t => {
 })
 
 test('strangers fill their lane of the threads → a known comparison is served before they are done', async t => {
-  await using hasher = openHasher({ cost: 6, threads: 1, maxQueue: 8, patience: 60_000 })
+  await using hasher = openHasher({ cost: 6, threads: 1, maxQueue: 8, timeoutMs: 60_000 })
   const done: string[] = []
   const flood = Array.from({ length: 9 }, (_, i) => hasher.hash('x').then(() => done.push(`stranger ${i}`)))
   await t.throwsAsync(hasher.hash('x'), { code: 'ERR_HASHER_BUSY' })

@@ -2,8 +2,7 @@ import { type KeyObject, sign } from 'node:crypto'
 import anyTest from 'ava'
 import { PAE } from 'paseto'
 import { sign as signForeign, verify as verifyForeign } from 'paseto-ts/v4'
-import { encode } from '../../../src/crypto/base64url.ts'
-import { openTokenCheck } from '../../../src/crypto/known-tokens.ts'
+import { encode } from '../../../src/platform/base/base64url.ts'
 import {
   generateKey,
   importPublic,
@@ -15,7 +14,8 @@ import {
   signToken,
   tokenKid,
   verifyToken,
-} from '../../../src/crypto/paseto.ts'
+} from '../../../src/platform/crypto/paseto.ts'
+import { openTokenCheck } from '../../../src/platform/crypto/token-cache.ts'
 import pids from './vectors/k4.pid.json' with { type: 'json' }
 import publics from './vectors/k4.public.json' with { type: 'json' }
 import secrets from './vectors/k4.secret.json' with { type: 'json' }

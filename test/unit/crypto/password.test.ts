@@ -3,14 +3,14 @@ import { promisify } from 'node:util'
 import type { Worker } from 'node:worker_threads'
 import anyTest from 'ava'
 import bcrypt from 'bcrypt'
-import { decoyHash, openHasher } from '../../../src/crypto/password.ts'
+import { decoyHash, openHasher } from '../../../src/platform/crypto/password.ts'
 
 // Hashing of passwords: every byte counts, the queue has an end, unknown accounts cost the same.
 
 const test = anyTest.serial
 
 {
-  const hasher = openHasher({ cost: 4, threads: 2, patience: 60_000 })
+  const hasher = openHasher({ cost: 4, threads: 2, timeoutMs: 60_000 })
   const matches = async (password: string, other: string) =>
     (await hasher.compare(other, await hasher.hash(password))).matches
 
@@ -84,7 +84,7 @@ const test = anyTest.serial
 
 {
   // Where the machine is busy, threads of low priority are not what is tested.
-  const patience = 60_000
+  const timeoutMs = 60_000
 
   test('an account that is not there costs one bcrypt at the current cost', t => {
     const decoy = decoyHash(12)
@@ -102,7 +102,7 @@ const test = anyTest.serial
   })
 
   test('the account that is not there takes its turn in the same queue', async t => {
-    await using hasher = openHasher({ cost: 4, threads: 1, maxQueue: 1, patience })
+    await using hasher = openHasher({ cost: 4, threads: 1, maxQueue: 1, timeoutMs })
     const none = { matches: false, needsRehash: false }
     const first = hasher.compare('password', null)
     const second = hasher.compare('password', null)
@@ -112,7 +112,7 @@ const test = anyTest.serial
   })
 
   test('what is no bcrypt hash is treated like no account', async t => {
-    await using hasher = openHasher({ cost: 4, threads: 1, patience })
+    await using hasher = openHasher({ cost: 4, threads: 1, timeoutMs })
     const stored = await hasher.hash('password')
     for (const broken of [
       '',
@@ -129,22 +129,22 @@ const test = anyTest.serial
 
 {
   const run = promisify(execFile)
-  const module = new URL('../../../src/crypto/password.ts', import.meta.url).href
+  const module = new URL('../../../src/platform/crypto/password.ts', import.meta.url).href
   const secret = 'canary-7f3a'
   // Where the machine is busy, threads of low priority are not what is tested.
-  const patience = 60_000
+  const timeoutMs = 60_000
 
   /** Opens a hasher and hands out the threads that it starts, now and later. */
   function watched(options: { cost: number; threads: number; maxQueue?: number }) {
     const threads: Worker[] = []
     const seen = (worker: Worker) => threads.push(worker)
     process.on('worker', seen)
-    const hasher = openHasher({ patience, ...options })
+    const hasher = openHasher({ timeoutMs, ...options })
     return { hasher, threads, [Symbol.dispose]: () => process.off('worker', seen) }
   }
 
   test('a flood is turned away at once while those who came first are served', async t => {
-    await using hasher = openHasher({ cost: 4, threads: 2, maxQueue: 3, patience })
+    await using hasher = openHasher({ cost: 4, threads: 2, maxQueue: 3, timeoutMs })
     await Promise.all([hasher.hash('warm'), hasher.hash('warm')])
     const flood = Array.from({ length: 40 }, () => hasher.hash(secret))
     const results = await Promise.allSettled(flood)
@@ -159,14 +159,14 @@ const test = anyTest.serial
   })
 
   test('without a bound of its own the queue holds 24 a thread', async t => {
-    await using hasher = openHasher({ cost: 4, threads: 1, patience })
+    await using hasher = openHasher({ cost: 4, threads: 1, timeoutMs })
     await hasher.hash('warm')
     const results = await Promise.allSettled(Array.from({ length: 30 }, () => hasher.hash(secret)))
     t.is(results.filter(result => result.status === 'fulfilled').length, 25)
   })
 
   test('who has waited for long is told to come back, and a later one is served', async t => {
-    await using hasher = openHasher({ cost: 12, threads: 1, patience: 400 })
+    await using hasher = openHasher({ cost: 12, threads: 1, timeoutMs: 400 })
     const results = await Promise.allSettled(Array.from({ length: 12 }, () => hasher.hash(secret)))
     const late = results.filter(result => result.status === 'rejected')
     t.true(late.length > 0 && late.length < 12)
@@ -175,7 +175,7 @@ const test = anyTest.serial
   })
 
   test('who has waited for a comparison is hashed before those who have just come, also when the queue is full', async t => {
-    await using hasher = openHasher({ cost: 6, threads: 1, maxQueue: 6, patience })
+    await using hasher = openHasher({ cost: 6, threads: 1, maxQueue: 6, timeoutMs })
     const done: string[] = []
     const waiting = Array.from({ length: 7 }, (_, i) =>
       hasher.hash(secret).then(() => done.push(`later ${i}`)),

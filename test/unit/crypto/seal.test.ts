@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import test from 'ava'
-import { decode, encode } from '../../../src/crypto/base64url.ts'
-import { deriveKey, hmac, sameBytes, sha256 } from '../../../src/crypto/derive.ts'
-import { seal, unseal } from '../../../src/crypto/seal.ts'
+import { decode, encode } from '../../../src/platform/base/base64url.ts'
+import { deriveKey, hmac, sameBytes, sha256 } from '../../../src/platform/crypto/derive.ts'
+import { seal, unseal } from '../../../src/platform/crypto/seal.ts'
 
 const key = randomBytes(32)
 const secret = Buffer.from('k4.secret.something')

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import anyTest from 'ava'
-import { generateKey, importSecret, signToken } from '../../../src/crypto/paseto.ts'
 import { createVerifier } from '../../../src/guard/verifier.ts'
+import { generateKey, importSecret, signToken } from '../../../src/platform/crypto/paseto.ts'
 import { openResourceServer } from '../../integration/guard/resource-server.ts'
 
 // The guard: its keys, and how little it loads.

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import anyTest from 'ava'
-import { readConfig } from '../../../src/base/config.ts'
-import { direction } from '../../../src/base/locales.ts'
-import type { TrustedProxies } from '../../../src/base/variable-rules.ts'
-import { behindProxy, clientOf, normalAddress } from '../../../src/http/client.ts'
+import type { CheckPassword, PasswordKind } from '../../../src/platform/base/password-policy.ts'
+import { readConfig } from '../../../src/platform/config/config.ts'
+import type { TrustedProxies } from '../../../src/platform/config/variable-rules.ts'
+import { behindProxy, clientOf, normalAddress } from '../../../src/platform/http/client.ts'
 import {
   type ButtonPage,
   type EmailPage,
@@ -12,11 +12,11 @@ import {
   type PageOptions,
   type PlainPage,
   pageNames,
-} from '../../../src/http/page-bodies.ts'
-import { pagePolicy } from '../../../src/http/page-policy.ts'
-import { pageStyle, sourceHash } from '../../../src/http/page-style.ts'
-import { page as pageOf } from '../../../src/http/pages.ts'
-import type { CheckPassword, PasswordKind } from '../../../src/passwords/rules.ts'
+} from '../../../src/platform/pages/page-bodies.ts'
+import { pagePolicy } from '../../../src/platform/pages/page-policy.ts'
+import { pageStyle, sourceHash } from '../../../src/platform/pages/page-style.ts'
+import { page as pageOf } from '../../../src/platform/pages/pages.ts'
+import { direction } from '../../../src/platform/theme/locales.ts'
 import { plainTheme } from '../../theme.ts'
 
 // The address of a client, and hostile values in pages.

@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { text as textOf } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import anyTest from 'ava'
-import { readConfig } from '../../../src/base/config.ts'
-import { emailKinds } from '../../../src/base/emails.ts'
-import { escapeHtml } from '../../../src/base/fill.ts'
-import { contrast, paletteOf } from '../../../src/base/palette.ts'
-import { samples } from '../../../src/mail/preview.ts'
-import { render } from '../../../src/mail/render.ts'
+import { contrast, paletteOf } from '../../../src/platform/base/palette.ts'
+import { emailKinds } from '../../../src/platform/catalog/emails.ts'
+import { readConfig } from '../../../src/platform/config/config.ts'
+import { samples } from '../../../src/platform/mail/preview.ts'
+import { render } from '../../../src/platform/mail/render.ts'
+import { escapeHtml } from '../../../src/platform/theme/template.ts'
 import { kill } from '../../spawn.ts'
 import { themeOf } from '../../theme.ts'
 
@@ -205,7 +205,7 @@ test('a name of the other writing direction is isolated, in HTML by bdi, in text
 })
 
 {
-  const script = fileURLToPath(new URL('../../../src/local/preview-mails.ts', import.meta.url))
+  const script = fileURLToPath(new URL('../../../src/processes/preview-emails.ts', import.meta.url))
   const start = (env: Record<string, string>) =>
     spawn(process.execPath, [script], { env: { PATH: process.env.PATH, ...env } })
 

@@ -6,11 +6,11 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import anyTest from 'ava'
-import { type EmailKind, type EmailVars, emailKinds, emails } from '../../../src/base/emails.ts'
-import { escapeHtml } from '../../../src/base/fill.ts'
-import { direction } from '../../../src/base/locales.ts'
-import { ownTemplates } from '../../../src/base/templates.ts'
-import { compileAll, render as renderEmail } from '../../../src/mail/render.ts'
+import { type EmailKind, type EmailVars, emailKinds, emails } from '../../../src/platform/catalog/emails.ts'
+import { compileAll, render as renderEmail } from '../../../src/platform/mail/render.ts'
+import { direction } from '../../../src/platform/theme/locales.ts'
+import { escapeHtml } from '../../../src/platform/theme/template.ts'
+import { ownTemplates } from '../../../src/platform/theme/templates.ts'
 import { kill } from '../../spawn.ts'
 import { plainTheme } from '../../theme.ts'
 
@@ -393,7 +393,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
 }
 
 {
-  const script = fileURLToPath(new URL('../../../src/local/preview-mails.ts', import.meta.url))
+  const script = fileURLToPath(new URL('../../../src/processes/preview-emails.ts', import.meta.url))
 
   const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] })
   let url = ''

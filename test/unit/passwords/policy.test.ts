@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import anyTest from 'ava'
-import { type PasswordKind, passwordPolicy } from '../../../src/passwords/rules.ts'
+import { type PasswordKind, passwordPolicy } from '../../../src/platform/base/password-policy.ts'
 
 // Which new passwords are refused.
 

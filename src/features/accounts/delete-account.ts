@@ -1,0 +1,73 @@
+import type { Deps } from '../../deps.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { changesOf } from '../audit/rules.ts'
+import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
+import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
+import { deleteSessions } from '../sessions/delete-sessions.ts'
+import type { Origin } from '../sessions/start-session.ts'
+import { type User, Users } from '../users/entity.ts'
+import { adminChangeRefusal } from '../users/last-admin.ts'
+
+type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'hasher'>
+
+type Request = { user: User; sessionId: string; password: string; origin: Origin }
+
+/**
+ * Closes an account at the wish of its owner: sessions end at once, the row is erased after `ACCOUNT_ERASURE_DELAY`,
+ * and a mail lets the owner take it back until then. The last administrator stays.
+ */
+export const deleteAccount = async (
+  deps: Needs,
+  { user, sessionId, password, origin }: Request,
+): Promise<null | Problem<
+  'INVALID_CURRENT_PASSWORD' | 'RATE_LIMIT_EXCEEDED' | 'SESSION_REVOKED' | 'FORBIDDEN'
+>> => {
+  const refusal = await verifyCurrentPassword(deps, { user, sessionId, password, origin })
+  if (refusal) return refusal
+  const mail = await closeAccount(deps, user, { origin })
+  if (mail instanceof Problem) return mail
+  await enqueueEmails(deps, [mail])
+  await deleteSessions(deps, user.id)
+  return null
+}
+
+// The epoch that the session was checked in must still stand: after a reset that came meanwhile, whoever knows the old
+// password closes nothing.
+const closeAccount = (
+  { database, config }: Needs,
+  user: User,
+  { origin }: { origin: Origin },
+): Promise<string | Problem<'SESSION_REVOKED' | 'FORBIDDEN'>> =>
+  database.transaction(async manager => {
+    const isAdmin = user.roles.includes('admin')
+    const act = { userId: user.id, actorId: null }
+    const refusal = isAdmin ? await adminChangeRefusal(manager, act, { is_active: false }) : null
+    if (refusal) return refusal
+    const { raw } = await manager
+      .createQueryBuilder()
+      .update(Users)
+      .set({
+        erase_after: () => `now() + interval '${config.ACCOUNT_ERASURE_DELAY} milliseconds'`,
+        session_epoch: () => 'session_epoch + 1',
+        updated_at: () => 'now()',
+      })
+      .where('id = :id AND session_epoch = :epoch AND erase_after IS NULL', {
+        id: user.id,
+        epoch: user.session_epoch,
+      })
+      .returning('*')
+      .execute()
+    const closed = raw[0] as User | undefined
+    if (!closed) return new Problem('SESSION_REVOKED')
+    await revokeUserTokens(manager, closed)
+    const data = changesOf(user, closed, ['erase_after'])
+    await recordEvent(manager, { type: 'user.deleted', userId: closed.id, origin, data })
+    return queueEmail(manager, {
+      kind: 'account_deleted',
+      recipient: closed.email,
+      userId: closed.id,
+      locale: closed.preferred_language ?? 'en',
+    })
+  })

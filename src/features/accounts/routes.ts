@@ -1,0 +1,101 @@
+import * as v from 'valibot'
+import * as field from '../../platform/base/fields.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { type Route, route } from '../../platform/http/route.ts'
+import { sessionReply } from '../sessions/rules.ts'
+import { tokensBy, tokenTransport } from '../sessions/token-transport.ts'
+import { exportReply, userReply, userView } from '../users/types.ts'
+import { deletionRoutes } from './deletion-routes.ts'
+import { exportAccount } from './export-account.ts'
+import { register } from './register.ts'
+import { updateProfile } from './update-profile.ts'
+
+const profile = {
+  full_name: v.exactOptional(v.nullable(field.fullName)),
+  phone: v.exactOptional(v.nullable(field.phone)),
+  address: v.exactOptional(v.nullable(field.address)),
+  preferred_language: v.exactOptional(v.nullable(field.languageTag)),
+}
+
+const registration = v.strictObject({
+  email: field.email,
+  password: field.password,
+  ...profile,
+  token_transport: v.exactOptional(tokenTransport),
+})
+
+const profileChange = v.strictObject({ ...profile, picture_url: v.exactOptional(v.nullable(field.httpsUrl)) })
+
+const path = '/api/v1/auth/me'
+
+const postRegister = route({
+  method: 'POST',
+  path: '/api/v1/auth/register',
+  summary: 'Make an account and begin a session',
+  description:
+    'A mail with a link and a code goes out to verify the address. `202` is the answer where no session begins: the address must be verified first (`REQUIRE_VERIFIED_EMAIL`), nothing may be told, and then there is no `user` either (`REGISTRATION_PRIVACY`), or sessions cannot be begun for the moment. Then sign in later.',
+  auth: 'none',
+  limits: ['register'],
+  cookie: 'set',
+  body: registration,
+  replies: { 201: sessionReply, 202: v.object({ user: v.exactOptional(userReply) }) },
+  problems: ['USER_EXISTS', 'VALIDATION_ERROR'],
+  handle: async (deps, { body, client }) => {
+    const { token_transport: transport = 'body', ...given } = body
+    const made = await register(deps, { registration: given, locale: client.locale, origin: client })
+    if (made instanceof Problem) return made
+    return 'access_token' in made
+      ? { status: 201, ...tokensBy(deps, made, transport) }
+      : { status: 202, body: made }
+  },
+})
+
+const getMe = route({
+  method: 'GET',
+  path,
+  summary: 'Read your own account',
+  auth: 'bearer',
+  limits: ['bearer'],
+  replies: { 200: userReply },
+  problems: [],
+  handle: async (_deps, { user }) => ({ status: 200, body: userView(user) }),
+})
+
+const changeMe = (method: 'PATCH' | 'PUT') =>
+  route({
+    method,
+    path,
+    summary: method === 'PATCH' ? 'Change your own profile' : 'Change your own profile (by PUT)',
+    description: 'Changes the fields that are given and no others; `null` clears one.',
+    auth: 'bearer',
+    limits: ['bearer'],
+    body: profileChange,
+    replies: { 200: userReply },
+    problems: ['SESSION_REVOKED'],
+    handle: async (deps, { user, sessionId, body, client }) => {
+      const changed = await updateProfile(deps, { user, sessionId, profile: body, origin: client })
+      return changed instanceof Problem ? changed : { status: 200, body: userView(changed) }
+    },
+  })
+
+const getExport = route({
+  method: 'GET',
+  path: `${path}/export`,
+  summary: 'Everything that is held on you',
+  description:
+    'Each export is an audit event (`user.exported`), and you get an email about it. It asks for no password, so that a thief of a session does not read on unseen.',
+  auth: 'bearer',
+  limits: ['bearer', 'export'],
+  size: 'large',
+  replies: { 200: exportReply },
+  problems: ['RATE_LIMIT_EXCEEDED'],
+  handle: async (deps, { user, sessionId, client, head }) => {
+    const exported = await exportAccount(deps, { user, sessionId, origin: client, isTold: !head })
+    return exported instanceof Problem ? exported : { status: 200, body: exported }
+  },
+})
+
+export const accountRoutes: Route[] = [
+  ...[postRegister, getMe, changeMe('PATCH'), changeMe('PUT'), getExport],
+  ...deletionRoutes,
+]

@@ -1,0 +1,33 @@
+import type { Deps } from '../../deps.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { changesOf } from '../audit/rules.ts'
+import type { Origin } from '../sessions/start-session.ts'
+import { type User, Users } from '../users/entity.ts'
+import { isActive } from '../users/types.ts'
+
+const fields = ['full_name', 'phone', 'address', 'preferred_language', 'picture_url'] as const
+
+export type Profile = Partial<Pick<User, (typeof fields)[number]>>
+
+type Update = { user: User; sessionId: string; profile: Profile; origin: Origin }
+
+/** Changes the given fields alone; null clears one. Returns the user as it is then. */
+export const updateProfile = async (
+  { database }: Pick<Deps, 'database'>,
+  { user, sessionId, profile, origin }: Update,
+): Promise<User | Problem<'SESSION_REVOKED'>> => {
+  if (Object.keys(profile).length === 0) return user
+  const { id } = user
+  return database.transaction(async manager => {
+    const before = await manager.findOne(Users, { where: { id }, lock: { mode: 'pessimistic_write' } })
+    // An account may be erased between the check of its session and this.
+    if (!before || !isActive(before)) return new Problem('SESSION_REVOKED')
+    await manager.update(Users, { id }, { ...profile, updated_at: () => 'now()' })
+    const after = await manager.findOneByOrFail(Users, { id })
+    const data = changesOf(before, after, fields)
+    if (Object.keys(data.after).length > 0)
+      await recordEvent(manager, { type: 'user.profile_changed', userId: id, sessionId, origin, data })
+    return after
+  })
+}

@@ -1,0 +1,36 @@
+import type { Deps } from '../../deps.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { changesOf } from '../audit/rules.ts'
+import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
+import { deleteSessions } from '../sessions/delete-sessions.ts'
+import type { Origin } from '../sessions/start-session.ts'
+import { Users } from '../users/entity.ts'
+import { adminChangeRefusal } from '../users/last-admin.ts'
+
+type Act = { userId: string; actorId: string; origin: Origin }
+
+/** Closes an account for good: sessions end at once and the next round of the worker erases it. No undo is mailed. */
+export const deleteUser = async (
+  deps: Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys'>,
+  { userId, actorId, origin }: Act,
+): Promise<null | Problem<'NOT_FOUND' | 'FORBIDDEN'>> => {
+  const refusal = await deps.database.transaction(async manager => {
+    const refusal = await adminChangeRefusal(manager, { userId, actorId }, { is_active: false })
+    const user = await manager.findOne(Users, { where: { id: userId }, lock: { mode: 'pessimistic_write' } })
+    if (!user) return new Problem('NOT_FOUND')
+    if (refusal) return refusal
+    await manager.update(
+      Users,
+      { id: userId },
+      { erase_after: () => 'now()', session_epoch: () => 'session_epoch + 1', updated_at: () => 'now()' },
+    )
+    await revokeUserTokens(manager, user, [])
+    const after = await manager.findOneByOrFail(Users, { id: userId })
+    const data = changesOf(user, after, ['erase_after'])
+    await recordEvent(manager, { type: 'user.deleted', userId, actorId, origin, data })
+    return null
+  })
+  if (!refusal) await deleteSessions(deps, userId)
+  return refusal
+}

@@ -1,0 +1,26 @@
+import type { Deps } from '../../deps.ts'
+import { type PageQuery, rowsFor } from '../../platform/base/pagination.ts'
+import type { AuditType } from '../../platform/catalog/audit-events.ts'
+import { type AuditEvent, AuditEvents } from '../audit/entity.ts'
+
+export type AuditFilter = PageQuery & { user_id?: string; type?: AuditType; from?: Date; to?: Date }
+
+/** Security events, the newest first, by user, type and time. */
+export const listAuditEvents = (
+  { readFromReplica }: Pick<Deps, 'readFromReplica'>,
+  filter: AuditFilter,
+): Promise<AuditEvent[]> =>
+  readFromReplica(manager => {
+    const query = manager
+      .getRepository(AuditEvents)
+      .createQueryBuilder('a')
+      .orderBy('a.id', 'DESC')
+      .limit(rowsFor(filter))
+    const { cursor, user_id, type, from, to } = filter
+    if (cursor) query.andWhere('a.id < :cursor', { cursor })
+    if (user_id) query.andWhere('a.user_id = :user_id', { user_id })
+    if (type) query.andWhere('a.type = :type', { type })
+    if (from) query.andWhere('a.created_at >= :from', { from })
+    if (to) query.andWhere('a.created_at < :to', { to })
+    return query.getMany()
+  })

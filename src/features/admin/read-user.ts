@@ -1,0 +1,10 @@
+import type { Deps } from '../../deps.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import type { User } from '../users/entity.ts'
+import { findUser } from '../users/store.ts'
+
+/** A user as an administrator may see one. */
+export const readUser = async (
+  { database }: Pick<Deps, 'database'>,
+  userId: string,
+): Promise<User | Problem<'NOT_FOUND'>> => (await findUser(database, userId)) ?? new Problem('NOT_FOUND')

@@ -1,0 +1,39 @@
+import type { Deps } from '../../deps.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { type Email, Emails } from '../../platform/mail/entity.ts'
+import { enqueueEmails } from '../../platform/mail/outbox.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import type { Origin } from '../sessions/start-session.ts'
+
+type Act = { emailId: string; actorId: string | null; origin: Origin }
+
+/** Sends a mail again that was given up. What its link proves still dies at its hour: then it is dropped. */
+export const retryEmail = async (
+  deps: Pick<Deps, 'database' | 'queue' | 'log'>,
+  { emailId, actorId, origin }: Act,
+): Promise<null | Problem<'NOT_FOUND'>> => {
+  const found = await deps.database.transaction(async manager => {
+    const { raw } = await manager
+      .createQueryBuilder()
+      .update(Emails)
+      .set({
+        status: 'queued',
+        attempts: 0,
+        sends_unanswered: 0,
+        held_until: null,
+        sweep_after: () => 'now()',
+      })
+      .where(`id = :emailId AND status = 'failed'`, { emailId })
+      .returning('user_id, kind')
+      .execute()
+    const [mail] = raw as Pick<Email, 'user_id' | 'kind'>[]
+    if (!mail) return false
+    const change = { before: { status: 'failed' }, after: { status: 'queued' } }
+    const data = { email_id: emailId, kind: mail.kind, ...change }
+    await recordEvent(manager, { type: 'email.retried', userId: mail.user_id, actorId, origin, data })
+    return true
+  })
+  if (!found) return new Problem('NOT_FOUND')
+  await enqueueEmails(deps, [emailId])
+  return null
+}

@@ -1,0 +1,110 @@
+import * as v from 'valibot'
+import * as field from '../../platform/base/fields.ts'
+import { flagQuery, pageOf, pageQuery, pageReply, searchQuery } from '../../platform/base/pagination.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { type Route, route } from '../../platform/http/route.ts'
+import { endAllSessions } from '../sessions/end-all-sessions.ts'
+import { userReply, userView } from '../users/types.ts'
+import { deleteUser } from './delete-user.ts'
+import { listUsers } from './list-users.ts'
+import { logRoutes } from './log-routes.ts'
+import { readUser } from './read-user.ts'
+import { updateUser } from './update-user.ts'
+
+const byId = v.strictObject({ id: field.uuid })
+const roles = v.pipe(
+  v.array(v.picklist(['user', 'admin'])),
+  v.minLength(1),
+  v.maxLength(8),
+  v.transform(names => [...new Set(names)]),
+)
+
+const common = { auth: 'admin', limits: ['bearer'] } as const
+
+const getUsers = route({
+  ...common,
+  method: 'GET',
+  path: '/api/v1/admin/users',
+  summary: 'List users',
+  description: 'The newest first. `search` is the beginning of an address or of a name.',
+  query: v.strictObject({
+    ...pageQuery,
+    search: v.exactOptional(searchQuery),
+    is_active: v.exactOptional(flagQuery),
+    role: v.exactOptional(v.picklist(['user', 'admin'])),
+  }),
+  replies: { 200: pageReply(userReply) },
+  problems: ['VALIDATION_ERROR'],
+  handle: async (deps, { query }) => ({
+    status: 200,
+    body: pageOf(await listUsers(deps, query), query, userView),
+  }),
+})
+
+const getUser = route({
+  ...common,
+  method: 'GET',
+  path: '/api/v1/admin/users/:id',
+  summary: 'Read a user',
+  params: byId,
+  replies: { 200: userReply },
+  problems: ['NOT_FOUND'],
+  handle: async (deps, { params }) => {
+    const user = await readUser(deps, params.id)
+    return user instanceof Problem ? user : { status: 200, body: userView(user) }
+  },
+})
+
+const patchUser = route({
+  ...common,
+  method: 'PATCH',
+  path: '/api/v1/admin/users/:id',
+  summary: 'Activate, deactivate, or give roles',
+  description:
+    'A deactivation or a change of roles ends every session of the user. The last administrator stays one, and who has not verified their address becomes none.',
+  params: byId,
+  body: v.strictObject({ is_active: v.exactOptional(v.boolean()), roles: v.exactOptional(roles) }),
+  replies: { 200: userReply },
+  problems: ['NOT_FOUND', 'FORBIDDEN', 'EMAIL_NOT_VERIFIED'],
+  handle: async (deps, { params, body, user, client }) => {
+    const updated = await updateUser(deps, {
+      change: body,
+      userId: params.id,
+      actorId: user.id,
+      origin: client,
+    })
+    return updated instanceof Problem ? updated : { status: 200, body: userView(updated) }
+  },
+})
+
+const removeUser = route({
+  ...common,
+  method: 'DELETE',
+  path: '/api/v1/admin/users/:id',
+  summary: 'Delete a user',
+  params: byId,
+  replies: { 204: 'empty' },
+  problems: ['NOT_FOUND', 'FORBIDDEN'],
+  handle: async (deps, { params, user, client }) => {
+    const refusal = await deleteUser(deps, { userId: params.id, actorId: user.id, origin: client })
+    return refusal ?? { status: 204 }
+  },
+})
+
+const logoutUser = route({
+  ...common,
+  method: 'POST',
+  path: '/api/v1/admin/users/:id/logout',
+  summary: 'End every session of a user',
+  params: byId,
+  replies: { 204: 'empty' },
+  problems: ['NOT_FOUND'],
+  handle: async (deps, { params, user, client }) => {
+    const found = await readUser(deps, params.id)
+    if (found instanceof Problem) return found
+    await endAllSessions(deps, { userId: found.id, actorId: user.id, origin: client })
+    return { status: 204 }
+  },
+})
+
+export const adminRoutes: Route[] = [getUsers, getUser, patchUser, removeUser, logoutUser, ...logRoutes]

@@ -1,0 +1,67 @@
+import type { EntityManager } from 'typeorm'
+import type { Deps } from '../../deps.ts'
+import type { AuditType } from '../../platform/catalog/audit-events.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { changesOf } from '../audit/rules.ts'
+import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
+import { deleteSessions } from '../sessions/delete-sessions.ts'
+import type { Origin } from '../sessions/start-session.ts'
+import { type User, Users } from '../users/entity.ts'
+import { adminChangeRefusal } from '../users/last-admin.ts'
+import type { Role } from '../users/types.ts'
+
+export type UserChange = { is_active?: boolean; roles?: Role[] }
+
+type Act = { userId: string; actorId: string | null; origin: Origin }
+
+/**
+ * Changes what an administrator may change. A deactivation ends every session at once, and a change of roles too,
+ * since tokens carry them. Nobody takes the last administrator away, and nobody becomes one by an address that they
+ * may not hold.
+ */
+export const updateUser = async (
+  deps: Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys'>,
+  { change, ...act }: Act & { change: UserChange },
+): Promise<User | Problem<'NOT_FOUND' | 'FORBIDDEN' | 'EMAIL_NOT_VERIFIED'>> => {
+  const updated = await deps.database.transaction(manager => apply(manager, change, act))
+  if (updated instanceof Problem) return updated
+  if (updated.ended) await deleteSessions(deps, act.userId)
+  return updated.user
+}
+
+const apply = async (manager: EntityManager, change: UserChange, { userId, actorId, origin }: Act) => {
+  const refusal = await adminChangeRefusal(manager, { userId, actorId }, change)
+  const before = await manager.findOne(Users, { where: { id: userId }, lock: { mode: 'pessimistic_write' } })
+  if (!before) return new Problem('NOT_FOUND')
+  if (refusal) return refusal
+  const isPromotion = change.roles?.includes('admin') && !before.roles.includes('admin')
+  if (isPromotion && !before.email_verified) return new Problem('EMAIL_NOT_VERIFIED', { detail: 'promotion' })
+
+  const events = eventsOf(before, change)
+  const ended = events.some(type => type !== 'user.activated')
+  await manager.update(
+    Users,
+    { id: userId },
+    {
+      ...change,
+      updated_at: () => 'now()',
+      ...(ended && { session_epoch: () => 'session_epoch + 1' }),
+    },
+  )
+  if (change.is_active === false) await revokeUserTokens(manager, before)
+  const user = await manager.findOneByOrFail(Users, { id: userId })
+  for (const type of events) {
+    const data = changesOf(before, user, [type === 'user.roles_changed' ? 'roles' : 'is_active'])
+    await recordEvent(manager, { type, userId, actorId, origin, data })
+  }
+  return { user, ended }
+}
+
+const eventsOf = (before: User, { is_active, roles }: UserChange): AuditType[] => {
+  const events: AuditType[] = []
+  if (is_active !== undefined && is_active !== before.is_active)
+    events.push(is_active ? 'user.activated' : 'user.deactivated')
+  if (roles && [...roles].sort().join() !== [...before.roles].sort().join()) events.push('user.roles_changed')
+  return events
+}

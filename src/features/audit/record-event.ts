@@ -1,0 +1,44 @@
+import type { EntityManager } from 'typeorm'
+import { v7 as uuid } from 'uuid'
+import type { AuditType } from '../../platform/catalog/audit-events.ts'
+import { AuditEvents } from './entity.ts'
+import type { AuditData } from './rules.ts'
+
+export type AuditedEvent = {
+  type: AuditType
+  userId: string | null
+  /** Null for an operator at the command line, who has no account: `origin` then names the user of the machine. */
+  actorId?: string | null | undefined
+  sessionId?: string | undefined
+  origin: { ip: string; userAgent: string; operator?: string }
+  data?: AuditData | undefined
+}
+
+/**
+ * Keeps a security event, in the transaction of what it tells of. Returns false where the same event was kept
+ * before: a theft is told once for each session.
+ */
+export const recordEvent = async (manager: EntityManager, event: AuditedEvent): Promise<boolean> => {
+  const { operator } = event.origin
+  const data = operator === undefined ? event.data : { ...event.data, operator }
+  const { raw } = await manager
+    .createQueryBuilder()
+    .insert()
+    .into(AuditEvents)
+    .values({
+      id: uuid(),
+      type: event.type,
+      // Whoever is erased at this moment is left out: the foreign key would refuse the event.
+      user_id: () => '(SELECT id FROM users WHERE id = :userId FOR KEY SHARE)',
+      actor_id: event.actorId ?? null,
+      session_id: event.sessionId ?? null,
+      ip: event.origin.ip || null,
+      user_agent: event.origin.userAgent,
+      data: (data ?? null) as never,
+    })
+    .setParameter('userId', event.userId)
+    .orIgnore()
+    .returning('id')
+    .execute()
+  return raw.length === 1
+}

@@ -1,0 +1,83 @@
+import type { EntityManager } from 'typeorm'
+import type { Deps } from '../../deps.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { hasEmptyAccount } from '../accounts/has-empty-account.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { changesOf } from '../audit/rules.ts'
+import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
+import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
+import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
+import { type Presented, verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
+import type { Origin } from '../sessions/start-session.ts'
+import { type User, Users } from '../users/entity.ts'
+import { isActive, maskEmail } from '../users/types.ts'
+import { orTaken } from './or-taken.ts'
+
+type Needs = Pick<
+  Deps,
+  'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'queue' | 'limiter' | 'secrets'
+>
+
+/**
+ * Moves an account to the address whose mailbox confirms it. Two who want one address are told apart by the unique
+ * constraint, at commit. The old address is told, and can undo it: unless it was never verified, for then it may be
+ * a stranger's, whom a mistyped address must not make the owner. `ownerId` is the user whose session presents it, if one
+ * does. The same token or code again gets the same answer, and does nothing more, while the account has the address by it.
+ */
+export const confirmEmailChange = async (
+  deps: Needs,
+  { presented, ownerId = null, origin }: { presented: Presented; ownerId?: string | null; origin: Origin },
+): Promise<{ email: string; isRepeat: boolean } | Problem<'INVALID_TOKEN' | 'DUPLICATE_ENTRY'>> => {
+  const proof = await verifyOneTimeToken(deps, 'change_email', presented, ownerId)
+  if (!proof) return new Problem('INVALID_TOKEN')
+  const { address } = proof
+  const notices = proof.isUsed ? null : await move(deps, { ...proof, origin }).catch(orTaken)
+  if (notices instanceof Problem) return notices
+  if (notices) {
+    await enqueueEmails(deps, notices)
+    return { email: address, isRepeat: false }
+  }
+  const stands = await isEffectCurrent(deps, 'change_email', proof)
+  return stands ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
+}
+
+type Move = { userId: string; emailId: string; address: string; origin: Origin }
+
+const move = (deps: Needs, { userId, emailId, address, origin }: Move): Promise<string[] | null> =>
+  deps.database.transaction(async manager => {
+    if (!(await consumeOneTimeToken(manager, emailId))) return null
+    const before: User | null = await manager.findOne(Users, {
+      where: { id: userId },
+      lock: { mode: 'pessimistic_write' },
+    })
+    if (!before || !isActive(before)) return null
+    await manager.update(
+      Users,
+      { id: userId },
+      { email: address, email_verified: true, password_proven_at: null, updated_at: () => 'now()' },
+    )
+    await revokeUserTokens(manager, before)
+    const notices = before.email_verified ? [await oweNotice(manager, deps, { before, address })] : []
+    // Events hold no addresses: the emails to the new and the old one name them.
+    const after = { ...before, email_verified: true }
+    const data = { email_id: emailId, notice_id: notices[0], ...changesOf(before, after, ['email_verified']) }
+    await recordEvent(manager, { type: 'email.changed', userId, origin, data })
+    return notices
+  })
+
+/** The email that tells the old address, and can undo the move. */
+const oweNotice = async (
+  manager: EntityManager,
+  deps: Needs,
+  { before, address }: { before: User; address: string },
+): Promise<string> => {
+  const held = (await hasEmptyAccount(manager, before, deps)) ? 'nothing' : 'something'
+  return queueEmail(manager, {
+    kind: 'email_changed',
+    recipient: before.email,
+    userId: before.id,
+    locale: before.preferred_language ?? 'en',
+    data: { email: maskEmail(address), held },
+  })
+}

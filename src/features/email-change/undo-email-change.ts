@@ -1,0 +1,104 @@
+import type { Deps } from '../../deps.ts'
+import { now } from '../../platform/base/clock.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { enqueueEmails, type NewEmail, queueEmail } from '../../platform/mail/outbox.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { changesOf } from '../audit/rules.ts'
+import { resetAttempts } from '../lockout/reset-attempts.ts'
+import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
+import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
+import { revokeLaterUndoTokens } from '../one-time-tokens/revoke-later-undo-tokens.ts'
+import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
+import { verifyUndoToken } from '../one-time-tokens/verify-undo-token.ts'
+import { deleteSessions } from '../sessions/delete-sessions.ts'
+import type { Origin } from '../sessions/start-session.ts'
+import { type User, Users } from '../users/entity.ts'
+import { maskEmail } from '../users/types.ts'
+import { updateModuleRows } from '../users/update-module-rows.ts'
+import { orTaken } from './or-taken.ts'
+import { takeAddress } from './take-address.ts'
+
+type Needs = Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
+
+/**
+ * Gives an account back to the address it had, also one that was deleted meanwhile. Whoever moved it knew the
+ * password, so the password goes too: every session ends, and a mail lets the owner choose a new one. The address that
+ * loses the account is told. The same token again gets the same answer, and does nothing more, while the account has the
+ * address by it.
+ */
+export const undoEmailChange = async (
+  deps: Needs,
+  { token, locale, origin }: { token: string; locale: string; origin: Origin },
+): Promise<{ email: string; isRepeat: boolean } | Problem<'INVALID_TOKEN' | 'DUPLICATE_ENTRY'>> => {
+  const undo = await verifyUndoToken(deps, 'email_changed', token)
+  if (!undo) return new Problem('INVALID_TOKEN')
+  const { userId, address } = undo
+  const mails = undo.isUsed ? null : await restore(deps, { ...undo, locale, origin }).catch(orTaken)
+  if (mails instanceof Problem) return mails
+  if (mails) {
+    await enqueueEmails(deps, mails)
+    await deleteSessions(deps, userId)
+    await resetAttempts(deps, { id: userId, email: address })
+    return { email: address, isRepeat: false }
+  }
+  const stands = await isEffectCurrent(deps, 'undo_email_change', undo)
+  return stands ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
+}
+
+type Restore = { userId: string; emailId: string; address: string; locale: string; origin: Origin }
+
+const restore = (
+  deps: Needs,
+  { userId, emailId, address, locale, origin }: Restore,
+): Promise<string[] | null> =>
+  deps.database.transaction(async manager => {
+    if (!(await consumeOneTimeToken(manager, emailId))) return null
+    const before = await manager.findOne(Users, {
+      where: { id: userId },
+      lock: { mode: 'pessimistic_write' },
+    })
+    if (!before) return null
+    const released = await updateModuleRows(manager, 'release', [userId, before.email])
+    await takeAddress(manager, { email: address, by: userId, origin })
+    await manager.update(
+      Users,
+      { id: userId },
+      {
+        email: address,
+        email_verified: true,
+        password_hash: null,
+        password_proven_at: null,
+        erase_after: null,
+        session_epoch: () => 'session_epoch + 1',
+        updated_at: () => 'now()',
+      },
+    )
+    const claimed = await updateModuleRows(manager, 'claim', [userId, address])
+    await revokeUserTokens(manager, before)
+    await revokeLaterUndoTokens(manager, { userId, emailId })
+    const after = { ...before, email_verified: true, erase_after: null }
+    const changes = changesOf(before, after, ['email_verified', 'erase_after'])
+    const data = { email_id: emailId, ...changes, ...released, ...claimed }
+    await recordEvent(manager, { type: 'email.change_undone', userId, origin, data })
+    const reset = await queueEmail(manager, { kind: 'reset_password', recipient: address, userId, locale })
+    if (before.email === address) return [reset]
+    return [reset, await queueEmail(manager, undoneNotice(deps, before, { address, origin }))]
+  })
+
+/** The email that tells the address that loses the account. */
+const undoneNotice = (
+  { clock }: Pick<Deps, 'clock'>,
+  before: User,
+  { address, origin }: { address: string; origin: Origin },
+): NewEmail => ({
+  kind: 'email_change_undone',
+  recipient: before.email,
+  userId: before.id,
+  locale: before.preferred_language ?? 'en',
+  data: {
+    email: maskEmail(address),
+    time: new Date(now(clock)).toISOString(),
+    ip: origin.ip,
+    device: origin.userAgent,
+  },
+})

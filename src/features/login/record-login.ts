@@ -1,0 +1,44 @@
+import type { Deps } from '../../deps.ts'
+import { now } from '../../platform/base/clock.ts'
+import { queueEmail } from '../../platform/mail/outbox.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import type { Origin } from '../sessions/start-session.ts'
+import { type User, Users } from '../users/entity.ts'
+import { activeOnly } from '../users/types.ts'
+
+/** `clears`: whether the wrong passwords that strangers tried are forgotten with it. */
+type Login = { found: User; newHash: string | null; isNewDevice: boolean; clears: boolean; origin: Origin }
+
+/**
+ * Keeps a login by the right password. The hash that was compared must still be the stored one: a password that was
+ * reset meanwhile opens nothing, and the answer is null. The epoch that comes back is the one that the session belongs
+ * to.
+ */
+export const recordLogin = (
+  { database, clock }: Pick<Deps, 'database' | 'clock'>,
+  { found, newHash, isNewDevice, clears, origin }: Login,
+): Promise<{ user: User; mails: string[] } | null> =>
+  database.transaction(async manager => {
+    const { raw } = await manager
+      .createQueryBuilder()
+      .update(Users)
+      .set({ password_hash: newHash, last_login_at: () => 'now()', ...(clears && { failed_logins: 0 }) })
+      .where(`id = :id AND password_hash = :hash AND ${activeOnly}`, {
+        id: found.id,
+        hash: found.password_hash,
+      })
+      .returning('*')
+      .execute()
+    const user = raw[0] as User | undefined
+    if (!user) return null
+    await recordEvent(manager, { type: 'login.succeeded', userId: user.id, origin })
+    if (!isNewDevice) return { user, mails: [] }
+    const notice = await queueEmail(manager, {
+      kind: 'new_device',
+      recipient: user.email,
+      userId: user.id,
+      locale: user.preferred_language ?? 'en',
+      data: { time: new Date(now(clock)).toISOString(), ip: origin.ip, device: origin.userAgent },
+    })
+    return { user, mails: [notice] }
+  })

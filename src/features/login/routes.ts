@@ -1,0 +1,33 @@
+import * as v from 'valibot'
+import * as field from '../../platform/base/fields.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { type Route, route } from '../../platform/http/route.ts'
+import { sessionReply } from '../sessions/rules.ts'
+import { tokensBy, tokenTransport } from '../sessions/token-transport.ts'
+import { login } from './login.ts'
+
+const postLogin = route({
+  method: 'POST',
+  path: '/api/v1/auth/login',
+  summary: 'Sign in by e-mail and password',
+  auth: 'none',
+  limits: ['login', 'login_device'],
+  body: v.strictObject({
+    email: field.email,
+    password: field.password,
+    token_transport: v.exactOptional(tokenTransport),
+  }),
+  replies: { 200: sessionReply },
+  cookie: 'set',
+  problems: ['INVALID_CREDENTIALS', 'RATE_LIMIT_EXCEEDED', 'ACCOUNT_DEACTIVATED', 'EMAIL_NOT_VERIFIED'],
+  handle: async (deps, { body, client, giveBackLimits }) => {
+    const { token_transport: transport = 'body', ...credentials } = body
+    const done = await login(deps, { ...credentials, origin: client })
+    if (done instanceof Problem) return done
+    const limits = done.isForgiven ? await giveBackLimits() : {}
+    const { body: session, headers } = tokensBy(deps, done.session, transport)
+    return { status: 200, body: session, headers: { ...limits, ...headers } }
+  },
+})
+
+export const loginRoutes: Route[] = [postLogin]

@@ -1,0 +1,31 @@
+import type { Deps } from '../../deps.ts'
+import { type EmailKind, emails, kindsFor, type ProofPurpose } from '../../platform/catalog/emails.ts'
+import { sameBytes } from '../../platform/crypto/derive.ts'
+import { mailSecrets } from '../../platform/crypto/one-time-token.ts'
+
+export type UsedToken = { emailId: string; address: string; expiresIn: number }
+
+type Row = { id: string; kind: EmailKind; recipient: string; age: string }
+
+/**
+ * Finds the email whose link was used with this secret and has not expired. It is looked for in Postgres: a newer email
+ * may have replaced the proof in Redis meanwhile, or Redis may have lost it. `expiresIn` in milliseconds.
+ */
+export const findUsed = async (
+  { database, secrets, clock }: Pick<Deps, 'database' | 'secrets' | 'clock'>,
+  purpose: ProofPurpose,
+  { userId, secret }: { userId: string; secret: Buffer },
+): Promise<UsedToken | null> => {
+  const rows: Row[] = await database.query(
+    `SELECT id, kind, recipient, extract(epoch FROM now() - created_at) * 1000 AS age FROM emails
+      WHERE (user_id = $1 OR user_id IS NULL AND recipient = (SELECT email FROM users WHERE id = $1))
+        AND kind = ANY($2) AND proof_used_at IS NOT NULL
+      ORDER BY proof_used_at DESC LIMIT 20`,
+    [userId, kindsFor([purpose])],
+  )
+  const row = rows.find(({ id }) => sameBytes(mailSecrets(secrets.mail, purpose, id).secret, secret))
+  const email = row && emails[row.kind]
+  if (!email || !('proof' in email)) return null
+  const expiresIn = email.proof.ttl - Number(row.age) - clock.shift
+  return expiresIn > 0 ? { emailId: row.id, address: row.recipient, expiresIn } : null
+}

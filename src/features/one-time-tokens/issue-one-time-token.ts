@@ -1,0 +1,51 @@
+import type { Deps } from '../../deps.ts'
+import { type EmailKind, emails } from '../../platform/catalog/emails.ts'
+import { codeHash, mailSecrets, tokenHash, writeProofToken } from '../../platform/crypto/one-time-token.ts'
+import type { Email } from '../../platform/mail/entity.ts'
+import { putToken } from './store.ts'
+import type { UndoKind } from './verify-undo-token.ts'
+
+/** Kinds of mail that carry a proof which Redis keeps. */
+export type TokenKind = Exclude<
+  { [K in EmailKind]: (typeof emails)[K] extends { proof: object } ? K : never }[EmailKind],
+  UndoKind
+>
+
+export type IssuedToken = { token: string; code: string }
+
+/**
+ * Makes the token and the code of a mail live. Its life counts from the row, not from this attempt, and by the clock
+ * that wrote the row, not by that of this machine. Returns null where the mail would be dead on arrival: it is too old,
+ * was used already, or a newer one has replaced it.
+ */
+export const issueOneTimeToken = async (
+  deps: Pick<Deps, 'clock' | 'database' | 'redis' | 'keys' | 'secrets'>,
+  email: Email & { kind: TokenKind },
+  to: { userId: string; address: string },
+): Promise<IssuedToken | null> => {
+  const { purpose, ttl } = emails[email.kind].proof
+  const life = ttl - (await ageOf(deps, email.id))
+  if (life <= 0 || email.proof_spent_at) return null
+  const { secret, code } = mailSecrets(deps.secrets.mail, purpose, email.id)
+  const stands = await putToken(
+    deps,
+    { userId: to.userId, purpose },
+    {
+      emailId: email.id,
+      token: tokenHash(secret),
+      code: codeHash(deps.secrets.mail, to.userId, purpose, code),
+      address: to.address,
+      life,
+    },
+  )
+  return stands ? { token: writeProofToken(to.userId, secret), code } : null
+}
+
+/** In milliseconds; of a row that is gone, for ever. */
+const ageOf = async ({ database, clock }: Pick<Deps, 'database' | 'clock'>, id: string): Promise<number> => {
+  const [row] = (await database.query(
+    'SELECT extract(epoch FROM now() - created_at) * 1000 AS age FROM emails WHERE id = $1',
+    [id],
+  )) as { age: string }[]
+  return row ? Number(row.age) + clock.shift : Number.POSITIVE_INFINITY
+}

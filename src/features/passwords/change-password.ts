@@ -1,0 +1,109 @@
+import type { Deps } from '../../deps.ts'
+import { isOutage } from '../../platform/base/store-errors.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { deviceOf } from '../devices/rules.ts'
+import { markDevice } from '../devices/store.ts'
+import { resetAttempts } from '../lockout/reset-attempts.ts'
+import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
+import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
+import { deleteSessions } from '../sessions/delete-sessions.ts'
+import type { SessionReply } from '../sessions/rules.ts'
+import { type Origin, startSession } from '../sessions/start-session.ts'
+import { type User, Users } from '../users/entity.ts'
+import { activeOnly } from '../users/types.ts'
+import { passwordNotice } from './password-notice.ts'
+import { validateNewPassword } from './validate-new-password.ts'
+
+type Needs = Pick<
+  Deps,
+  | 'config'
+  | 'clock'
+  | 'log'
+  | 'database'
+  | 'redis'
+  | 'keys'
+  | 'queue'
+  | 'ring'
+  | 'secrets'
+  | 'hasher'
+  | 'checkPassword'
+  | 'limiter'
+>
+
+type Change = {
+  user: User
+  sessionId: string
+  current: string
+  next: string
+  origin: Origin & { network: string }
+}
+
+/**
+ * Changes the password of somebody signed in who knows the present one. Every session ends, and a new one takes the
+ * place of this one: its tokens may be in other hands too (OWASP, renew the session after a privilege change). Null where
+ * the password is changed, and a fault keeps that session from beginning.
+ */
+export const changePassword = async (
+  deps: Needs,
+  { user, sessionId, current, next, origin }: Change,
+): Promise<
+  SessionReply | null | Problem<'INVALID_CURRENT_PASSWORD' | 'RATE_LIMIT_EXCEEDED' | 'VALIDATION_ERROR'>
+> => {
+  const refusal = await verifyCurrentPassword(deps, { user, sessionId, password: current, origin })
+  if (refusal) return refusal
+  const weak = validateNewPassword(deps, user, next, 'new_password')
+  if (weak) return weak
+  // Each change begins a session with limits of its own, so changes are counted by user. Only a caller who can change the
+  // password uses up points: a thief who cannot must not keep the owner from it.
+  const taken = await deps.limiter('password_changed', user.id)
+  if (taken && !taken.allowed)
+    return new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: Math.ceil(taken.resetIn / 1000) })
+
+  const changed = await store(deps, user, await deps.hasher.hash(next, { next: true }), { sessionId, origin })
+  if (!changed) return new Problem('INVALID_CURRENT_PASSWORD')
+  await enqueueEmails(deps, [changed.notice])
+  await deleteSessions(deps, user.id)
+  await resetAttempts(deps, user)
+  const began = startSession(deps, { user: changed.user, origin })
+  const marked = markDevice(deps, user.id, deviceOf(origin))
+  return Promise.all([began, marked])
+    .then(([session]) => session)
+    .catch(err => {
+      if (!isOutage(err)) throw err
+      deps.log.warn({ err }, 'a new password is set, and its session did not begin')
+      return null
+    })
+}
+
+// The hash that was compared must still stand: of two changes at once one wins.
+const store = (
+  deps: Needs,
+  user: User,
+  hash: string,
+  { sessionId, origin }: { sessionId: string; origin: Origin },
+): Promise<{ user: User; notice: string } | null> =>
+  deps.database.transaction(async manager => {
+    const { raw } = await manager
+      .createQueryBuilder()
+      .update(Users)
+      .set({
+        password_hash: hash,
+        session_epoch: () => 'session_epoch + 1',
+        failed_logins: 0,
+        last_password_change_at: () => 'now()',
+        updated_at: () => 'now()',
+      })
+      .where(`id = :id AND password_hash = :before AND ${activeOnly}`, {
+        id: user.id,
+        before: user.password_hash,
+      })
+      .returning('*')
+      .execute()
+    const changed = raw[0] as User | undefined
+    if (!changed) return null
+    await revokeUserTokens(manager, changed)
+    await recordEvent(manager, { type: 'password.changed', userId: user.id, sessionId, origin })
+    return { user: changed, notice: await queueEmail(manager, passwordNotice(deps, changed, origin)) }
+  })

@@ -1,0 +1,23 @@
+import type { Deps } from '../../deps.ts'
+import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
+import { findUser } from '../users/store.ts'
+
+type Needs = Pick<Deps, 'database' | 'hasher' | 'limiter'>
+
+/**
+ * Tells whether a used token or code comes with the very password that it has set, and that password still stands: a
+ * client that did not get the reply asks again. Whoever holds a used token could guess the password here, so only a few
+ * wrong ones are compared. Each is counted before it is compared, and a right one is given back.
+ */
+export const isRepeatedReset = async (
+  deps: Needs,
+  { userId, emailId, password }: { userId: string; emailId: string; password: string },
+): Promise<boolean> => {
+  if (!(await isEffectCurrent(deps, 'reset_password', { userId, emailId }))) return false
+  const taken = await deps.limiter('repeat', emailId)
+  if (taken && !taken.allowed) return false
+  const user = await findUser(deps.database, userId)
+  const { matches } = await deps.hasher.compare(password, user?.password_hash ?? null, { lane: 'known' })
+  if (matches) await taken?.giveBack()
+  return matches
+}

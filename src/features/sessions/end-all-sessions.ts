@@ -1,0 +1,20 @@
+import type { Deps } from '../../deps.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { Users } from '../users/entity.ts'
+import { deleteSessions } from './delete-sessions.ts'
+import type { Origin } from './start-session.ts'
+
+/**
+ * Ends every session of a user. The epoch in Postgres decides and outlasts a Redis that comes back with
+ * old sessions; dropping them there only tidies up. `actorId` is an administrator who did it.
+ */
+export const endAllSessions = async (
+  deps: Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys'>,
+  { userId, actorId, origin }: { userId: string; actorId?: string; origin: Origin },
+): Promise<void> => {
+  await deps.database.transaction(async manager => {
+    await manager.increment(Users, { id: userId }, 'session_epoch', 1)
+    await recordEvent(manager, { type: 'sessions.ended', userId, actorId, origin })
+  })
+  await deleteSessions(deps, userId)
+}

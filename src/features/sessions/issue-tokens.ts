@@ -1,0 +1,40 @@
+import type { Deps } from '../../deps.ts'
+import { now } from '../../platform/base/clock.ts'
+import { signToken } from '../../platform/crypto/paseto.ts'
+import type { User } from '../users/entity.ts'
+import { type RefreshToken, type TokenReply, writeRefreshToken } from './rules.ts'
+
+type Needs = Pick<Deps, 'config' | 'clock' | 'ring' | 'secrets'>
+
+/** `token` is the refresh token to hand out, `expiresIn` its life; times in milliseconds. */
+type Issue = { user: User; token: RefreshToken; authTime: number; expiresIn: number }
+
+/** The tokens of a session, as its client gets them. */
+export const issueTokens = (deps: Needs, issue: Issue): TokenReply => ({
+  access_token: signAccessToken(deps, issue),
+  token_type: 'Bearer',
+  expires_in: deps.config.ACCESS_TOKEN_TTL / 1000,
+  refresh_token: writeRefreshToken(deps.secrets, issue.token),
+  refresh_expires_in: Math.floor(issue.expiresIn / 1000),
+  session_id: issue.token.sessionId,
+})
+
+// Any service verifies it offline (PASETO v4.public), and whoever holds it can read its claims.
+const signAccessToken = (deps: Needs, { user, token, authTime }: Issue): string => {
+  const { config, clock, ring } = deps
+  const claims = {
+    iss: config.PUBLIC_URL,
+    aud: config.PUBLIC_URL,
+    sub: user.id,
+    sid: token.sessionId,
+    email: user.email,
+    email_verified: user.email_verified,
+    roles: user.roles,
+    amr: ['pwd'],
+    auth_time: new Date(authTime).toISOString(),
+    ...(user.full_name !== null && { name: user.full_name }),
+    ...(user.preferred_language !== null && { lang: user.preferred_language }),
+  }
+  const issuedAt = new Date(now(clock))
+  return signToken(ring.signing(), claims, { now: issuedAt, ttlSeconds: config.ACCESS_TOKEN_TTL / 1000 })
+}

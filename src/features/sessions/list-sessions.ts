@@ -1,0 +1,30 @@
+import type { Deps } from '../../deps.ts'
+import { namesOf } from '../devices/rules.ts'
+import type { User } from '../users/entity.ts'
+import { findConfirmation } from './find-confirmation.ts'
+import { findSessions } from './store.ts'
+
+const time = (milliseconds: number): string => new Date(milliseconds).toISOString()
+
+/**
+ * The sessions of a user, the latest used first. One that began before the address was confirmed may be a stranger's, who
+ * registered the address before its owner confirmed it: the list says so.
+ */
+export const listSessions = async (
+  deps: Pick<Deps, 'clock' | 'database' | 'redis' | 'keys'>,
+  { user, currentId }: { user: User; currentId: string },
+) => {
+  const [sessions, confirmed] = await Promise.all([findSessions(deps, user), findConfirmation(deps, user)])
+  return sessions.map(session => ({
+    id: session.id,
+    created_at: time(session.createdAt),
+    last_used_at: time(session.usedAt),
+    expires_at: time(session.expiresAt),
+    ip: session.ip,
+    user_agent: session.userAgent,
+    ...namesOf(session.userAgent),
+    current: session.id === currentId,
+    ...(confirmed !== null &&
+      session.createdAt < confirmed.getTime() && { created_before_verification: true as const }),
+  }))
+}

@@ -1,0 +1,67 @@
+import type { Deps } from '../../deps.ts'
+import type { Quota } from '../../platform/limits/store.ts'
+import { findUserOfSession } from '../users/store.ts'
+import { isActive, mustVerify } from '../users/types.ts'
+import { issueTokens } from './issue-tokens.ts'
+import { reportReuse } from './report-reuse.ts'
+import { nextSecret, type RefreshToken, secretHash, type TokenReply } from './rules.ts'
+import type { Origin } from './start-session.ts'
+import { deleteSession, markSessionStolen, rotateSession } from './store.ts'
+
+/**
+ * `ended`: the session is over, or was when the token came. `reused`: the token was spent before, and ended it now.
+ * `unverified`: the address must be verified first; the token is not spent.
+ */
+type Refreshed =
+  | { outcome: 'refreshed'; tokens: TokenReply; quotas: Quota[] }
+  | { outcome: 'limited'; quotas: Quota[] }
+  | { outcome: 'unverified' }
+  | { outcome: 'reused' }
+  | { outcome: 'ended' }
+
+/**
+ * Exchanges a refresh token for its successor and a new access token. The user is read before the token is
+ * spent, so a fault of Postgres costs nobody a session; a fault of Redis in between is met by asking again. `limit` counts
+ * the exchanges of a session. It hides no theft: a spent token ends the session whatever was counted.
+ */
+export const refreshSession = async (
+  deps: Pick<
+    Deps,
+    'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'queue' | 'ring' | 'secrets'
+  >,
+  { token, limit, origin }: { token: RefreshToken; limit: 'refresh' | 'refresh_cookie'; origin: Origin },
+): Promise<Refreshed> => {
+  const { config, secrets } = deps
+  const { userId, sessionId } = token
+  const user = await findUserOfSession(deps.database, userId, sessionId)
+  if (!user) {
+    await deleteSession(deps, userId, sessionId)
+    return { outcome: 'ended' }
+  }
+
+  const next = { userId, sessionId, secret: nextSecret(secrets, token) }
+  const rotation = {
+    ...{ userId, sessionId, idle: config.REFRESH_TOKEN_TTL },
+    presented: secretHash(token.secret),
+    next: secretHash(next.secret),
+    isHeld: mustVerify(user, config),
+  }
+  const limits = config.RATE_LIMITS
+  const counted = limits === 'off' ? null : { ...limits[limit], name: limit }
+  const { outcome, expiresIn, authTime, epoch, quotas } = await rotateSession(deps, rotation, counted)
+  if (outcome === 'reused') {
+    await markSessionStolen(deps, userId, sessionId)
+    await reportReuse(deps, { user, sessionId, origin })
+    return { outcome }
+  }
+  if (outcome === 'gone') return { outcome: 'ended' }
+
+  if (!isActive(user) || epoch !== user.session_epoch) {
+    await deleteSession(deps, userId, sessionId)
+    return { outcome: 'ended' }
+  }
+  if (outcome === 'held') return { outcome: 'unverified' }
+  if (outcome === 'limited') return { outcome, quotas }
+  const tokens = issueTokens(deps, { user, token: next, authTime, expiresIn })
+  return { outcome: 'refreshed', tokens, quotas }
+}

@@ -1,0 +1,31 @@
+import type { Deps } from '../../deps.ts'
+import { now } from '../../platform/base/clock.ts'
+import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import type { User } from '../users/entity.ts'
+import type { Origin } from './start-session.ts'
+
+/**
+ * Tells the owner, once, that a spent refresh token of theirs was presented: an audit event and a mail, in
+ * one transaction. The session has ended already. A fault here may be met by presenting the token again.
+ */
+export const reportReuse = async (
+  deps: Pick<Deps, 'clock' | 'log' | 'metrics' | 'database' | 'queue'>,
+  { user, sessionId, origin }: { user: User; sessionId: string; origin: Origin },
+): Promise<void> => {
+  deps.log.warn({ user_id: user.id, session_id: sessionId }, 'a spent refresh token was presented')
+  const mails = await deps.database.transaction(async manager => {
+    const told = !(await recordEvent(manager, { type: 'session.reused', userId: user.id, sessionId, origin }))
+    if (told) return []
+    const mail = await queueEmail(manager, {
+      kind: 'session_reuse',
+      recipient: user.email,
+      userId: user.id,
+      locale: user.preferred_language ?? 'en',
+      data: { time: new Date(now(deps.clock)).toISOString(), ip: origin.ip, device: origin.userAgent },
+    })
+    return [mail]
+  })
+  if (mails.length > 0) deps.metrics.count('session_reuses')
+  await enqueueEmails(deps, mails)
+}

@@ -1,0 +1,115 @@
+import * as v from 'valibot'
+import * as field from '../../platform/base/fields.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { clearCookie } from '../../platform/http/cookie.ts'
+import { limitHeaders, limitRefusal, refuseEnded } from '../../platform/http/limit.ts'
+import { type Route, route } from '../../platform/http/route.ts'
+import { liveSessionReply } from '../users/types.ts'
+import { endAllSessions } from './end-all-sessions.ts'
+import { endSession } from './end-session.ts'
+import { listSessions } from './list-sessions.ts'
+import { refreshSession } from './refresh-session.ts'
+import { tokenReply } from './rules.ts'
+import { tokensBy } from './token-transport.ts'
+
+const postRefresh = route({
+  method: 'POST',
+  path: '/api/v1/auth/refresh',
+  summary: 'Exchange a refresh token',
+  description:
+    'Gives a new access token and the next refresh token. Asked again with the same token within 10 seconds (a lost reply, a second tab) it gives the same next token. Where the address must be verified first (`403`), the token is not spent. A token that comes back later, or after its successor was used, counts as stolen and ends the session. Limits count new tokens alone: a repetition costs nothing.',
+  auth: 'refresh',
+  limits: ['refresh', 'refresh_cookie'],
+  body: v.strictObject({ refresh_token: v.exactOptional(field.opaqueToken) }),
+  replies: { 200: tokenReply },
+  cookie: 'set',
+  problems: ['INVALID_REFRESH_TOKEN', 'EMAIL_NOT_VERIFIED', 'RATE_LIMIT_EXCEEDED'],
+  handle: async (deps, { refresh: token, client, body }) => {
+    const byCookie = body.refresh_token === undefined
+    const limit = byCookie ? 'refresh_cookie' : 'refresh'
+    const refreshed = await refreshSession(deps, { token, limit, origin: client })
+    if (refreshed.outcome === 'reused') return new Problem('INVALID_REFRESH_TOKEN')
+    if (refreshed.outcome === 'unverified') return new Problem('EMAIL_NOT_VERIFIED', { detail: 'session' })
+    if (refreshed.outcome === 'ended') return refuseEnded(deps, client)
+    if (refreshed.outcome === 'limited') return limitRefusal(refreshed.quotas)
+    const { body: tokens, headers } = tokensBy(deps, refreshed.tokens, byCookie ? 'cookie' : 'body')
+    return { status: 200, body: tokens, headers: { ...limitHeaders(refreshed.quotas), ...headers } }
+  },
+})
+
+// Ways to end a session have no limit: a thief who holds the session could use it up.
+
+const postLogout = route({
+  method: 'POST',
+  path: '/api/v1/auth/logout',
+  summary: 'End this session',
+  cookie: 'clear',
+  description:
+    'Takes an access token (an expired one will do) or a refresh token. An unknown token is answered the same. With a genuine one it is never refused for a rate limit.',
+  auth: 'bearerOrRefresh',
+  limits: ['anonymous'],
+  body: v.strictObject({ refresh_token: v.exactOptional(field.opaqueToken) }),
+  replies: { 204: 'empty' },
+  problems: [],
+  handle: async (deps, { sessions, cookie, client }) => {
+    for (const { userId, sessionId } of sessions)
+      await endSession(deps, { userId, sessionId, origin: client })
+    return { status: 204, headers: clearCookie(cookie) }
+  },
+})
+
+const postLogoutAll = route({
+  method: 'POST',
+  path: '/api/v1/auth/logout-all',
+  summary: 'End every session of yours',
+  description: 'Never refused for a rate limit.',
+  cookie: 'clear',
+  auth: 'bearer',
+  unverified: 'allowed',
+  limits: [],
+  replies: { 204: 'empty' },
+  problems: [],
+  handle: async (deps, { user, client, cookie }) => {
+    await endAllSessions(deps, { userId: user.id, origin: client })
+    return { status: 204, headers: clearCookie(cookie) }
+  },
+})
+
+const getSessions = route({
+  method: 'GET',
+  path: '/api/v1/auth/sessions',
+  summary: 'Where you are signed in',
+  description:
+    '`created_before_verification` marks a session that began before the address was confirmed. Ask the user about it: somebody else may have registered the address.',
+  auth: 'bearer',
+  limits: ['session_list'],
+  replies: { 200: v.object({ data: v.array(liveSessionReply), next_cursor: v.null() }) },
+  problems: [],
+  handle: async (deps, { user, sessionId }) => ({
+    status: 200,
+    // A user has few enough for one page.
+    body: { data: await listSessions(deps, { user, currentId: sessionId }), next_cursor: null },
+  }),
+})
+
+const deleteSession = route({
+  method: 'DELETE',
+  path: '/api/v1/auth/sessions/:id',
+  summary: 'End one of your sessions',
+  description: 'Never refused for a rate limit.',
+  cookie: 'clear',
+  auth: 'bearer',
+  unverified: 'allowed',
+  limits: [],
+  params: v.strictObject({ id: field.uuid }),
+  replies: { 204: 'empty' },
+  problems: ['NOT_FOUND'],
+  handle: async (deps, { user, params, client, cookie }) => {
+    const ended = await endSession(deps, { userId: user.id, sessionId: params.id, origin: client })
+    if (!ended) return new Problem('NOT_FOUND')
+    const isOwn = cookie?.token?.sessionId === params.id
+    return { status: 204, headers: isOwn ? clearCookie(cookie) : {} }
+  },
+})
+
+export const sessionRoutes: Route[] = [postRefresh, postLogout, postLogoutAll, getSessions, deleteSession]

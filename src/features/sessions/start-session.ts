@@ -1,0 +1,28 @@
+import { v7 as uuid } from 'uuid'
+import type { Deps } from '../../deps.ts'
+import { now } from '../../platform/base/clock.ts'
+import type { User } from '../users/entity.ts'
+import { userView } from '../users/types.ts'
+import { issueTokens } from './issue-tokens.ts'
+import { firstSecret, type SessionReply, secretHash } from './rules.ts'
+import { putSession } from './store.ts'
+
+/** Where a request comes from, as its session remembers. `operator`: who runs a command, by their name on the machine. */
+export type Origin = { ip: string; userAgent: string; operator?: string }
+
+/** Begins a session for someone who has just proven who they are. */
+export const startSession = async (
+  deps: Pick<Deps, 'config' | 'clock' | 'redis' | 'keys' | 'ring' | 'secrets'>,
+  { user, origin }: { user: User; origin: Origin },
+): Promise<SessionReply> => {
+  const { config, clock } = deps
+  const token = { userId: user.id, sessionId: uuid(), secret: firstSecret() }
+  const authTime = now(clock)
+  const life = { idle: config.REFRESH_TOKEN_TTL, max: config.SESSION_MAX_AGE }
+  const expiresIn = await putSession(
+    deps,
+    { ...token, ...origin, hash: secretHash(token.secret), epoch: user.session_epoch, authTime },
+    life,
+  )
+  return { ...issueTokens(deps, { user, token, authTime, expiresIn }), user: userView(user) }
+}

@@ -1,0 +1,21 @@
+import * as v from 'valibot'
+import type { Deps } from '../../deps.ts'
+import { setCookie } from '../../platform/http/cookie.ts'
+import type { TokenReply } from './rules.ts'
+
+/** Where a client wants its refresh token: in the body, or in a cookie that its scripts cannot read. */
+export const tokenTransport = v.picklist(['body', 'cookie'])
+
+export type Transport = v.InferOutput<typeof tokenTransport>
+
+/** Tokens as a reply carries them. In a cookie, the refresh token is not in the body as well. */
+export const tokensBy = <T extends TokenReply>(
+  { config }: Pick<Deps, 'config'>,
+  tokens: T,
+  transport: Transport,
+): { body: T; headers?: Record<string, string> } => {
+  const { refresh_token, ...body } = tokens
+  if (transport === 'body' || refresh_token === undefined) return { body: tokens }
+  const cookie = setCookie(config, refresh_token, tokens.refresh_expires_in)
+  return { body: body as T, headers: { 'Set-Cookie': cookie } }
+}

@@ -1,0 +1,23 @@
+import { generateKey } from '../../platform/crypto/paseto.ts'
+import { seal } from '../../platform/crypto/seal.ts'
+import type { Secrets } from '../../platform/crypto/secrets.ts'
+import type { Database } from '../../platform/postgres/postgres.ts'
+import { SigningKeys } from './entity.ts'
+
+/** Makes a signing key where there is none. Safe to call from several processes: one key signs at a time. */
+export const createFirstKey = async (deps: { database: Database; secrets: Secrets }): Promise<void> => {
+  const keys = deps.database.getRepository(SigningKeys)
+  if (await keys.existsBy({ status: 'signing' })) return
+  const { kid, paserkPublic, paserkSecret } = await generateKey()
+  await keys
+    .createQueryBuilder()
+    .insert()
+    .values({
+      kid,
+      public_key: paserkPublic,
+      sealed_secret: seal(deps.secrets.seal, Buffer.from(paserkSecret), kid),
+      status: 'signing',
+    })
+    .orIgnore()
+    .execute()
+}

@@ -1,0 +1,70 @@
+import { importPublic, importSecret, type PublicKey, type SecretKey } from '../../platform/crypto/paseto.ts'
+import { unseal } from '../../platform/crypto/seal.ts'
+import type { Secrets } from '../../platform/crypto/secrets.ts'
+import type { Database } from '../../platform/postgres/postgres.ts'
+import { type SigningKeyRow, SigningKeys } from './entity.ts'
+
+/** A signing key as resource servers see it. */
+export type PublishedKey = Pick<SigningKeyRow, 'kid' | 'public_key' | 'status' | 'not_before' | 'not_after'>
+
+type Ring = {
+  signing: { kid: string; secret: SecretKey }
+  known: Map<string, PublicKey>
+  published: PublishedKey[]
+}
+
+export type KeyRing = {
+  signing: () => Ring['signing']
+  published: () => PublishedKey[]
+  /** The key of this id. An id never seen may be a new key of another instance: the ring is read again for it, but not often. */
+  find: (kid: string) => PublicKey | Promise<PublicKey | null>
+}
+
+/** Unknown ids cost nothing to invent, so they may not cost a query each. */
+const rereadAfter = 5000
+
+const readRing = async (database: Database, secrets: Secrets): Promise<Ring> => {
+  const rows = await database.getRepository(SigningKeys).find({ order: { created_at: 'ASC' } })
+  const published = rows.filter(row => row.status !== 'retired')
+  const row = published.find(({ status }) => status === 'signing')
+  if (!row) throw new Error('There is no signing key. Run `npm run migrate`.')
+  const secret = unseal(secrets.seal, row.sealed_secret, row.kid)
+  if (!secret)
+    throw new Error('The signing key cannot be unsealed: APP_SECRET is not the one it was sealed with.')
+  const known = await Promise.all(
+    published.map(async key => [key.kid, await importPublic(key.public_key)] as const),
+  )
+  return {
+    signing: { kid: row.kid, secret: await importSecret(secret.toString('utf8')) },
+    known: new Map(known),
+    published,
+  }
+}
+
+/** Reads the signing keys, and again when another instance has made one. */
+export const openKeyRing = async (database: Database, secrets: Secrets): Promise<KeyRing> => {
+  let ring = await readRing(database, secrets)
+  let readAt = Date.now()
+  let reading: Promise<void> | null = null
+
+  const readAgain = async (): Promise<void> => {
+    readAt = Date.now()
+    ring = await readRing(database, secrets)
+  }
+
+  const findNew = async (kid: string): Promise<PublicKey | null> => {
+    if (reading || Date.now() - readAt > rereadAfter) {
+      reading ??= readAgain().finally(() => {
+        reading = null
+      })
+      await reading
+    }
+    return ring.known.get(kid) ?? null
+  }
+
+  return {
+    signing: () => ring.signing,
+    published: () => ring.published,
+    find: kid => ring.known.get(kid) ?? findNew(kid),
+  }
+}

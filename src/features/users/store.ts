@@ -1,0 +1,64 @@
+import { emails } from '../../platform/catalog/emails.ts'
+import type { Database } from '../../platform/postgres/postgres.ts'
+import { read, type Statement } from '../../platform/postgres/prepared-read.ts'
+import { type User, Users } from './entity.ts'
+
+const columns = Object.keys(Users.options.columns).join(', ')
+
+const byId: Statement = { name: 'user-by-id', text: `SELECT ${columns} FROM users WHERE id = $1` }
+const byEmail: Statement = { name: 'user-by-email', text: `SELECT ${columns} FROM users WHERE email = $1` }
+
+export const findUser = async (database: Database, id: string): Promise<User | null> =>
+  (await read<User>(database, byId, [id]))[0] ?? null
+
+const ofSession: Statement = {
+  name: 'user-of-session',
+  text: `SELECT ${columns} FROM users WHERE id = $1 AND NOT EXISTS
+    (SELECT 1 FROM audit_events WHERE session_id = $2 AND type IN ('session.ended', 'session.reused'))`,
+}
+
+/** The user of a session, unless its end was kept: a Redis that comes back from an older state does not know of it. */
+export const findUserOfSession = async (
+  database: Database,
+  userId: string,
+  sessionId: string,
+): Promise<User | null> => (await read<User>(database, ofSession, [userId, sessionId]))[0] ?? null
+
+/** `email` in its canonical form. */
+export const findUserByEmail = async (database: Database, email: string): Promise<User | null> =>
+  (await read<User>(database, byEmail, [email]))[0] ?? null
+
+const hashesInUse: Statement = {
+  name: 'hashes-in-use',
+  text: `WITH RECURSIVE form AS (
+      SELECT min(password_form(password_hash)) AS name FROM users
+      UNION ALL
+      SELECT (SELECT min(password_form(password_hash)) FROM users WHERE password_form(password_hash) > form.name)
+        FROM form WHERE form.name IS NOT NULL
+    )
+    SELECT (SELECT password_hash FROM users WHERE password_form(password_hash) = form.name LIMIT 1) AS hash
+      FROM form WHERE form.name IS NOT NULL LIMIT 100`,
+}
+
+/**
+ * Finds one stored hash of each form that accounts have: the kind of hash and what it costs. A few steps in an index,
+ * however many accounts there are. Read for each sign-in, so that an import counts at once and at every instance.
+ */
+export const findHashesInUse = async (database: Database): Promise<string[]> =>
+  (await read<{ hash: string | null }>(database, hashesInUse, [])).flatMap(({ hash }) => hash ?? [])
+
+const pendingMoves: Statement = {
+  name: 'pending-moves',
+  text: `SELECT user_id AS id FROM emails
+    WHERE kind = 'email_change' AND recipient = $1 AND (proof_spent_at IS NULL OR proof_used_at IS NOT NULL)
+      AND status <> 'dropped'
+      AND created_at > now() - $2 * interval '1 millisecond'
+    GROUP BY user_id ORDER BY max(id::text COLLATE "C") DESC LIMIT 100`,
+}
+
+/**
+ * Finds the users whose move to this address may still be confirmed, or was just now, the latest first. The limits of email
+ * requests let fewer than 100 such emails to one address in the life of a code.
+ */
+export const findPendingMoves = (database: Database, email: string): Promise<Pick<User, 'id'>[]> =>
+  read<Pick<User, 'id'>>(database, pendingMoves, [email, emails.email_change.proof.ttl])

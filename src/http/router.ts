@@ -1,7 +1,0 @@
-import type KoaRouter from '@koa/router'
-import { require } from '../base/require.ts'
-
-// The entry for `import` would import `node:http`.
-
-export type Router = KoaRouter
-export const { Router }: typeof import('@koa/router') = require('@koa/router')

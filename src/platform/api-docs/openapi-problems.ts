@@ -1,0 +1,69 @@
+import { type Code, codes } from '../catalog/problems.ts'
+import type { Auth, Route } from '../http/route.ts'
+
+const bearerProblems: Code[] = [
+  'AUTH_ERROR',
+  'INVALID_TOKEN',
+  'TOKEN_EXPIRED',
+  'SESSION_REVOKED',
+  'EMAIL_NOT_VERIFIED',
+  'VALIDATION_ERROR',
+  'RATE_LIMIT_EXCEEDED',
+]
+
+const impliedByAuth: Record<Auth, readonly Code[]> = {
+  none: [],
+  optional: bearerProblems,
+  bearer: bearerProblems,
+  admin: [...bearerProblems, 'FORBIDDEN'],
+  refresh: ['INVALID_REFRESH_TOKEN', 'FORBIDDEN', 'RATE_LIMIT_EXCEEDED'],
+  bearerOrRefresh: ['AUTH_ERROR', 'FORBIDDEN', 'VALIDATION_ERROR'],
+}
+
+/** Every problem that a route may answer: its own, and those of the steps before its handler. */
+export const problemsOf = (route: Route): Code[] => {
+  const body: Code[] = route.body ? ['VALIDATION_ERROR', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] : []
+  const params: Code[] = route.params ? ['NOT_FOUND'] : []
+  const limit: Code[] = route.limits.length > 0 ? ['RATE_LIMIT_EXCEEDED'] : []
+  const always: Code[] = ['INTERNAL_ERROR', 'SERVICE_UNAVAILABLE']
+  return [
+    ...new Set([...route.problems, ...impliedByAuth[route.auth], ...body, ...params, ...limit, ...always]),
+  ]
+}
+
+/** A refusal (RFC 9457). */
+export const problem = {
+  title: 'Problem',
+  type: 'object',
+  description: 'RFC 9457. `code` is stable; `errors` names the fields of a `VALIDATION_ERROR`.',
+  required: ['type', 'title', 'status', 'code', 'request_id'],
+  properties: {
+    type: { type: 'string', format: 'uri-reference' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: {
+      type: 'string',
+      description:
+        'Where one code has several reasons: which it is, in words for the developer of the client.',
+    },
+    code: { $ref: '#/components/schemas/ProblemCode' },
+    request_id: { type: 'string' },
+    retry_after: { type: 'integer', description: 'Seconds.' },
+    errors: {
+      type: 'array',
+      items: {
+        title: 'FieldError',
+        type: 'object',
+        required: ['path', 'rule', 'message'],
+        properties: { path: { type: 'string' }, rule: { type: 'string' }, message: { type: 'string' } },
+      },
+    },
+  },
+}
+
+/** Every code. */
+export const problemCode = {
+  type: 'string',
+  enum: codes,
+  description: 'Codes are only ever added: a client must be ready for one that it does not know.',
+}

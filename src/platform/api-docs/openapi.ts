@@ -1,0 +1,155 @@
+import { toJsonSchema } from '@valibot/to-json-schema'
+import * as v from 'valibot'
+import { problemStatus, problemTitle } from '../catalog/problems.ts'
+import type { Auth, ReplySpec, Route, Schema } from '../http/route.ts'
+import { headers, refusalHeaders, replyHeaders, securitySchemes } from './openapi-headers.ts'
+import { problem, problemCode, problemsOf } from './openapi-problems.ts'
+import { openSchemas, routeName, type Schemas } from './openapi-schemas.ts'
+
+type Json = Record<string, unknown>
+
+const jsonSchema = (schema: Schema, typeMode: 'input' | 'output'): Json => {
+  const { $schema: _, ...rest } = toJsonSchema(schema, {
+    target: 'draft-2020-12',
+    typeMode,
+    errorMode: 'ignore',
+  }) as Json
+  return rest
+}
+
+const mediaTypes = {
+  json: 'application/json',
+  form: 'application/x-www-form-urlencoded',
+  raw: 'application/json',
+}
+
+const bodySchema = (body: Schema, accepts: Route['accepts']): Json =>
+  accepts === 'raw'
+    ? { type: 'object', description: 'Taken byte by byte, as it was signed.' }
+    : jsonSchema(body, 'input')
+
+const requestBody = (route: Route, schemas: Schemas): Json => {
+  const { body, accepts = 'json' } = route
+  if (!body) return {}
+  const schema = schemas.add(`${routeName(route)}Request`, bodySchema(body, accepts))
+  const required = !v.safeParse(body, {}).success
+  return { requestBody: { required, content: { [mediaTypes[accepts]]: { schema } } } }
+}
+
+const parametersIn = (place: 'query' | 'path' | 'header', schema: Schema | undefined): Json[] => {
+  if (!schema) return []
+  const { properties = {} } = jsonSchema(schema, 'input') as { properties?: Record<string, Json> }
+  return Object.entries(properties).map(([name, property]) => ({
+    name,
+    in: place,
+    required: place === 'path',
+    schema: property,
+  }))
+}
+
+const parameters = ({ query, params, headers }: Route): Json => {
+  const all = [
+    ...parametersIn('path', params),
+    ...parametersIn('query', query),
+    ...parametersIn('header', headers),
+  ]
+  return all.length > 0 ? { parameters: all } : {}
+}
+
+/** `/users/:id` as OpenAPI writes it. */
+const template = (path: string): string => path.replace(/:(\w+)/g, '{$1}')
+
+const reply = (route: Route, status: number, spec: ReplySpec, schemas: Schemas): Json => {
+  const description = status === 303 ? 'Go on there' : status < 400 ? 'Success' : 'Refused'
+  const headers = replyHeaders(route)
+  if (spec === 'empty') return { description, headers }
+  if (spec === 'html')
+    return { description, headers, content: { 'text/html': { schema: { type: 'string' } } } }
+  if (spec === 'redirect')
+    return {
+      description,
+      headers: { ...headers, Location: { schema: { type: 'string', format: 'uri-reference' } } },
+    }
+  const schema = schemas.add(`${routeName(route)}Response`, jsonSchema(spec, 'output'))
+  return { description, headers, content: { 'application/json': { schema } } }
+}
+
+// `code` is narrowed by `x-problem-codes`, not by a schema: each narrowed schema would be one more generated type.
+const problemReplies = (route: Route): Json => {
+  const byStatus = Map.groupBy(problemsOf(route), problemStatus)
+  return Object.fromEntries(
+    [...byStatus].map(([status, found]) => [
+      status,
+      {
+        description: found.map(code => `\`${code}\`: ${problemTitle(code)}.`).join('\n\n'),
+        headers: refusalHeaders(status, found, route),
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        'x-problem-codes': found,
+      },
+    ]),
+  )
+}
+
+const responses = (route: Route, schemas: Schemas): Json => {
+  const success = Object.entries(route.replies).map(([status, spec]) => [
+    status,
+    reply(route, Number(status), spec, schemas),
+  ])
+  const both = Object.fromEntries(success) as Record<string, Json>
+  for (const [status, refusal] of Object.entries(problemReplies(route)) as [string, Json][]) {
+    const page = both[status] as { content?: Json } | undefined
+    both[status] = page ? { ...refusal, content: { ...page.content, ...(refusal.content as Json) } } : refusal
+  }
+  return both
+}
+
+const security: Record<Auth, Json> = {
+  none: { security: [] },
+  optional: { security: [{ accessToken: [] }, {}] },
+  bearer: { security: [{ accessToken: [] }] },
+  admin: { security: [{ accessToken: [] }] },
+  refresh: { security: [{ refreshCookie: [] }, {}] },
+  bearerOrRefresh: { security: [{ accessToken: [] }, { refreshCookie: [] }, {}] },
+}
+
+const operationId = ({ method, path }: Route): string =>
+  `${method.toLowerCase()}-${path
+    .replace(/^\/api\/v1\//, '')
+    .replace(/[^a-z0-9]+/gi, '-')
+    .replace(/^-|-$/g, '')}`
+
+const operation = (route: Route, schemas: Schemas): Json => ({
+  operationId: operationId(route),
+  tags: [route.path.startsWith('/api/v1/') ? (route.path.split('/')[3] ?? 'auth') : 'service'],
+  summary: route.summary,
+  ...(route.description && { description: route.description }),
+  ...security[route.auth],
+  ...parameters(route),
+  ...requestBody(route, schemas),
+  responses: responses(route, schemas),
+})
+
+/** The OpenAPI 3.1 document of these routes. */
+export const openapi = (routes: readonly Route[], publicUrl: string): Json => {
+  const paths: Record<string, Json> = {}
+  const schemas = openSchemas()
+  for (const route of routes)
+    paths[template(route.path)] = {
+      ...paths[template(route.path)],
+      [route.method.toLowerCase()]: operation(route, schemas),
+    }
+  schemas.add('Problem', problem)
+  schemas.add('ProblemCode', problemCode)
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Latchkey',
+      version: '1',
+      description: 'Accounts, sessions and signed access tokens for REST APIs.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: publicUrl }],
+    paths,
+    components: { securitySchemes, headers, schemas: schemas.all() },
+  }
+}

@@ -1,0 +1,111 @@
+import * as v from 'valibot'
+import { shopSecrets } from '../../shop/variables.ts'
+import type { ThemeConfig } from '../theme/theme.ts'
+import { type Brand, brandOf, themeVariables } from './brand.ts'
+import { exampleSecret, type Variable, type VariableName, variables } from './variables.ts'
+
+type Parsed = { [N in VariableName]: v.InferOutput<(typeof variables)[N]['schema']> }
+type Optional =
+  | 'SMTP_URL'
+  | 'FRONTEND_URL'
+  | 'METRICS_PORT'
+  | Exclude<keyof typeof themeVariables, 'BRAND_NAME'>
+  | (typeof shopSecrets)[number]
+
+/** The configuration, parsed once at the door. Durations are in milliseconds. `brand` is what people see. */
+export type Config = Omit<Parsed, Optional> & { [N in Optional]: Parsed[N] | undefined } & { brand: Brand }
+
+export type ProcessName = 'api' | 'worker' | 'migrate'
+
+// Everybody can read the example.
+const publishedSecret = ({ APP_SECRET }: Partial<Config>): string[] =>
+  APP_SECRET === exampleSecret ? ['APP_SECRET must not be the example'] : []
+
+const inProduction = (config: Partial<Config>, process: ProcessName): string[] => {
+  if (config.NODE_ENV !== 'production') return []
+  const faults: string[] = []
+  if (config.APP_SECRET && new Set(config.APP_SECRET).size < 12)
+    faults.push('APP_SECRET is too easy to guess')
+  // A migration sends no links, takes no requests and hashes no passwords.
+  if (process === 'migrate') return faults
+  if (!config.PUBLIC_URL?.startsWith('https:'))
+    faults.push('PUBLIC_URL must begin with https:// in production')
+  if (config.FRONTEND_URL && !config.FRONTEND_URL.startsWith('https:'))
+    faults.push('FRONTEND_URL must begin with https:// in production')
+  if (config.RATE_LIMITS === 'off') faults.push('RATE_LIMITS must not be off in production')
+  if (config.BCRYPT_COST !== undefined && config.BCRYPT_COST < 10)
+    faults.push('BCRYPT_COST must be 10 at least in production')
+  if (!config.RECURRENTE_URL?.startsWith('https:'))
+    faults.push('RECURRENTE_URL must begin with https:// in production')
+  return faults
+}
+
+/** Half of what sells is not taken for nothing: a shop would be closed, and nobody would know why. */
+const halfAShop = (env: Record<string, string | undefined>): string[] => {
+  const missing = shopSecrets.filter(name => !env[name])
+  return missing.length === shopSecrets.length ? [] : missing.map(name => `${name} is not set`)
+}
+
+type Env = Record<string, string | undefined>
+
+/** Reads some variables. `process` is the one that needs them, null for none. */
+const readVariables = (table: Record<string, Variable>, env: Env, process: ProcessName | null) => {
+  const values: Record<string, unknown> = {}
+  const faults: string[] = []
+  for (const [name, variable] of Object.entries(table)) {
+    const text = env[name] || variable.default
+    if (text === undefined) {
+      if (process && variable.needed?.includes(process)) faults.push(`${name} is not set`)
+      continue
+    }
+    const result = v.safeParse(variable.schema, text)
+    if (result.success) values[name] = result.output
+    else faults.push(`${name} ${result.issues[0].message}`)
+  }
+  return { values, faults }
+}
+
+/**
+ * Reads the environment for one process. An empty variable counts as unset.
+ * Returns the configuration, or every fault at once: names and rules, never values.
+ */
+export const readConfig = (env: Env, process: ProcessName): { config: Config } | { faults: string[] } => {
+  const { values, faults } = readVariables(variables, env, process)
+  faults.push(...halfAShop(env), ...publishedSecret(values), ...inProduction(values, process))
+  if (faults.length > 0) return { faults }
+  const config = values as Omit<Config, 'brand'>
+  const brand = brandOf(config)
+  const MAIL_FROM = env.MAIL_FROM ? config.MAIL_FROM : { ...config.MAIL_FROM, name: brand.name }
+  return { config: { ...config, MAIL_FROM, brand } }
+}
+
+/** What emails look like, for tools that send none and need no other variable. */
+export const readTheme = (env: Env): { config: ThemeConfig } | { faults: string[] } => {
+  const { values, faults } = readVariables(themeVariables, env, null)
+  const parsed = values as Omit<Config, 'brand'>
+  if (faults.length > 0) return { faults }
+  return { config: { brand: brandOf(parsed), TEMPLATES_DIR: parsed.TEMPLATES_DIR } }
+}
+
+/** EX_CONFIG of sysexits.h: a supervisor need not try again. */
+export const exitConfig = 78
+
+/** What a process prints of a wrong configuration before it exits. */
+export const configFaults = (faults: readonly string[]): string =>
+  `latchkey cannot start:\n${faults.map(fault => `  ${fault}\n`).join('')}`
+
+/** A fault of what surrounds the process, which starting again does not mend. */
+export const configError = (message: string): Error =>
+  Object.assign(new Error(message), { exitCode: exitConfig })
+
+/** What a process that could not start exits with. */
+export const exitCodeOf = (error: unknown): number =>
+  error instanceof Error && 'exitCode' in error ? Number(error.exitCode) : 1
+
+/** Reads the environment, or prints every fault and ends the process with 78. */
+export const configOrExit = (processName: ProcessName): Config => {
+  const result = readConfig(process.env, processName)
+  if ('config' in result) return result.config
+  process.stderr.write(configFaults(result.faults))
+  process.exit(exitConfig)
+}

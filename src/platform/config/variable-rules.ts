@@ -1,0 +1,117 @@
+import { BlockList, isIP } from 'node:net'
+import { resolve } from 'node:path'
+import * as v from 'valibot'
+import { parseDuration } from '../base/duration.ts'
+import { parsePostgresUrl } from './postgres-url.ts'
+import { parseRedisUrl } from './redis-url.ts'
+
+// What a variable of the environment may hold. A rule reads the text and says what it must be, never what it was.
+
+export const rule = <T>(message: string, parse: (text: string) => T | null | undefined) =>
+  v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const value = parse(dataset.value)
+      if (value !== null && value !== undefined) return value
+      addIssue({ message })
+      return NEVER
+    }),
+  )
+
+export const url = (...protocols: string[]) =>
+  rule(`must be a URL that begins with ${protocols.map(p => `${p}//`).join(' or ')}`, text =>
+    URL.canParse(text) && protocols.includes(new URL(text).protocol) ? text : null,
+  )
+
+/** A URL that `parse` can read; what is wrong with it is told by `parse`. */
+const readableBy = (parse: (text: string) => object) =>
+  v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const read = parse(dataset.value)
+      if (!('fault' in read)) return dataset.value
+      addIssue({ message: String(read.fault) })
+      return NEVER
+    }),
+  )
+
+export const redisUrl = readableBy(parseRedisUrl)
+export const postgresUrl = readableBy(parsePostgresUrl)
+
+export const baseUrl = rule('must be an http(s) address without query, fragment or credentials', text => {
+  const parsed = URL.canParse(text) ? new URL(text) : null
+  if (!parsed || !/^https?:$/.test(parsed.protocol) || /[?#\s]/.test(text)) return null
+  return parsed.username || parsed.password ? null : (parsed.origin + parsed.pathname).replace(/\/+$/, '')
+})
+
+export const integer = (least: number, most: number) =>
+  rule(`must be a whole number from ${least} to ${most}`, text =>
+    /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : null,
+  )
+
+const durationWithin = (least: string, most: string, text: string): number | null => {
+  const value = parseDuration(text)
+  const [from, to] = [parseDuration(least) ?? 0, parseDuration(most) ?? 0]
+  return value !== null && value >= from && value <= to ? value : null
+}
+
+export const duration = (least: string, most: string) =>
+  rule(`must be a duration from ${least} to ${most}, such as 90s, 15m, 12h or 7d`, text =>
+    durationWithin(least, most, text),
+  )
+
+/** `off` stands for ever. */
+export const durationOrOff = (least: string, most: string) =>
+  rule(`must be off, or a duration from ${least} to ${most}, such as 90d`, text =>
+    text === 'off' ? ('off' as const) : durationWithin(least, most, text),
+  )
+
+export const oneOf = <const T extends string>(...choices: T[]) =>
+  rule(`must be one of ${choices.join(', ')}`, text => choices.find(choice => choice === text))
+
+export const list = <T>(message: string, parse: (part: string) => T | null | undefined) =>
+  rule(message, text => {
+    const parts = text
+      .split(',')
+      .map(part => part.trim())
+      .filter(Boolean)
+      .map(parse)
+    return parts.every(part => part !== null && part !== undefined) ? (parts as T[]) : null
+  })
+
+export const parsedBy =
+  <T>(schema: v.GenericSchema<string, T>) =>
+  (text: string) => {
+    const result = v.safeParse(schema, text)
+    return result.success ? result.output : null
+  }
+
+/** How many proxies stand in front, or the networks that they are in. */
+export type TrustedProxies = number | BlockList
+
+const networks = (text: string): BlockList | null => {
+  const list = new BlockList()
+  for (const part of text.split(',').map(each => each.trim())) {
+    const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(part) ?? []
+    const family = isIP(address)
+    const bits = family === 4 ? 32 : 128
+    // A network of everybody would let every client write its own address.
+    const length = Number(prefix ?? bits)
+    if (family === 0 || length > bits || length === 0) return null
+    list.addSubnet(address, length, family === 4 ? 'ipv4' : 'ipv6')
+  }
+  return list
+}
+
+export const trustedProxies = rule(
+  'must be a number of proxies from 0 to 10, or a comma-separated list of networks such as 10.0.0.0/8,2001:db8::/32',
+  (text): TrustedProxies | null => (/^(?:\d|10)$/.test(text) ? Number(text) : networks(text)),
+)
+
+/** A folder, as an absolute path. Whether it is there is for the processes that read it to say. */
+export const folder = rule('must be a folder', text => resolve(text))
+
+export const flag = rule('must be true, false, on or off', text => {
+  if (text === 'true' || text === 'on') return true
+  return text === 'false' || text === 'off' ? false : null
+})

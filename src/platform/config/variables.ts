@@ -1,0 +1,180 @@
+import type * as v from 'valibot'
+import { shopVariables } from '../../shop/variables.ts'
+import { parseMailbox } from '../base/mailbox.ts'
+import { parseLimits } from '../catalog/limits.ts'
+import { themeVariables } from './brand.ts'
+import { parseEhloName } from './ehlo-name.ts'
+import { listenVariables } from './listen-variables.ts'
+import { parseOrigin } from './origins.ts'
+import { passwordVariables } from './password-variables.ts'
+import {
+  baseUrl,
+  duration,
+  durationOrOff,
+  flag,
+  list,
+  oneOf,
+  parsedBy,
+  postgresUrl,
+  redisUrl,
+  rule,
+  url,
+} from './variable-rules.ts'
+
+// Every environment variable: its rule, its default, and the words that `.env.example` and the README
+// carry. `example` is what `.env.example` shows.
+
+/** Refused as APP_SECRET, as everybody can read it. */
+export const exampleSecret = 'change-me-to-the-output-of-openssl-rand-base64-32'
+
+/** Processes that cannot run without the variable. */
+type Needed = readonly ('api' | 'worker' | 'migrate')[]
+
+export type Variable = {
+  schema: v.GenericSchema<string, unknown>
+  help: string
+  default?: string
+  example?: string
+  needed?: Needed
+}
+
+export const variables = {
+  NODE_ENV: {
+    schema: oneOf('production', 'development', 'test'),
+    default: 'production',
+    help: '`production` refuses weak secrets and plain http addresses. Set `development` to run a process by hand on your own machine; `npm start` does.',
+  },
+  DATABASE_URL: {
+    schema: postgresUrl,
+    needed: ['api', 'worker', 'migrate'],
+    example: 'postgres://latchkey:password@localhost:5432/latchkey',
+    help: 'Postgres 15 or newer, with the encoding UTF8: users, outbox, keys. A Unix socket: `postgres://user@/database?host=/var/run/postgresql`. TLS: `?sslmode=verify-full`, with `&sslrootcert=<file>` for an authority of your own.',
+  },
+  DATABASE_REPLICA_URLS: {
+    schema: list(
+      'must be a comma-separated list of addresses such as those of DATABASE_URL',
+      parsedBy(postgresUrl),
+    ),
+    default: '',
+    help: 'Read replicas, comma-separated, for what may lag behind: lists of the administration and the export. Where the one that is asked does not answer, the primary does.',
+  },
+  REDIS_URL: {
+    schema: redisUrl,
+    needed: ['api', 'worker'],
+    example: 'redis://:password@localhost:6379',
+    help: 'Redis 7 or newer: sessions, limits, queue. Run it with AOF and `maxmemory-policy noeviction`. One server: `redis://:password@host:6379`. A cluster: `redis://host1:7000,redis://host2:7000`, or `redis+cluster://host:7000` where one address leads to it. Sentinel: `redis+sentinel://:password@host1:26379,host2:26379/<master name>`, with `?sentinelPassword=` where the sentinels have one of their own. A Unix socket: `unix://:password@/run/redis.sock?db=0`. `rediss` in the place of `redis` is TLS; certificates are checked, and `NODE_EXTRA_CA_CERTS` names an authority of your own.',
+  },
+  REDIS_PREFIX: {
+    schema: rule('must be 1 to 32 of a-z, 0-9 and -', text => (/^[a-z0-9-]{1,32}$/.test(text) ? text : null)),
+    default: 'lk',
+    help: 'What every Redis key begins with.',
+  },
+  SMTP_URL: {
+    schema: url('smtp:', 'smtps:'),
+    needed: ['worker'],
+    example: 'smtp://user:password@localhost:587',
+    help: 'The mail server that the worker hands mails to.',
+  },
+  SMTP_EHLO_NAME: {
+    schema: rule(
+      'must be a fully qualified name or an IP address in brackets, such as mail.example.com or [192.0.2.1]',
+      parseEhloName,
+    ),
+    default: '',
+    help: 'What the worker calls itself to the mail server (EHLO), such as `mail.example.com`. Unset: the domain of `MAIL_FROM`, or else the host of `PUBLIC_URL`; the first that is a fully qualified name.',
+  },
+  MAIL_FROM: {
+    schema: rule(
+      'must be one address, or a name and one address, on one line: no-reply@example.com, Acme <no-reply@example.com> or "Acme: Help" <no-reply@example.com>',
+      parseMailbox,
+    ),
+    default: 'Latchkey <no-reply@localhost>',
+    help: 'The sender of every email (unset: `BRAND_NAME` and `no-reply@localhost`): an address, or a name and an address. In a file of variables, put a name in quotes like this: `MAIL_FROM=\'"Acme, Inc." <no-reply@example.com>\'`.',
+  },
+  APP_SECRET: {
+    schema: rule('must have 32 characters at least', text => (text.length >= 32 ? text : null)),
+    needed: ['api', 'worker', 'migrate'],
+    example: exampleSecret,
+    help: 'Every key derives from it. Keep it safe, and the same on every instance.',
+  },
+  PUBLIC_URL: {
+    schema: baseUrl,
+    default: 'http://localhost:8000',
+    help: 'Where clients reach this service: the base of every address that it writes, issuer and audience of tokens. It may have a path: `https://example.com/accounts`.',
+  },
+  FRONTEND_URL: {
+    schema: baseUrl,
+    example: 'http://localhost:3000',
+    help: 'The address of your front end. Links to choose a password lead to its page `/reset-password?token=`, a confirmed address ends at its page `/email-verified` or `/email-confirmed`, and buttons of emails and pages lead to it. Links that confirm or undo lead to this service in any case: see the table in `docs/emails.md`. Unset: pages of this service do all of it.',
+  },
+  CORS_ORIGINS: {
+    schema: list(
+      'must be a comma-separated list of origins such as https://app.example.com or capacitor://localhost: each a scheme, a host and perhaps a port, without path, credentials, * or null',
+      parseOrigin,
+    ),
+    default: '',
+    help: 'Origins whose scripts may call the API, comma-separated, matched exactly: `https://app.example.com`, `capacitor://localhost`, `chrome-extension://<id>`.',
+  },
+  ...listenVariables,
+  ACCESS_TOKEN_TTL: {
+    schema: duration('1m', '1h'),
+    default: '15m',
+    help: 'The life of an access token: how long another service may go on accepting one after a revocation.',
+  },
+  REFRESH_TOKEN_TTL: {
+    schema: duration('5m', '400d'),
+    default: '7d',
+    help: 'A session that is not refreshed for as long ends.',
+  },
+  SESSION_MAX_AGE: {
+    schema: duration('5m', '400d'),
+    default: '30d',
+    help: 'A session ends at this age, refreshed or not.',
+  },
+  ACCOUNT_ERASURE_DELAY: {
+    schema: duration('1d', '400d'),
+    default: '30d',
+    help: 'A deleted account is erased after this time; until then its owner can take the deletion back.',
+  },
+  AUDIT_RETENTION: {
+    schema: durationOrOff('1d', '3650d'),
+    default: '400d',
+    help: 'Audit events are deleted at this age; none before `SESSION_MAX_AGE`, as ended sessions are known by them. `off` keeps them for ever.',
+  },
+  EMAIL_RETENTION: {
+    schema: durationOrOff('1d', '3650d'),
+    default: '90d',
+    help: 'Records of emails that were sent or given up are deleted at this age; none while its link may still be used, or a session may be older than the address that it confirmed. `off` keeps them for ever.',
+  },
+  REQUIRE_VERIFIED_EMAIL: {
+    schema: flag,
+    default: 'false',
+    help: '`true`: nobody gets a session before their address is verified, and sessions that began before are refused until it is.',
+  },
+  REGISTRATION_PRIVACY: {
+    schema: flag,
+    default: 'off',
+    help: '`on`: registering answers the same whether or not the address has an account, and nobody signs in, or goes on with a session, before they have verified theirs by mail.',
+  },
+  ...passwordVariables,
+  RATE_LIMITS: {
+    schema: rule('must be `off`, or lines such as login=10/15m,register=5/15m', parseLimits),
+    default: '',
+    example: 'login=10/15m,register=5/15m',
+    help: 'Overrides of the limits. `off` is for benchmarks alone.',
+  },
+  EMAIL_LINK_CONFIRM: {
+    schema: oneOf('click', 'instant'),
+    default: 'click',
+    help: '`click`: a mailed link shows a page with a button, so that mail scanners cannot spend it. `instant`: opening it is enough. Mail scanners and link previews open links, so they then confirm addresses, also of accounts that the reader never made.',
+  },
+  ...themeVariables,
+  ...shopVariables,
+  LOG_LEVEL: {
+    schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
+    default: 'info',
+    help: 'How much is logged, as JSON lines on standard output.',
+  },
+} as const satisfies Record<string, Variable>
+
+export type VariableName = keyof typeof variables

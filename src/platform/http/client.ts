@@ -1,0 +1,99 @@
+import type { IncomingMessage } from 'node:http'
+import { type BlockList, isIP } from 'node:net'
+import { partsOf } from '../base/header-text.ts'
+import { pointsOfWiderNetworks } from '../catalog/limits.ts'
+import type { TrustedProxies } from '../config/variable-rules.ts'
+import type { Counter } from '../limits/store.ts'
+import type { Locales } from '../theme/locales.ts'
+
+/** Who sent a request, as far as the network tells. `network` is what limits count by. */
+export type Client = { ip: string; network: string; userAgent: string; locale: string }
+
+/** The sixteen-bit groups of an IPv6 address. */
+const groups = (ip: string): string[] => {
+  const [head = '', tail] = new URL(`http://[${ip}]`).hostname.slice(1, -1).split('::')
+  const front = head.split(':').filter(Boolean)
+  const back = (tail ?? '').split(':').filter(Boolean)
+  return [...front, ...Array(8 - front.length - back.length).fill('0'), ...back]
+}
+
+/** One spelling for each address: IPv4 also where it came mapped into IPv6. Null where the text is no address. */
+export const normalAddress = (text: string): string | null => {
+  // Some gateways write the port as well: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
+  const bare = text
+    .replace(/%.*$/, '')
+    .replace(/^\[(.*)\](?::\d+)?$/, '$1')
+    .replace(/^([\d.]+):\d+$/, '$1')
+  if (isIP(bare) === 4) return bare
+  if (isIP(bare) !== 6) return null
+  const parts = groups(bare)
+  if (parts.slice(0, 5).every(part => part === '0') && parts[5] === 'ffff') {
+    const [high = 0, low = 0] = parts.slice(6).map(part => Number.parseInt(part, 16))
+    return [high >> 8, high & 255, low >> 8, low & 255].join('.')
+  }
+  return parts.join(':')
+}
+
+/** A household has a /64 of IPv6 at least, so single addresses in it cost nothing and count as one. */
+const networkOf = (address: string): string =>
+  address.includes(':') ? `${address.split(':').slice(0, 4).join(':')}::/64` : address
+
+/**
+ * The counters of a network. A provider gives a customer of IPv6 up to a /48, which holds 65 536 networks of /64. Each of
+ * those would have the whole limit, so the /56 and the /48 around it are counted too. The /48 is the hash tag.
+ */
+export const countersOf = (network: string): Counter[] => {
+  if (!network.endsWith('::/64')) return [{ key: network, times: 1 }]
+  const [a, b, c, d = '0'] = network.replace('::/64', '').split(':')
+  const upperByte = (Number.parseInt(d, 16) & 0xff00).toString(16)
+  const tag = `{${a}:${b}:${c}::/48}`
+  return [
+    { key: `${tag}:${network}`, times: 1 },
+    { key: `${tag}:${a}:${b}:${c}:${upperByte}::/56`, times: pointsOfWiderNetworks[56] },
+    { key: tag, times: pointsOfWiderNetworks[48] },
+  ]
+}
+
+const isTrusted = (address: string, networks: BlockList): boolean =>
+  networks.check(address, address.includes(':') ? 'ipv6' : 'ipv4')
+
+/** Whether what a proxy says is believed, of whoever the connection is from. */
+export const behindProxy = ({ socket }: IncomingMessage, trusted: TrustedProxies): boolean => {
+  if (typeof trusted === 'number') return trusted > 0
+  const peer = normalAddress(socket.remoteAddress ?? '')
+  return peer !== null && isTrusted(peer, trusted)
+}
+
+/** The first from the right that is none of our proxies. What cannot be read ends the walk before it. */
+const outermost = (hops: readonly string[], trusted: BlockList, peer: string): string => {
+  let seen = peer
+  for (const hop of hops.toReversed()) {
+    if (!isTrusted(seen, trusted)) break
+    const next = normalAddress(hop)
+    if (!next) break
+    seen = next
+  }
+  return seen
+}
+
+/**
+ * The address that the outermost trusted proxy saw. `X-Forwarded-For` is read from the right; what stands further
+ * left is what a client may have written.
+ */
+const addressOf = (request: IncomingMessage, trusted: TrustedProxies): string => {
+  const peer = normalAddress(request.socket.remoteAddress ?? '') ?? '0.0.0.0'
+  const hops = partsOf(String(request.headers['x-forwarded-for'] ?? ''), ',').filter(Boolean)
+  if (typeof trusted !== 'number') return outermost(hops, trusted, peer)
+  const seen = trusted === 0 ? undefined : hops.at(-trusted)
+  return (seen && normalAddress(seen)) ?? peer
+}
+
+export const clientOf = (request: IncomingMessage, trusted: TrustedProxies, locales: Locales): Client => {
+  const ip = addressOf(request, trusted)
+  return {
+    ip,
+    network: networkOf(ip),
+    userAgent: (request.headers['user-agent'] ?? '').slice(0, 256),
+    locale: locales.pick(null, request.headers['accept-language']),
+  }
+}

@@ -1,0 +1,23 @@
+import type { Deps } from '../../deps.ts'
+import { sha256 } from '../crypto/derive.ts'
+import type { Route } from './route.ts'
+
+// A mailbox has a limit for each route, which its page shares: an email that is not sent, because nobody has the address, must not use up
+// another one that is. The key is a hash, because Redis keeps no addresses.
+const mailboxKey = (path: string, email: string): string =>
+  sha256(`${path}\n${email}`).toString('base64url').slice(0, 22)
+
+/**
+ * Takes a point from the limit of the mailbox that a request names. Returns true if none was left. Strangers can use up
+ * these points, so the limit refuses no request: the route answers as usual and sends no further email.
+ */
+export const takeMailLimit = async (
+  deps: Pick<Deps, 'limiter'>,
+  { path, limits }: Pick<Route, 'path' | 'limits'>,
+  body: unknown,
+): Promise<boolean> => {
+  const { new_email, email = new_email } = (body ?? {}) as { email?: string; new_email?: string }
+  if (email === undefined || !limits.includes('mail')) return false
+  const taken = await deps.limiter('mail', mailboxKey(path.replace(/\/confirm$/, ''), email))
+  return taken !== null && !taken.allowed
+}

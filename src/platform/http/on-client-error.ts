@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { Problem } from '../catalog/problems.ts'
+import { STATUS_CODES } from './node-http.ts'
+import { problemJson } from './problem-json.ts'
+
+const unreadable = () =>
+  new Problem('VALIDATION_ERROR', {
+    errors: [{ path: '', rule: 'http', message: 'This is no HTTP request that can be read.' }],
+  })
+
+const byCode: Record<string, () => Problem> = {
+  HPE_HEADER_OVERFLOW: () => new Problem('HEADERS_TOO_LARGE'),
+  ERR_HTTP_REQUEST_TIMEOUT: () => new Problem('REQUEST_TIMEOUT'),
+}
+
+/** What `securityHeaders` and `crossOrigin` put on every other reply. */
+const usual = {
+  'Content-Security-Policy': "default-src 'none';base-uri 'none';form-action 'none';frame-ancestors 'none'",
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Origin-Agent-Cluster': '?1',
+  'Referrer-Policy': 'no-referrer',
+  'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
+  'X-Content-Type-Options': 'nosniff',
+  'X-DNS-Prefetch-Control': 'off',
+  'X-Download-Options': 'noopen',
+  'X-Frame-Options': 'DENY',
+  'X-Permitted-Cross-Domain-Policies': 'none',
+  'X-XSS-Protection': '0',
+  Vary: 'Origin',
+}
+
+/** How long a client may take to read the answer, in milliseconds. */
+const lastWords = 1000
+
+/** Replies to what never becomes a request, in the shape of every other problem. */
+export const clientErrorHandlers = (base: string) => ({
+  /** Replies to what Node's parser gives up. */
+  onBroken: (error: Error & { code?: string }, socket: Socket): void => {
+    // A reply that has begun cannot be followed by another.
+    const { _httpMessage: begun } = socket as Socket & { _httpMessage?: { headersSent: boolean } }
+    if (!socket.writable || error.code === 'ECONNRESET' || begun?.headersSent) return void socket.destroy()
+    answer(socket, byCode[error.code ?? '']?.() ?? unreadable(), base)
+  },
+  /** Refuses CONNECT: this is no proxy. Node gives the socket away, so it needs an error handler and an end of its own. */
+  onConnect: (_request: unknown, socket: Duplex): void => {
+    socket.on('error', () => {})
+    answer(socket, new Problem('METHOD_NOT_ALLOWED', { headers: { Allow: '' } }), base)
+  },
+})
+
+const answer = (socket: Duplex, problem: Problem, base: string): void => {
+  const requestId = randomUUID()
+  const { status, headers, body } = problemJson(problem, requestId, base)
+  const content = JSON.stringify(body)
+  const all = {
+    ...headers,
+    'X-Request-Id': requestId,
+    ...usual,
+    'Content-Length': String(Buffer.byteLength(content)),
+    Connection: 'close',
+  }
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${content}`)
+  // Whoever never closes their side would keep it for ever: Node watches this connection no more.
+  setTimeout(() => socket.destroy(), lastWords).unref()
+}

@@ -1,0 +1,52 @@
+import { isOutage } from '../base/store-errors.ts'
+import { detailsOf } from '../catalog/problem-details.ts'
+import { Problem, problemSlug, problemStatus, problemTitle } from '../catalog/problems.ts'
+
+export type ProblemReply = { status: number; headers: Record<string, string>; body: Record<string, unknown> }
+
+/** What body parsers throw, by the status that they put on it. Their words hold the body; they go no further. */
+const byStatus: Record<number, () => Problem> = {
+  400: () =>
+    new Problem('VALIDATION_ERROR', {
+      errors: [{ path: '', rule: 'json', message: 'The body must be one JSON object.' }],
+    }),
+  413: () => new Problem('PAYLOAD_TOO_LARGE'),
+  415: () => new Problem('UNSUPPORTED_MEDIA_TYPE', { detail: 'encoding' }),
+}
+
+/** The problem that an error thrown on the way of a request stands for. */
+export const problemOf = (error: unknown): Problem => {
+  if (isOutage(error)) return new Problem('SERVICE_UNAVAILABLE', { retryAfter: 2 })
+  const { status } = (error ?? {}) as { status?: number }
+  return byStatus[status ?? 500]?.() ?? new Problem('INTERNAL_ERROR')
+}
+
+/**
+ * The one place where a problem becomes a reply (RFC 9457; RFC 6750, section 3, for 401). `base` is what the address of its
+ * type begins with: the path of `PUBLIC_URL`, or the whole of it where another service replies.
+ */
+export const problemJson = ({ code, extra }: Problem, requestId: string, base: string): ProblemReply => {
+  const status = problemStatus(code)
+  const { errors, retryAfter, headers, detail = '' } = extra
+  const sentence = detailsOf(code)[detail]
+  return {
+    status,
+    headers: {
+      'Content-Type': 'application/problem+json',
+      'Cache-Control': 'no-store',
+      ...(status === 401 && { 'WWW-Authenticate': 'Bearer realm="latchkey"' }),
+      ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
+      ...headers,
+    },
+    body: {
+      type: `${base}/problems/${problemSlug(code)}`,
+      title: problemTitle(code),
+      status,
+      ...(sentence && { detail: sentence }),
+      code,
+      request_id: requestId,
+      ...(errors && { errors }),
+      ...(retryAfter !== undefined && { retry_after: retryAfter }),
+    },
+  }
+}

@@ -1,0 +1,115 @@
+import { Readable } from 'node:stream'
+import type { Context } from 'koa'
+import * as v from 'valibot'
+import type { Deps } from '../../deps.ts'
+import { cookieOf } from '../../features/sessions/authenticate.ts'
+import { authorize } from '../../features/sessions/authorize.ts'
+import { isOutage, isOverload } from '../base/store-errors.ts'
+import { Problem } from '../catalog/problems.ts'
+import { clientOf } from './client.ts'
+import { giveBack, limitHeaders, remembering } from './limit.ts'
+import { takeMailLimit } from './mail-limit.ts'
+import { problemJson } from './problem-json.ts'
+import { readBody } from './read-body.ts'
+import type { Outcome, Route, Schema } from './route.ts'
+import { slicedJson } from './sliced-json.ts'
+import { validate } from './validate.ts'
+
+/** The way of every request: parse, prove, limit, handle, reply. Each step may end it with a problem. */
+export const serve =
+  (deps: Deps, route: Route) =>
+  async (ctx: Context): Promise<void> => {
+    const { log, requestId } = ctx.state
+    const { limiter, giveBack } = remembering(deps.limiter)
+    const own = { ...deps, log, limiter }
+    try {
+      await send(ctx, route, await outcomeOf(own, route, ctx, requestId))
+    } catch (error) {
+      if (isOutage(error) && !isOverload(error)) await giveBack()
+      throw error
+    }
+  }
+
+const outcomeOf = async (deps: Deps, route: Route, ctx: Context, requestId: string): Promise<Outcome> => {
+  const client = clientOf(ctx.req, deps.config.TRUSTED_PROXIES, deps.theme.templates.locales)
+  const input = await parse(route, ctx)
+  if (input instanceof Problem) return input
+  const cookie = cookieOf(deps, ctx.req)
+  const { headers, taken, outcome } = await authorize(deps, {
+    route,
+    request: ctx.req,
+    client,
+    body: input.body,
+    cookie,
+  })
+  ctx.set(headers)
+  if (outcome instanceof Problem) return outcome
+  const isOverMailLimit = () => takeMailLimit(deps, route, input.body)
+  const giveBackLimits = async () => limitHeaders(await giveBack(taken))
+  const call = {
+    ...{ ...outcome, ...input, client, requestId, cookie, isOverMailLimit, giveBackLimits },
+    head: ctx.method === 'HEAD',
+  }
+  return route.handle(deps, call as never)
+}
+
+type Input = { body: unknown; query: unknown; params: unknown; headers: unknown }
+
+const parse = async (route: Route, ctx: Context): Promise<Input | Problem> => {
+  // An id that cannot be one names nothing.
+  const params = route.params ? validate(route.params, { ...ctx.params }) : { value: undefined }
+  if (params instanceof Problem) return new Problem('NOT_FOUND')
+  const query = route.query ? validate(route.query, { ...ctx.query }) : { value: undefined }
+  if (query instanceof Problem) return query
+  const headers = route.headers ? validate(route.headers, { ...ctx.req.headers }) : { value: undefined }
+  if (headers instanceof Problem) return headers
+  const known = { query: query.value, params: params.value, headers: headers.value }
+  if (!route.body) return { body: undefined, ...known }
+  const raw = await readBody(ctx, route.accepts ?? 'json')
+  if (raw instanceof Problem) return raw
+  const body = validate(route.body, raw)
+  return body instanceof Problem ? body : { body: body.value, ...known }
+}
+
+const send = async (ctx: Context, route: Route, outcome: Outcome): Promise<void> => {
+  if (outcome instanceof Problem) {
+    sendProblem(ctx, outcome)
+    return
+  }
+  const spec = route.replies[outcome.status]
+  ctx.status = outcome.status
+  ctx.set('Cache-Control', route.cache ?? 'no-store')
+  ctx.set(outcome.headers ?? {})
+  if (outcome.location !== undefined) {
+    ctx.set('Location', outcome.location)
+    ctx.body = null
+    ctx.status = outcome.status
+  } else if (outcome.html !== undefined) {
+    ctx.set('Content-Security-Policy', outcome.csp ?? '')
+    ctx.type = 'html'
+    ctx.body = outcome.html
+  } else if (typeof spec === 'object') {
+    // What the schema does not name does not leave the house.
+    if (route.size === 'large') await sendSliced(ctx, spec, outcome.body)
+    else ctx.body = JSON.stringify(v.parse(spec, outcome.body))
+    ctx.type = 'application/json'
+  } else {
+    ctx.body = null
+    ctx.status = outcome.status
+  }
+}
+
+/** Written whole before it is sent, so that a fault is a problem and not half a reply. */
+const sendSliced = async (ctx: Context, spec: Schema, body: unknown): Promise<void> => {
+  const pieces = await slicedJson(spec, body)
+  ctx.body = Readable.from(pieces)
+  ctx.length = pieces.reduce((sum, { length }) => sum + length, 0)
+}
+
+/** Sends a problem, whatever was prepared before. */
+export const sendProblem = (ctx: Context, problem: Problem): void => {
+  const reply = problemJson(problem, ctx.state.requestId, ctx.state.base)
+  ctx.status = reply.status
+  ctx.body = JSON.stringify(reply.body)
+  ctx.set(reply.headers)
+}

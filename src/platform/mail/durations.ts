@@ -1,0 +1,26 @@
+import { cut, fill, plain, type Values, valueFor } from '../theme/template.ts'
+
+// A duration stands after a preposition ("valid for two hours"). Intl knows it in the nominative alone, which is
+// wrong there in Arabic, so each language brings its words: one for a unit and a plural category of CLDR.
+
+const units = ['minutes', 'hours', 'days'] as const
+export type Unit = (typeof units)[number]
+
+export const isUnit = (name: string): name is Unit => units.some(unit => unit === name)
+
+/**
+ * Writes durations in the words of `templates/<locale>/durations.json`. A category without a word of its own takes
+ * that of `other`. Throws where the amount is not a number.
+ */
+export const durationsIn = (locale: string, words: Values): ((unit: Unit, amount: string) => string) => {
+  const plural = new Intl.PluralRules(locale)
+  // Latin digits in every language, as for times.
+  const digits = new Intl.NumberFormat(`${locale}-u-nu-latn`)
+  return (unit, amount) => {
+    const count = Number.parseFloat(amount)
+    if (Number.isNaN(count)) throw new Error(`${unit} is not a number`)
+    const form = `${unit}_${plural.select(count)}`
+    const word = valueFor(words, Object.hasOwn(words, form) ? form : `${unit}_other`)
+    return fill(cut(word), { count: digits.format(count) }, plain)
+  }
+}

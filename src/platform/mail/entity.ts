@@ -1,0 +1,51 @@
+import { EntitySchema } from 'typeorm'
+import type { EmailKind } from '../catalog/emails.ts'
+
+export type EmailStatus = 'queued' | 'sent' | 'failed' | 'dropped'
+
+/** A row of the outbox: a mail that is owed, or was sent. It holds no secret: those derive from `id`. */
+export type Email = {
+  id: string
+  kind: EmailKind
+  recipient: string
+  user_id: string | null
+  locale: string
+  data: Record<string, string>
+  status: EmailStatus
+  attempts: number
+  last_error: string | null
+  created_at: Date
+  sweep_after: Date
+  sent_at: Date | null
+  /** Since when the link and the code of the email do nothing new. */
+  proof_spent_at: Date | null
+  /** When one of them did its work. Null where they were only made void. */
+  proof_used_at: Date | null
+  /** Until when no attempt may begin. */
+  held_until: Date | null
+  /** How often its content was sent without an answer of the mail server. */
+  sends_unanswered: number
+}
+
+export const Emails = new EntitySchema<Email>({
+  name: 'Email',
+  tableName: 'emails',
+  columns: {
+    id: { type: 'uuid', primary: true },
+    kind: { type: 'text' },
+    recipient: { type: 'text' },
+    user_id: { type: 'uuid', nullable: true },
+    locale: { type: 'text' },
+    data: { type: 'jsonb', default: {} },
+    status: { type: 'text', default: 'queued' },
+    attempts: { type: 'integer', default: 0 },
+    last_error: { type: 'text', nullable: true },
+    created_at: { type: 'timestamptz', default: () => 'now()' },
+    sweep_after: { type: 'timestamptz', default: () => "now() + interval '15 seconds'" },
+    sent_at: { type: 'timestamptz', nullable: true },
+    proof_spent_at: { type: 'timestamptz', nullable: true },
+    proof_used_at: { type: 'timestamptz', nullable: true },
+    held_until: { type: 'timestamptz', nullable: true },
+    sends_unanswered: { type: 'integer', default: 0 },
+  },
+})

@@ -1,0 +1,142 @@
+import * as v from 'valibot'
+import type { Deps } from '../../deps.ts'
+import * as field from '../base/fields.ts'
+import { Problem } from '../catalog/problems.ts'
+import type { Config } from '../config/config.ts'
+import type { Client } from '../http/client.ts'
+import { type Route, route } from '../http/route.ts'
+import type { ButtonPage, InvalidPage, PlainPage } from './page-bodies.ts'
+import { page } from './pages.ts'
+
+// The pages behind a mailed link. Mail scanners and previews open links, so opening one shows a button and changes
+// nothing; the button posts. The token comes and goes as text: whatever a mail program made of it, nothing fails.
+
+const language = v.fallback(v.optional(v.string()), undefined)
+const token = v.fallback(field.mailedToken, '')
+const linkQuery = v.object({ token, lang: language })
+
+type Asked = { action: string; token: string }
+type Shown = ReturnType<typeof page>
+
+type Link = {
+  /** The last part of the address that the mail carries. */
+  name: string
+  summary: string
+  /** The page with the button, and the one that follows. */
+  button: ButtonPage
+  /** A page in place of that with the button, which says what the token is about. Null where there is nothing to say. */
+  show?: (deps: Deps, asked: Asked & { lang: string }) => Promise<Shown | null>
+  done: { name: string; page: PlainPage; again: PlainPage; frontend?: string }
+  /** The page of a link that has expired, was used or was replaced. */
+  invalid: InvalidPage
+  /** With `EMAIL_LINK_CONFIRM=instant` opening the link is enough. */
+  mayBeInstant: boolean
+  act: (
+    deps: Deps,
+    input: { token: string; lang: string; client: Client },
+  ) => Promise<{ isRepeat: boolean } | Problem>
+}
+
+const base = '/api/v1/auth'
+
+/** Where a button leads: to the page that says that it is done, or that it was done before. */
+export const doneAddress = (
+  { PUBLIC_URL }: Pick<Config, 'PUBLIC_URL'>,
+  { name, lang, isRepeat }: { name: string; lang: string; isRepeat: boolean },
+): string => `${PUBLIC_URL}${base}/${name}?lang=${lang}${isRepeat ? '&again=1' : ''}`
+
+/** `at` tells which address the page is shown at, because addresses of forms are relative. */
+type Following = { token: string; lang: string; client: Client; at: 'link' | 'button' }
+
+/** The page of a link that has expired, was used or was replaced. */
+export const invalidPage = (
+  deps: Parameters<typeof page>[0],
+  shown: InvalidPage,
+  { lang, at }: Pick<Following, 'lang' | 'at'>,
+) => {
+  if (shown === 'invalid_change') return page(deps, lang, shown, {})
+  const name = shown === 'invalid_verify' ? 'resend-verification' : 'forgot-password'
+  return page(deps, lang, shown, { action: `${at === 'button' ? '../../' : ''}${name}/confirm?lang=${lang}` })
+}
+
+const follow = async (link: Link, deps: Deps, input: Following) => {
+  const { config } = deps
+  const outcome = await link.act(deps, input)
+  if (outcome instanceof Problem && outcome.code === 'DUPLICATE_ENTRY')
+    return { status: 409, ...page(deps, input.lang, 'taken', {}) } as const
+  if (outcome instanceof Problem) return { status: 401, ...invalidPage(deps, link.invalid, input) } as const
+  const { name, frontend } = link.done
+  if (frontend && config.FRONTEND_URL)
+    return { status: 303, location: `${config.FRONTEND_URL}/${frontend}` } as const
+  const { isRepeat } = outcome
+  return { status: 303, location: doneAddress(config, { name, lang: input.lang, isRepeat }) } as const
+}
+
+const open = (link: Link): Route =>
+  route({
+    method: 'GET',
+    path: `${base}/${link.name}`,
+    summary: `${link.summary}: the page`,
+    description: link.mayBeInstant
+      ? 'Shows a button and changes nothing, unless `EMAIL_LINK_CONFIRM=instant`.'
+      : 'Shows a button and changes nothing.',
+    auth: 'none',
+    limits: ['anonymous'],
+    query: linkQuery,
+    replies: { 200: 'html', 303: 'redirect', 401: 'html', 409: 'html' },
+    problems: [],
+    handle: async (deps, { query, client, head }) => {
+      const { config } = deps
+      const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
+      const { token } = query
+      if (link.mayBeInstant && config.EMAIL_LINK_CONFIRM === 'instant' && !head)
+        return follow(link, deps, { token, lang, client, at: 'link' })
+      const action = `${link.name}/confirm?lang=${lang}`
+      const shown = await link.show?.(deps, { action, token, lang })
+      return { status: 200, ...(shown ?? page(deps, lang, link.button, { action, token })) }
+    },
+  })
+
+const press = (link: Link): Route =>
+  route({
+    method: 'POST',
+    path: `${base}/${link.name}/confirm`,
+    summary: `${link.summary}: the button of the page`,
+    auth: 'none',
+    limits: ['anonymous'],
+    accepts: 'form',
+    query: v.object({ lang: language }),
+    body: v.strictObject({ token }),
+    replies: { 303: 'redirect', 401: 'html', 409: 'html' },
+    problems: [],
+    handle: async (deps, { body, query, client }) => {
+      const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
+      return follow(link, deps, { token: body.token, lang, client, at: 'button' })
+    },
+  })
+
+type Plain = { name: string; summary: string; page: PlainPage; again: PlainPage }
+
+/** A page that says that something is done; with `again`, that it was done before. */
+export const plainPage = ({ name, summary, page: first, again }: Plain): Route =>
+  route({
+    method: 'GET',
+    path: `${base}/${name}`,
+    summary,
+    auth: 'none',
+    limits: ['anonymous'],
+    query: v.object({ lang: language, again: v.fallback(v.optional(v.string()), undefined) }),
+    replies: { 200: 'html' },
+    problems: [],
+    handle: async (deps, { query, client }) => {
+      const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
+      return { status: 200, ...page(deps, lang, query.again === '1' ? again : first, {}) }
+    },
+  })
+
+/** The three addresses of a mailed link: the page, its button, and where that leads. */
+export const linkRoutes = (link: Link): Route[] => [
+  open(link),
+  press(link),
+  plainPage({ ...link.done, summary: `${link.summary}: done` }),
+]

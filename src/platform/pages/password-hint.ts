@@ -1,0 +1,27 @@
+import type { PasswordKind } from '../base/password-policy.ts'
+import { type Values, valueFor } from '../theme/template.ts'
+
+// The hint on the page of a new password. `letter` is left out beside `lower` or `upper`, which include it.
+
+const needed = (kinds: readonly PasswordKind[]): PasswordKind[] => {
+  const isCased = kinds.includes('lower') || kinds.includes('upper')
+  return [...new Set(kinds)].filter(kind => kind !== 'letter' || !isCased)
+}
+
+/** What a password must contain, as a list in a language: "a letter and a digit". */
+export const kindsIn = (locale: string, words: Values, kinds: readonly PasswordKind[]): string =>
+  new Intl.ListFormat(locale, { type: 'conjunction' }).format(
+    needed(kinds).map(kind => valueFor(words, `kind_${kind}`)),
+  )
+
+const classes: Record<PasswordKind, string> = {
+  letter: 'lower, upper',
+  digit: 'digit',
+  lower: 'lower',
+  upper: 'upper',
+  symbol: 'special',
+}
+
+/** The same for password managers, in the syntax of the attribute `passwordrules`. */
+export const passwordRules = (min: number, kinds: readonly PasswordKind[]): string =>
+  [`minlength: ${min}`, ...needed(kinds).map(kind => `required: ${classes[kind]}`)].join('; ')

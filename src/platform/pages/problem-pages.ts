@@ -1,0 +1,64 @@
+import type { Asset } from '../api-docs/docs.ts'
+import { detailsOf } from '../catalog/problem-details.ts'
+import { codes, problemHelp, problemSlug, problemStatus, problemTitle } from '../catalog/problems.ts'
+import { brandValues } from '../theme/brand-values.ts'
+import { cut, escapeHtml, fill } from '../theme/template.ts'
+import type { Theme } from '../theme/theme.ts'
+import { brandHeader } from './page-header.ts'
+import { pageStyle } from './page-style.ts'
+
+// What the `type` of a problem leads to. Developers read these pages, in English alone.
+
+const style = `code { font-size: .95em; overflow-wrap: anywhere }
+ul { margin: 0 0 12px; padding-inline-start: 20px }
+main { max-width: 640px }
+`
+
+const policy = ({ brand }: Theme): string => {
+  const logo = brand.logoUrl ? ` ${new URL(brand.logoUrl).origin}` : ''
+  return `default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'; style-src 'self'; img-src data:${logo}`
+}
+
+/** The texts name headers and fields between backticks. */
+const marked = (text: string): string => text.replace(/`([^`]+)`/g, '<code>$1</code>')
+
+const reasons = (code: (typeof codes)[number]): string => {
+  const items = Object.values(detailsOf(code)).map(sentence => `<li>${marked(sentence)}</li>\n`)
+  return items.length > 0 ? `<ul>\n${items.join('')}</ul>\n` : ''
+}
+
+const documentOf = (theme: Theme, code: (typeof codes)[number]): string => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${code} · {{brand}}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="own.css">
+</head>
+<body>
+<main>
+${brandHeader(theme)}
+<h1>${problemTitle(code)}</h1>
+<p><code>${code}</code>, HTTP ${problemStatus(code)}</p>
+<p>${marked(problemHelp(code))}</p>
+${reasons(code)}</main>
+</body>
+</html>
+`
+
+/** The page of each problem, and their style sheet. */
+export const problemAssets = (theme: Theme): Record<string, () => Asset> => ({
+  '/problems/own.css': () => ({ type: 'text/css', body: pageStyle(theme.brand) + style }),
+  ...Object.fromEntries(
+    codes.map(code => [
+      `/problems/${problemSlug(code)}`,
+      () => ({
+        type: 'text/html',
+        csp: policy(theme),
+        body: fill(cut(documentOf(theme, code)), brandValues(theme.brand), escapeHtml),
+      }),
+    ]),
+  ),
+})

@@ -1,0 +1,77 @@
+import type { ClientBase, Pool } from 'pg'
+import { DataSource, type EntitySchema, type Logger } from 'typeorm'
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
+import type { Log } from '../base/log.ts'
+import { type Timeouts, timeouts } from '../config/timeouts.ts'
+import { limitPool } from './pool-limit.ts'
+import { findConnection } from './postgres-connection.ts'
+import { addPipelinedReader } from './prepared-read.ts'
+
+export type Database = DataSource
+
+// TypeORM's own loggers print parameters: password hashes, addresses.
+const quiet = (log: Log): Logger => ({
+  logQuery() {},
+  logQueryError(error) {
+    log.debug({ err: error }, 'query failed')
+  },
+  logQuerySlow(milliseconds) {
+    log.warn({ milliseconds }, 'slow query')
+  },
+  logSchemaBuild() {},
+  logMigration(message) {
+    log.info(message)
+  },
+  log() {},
+})
+
+type Options = {
+  url: string
+  log: Log
+  entities: EntitySchema[]
+  poolSize?: number
+  /** Null for as long as it takes, as migrations need. */
+  within?: Timeouts | null
+  migrations?: (new () => { up: unknown; down: unknown })[]
+}
+
+// A server that ends a connection in the same packet in which it says that it is ready meets nobody who listens: the
+// pool has handed it on, and TypeORM takes it a moment later. Without a listener of its own that ends the process.
+
+/**
+ * Connects to Postgres. Nothing waits for ever, and for a free connection no more than so many. A network that hangs
+ * is met twice by a transaction: its ROLLBACK waits as well.
+ */
+export const openPostgres = async (options: Options): Promise<Database> => {
+  const { log, poolSize = 10, within = timeouts } = options
+  const { config, onConnect } = await findConnection(options.url, within)
+  const listen = (client: ClientBase): void => {
+    client.on('error', err => log.debug({ err }, 'postgres connection broke'))
+  }
+  const database = new DataSource({
+    type: 'postgres',
+    entities: options.entities,
+    migrations: (options.migrations ?? []) as never[],
+    migrationsTableName: 'migrations',
+    installExtensions: false,
+    synchronize: false,
+    logger: quiet(log),
+    poolSize,
+    poolErrorHandler: (error: unknown) => log.warn({ err: error }, 'postgres connection'),
+    extra: {
+      ...config,
+      idleTimeoutMillis: 30_000,
+      onConnect: (client: ClientBase) => {
+        listen(client)
+        onConnect(client)
+      },
+    },
+  })
+  await database.initialize()
+  limitPool(poolOf(database), 8 * poolSize)
+  addPipelinedReader(database, poolOf(database), { ...config, onConnect }, log)
+  return database
+}
+
+/** The pool below the ORM. */
+export const poolOf = (database: Database): Pool => (database.driver as PostgresDriver).master as Pool

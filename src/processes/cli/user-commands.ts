@@ -1,0 +1,126 @@
+import type { Deps } from '../../deps.ts'
+import type { UserChange } from '../../features/admin/update-user.ts'
+import type { User } from '../../features/users/entity.ts'
+import { type Role, userView } from '../../features/users/types.ts'
+import * as field from '../../platform/base/fields.ts'
+import { type Code, Problem, problemTitle } from '../../platform/catalog/problems.ts'
+import { type Command, command, done, type Outcome, operator, refused } from './command.ts'
+import { readPassword } from './read-password.ts'
+
+const email = { schema: field.email, help: 'The address of the account' }
+
+const create = command({
+  name: 'users create',
+  summary: 'Make an account',
+  description: 'Asks for the password, or takes it from a pipe.',
+  arguments: { email },
+  options: {
+    name: { value: 'text', schema: field.fullName, help: 'The name of the person' },
+    admin: { help: 'as an administrator' },
+    verified: { help: 'the address is known to be theirs: no mail asks them to verify it' },
+    invite: { help: 'without a password: a mail lets the person choose one' },
+  },
+  needs: 'everything',
+  run: async (deps, { arguments: { email }, options: { name, admin, verified, invite } }, io) => {
+    const password = invite ? null : await readPassword(io)
+    if (password !== null && typeof password !== 'string') return password
+    const roles: Role[] = admin ? ['user', 'admin'] : ['user']
+    const given = { email, fullName: name ?? null, password, roles, verified, ...operator }
+    const { createUser } = await import('../../features/admin/create-user.ts')
+    const made = await createUser(deps, given)
+    if (made instanceof Problem) return refusal(made, email)
+    const mail = made.mail
+      ? invite
+        ? ', and is mailed a link to choose a password'
+        : ', and is mailed a link'
+      : ''
+    return done(userView(made.user), `${email} has an account now${mail}.`)
+  },
+})
+
+const whyNot: Partial<Record<Code, string>> = {
+  FORBIDDEN: 'is the last administrator, and stays one.',
+  EMAIL_NOT_VERIFIED: 'has not verified the address: somebody else may have registered it.',
+  USER_EXISTS: 'has an account already.',
+  NOT_FOUND: 'has no account.',
+}
+
+const refusal = ({ code, extra }: Problem, email: string): Outcome => {
+  const { errors } = extra
+  if (whyNot[code]) return refused(code, `${email} ${whyNot[code]}`)
+  const sentence = errors?.map(({ path, message }) => `${path}: ${message}`).join(' ') ?? problemTitle(code)
+  return refused(code, sentence, { errors })
+}
+
+type Change = {
+  verb: string
+  summary: string
+  description?: string
+  /** What is to change of this user; null where nothing is. */
+  of: (user: User) => UserChange | null
+  state: string
+}
+
+const withRoles = (before: Role[], after: Role[]): UserChange | null =>
+  before.length === after.length ? null : { roles: after }
+
+const changes: Change[] = [
+  {
+    verb: 'promote',
+    summary: 'Make somebody an administrator',
+    description: 'They have to sign in again.',
+    of: ({ roles }) => withRoles(roles, [...new Set<Role>([...roles, 'admin'])]),
+    state: 'is an administrator',
+  },
+  {
+    verb: 'demote',
+    summary: 'Make an administrator a user like others',
+    description: 'Ends their sessions. The last administrator stays one.',
+    of: ({ roles }) =>
+      withRoles(
+        roles,
+        roles.filter(role => role !== 'admin'),
+      ),
+    state: 'is no administrator',
+  },
+  {
+    verb: 'deactivate',
+    summary: 'Close an account',
+    description: 'Ends every session at once. The last administrator stays.',
+    of: ({ is_active }) => (is_active ? { is_active: false } : null),
+    state: 'is deactivated',
+  },
+  {
+    verb: 'activate',
+    summary: 'Open an account that was deactivated',
+    of: ({ is_active }) => (is_active ? null : { is_active: true }),
+    state: 'is active',
+  },
+]
+
+const changeUser = ({ verb, state, of, ...words }: Change): Command =>
+  command({
+    ...words,
+    name: `users ${verb}`,
+    arguments: { email },
+    options: {},
+    needs: 'everything',
+    run: async (deps, { arguments: { email } }) => {
+      const { findUserByEmail } = await import('../../features/users/store.ts')
+      const user = await findUserByEmail(deps.database, email)
+      if (!user) return refusal(new Problem('NOT_FOUND'), email)
+      const change = of(user)
+      if (!change) return done(userView(user), `${email} ${state} already.`)
+      return apply(deps, user, change, state)
+    },
+  })
+
+const apply = async (deps: Deps, user: User, change: UserChange, state: string): Promise<Outcome> => {
+  const { updateUser } = await import('../../features/admin/update-user.ts')
+  const updated = await updateUser(deps, { change, userId: user.id, ...operator })
+  return updated instanceof Problem
+    ? refusal(updated, user.email)
+    : done(userView(updated), `${user.email} ${state} now.`)
+}
+
+export const userCommands: Command[] = [create, ...changes.map(changeUser)]

@@ -1,0 +1,55 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { openapi } from '../../platform/api-docs/openapi.ts'
+import { postman } from '../../platform/api-docs/postman.ts'
+import { envExample } from '../../platform/config/env-example.ts'
+import { routes } from '../../routes.ts'
+import { docTables } from './doc-tables.ts'
+
+/** A file of the repository that is derived from the code: what it holds, and what it must hold. */
+export type GeneratedFile = { path: string; current: string; expected: string }
+
+const block = /<!-- generated: ([a-z ]+) -->\n[\s\S]*?<!-- \/generated -->/g
+
+/** The page with every derived table written anew. */
+const withTables = (page: string): string =>
+  page.replaceAll(block, (_, name: string) => {
+    const rows = docTables[name]
+    if (!rows) throw new Error(`There is no table "${name}"`)
+    return `<!-- generated: ${name} -->\n${rows()}\n<!-- /generated -->`
+  })
+
+// Biome formats the file, so only the content is compared.
+const collection = (current: string): string => {
+  const made: unknown = JSON.parse(
+    JSON.stringify(
+      postman(
+        openapi(
+          routes(() => false),
+          'http://localhost:8000',
+        ),
+      ),
+    ),
+  )
+  const isFresh = current !== '' && isDeepStrictEqual(JSON.parse(current), made)
+  return isFresh ? current : `${JSON.stringify(made, null, 2)}\n`
+}
+
+/** Every derived file below `root`: the pages with tables, `.env.example` and the Postman collection. */
+export const generatedFiles = (root: string): GeneratedFile[] => {
+  const file = (path: string, derive: (current: string) => string): GeneratedFile => {
+    const current = readFileSync(join(root, path), 'utf8')
+    return { path, current, expected: derive(current) }
+  }
+  const pages = globSync(['README.md', 'docs/*.md'], { cwd: root }).sort()
+  const files = pages.map(path => file(path, withTables))
+  const shown = new Set(files.flatMap(({ current }) => [...current.matchAll(block)].map(([, name]) => name)))
+  const missing = Object.keys(docTables).filter(name => !shown.has(name))
+  if (missing.length > 0) throw new Error(`No page shows these tables: ${missing.join(', ')}`)
+  return [
+    ...files,
+    file('.env.example', envExample),
+    file('postman/latchkey.postman_collection.json', collection),
+  ]
+}

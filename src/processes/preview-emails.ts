@@ -1,0 +1,36 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { onFreePort } from '../platform/base/free-port.ts'
+import { configFaults, exitConfig, readTheme } from '../platform/config/config.ts'
+import { checkTemplatesOrExit } from '../platform/mail/check-templates.ts'
+import { previewPage } from '../platform/mail/preview.ts'
+import { openTheme } from '../platform/theme/theme.ts'
+
+// Shows the mails of this checkout to whoever works on them, and to this machine alone.
+
+const usualPort = 8026
+
+const read = readTheme(process.env)
+if ('faults' in read) {
+  process.stderr.write(configFaults(read.faults))
+  process.exit(exitConfig)
+}
+const { config } = read
+await checkTemplatesOrExit(config)
+const logo = config.brand.logoUrl ? ` ${new URL(config.brand.logoUrl).origin}` : ''
+const headers = {
+  'Content-Type': 'text/html; charset=utf-8',
+  'Content-Security-Policy': `default-src 'none'; style-src 'unsafe-inline'; img-src data:${logo}; frame-src 'self'`,
+}
+
+const page = await previewPage(openTheme(config))
+const server = createServer((request, reply) => {
+  const found = request.url === '/'
+  reply.writeHead(found ? 200 : 404, headers).end(found ? page : '')
+})
+const port = await onFreePort(usualPort, async free => {
+  server.listen(free, '127.0.0.1')
+  await once(server, 'listening')
+  return free
+})
+process.stdout.write(`Every mail in every language: http://localhost:${port}\n`)

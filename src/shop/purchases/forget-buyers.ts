@@ -1,0 +1,49 @@
+import type { Deps } from '../../deps.ts'
+
+const slice = 5000
+
+const keys = `UPDATE purchases SET idempotency_key = NULL WHERE id IN (
+  SELECT id FROM purchases
+   WHERE idempotency_key IS NOT NULL AND created_at < now() - interval '1 day'
+   LIMIT ${slice} FOR UPDATE SKIP LOCKED) RETURNING id`
+
+const networks = `UPDATE purchases SET networks = NULL WHERE id IN (
+  SELECT id FROM purchases
+   WHERE networks IS NOT NULL AND status NOT IN ('pending', 'failed')
+   LIMIT ${slice} FOR UPDATE SKIP LOCKED) RETURNING id`
+
+const buyers = `UPDATE purchases SET email = NULL, full_name = NULL WHERE id IN (
+  SELECT id FROM purchases
+   WHERE user_id IS NULL AND email IS NOT NULL AND issue IS NULL
+     AND CASE WHEN status = 'expired' OR status = 'refunded' AND claim = 'waiting'
+              THEN updated_at < now() - interval '30 days'
+              ELSE status IN ('paid', 'refunded') AND claim IS DISTINCT FROM 'waiting' END
+   LIMIT ${slice} FOR UPDATE SKIP LOCKED) RETURNING id`
+
+// The audit event of the request holds the IP address and the browser of the guest.
+const eventsOf = `UPDATE audit_events SET ip = NULL, user_agent = NULL
+  WHERE user_id IS NULL AND data ? 'purchase_id' AND data->>'purchase_id' IN (SELECT id::text FROM forgotten)`
+
+const statements = [
+  `WITH forgotten AS (${keys}) SELECT count(*)::int AS count FROM forgotten`,
+  `WITH forgotten AS (${networks}) SELECT count(*)::int AS count FROM forgotten`,
+  `WITH forgotten AS (${buyers}), events AS (${eventsOf}) SELECT count(*)::int AS count FROM forgotten`,
+]
+
+/**
+ * Forgets what purchases need not remember: keys of requests after a day, networks once nothing is reserved, a guest who
+ * never paid or got their money back after thirty days, and whose a purchase was once their account is erased. One that was
+ * paid and waits for its buyer keeps the address: only its mailbox can claim it. A slice at a time, below the limit of a
+ * statement: else a backlog would never end. Returns how many purchases it was about.
+ */
+export const forgetBuyers = async ({ database }: Pick<Deps, 'database'>): Promise<number> => {
+  let forgotten = 0
+  for (const statement of statements)
+    for (;;) {
+      const [found]: { count: number }[] = await database.query(statement)
+      const { count } = found ?? { count: 0 }
+      forgotten += count
+      if (count < slice) break
+    }
+  return forgotten
+}

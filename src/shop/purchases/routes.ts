@@ -1,0 +1,85 @@
+import * as v from 'valibot'
+import { pattern, time } from '../../platform/base/field-shapes.ts'
+import * as field from '../../platform/base/fields.ts'
+import { pageOf, pageQuery, pageReply } from '../../platform/base/pagination.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { countersOf } from '../../platform/http/client.ts'
+import { type Route, route } from '../../platform/http/route.ts'
+import { slug } from '../sites/rules.ts'
+import { administeredRoutes } from './administered-routes.ts'
+import { buySite } from './buy-site.ts'
+import { listPurchases } from './list-purchases.ts'
+import { purchaseReply, purchaseStatuses, purchaseView } from './rules.ts'
+import { webhookRoutes } from './webhook-routes.ts'
+
+const postPurchase = route({
+  method: 'POST',
+  path: '/api/v1/sites/:slug/purchase',
+  summary: 'Reserve a site and open its checkout',
+  description:
+    'A guest says `email` and `full_name`; whoever is signed in need not. The site is kept from others until `expires_at`. One network may keep as many sites at once as the limit `purchase` has points, and half of those that are not sold: `429` says when the first is free again. Send an `Idempotency-Key` to be able to send the request again.',
+  auth: 'optional',
+  limits: ['purchase'],
+  params: v.strictObject({ slug }),
+  headers: v.object({
+    'idempotency-key': v.exactOptional(
+      pattern(
+        'idempotency_key',
+        'must be 1 to 255 visible characters',
+        'The same request with the same key is done once and answered the same, for a day. The key of a guest holds for one network and one User-Agent.',
+        /^[!-~]{1,255}$/,
+      ),
+    ),
+  }),
+  body: v.strictObject({
+    email: v.exactOptional(field.email),
+    full_name: v.exactOptional(field.fullName),
+  }),
+  replies: {
+    201: v.object({
+      purchase_id: v.pipe(v.string(), v.uuid()),
+      checkout_url: v.string(),
+      expires_at: time,
+    }),
+  },
+  problems: [
+    'NOT_FOUND',
+    'SITE_UNAVAILABLE',
+    'REQUEST_IN_PROGRESS',
+    'IDEMPOTENCY_KEY_REUSED',
+    'SERVICE_UNAVAILABLE',
+    'RATE_LIMIT_EXCEEDED',
+    'VALIDATION_ERROR',
+  ],
+  handle: async (deps, { params, headers, body, user, client }) => {
+    const checkout = await buySite(deps, {
+      slug: params.slug,
+      user: user ?? null,
+      email: body.email ?? null,
+      fullName: body.full_name ?? null,
+      locale: user?.preferred_language ?? client.locale,
+      idempotencyKey: headers['idempotency-key'] ?? null,
+      client,
+      networks: countersOf(client.network),
+    })
+    return checkout instanceof Problem ? checkout : { status: 201, body: checkout }
+  },
+})
+
+const getPurchases = route({
+  method: 'GET',
+  path: '/api/v1/purchases',
+  summary: 'List your purchases',
+  description: 'The newest first. `checkout_url` is there while a purchase can be paid.',
+  auth: 'bearer',
+  limits: ['bearer'],
+  query: v.strictObject({ ...pageQuery, status: v.exactOptional(v.picklist(purchaseStatuses)) }),
+  replies: { 200: pageReply(purchaseReply) },
+  problems: ['VALIDATION_ERROR'],
+  handle: async (deps, { query, user }) => ({
+    status: 200,
+    body: pageOf(await listPurchases(deps, { ...query, userId: user.id }), query, purchaseView),
+  }),
+})
+
+export const purchaseRoutes: Route[] = [postPurchase, getPurchases, ...administeredRoutes, ...webhookRoutes]

@@ -1,0 +1,43 @@
+import * as v from 'valibot'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { type Route, route } from '../../platform/http/route.ts'
+import { readEvent } from './read-event.ts'
+import { takeEvent } from './take-event.ts'
+import { verifySignature } from './verify-signature.ts'
+
+const optionalText = v.exactOptional(v.string())
+
+const postEvent = route({
+  method: 'POST',
+  path: '/api/v1/webhooks/recurrente',
+  summary: 'Take an event of the payment gateway',
+  description:
+    'Signed as Standard Webhooks describe it, over the bytes of the body. An event is taken once, by its id; `204` after all that follows from it is kept, and for one that was taken before. Types that are not known are kept and nothing else.',
+  auth: 'none',
+  limits: ['webhook'],
+  accepts: 'raw',
+  headers: v.object({
+    'svix-id': optionalText,
+    'svix-timestamp': optionalText,
+    'svix-signature': optionalText,
+    'webhook-id': optionalText,
+    'webhook-timestamp': optionalText,
+    'webhook-signature': optionalText,
+  }),
+  body: v.instance(Uint8Array),
+  replies: { 204: 'empty' },
+  problems: ['INVALID_SIGNATURE', 'VALIDATION_ERROR'],
+  handle: async (deps, { headers, body }) => {
+    const by = headers['svix-id'] === undefined ? 'webhook' : 'svix'
+    const id = headers[`${by}-id`]
+    const signed = { id, timestamp: headers[`${by}-timestamp`], signature: headers[`${by}-signature`] }
+    const secrets = deps.config.RECURRENTE_WEBHOOK_SECRET ?? []
+    if (id === undefined || !verifySignature(secrets, signed, body)) return new Problem('INVALID_SIGNATURE')
+    const event = readEvent(Buffer.from(body).toString())
+    if (!event) return new Problem('VALIDATION_ERROR')
+    await takeEvent(deps, { id, ...event })
+    return { status: 204 }
+  },
+})
+
+export const webhookRoutes: Route[] = [postEvent]

@@ -1,0 +1,31 @@
+import { v7 as uuid } from 'uuid'
+import type { Deps } from '../../deps.ts'
+import { recordEvent } from '../../features/audit/record-event.ts'
+import type { Origin } from '../../features/sessions/start-session.ts'
+import { isDuplicate } from '../../platform/base/store-errors.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { Sites } from './entity.ts'
+import type { Site } from './rules.ts'
+
+export type NewSite = Pick<Site, 'slug' | 'name' | 'description' | 'price' | 'currency'> & {
+  image_url?: string | null
+}
+
+/** Offers a site for sale. */
+export const createSite = async (
+  { database }: Pick<Deps, 'database'>,
+  { given, actorId, origin }: { given: NewSite; actorId: string; origin: Origin },
+): Promise<Site | Problem<'DUPLICATE_ENTRY'>> => {
+  const id = uuid()
+  try {
+    return await database.transaction(async manager => {
+      await manager.insert(Sites, { id, ...given })
+      const data = { site: given.slug, after: given }
+      await recordEvent(manager, { type: 'site.created', userId: null, actorId, origin, data })
+      return manager.findOneByOrFail(Sites, { id })
+    })
+  } catch (error) {
+    if (isDuplicate(error, 'sites_slug_key')) return new Problem('DUPLICATE_ENTRY', { detail: 'slug' })
+    throw error
+  }
+}

@@ -1,0 +1,88 @@
+import * as v from 'valibot'
+import { pageOf, pageQuery, pageReply } from '../../platform/base/pagination.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { type Route, route } from '../../platform/http/route.ts'
+import { createSite } from './create-site.ts'
+import { listSites } from './list-sites.ts'
+import { readSite } from './read-site.ts'
+import { currencies, siteFields, siteReply, siteStatuses, siteView, slug } from './rules.ts'
+import { updateSite } from './update-site.ts'
+
+const bySlug = v.strictObject({ slug })
+
+const shown = { auth: 'none', limits: ['sites'] } as const
+const administered = { auth: 'admin', limits: ['bearer'] } as const
+
+const getSites = route({
+  ...shown,
+  method: 'GET',
+  path: '/api/v1/sites',
+  summary: 'List sites',
+  description: 'The newest first. `price` is in minor units: `12500` are Q125.00.',
+  query: v.strictObject({
+    ...pageQuery,
+    status: v.exactOptional(v.picklist(siteStatuses)),
+    currency: v.exactOptional(v.picklist(currencies)),
+  }),
+  replies: { 200: pageReply(siteReply) },
+  problems: ['VALIDATION_ERROR'],
+  handle: async (deps, { query }) => ({
+    status: 200,
+    body: pageOf(await listSites(deps, query), query, siteView),
+  }),
+})
+
+const getSite = route({
+  ...shown,
+  method: 'GET',
+  path: '/api/v1/sites/:slug',
+  summary: 'Read a site',
+  params: bySlug,
+  replies: { 200: siteReply },
+  problems: ['NOT_FOUND'],
+  handle: async (deps, { params }) => {
+    const site = await readSite(deps, params.slug)
+    return site instanceof Problem ? site : { status: 200, body: siteView(site) }
+  },
+})
+
+const postSite = route({
+  ...administered,
+  method: 'POST',
+  path: '/api/v1/admin/sites',
+  summary: 'Offer a site',
+  body: v.strictObject({ ...siteFields, slug, image_url: v.exactOptional(siteFields.image_url) }),
+  replies: { 201: siteReply },
+  problems: ['DUPLICATE_ENTRY'],
+  handle: async (deps, { body, user, client }) => {
+    const site = await createSite(deps, { given: body, actorId: user.id, origin: client })
+    return site instanceof Problem ? site : { status: 201, body: siteView(site) }
+  },
+})
+
+const patchSite = route({
+  ...administered,
+  method: 'PATCH',
+  path: '/api/v1/admin/sites/:slug',
+  summary: 'Change a site, or take it off the market',
+  description:
+    '`status` may become `sold` or `available`, but not while the site is reserved, and one that somebody bought becomes available by their refund alone. A purchase that was begun keeps its price.',
+  params: bySlug,
+  body: v.strictObject({
+    name: v.exactOptional(siteFields.name),
+    description: v.exactOptional(siteFields.description),
+    price: v.exactOptional(siteFields.price),
+    currency: v.exactOptional(siteFields.currency),
+    image_url: v.exactOptional(siteFields.image_url),
+    status: v.exactOptional(v.picklist(['available', 'sold'])),
+  }),
+  replies: { 200: siteReply },
+  problems: ['NOT_FOUND', 'SITE_UNAVAILABLE'],
+  handle: async (deps, { params, body, user, client }) => {
+    const act = { slug: params.slug, change: body, actorId: user.id, origin: client }
+    const site = await updateSite(deps, act)
+    return site instanceof Problem ? site : { status: 200, body: siteView(site) }
+  },
+})
+
+export const siteRoutes: Route[] = [getSites, getSite, postSite, patchSite]

@@ -1,0 +1,46 @@
+import { In, IsNull } from 'typeorm'
+import type { Deps } from '../../deps.ts'
+import { recordEvent } from '../../features/audit/record-event.ts'
+import { changesOf } from '../../features/audit/rules.ts'
+import type { Origin } from '../../features/sessions/start-session.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { Sites } from './entity.ts'
+import type { Site } from './rules.ts'
+
+export type SiteChange = Partial<Pick<Site, 'name' | 'description' | 'price' | 'currency' | 'image_url'>> & {
+  status?: 'available' | 'sold'
+}
+
+const fields = ['name', 'description', 'price', 'currency', 'image_url', 'status'] as const
+
+/** Where a site must stand for a status to be given to it by hand. */
+const from = {
+  sold: { status: In(['available', 'sold']) },
+  available: { status: In(['available', 'sold']), held_by: IsNull() },
+} as const
+
+/**
+ * Changes what is said of a site, or takes it off the market and puts it back: not while somebody is at the checkout, who
+ * will pay what they were told, and not from whoever bought it: that takes a refund. A purchase that was begun keeps its
+ * price.
+ */
+export const updateSite = async (
+  { database }: Pick<Deps, 'database'>,
+  { slug, change, actorId, origin }: { slug: string; change: SiteChange; actorId: string; origin: Origin },
+): Promise<Site | Problem<'NOT_FOUND' | 'SITE_UNAVAILABLE'>> =>
+  database.transaction(async manager => {
+    const before = await manager.findOne(Sites, { where: { slug }, lock: { mode: 'pessimistic_write' } })
+    if (!before) return new Problem('NOT_FOUND')
+    const where = { slug, ...(change.status && from[change.status]) }
+    const { affected } = await manager.update(Sites, where, { ...change, updated_at: () => 'now()' })
+    if (affected !== 1)
+      return new Problem('SITE_UNAVAILABLE', { detail: before.status === 'reserved' ? 'reserved' : 'sold' })
+    const after = await manager.findOneByOrFail(Sites, { slug })
+    const changes = changesOf(before, after, fields)
+    if (Object.keys(changes.after).length > 0)
+      await recordEvent(manager, {
+        ...{ type: 'site.updated', userId: null, actorId, origin },
+        data: { site: slug, ...changes },
+      })
+    return after
+  })

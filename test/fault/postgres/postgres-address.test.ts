@@ -1,0 +1,144 @@
+import { chmod, chown, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import anyTest from 'ava'
+import { unprivilegedUser } from '../../../src/dev-services/run-as.ts'
+import { openLog } from '../../../src/platform/base/log.ts'
+import { openPostgres } from '../../../src/platform/postgres/postgres.ts'
+import { read } from '../../../src/platform/postgres/prepared-read.ts'
+import { makeAuthority, makeCertificate, makesCertificates } from '../../cluster/certificates.ts'
+import { anAccount } from '../../fixtures.ts'
+import { openLocalWorld } from '../../local-world.ts'
+import { canReplicate, openOwnPostgres } from '../servers.ts'
+
+// The forms of DATABASE_URL, against servers that speak TLS or not, by TCP and by a Unix socket. In a container there is
+// neither a socket nor a certificate of ours.
+
+const test = canReplicate && makesCertificates ? anyTest.serial : anyTest.serial.skip
+const silent = openLog('test', 'silent')
+const folder = await mkdtemp(join(tmpdir(), 'lk-'))
+
+const own = async (file: string) => {
+  const user = unprivilegedUser()
+  if (user) await chown(join(folder, file), user.uid, user.gid)
+}
+
+const opened = async () => {
+  await chmod(folder, 0o777)
+  await makeAuthority(folder)
+  for (const [file, name] of [
+    ['right', 'IP:127.0.0.1'],
+    ['other', 'DNS:db.example.com'],
+  ] as const) {
+    await makeCertificate(folder, file, name)
+    await chmod(join(folder, `${file}.key`), 0o600)
+    for (const end of ['crt', 'key']) await own(`${file}.${end}`)
+  }
+  const tls = (file: string) => [
+    ...[
+      'ssl=on',
+      `ssl_cert_file=${join(folder, `${file}.crt`)}`,
+      `ssl_key_file=${join(folder, `${file}.key`)}`,
+    ],
+  ]
+  const [plain, right, other] = await Promise.all([
+    openOwnPostgres([`unix_socket_directories=${folder}`]),
+    openOwnPostgres(tls('right')),
+    openOwnPostgres(tls('other')),
+  ])
+  return { plain, right, other }
+}
+
+const servers = canReplicate && makesCertificates ? await opened() : undefined
+anyTest.after.always(async () => {
+  for (const each of Object.values(servers ?? {})) await each[Symbol.asyncDispose]()
+  await rm(folder, { recursive: true, force: true })
+})
+
+type Server = 'plain' | 'right' | 'other'
+const urlOf = (server: Server): string => servers?.[server].url ?? ''
+
+/** How a connection to this address is made. Pool and reads must agree. */
+const wayOf = async (url: string): Promise<string> => {
+  const database = await openPostgres({ url, log: silent, entities: [] })
+  try {
+    const text = `SELECT inet_server_addr() IS NULL AS socket, (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()) AS ssl`
+    const rows = [...(await database.query(text)), ...(await read(database, { name: 'way', text }, []))]
+    const ways = rows.map(({ socket, ssl }) => (socket ? 'socket' : ssl ? 'TLS' : 'plain'))
+    return [...new Set(ways)].join(' and ')
+  } finally {
+    await database.destroy()
+  }
+}
+
+const ca = `sslrootcert=${join(folder, 'ca.crt')}`
+const unsupported = /does not support SSL/
+const distrusted = /self.signed|unable to verify|unable to get local issuer/i
+const wrongName = /does not match certificate/
+
+const cases: [server: Server, parameters: string, comesTo: string | RegExp][] = [
+  ['plain', '', 'plain'],
+  ['plain', 'sslmode=disable', 'plain'],
+  ['plain', 'sslmode=allow', 'plain'],
+  ['plain', 'sslmode=prefer', 'plain'],
+  ['plain', 'sslmode=require', unsupported],
+  ['plain', 'sslmode=verify-full', unsupported],
+  ['plain', 'sslmode=no-verify', unsupported],
+  ['right', '', 'plain'],
+  ['right', 'sslmode=allow', 'plain'],
+  ['right', 'sslmode=prefer', 'TLS'],
+  ['right', 'sslmode=require', distrusted],
+  ['right', 'sslmode=require&uselibpqcompat=true', 'TLS'],
+  ['right', 'sslmode=verify-full', distrusted],
+  ['right', 'ssl=true', distrusted],
+  ['right', 'sslmode=no-verify', 'TLS'],
+  ['right', `sslmode=verify-full&${ca}`, 'TLS'],
+  ['right', `sslmode=require&${ca}&channel_binding=require`, 'TLS'],
+  ['right', `sslmode=verify-ca&${ca}`, 'TLS'],
+  ['right', ca, 'TLS'],
+  ['other', `sslmode=verify-full&${ca}`, wrongName],
+  ['other', `sslmode=require&${ca}`, wrongName],
+  ['other', `sslmode=verify-ca&${ca}`, 'TLS'],
+  ['other', 'sslmode=verify-ca', distrusted],
+  ['other', 'sslmode=prefer', 'TLS'],
+]
+const told = { plain: 'without TLS', right: 'with TLS', other: 'with a certificate of another name' }
+
+for (const [server, parameters, comesTo] of cases)
+  test(`a server ${told[server]}, ?${parameters.replaceAll(folder, '')} → ${comesTo}`, async t => {
+    const url = `${urlOf(server)}?${parameters}`
+    if (typeof comesTo === 'string') t.is(await wayOf(url), comesTo)
+    else await t.throwsAsync(wayOf(url), { message: comesTo })
+  })
+
+const sockets = (): Record<string, string> => {
+  const { port, password, pathname } = new URL(urlOf('plain'))
+  const at = encodeURIComponent(folder)
+  return {
+    'host= and port=': `postgres://latchkey:${password}@${pathname}?host=${folder}&port=${port}`,
+    'host= over a name': `postgres://latchkey:${password}@db.example.com${pathname}?host=${at}&port=${port}`,
+    'an encoded folder': `postgres://latchkey:${password}@${at}:${port}${pathname}`,
+    'a sslmode that sockets do not have': `postgres://latchkey:${password}@${at}:${port}${pathname}?sslmode=verify-full`,
+  }
+}
+
+test('DATABASE_URL names a Unix socket, in any form → the socket is used', async t => {
+  for (const [form, url] of Object.entries(sockets())) t.is(await wayOf(url), 'socket', form)
+})
+
+test('DATABASE_URL names a Unix socket → the service serves', async t => {
+  const [databaseUrl = ''] = Object.values(sockets())
+  await using world = await openLocalWorld({ servers: { databaseUrl } })
+  const { access } = await anAccount(world.client)
+  t.is((await world.client.get('me', { token: access })).status, 200)
+})
+
+test('a file of a certificate cannot be read → the reason names the parameter, and the exit code is 78', async t => {
+  for (const name of ['sslrootcert', 'sslcert', 'sslkey']) {
+    const url = `${urlOf('right')}?sslmode=verify-full&${name}=/none/such`
+    const error = await t.throwsAsync(wayOf(url), {
+      message: `The file that ${name} names cannot be read: ENOENT.`,
+    })
+    t.is((error as Error & { exitCode?: number }).exitCode, 78)
+  }
+})

@@ -1,0 +1,43 @@
+// The levels of folders, and the layers of files inside a folder. Both are told by the path alone.
+
+const levelNames = ['platform', 'features', 'shop', 'processes'] as const
+export type Level = (typeof levelNames)[number]
+
+const levels: readonly (readonly [RegExp, Level])[] = [
+  [/^platform\/|^deps\.ts$/, 'platform'],
+  [/^features\//, 'features'],
+  [/^shop\//, 'shop'],
+  [/^(processes|dev-services|guard)\/|^\w+\.ts$/, 'processes'],
+]
+
+/** The level of a file of `src/`; null where its path names none. */
+export const levelOf = (path: string): Level | null => {
+  const inside = path.replace(/^src\//, '')
+  return levels.find(([shape]) => shape.test(inside))?.[1] ?? null
+}
+
+/** How high a level lies. Imports go down or stay. */
+export const levelHeight = (level: Level): number => levelNames.indexOf(level)
+
+const layerNames = ['pure', 'stores', 'verbs', 'routes', 'processes'] as const
+export type Layer = (typeof layerNames)[number]
+
+const layers: readonly (readonly [RegExp, Layer])[] = [
+  [/^(processes|dev-services|shop\/gateway-stub)\/|^\w+\.ts$(?<!^(deps|entities)\.ts)/, 'processes'],
+  [/^platform\/(base|catalog|config|crypto|theme)\/|^shop\/variables\.ts$/, 'pure'],
+  [/^platform\/(postgres|redis|limits|metrics|mail)\/|^(deps|entities)\.ts$/, 'stores'],
+  [/^(platform\/(http|pages|api-docs|health)|guard)\//, 'routes'],
+  [/\/(rules|types|schemas|view|last-admin)\.ts$/, 'pure'],
+  [/\/(entity|store)\.ts$/, 'stores'],
+  [/\/(([a-z]+-)?routes|authenticate|authorize|token-transport)\.ts$/, 'routes'],
+  [/^(features|shop)\/[a-z-]+\/[a-z-]+\.ts$/, 'verbs'],
+]
+
+/** The layer of a file of `src/`; null where its path names none. */
+export const layerOf = (path: string): Layer | null => {
+  const inside = path.replace(/^src\//, '')
+  return layers.find(([shape]) => shape.test(inside))?.[1] ?? null
+}
+
+/** How high a layer lies. Imports go down or stay. */
+export const layerHeight = (layer: Layer): number => layerNames.indexOf(layer)

@@ -1,0 +1,354 @@
+import anyTest from 'ava'
+import type { Reply } from '../../client.ts'
+import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
+import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
+import { openWorld } from '../../world.ts'
+import { runCommand } from '../cli/run-command.ts'
+import {
+  aVerifiedAccount,
+  origin,
+  requestEmailChange,
+  rowOf,
+  untilNoEmailQueued,
+} from '../email-change/change-email.ts'
+import { submitForm } from '../passwords/user-with-reset-mail.ts'
+
+// Somebody registers the address of a victim, who gets the email that asks to confirm it. The email and the page say when
+// and from where the account was made, and remove it. The victim who confirms all the same sees which sessions are older.
+
+const test = anyTest.serial
+
+const world = await openWorld({ worker: true, env: { TRUSTED_PROXIES: '1' } })
+const other = await world.instance()
+await openPools(world, other)
+anyTest.after.always(() => world[Symbol.asyncDispose]())
+
+const { client } = world
+const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
+const ip = '198.51.100.77'
+const squatting = { headers: { 'user-agent': firefox, 'x-forwarded-for': ip } }
+
+/** An account that a squatter made from Firefox on Linux, and the email that its victim got. */
+const aSquatted = async (given: Record<string, unknown> = {}) => {
+  const email = anEmail()
+  const { status, body } = await client.post('register', { email, password, ...given }, squatting)
+  if (status !== 201) throw new Error(`register answered ${status}`)
+  const { mail, link } = await world.mails.to(email)
+  const removal = new RegExp(`${origin}(/api/v1/auth/reject-account\\?token=\\S+)`).exec(mail.text ?? '')
+  return {
+    ...{ email, mail, userId: body.user.id as string, password },
+    ...{ access: body.access_token as string, refresh: body.refresh_token as string },
+    ...{ token: tokenOf(link), path: link.slice(origin.length), removal: removal?.[1] ?? '' },
+  }
+}
+
+const reject = (token: string, at = client) => at.post('reject-account', { token })
+const count = async (text: string, values: unknown[]) => (await world.sql(text, values)).length
+const exists = (userId: string) => count('SELECT 1 FROM users WHERE id = $1', [userId])
+
+test('the email says when, from which browser and from which IP address the account was made, and removes it', async t => {
+  const { mail, token, removal } = await aSquatted()
+  for (const part of [mail.text ?? '', mail.html ?? '']) {
+    t.true(part.includes(ip))
+    t.true(part.includes('Firefox, Linux'))
+    t.true(part.includes(String(new Date().getUTCFullYear())))
+    t.true(part.includes('I did not create this account'))
+  }
+  t.is(new URL(origin + removal).searchParams.get('token'), token, 'by the token of this very email')
+})
+
+test('an email that anybody asks for later says what was at the registration', async t => {
+  const { email } = await aSquatted()
+  const headers = { 'user-agent': 'Lynx/2.9', 'x-forwarded-for': '203.0.113.9' }
+  t.is((await client.post('resend-verification', { email }, { headers })).status, 202)
+  const { mail } = await world.mails.to(email, 2)
+  t.true(mail.text?.includes(ip))
+  t.true(mail.text?.includes('Firefox, Linux'))
+  t.notRegex(mail.text ?? '', /Lynx|203\.0\.113\.9/)
+  t.regex(mail.text ?? '', /I did not create this account/)
+})
+
+test('a browser that names itself in words of its own → unknown, in the email and on the page', async t => {
+  for (const agent of ['<script>alert(1)</script>', 'Your account is locked, see evil.example', '']) {
+    const email = anEmail()
+    const headers = { 'user-agent': agent, 'x-forwarded-for': ip }
+    t.is((await client.post('register', { email, password }, { headers })).status, 201)
+    const { mail, link } = await world.mails.to(email)
+    const { text } = await client.get(link.slice(origin.length))
+    for (const part of [mail.text ?? '', mail.html ?? '', text]) {
+      t.regex(part, /Device[^a-z]*Unknown|Device[\s\S]{0,400}Unknown/)
+      t.notRegex(part, /<script|alert\(1\)|evil\.example|locked/)
+    }
+  }
+})
+
+const languages: [lang: string, said: RegExp][] = [
+  ['en', /I did not create this account/],
+  ['es', /Yo no he creado esta cuenta/],
+  ['ar', /لم أُنشئ هذا الحساب/],
+]
+for (const [lang, said] of languages)
+  test(`the email and the page say it in ${lang}`, async t => {
+    const { mail, path } = await aSquatted({ preferred_language: lang })
+    const { text } = await client.get(path)
+    for (const part of [mail.text ?? '', mail.html ?? '', text]) {
+      t.regex(part, said)
+      t.true(part.includes(ip))
+      t.true(part.includes('Firefox, Linux'))
+    }
+    t.true(text.includes(`<html lang="${lang}"`))
+  })
+
+test('the page says it too, changes nothing, and tells nothing where the token is not good', async t => {
+  const { path, token, userId } = await aSquatted()
+  const before = await rowOf(world, userId)
+  for (const method of ['GET', 'HEAD', 'GET']) t.is((await client.send(method, path)).status, 200)
+  const { text } = await client.get(path)
+  t.true(text.includes(ip))
+  t.true(text.includes('Firefox, Linux'))
+  t.regex(text, /<time|UTC/)
+  t.deepEqual(await rowOf(world, userId), before)
+  const bad = await client.get(path.replace(token, `lkp_${'A'.repeat(64)}`))
+  t.is(bad.status, 200)
+  t.notRegex(bad.text, /Firefox|198\.51/)
+  t.notRegex(bad.text, /did not create/)
+})
+
+/** Presses the second button of a page. */
+const pressOther = (page: string): Promise<Reply> => {
+  const forms = [...page.matchAll(/<form method="post" action="([^"]+)">/g)].map(([, action = '']) => action)
+  const [, token = ''] = /name="token" value="([^"]*)"/.exec(page) ?? []
+  return client.send('POST', `/api/v1/auth/${forms[1]}`, {
+    body: new URLSearchParams({ token }).toString(),
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  })
+}
+
+test('the button of the page → the account is gone: sessions, emails, keys; the address is free', async t => {
+  const { email, userId, path, access, refresh } = await aSquatted()
+  await client.post('resend-verification', { email })
+  const { link } = await world.mails.to(email, 2)
+  await untilNoEmailQueued(world)
+  // The email that came last carries the good token.
+  const { text } = await client.get(link.slice(origin.length))
+  t.notRegex((await client.get(path)).text, /did not create/, 'the older one removes nothing')
+  const pressed = await pressOther(text)
+  t.is(pressed.status, 303)
+  const location = pressed.headers.get('location') ?? ''
+  t.is(location, `${origin}/api/v1/auth/account-removed?lang=en`)
+  t.regex((await client.get(location.slice(origin.length))).text, /The account is removed/)
+
+  for (const at of [client, other.client]) {
+    t.is((await at.get('me', { token: access })).body.code, 'SESSION_REVOKED')
+    t.is((await at.post('refresh', { refresh_token: refresh })).body.code, 'INVALID_REFRESH_TOKEN')
+    t.is((await at.post('login', { email, password })).body.code, 'INVALID_CREDENTIALS')
+  }
+  t.is(await exists(userId), 0)
+  t.is(await count('SELECT 1 FROM emails WHERE recipient = $1 OR user_id = $2', [email, userId]), 0)
+  t.is(await count(`SELECT 1 FROM audit_events WHERE type = 'user.rejected'`, []), 1)
+  t.is((await count('SELECT 1 FROM audit_events WHERE user_id = $1 OR ip = $2', [userId, ip])) > 0, true)
+  t.deepEqual(
+    (await world.keysLike(`${world.env.REDIS_PREFIX}:{${userId}}:*`)).map(key => key.split(':').at(-1)),
+    ['rejected'],
+    'the hash of the token, for the second click',
+  )
+
+  const mine = await anAccount(client, { email, password: 'a phrase of the victim 5' })
+  t.not(mine.userId, userId)
+
+  const again = await pressOther(text)
+  t.is(again.headers.get('location'), `${location}&again=1`)
+  t.is((await client.get('me', { token: mine.access })).status, 200, 'the new account is not touched')
+})
+
+test('the link of the email leads to a page with a button; opening it removes nothing', async t => {
+  const { userId, removal } = await aSquatted()
+  for (const method of ['GET', 'HEAD', 'GET']) t.is((await client.send(method, removal)).status, 200)
+  t.is(await exists(userId), 1)
+  const page = (await client.get(removal)).text
+  const pressed = await submitForm(client, { path: removal, page }, {})
+  t.is(pressed.status, 303)
+  t.is(await exists(userId), 0)
+  const again = await submitForm(client, { path: removal, page }, {})
+  const said = await client.get((again.headers.get('location') ?? '').slice(origin.length))
+  t.regex(said.text, /The account is already removed/)
+})
+
+test('with EMAIL_LINK_CONFIRM=instant opening that link removes nothing either', async t => {
+  const instant = await world.instance({ EMAIL_LINK_CONFIRM: 'instant' })
+  const { userId, removal } = await aSquatted()
+  t.is((await instant.client.get(removal)).status, 200)
+  t.is(await exists(userId), 1)
+})
+
+test('twenty at once, at two instances → twenty successes and one event', async t => {
+  const { token, userId } = await aSquatted()
+  const events = () => count(`SELECT 1 FROM audit_events WHERE type = 'user.rejected'`, [])
+  const before = await events()
+  const requests = times(20, { path: 'reject-account', body: { token } })
+  t.deepEqual(statusesOf(await sendSimultaneously([world.url, other.url], requests)), { 204: 20 })
+  t.is(await exists(userId), 0)
+  t.is((await events()) - before, 1)
+  t.is((await reject(token, other.client)).status, 204)
+})
+
+test('confirmed and rejected at once → one of the two, and never both', async t => {
+  for (let round = 0; round < 5; round++) {
+    const { token, userId } = await aSquatted()
+    const [verified, rejected] = await sendSimultaneously(
+      round % 2 ? [world.url, other.url] : [other.url, world.url],
+      [
+        { path: 'verify-email', body: { token } },
+        { path: 'reject-account', body: { token } },
+      ],
+    )
+    const outcome = `${verified?.status} ${rejected?.status}`
+    t.true(['200 401', '401 204'].includes(outcome), outcome)
+    t.is(await exists(userId), outcome === '200 401' ? 1 : 0)
+  }
+})
+
+type Squatted = Awaited<ReturnType<typeof aSquatted>>
+
+/** Sets the password by an emailed link, as the owner of the mailbox. */
+const reset = async ({ email }: { email: string }) => {
+  await client.post('forgot-password', { email })
+  const { link } = await world.mails.to(email, 1, 'reset-password')
+  return client.post('reset-password', { token: tokenOf(link), new_password: 'a phrase of the victim 5' })
+}
+const set = (userId: string, change: string) =>
+  world.sql(`UPDATE users SET ${change} WHERE id = $1`, [userId])
+const closed: [what: string, close: (squatted: Squatted) => Promise<unknown>][] = [
+  ['was confirmed by the link', ({ token }) => client.post('verify-email', { token })],
+  ['was confirmed by a reset', reset],
+  ['is verified', ({ userId }) => set(userId, 'email_verified = true')],
+  [
+    'was confirmed once, and is unverified by now',
+    async ({ email, userId, token }) => {
+      await client.post('verify-email', { token })
+      await set(userId, 'email_verified = false')
+      await client.post('resend-verification', { email })
+      await world.mails.to(email, 3)
+    },
+  ],
+  ['has another address', ({ userId, email }) => set(userId, `email = 'new-${email}'`)],
+  ['is an administrator', ({ userId }) => set(userId, `roles = '{user,admin}'`)],
+  ['is deactivated', ({ userId }) => set(userId, 'is_active = false')],
+]
+for (const [what, close] of closed)
+  test(`an account that ${what} → its email removes it no more`, async t => {
+    const squatted = await aSquatted()
+    await close(squatted)
+    const { token, email, userId } = squatted
+    const newest = tokenOf((await world.mails.to(email, 1, 'verify-email')).link)
+    for (const each of [token, newest]) {
+      const { status, body } = await reject(each)
+      t.is(status, 401)
+      t.is(body.code, 'INVALID_TOKEN')
+    }
+    t.is(await exists(userId), 1)
+  })
+
+test('no other token and no part of one removes an account, and the email of another account does not', async t => {
+  const [mine, yours] = [await aSquatted(), await aSquatted()]
+  const bytes = (token: string) => Buffer.from(token.slice(4), 'base64url')
+  const forged = Buffer.concat([bytes(yours.token).subarray(0, 16), bytes(mine.token).subarray(16)])
+  const move = await requestEmailChange(world, yours, anEmail())
+  await client.post('forgot-password', { email: yours.email })
+  const resetting = await world.mails.to(yours.email, 1, 'reset-password')
+  const wrong = [
+    `lkp_${forged.toString('base64url')}`,
+    move.token,
+    tokenOf(resetting.link),
+    yours.access,
+    'x',
+  ]
+  for (const token of wrong) t.is((await reject(token)).status, 401)
+  t.is(await exists(yours.userId), 1)
+  const code = await client.post('reject-account', { email: yours.email, code: '123456' })
+  t.is(code.status, 400, 'nor does a code')
+  t.is((await reject(mine.token)).status, 204)
+  t.is(await exists(yours.userId), 1)
+})
+
+test('an account that holds a payment is closed and loses the address, and its row stays', async t => {
+  const { token, email, userId, access } = await aSquatted()
+  await world.sql(
+    `WITH site AS (INSERT INTO sites (id, slug, name, description, price, currency)
+       VALUES (gen_random_uuid(), gen_random_uuid()::text, 'Bakery', 'A site', 100, 'USD') RETURNING id)
+     INSERT INTO purchases (id, site_id, user_id, locale, amount, currency, status, request_hash, expires_at, look_after)
+     SELECT gen_random_uuid(), id, $1, 'en', 100, 'USD', 'paid', '', now(), now() + interval '1 day' FROM site`,
+    [userId],
+  )
+  for (let i = 0; i < 2; i++) t.is((await reject(token)).status, 204)
+  const row = await world.sql<Record<string, unknown>>('SELECT * FROM users WHERE id = $1', [userId])
+  t.like(row[0], {
+    ...{ email: `${userId}@rejected.invalid`, is_active: false, password_hash: null },
+    erase_after: null,
+  })
+  t.is(await count('SELECT 1 FROM purchases WHERE user_id = $1', [userId]), 1)
+  t.is((await client.get('me', { token: access })).status, 401)
+  t.is((await client.post('login', { email, password })).status, 401)
+  t.is((await client.post('register', { email, password })).status, 201, 'the address is free')
+})
+
+test('an account that an operator made → an email without circumstances, and nothing to remove', async t => {
+  const email = anEmail()
+  t.is((await runCommand(world.env, ['users', 'create', email], 'correct horse 10')).code, 0)
+  const { mail, link } = await world.mails.to(email)
+  t.is(mail.subject, 'Confirm the e-mail address of your new account')
+  t.notRegex(mail.text ?? '', /reject-account|did not create|IP address/)
+  t.notRegex((await client.get(link.slice(origin.length))).text, /did not create|IP address/)
+  t.is((await reject(tokenOf(link))).status, 401)
+  t.is((await client.post('verify-email', { token: tokenOf(link) })).status, 200)
+})
+
+const sessionsOf = async (token: string) => {
+  const { body } = await client.get('sessions', { token })
+  return (body.data as { id: string; created_before_verification?: true }[]).map(session => ({
+    id: session.id,
+    older: session.created_before_verification === true,
+  }))
+}
+
+test('the session list marks the sessions that are older than the confirmation', async t => {
+  const { token, access, email } = await aSquatted()
+  const [before] = await sessionsOf(access)
+  t.false(before?.older, 'nothing is confirmed yet')
+  t.is((await client.post('verify-email', { token })).status, 200)
+  const { body } = await client.post('login', { email, password })
+  t.deepEqual(await sessionsOf(body.access_token), [
+    { id: body.session_id, older: false },
+    { id: before?.id, older: true },
+  ])
+  const exported = await client.get('me/export', { token: body.access_token })
+  t.deepEqual(
+    exported.body.sessions.map((session: Record<string, unknown>) => session.created_before_verification),
+    [undefined, true],
+  )
+})
+
+test('a move to an address → the sessions that are older than its confirmation are marked', async t => {
+  const account: Account = await aVerifiedAccount(world)
+  const { body } = await client.post('login', { email: account.email, password })
+  t.deepEqual(
+    (await sessionsOf(account.access)).map(({ older }) => older),
+    [false, true],
+  )
+  const { token } = await requestEmailChange(world, account, anEmail())
+  t.is((await client.post('confirm-email', { token })).status, 200)
+  t.deepEqual(
+    (await sessionsOf(body.access_token)).map(({ older }) => older),
+    [true, true],
+  )
+})
+
+test('the page of a move names the account, and no other page does', async t => {
+  const account = await aVerifiedAccount(world)
+  const { path, token } = await requestEmailChange(world, account, anEmail())
+  t.true((await client.get(path)).text.includes(account.email))
+  const bad = await client.get(path.replace(token, `lkp_${'A'.repeat(64)}`))
+  t.false(bad.text.includes('@example.com'))
+  t.is((await client.post('confirm-email', { token })).status, 200)
+  t.false((await client.get(path)).text.includes('@example.com'), 'nor does it once the link is used')
+})

@@ -1,0 +1,715 @@
+import type { KeyObject } from 'node:crypto'
+import { request } from 'node:http'
+import anyTest from 'ava'
+import { v7 as uuid } from 'uuid'
+import { mailSecrets } from '../../../src/platform/crypto/one-time-token.ts'
+import { deriveSecrets } from '../../../src/platform/crypto/secrets.ts'
+import { pagePolicy } from '../../../src/platform/pages/page-policy.ts'
+import type { Client, Reply } from '../../client.ts'
+import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
+import type { CaughtEmail } from '../../mail-sink.ts'
+import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
+import { testSecret } from '../../template.ts'
+import { plainTheme } from '../../theme.ts'
+import { until } from '../../until.ts'
+import { openWorld } from '../../world.ts'
+import { changeEmail } from '../email-change/change-email.ts'
+
+// Verification of an address: once, by button, the same answer again, and nothing for scanners or strangers.
+
+const test = anyTest.serial
+
+const world = await openWorld({ worker: true })
+const other = await world.instance()
+await openPools(world, other)
+const registerSendsOneMailWorld = await openWorld({
+  worker: true,
+  env: { MAIL_FROM: 'Latchkey <no-reply@mail.example>' },
+})
+anyTest.after.always(async () => {
+  for (const each of [world, registerSendsOneMailWorld]) await each[Symbol.asyncDispose]()
+})
+
+{
+  // Mail scanners and previews open every link: opening one must change nothing.
+
+  const aMailed = async () => {
+    const account = await anAccount(world.client)
+    const { link } = await world.mails.to(account.email)
+    return { ...account, token: tokenOf(link), path: link.slice('http://latchkey.test'.length) }
+  }
+  const isVerified = async (access: string): Promise<boolean> =>
+    (await world.client.get('me', { token: access })).body.email_verified
+
+  /** Presses the button of a page as a browser would. */
+  const press = (client: Client, page: string) => {
+    const [, action = ''] = /<form method="post" action="([^"]+)"/.exec(page) ?? []
+    const [, token = ''] = /name="token" value="([^"]*)"/.exec(page) ?? []
+    return client.send('POST', `/api/v1/auth/${action}`, {
+      body: new URLSearchParams({ token }).toString(),
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    })
+  }
+
+  test('three GETs and a HEAD change nothing; then the button verifies, and pressed again it says so', async t => {
+    const { path, access } = await aMailed()
+    for (const method of ['GET', 'GET', 'HEAD', 'GET']) {
+      const { status, text } = await world.client.send(method, path)
+      t.is(status, 200)
+      t.is(text === '', method === 'HEAD')
+    }
+    t.false(await isVerified(access))
+
+    const { text } = await world.client.get(path)
+    const pressed = await press(world.client, text)
+    t.is(pressed.status, 303)
+    const location = pressed.headers.get('location') ?? ''
+    t.is(location, 'http://latchkey.test/api/v1/auth/email-verified?lang=en')
+    t.true(await isVerified(access))
+    const done = await world.client.get(location.slice('http://latchkey.test'.length))
+    t.is(done.status, 200)
+    t.regex(done.text, /Your address is confirmed/)
+
+    const twice = await press(world.client, text)
+    t.is(twice.status, 303)
+    const already = twice.headers.get('location') ?? ''
+    t.is(already, 'http://latchkey.test/api/v1/auth/email-verified?lang=en&again=1')
+    const { status, text: said } = await world.client.get(already.slice('http://latchkey.test'.length))
+    t.is(status, 200)
+    t.regex(said, /Your address is already confirmed/)
+  })
+
+  test('no page is kept, framed, followed by a referrer or given scripts', async t => {
+    const { path } = await aMailed()
+    const page = await world.client.get(path)
+    const pages = [
+      page,
+      await press(world.client, page.text.replace(/value="[^"]*"/, 'value="lkp_x"')),
+      await world.client.get('email-verified'),
+    ]
+    t.deepEqual(
+      pages.map(({ status }) => status),
+      [200, 401, 200],
+    )
+    for (const { headers, text } of pages) {
+      t.is(headers.get('cache-control'), 'no-store')
+      t.is(headers.get('referrer-policy'), 'no-referrer')
+      t.is(headers.get('x-content-type-options'), 'nosniff')
+      const csp = headers.get('content-security-policy')
+      t.is(csp, pagePolicy({ config: { FRONTEND_URL: undefined }, theme: plainTheme, script: null }))
+      t.notRegex(text, /<script|<img|<link|src=|href=|onclick/)
+    }
+  })
+
+  test('a form that was sent in another type or with other fields is refused and spends nothing', async t => {
+    const { path, token, access } = await aMailed()
+    const send = (type: string, body: string) =>
+      world.client.send('POST', 'verify-email/confirm', { body, headers: { 'content-type': type } })
+    t.is((await send('text/plain', `token=${token}`)).status, 415)
+    t.is((await send('application/json', JSON.stringify({ token }))).status, 415)
+    t.is((await send('multipart/form-data; boundary=x', `token=${token}`)).status, 415)
+    t.is((await send('application/x-www-form-urlencoded', `token=${token}&role=admin`)).status, 400)
+    t.is((await send('application/x-www-form-urlencoded', `token=a&token=${token}`)).status, 401)
+    t.is((await send('application/x-www-form-urlencoded', `token[]=${token}`)).status, 401)
+    t.is((await send('application/x-www-form-urlencoded', '')).status, 401)
+    t.false(await isVerified(access))
+    t.is((await press(world.client, (await world.client.get(path)).text)).status, 303)
+  })
+
+  const hostile: [string, string][] = [
+    ['markup as a token', `token=${encodeURIComponent('"><script>alert(1)</script>')}`],
+    ['markup as a language', `token=x&lang=${encodeURIComponent('"><script>alert(1)</script>')}`],
+    ['a way out of the form', `token=x&lang=${encodeURIComponent('en" formaction="https://evil.example')}`],
+    ['a template hole', `token=${encodeURIComponent('{{action}}')}&lang={{t.locale}}`],
+    ['__proto__ as a language', 'token=x&lang=__proto__'],
+    ['constructor as a language', 'token=x&lang=constructor'],
+    ['a path as a language', 'token=x&lang=../../../etc/passwd%00'],
+    ['__proto__ as a name', '__proto__=x&__proto__[token]=y&constructor[prototype][token]=z'],
+    ['a token twice', 'token=lkp_a&token=lkp_b'],
+    ['a token as a list', 'token[]=a&token[b]=c&lang[]=es'],
+    ['a language twice', 'token=x&lang=es&lang=ar'],
+    ['10 kB of token', `token=${'A'.repeat(10_000)}`],
+    ['10 kB of language', `token=x&lang=${'a-'.repeat(5000)}`],
+    ['bytes that are not UTF-8', 'token=%ff%fe%00&lang=%c0%ae'],
+    ['a broken escape', 'token=%&lang=%zz'],
+    ['line breaks', 'token=a%0d%0aSet-Cookie:%20x=y&lang=en%0d%0aX-Evil:%201'],
+    ['no token', ''],
+  ]
+  for (const [name, query] of hostile)
+    test(`a link with ${name} shows the page, harmlessly`, async t => {
+      const page = await world.client.get(`verify-email?${query}`)
+      t.is(page.status, 200)
+      t.regex(page.headers.get('content-type') ?? '', /^text\/html/)
+      t.is(page.text.match(/<form /g)?.length, 1)
+      t.is(page.text.match(/<input /g)?.length, 1)
+      t.notRegex(page.text, /<script|evil\.example"|\{\{t\./)
+      t.regex(page.text, /action="verify-email\/confirm\?lang=(en|es|ar)"/)
+      t.is(page.headers.get('set-cookie'), null)
+      t.is(page.headers.get('x-evil'), null)
+      t.regex(page.text, /name="token" value="[^"<>]*"/)
+      const pressed = await press(world.client, page.text)
+      t.is(pressed.status, 401)
+    })
+
+  for (const query of [
+    'lang=__proto__',
+    'lang[]=x',
+    'lang=%0d%0aX-Evil:1',
+    `lang=${'x'.repeat(9000)}`,
+    'again[]=1',
+  ])
+    test(`the other pages bear ${query.slice(0, 30)} too`, async t => {
+      t.is((await world.client.get(`email-verified?${query}`)).status, 200)
+      const body = 'token=lkp_x'
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+      const pressed = await world.client.send('POST', `verify-email/confirm?${query}`, { body, headers })
+      t.is(pressed.status, 401)
+      t.is(pressed.headers.get('x-evil'), null)
+    })
+}
+
+{
+  // A link or a code verifies once. While the address is verified by it, it gets the same answer again: a lost reply, a
+  // second click, the code after the link, in parallel, at two instances.
+
+  const aMailed = async () => {
+    const account = await anAccount(world.client)
+    const { link, code } = await world.mails.to(account.email)
+    return { ...account, token: tokenOf(link), code }
+  }
+  const mailsTo = (email: string) =>
+    world.sql<{ kind: string; status: string }>(
+      'SELECT kind, status FROM emails WHERE recipient = $1 ORDER BY id',
+      [email],
+    )
+  const verifications = (userId: string) =>
+    world.sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'user.email_verified'`, [userId])
+  const allSent = (email: string, count: number) =>
+    until(`${count} mails sent to ${email}`, async () => {
+      const rows = await mailsTo(email)
+      return rows.length === count && rows.every(({ status }) => status === 'sent') && rows
+    })
+
+  test('the token of the link verifies the address, and welcomes', async t => {
+    const { email, access, token } = await aMailed()
+    t.false((await world.client.get('me', { token: access })).body.email_verified)
+    const reply = await world.client.post('verify-email', { token })
+    t.is(reply.status, 200)
+    t.deepEqual(reply.body, { email, email_verified: true })
+    t.true((await world.client.get('me', { token: access })).body.email_verified)
+
+    const { mail, to } = await world.mails.to(email, 2)
+    t.is(mail.subject, 'Welcome to Latchkey')
+    t.deepEqual(to, [email])
+    t.deepEqual(
+      (await allSent(email, 2)).map(({ kind }) => kind),
+      ['verify_email', 'welcome'],
+    )
+  })
+
+  test('the address and the code verify it likewise, however the address is written', async t => {
+    const { email, access, code } = await aMailed()
+    const reply = await world.client.post('verify-email', { email: email.toUpperCase(), code })
+    t.is(reply.status, 200)
+    t.deepEqual(reply.body, { email, email_verified: true })
+    t.true((await world.client.get('me', { token: access })).body.email_verified)
+    t.is((await world.mails.to(email, 2)).mail.subject, 'Welcome to Latchkey')
+  })
+
+  for (const [first, second] of [
+    ['token', 'token'],
+    ['token', 'code'],
+    ['code', 'token'],
+    ['code', 'code'],
+  ] as const)
+    test(`the ${second} after the ${first} of the same email → the same answer, one event, one welcome`, async t => {
+      const { email, userId, token, code } = await aMailed()
+      const bodies = { token: { token }, code: { email, code } }
+      const done = await world.client.post('verify-email', bodies[first])
+      t.is(done.status, 200)
+      const again = await other.client.post('verify-email', bodies[second])
+      t.is(again.status, 200)
+      t.is(again.text, done.text)
+      t.is(again.headers.get('set-cookie'), null)
+      t.is((await allSent(email, 2)).length, 2, 'one welcome')
+      t.is((await verifications(userId)).length, 1)
+    })
+
+  // A code bears five guesses, and a right one is a guess too.
+  for (const [way, byCode, succeed] of [
+    ['by token', () => false, 40],
+    ['by code', () => true, 5],
+    ['by link and code', i => i % 4 > 1, 25],
+  ] as [string, (i: number) => boolean, number][])
+    test(`forty at once at two instances, ${way} → ${succeed} successes, one event, one welcome`, async t => {
+      const { email, userId, token, code } = await aMailed()
+      const requests = times(40, i => ({
+        path: 'verify-email',
+        body: byCode(i) ? { email, code } : { token },
+      }))
+      const replies = await sendSimultaneously([world.url, other.url], requests)
+      const refused = 40 - succeed
+      t.deepEqual(statusesOf(replies), { 200: succeed, ...(refused && { 401: refused }) })
+      for (const { status, body } of replies)
+        if (status === 200) t.deepEqual(body, { email, email_verified: true })
+        else t.is(body.code, 'INVALID_TOKEN')
+      t.is((await allSent(email, 2)).length, 2)
+      t.is((await world.mails.sentTo(email)).length, 2)
+      t.is((await verifications(userId)).length, 1)
+    })
+
+  test('the link again after the address moved away, and after it moved back → 401', async t => {
+    const account = await aMailed()
+    const { email, token, access } = account
+    const verify = (at = world.client) => at.post('verify-email', { token })
+    t.is((await verify()).status, 200)
+    const there = anEmail()
+    await changeEmail(world, account, there)
+    t.is((await verify()).body.code, 'INVALID_TOKEN')
+    await changeEmail(world, account, email)
+    t.like((await world.client.get('me', { token: access })).body, { email, email_verified: true })
+    t.is((await verify()).body.code, 'INVALID_TOKEN', 'the address is confirmed by another email now')
+  })
+
+  test('the link again after the address became unverified, or the account was closed → 401', async t => {
+    for (const change of ['email_verified = false', 'is_active = false', 'erase_after = now()']) {
+      const { userId, token } = await aMailed()
+      t.is((await world.client.post('verify-email', { token })).status, 200)
+      await world.sql(`UPDATE users SET ${change} WHERE id = $1`, [userId])
+      const again = await other.client.post('verify-email', { token })
+      t.is(again.status, 401, change)
+      t.is(again.body.code, 'INVALID_TOKEN', change)
+    }
+  })
+
+  test('the link again after Redis lost the proof, and after the password changed → 200', async t => {
+    const { userId, token, access } = await aMailed()
+    t.is((await world.client.post('verify-email', { token })).status, 200)
+    await world.redis.del(world.keys.proof(userId, 'verify_email'))
+    const body = { current_password: password, new_password: 'another horse 10' }
+    t.is((await world.client.post('change-password', body, { token: access })).status, 200)
+    t.is((await world.client.post('verify-email', { token })).status, 200)
+  })
+
+  test('the link again until it would have expired → 200, then 401', async t => {
+    t.teardown(() => world.travel(0))
+    const { token } = await aMailed()
+    t.is((await world.client.post('verify-email', { token })).status, 200)
+    await world.travel(24 * 3_600_000 - 60_000)
+    t.is((await world.client.post('verify-email', { token })).status, 200)
+    await world.travel(24 * 3_600_000 + 1000)
+    t.is((await world.client.post('verify-email', { token })).status, 401)
+  })
+
+  test('asked for another mail at the same moment, the address is verified once, by this mail or that', async t => {
+    for (let round = 0; round < 4; round++) {
+      const { email, access, token } = await aMailed()
+      const requests = times(9, i =>
+        i % 3 === round % 3
+          ? { path: 'resend-verification', body: { email } }
+          : { path: 'verify-email', body: { token } },
+      )
+      const replies = await sendSimultaneously([world.url, other.url], requests)
+      const counts = statusesOf(replies)
+      t.is(counts[202], 3)
+      t.is((counts[200] ?? 0) + (counts[401] ?? 0), 6)
+      const verified = (counts[200] ?? 0) > 0
+      await until('every mail to be settled', async () =>
+        (await mailsTo(email)).every(({ status }) => status !== 'queued'),
+      )
+      t.is((await world.client.get('me', { token: access })).body.email_verified, verified)
+      if (!verified) {
+        // The newest, which need not have come last: ids are made in their order.
+        const idOf = ({ mail }: CaughtEmail) => mail.messageId ?? ''
+        const mailed = await world.mails.sentTo(email)
+        const newest = mailed.sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1)).at(-1)
+        t.is((await other.client.post('verify-email', { token: tokenOf(newest?.link ?? '') })).status, 200)
+      }
+      const welcomes = (await mailsTo(email)).filter(({ kind }) => kind === 'welcome')
+      t.is(welcomes.length, 1)
+    }
+  })
+
+  test('what Postgres calls spent is spent, whatever Redis says', async t => {
+    const { email, token } = await aMailed()
+    await world.sql(`UPDATE emails SET proof_spent_at = now() WHERE recipient = $1`, [email])
+    const reply = await world.client.post('verify-email', { token })
+    t.is(reply.status, 401)
+    t.is((await mailsTo(email)).length, 1)
+  })
+
+  test('a link proves the address that it was sent to and no later one', async t => {
+    const { email, userId, token } = await aMailed()
+    await world.sql('UPDATE users SET email = $2 WHERE id = $1', [userId, `new-${email}`])
+    t.is((await world.client.post('verify-email', { token })).status, 401)
+    const [user] = await world.sql<{ email_verified: boolean }>('SELECT * FROM users WHERE id = $1', [userId])
+    t.false(user?.email_verified)
+  })
+
+  for (const token of [
+    'x',
+    'lkp_',
+    `lkp_${'A'.repeat(64)}`,
+    `lkp_${'A'.repeat(63)}!`,
+    `lkr_${'A'.repeat(64)}`,
+  ])
+    test(`what was never mailed is refused: ${token}`, async t => {
+      const { status, body } = await world.client.post('verify-email', { token })
+      t.true((status === 401 && body.code === 'INVALID_TOKEN') || (status === 400 && token.endsWith('!')))
+    })
+
+  test('the token of one account does not open another with the id changed', async t => {
+    const mine = await aMailed()
+    const yours = await aMailed()
+    const bytes = (token: string) => Buffer.from(token.slice(4), 'base64url')
+    const forged = Buffer.concat([bytes(yours.token).subarray(0, 16), bytes(mine.token).subarray(16)])
+    const reply = await world.client.post('verify-email', { token: `lkp_${forged.toString('base64url')}` })
+    t.is(reply.status, 401)
+    t.is((await world.client.post('verify-email', { email: yours.email, code: mine.code })).status, 401)
+  })
+}
+
+{
+  // A code has a million values: five guesses and no more, however they come.
+
+  const aMailed = async () => {
+    const account = await anAccount(world.client)
+    const { link, code } = await world.mails.to(account.email)
+    return { ...account, token: tokenOf(link), code }
+  }
+  const wrongCodes = (code: string, count: number) =>
+    Array.from({ length: count }, (_, i) => String((Number(code) + 1 + i) % 1_000_000).padStart(6, '0'))
+  const guess = (email: string, code: string, at = world) => at.client.post('verify-email', { email, code })
+  const attemptsAt = (userId: string) =>
+    world.redis.hget(world.keys.proof(userId, 'verify_email'), 'attempts')
+
+  test('after four wrong guesses the right code is still good', async t => {
+    const { email, code } = await aMailed()
+    for (const wrong of wrongCodes(code, 4)) t.is((await guess(email, wrong)).status, 401)
+    t.is((await guess(email, code)).status, 200)
+  })
+
+  test('after five wrong guesses the right code is refused, and the link goes on working', async t => {
+    const { email, code, token } = await aMailed()
+    for (const wrong of wrongCodes(code, 5)) t.is((await guess(email, wrong)).status, 401)
+    const refused = await guess(email, code)
+    t.is(refused.status, 401)
+    t.is(refused.body.code, 'INVALID_TOKEN')
+    t.is((await world.client.post('verify-email', { token })).status, 200)
+  })
+
+  test('fifty guesses at once at two instances are all counted', async t => {
+    const { email, userId, code, token } = await aMailed()
+    const replies = await Promise.all(
+      wrongCodes(code, 50).map((wrong, i) => guess(email, wrong, i % 2 ? world : { ...world, ...other })),
+    )
+    t.true(replies.every(({ status }) => status === 401))
+    t.is(await attemptsAt(userId), '50', 'each was counted')
+    t.is((await guess(email, code)).status, 401)
+    t.is((await world.client.post('verify-email', { token })).status, 200)
+  })
+
+  test('wrong tokens cost no guesses, so a stranger cannot close a code by them', async t => {
+    const { email, userId, code, token } = await aMailed()
+    const wrong = `lkp_${Buffer.from(token.slice(4), 'base64url').fill(7, 16).toString('base64url')}`
+    for (let i = 0; i < 6; i++) t.is((await world.client.post('verify-email', { token: wrong })).status, 401)
+    t.is(await attemptsAt(userId), '0')
+    t.is((await guess(email, code)).status, 200)
+  })
+
+  test('the code of one mail is worth nothing at another address', async t => {
+    const [mine, yours] = [await aMailed(), await aMailed()]
+    t.is((await guess(yours.email, mine.code)).status, 401)
+    t.is((await guess(mine.email, mine.code)).status, 200)
+  })
+
+  /** All of a reply but what names the request. */
+  const bytesOf = ({ status, headers, text, body }: Reply) => {
+    const own = new Set(['date', 'x-request-id'])
+    const kept = [...headers].filter(([name]) => !own.has(name))
+    return { status, kept, text: text.replace(body.request_id, '') }
+  }
+
+  test('a wrong code, for an unknown, an unverified and a verified address → the same bytes', async t => {
+    const { email, code } = await aMailed()
+    const [wrong = ''] = wrongCodes(code, 1)
+    const known = bytesOf(await guess(email, wrong))
+    t.is(known.status, 401)
+    t.deepEqual(bytesOf(await guess(anEmail(), wrong)), known)
+
+    t.is((await guess(email, code)).status, 200)
+    t.deepEqual(bytesOf(await guess(email, wrong)), known)
+  })
+
+  test('the sixth guess at a code that was used before, though right → 401', async t => {
+    const { email, code } = await aMailed()
+    for (let i = 0; i < 5; i++) t.is((await guess(email, code)).status, 200)
+    t.is((await guess(email, code)).status, 401)
+  })
+
+  /** An id whose mail will carry such a code. */
+  const idOfCode = (begins: string, secret: KeyObject): string => {
+    for (let tries = 0; tries < 100_000; tries++) {
+      const made = uuid()
+      if (mailSecrets(secret, 'verify_email', made).code.startsWith(begins)) return made
+    }
+    throw new Error(`no code begins with ${begins}`)
+  }
+
+  for (const zeros of ['0', '00', '000'])
+    test(`a code that begins with ${zeros} is mailed and taken whole`, async t => {
+      const { email, userId } = await aMailed()
+      const emailId = idOfCode(zeros, deriveSecrets(testSecret).mail)
+      await world.sql(
+        `INSERT INTO emails (id, kind, recipient, user_id, locale, sweep_after)
+       VALUES ($1, 'verify_email', $2, $3, 'en', now() + interval '1 hour')`,
+        [emailId, email, userId],
+      )
+      t.is(await world.deliver(emailId), 'sent')
+      const { code } = await world.mails.to(email, 2)
+      t.regex(code, new RegExp(`^${zeros}`))
+      t.is(code.length, 6)
+      t.is((await world.client.post('verify-email', { email, code: String(Number(code)) })).status, 400)
+      t.is((await guess(email, code)).status, 200)
+    })
+
+  for (const code of [
+    123456,
+    '12345',
+    '1234567',
+    '12345a',
+    '12.345',
+    '①②③④⑤⑥',
+    ['123456'],
+    { $gt: '' },
+    null,
+  ])
+    test(`what is no code is refused at the door: ${JSON.stringify(code)}`, async t => {
+      const reply = await world.client.post('verify-email', { email: anEmail(), code })
+      t.is(reply.status, 400)
+      t.is(reply.body.code, 'VALIDATION_ERROR')
+    })
+}
+
+{
+  const resend = (email: unknown) => world.client.post('resend-verification', { email })
+  const rowsTo = (email: string) =>
+    world.sql<{ status: string; attempts: number }>(
+      'SELECT status, attempts FROM emails WHERE recipient = $1 ORDER BY id',
+      [email],
+    )
+  const statuses = (email: string, count: number) =>
+    until(`${count} settled rows to ${email}`, async () => {
+      const rows = await rowsTo(email)
+      return (
+        rows.length === count && rows.every(({ status }) => status !== 'queued') && rows.map(r => r.status)
+      )
+    })
+  const mailsTo = async (email: string) => (await world.mails.sentTo(email)).length
+
+  const seen = ({ status, headers, text }: Reply) => ({
+    status,
+    text,
+    headers: [...headers].filter(([name]) => name !== 'date' && name !== 'x-request-id'),
+  })
+
+  test('the answer is the same whether the address is unverified, verified or nobody’s; only the first gets a mail', async t => {
+    const unverified = await anAccount(world.client)
+    const verified = await anAccount(world.client)
+    await world.mails.to(unverified.email)
+    const { link } = await world.mails.to(verified.email)
+    await world.client.post('verify-email', { token: tokenOf(link) })
+    const unknown = anEmail()
+
+    const answers = []
+    for (const email of [unverified.email, verified.email, unknown, unverified.email.toUpperCase()]) {
+      answers.push(seen(await resend(email)))
+      // One after the other: of two that wait at once the older may be dropped.
+      await until('the mails to be settled', async () => {
+        const queued = await world.sql(`SELECT 1 FROM emails WHERE status = 'queued'`)
+        return queued.length === 0
+      })
+    }
+    t.is(answers[0]?.status, 202)
+    t.is(answers[0]?.text, '')
+    for (const answer of answers) t.deepEqual(answer, answers[0])
+
+    t.deepEqual(await statuses(unverified.email, 3), ['sent', 'sent', 'sent'])
+    t.deepEqual(await statuses(verified.email, 3), ['sent', 'sent', 'dropped'])
+    t.deepEqual(await statuses(unknown, 1), ['dropped'])
+    t.is(await mailsTo(unverified.email), 3)
+    t.is(await mailsTo(verified.email), 2)
+    t.is(await mailsTo(unknown), 0)
+  })
+
+  test('the new mail is in the language of the one who asks for it, unless the account prefers one', async t => {
+    const ask = (email: string) =>
+      world.client.post('resend-verification', { email }, { headers: { 'accept-language': 'es' } })
+    const indifferent = await anAccount(world.client)
+    const particular = await anAccount(world.client, { preferred_language: 'ar' })
+    for (const { email } of [indifferent, particular]) {
+      await world.mails.to(email)
+      await ask(email)
+    }
+    t.regex((await world.mails.to(indifferent.email, 2)).mail.html ?? '', /<html lang="es"/)
+    t.regex((await world.mails.to(particular.email, 2)).mail.html ?? '', /<html lang="ar"/)
+  })
+
+  const target = 'victim@example.com'
+  const several: unknown[] = [
+    [target, 'evil@example.com'],
+    { 0: target },
+    `${target},evil@example.com`,
+    `${target};evil@example.com`,
+    `${target} evil@example.com`,
+    `"${target} x"@evil.example`,
+    `"evil@evil.example"@example.com`,
+    `Victim <${target}>`,
+    `<${target}>`,
+    `evil@evil.example(${target})`,
+    `${target}\r\nBcc: evil@example.com`,
+    `${target}\n`,
+    `${target}\u0000`,
+    `${target}%0aBcc:evil@example.com`,
+    `a@b@example.com`,
+    `group:${target};`,
+    `victim＠example.com`,
+    `vıctim@example.com`,
+    `${'a'.repeat(65)}@example.com`,
+    `victim@[127.0.0.1]`,
+    `victim@localhost`,
+    null,
+    42,
+    '',
+  ]
+  for (const email of several)
+    test(`what is not one address is refused and owes nothing: ${JSON.stringify(email)?.slice(0, 60)}`, async t => {
+      for (const route of ['resend-verification', 'register']) {
+        const body = route === 'register' ? { email, password: 'correct horse 9' } : { email }
+        const reply = await world.client.post(route, body)
+        t.is(reply.status, 400)
+        t.is(reply.body.code, 'VALIDATION_ERROR')
+      }
+      const rows = await world.sql(
+        `SELECT 1 FROM emails WHERE recipient ~ 'victim|evil|aaaaaa' OR recipient = ''`,
+      )
+      t.is(rows.length, 0)
+      t.is((await world.mails.all()).filter(({ to }) => /victim|evil/.test(to.join())).length, 0)
+    })
+
+  test('fields that are not asked for are refused, so no second address slips in', async t => {
+    const reply = await world.client.post('resend-verification', { email: anEmail(), to: 'evil@example.com' })
+    t.is(reply.status, 400)
+    t.is((await world.client.post('resend-verification', [{ email: anEmail() }])).status, 400)
+  })
+}
+
+{
+  const world = registerSendsOneMailWorld
+  type Row = { id: string; status: string; recipient: string; locale: string; user_id: string }
+  const rowsTo = (email: string) => world.sql<Row>('SELECT * FROM emails WHERE recipient = $1', [email])
+
+  test('who registers gets exactly one mail, at the address that is stored', async t => {
+    const email = anEmail()
+    const { userId } = await anAccount(world.client, { email: ` ${email.toUpperCase()} ` })
+    const { to, mail, raw } = await world.mails.to(email)
+    const [row, ...more] = await until('the row to be settled', async () => {
+      const rows = await rowsTo(email)
+      return rows[0]?.status === 'sent' && rows
+    })
+    t.is(more.length, 0)
+    t.like(row, { recipient: email, user_id: userId })
+    t.is((await world.mails.sentTo(email)).length, 1)
+
+    t.deepEqual(to, [email], 'one RCPT and no other')
+    t.deepEqual(
+      mail.to?.map(({ address }) => address),
+      [email],
+    )
+    t.is(mail.cc, undefined)
+    t.is(mail.bcc, undefined)
+    t.deepEqual([mail.from?.name, mail.from?.address], ['Latchkey', 'no-reply@mail.example'])
+    t.is(mail.messageId, `<${row?.id}@mail.example>`)
+    t.true(Math.abs(Date.parse(mail.date ?? '') - Date.now()) < 60_000)
+    const header = (name: string) => mail.headers.filter(({ key }) => key === name).map(({ value }) => value)
+    t.deepEqual(header('auto-submitted'), ['auto-generated'])
+    t.deepEqual(header('list-unsubscribe'), [])
+    t.regex(raw, /^Content-Type: multipart\/alternative/m)
+  })
+
+  test('the text and the HTML part carry the same link and the same code', async t => {
+    const { email, userId } = await anAccount(world.client)
+    const { link, code, mail } = await world.mails.to(email)
+    const url = new URL(link)
+    t.is(url.origin + url.pathname, 'http://latchkey.test/api/v1/auth/verify-email')
+    t.regex(tokenOf(link), /^lkp_[\w-]{64}$/)
+    t.true(mail.html?.includes(link.replaceAll('&', '&amp;')))
+    t.regex(mail.html ?? '', new RegExp(`>\\s*${code}\\s*<`))
+    t.false(link.includes(userId), 'nothing else is in the address')
+    t.false(link.includes(email))
+  })
+
+  const registerAt = (email: string, headers: Record<string, string>, path = '/api/v1/auth/register') =>
+    new Promise<number>((resolve, reject) => {
+      const { hostname, port } = new URL(world.url)
+      const sent = request({ hostname, port, method: 'POST', path, headers }, reply => {
+        reply.resume()
+        reply.on('end', () => resolve(reply.statusCode ?? 0))
+      })
+      sent.on('error', reject)
+      sent.end(JSON.stringify({ email, password }))
+    })
+
+  const poison: [string, Record<string, string>, string?][] = [
+    ['Host', { host: 'evil.example' }],
+    ['Host with a password in it', { host: 'evil.example:x@latchkey.test' }],
+    ['X-Forwarded-Host', { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' }],
+    ['Forwarded', { forwarded: 'host=evil.example;proto=https' }],
+    ['Origin and Referer', { origin: 'https://evil.example', referer: 'https://evil.example/' }],
+    ['the request target', {}, 'http://evil.example/api/v1/auth/register'],
+  ]
+  for (const [name, headers, path] of poison)
+    test(`${name} cannot choose where a mailed link goes`, async t => {
+      const email = anEmail()
+      const status = await registerAt(email, { 'content-type': 'application/json', ...headers }, path)
+      if (status !== 201) {
+        t.true(status >= 400 && status < 500, `answered ${status}`)
+        t.is((await rowsTo(email)).length, 0)
+        return
+      }
+      const { link, raw, mail } = await world.mails.to(email)
+      t.true(link.startsWith('http://latchkey.test/'))
+      t.false((raw + mail.html + mail.text).includes('evil.example'))
+    })
+
+  const languages: [string, Record<string, unknown>, Record<string, string>, string][] = [
+    ['nothing', {}, {}, 'en'],
+    ['Accept-Language', {}, { 'accept-language': 'fr, es-MX;q=0.8, en;q=0.5' }, 'es'],
+    ['a right-to-left one', {}, { 'accept-language': 'ar-EG' }, 'ar'],
+    ['preferred_language first', { preferred_language: 'ar' }, { 'accept-language': 'es' }, 'ar'],
+    ['a language that is not there', { preferred_language: 'tlh' }, { 'accept-language': 'xx' }, 'en'],
+  ]
+  const subjects: Record<string, string> = {
+    en: 'Confirm your e-mail address',
+    es: 'Confirma tu correo electrónico',
+  }
+  for (const [name, profile, headers, locale] of languages)
+    test(`the mail is in the reader's language, told by ${name}`, async t => {
+      const email = anEmail()
+      const reply = await world.client.post('register', { email, password, ...profile }, { headers })
+      t.is(reply.status, 201)
+      const { mail, link } = await world.mails.to(email)
+      t.regex(mail.html ?? '', new RegExp(`<html lang="${locale}" dir="${locale === 'ar' ? 'rtl' : 'ltr'}"`))
+      const page = await world.client.get(link.slice('http://latchkey.test'.length))
+      t.regex(page.text, new RegExp(`<html lang="${locale}"`), 'and so is the page behind the link')
+      if (locale === 'ar') t.regex(mail.subject ?? '', /\p{Script=Arabic}/u)
+      else t.is(mail.subject, subjects[locale])
+    })
+
+  test('a taken address sends nothing', async t => {
+    const { email } = await anAccount(world.client)
+    await world.mails.to(email)
+    t.is((await world.client.post('register', { email, password })).status, 409)
+    t.is((await rowsTo(email)).length, 1)
+  })
+}

@@ -1,0 +1,171 @@
+import anyTest from 'ava'
+import { verify } from 'paseto-ts/v4'
+import type { Pool } from 'pg'
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
+import { openKeyRing } from '../../../src/features/signing-keys/store.ts'
+import { generateKey, importSecret, signToken } from '../../../src/platform/crypto/paseto.ts'
+import { seal } from '../../../src/platform/crypto/seal.ts'
+import { deriveSecrets } from '../../../src/platform/crypto/secrets.ts'
+import { anAccount } from '../../fixtures.ts'
+import { openLocalWorld } from '../../local-world.ts'
+import { until } from '../../until.ts'
+import { openWorld } from '../../world.ts'
+
+// Signing keys: published, sealed, replaced without a restart.
+
+const test = anyTest.serial
+
+const newKeyWithoutRestartWorld = await openLocalWorld()
+const sealedAtRestWorld = await openLocalWorld()
+const world = await openWorld()
+anyTest.after.always(async () => {
+  for (const each of [newKeyWithoutRestartWorld, sealedAtRestWorld, world]) await each[Symbol.asyncDispose]()
+})
+
+{
+  const world = newKeyWithoutRestartWorld
+  /** What a rotation leaves in the database: the old key retires, a new one signs. */
+  const rotate = async (): Promise<string> => {
+    const { kid, paserkPublic, paserkSecret } = generateKey()
+    const sealed = seal(world.deps.secrets.seal, Buffer.from(paserkSecret), kid)
+    await world.sql(`UPDATE signing_keys SET status = 'retiring' WHERE status = 'signing'`)
+    await world.sql(
+      `INSERT INTO signing_keys (kid, public_key, sealed_secret, status) VALUES ($1, $2, $3, 'signing')`,
+      [kid, paserkPublic, sealed],
+    )
+    return kid
+  }
+
+  const kidOf = (token: string): string =>
+    JSON.parse(Buffer.from(token.split('.')[3] ?? '', 'base64url').toString()).kid
+
+  test('tokens of a key that another instance made are taken soon, those of the old one go on', async t => {
+    const before = await anAccount(world.client)
+    const kid = await rotate()
+    const other = await world.instance()
+    const after = await anAccount(other.client)
+    t.is(kidOf(after.access), kid)
+    t.not(kidOf(before.access), kid)
+
+    await until(
+      'the new key on the old instance',
+      async () => (await world.client.get('me', { token: after.access })).status === 200,
+    )
+    for (const { client } of [world, other])
+      for (const { access } of [before, after]) t.is((await client.get('me', { token: access })).status, 200)
+
+    t.is(kidOf((await anAccount(world.client)).access), kid, 'and it signs here too')
+    const { body } = await world.client.get('/.well-known/paseto-keys')
+    t.deepEqual(
+      body.keys.map((key: { kid: string; status: string }) => [key.kid, key.status]),
+      [
+        [kidOf(before.access), 'retiring'],
+        [kid, 'signing'],
+      ],
+    )
+  })
+
+  test('the tokens of a retired key are refused', async t => {
+    const old = await anAccount(world.client)
+    await rotate()
+    await world.sql(`UPDATE signing_keys SET status = 'retired' WHERE kid = $1`, [kidOf(old.access)])
+    const other = await world.instance()
+    const { status, body } = await other.client.get('me', { token: old.access })
+    t.deepEqual([status, body.code], [401, 'INVALID_TOKEN'])
+  })
+
+  // Ids of keys cost nothing to invent: were each looked up, a flood of them would reach the database.
+  test('invented ids of keys do not reach the database each', async t => {
+    const pool = (world.deps.database.driver as PostgresDriver).master as Pool
+    let acquired = 0
+    pool.on('acquire', () => acquired++)
+    const invented = Array.from({ length: 200 }, () => {
+      const { kid, paserkSecret } = generateKey()
+      const claims = { iss: 'http://latchkey.test', aud: 'http://latchkey.test', sub: 'x', sid: 'x' }
+      return signToken({ kid, secret: importSecret(paserkSecret) }, claims, {
+        now: new Date(),
+        ttlSeconds: 900,
+      })
+    })
+    const began = performance.now()
+    const replies = await Promise.all(invented.map(token => world.client.get('me', { token })))
+    const seconds = (performance.now() - began) / 1000
+    for (const { status, body } of replies) t.deepEqual([status, body.code], [401, 'INVALID_TOKEN'])
+    t.true(acquired <= Math.floor(seconds / 5) + 1, `${acquired} in ${seconds} s`)
+  })
+}
+
+{
+  const world = sealedAtRestWorld
+  test('whoever has the database without the secret of the application cannot sign', async t => {
+    const rows = await world.sql<Record<string, string>>('SELECT * FROM signing_keys')
+    t.is(rows.length, 1)
+    t.notRegex(JSON.stringify(rows), /k4\.secret|k4\.local/)
+    const { database } = world.deps
+    await t.throwsAsync(openKeyRing(database, deriveSecrets('another secret of the application')), {
+      message: /APP_SECRET/,
+    })
+    await t.notThrowsAsync(openKeyRing(database, world.deps.secrets))
+  })
+}
+
+{
+  const published = () => world.client.get('/.well-known/paseto-keys')
+
+  test('the public keys are for anybody, and may be kept for a while', async t => {
+    const { status, headers, body, text } = await published()
+    t.is(status, 200)
+    t.is(headers.get('cache-control'), 'public, max-age=300')
+    t.regex(headers.get('content-type') ?? '', /^application\/json/)
+    t.is(body.keys.length, 1)
+    const [{ kid, paserk, not_before, ...rest }] = body.keys
+    t.regex(kid, /^k4\.pid\.[\w-]{44}$/)
+    t.regex(paserk, /^k4\.public\.[\w-]{43}$/)
+    t.true(Date.parse(not_before) <= Date.now())
+    t.deepEqual(rest, { status: 'signing', not_after: null })
+    t.notRegex(text, /secret|sealed|v1\./)
+  })
+
+  test('another implementation verifies an access token with the key that its footer names', async t => {
+    const account = await anAccount(world.client, { full_name: 'Ada Lovelace', preferred_language: 'en' })
+    const { keys } = (await published()).body
+    const footer = JSON.parse(Buffer.from(account.access.split('.')[3] ?? '', 'base64url').toString())
+    const key = keys.find(({ kid }: { kid: string }) => kid === footer.kid)
+    t.deepEqual(Object.keys(footer), ['kid'])
+
+    const { payload } = verify(key.paserk, account.access)
+    const { iat, exp, auth_time, ...claims } = payload as Record<string, unknown>
+    t.deepEqual(claims, {
+      iss: 'http://latchkey.test',
+      aud: 'http://latchkey.test',
+      sub: account.userId,
+      sid: account.sessionId,
+      email: account.email,
+      email_verified: false,
+      name: 'Ada Lovelace',
+      roles: ['user'],
+      lang: 'en',
+      amr: ['pwd'],
+    })
+    t.is(Date.parse(String(exp)) - Date.parse(String(iat)), 900_000)
+    t.true(Math.abs(Date.parse(String(auth_time)) - Date.now()) < 60_000)
+    t.throws(() =>
+      verify(
+        key.paserk,
+        account.access.replace(/\.[\w-]/, found => (found === '.A' ? '.B' : '.A')),
+      ),
+    )
+  })
+
+  test('a retired key is not published any more', async t => {
+    const { generateKey } = await import('../../../src/platform/crypto/paseto.ts')
+    const { kid, paserkPublic } = generateKey()
+    await world.sql(
+      `INSERT INTO signing_keys (kid, public_key, sealed_secret, status) VALUES ($1, $2, 'none', 'retired')`,
+      [kid, paserkPublic],
+    )
+    const other = await world.instance()
+    const { text } = await other.client.get('/.well-known/paseto-keys')
+    t.false(text.includes(kid))
+  })
+}

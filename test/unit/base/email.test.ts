@@ -5,7 +5,7 @@ import * as v from 'valibot'
 import { canonicalEmail, email } from '../../../src/platform/base/fields.ts'
 import { validate } from '../../../src/platform/http/validate.ts'
 
-// Addresses: which are taken, and their one spelling.
+// Email addresses: which are accepted, and their canonical form.
 
 const test = anyTest.serial
 
@@ -28,7 +28,7 @@ const test = anyTest.serial
   }
 
   for (const [text, form] of Object.entries(canonical)) {
-    test(`one form: ${encodeURI(text)}`, t => {
+    test(`canonical form of an email: ${encodeURI(text)}`, t => {
       t.is(canonicalEmail(text), form)
       t.is(canonicalEmail(form), form)
       t.is(v.parse(email, text), form)
@@ -36,16 +36,16 @@ const test = anyTest.serial
   }
 
   const refused: Record<string, string> = {
-    'dotless i that passes for i': 'mıke@example.com',
-    'Kelvin sign that lower-cases to k': 'mi\u212Ae@example.com',
-    'Kelvin sign in the domain': 'mike@\u212Aelvin.com',
-    'long s that upper-cases to S': 'mi\u017Fe@example.com',
-    'Cyrillic а in the local part': 'm\u0430rk@example.com',
-    'wide at sign': 'a＠example.com',
-    'wide at sign beside a true one': 'a＠evil.com@example.com',
-    'wide full stop': 'a@example．com',
-    'ideographic full stop': 'a@example。com',
-    'wide letters in the domain': 'a@ｅxample.com',
+    'a dotless i that resembles i': 'mıke@example.com',
+    'a Kelvin sign that lower-cases to k': 'mi\u212Ae@example.com',
+    'a Kelvin sign in the domain': 'mike@\u212Aelvin.com',
+    'a long s that upper-cases to S': 'mi\u017Fe@example.com',
+    'a Cyrillic а in the local part': 'm\u0430rk@example.com',
+    'a full-width at sign': 'a＠example.com',
+    'a full-width at sign beside an ASCII one': 'a＠evil.com@example.com',
+    'a full-width full stop': 'a@example．com',
+    'an ideographic full stop': 'a@example。com',
+    'full-width letters in the domain': 'a@ｅxample.com',
     'a letter-like number': 'a@ⅷ.com',
     'a ligature': 'a@ﬁrm.com',
     'an invisible hyphen': 'a@exam\u00ADple.com',
@@ -54,7 +54,7 @@ const test = anyTest.serial
     'a zero-width space within': 'a\u200B@example.com',
     'a bidirectional mark within': 'a@\u200Eexample.com',
     'a joiner at the end': 'a@example.com\u200D',
-    'an encoded letter': 'a@ex%61mple.com',
+    'a percent-encoded letter': 'a@ex%61mple.com',
     'a path': 'a@evil.com/example.com',
     'a backslash': 'a@evil.com\\example.com',
     'a query': 'a@evil.com?example.com',
@@ -66,14 +66,14 @@ const test = anyTest.serial
     'two recipients by space': 'a@example.com b@evil.com',
     'a quoted recipient': '"a@evil x"@good.com',
     'a quoted local part': '"a"@example.com',
-    'a name before': 'Ann <a@example.com>',
+    'a display name in front': 'Ann <a@example.com>',
     'angle brackets': '<a@example.com>',
     'a comment': 'a(comment)@example.com',
     'a comment in the domain': 'a@(comment)example.com',
     'a second at sign': 'a@b@example.com',
     'a source route': '@evil.com:a@example.com',
     'a percent route on the domain': 'a@evil.com%example.com',
-    'a header after': 'a@example.com\r\nBcc: b@evil.com',
+    'a header after the address': 'a@example.com\r\nBcc: b@evil.com',
     'a line break inside': 'a@exam\nple.com',
     'a tab inside': 'a@exam\tple.com',
     'a NUL': 'a@example.com\0',
@@ -102,31 +102,31 @@ const test = anyTest.serial
     'an A-label for plain letters': 'a@xn--abc-.com',
     'a label of 64': `a@${'b'.repeat(64)}.com`,
     'a local part of 65': `${'a'.repeat(65)}@example.com`,
-    'an address of 255': `${'a'.repeat(64)}@${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}.example`,
+    '255 characters': `${'a'.repeat(64)}@${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}.example`,
     'no local part': '@example.com',
     'no domain': 'a@',
     'no at sign': 'example.com',
     'an emoji': '😀@example.com',
     'a lone surrogate': 'a@exam\uD800ple.com',
-    nothing: '',
-    blanks: '   ',
+    'no characters': '',
+    'only spaces': '   ',
   }
 
   for (const [name, text] of Object.entries(refused)) {
-    test(`refused: ${name}`, t => {
+    test(`email address with ${name} → refused`, t => {
       t.is(canonicalEmail(text), null)
       t.false(v.is(email, text))
     })
   }
 
-  test('an address of 254 is taken, so the refusal above is for the one character more', t => {
+  test('email of 254 characters → accepted, of 255 → refused', t => {
     const text = `${'a'.repeat(64)}@${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}.exampl`
     t.is(text.length, 254)
     t.is(canonicalEmail(text), text)
     t.is(canonicalEmail(`${text}e`), null)
   })
 
-  test('refused: whatever is no text', t => {
+  test('email that is not a string → refused', t => {
     const values = [
       ['a@example.com'],
       ['a@example.com', 'b@evil.com'],
@@ -139,12 +139,12 @@ const test = anyTest.serial
     for (const value of values) t.false(v.is(email, value))
   })
 
-  test('letters of another script make another domain, not this one', t => {
+  test('email domain with a Cyrillic letter → another domain in its A-label form', t => {
     t.is(canonicalEmail('a@\u0430pple.com'), 'a@xn--pple-43d.com')
     t.not(canonicalEmail('a@\u0430pple.com'), canonicalEmail('a@apple.com'))
   })
 
-  test('no character at all, put anywhere, makes a canonical address that is not plain ASCII of one recipient', t => {
+  test('any UTF-16 unit at any place in an email → refused or a plain ASCII address', t => {
     const shape = /^[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@[a-z0-9.-]+\.[a-z0-9-]+$/
     const unseen = /[\p{White_Space}\p{Cf}]/u
     for (let point = 0; point < 0x10000; point++) {
@@ -153,7 +153,7 @@ const test = anyTest.serial
         const form = canonicalEmail(text)
         if (form === null) continue
         if (!shape.test(form) || canonicalEmail(form) !== form) t.fail(`U+${point.toString(16)}`)
-        // Nothing beyond ASCII may come out as the address of somebody whose domain is plain ASCII.
+        // No character outside ASCII may produce the address of a user with a plain ASCII domain.
         if (point > 0x7f && !form.includes('xn--') && form !== 'a@example.com')
           t.fail(`U+${point.toString(16)}`)
         if (point > 0x7f && form === 'a@example.com' && !unseen.test(char)) t.fail(`U+${point.toString(16)}`)
@@ -162,7 +162,7 @@ const test = anyTest.serial
     t.pass()
   })
 
-  test('50 KB made to be slow take no time to speak of', t => {
+  test('hostile emails of 50 KB → each is refused within 2 ms', t => {
     const hostile = [
       'a'.repeat(50_000),
       `${'a.'.repeat(25_000)}@example.com`,
@@ -175,7 +175,7 @@ const test = anyTest.serial
       `${'('.repeat(25_000)}${')'.repeat(25_000)}a@example.com`,
       'a@b'.repeat(16_000),
     ]
-    // What others do on this machine may hold up one try, and not each.
+    // Another process may delay one attempt, but not all of them.
     const tries = Array.from({ length: 5 }, () => {
       const start = performance.now()
       for (const text of hostile) for (let times = 0; times < 20; times++) t.false(v.is(email, text))
@@ -204,7 +204,7 @@ const test = anyTest.serial
     .map(([labels, top]) => [...labels, top].join('.'))
   const anAddress = fc.tuple(localPart, domain).map(([local, host]) => `${local.join('.')}@${host}`)
 
-  // Every 16-bit unit, so lone halves of a pair too; most of what goes wrong is made of these signs.
+  // Every 16-bit unit, including lone surrogates. Most parser errors come from the signs of the second list.
   const anyUnit = fc.oneof(
     fc.nat(0xffff).map(code => String.fromCharCode(code)),
     fc.constantFrom(...'@@@..,;:<>()[]"\\ \r\n\t\0%-+_/?#', '\u2028', '\u200B', '＠', '．', '\u0308', 'xn--'),
@@ -217,9 +217,10 @@ const test = anyTest.serial
   const long = fc
     .tuple(word(plainLetters, 4), fc.integer({ min: 60, max: 140 }), domain)
     .map(([part, times, host]) => `${part.repeat(16)}@${`${part}.`.repeat(times)}${host}`)
-  const whatever = fc.oneof(anyText, mutated, mutated, long, anAddress)
+  const anyInput = fc.oneof(anyText, mutated, mutated, long, anAddress)
 
-  // Upper case of some letters is that of others too (ς and σ), or longer (ß): these have no other case here.
+  // Some letters share their upper case with others (ς and σ) or become longer (ß). These keep their case
+  // here.
   const otherCase = (text: string, odd: boolean[]) =>
     [...text]
       .map((char, i) =>
@@ -228,10 +229,10 @@ const test = anyTest.serial
       .join('')
   const spaces = fc.constantFrom('', ' ', '  ', '\u00A0', '\u3000', '\uFEFF', '\u200E', '\u202C')
 
-  test('what is accepted is one recipient in plain ASCII, and its own canonical form', t => {
+  test('generated input → every accepted email is one ASCII recipient in canonical form', t => {
     const shape = /^[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]+$/
     fc.assert(
-      fc.property(whatever, text => {
+      fc.property(anyInput, text => {
         const form = canonicalEmail(text)
         if (form === null) return true
         return (
@@ -255,23 +256,29 @@ const test = anyTest.serial
     after: spaces,
   })
 
-  test('case, composition, space and the spelling of the domain make no second account', t => {
+  test('other case, composition, spaces or domain spelling → the same canonical email', t => {
     let accepted = 0
     const holds = ({ text, odd, form, before, after }: Spelling) => {
       const one = canonicalEmail(text)
       if (one === null) return
       accepted++
       const at = one.indexOf('@')
-      const inWords = `${one.slice(0, at)}@${domainToUnicode(one.slice(at + 1))}`
-      for (const same of [one, inWords, otherCase(text, odd), otherCase(inWords, odd), otherCase(one, odd)])
+      const inUnicode = `${one.slice(0, at)}@${domainToUnicode(one.slice(at + 1))}`
+      for (const same of [
+        one,
+        inUnicode,
+        otherCase(text, odd),
+        otherCase(inUnicode, odd),
+        otherCase(one, odd),
+      ])
         if (canonicalEmail(before + same.normalize(form) + after) !== one)
           throw new Error(`${same} is not ${one}`)
     }
     fc.assert(fc.property(spelling, holds), { numRuns: 5000 })
-    t.true(accepted > 1000, `${accepted} addresses were looked at`)
+    t.true(accepted > 1000, `${accepted} addresses were compared`)
   })
 
-  // What looks like an ASCII sign, or becomes one when it is folded, composed or changed in case.
+  // Characters that resemble an ASCII sign, or become one by folding, composition or a change of case.
   const lookAlikes = new Map<string, string[]>(
     Object.entries({
       i: ['ı', 'İ', 'і', 'Ꭵ'],
@@ -292,34 +299,34 @@ const test = anyTest.serial
       if (/^[!-~]$/.test(folded)) lookAlikes.set(folded, [...(lookAlikes.get(folded) ?? []), char])
   }
 
-  test('a look-alike is refused, or is in a domain that no plain address is in', t => {
+  test('look-alike letter in an email → refused, or an internationalized domain of its own', t => {
     t.true((lookAlikes.get('@')?.includes('＠') && lookAlikes.get('k')?.includes('\u212A')) ?? false)
     const plain = fc
       .tuple(word('abiklmos', 6), word('abiklmos1', 6))
       .map(([local, host]) => `${local}.kiss@${host}.silk.com`)
-    const disguise = fc.tuple(plain, fc.nat(100), fc.nat(500))
+    const spoofed = fc.tuple(plain, fc.nat(100), fc.nat(500))
     const holds = ([text, place, which]: [string, number, number]) => {
       const at = place % text.length
       const choices = lookAlikes.get(text.charAt(at)) ?? []
       fc.pre(choices.length > 0)
-      const disguised = text.slice(0, at) + choices[which % choices.length] + text.slice(at + 1)
-      const form = canonicalEmail(disguised)
+      const spoofedEmail = text.slice(0, at) + choices[which % choices.length] + text.slice(at + 1)
+      const form = canonicalEmail(spoofedEmail)
       return (
         form === null || (at > text.indexOf('@') && form.includes('xn--') && form !== canonicalEmail(text))
       )
     }
-    fc.assert(fc.property(disguise, holds), { numRuns: 20_000 })
+    fc.assert(fc.property(spoofed, holds), { numRuns: 20_000 })
   })
 
-  test('every look-alike of the at sign is refused, also where it would be a second one', t => {
+  test('look-alike of the at sign in an email → refused', t => {
     for (const at of lookAlikes.get('@') ?? [])
       for (const text of [`a${at}example.com`, `a${at}evil.com@example.com`, `a@example.com${at}evil.com`])
         t.is(canonicalEmail(text), null, text)
   })
 
-  test('what is refused is told by its rule and never quoted', t => {
+  test('refused email → the error names the rule and never contains the value', t => {
     const body = v.strictObject({ email })
-    const inText = fc.tuple(whatever, fc.constantFrom('canary ', ' canary', '@canary@', 'canary\0'))
+    const inText = fc.tuple(anyInput, fc.constantFrom('canary ', ' canary', '@canary@', 'canary\0'))
     const inValue = fc.oneof(
       inText.map(([text, canary]): unknown => canary + text),
       fc
@@ -341,7 +348,7 @@ const test = anyTest.serial
     t.pass()
   })
 
-  test('no 50 KB that somebody may think of hold the process up', t => {
+  test('generated hostile emails of 50 KB → each is refused within 50 ms', t => {
     const unit = fc.oneof(
       anyText,
       mutated,
@@ -355,7 +362,7 @@ const test = anyTest.serial
       const filling = (part || 'a').repeat(Math.ceil(50_000 / (part.length || 1))).slice(0, 50_000)
       return before + filling + after
     })
-    // What others do on this machine may hold up one try, and not each.
+    // Another process may delay one attempt, but not all three.
     const once = (text: string) => {
       const start = performance.now()
       v.safeParse(email, text)
@@ -366,7 +373,7 @@ const test = anyTest.serial
       fc.property(hostile, text => !slow(text)),
       { numRuns: 2000 },
     )
-    // As long as is looked at in earnest.
+    // The greatest length that is parsed completely.
     const longest = hostile.map(text => text.slice(0, 512))
     fc.assert(
       fc.property(longest, text => !slow(text)),

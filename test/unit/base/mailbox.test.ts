@@ -2,9 +2,9 @@ import test from 'ava'
 import fc from 'fast-check'
 import { domainOf, parseMailbox } from '../../../src/platform/base/mailbox.ts'
 
-// One mailbox, as `MAIL_FROM` holds it: what it is read as, and what is refused.
+// One mailbox as in `MAIL_FROM`: how it is parsed, and what is refused.
 
-const taken: Record<string, [name: string, address: string]> = {
+const accepted: Record<string, [name: string, address: string]> = {
   'no-reply@example.com': ['', 'no-reply@example.com'],
   '  No-Reply@EXAMPLE.com ': ['', 'No-Reply@example.com'],
   '<no-reply@example.com>': ['', 'no-reply@example.com'],
@@ -34,14 +34,14 @@ const taken: Record<string, [name: string, address: string]> = {
   'Acme <no-reply@[192.0.2.1]>': ['Acme', 'no-reply@[192.0.2.1]'],
   'Acme <no-reply@[IPv6:2001:db8::1]>': ['Acme', 'no-reply@[IPv6:2001:db8::1]'],
 }
-for (const [text, [name, address]] of Object.entries(taken))
-  test(`read as a name and an address: ${text}`, t => {
+for (const [text, [name, address]] of Object.entries(accepted))
+  test(`mailbox parsed into name and address: ${text}`, t => {
     t.deepEqual(parseMailbox(text), { name, address })
   })
 
 const refused: Record<string, string> = {
   'no address': 'Acme',
-  'a quoted name alone': '"Acme <no-reply@example.com>"',
+  'only a quoted name': '"Acme <no-reply@example.com>"',
   'an address without a domain': 'Acme <no-reply>',
   'an empty address': 'Acme <>',
   'two addresses': 'a@example.com, b@example.com',
@@ -61,7 +61,7 @@ const refused: Record<string, string> = {
   'an escaped line break': '"Acme\\\r\nBcc: x" <no-reply@example.com>',
   'a line separator': 'Acme\u2028 <no-reply@example.com>',
   'a null character': 'Acme\0 <no-reply@example.com>',
-  'a mark that turns the text around': 'Acme \u202Egro.live <no-reply@example.com>',
+  'a right-to-left override': 'Acme \u202Egro.live <no-reply@example.com>',
   'half a surrogate pair': 'Acme \uD83D <no-reply@example.com>',
   'a space in the address': 'Acme <no reply@example.com>',
   'a comma in the address': 'Acme <no-reply@example.com,evil.example>',
@@ -69,18 +69,18 @@ const refused: Record<string, string> = {
   'a quoted local part': 'Acme <"no reply"@example.com>',
   'a local part beyond ASCII': 'Acme <jörg@example.com>',
   'a dot at the end of the local part': 'Acme <no-reply.@example.com>',
-  'an address of a host by number': 'Acme <no-reply@192.0.2.1>',
+  'a bare IP address as the domain': 'Acme <no-reply@192.0.2.1>',
   'a wrong address literal': 'Acme <no-reply@[300.0.0.1]>',
   'a source route': 'Acme <@relay.example:no-reply@example.com>',
-  'an encoded word in an unknown charset': '=?klingon?Q?x?= <no-reply@example.com>',
+  'an encoded-word in an unknown charset': '=?klingon?Q?x?= <no-reply@example.com>',
   'a long text': `${'a'.repeat(512)} <no-reply@example.com>`,
 }
 for (const [what, text] of Object.entries(refused))
-  test(`refused as a mailbox: ${what}`, t => {
+  test(`mailbox with ${what} → refused`, t => {
     t.is(parseMailbox(text), null)
   })
 
-test('any quoted name → the same name', t => {
+test('any quoted display name → parsed unchanged', t => {
   const name = fc
     .string({ unit: 'grapheme', maxLength: 60 })
     .map(text => text.trim().normalize('NFC'))
@@ -93,7 +93,7 @@ test('any quoted name → the same name', t => {
   )
 })
 
-test('a text of any kind → no error, and no address with white space or a second @', t => {
+test('random text as a mailbox → no exception, and no address with white space or a second @', t => {
   const texts = fc.oneof(
     fc.string({ unit: fc.constantFrom(...'ab.@<>()",;:\\[]= ?') }),
     fc.string({ unit: 'binary' }),
@@ -107,6 +107,6 @@ test('a text of any kind → no error, and no address with white space or a seco
   t.pass()
 })
 
-test('the domain of a mailbox is what follows its @', t => {
+test('domainOf a mailbox → the part after its last @', t => {
   t.is(domainOf({ name: 'a@b', address: "o'brien@mail.example.com" }), 'mail.example.com')
 })

@@ -8,7 +8,7 @@ import { direction } from '../../../src/platform/theme/locales.ts'
 import { ownTemplates } from '../../../src/platform/theme/templates.ts'
 import { plainTheme } from '../../theme.ts'
 
-// Names, phones and languages as people type them.
+// Names, phone numbers, codes and languages as users type them.
 
 const test = anyTest.serial
 
@@ -25,7 +25,7 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
   }
 
   for (const [name, schema] of Object.entries(schemas)) {
-    test(`${name}: nothing but a well-formed text is taken, and no fault tells what came in`, t => {
+    test(`${name} that is not a well-formed string → refused, the error does not contain the value`, t => {
       for (const value of [1, true, null, undefined, {}, ['a@example.com'], [['x']], { length: 1 }])
         t.is(parse(schema, value), null)
       for (const text of ['canary\uD800', '\uDFFFcanary', '']) {
@@ -39,7 +39,7 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
       }
     })
 
-    test(`${name}: is described for the API document`, t => {
+    test(`${name} → has a JSON schema with a description for the API document`, t => {
       const described = toJsonSchema(schema, { target: 'draft-2020-12', ignoreActions: ['raw_transform'] })
       t.is(described.type, 'string')
       t.truthy(described.description)
@@ -47,18 +47,18 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
     })
 
     if (name !== 'password') {
-      test(`${name}: a NUL is refused`, t => {
+      test(`${name} with a NUL → refused`, t => {
         for (const text of ['ann\0', '\0', 'a@example.com\0', '123456\0', 'en\0', 'https://example.com/\0'])
           t.is(parse(schema, text), null)
       })
     }
   }
 
-  test('a password is taken as it is: spaces, case, NUL, NFD', t => {
+  test('password with spaces, capitals, NUL or NFD → accepted unchanged', t => {
     for (const text of [' a ', 'A', 'abc\0d', 'e\u0301', '\t', '\u202E']) t.is(parse(password, text), text)
   })
 
-  test('a password may have 256 code points of any kind, not one more', t => {
+  test('password of 256 code points → accepted, of 257 → refused', t => {
     t.is(parse(password, '😀'.repeat(256)), '😀'.repeat(256))
     t.is(parse(password, '😀'.repeat(257)), null)
     t.is(parse(password, 'a'.repeat(256)), 'a'.repeat(256))
@@ -66,14 +66,14 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
     t.is(parse(password, 'a'.repeat(1_000_000)), null)
   })
 
-  test('a name and an address are trimmed and composed, and nothing else is done to them', t => {
+  test('name or address → trimmed and normalized to NFC, otherwise unchanged', t => {
     t.is(parse(fullName, '  Zoe\u0308 O’Brien-Smith Jr. '), 'Zo\u00EB O’Brien-Smith Jr.')
     t.is(parse(fullName, 'محمد'), 'محمد')
     t.is(parse(address, ' 1 Main St, Springfield '), '1 Main St, Springfield')
     t.is(parse(fullName, '<a href="https://evil.example">'), '<a href="https://evil.example">')
   })
 
-  test('a name or address that hides, reverses or breaks the line is refused', t => {
+  test('name or address with line breaks, controls or direction overrides → refused', t => {
     const hostile = [
       '\r\nBcc: x',
       'a\nb',
@@ -90,15 +90,15 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
     for (const text of ['', ' ', '\u00A0']) t.is(parse(fullName, text), null)
   })
 
-  test('the length of a name and an address counts code points', t => {
+  test('length limits of name and address → count code points', t => {
     t.is(parse(fullName, '𝒜'.repeat(200)), '𝒜'.repeat(200))
     t.is(parse(fullName, '𝒜'.repeat(201)), null)
     t.is(parse(address, 'a'.repeat(500)), 'a'.repeat(500))
     t.is(parse(address, 'a'.repeat(501)), null)
   })
 
-  test('a phone number with + becomes E.164, one without stays as written', t => {
-    const taken: Record<string, string> = {
+  test('phone number with + → stored as E.164, without + → stored as written', t => {
+    const accepted: Record<string, string> = {
       '+44 20 7946 0958': '+442079460958',
       ' +1 (415) 555-2671 ': '+14155552671',
       '+1.415.555.2671': '+14155552671',
@@ -106,7 +106,7 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
       '+49 (0)30 123456': '+4930123456',
       '020 7946 0958': '020 7946 0958',
       '(415) 555-2671': '(415) 555-2671',
-      // As address books, mail programs and keyboards of other scripts write them.
+      // As address books, mail programs and keyboards for other scripts write them.
       '٤١٥٥٥٥٢٦٧١': '4155552671',
       '۰۲۰ ۷۹۴۶ ۰۹۵۸': '020 7946 0958',
       '４１５５５５２６７１': '4155552671',
@@ -118,11 +118,11 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
       '+44\u200B20\u200E7946\u00AD0958': '+442079460958',
       '415\u2011555\u20132671': '415-555-2671',
     }
-    for (const [text, form] of Object.entries(taken)) t.is(parse(phone, text), form)
-    for (const form of Object.values(taken)) t.is(parse(phone, form), form)
+    for (const [text, form] of Object.entries(accepted)) t.is(parse(phone, text), form)
+    for (const form of Object.values(accepted)) t.is(parse(phone, form), form)
   })
 
-  test('what is no phone number is refused', t => {
+  test('invalid phone number → refused', t => {
     const hostile = [
       ...[
         '555-2671',
@@ -148,8 +148,8 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
     for (const text of hostile) t.is(parse(phone, text), null)
   })
 
-  test('a language tag is brought to the form of BCP 47', t => {
-    const taken = {
+  test('language tag → normalized as BCP 47, anything else is refused', t => {
+    const accepted = {
       en: 'en',
       'EN-us': 'en-US',
       'zh-hant-tw': 'zh-Hant-TW',
@@ -159,7 +159,7 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
       ' en\n': 'en',
       '\u200Far': 'ar',
     }
-    for (const [text, form] of Object.entries(taken)) t.is(parse(languageTag, text), form)
+    for (const [text, form] of Object.entries(accepted)) t.is(parse(languageTag, text), form)
     for (const text of [
       '',
       'e',
@@ -176,7 +176,7 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
       t.is(parse(languageTag, text), null)
   })
 
-  test('a picture has an https address and nothing else', t => {
+  test('picture URL → only https without credentials is accepted', t => {
     t.is(parse(httpsUrl, 'HTTPS://Example.com/a b?c#d'), 'https://example.com/a%20b?c#d')
     const hostile = [
       ...[
@@ -200,7 +200,7 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
     for (const text of hostile) t.is(parse(httpsUrl, text), null)
   })
 
-  test('a UUID has its one form in lower case', t => {
+  test('UUID → normalized to lower case, other spellings are refused', t => {
     const form = '0199a8f0-1c2d-7abc-8def-0123456789ab'
     t.is(parse(uuid, form.toUpperCase()), form)
     for (const text of [
@@ -214,14 +214,14 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
       t.is(parse(uuid, text), null)
   })
 
-  test('a refresh token is taken as it is', t => {
+  test('refresh token of up to 4096 characters → accepted unchanged', t => {
     t.is(parse(opaqueToken, 'lkr_AZaz09-_'), 'lkr_AZaz09-_')
     for (const text of ['a'.repeat(4096), 'a=', 'a b', 'a\n', 'é', 'a.b', '%61'])
       t.is(parse(opaqueToken, text), text)
     for (const text of ['', 'a'.repeat(4097)]) t.is(parse(opaqueToken, text), null)
   })
 
-  test('a mailed token loses line breaks, invisible signs and the punctuation around it, and no letter', t => {
+  test('mailed token with line breaks, invisible signs or punctuation → cleaned without losing a letter', t => {
     const token = 'lkp_-AZaz09-_'
     t.is(parse(mailedToken, token), token)
     for (const text of [
@@ -241,7 +241,7 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
     for (const text of ['', 'a'.repeat(4097)]) t.is(parse(mailedToken, text), null)
   })
 
-  test('a code is 6 or 8 digits of any one script, however they are grouped', t => {
+  test('code of 6 or 8 digits in one script, grouped in any way → read as ASCII digits', t => {
     const of117810 = [
       '117810',
       '117 810',
@@ -306,18 +306,18 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
       t.is(parse(code, text), null, text)
   })
 
-  test('every decimal digit of Unicode has the value that Unicode gives it', t => {
+  test('every decimal digit of Unicode in a code → its numeric value', t => {
     const digits = Array.from({ length: 0x20000 }, (_, point) => point)
       .filter(point => point < 0xd800 || point > 0xdfff)
       .map(point => String.fromCodePoint(point))
       .filter(char => /\p{Nd}/u.test(char))
     t.true(digits.length > 600 && digits.length % 10 === 0)
-    // Within a script, digits follow one another from zero to nine.
+    // Within a script, the digits zero to nine are consecutive.
     for (const [i, char] of digits.entries())
       t.is(parse(code, char.repeat(6)), String(i % 10).repeat(6), char)
   })
 
-  test('white space and invisible marks around a name or a postal address are cut off', t => {
+  test('name or address with white space or invisible marks around it → trimmed', t => {
     for (const around of [
       ' ',
       '\n',
@@ -335,7 +335,7 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
     }
   })
 
-  // What is drawn as nothing, and is no white space that `trim` knows.
+  // Characters that are drawn as nothing, and that `trim` does not remove.
   const invisible = [
     ...['\u00AD', '\u034F', '\u061C', '\u115F', '\u1160', '\u17B4', '\u17B5', '\u180B', '\u180E', '\u200B'],
     ...['\u200C', '\u200D', '\u200E', '\u200F', '\u2060', '\u2061', '\u2063', '\u2064', '\u206A', '\u2800'],
@@ -346,13 +346,13 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
   const pointsOf = (text: string) =>
     [...text].map(char => `U+${char.codePointAt(0)?.toString(16).toUpperCase()}`).join(' ')
   for (const text of invisible)
-    test(`a name or address of nothing but ${pointsOf(text)} and spaces is refused`, t => {
+    test(`name or address of only ${pointsOf(text)} and spaces → refused`, t => {
       for (const field of [fullName, address, line(120, 'One line.'), prose(4000, 'Several lines.')])
         for (const whole of [text, text.repeat(20), ` ${text} ${text}\u00A0`, `\u200B${text}\u3164`])
           t.is(parse(field, whole), null, JSON.stringify(whole))
     })
 
-  test('joiners and selectors stay within a name, where they change how it looks', t => {
+  test('name with joiners or variation selectors between letters → kept', t => {
     const names = [
       'علی\u200Cرضا',
       'می\u200Cخواهم',
@@ -374,11 +374,11 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
     }
   })
 
-  test('copied texts made to be slow take no time to speak of', t => {
+  test('hostile pasted text of 16,000 characters → every field parses it within 100 ms', t => {
     const hostile = [' ', '\u200B', '\u0661', '-', '\u2800', ' a', '\u{1D7CE}', '\u0301', '%5F', 'a.'].map(
       piece => piece.repeat(16_000),
     )
-    // What others do on this machine may hold up one try, and not each.
+    // Another process may delay one attempt, but not all of them.
     const tries = Array.from({ length: 5 }, () => {
       const start = performance.now()
       for (const text of hostile) for (const schema of Object.values(schemas)) v.safeParse(schema, text)
@@ -389,7 +389,7 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
 }
 
 {
-  test('the languages are the folders of words', t => {
+  test('available languages → the folders of templates/', t => {
     const folders = readdirSync(ownTemplates, { withFileTypes: true }).filter(entry => entry.isDirectory())
     t.deepEqual([...locales].sort(), folders.map(({ name }) => name).sort())
     t.true(locales.includes('en'))
@@ -418,7 +418,7 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
       [undefined, undefined, 'en'],
     ]
   for (const [preferred, header, expected] of picks)
-    test(`preferring ${preferred}, accepting ${header}: ${expected}`, t => {
+    test(`preferred language ${preferred}, Accept-Language ${header} → ${expected}`, t => {
       t.is(pickLocale(preferred, header), expected)
     })
 
@@ -440,13 +440,13 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
     'ünïcode',
   ]
   for (const text of hostile)
-    test(`nonsense is no language and no fault: ${JSON.stringify(text)}`, t => {
+    test(`invalid language → en without an exception: ${JSON.stringify(text)}`, t => {
       t.is(pickLocale(text, text), 'en')
     })
 
-  test('megabytes of nonsense cost nothing', t => {
+  test('language headers of several megabytes → en within 100 ms', t => {
     const floods = ['a', '-', ',', ';', ';q=', 'a-', 'es,', ' '].map(piece => piece.repeat(1_000_000))
-    // What others do on this machine may hold up one try, and not each.
+    // Another process may delay one attempt, but not all of them.
     const tries = Array.from({ length: 5 }, () => {
       const start = performance.now()
       for (const flood of floods) t.is(pickLocale(flood, flood), 'en')
@@ -455,7 +455,7 @@ const { pick: pickLocale, tags: locales } = plainTheme.templates.locales
     t.true(Math.min(...tries) < 100)
   })
 
-  test('directions', t => {
+  test('text direction → rtl for Arabic, ltr for English and unknown languages', t => {
     t.is(direction('ar'), 'rtl')
     t.is(direction('en'), 'ltr')
     t.is(direction('nonsense'), 'ltr')

@@ -25,7 +25,7 @@ const argon2Of = (passes: number): string => {
   return `$argon2id$v=19$m=64,t=${passes},p=1$${plain(salt)}$${plain(hash)}`
 }
 
-/** What all of these hashes cost together, by kind. */
+/** The total cost of these hashes, by kind. */
 const workOf = (hashes: (string | null)[]): Record<string, number> => {
   const work: Record<string, number> = {}
   const add = (kind: string, amount: number) => {
@@ -50,44 +50,44 @@ const mixes: Record<string, string[]> = {
     pbkdf2Of('sha1', 700, 40),
   ],
   'scrypt and argon2 beside bcrypt': [bcryptOf(6), scryptOf(10), scryptOf(11), argon2Of(2), argon2Of(3)],
-  nothing: [],
+  'no hash': [],
 }
 
 for (const [mix, inUse] of Object.entries(mixes))
-  test(`${mix} in use → a wrong password costs the same for each of them, and for no account`, t => {
+  test(`${mix} in use → a wrong password costs the same for each hash and for no account`, t => {
     const work = workOf(padsAfter(null, 5, inUse))
     const ours = bcryptOf(5)
     for (const hash of [...inUse, ours, bcryptOf(4)])
       t.deepEqual(workOf([hash, ...padsAfter(hash, 5, inUse)]), work)
   })
 
-test('nothing dearer than ours is in use → one bcrypt at our cost', t => {
+test('no hash in use costs more than ours → one bcrypt at our cost', t => {
   t.deepEqual(workOf(padsAfter(null, 6, [bcryptOf(4)])), { bcrypt: 64 })
   t.deepEqual(padsAfter(bcryptOf(6), 6, [bcryptOf(4)]), [])
 })
 
-test('a bcrypt hash dearer than 16, which nobody may import → not made up for, and not compared', async t => {
-  const endless = bcryptOf(4).replace('$04$', '$31$')
-  t.deepEqual(workOf(padsAfter(null, 4, [endless])), { bcrypt: 16 })
+test('bcrypt hash above cost 16, which import refuses → not padded for and not compared', async t => {
+  const costliest = bcryptOf(4).replace('$04$', '$31$')
+  t.deepEqual(workOf(padsAfter(null, 4, [costliest])), { bcrypt: 16 })
   await using hasher = openHasher({ cost: 4, threads: 1, timeoutMs: 60_000 })
-  t.deepEqual(await hasher.compare(word, endless, { inUse: [endless] }), {
+  t.deepEqual(await hasher.compare(word, costliest, { inUse: [costliest] }), {
     matches: false,
     needsRehash: false,
   })
 })
 
-test('many forms of scrypt and argon2 in use → four are made up for, always the same ones', t => {
+test('many scrypt and argon2 parameters in use → the same four are padded for', t => {
   const inUse = [1, 2, 3, 4].map(argon2Of).concat([5, 6, 7].map(scryptOf))
   const pads = padsAfter(null, 4, inUse)
   t.is(pads.length, 1 + 4)
   t.deepEqual(workOf(padsAfter(null, 4, inUse.toReversed())), workOf(pads))
 })
 
-test('what is no hash among those in use → left out', t => {
+test('invalid hashes among those in use → ignored', t => {
   t.deepEqual(workOf(padsAfter(null, 4, ['', '!', 'no hash', '$2b$99$x'])), { bcrypt: 16 })
 })
 
-test('the right password → matches without making up for anything', async t => {
+test('correct password → matches without padding work', async t => {
   await using hasher = openHasher({ cost: 4, threads: 1, timeoutMs: 60_000 })
   const inUse = [bcryptOf(5), pbkdf2Of('sha256', 1000), scryptOf(5), argon2Of(1)]
   for (const hash of inUse) {
@@ -97,16 +97,17 @@ test('the right password → matches without making up for anything', async t =>
   t.false((await hasher.compare(word, null, { inUse })).matches)
 })
 
-// Left out, the work would differ by a factor of 64 in every round. A busy machine spoils some rounds.
-test('measured: no account, a cheap and a dear hash take about the same time', async t => {
+// If the padding is missing, the work differs by a factor of 64 in every round. A busy machine spoils some
+// rounds.
+test('measured time of a wrong password → similar for no account, a cheap and an expensive hash', async t => {
   await using hasher = openHasher({ cost: 4, threads: 1, timeoutMs: 60_000 })
-  const dear = [bcryptOf(10), pbkdf2Of('sha512', 60_000)]
+  const expensive = [bcryptOf(10), pbkdf2Of('sha512', 60_000)]
   const spreads: number[] = []
   for (let round = 0; round < 5; round++) {
     const times: number[] = []
-    for (const hash of [null, bcryptOf(4), ...dear]) {
+    for (const hash of [null, bcryptOf(4), ...expensive]) {
       const began = performance.now()
-      await hasher.compare('wrong horse 9', hash, { inUse: dear })
+      await hasher.compare('wrong horse 9', hash, { inUse: expensive })
       times.push(performance.now() - began)
     }
     spreads.push(Math.max(...times) / Math.min(...times))

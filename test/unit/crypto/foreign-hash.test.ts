@@ -27,8 +27,8 @@ const longSalt = base64('saltSALTsaltSALTsaltSALTsaltSALTsalt')
 const long = 'passwordPASSWORDpassword'
 const greek = 'Ιωαννης'
 
-// From the README and the tests of the argon2 reference code, the tests of passlib, those of RustCrypto's pbkdf2,
-// RFC 7914 (section 12) and RFC 6070.
+// Vectors from the README and the tests of the argon2 reference code, from the tests of passlib and of
+// RustCrypto's pbkdf2, from RFC 7914 (section 12) and from RFC 6070.
 const vectors: [name: string, password: string, hash: string][] = [
   ['argon2i', 'password', '$argon2i$v=19$m=65536,t=2,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaJObG'],
   [
@@ -81,14 +81,14 @@ const vectors: [name: string, password: string, hash: string][] = [
     '$pbkdf2-sha512$1212$RHY0Fr3IDMSVO/RSZyb5ow$eNLfBK.eVozomMr.1gYa17k9B7KIK25NOEshvhrSX.esqY3s.FvWZViXz4KoLlQI.BzY/YTNJOiKc5gBYFYGww',
   ],
   [
-    'passlib, in Greek',
+    'passlib, Greek letters',
     greek,
     '$pbkdf2-sha512$1212$KkbvoKGsAIcF8IslDR6skQ$8be/PRmd88Ps8fmPowCJttH9G3vgxpG.Krjt3KT.NP6cKJ0V4Prarqf.HBwz0dCkJ6xgWnSj2ynXSV7MlvMa8Q',
   ],
 ]
 
 for (const [name, password, hash] of vectors) {
-  test(`a hash that another system published is read and matched: ${name}`, t => {
+  test(`published hash ${name} → read, and matches only its password`, t => {
     t.true(matches(password, hash))
     for (const other of [`${password}x`, password.slice(0, -1), password.toUpperCase(), ''])
       t.false(matches(other, hash))
@@ -98,14 +98,14 @@ for (const [name, password, hash] of vectors) {
     t.false(matchesForeignHash(password, { ...foreign, hash: touched }))
   })
 
-  test.serial(`the hasher matches it in its thread and asks to make it anew: ${name}`, async t => {
+  test.serial(`hasher compares a published hash in its thread and requests a rehash: ${name}`, async t => {
     t.true(isImportable(hash))
     t.deepEqual(await hasher.compare(password, hash), { matches: true, needsRehash: true })
     t.deepEqual(await hasher.compare(`${password}x`, hash), { matches: false, needsRehash: false })
   })
 }
 
-// Their salts are too short to be read, and right all the same.
+// The salts of these vectors are shorter than the import accepts, so the functions are tested directly.
 const rfcs: [name: string, password: string, foreign: ForeignHash][] = [
   [
     'scrypt with 16 lanes, RFC 7914',
@@ -137,7 +137,7 @@ const rfcs: [name: string, password: string, foreign: ForeignHash][] = [
   ],
 ]
 for (const [name, password, foreign] of rfcs)
-  test(`the functions compute what their RFCs say: ${name}`, t => {
+  test(`computed hash equals the RFC vector: ${name}`, t => {
     t.true(matchesForeignHash(password, foreign))
     t.false(matchesForeignHash(`${password} `, foreign))
   })
@@ -152,8 +152,8 @@ const pbkdf2 = (costs: string, digest = 'sha256', bytes = 32) =>
 const sized = (saltBytes: number, hashBytes: number) =>
   `$argon2id$v=19$m=64,t=1,p=1$${base64(Buffer.alloc(saltBytes))}$${base64(Buffer.alloc(hashBytes))}`
 
-// The dearest that is taken, and the next that is not.
-const limits: [name: string, taken: string, refused: string][] = [
+// The most expensive value that is accepted, and the next one, which is refused.
+const limits: [name: string, accepted: string, refused: string][] = [
   ['argon2 memory', argon2('m=131072,t=4,p=1'), argon2('m=131073,t=1,p=1')],
   ['argon2 passes', argon2('m=32768,t=16,p=1'), argon2('m=1024,t=17,p=1')],
   ['argon2 lanes', argon2('m=65536,t=1,p=16'), argon2('m=65536,t=1,p=17')],
@@ -173,14 +173,14 @@ const limits: [name: string, taken: string, refused: string][] = [
   ['the longest hash', sized(8, 64), sized(8, 65)],
   ['bcrypt', `$2b$16$${'a'.repeat(53)}`, `$2b$17$${'a'.repeat(53)}`],
 ]
-for (const [name, taken, refused] of limits)
-  test(`a file cannot bring a hash that takes a thread or all memory: ${name}`, t => {
-    t.true(isImportable(taken))
+for (const [name, accepted, refused] of limits)
+  test(`import limit of ${name} → the highest value is accepted, the next is refused`, t => {
+    t.true(isImportable(accepted))
     t.false(isImportable(refused))
     t.is(readForeignHash(refused), null)
   })
 
-test('what is read can be computed, at the edges of what the functions themselves allow', t => {
+test('smallest and largest accepted parameters → computed without an error', t => {
   for (const text of [
     ...[argon2('m=32,t=1,p=4'), argon2('m=129,t=1,p=16'), scrypt('ln=15,r=1,p=1'), scrypt('ln=1,r=1,p=16')],
     ...[scrypt('ln=17,r=8,p=1'), pbkdf2('i=1'), pbkdf2('1', 'sha512', 64), sized(64, 16), sized(8, 64)],
@@ -189,17 +189,17 @@ test('what is read can be computed, at the edges of what the functions themselve
 })
 
 const broken: Record<string, string> = {
-  empty: '',
+  'an empty string': '',
   'another function': `$sha512$i=1$${tail}`,
   'an older argon2': `$argon2id$v=16$m=64,t=1,p=1$${tail}`,
   'argon2 without a version': `$argon2id$m=64,t=1,p=1$${tail}`,
   'argon2 with a key': `$argon2id$v=19$m=64,t=1,p=1,keyid=AAAA$${tail}`,
-  'an argon2 that there is not': `$argon2x$v=19$m=64,t=1,p=1$${tail}`,
+  'an unknown argon2 variant': `$argon2x$v=19$m=64,t=1,p=1$${tail}`,
   'costs in another order': argon2('t=1,m=64,p=1'),
   'a cost twice': argon2('m=64,m=64,t=1,p=1'),
-  'a cost of nothing': argon2('m=64,t=0,p=1'),
-  'a cost below nothing': argon2('m=64,t=-1,p=1'),
-  'a cost with a zero before': argon2('m=064,t=1,p=1'),
+  'a cost of zero': argon2('m=64,t=0,p=1'),
+  'a negative cost': argon2('m=64,t=-1,p=1'),
+  'a cost with a leading zero': argon2('m=064,t=1,p=1'),
   'a cost with an exponent': pbkdf2('i=1e3'),
   'a cost in hexadecimal': pbkdf2('i=0x10'),
   'a cost that is infinite': pbkdf2('i=Infinity'),
@@ -207,29 +207,29 @@ const broken: Record<string, string> = {
   'N that overflows': scrypt('ln=999999999,r=999999999,p=1'),
   'PBKDF2 with no iterations': pbkdf2('i=0'),
   'PBKDF2 with MD5': pbkdf2('i=1000', 'md5'),
-  'PBKDF2 with another length than it has': pbkdf2('i=1000,l=31'),
+  'PBKDF2 with a wrong length': pbkdf2('i=1000,l=31'),
   'PHC costs without a digest': `$pbkdf2$i=1000$${tail}`,
   'padded base64': `$argon2id$v=19$m=64,t=1,p=1$${salt}=$${hash}`,
   'base64 of another alphabet': sized(8, 16).replace(/.$/, '_'),
-  'a dot where no passlib writes one': `$pbkdf2-sha256$i=1000$${salt}$${hash.replace('c', '.')}`,
+  'a dot in standard base64': `$pbkdf2-sha256$i=1000$${salt}$${hash.replace('c', '.')}`,
   'unused bits that are set': `$argon2id$v=19$m=64,t=1,p=1$${salt.slice(0, -1)}R$${hash}`,
   'base64 of an impossible length': `$argon2id$v=19$m=64,t=1,p=1$${salt}AA$${hash}`,
   'no hash': `$argon2id$v=19$m=64,t=1,p=1$${salt}`,
   'no salt': `$argon2id$v=19$m=64,t=1,p=1$$${hash}`,
-  'more after the hash': `${argon2('m=64,t=1,p=1')}$`,
+  'text after the hash': `${argon2('m=64,t=1,p=1')}$`,
   'a line after the hash': `${argon2('m=64,t=1,p=1')}\n`,
   'a line before it': `\n${argon2('m=64,t=1,p=1')}`,
   'a NUL': `${argon2('m=64,t=1,p=1')}\0`,
   'a megabyte': `$argon2id$v=19$m=64,t=1,p=1$${'A'.repeat(1 << 20)}$${hash}`,
 }
 for (const [name, text] of Object.entries(broken))
-  test(`what is not quite a hash is not guessed at, and compares like no account: ${name}`, async t => {
+  test(`malformed hash → refused, and compares like no account: ${name}`, async t => {
     t.is(readForeignHash(text), null)
     t.false(isImportable(text))
     t.deepEqual(await hasher.compare('password', text), { matches: false, needsRehash: false })
   })
 
-test.serial('a hash that would run for hours is never begun', async t => {
+test.serial('hash that would run for hours → refused without computing it', async t => {
   const begun = performance.now()
   for (const text of [
     argon2('m=1048576,t=999999999,p=1'),
@@ -240,7 +240,7 @@ test.serial('a hash that would run for hours is never begun', async t => {
   t.true(performance.now() - begun < 60_000)
 })
 
-test.serial('the main thread goes on while a foreign hash is computed', async t => {
+test.serial('foreign hash is computed → the main thread stays responsive', async t => {
   let turns = 0
   const timer = setInterval(() => turns++, 1)
   await hasher.compare('password', vectors[3]?.[2] ?? '')
@@ -248,16 +248,16 @@ test.serial('the main thread goes on while a foreign hash is computed', async t 
   t.true(turns > 3)
 })
 
-const made = (password: string) =>
+const hashOf = (password: string) =>
   `$pbkdf2-sha256$i=10$${salt}$${base64(pbkdf2Sync(password, 'somesalt', 10, 32, 'sha256'))}`
 
-test('every byte of a long password counts, and nothing is folded but to NFC', t => {
+test('long or unusual password → every byte counts after NFC normalization', t => {
   const word = 'crème brûlée 7'
   const [composed, decomposed] = [word.normalize('NFC'), word.normalize('NFD')]
   t.not(composed, decomposed)
-  t.true(matches(composed, made(composed)))
-  t.true(matches(decomposed, made(composed)))
-  t.true(matches(decomposed, made(decomposed)))
+  t.true(matches(composed, hashOf(composed)))
+  t.true(matches(decomposed, hashOf(composed)))
+  t.true(matches(decomposed, hashOf(decomposed)))
   const different: [string, string][] = [
     [`${'A'.repeat(300)}x`, `${'A'.repeat(300)}y`],
     ['abc\0d', 'abc\0e'],
@@ -266,13 +266,13 @@ test('every byte of a long password counts, and nothing is folded but to NFC', t
     ['ｐassword', 'password'],
   ]
   for (const [password, other] of different) {
-    t.true(matches(password, made(password)))
-    t.false(matches(other, made(password)))
-    t.false(matches(password, made(other)))
+    t.true(matches(password, hashOf(password)))
+    t.false(matches(other, hashOf(password)))
+    t.false(matches(password, hashOf(other)))
   }
 })
 
-test('a bcrypt hash for which another system cut the password opens nothing, whatever follows byte 72', async t => {
+test('bcrypt hash of a password that was cut at 72 bytes → never matches', async t => {
   const password = `${'A'.repeat(72)}x`
   const cut = bcrypt.hashSync(password, 4)
   t.true(bcrypt.compareSync(`${'A'.repeat(72)}y`, cut))
@@ -280,7 +280,7 @@ test('a bcrypt hash for which another system cut the password opens nothing, wha
     t.deepEqual(await hasher.compare(tried, cut), { matches: false, needsRehash: false })
 })
 
-test('an imported bcrypt hash at our own cost becomes one of our version', async t => {
+test('imported $2a$ or $2y$ bcrypt hash at our cost → matches and is rehashed as $2b$', async t => {
   const stored = bcrypt.hashSync('tr0ub4dor', 4)
   for (const version of ['$2a$', '$2y$']) {
     const imported = stored.replace('$2b$', version)

@@ -4,8 +4,8 @@ import { matchesForeignHash, readForeignHash } from '../../../src/platform/crypt
 import { whyNotTaken, withoutFramework } from '../../../src/platform/crypto/framework-hash.ts'
 import { isImportable } from '../../../src/platform/crypto/password.ts'
 
-// The forms in which web frameworks store their hashes. Those of Django 3.2 and Werkzeug 2.2 were made by them, those of
-// Django's scrypt and of ASP.NET by their published algorithms in Python.
+// Hash formats of web frameworks. The hashes of Django 3.2 and Werkzeug 2.2 were made by them. Those of
+// Django's scrypt and of ASP.NET were computed in Python by their published algorithms.
 
 const password = 'Zoë’s horse 9'
 
@@ -57,7 +57,7 @@ const vectors: Record<string, [hash: string, form: RegExp]> = {
 }
 
 for (const [name, [hash, form]] of Object.entries(vectors))
-  test(`a hash of ${name} → written in the PHC string format, and its password matches`, t => {
+  test(`hash of ${name} → converted to the PHC string format, and its password matches`, t => {
     const phc = withoutFramework(hash)
     t.regex(phc, form)
     t.true(isImportable(phc))
@@ -68,13 +68,13 @@ for (const [name, [hash, form]] of Object.entries(vectors))
       t.false(matchesForeignHash(other, foreign))
   })
 
-test('a bcrypt hash of Django → plain bcrypt, and its password matches', t => {
+test('bcrypt hash of Django → converted to plain bcrypt, and its password matches', t => {
   const hash = withoutFramework('bcrypt$$2b$12$P6mOzsWgXk70JRMvzjHM3eNf2kiW7C6V712c0YP0iGhQj6VJCnAaG')
   t.true(isImportable(hash))
   t.true(bcrypt.compareSync(password, hash))
 })
 
-test('a hash in the PHC string format, of bcrypt or of passlib → stays as it is', t => {
+test('hash in the format of PHC, bcrypt or passlib → unchanged', t => {
   for (const hash of [
     '$2y$10$P6mOzsWgXk70JRMvzjHM3eNf2kiW7C6V712c0YP0iGhQj6VJCnAaG',
     '$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8',
@@ -99,17 +99,20 @@ const refused: Record<string, [hash: string, reason: RegExp]> = {
   ],
   'Django without iterations': [`pbkdf2_sha256$0$saltsalt$${hash32}=`, /PBKDF2/],
   'Django with a short salt': [`pbkdf2_sha256$1000$salt$${hash32}=`, /PBKDF2/],
-  'Django with base64 that is none': [`pbkdf2_sha256$1000$saltsalt$${hash32}`, /PBKDF2/],
-  'Django with a digest that is none': [`pbkdf2_md5$1000$saltsalt$${hash32}=`, /PBKDF2/],
+  'Django with invalid base64': [`pbkdf2_sha256$1000$saltsalt$${hash32}`, /PBKDF2/],
+  'Django with an unknown digest': [`pbkdf2_md5$1000$saltsalt$${hash32}=`, /PBKDF2/],
   'scrypt of Django with too much memory': [`scrypt$1073741824$saltsalt$8$1$${hash32}=`, /scrypt/],
-  'scrypt of Django with a cost that is no power of two': [`scrypt$1000$saltsalt$8$1$${hash32}=`, /scrypt/],
+  'scrypt of Django with a cost that is not a power of two': [
+    `scrypt$1000$saltsalt$8$1$${hash32}=`,
+    /scrypt/,
+  ],
   'Werkzeug with too many iterations': [`pbkdf2:sha256:99999999$saltsalt$${'ab'.repeat(32)}`, /PBKDF2/],
-  'Werkzeug with hex that is none': [`pbkdf2:sha256:1000$saltsalt$${'AB'.repeat(32)}`, /PBKDF2/],
+  'Werkzeug with invalid hex': [`pbkdf2:sha256:1000$saltsalt$${'AB'.repeat(32)}`, /PBKDF2/],
   'scrypt of Werkzeug with too many lanes': [`scrypt:32768:8:99$saltsalt$${'ab'.repeat(64)}`, /scrypt/],
   'ASP.NET with too many iterations': [identity(1, 4_000_000_000, 16), /must be a hash of/],
   'ASP.NET without iterations': [identity(1, 0, 16), /must be a hash of/],
-  'ASP.NET with a digest that is none': [identity(3, 1000, 16), /must be a hash of/],
-  'ASP.NET with a salt longer than the whole': [identity(1, 1000, 4_000_000_000), /must be a hash of/],
+  'ASP.NET with an unknown digest': [identity(3, 1000, 16), /must be a hash of/],
+  'ASP.NET with a salt longer than the hash': [identity(1, 1000, 4_000_000_000), /must be a hash of/],
   'ASP.NET with a short salt': [identity(1, 1000, 4), /must be a hash of/],
   'ASP.NET of a later version': [identity(1, 1000, 16, 32, 2), /must be a hash of/],
   'bcrypt over SHA-256 of Django': [
@@ -125,12 +128,12 @@ const refused: Record<string, [hash: string, reason: RegExp]> = {
     'md5$saltsalt$5f4dcc3b5aa765d61d8327deb882cf99',
     /not taken: MD5, SHA-1 or crypt of Django/,
   ],
-  'MD5 alone': ['5f4dcc3b5aa765d61d8327deb882cf99', /not taken: MD5 without iterations/],
-  'SHA-256 alone': [
+  'plain MD5': ['5f4dcc3b5aa765d61d8327deb882cf99', /not taken: MD5 without iterations/],
+  'plain SHA-256': [
     '5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8',
     /SHA-256 or SHA-512 without/,
   ],
-  'bcrypt that is too dear': [
+  'bcrypt with too high a cost': [
     '$2b$31$P6mOzsWgXk70JRMvzjHM3eNf2kiW7C6V712c0YP0iGhQj6VJCnAaG',
     /is bcrypt of a version, a cost/,
   ],
@@ -138,9 +141,9 @@ const refused: Record<string, [hash: string, reason: RegExp]> = {
 }
 
 for (const [name, [hash, reason]] of Object.entries(refused))
-  test(`${name} → refused, with a reason that names the form and holds nothing of the hash`, t => {
+  test(`import of ${name} → refused with a reason that names the format, without parts of the hash`, t => {
     t.false(isImportable(withoutFramework(hash)))
-    const told = whyNotTaken(hash)
-    t.regex(told, reason)
-    for (const part of hash.split(/[$:{}=,]/).filter(each => each.length > 7)) t.false(told.includes(part))
+    const message = whyNotTaken(hash)
+    t.regex(message, reason)
+    for (const part of hash.split(/[$:{}=,]/).filter(each => each.length > 7)) t.false(message.includes(part))
   })

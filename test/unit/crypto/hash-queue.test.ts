@@ -2,29 +2,29 @@ import test from 'ava'
 import { openHashQueue } from '../../../src/platform/crypto/hash-queue.ts'
 import { openHasher } from '../../../src/platform/crypto/password.ts'
 
-const taken = <T>(queue: { take: () => T | undefined }, count: number): (T | undefined)[] =>
+const takeMany = <T>(queue: { take: () => T | undefined }, count: number): (T | undefined)[] =>
   Array.from({ length: count }, () => queue.take())
 
-test('one lane alone → first come, first served', t => {
+test('only one lane has entries → served in the order they were added', t => {
   for (const lane of ['known', 'strangers'] as const) {
     const queue = openHashQueue<string>(3)
     for (const entry of ['a', 'b', 'c']) queue.add(entry, lane)
-    t.deepEqual(taken(queue, 4), ['a', 'b', 'c', undefined])
+    t.deepEqual(takeMany(queue, 4), ['a', 'b', 'c', undefined])
   }
 })
 
-test('both lanes wait → three turns of the known for one of strangers', t => {
+test('both lanes have entries → three turns for known clients, then one for unknown ones', t => {
   const queue = openHashQueue<string>(10)
   for (let i = 1; i <= 4; i++) queue.add(`stranger ${i}`, 'strangers')
   for (let i = 1; i <= 7; i++) queue.add(`known ${i}`, 'known')
-  t.deepEqual(taken(queue, 12), [
+  t.deepEqual(takeMany(queue, 12), [
     ...['known 1', 'known 2', 'known 3', 'stranger 1'],
     ...['known 4', 'known 5', 'known 6', 'stranger 2'],
     ...['known 7', 'stranger 3', 'stranger 4', undefined],
   ])
 })
 
-test('known ones who come again and again → strangers get a quarter of the turns', t => {
+test('known clients keep arriving → unknown clients still get a quarter of the turns', t => {
   const queue = openHashQueue<string>(100)
   for (let i = 0; i < 100; i++) queue.add('stranger', 'strangers')
   const turns = Array.from({ length: 40 }, () => {
@@ -34,7 +34,7 @@ test('known ones who come again and again → strangers get a quarter of the tur
   t.is(turns.filter(turn => turn === 'stranger').length, 10)
 })
 
-test('one lane is full → the other has all of its places', t => {
+test('one lane is full → the other lane keeps all its places', t => {
   for (const [full, other] of [
     ['strangers', 'known'],
     ['known', 'strangers'],
@@ -51,25 +51,25 @@ test('one lane is full → the other has all of its places', t => {
   }
 })
 
-test('who has waited for a comparison → taken before both lanes, also when they are full', t => {
+test('entry that follows a comparison → served before both lanes, even if they are full', t => {
   const queue = openHashQueue<string>(1)
   queue.add('known', 'known')
   queue.add('stranger', 'strangers')
   t.false(queue.isFull('next'))
   queue.add('next', 'next')
-  t.deepEqual(taken(queue, 3), ['next', 'known', 'stranger'])
+  t.deepEqual(takeMany(queue, 3), ['next', 'known', 'stranger'])
 })
 
-test('who gives up → is not taken, and leaves a place', t => {
+test('entry is removed → not served, and its place is free', t => {
   const queue = openHashQueue<string>(2)
   for (const entry of ['a', 'b']) queue.add(entry, 'strangers')
   t.true(queue.remove('a'))
   t.false(queue.remove('a'))
   t.false(queue.isFull('strangers'))
-  t.deepEqual(taken(queue, 2), ['b', undefined])
+  t.deepEqual(takeMany(queue, 2), ['b', undefined])
 })
 
-test('strangers fill their lane of the threads → a known comparison is served before they are done', async t => {
+test('unknown clients fill their lane → a known comparison is served before they are done', async t => {
   await using hasher = openHasher({ cost: 6, threads: 1, maxQueue: 8, timeoutMs: 60_000 })
   const done: string[] = []
   const flood = Array.from({ length: 9 }, (_, i) => hasher.hash('x').then(() => done.push(`stranger ${i}`)))

@@ -5,7 +5,7 @@ import anyTest from 'ava'
 import bcrypt from 'bcrypt'
 import { decoyHash, openHasher } from '../../../src/platform/crypto/password.ts'
 
-// Hashing of passwords: every byte counts, the queue has an end, unknown accounts cost the same.
+// Password hashing: every byte counts, the queue is bounded, and unknown accounts cost the same.
 
 const test = anyTest.serial
 
@@ -26,12 +26,12 @@ const test = anyTest.serial
     'the case of a letter': ['Correct horse', 'correct horse'],
     'the last of 64 emoji': [`${emoji}😀`, `${emoji}😁`],
     'the last of 64 letters with an accent': [`${'é'.repeat(63)}é`, `${'é'.repeat(63)}è`],
-    'wide letters, which only NFKC would fold': ['ｐassword1', 'password1'],
+    'full-width letters, which only NFKC would fold': ['ｐassword1', 'password1'],
     'the last of 256 emoji': [`${'😀'.repeat(255)}😀`, `${'😀'.repeat(255)}😁`],
   }
 
   for (const [name, [password, other]] of Object.entries(different)) {
-    test(`two passwords are two: ${name}`, async t => {
+    test(`passwords that differ in one detail do not match each other: ${name}`, async t => {
       t.true(await matches(password, password))
       t.true(await matches(other, other))
       t.false(await matches(password, other))
@@ -39,7 +39,7 @@ const test = anyTest.serial
     })
   }
 
-  test('one word is one password, composed or decomposed, short or long', async t => {
+  test('password in NFC and NFD form → both match one hash, short or long', async t => {
     for (const word of ['crème brûlée 7', 'é'.repeat(80)]) {
       t.not(word.normalize('NFC'), word.normalize('NFD'))
       t.true(await matches(word.normalize('NFC'), word.normalize('NFD')))
@@ -47,17 +47,17 @@ const test = anyTest.serial
     }
   })
 
-  test('a password of up to 72 bytes is plain bcrypt, so that imported hashes go on working', async t => {
+  test('password of up to 72 bytes → plain bcrypt, so that imported hashes keep working', async t => {
     t.true((await hasher.compare(a72, bcrypt.hashSync(a72, 4))).matches)
     t.true(bcrypt.compareSync(a72, await hasher.hash(a72)))
   })
 
-  test('a NUL never reaches bcrypt, for other implementations end there', async t => {
+  test('password with a NUL → pre-hashed, because other bcrypt implementations stop at a NUL', async t => {
     t.false(bcrypt.compareSync('abc\0d', await hasher.hash('abc\0d')))
     t.true(await matches('abc\0d', 'abc\0d'))
   })
 
-  test('a hash made by PHP ($2y$) or an old bcrypt ($2a$) is compared as one', async t => {
+  test('bcrypt hash of PHP ($2y$) or an old version ($2a$) → compared like $2b$', async t => {
     const stored = await hasher.hash('tr0ub4dor')
     for (const version of ['$2y$', '$2a$']) {
       const { matches } = await hasher.compare('tr0ub4dor', stored.replace('$2b$', version))
@@ -66,7 +66,7 @@ const test = anyTest.serial
     }
   })
 
-  test('a hash of another cost asks to be made anew, but only with the right password', async t => {
+  test('hash of another cost → needsRehash only for the correct password', async t => {
     const other = bcrypt.hashSync('tr0ub4dor', 5)
     t.deepEqual(await hasher.compare('tr0ub4dor', other), { matches: true, needsRehash: true })
     t.deepEqual(await hasher.compare('wrong', other), { matches: false, needsRehash: false })
@@ -75,7 +75,7 @@ const test = anyTest.serial
     t.deepEqual(await hasher.compare('tr0ub4dor', current), { matches: true, needsRehash: false })
   })
 
-  test('a cost that bcrypt would silently change, or no thread, is refused at start', t => {
+  test('cost that bcrypt would silently change, or no thread → RangeError at start', t => {
     for (const cost of [3, 32, 4.5, Number.NaN])
       t.throws(() => openHasher({ cost }), { instanceOf: RangeError })
     t.throws(() => openHasher({ cost: 4, threads: 0 }), { instanceOf: RangeError })
@@ -83,10 +83,10 @@ const test = anyTest.serial
 }
 
 {
-  // Where the machine is busy, threads of low priority are not what is tested.
+  // Hashing threads have low priority. On a busy machine a short timeout would fail these tests.
   const timeoutMs = 60_000
 
-  test('an account that is not there costs one bcrypt at the current cost', t => {
+  test('decoy hash for unknown accounts → a bcrypt hash of the current cost', t => {
     const decoy = decoyHash(12)
     t.is(bcrypt.getRounds(decoy), 12)
     t.is(decoy.length, bcrypt.hashSync('x', 4).length)
@@ -94,14 +94,14 @@ const test = anyTest.serial
     t.not(decoyHash(12), decoy)
   })
 
-  test('bcrypt reads the decoy as a hash: its cost and salt are usable as they are', t => {
+  test('decoy hash → bcrypt can use its cost and salt unchanged', t => {
     const decoy = decoyHash(4)
-    // 28 characters: version, cost and salt but for its last character, whose unused bits bcrypt clears.
+    // 28 characters: version, cost and salt except its last character, whose unused bits bcrypt clears.
     t.is(bcrypt.hashSync('password', decoy.slice(0, 29)).slice(0, 28), decoy.slice(0, 28))
     t.false(bcrypt.compareSync('password', decoy))
   })
 
-  test('the account that is not there takes its turn in the same queue', async t => {
+  test('comparison for an unknown account → waits in the same queue', async t => {
     await using hasher = openHasher({ cost: 4, threads: 1, maxQueue: 1, timeoutMs })
     const none = { matches: false, needsRehash: false }
     const first = hasher.compare('password', null)
@@ -111,7 +111,7 @@ const test = anyTest.serial
     t.deepEqual(await second, none)
   })
 
-  test('what is no bcrypt hash is treated like no account', async t => {
+  test('stored text that is not a bcrypt hash → compares like no account', async t => {
     await using hasher = openHasher({ cost: 4, threads: 1, timeoutMs })
     const stored = await hasher.hash('password')
     for (const broken of [
@@ -131,11 +131,11 @@ const test = anyTest.serial
   const run = promisify(execFile)
   const module = new URL('../../../src/platform/crypto/password.ts', import.meta.url).href
   const secret = 'canary-7f3a'
-  // Where the machine is busy, threads of low priority are not what is tested.
+  // Hashing threads have low priority. On a busy machine a short timeout would fail these tests.
   const timeoutMs = 60_000
 
-  /** Opens a hasher and hands out the threads that it starts, now and later. */
-  function watched(options: { cost: number; threads: number; maxQueue?: number }) {
+  /** Opens a hasher, and returns it with the threads that it starts, now and later. */
+  function watchThreads(options: { cost: number; threads: number; maxQueue?: number }) {
     const threads: Worker[] = []
     const seen = (worker: Worker) => threads.push(worker)
     process.on('worker', seen)
@@ -143,7 +143,7 @@ const test = anyTest.serial
     return { hasher, threads, [Symbol.dispose]: () => process.off('worker', seen) }
   }
 
-  test('a flood is turned away at once while those who came first are served', async t => {
+  test('more hashes at once than queue and threads hold → the first are served, the rest is refused', async t => {
     await using hasher = openHasher({ cost: 4, threads: 2, maxQueue: 3, timeoutMs })
     await Promise.all([hasher.hash('warm'), hasher.hash('warm')])
     const flood = Array.from({ length: 40 }, () => hasher.hash(secret))
@@ -158,14 +158,14 @@ const test = anyTest.serial
     t.true((await hasher.compare(secret, await hasher.hash(secret))).matches)
   })
 
-  test('without a bound of its own the queue holds 24 a thread', async t => {
+  test('no maxQueue → the queue holds 24 entries per thread', async t => {
     await using hasher = openHasher({ cost: 4, threads: 1, timeoutMs })
     await hasher.hash('warm')
     const results = await Promise.allSettled(Array.from({ length: 30 }, () => hasher.hash(secret)))
     t.is(results.filter(result => result.status === 'fulfilled').length, 25)
   })
 
-  test('who has waited for long is told to come back, and a later one is served', async t => {
+  test('job waits longer than its timeout → ERR_HASHER_BUSY, and a later job is served', async t => {
     await using hasher = openHasher({ cost: 12, threads: 1, timeoutMs: 400 })
     const results = await Promise.allSettled(Array.from({ length: 12 }, () => hasher.hash(secret)))
     const late = results.filter(result => result.status === 'rejected')
@@ -174,7 +174,7 @@ const test = anyTest.serial
     await t.notThrowsAsync(hasher.compare(secret, null))
   })
 
-  test('who has waited for a comparison is hashed before those who have just come, also when the queue is full', async t => {
+  test('hash that follows a comparison, with a full queue → runs before waiting jobs', async t => {
     await using hasher = openHasher({ cost: 6, threads: 1, maxQueue: 6, timeoutMs })
     const done: string[] = []
     const waiting = Array.from({ length: 7 }, (_, i) =>
@@ -186,22 +186,22 @@ const test = anyTest.serial
     t.is(done.indexOf('next'), 1)
   })
 
-  // The tests below watch the process for new threads, so they take turns.
-  test('a thread that dies fails its own job only, and the next is served by another', async t => {
-    using world = watched({ cost: 10, threads: 1 })
+  // The tests below watch the process for new threads, so they run one at a time.
+  test('thread dies → only its running job fails, the next runs in a new thread', async t => {
+    using world = watchThreads({ cost: 10, threads: 1 })
     await using hasher = world.hasher
     await hasher.hash('warm')
     const running = hasher.hash(secret)
     const waiting = hasher.hash(secret)
     void world.threads[0]?.terminate()
-    const fault = await t.throwsAsync(running, { code: 'ERR_HASHER_FAILED' })
-    t.false(`${fault?.stack}`.includes(secret))
+    const error = await t.throwsAsync(running, { code: 'ERR_HASHER_FAILED' })
+    t.false(`${error?.stack}`.includes(secret))
     t.true((await waiting).startsWith('$2b$10$'))
     t.is(world.threads.length, 2)
   })
 
-  test('an idle thread that died is missed by nobody', async t => {
-    using world = watched({ cost: 4, threads: 1 })
+  test('idle thread dies → the next job runs in a new thread', async t => {
+    using world = watchThreads({ cost: 4, threads: 1 })
     await using hasher = world.hasher
     await hasher.hash('warm')
     await world.threads[0]?.terminate()
@@ -209,8 +209,8 @@ const test = anyTest.serial
     t.is(world.threads.length, 2)
   })
 
-  test('closing ends what runs, what waits and what comes later, each with a code', async t => {
-    using world = watched({ cost: 10, threads: 1 })
+  test('hasher is closed → running, waiting and later jobs fail with ERR_HASHER_CLOSED', async t => {
+    using world = watchThreads({ cost: 10, threads: 1 })
     const { hasher } = world
     const accepted = [hasher.hash(secret), hasher.hash(secret)]
     const closing = hasher[Symbol.asyncDispose]()
@@ -227,7 +227,7 @@ const test = anyTest.serial
     'never used': '',
   }
   for (const [name, script] of Object.entries(endings)) {
-    test(`threads keep no process alive: ${name}`, async t => {
+    test(`hasher that is ${name} → its threads do not keep the process alive`, async t => {
       const code = `const { openHasher } = await import('${module}')
       const hasher = openHasher({ cost: 4, threads: 2 })
       ${script}
@@ -237,7 +237,7 @@ const test = anyTest.serial
     })
   }
 
-  test('a process waits for the password that it is working on', async t => {
+  test('hash is running → the process stays alive until it is done', async t => {
     const code = `const { openHasher } = await import('${module}')
     openHasher({ cost: 4, threads: 1 }).hash('x').then(hash => console.log(hash.slice(0, 7)))`
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], { timeout: 20_000 })
@@ -245,7 +245,7 @@ const test = anyTest.serial
   })
 
   if (process.platform === 'linux') {
-    test('on Linux the threads give way to the main one, which keeps its priority', async t => {
+    test('on Linux → the hashing threads have a lower priority than the main thread', async t => {
       const code = `const { openHasher } = await import('${module}')
       const { readFileSync, readdirSync } = await import('node:fs')
       const hasher = openHasher({ cost: 4, threads: 2 })
@@ -256,7 +256,7 @@ const test = anyTest.serial
       console.log(ids.filter(id => nice(id) > own && nice(id) === Math.min(own + 10, 19)).length, own)`
       const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], { timeout: 20_000 })
       const [lowered, own] = stdout.trim().split(' ')
-      // A process that is at the lowest priority has no lower one for its threads.
+      // A process that already has the lowest priority has no lower one for its threads.
       t.is(lowered, own === '19' ? '0' : '2')
     })
   }

@@ -4,7 +4,7 @@ import { v7 as uuid } from 'uuid'
 import { anAccount } from '../../fixtures.ts'
 import { eventOf, openShop, type Purchase, price } from './shop.ts'
 
-// Wrong amounts, refunds, and what a person has to look at.
+// Wrong amounts, refunds, and issues that an administrator must resolve.
 
 const test = anyTest.serial
 
@@ -12,24 +12,24 @@ const shop = await openShop({ env: { METRICS_PORT: '0' } })
 anyTest.after.always(() => shop[Symbol.asyncDispose]())
 
 {
-  // Money that came and that nothing may be given for. Somebody has to look at it, and be told so.
+  // Payments that must not buy anything. An administrator must resolve them, so they are logged, counted and listed.
 
   const anId = () => `msg_${randomBytes(12).toString('hex')}`
 
-  const counted = async (outcome: string): Promise<number> => {
+  const countOutcome = async (outcome: string): Promise<number> => {
     const line = `latchkey_purchases_total{outcome="${outcome}"} `
     const found = (await shop.metrics()).split('\n').find(each => each.startsWith(line))
     return Number(found?.slice(line.length) ?? 0)
   }
 
-  const alarms = async ({ id }: Purchase) =>
+  const errorLogsOf = async ({ id }: Purchase) =>
     (await shop.logs())
       .map(line => JSON.parse(line))
       .filter(line => line.level === 'error' && line.purchase_id === id)
 
-  const isToldOf = async (t: ExecutionContext, purchase: Purchase, issue: string) => {
+  const assertReported = async (t: ExecutionContext, purchase: Purchase, issue: string) => {
     t.is((await shop.rowOf(purchase.id)).issue, issue)
-    const lines = await alarms(purchase)
+    const lines = await errorLogsOf(purchase)
     t.is(lines.length, 1)
     t.like(lines[0], { outcome: issue, event_type: 'payment_intent.succeeded' })
     t.notRegex(JSON.stringify(lines), /@|Ada|Lovelace/)
@@ -42,27 +42,27 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
   const payment = (purchase: Purchase, change: Record<string, unknown>): string =>
     JSON.stringify({ ...JSON.parse(eventOf('payment_intent.succeeded', purchase)), ...change })
 
-  const others: [string, Record<string, unknown>][] = [
-    ['one cent less', { amount_in_cents: price - 1 }],
-    ['one cent more', { amount_in_cents: price + 1 }],
-    ['nothing', { amount_in_cents: 0 }],
-    ['less than nothing', { amount_in_cents: -price }],
-    ['a fraction', { amount_in_cents: 1.5 }],
-    ['a text', { amount_in_cents: String(price) }],
+  const wrongPayments: [string, Record<string, unknown>][] = [
+    ['one cent too little', { amount_in_cents: price - 1 }],
+    ['one cent too much', { amount_in_cents: price + 1 }],
+    ['an amount of zero', { amount_in_cents: 0 }],
+    ['a negative amount', { amount_in_cents: -price }],
+    ['a fractional amount', { amount_in_cents: 1.5 }],
+    ['an amount as text', { amount_in_cents: String(price) }],
     ['no amount', { amount_in_cents: undefined }],
-    ['a list', { amount_in_cents: [price] }],
-    ['an object', { amount_in_cents: { value: price } }],
-    ['more than a number holds', { amount_in_cents: 1e300 }],
+    ['an amount as array', { amount_in_cents: [price] }],
+    ['an amount as object', { amount_in_cents: { value: price } }],
+    ['an amount beyond the safe integers', { amount_in_cents: 1e300 }],
     ['another currency', { currency: 'USD' }],
     ['the currency in lower case', { currency: 'gtq' }],
     ['no currency', { currency: undefined }],
-    ['a currency that is none', { currency: { code: 'GTQ' } }],
+    ['a currency as object', { currency: { code: 'GTQ' } }],
   ]
 
-  for (const [what, change] of others)
-    test(`${what} buys nothing, and is told of`, async t => {
+  for (const [what, change] of wrongPayments)
+    test(`payment with ${what} → nothing is sold, and an issue is reported`, async t => {
       const purchase = await shop.aPurchase()
-      const before = await counted('amount_mismatch')
+      const before = await countOutcome('amount_mismatch')
       const id = anId()
       t.is((await shop.post(payment(purchase, change), { id })).status, 204)
       const { status, user_id: owner } = await shop.rowOf(purchase.id)
@@ -70,11 +70,11 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
       t.deepEqual(await shop.siteOf(purchase.slug), { status: 'reserved', held_by: purchase.id })
       t.deepEqual(await shop.emailKindsTo(purchase.email), [])
       t.deepEqual(await shop.outcomesOf([id]), ['amount_mismatch'])
-      t.is(await counted('amount_mismatch'), before + 1)
-      await isToldOf(t, purchase, 'amount_mismatch')
+      t.is(await countOutcome('amount_mismatch'), before + 1)
+      await assertReported(t, purchase, 'amount_mismatch')
     })
 
-  test('what was asked for, told of after all, buys the site and ends the issue', async t => {
+  test('right payment after a wrong one → the site is sold and the issue is cleared', async t => {
     const purchase = await shop.aPurchase()
     await shop.sendEvent('payment_intent.succeeded', purchase, { amount: price - 1 })
     t.is((await shop.sendEvent('payment_intent.succeeded', purchase)).status, 204)
@@ -83,7 +83,7 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
     t.deepEqual(await shop.emailKindsTo(purchase.email), ['purchase_confirmation', 'welcome_guest'])
   })
 
-  test('the price of a site that changed meanwhile is not asked of whoever is at the checkout', async t => {
+  test('price changes during a checkout → the buyer pays the price of the checkout', async t => {
     const purchase = await shop.aPurchase()
     const change = { price: price * 2, currency: 'USD' }
     const changed = await shop.client.patch(`/api/v1/admin/sites/${purchase.slug}`, change, {
@@ -94,15 +94,15 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
     t.like(await shop.rowOf(purchase.id), { status: 'paid', issue: null })
   })
 
-  test('while somebody has to look at a payment its site is not let go', async t => {
+  test('purchase with an open issue expires → the site stays reserved', async t => {
     const purchase = await shop.aPurchase()
     await shop.sendEvent('payment_intent.succeeded', purchase, { amount: 1 })
-    await runOut(purchase)
+    await expire(purchase)
     t.like(await shop.rowOf(purchase.id), { status: 'pending', issue: 'amount_mismatch' })
     t.is((await shop.siteOf(purchase.slug)).status, 'reserved')
   })
 
-  test('another amount that was given back ends the issue, and the site is free', async t => {
+  test('refund of a wrong amount → the issue is cleared and the site is available', async t => {
     const purchase = await shop.aPurchase()
     await shop.sendEvent('payment_intent.succeeded', purchase, { amount: price - 1 })
     t.is((await shop.sendEvent('refund.succeeded', purchase, { amount: price - 1 })).status, 204)
@@ -111,26 +111,26 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
     t.deepEqual(await shop.emailKindsTo(purchase.email), [])
   })
 
-  test('a part that is given back of what was paid is told of, and takes no site away', async t => {
+  test('partial refunds of a sold site → reported, and the site stays sold', async t => {
     const purchase = await shop.aPurchase()
     await shop.sendEvent('payment_intent.succeeded', purchase)
     for (const _ of [1, 2])
       t.is((await shop.sendEvent('refund.succeeded', purchase, { amount: 100 })).status, 204)
     t.like(await shop.rowOf(purchase.id), { status: 'paid', issue: 'amount_mismatch' })
     t.is((await shop.siteOf(purchase.slug)).status, 'sold')
-    t.is((await alarms(purchase)).length, 2)
+    t.is((await errorLogsOf(purchase)).length, 2)
   })
 
-  test('a part that is given back is told of, also where that comes first', async t => {
+  test('partial refunds before the payment event → reported, and the site is sold', async t => {
     const purchase = await shop.aPurchase()
     for (const _ of [1, 2]) await shop.sendEvent('refund.succeeded', purchase, { amount: 100 })
     t.is((await shop.sendEvent('payment_intent.succeeded', purchase)).status, 204)
     t.like(await shop.rowOf(purchase.id), { status: 'paid', issue: 'amount_mismatch' })
     t.is((await shop.siteOf(purchase.slug)).status, 'sold')
-    t.is((await alarms(purchase)).length, 1)
+    t.is((await errorLogsOf(purchase)).length, 1)
   })
 
-  test('a part of a checkout that is given back before it is paid does not hinder the payment', async t => {
+  test('partial refunds that name the checkout before the payment → the payment still sells the site', async t => {
     const purchase = await shop.aPurchase()
     const part = JSON.parse(eventOf('refund.succeeded', purchase, { amount: 100 }))
     for (const _ of [1, 2])
@@ -141,7 +141,7 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
     t.is((await shop.siteOf(purchase.slug)).status, 'sold')
   })
 
-  const runOut = async (purchase: Purchase) => {
+  const expire = async (purchase: Purchase) => {
     await shop.sql(
       `UPDATE purchases SET expires_at = now() - interval '2 minutes', look_after = now() WHERE id = $1`,
       [purchase.id],
@@ -149,19 +149,19 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
     await shop.run('reconcile')
   }
 
-  /** A purchase whose checkout ran out, and what came after it for the same site. */
-  const aLate = async (then?: 'reserved' | 'sold') => {
+  /** An expired purchase, and optionally a later purchase of the same site. */
+  const expiredPurchase = async (siteStatus?: 'reserved' | 'sold') => {
     const late = await shop.aPurchase()
-    await runOut(late)
-    const other = then && (await shop.aPurchase({ slug: late.slug }))
-    if (then === 'sold' && other) await shop.sendEvent('payment_intent.succeeded', other)
+    await expire(late)
+    const other = siteStatus && (await shop.aPurchase({ slug: late.slug }))
+    if (siteStatus === 'sold' && other) await shop.sendEvent('payment_intent.succeeded', other)
     return { late, other }
   }
 
-  for (const then of ['reserved', 'sold'] as const)
-    test(`paid when the site was ${then} to another: they keep it, and somebody is told`, async t => {
-      const { late, other } = await aLate(then)
-      const before = await counted('site_unavailable')
+  for (const siteStatus of ['reserved', 'sold'] as const)
+    test(`late payment for a site now ${siteStatus} to another buyer → reported, and that buyer keeps it`, async t => {
+      const { late, other } = await expiredPurchase(siteStatus)
+      const before = await countOutcome('site_unavailable')
       const id = anId()
       t.is((await shop.sendEvent('payment_intent.succeeded', late, { id })).status, 204)
       t.like(await shop.rowOf(late.id), {
@@ -169,22 +169,22 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
         user_id: null,
         payment_id: `pa_${late.checkoutId}`,
       })
-      t.deepEqual(await shop.siteOf(late.slug), { status: then, held_by: other?.id ?? '' })
+      t.deepEqual(await shop.siteOf(late.slug), { status: siteStatus, held_by: other?.id ?? '' })
       t.deepEqual(await shop.emailKindsTo(late.email), [])
       t.deepEqual(await shop.outcomesOf([id]), ['site_unavailable'])
-      t.is(await counted('site_unavailable'), before + 1)
-      await isToldOf(t, late, 'site_unavailable')
+      t.is(await countOutcome('site_unavailable'), before + 1)
+      await assertReported(t, late, 'site_unavailable')
 
       t.is((await shop.sendEvent('refund.succeeded', late)).status, 204)
       t.like(await shop.rowOf(late.id), { status: 'refunded', issue: null })
-      t.deepEqual(await shop.siteOf(late.slug), { status: then, held_by: other?.id ?? '' })
-      if (then === 'reserved' && other) await shop.sendEvent('payment_intent.succeeded', other)
+      t.deepEqual(await shop.siteOf(late.slug), { status: siteStatus, held_by: other?.id ?? '' })
+      if (siteStatus === 'reserved' && other) await shop.sendEvent('payment_intent.succeeded', other)
       t.is((await shop.siteOf(late.slug)).held_by, other?.id ?? '')
       t.is((await shop.siteOf(late.slug)).status, 'sold')
     })
 
-  test("paid late while the site is nobody else's, it is theirs", async t => {
-    const { late } = await aLate()
+  test('late payment while the site is available → the site is sold', async t => {
+    const { late } = await expiredPurchase()
     t.is((await shop.rowOf(late.id)).status, 'expired')
     t.is((await shop.siteOf(late.slug)).status, 'available')
     await shop.sendEvent('payment_intent.succeeded', late)
@@ -192,10 +192,10 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
     t.deepEqual(await shop.siteOf(late.slug), { status: 'sold', held_by: late.id })
   })
 
-  test('of two who pay at once for a site that nobody holds, one gets it', async t => {
-    const { late, other } = await aLate('reserved')
+  test('two late payments at the same time for one site → one gets it, the other is reported', async t => {
+    const { late, other } = await expiredPurchase('reserved')
     if (!other) return t.fail()
-    await runOut(other)
+    await expire(other)
     const both = await Promise.all(
       [late, other].map(each => shop.sendEvent('payment_intent.succeeded', each)),
     )
@@ -208,7 +208,7 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
     t.is((await shop.siteOf(late.slug)).held_by, rows.find(({ issue }) => issue === null)?.id as string)
   })
 
-  test('a refund takes no site from whoever bought it after that', async t => {
+  test('refund of an earlier buyer → the later buyer keeps the site', async t => {
     const first = await shop.aPurchase()
     for (const type of ['payment_intent.succeeded', 'refund.succeeded'] as const)
       await shop.sendEvent(type, first)
@@ -225,7 +225,7 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
   const patch = (slug: string, body: object) =>
     shop.client.patch(`/api/v1/admin/sites/${slug}`, body, { token: shop.admin })
 
-  test('what was paid instead of the price is kept, and its refund, by the payment alone, ends the issue', async t => {
+  test('wrong amount → stored; only a refund of that amount clears the issue', async t => {
     const purchase = await shop.aPurchase()
     const wrong = { amount: 3_000_000_000, currency: 'USD' }
     await shop.sendEvent('payment_intent.succeeded', purchase, wrong)
@@ -241,7 +241,7 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
     t.is((await shop.siteOf(purchase.slug)).status, 'available')
   })
 
-  test('a part that is given back of what was paid instead frees no site', async t => {
+  test('partial refund of a wrong amount → the site stays reserved', async t => {
     const purchase = await shop.aPurchase()
     await shop.sendEvent('payment_intent.succeeded', purchase, { amount: price + 1000 })
     await shop.sendEvent('refund.succeeded', purchase, { amount: 1000 })
@@ -249,7 +249,7 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
     t.is((await shop.siteOf(purchase.slug)).status, 'reserved')
   })
 
-  test('whoever pays a wrong amount and then the right one has bought, and is given back what they bought by', async t => {
+  test('wrong payment followed by the right one → sold, and a refund of the right one applies', async t => {
     const purchase = await shop.aPurchase()
     await shop.sendEvent('payment_intent.succeeded', purchase, { amount: 1, paymentId: 'pa_wrong' })
     await shop.sendEvent('payment_intent.succeeded', purchase, { paymentId: 'pa_right' })
@@ -262,7 +262,7 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
     t.is((await shop.rowOf(purchase.id)).status, 'refunded')
   })
 
-  test('a site that is called sold once more is still its buyer’s, and a refund puts it back', async t => {
+  test('administrator marks a sold site as sold again → a refund still makes it available', async t => {
     const purchase = await shop.aPurchase()
     await shop.sendEvent('payment_intent.succeeded', purchase)
     t.is((await patch(purchase.slug, { status: 'sold', name: 'Another name' })).status, 200)
@@ -274,7 +274,7 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
 {
   const free = { status: 'available', held_by: null }
 
-  test('where another amount was paid, its refund ends the issue and lets the site go', async t => {
+  test('refund of a wrong amount → later payment events do not reopen the purchase', async t => {
     const purchase = await shop.aPurchase()
     t.is((await shop.sendEvent('payment_intent.succeeded', purchase, { amount: 12_400 })).status, 204)
     t.like(await shop.rowOf(purchase.id), { status: 'pending', issue: 'amount_mismatch' })
@@ -284,10 +284,10 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
     t.like(await shop.rowOf(purchase.id), { status: 'refunded', issue: null, paid_at: null })
     t.deepEqual(await shop.siteOf(purchase.slug), free)
     t.is((await shop.sendEvent('payment_intent.succeeded', purchase)).status, 204)
-    t.is((await shop.rowOf(purchase.id)).status, 'refunded', 'it is over')
+    t.is((await shop.rowOf(purchase.id)).status, 'refunded', 'the purchase is closed')
   })
 
-  test('so it is where the gateway said of it when it was asked', async t => {
+  test('wrong currency found by reconcile → its refund clears the issue and releases the site', async t => {
     const purchase = await shop.aPurchase()
     const checkout = shop.gateway.checkouts.get(purchase.checkoutId)
     if (!checkout) throw new Error('no such checkout')
@@ -302,7 +302,7 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
     t.deepEqual(await shop.siteOf(purchase.slug), free)
   })
 
-  test('what was sold is not free again by a part of its price', async t => {
+  test('partial refunds that add up to the price → the site stays sold, with an issue', async t => {
     const purchase = await shop.aPurchase()
     await shop.sendEvent('payment_intent.succeeded', purchase)
     for (const amount of [5000, 7500]) {
@@ -312,7 +312,7 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
     }
   })
 
-  test('what was paid for a site that was another’s is paid back, and the other keeps it', async t => {
+  test('late payment for the site of another buyer is refunded → that buyer keeps the site', async t => {
     const late = await shop.aPurchase()
     await shop.sql("UPDATE purchases SET status = 'expired' WHERE id = $1", [late.id])
     await shop.sql("UPDATE sites SET status = 'available', held_by = NULL WHERE slug = $1", [late.slug])
@@ -326,7 +326,7 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
 }
 
 {
-  const record = (id: string, token = shop.admin) =>
+  const recordRefund = (id: string, token = shop.admin) =>
     shop.client.post(`/api/v1/admin/purchases/${id}/refunded`, undefined, { token })
 
   const eventsOf = (type = 'purchase.refunded') =>
@@ -335,10 +335,10 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
       [type],
     )
 
-  test('what an administrator gave back is refunded, its site for sale again, and who said so is kept', async t => {
+  test('administrator records a refund → purchase refunded, site available, actor audited', async t => {
     const purchase = await shop.aPurchase()
     await shop.sendEvent('payment_intent.succeeded', purchase)
-    t.is((await record(purchase.id)).status, 204)
+    t.is((await recordRefund(purchase.id)).status, 204)
     const row = await shop.rowOf(purchase.id)
     t.like(row, { status: 'refunded', issue: null })
     t.truthy(row.refunded_at)
@@ -347,70 +347,70 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
     t.is(event?.user_id, row.user_id as string)
     t.truthy(event?.actor_id)
     t.deepEqual(more, [])
-    t.is((await record(purchase.id)).status, 204, 'once more changes nothing')
+    t.is((await recordRefund(purchase.id)).status, 204, 'recording it again changes nothing')
     t.is((await shop.sendEvent('refund.succeeded', purchase)).status, 204)
     t.is((await eventsOf()).length, 1)
   })
 
-  test('an amount that nobody asked for, given back in parts, is ended by hand', async t => {
+  test('wrong amount refunded in parts → cleared when an administrator records the refund', async t => {
     const purchase = await shop.aPurchase()
     await shop.sendEvent('payment_intent.succeeded', purchase, { amount: 2 })
     for (const _ of [1, 2]) await shop.sendEvent('refund.succeeded', purchase, { amount: 1 })
     t.is((await shop.rowOf(purchase.id)).issue, 'amount_mismatch')
-    t.is((await record(purchase.id)).status, 204)
+    t.is((await recordRefund(purchase.id)).status, 204)
     t.like(await shop.rowOf(purchase.id), { status: 'refunded', issue: null })
     t.is((await shop.siteOf(purchase.slug)).status, 'available')
   })
 
-  test('what nobody paid is not given back, and nobody but an administrator says so', async t => {
+  test('recording a refund of an unpaid purchase, or as a user → 403, nothing changes', async t => {
     const purchase = await shop.aPurchase()
-    const unpaid = await record(purchase.id)
+    const unpaid = await recordRefund(purchase.id)
     t.like(unpaid.body, {
       code: 'FORBIDDEN',
       detail: 'The purchase was never paid, so it cannot be refunded.',
     })
-    t.is((await record(uuid())).body.code, 'NOT_FOUND')
+    t.is((await recordRefund(uuid())).body.code, 'NOT_FOUND')
     await shop.sendEvent('payment_intent.succeeded', purchase)
-    t.is((await record(purchase.id, (await anAccount(shop.client)).access)).status, 403)
+    t.is((await recordRefund(purchase.id, (await anAccount(shop.client)).access)).status, 403)
     t.like(await shop.rowOf(purchase.id), { status: 'paid' })
     t.is((await shop.siteOf(purchase.slug)).status, 'sold')
   })
 }
 
 {
-  // What sells nothing wrong, and yet nobody would notice.
+  // Payments that sell nothing wrong, but that would go unnoticed without an error in the log.
 
-  const alarms = async ({ id }: Purchase) =>
+  const errorLogsOf = async ({ id }: Purchase) =>
     (await shop.logs())
       .map(line => JSON.parse(line))
       .filter(({ level, purchase_id }) => level === 'error' && purchase_id === id)
       .map(({ outcome }) => outcome)
 
-  test('a second payment of what is paid is told of, the same one twice is not', async t => {
+  test('second payment of a paid purchase → logged as paid_twice; a repeated event is not', async t => {
     const purchase = await shop.aPurchase()
     for (const paymentId of ['pa_first', 'pa_first', 'pa_second'])
       t.is((await shop.sendEvent('payment_intent.succeeded', purchase, { paymentId })).status, 204)
-    t.deepEqual(await alarms(purchase), ['paid_twice'])
+    t.deepEqual(await errorLogsOf(purchase), ['paid_twice'])
     t.like(await shop.rowOf(purchase.id), { status: 'paid', issue: null, payment_id: 'pa_first' })
   })
 
-  test('a payment after the refund of another one is told of, one that is told of late is not', async t => {
+  test('new payment after a refund → logged as paid_twice; a late event of the old one is not', async t => {
     const purchase = await shop.aPurchase()
     await shop.sendEvent('payment_intent.succeeded', purchase, { paymentId: 'pa_one' })
     await shop.sendEvent('refund.succeeded', purchase, { paymentId: 'pa_one' })
     await shop.sendEvent('payment_intent.succeeded', purchase, { paymentId: 'pa_one' })
-    t.deepEqual(await alarms(purchase), [])
+    t.deepEqual(await errorLogsOf(purchase), [])
     await shop.sendEvent('payment_intent.succeeded', purchase, { paymentId: 'pa_two' })
-    t.deepEqual(await alarms(purchase), ['paid_twice'])
+    t.deepEqual(await errorLogsOf(purchase), ['paid_twice'])
     t.is((await shop.siteOf(purchase.slug)).status, 'available')
   })
 
-  test('a purchase for an account that nobody can enter is told of, and is theirs', async t => {
+  test('purchase for a deactivated account → logged as account_closed, and the account owns it', async t => {
     const { email, userId } = await anAccount(shop.client)
     await shop.sql('UPDATE users SET is_active = false, password_proven_at = now() WHERE id = $1', [userId])
     const purchase = await shop.aPurchase({ email })
     await shop.sendEvent('payment_intent.succeeded', purchase)
-    t.deepEqual(await alarms(purchase), ['account_closed'])
+    t.deepEqual(await errorLogsOf(purchase), ['account_closed'])
     t.like(await shop.rowOf(purchase.id), { status: 'paid', user_id: userId })
   })
 }

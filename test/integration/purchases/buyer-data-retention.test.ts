@@ -2,7 +2,7 @@ import anyTest from 'ava'
 import { anEmail } from '../../fixtures.ts'
 import { openShop } from './shop.ts'
 
-// What is forgotten of buyers.
+// When the data of buyers is deleted: idempotency keys, and the names and addresses of guests and erased accounts.
 
 const test = anyTest.serial
 
@@ -23,14 +23,14 @@ anyTest.after.always(async () => {
     )
   const age = (id: string, column: 'created_at' | 'updated_at', time: string) =>
     sql(`UPDATE purchases SET ${column} = now() - $2::interval WHERE id = $1`, [id, time])
-  const become = (id: string, status: string) =>
+  const setStatus = (id: string, status: string) =>
     sql('UPDATE purchases SET status = $2 WHERE id = $1', [id, status])
-  const ofWhom = async (id: string) => {
+  const identityOf = async (id: string) => {
     const { email, full_name } = await shop.rowOf(id)
     return [email, full_name]
   }
 
-  test('the key of a request is forgotten after a day, and not before', async t => {
+  test('idempotency key → kept for 24 hours, then deleted', async t => {
     const [email, slug] = [anEmail(), await shop.aSite()]
     const { body } = await buy(slug, email)
     await age(body.purchase_id, 'created_at', '23 hours 59 minutes')
@@ -45,24 +45,24 @@ anyTest.after.always(async () => {
       'it is a new request, and the site is reserved',
     )
     const next = await buy(await shop.aSite(), email)
-    t.is(next.status, 201, 'the key may stand for another one')
-    t.is(await shop.run('forgetBuyers'), 0, 'nothing is left to forget')
+    t.is(next.status, 201, 'the key can be used for another request')
+    t.is(await shop.run('forgetBuyers'), 0, 'nothing is left to delete')
   })
 
-  test('a guest who never paid is forgotten after thirty days, and not before', async t => {
+  test('unpaid guest purchase → name and address deleted after 30 days, not before', async t => {
     const { id, email } = await shop.aPurchase()
-    await become(id, 'expired')
+    await setStatus(id, 'expired')
     await age(id, 'updated_at', '29 days 23 hours')
     await shop.run('forgetBuyers')
-    t.deepEqual(await ofWhom(id), [email, 'Ada Lovelace'])
+    t.deepEqual(await identityOf(id), [email, 'Ada Lovelace'])
     await age(id, 'updated_at', '30 days 1 hour')
     await shop.run('forgetBuyers')
-    t.deepEqual(await ofWhom(id), [null, null])
+    t.deepEqual(await identityOf(id), [null, null])
   })
 
-  test('whoever may still pay, or is owed money, is not forgotten', async t => {
+  test('guest who can still pay or must be refunded → name and address are kept', async t => {
     const [open, failed, wrong] = [await shop.aPurchase(), await shop.aPurchase(), await shop.aPurchase()]
-    await become(failed.id, 'failed')
+    await setStatus(failed.id, 'failed')
     t.is((await shop.sendEvent('payment_intent.succeeded', wrong, { amount: 1 })).status, 204)
     const late = await shop.aPurchase()
     await sql("UPDATE sites SET status = 'sold', held_by = NULL WHERE slug = $1", [late.slug])
@@ -71,25 +71,25 @@ anyTest.after.always(async () => {
     for (const { id } of [open, failed, wrong, late]) await age(id, 'updated_at', '90 days')
     await shop.run('forgetBuyers')
     for (const { id, email } of [open, failed, wrong, late])
-      t.deepEqual(await ofWhom(id), [email, 'Ada Lovelace'])
+      t.deepEqual(await identityOf(id), [email, 'Ada Lovelace'])
   })
 
-  test('an account that is erased takes its address and its name out of what it bought', async t => {
+  test('erased account → its name and address are removed from its purchases', async t => {
     const purchase = await shop.aPurchase()
     t.is((await shop.sendEvent('payment_intent.succeeded', purchase)).status, 204)
     await shop.run('forgetBuyers')
-    t.deepEqual(await ofWhom(purchase.id), [purchase.email, 'Ada Lovelace'])
+    t.deepEqual(await identityOf(purchase.id), [purchase.email, 'Ada Lovelace'])
     await sql('DELETE FROM users WHERE email = $1', [purchase.email])
     t.is(await shop.run('forgetBuyers'), 1)
-    t.deepEqual(await ofWhom(purchase.id), [null, null])
+    t.deepEqual(await identityOf(purchase.id), [null, null])
     t.like(await shop.rowOf(purchase.id), { status: 'paid', amount: 12_500, user_id: null })
-    t.is((await shop.siteOf(purchase.slug)).status, 'sold', 'what was sold stays sold')
+    t.is((await shop.siteOf(purchase.slug)).status, 'sold', 'the site stays sold')
   })
 }
 
 {
   const shop = crowdedShop
-  test('a backlog of guests who never paid is forgotten to the last', async t => {
+  test('backlog of 10,001 unpaid guest purchases → one run deletes all their data', async t => {
     const { id } = await shop.aPurchase()
     const { site_id } = await shop.rowOf(id)
     await shop.sql(
@@ -100,10 +100,10 @@ anyTest.after.always(async () => {
       [site_id],
     )
     t.is(await shop.run('forgetBuyers'), 20_002)
-    const remembered = await shop.sql(
+    const withData = await shop.sql(
       'SELECT id FROM purchases WHERE email IS NOT NULL OR idempotency_key IS NOT NULL',
     )
-    t.deepEqual(remembered, [{ id }])
+    t.deepEqual(withData, [{ id }])
     t.is(await shop.run('forgetBuyers'), 0)
   })
 }

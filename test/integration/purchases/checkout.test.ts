@@ -4,7 +4,7 @@ import { type Account, anAccount, anEmail } from '../../fixtures.ts'
 import { unreachableUrl } from './scripted-gateway.ts'
 import { openShop, type Purchase } from './shop.ts'
 
-// Beginning a purchase: who buys, once, and what is shown of it.
+// Starting a purchase: who can buy, idempotency keys, lists of purchases and limits.
 
 const test = anyTest.serial
 
@@ -29,7 +29,7 @@ anyTest.after.always(async () => {
     client.post(`/api/v1/sites/${slug}/purchase`, body, options)
   const ada = () => ({ email: anEmail(), full_name: 'Ada Lovelace' })
 
-  const nothingIsReserved = async (t: ExecutionContext, slug: string) => {
+  const assertNotReserved = async (t: ExecutionContext, slug: string) => {
     t.deepEqual(await shop.siteOf(slug), { status: 'available', held_by: null })
     const text = 'SELECT FROM purchases p JOIN sites s ON s.id = site_id WHERE slug = $1'
     t.is((await sql(text, [slug])).length, 0)
@@ -37,7 +37,7 @@ anyTest.after.always(async () => {
   const errorsOf = ({ body }: Reply): { path: string; rule: string }[] =>
     body.errors.map(({ path, rule }: { path: string; rule: string }) => ({ path, rule }))
 
-  test('a guest says an address and a name, and gets a checkout', async t => {
+  test('guest sends email and name → 201 with a checkout, and no account yet', async t => {
     const [slug, guest] = [await shop.aSite(), ada()]
     const { status, body, headers } = await buy(slug, guest)
     t.is(status, 201)
@@ -48,11 +48,11 @@ anyTest.after.always(async () => {
     t.is(
       (await sql('SELECT FROM users WHERE email = $1', [guest.email])).length,
       0,
-      'no account before a payment',
+      'no account before the payment',
     )
   })
 
-  test('what a guest leaves out is named, each by its path', async t => {
+  test('guest omits email or name → 400 that names each missing field', async t => {
     const slug = await shop.aSite()
     const [email, full_name] = ['email', 'full_name'].map(path => ({ path, rule: 'missing' }))
     for (const [body, errors] of [
@@ -64,10 +64,10 @@ anyTest.after.always(async () => {
       t.is(reply.status, 400)
       t.deepEqual(errorsOf(reply), [...errors])
     }
-    await nothingIsReserved(t, slug)
+    await assertNotReserved(t, slug)
   })
 
-  test('whoever is signed in need say nothing, and buys by their own address and name', async t => {
+  test('signed-in buyer sends no data → purchase uses the email and name of the account', async t => {
     const slug = await shop.aSite()
     const account = await anAccount(client, { full_name: 'Grace Hopper' })
     const { status, body } = await buy(slug, {}, { token: account.access })
@@ -76,16 +76,16 @@ anyTest.after.always(async () => {
     t.like(await shop.rowOf(body.purchase_id), { email, user_id, full_name: 'Grace Hopper' })
   })
 
-  test('whoever is signed in may say their own address, in whatever case, and another name', async t => {
+  test('signed-in buyer sends the own email in any case, and another name → accepted', async t => {
     const account = await anAccount(client, { full_name: 'Grace Hopper' })
-    const said = { email: ` ${account.email.toUpperCase()}`, full_name: 'Rear Admiral Hopper' }
-    const { status, body } = await buy(await shop.aSite(), said, { token: account.access })
+    const given = { email: ` ${account.email.toUpperCase()}`, full_name: 'Rear Admiral Hopper' }
+    const { status, body } = await buy(await shop.aSite(), given, { token: account.access })
     t.is(status, 201)
     const row = await shop.rowOf(body.purchase_id)
-    t.like(row, { email: account.email, user_id: account.userId, full_name: said.full_name })
+    t.like(row, { email: account.email, user_id: account.userId, full_name: given.full_name })
   })
 
-  test('nobody who is signed in buys by another address', async t => {
+  test('signed-in buyer sends another email → 400 own_email, without echoing the email', async t => {
     const [slug, account, other] = [await shop.aSite(), await anAccount(client), await anAccount(client)]
     for (const email of [other.email, anEmail()]) {
       const reply = await buy(slug, { email, full_name: 'Ada' }, { token: account.access })
@@ -93,14 +93,14 @@ anyTest.after.always(async () => {
       t.deepEqual(errorsOf(reply), [{ path: 'email', rule: 'own_email' }])
       t.notRegex(reply.text, new RegExp(email))
     }
-    await nothingIsReserved(t, slug)
+    await assertNotReserved(t, slug)
   })
 
-  test('credentials that prove nothing are refused, and never taken for a guest', async t => {
+  test('invalid credentials → 400 or 401, never treated as a guest', async t => {
     const slug = await shop.aSite()
     const ended = await anAccount(client)
     t.is((await client.post('logout', {}, { token: ended.access })).status, 204)
-    const bought = (authorization: string) => buy(slug, ada(), { headers: { authorization } })
+    const buyWith = (authorization: string) => buy(slug, ada(), { headers: { authorization } })
     for (const [authorization, status, code] of [
       [`Bearer ${ended.access}`, 401, 'SESSION_REVOKED'],
       [`Bearer ${ended.access.slice(0, -4)}AAAA`, 401, 'INVALID_TOKEN'],
@@ -108,22 +108,22 @@ anyTest.after.always(async () => {
       ['Bearer', 400, 'VALIDATION_ERROR'],
       ['Basic YWRhOnB3', 400, 'VALIDATION_ERROR'],
     ] as const) {
-      const reply = await bought(authorization)
+      const reply = await buyWith(authorization)
       t.is(`${reply.status} ${reply.body.code}`, `${status} ${code}`, authorization.slice(0, 12))
     }
-    await nothingIsReserved(t, slug)
+    await assertNotReserved(t, slug)
   })
 
-  test('a token that has expired is refused, and never taken for a guest', async t => {
+  test('expired access token → 401 TOKEN_EXPIRED, never treated as a guest', async t => {
     const [slug, { access }] = [await shop.aSite(), await anAccount(client)]
     await shop.travel(20 * 60_000)
     const { status, body } = await buy(slug, ada(), { token: access })
     await shop.travel(0)
     t.is(`${status} ${body.code}`, '401 TOKEN_EXPIRED')
-    await nothingIsReserved(t, slug)
+    await assertNotReserved(t, slug)
   })
 
-  test('nobody sets a price, an owner or an end of their own', async t => {
+  test('body with a price, owner, expiry or other unknown field → 400', async t => {
     const slug = await shop.aSite()
     const extras = {
       ...{ price: 1, amount: 1, amount_in_cents: 1, currency: 'USD', status: 'paid', quantity: 0 },
@@ -142,10 +142,10 @@ anyTest.after.always(async () => {
       t.is(reply.status, 400, path)
       t.deepEqual(errorsOf(reply), [{ path, rule: 'unknown' }])
     }
-    await nothingIsReserved(t, slug)
+    await assertNotReserved(t, slug)
   })
 
-  test('what is no single address or no name is refused', async t => {
+  test('invalid or multiple email, or invalid name → 400, and nothing is reserved', async t => {
     const slug = await shop.aSite()
     const addresses = [
       ...[
@@ -176,10 +176,10 @@ anyTest.after.always(async () => {
       t.is(errorsOf(reply)[0]?.path, 'full_name')
     }
     for (const body of ['[]', 'null', '"x"', '{', '']) t.is((await buy(slug, body)).status, 400, body)
-    await nothingIsReserved(t, slug)
+    await assertNotReserved(t, slug)
   })
 
-  test('a site that is not there is 404, whatever its name looks like', async t => {
+  test('unknown or malformed site slug → 404', async t => {
     for (const slug of [
       ...[
         'no-such-site',
@@ -200,7 +200,7 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('a site that is sold, or that another is paying for, is 409', async t => {
+  test('site that is sold or reserved → 409 SITE_UNAVAILABLE', async t => {
     const purchase = await shop.aPurchase()
     const refused = async () => {
       const { status, body } = await buy(purchase.slug, ada())
@@ -216,7 +216,7 @@ anyTest.after.always(async () => {
   const buy = (slug: string, client = shop.client) =>
     client.post(`/api/v1/sites/${slug}/purchase`, { email: anEmail(), full_name: 'Ada Lovelace' })
 
-  test('of 20 buyers at once, at two instances, one gets the site', async t => {
+  test('20 simultaneous buyers at two instances → one gets the site, 19 get SITE_UNAVAILABLE', async t => {
     const { client: second } = await shop.instance()
     const slug = await shop.aSite()
     const asked = await Promise.all(
@@ -247,11 +247,11 @@ anyTest.after.always(async () => {
       'SELECT * FROM purchases WHERE email = $1 ORDER BY id',
       [email],
     )
-  /** What the gateway was asked to open for these. */
+  /** The checkouts that were opened for these purchases. */
   const checkoutsOf = (ids: string[]) =>
     [...shop.gateway.checkouts.values()].filter(({ metadata }) => ids.includes(metadata?.purchase_id ?? ''))
 
-  test('the same request with the same key is done once and answered the same, at any instance', async t => {
+  test('same request with the same key, at any instance → one purchase and the same reply', async t => {
     const [slug, body, { client: other }] = [await shop.aSite(), ada(), await shop.instance()]
     const first = await buy(slug, 'cart-1', { body })
     t.is(first.status, 201)
@@ -263,17 +263,17 @@ anyTest.after.always(async () => {
     const rows = await purchasesOf(body.email)
     t.is(rows.length, 1)
     t.is(checkoutsOf(rows.map(({ id }) => id)).length, 1)
-    t.not(rows[0]?.idempotency_key, 'cart-1', 'the key is kept as a hash')
+    t.not(rows[0]?.idempotency_key, 'cart-1', 'the key is stored as a hash')
   })
 
-  test('the spelling of an address does not make another request', async t => {
+  test('same key with the email in other case → the same reply', async t => {
     const [slug, body] = [await shop.aSite(), ada()]
     const first = await buy(slug, 'cart-1', { body })
     const again = await buy(slug, 'cart-1', { body: { ...body, email: body.email.toUpperCase() } })
     t.deepEqual(again.body, first.body)
   })
 
-  test('of 20 such requests at once, at two instances, one is done; none is told anything else', async t => {
+  test('20 simultaneous requests with one key at two instances → one purchase; others 201 or 409', async t => {
     const [slug, body, { client: other }] = [await shop.aSite(), ada(), await shop.instance()]
     const replies = await Promise.all(
       Array.from({ length: 20 }, (_, i) => buy(slug, 'cart-1', { body, by: i % 2 ? other : client })),
@@ -291,7 +291,7 @@ anyTest.after.always(async () => {
     t.deepEqual((await buy(slug, 'cart-1', { body })).body, served[0]?.body)
   })
 
-  test('a key stands for one request: another site or another name is refused, and reserves nothing', async t => {
+  test('same key for another site or name → 422 IDEMPOTENCY_KEY_REUSED, and nothing is reserved', async t => {
     const [slug, second, body] = [await shop.aSite(), await shop.aSite(), ada()]
     t.is((await buy(slug, 'cart-1', { body })).status, 201)
     for (const reply of [
@@ -305,21 +305,21 @@ anyTest.after.always(async () => {
     t.is((await shop.siteOf(second)).status, 'available')
   })
 
-  test('of two sites asked for at once with one key, one is bought', async t => {
+  test('simultaneous requests for two sites with one key → one purchase, one site reserved', async t => {
     const [slugs, body] = [[await shop.aSite(), await shop.aSite()], ada()]
     const replies = await Promise.all(
       Array.from({ length: 10 }, (_, i) => buy(slugs[i % 2] ?? '', 'cart-1', { body })),
     )
     t.true(replies.some(({ status }) => status === 201))
-    const told = new Set(replies.map(({ status, body: { code } }) => `${status} ${code ?? ''}`.trim()))
-    for (const each of told)
+    const outcomes = new Set(replies.map(({ status, body: { code } }) => `${status} ${code ?? ''}`.trim()))
+    for (const each of outcomes)
       t.true(/^(?:201|409 REQUEST_IN_PROGRESS|422 IDEMPOTENCY_KEY_REUSED)$/.test(each), each)
     t.is((await purchasesOf(body.email)).length, 1)
     const states = await Promise.all(slugs.map(async slug => (await shop.siteOf(slug)).status))
     t.deepEqual(states.sort(), ['available', 'reserved'])
   })
 
-  test('a key is its owner’s: another guest or account is shown nothing of the first one’s checkout', async t => {
+  test('same key from another guest or account → reply shows nothing of the first checkout', async t => {
     const [slug, body] = [await shop.aSite(), ada()]
     const first = await buy(slug, 'cart-1', { body })
     const [one, two] = [await anAccount(client), await anAccount(client)]
@@ -330,16 +330,16 @@ anyTest.after.always(async () => {
     }
     const other = await shop.aSite()
     const theirs = await buy(other, 'cart-1', { token: one.access })
-    t.is(theirs.status, 201, 'the same word is a key of theirs')
+    t.is(theirs.status, 201, 'the same key is a separate key for another buyer')
     t.deepEqual((await buy(other, 'cart-1', { token: one.access })).body, theirs.body)
     t.is((await buy(other, 'cart-1', { token: two.access })).body.code, 'SITE_UNAVAILABLE')
   })
 
-  test('a stranger guesses the key, address and name of a guest → 409, and no word of the checkout', async t => {
+  test('attacker guesses key, email and name of a guest → 409 without checkout data', async t => {
     const { client } = proxiedShop
     const guest = { 'x-forwarded-for': '203.0.113.7', 'user-agent': 'Firefox/140' }
     const networks = ['203.0.113.8', '2001:db8:0:1::7', '2001:db8:0:2::7']
-    const strangers = [
+    const attackers = [
       ...networks.map(ip => ({ ...guest, 'x-forwarded-for': ip })),
       ...['Firefox/141', ''].map(agent => ({ ...guest, 'user-agent': agent })),
     ]
@@ -351,16 +351,16 @@ anyTest.after.always(async () => {
         })
       const first = await ask(guest)
       t.is(first.status, 201)
-      for (const stranger of strangers) {
-        const reply = await ask(stranger)
-        t.is(`${reply.status} ${reply.body.code}`, '409 SITE_UNAVAILABLE', JSON.stringify(stranger))
+      for (const attacker of attackers) {
+        const reply = await ask(attacker)
+        t.is(`${reply.status} ${reply.body.code}`, '409 SITE_UNAVAILABLE', JSON.stringify(attacker))
         t.notRegex(reply.text, /checkout/)
       }
       t.deepEqual((await ask(guest)).body, first.body)
     }
   })
 
-  test('a guest retries from another address of the same IPv6 /64 → the same answer', async t => {
+  test('guest retries from another address of the same IPv6 /64 → the same reply', async t => {
     const [slug, body] = [await proxiedShop.aSite(), ada()]
     const ask = (ip: string) =>
       proxiedShop.client.post(`/api/v1/sites/${slug}/purchase`, body, {
@@ -371,7 +371,7 @@ anyTest.after.always(async () => {
     t.deepEqual((await ask('2001:db8:0:1:a:b:c:d')).body, first.body)
   })
 
-  test('a signed-in buyer retries from another network and browser → the same answer', async t => {
+  test('signed-in buyer retries from another network and browser → the same reply', async t => {
     const [slug, { access }] = [await proxiedShop.aSite(), await anAccount(proxiedShop.client)]
     const ask = (ip: string, agent: string) =>
       proxiedShop.client.post(
@@ -387,18 +387,18 @@ anyTest.after.always(async () => {
     t.deepEqual((await ask('2001:db8::1', 'Firefox/141')).body, first.body)
   })
 
-  test('a guest with the address of an account does not reach what the account was answered', async t => {
+  test('guest sends key and email of a signed-in buyer → reply shows nothing of the checkout', async t => {
     const [slug, { access, email }] = [
       await shop.aSite(),
       await anAccount(client, { full_name: 'Ada Lovelace' }),
     ]
     t.is((await buy(slug, 'cart-1', { token: access })).status, 201)
-    const stranger = await buy(slug, 'cart-1', { body: { email, full_name: 'Ada Lovelace' } })
-    t.is(stranger.body.code, 'SITE_UNAVAILABLE')
-    t.notRegex(stranger.text, /checkout_url/)
+    const reply = await buy(slug, 'cart-1', { body: { email, full_name: 'Ada Lovelace' } })
+    t.is(reply.body.code, 'SITE_UNAVAILABLE')
+    t.notRegex(reply.text, /checkout_url/)
   })
 
-  test('a key that is none is refused', async t => {
+  test('malformed idempotency key → 400, and nothing is reserved', async t => {
     const [slug, body] = [await shop.aSite(), ada()]
     for (const key of ['', 'a b', 'x'.repeat(256), 'é', 'a\tb']) {
       const reply = await buy(slug, key, { body })
@@ -409,7 +409,7 @@ anyTest.after.always(async () => {
     t.is((await buy(slug, 'x'.repeat(255), { body })).status, 201)
   })
 
-  test('after a gateway that did not serve, the same key tries anew', async t => {
+  test('gateway failed → retry with the same key starts a new purchase', async t => {
     const [slug, body] = [await shop.aSite(), ada()]
     const dead = await shop.instance({ RECURRENTE_URL: await unreachableUrl() })
     t.teardown(dead.close)
@@ -424,7 +424,7 @@ anyTest.after.always(async () => {
     t.is(rows[1]?.id, begun.purchase_id)
   })
 
-  test('a request that was answered is answered the same when it is paid', async t => {
+  test('retry with the same key after the payment → the same reply', async t => {
     const [slug, body] = [await shop.aSite(), ada()]
     const { body: first } = await buy(slug, 'cart-1', { body })
     const checkoutId = first.checkout_url.split('/').at(-1)
@@ -452,20 +452,20 @@ anyTest.after.always(async () => {
 
   const idsOf = ({ body }: Awaited<ReturnType<Client['get']>>): string[] =>
     body.data.map(({ id }: Listed) => id)
-  const buys = async (account: Account, count: number): Promise<Purchase[]> => {
-    const bought: Purchase[] = []
+  const buyMany = async (account: Account, count: number): Promise<Purchase[]> => {
+    const purchases: Purchase[] = []
     for (let i = 0; i < count; i++)
-      bought.push(await shop.aPurchase({ token: account.access, email: account.email }))
-    return bought
+      purchases.push(await shop.aPurchase({ token: account.access, email: account.email }))
+    return purchases
   }
   const viewOf = async (token: string, id: string): Promise<Listed> => {
     const { body } = await client.get(mine, { token })
     return body.data.find((each: Listed) => each.id === id)
   }
 
-  test('everybody sees their own purchases, the newest first, and nobody’s else', async t => {
+  test('purchase list → own purchases only, newest first', async t => {
     const [one, two] = [await anAccount(client), await anAccount(client)]
-    const [ones, twos] = [await buys(one, 3), await buys(two, 1)]
+    const [ones, twos] = [await buyMany(one, 3), await buyMany(two, 1)]
     await shop.aPurchase({ email: anEmail() })
     const list = await client.get(mine, { token: one.access })
     t.is(list.status, 200)
@@ -492,9 +492,9 @@ anyTest.after.always(async () => {
       t.is((await client.get(`${mine}?${query}`, { token: one.access })).status, 400, query)
   })
 
-  test('a page leads to the next one, and none skips or repeats', async t => {
+  test('paging through own purchases → no purchase is skipped or repeated', async t => {
     const account = await anAccount(client)
-    const bought = (await buys(account, 5)).map(({ id }) => id).reverse()
+    const purchases = (await buyMany(account, 5)).map(({ id }) => id).reverse()
     const read = (query: string) => client.get(`${mine}?${query}`, { token: account.access })
     const seen: string[] = []
     let cursor: string | null = ''
@@ -503,7 +503,7 @@ anyTest.after.always(async () => {
       seen.push(...idsOf(page))
       cursor = page.body.next_cursor
     }
-    t.deepEqual(seen, bought)
+    t.deepEqual(seen, purchases)
     for (const query of [
       'limit=0',
       'limit=101',
@@ -516,19 +516,19 @@ anyTest.after.always(async () => {
       t.is((await read(query)).status, 400, query)
   })
 
-  test('another’s cursor shows nothing of theirs', async t => {
+  test('cursor of another user → shows none of their purchases', async t => {
     const [one, two] = [await anAccount(client), await anAccount(client)]
-    const bought = await buys(one, 2)
-    await buys(two, 3)
+    const purchases = await buyMany(one, 2)
+    await buyMany(two, 3)
     const { body } = await client.get(`${mine}?limit=1`, { token: two.access })
     const list = await client.get(`${mine}?cursor=${body.next_cursor}`, { token: one.access })
-    const ids = bought.map(({ id }) => id)
+    const ids = purchases.map(({ id }) => id)
     t.true(idsOf(list).every(id => ids.includes(id)))
   })
 
-  test('the address of a checkout is shown for as long as it can be paid', async t => {
+  test('checkout URL → listed only while the checkout can be paid', async t => {
     const account = await anAccount(client)
-    const [paid, failed, expired, over, wrong] = (await buys(account, 5)) as [
+    const [paid, failed, expired, over, wrong] = (await buyMany(account, 5)) as [
       Purchase,
       Purchase,
       Purchase,
@@ -549,14 +549,14 @@ anyTest.after.always(async () => {
     t.like(await view(expired), { status: 'expired', checkout_url: null })
     await sql("UPDATE purchases SET expires_at = now() - interval '1 second' WHERE id = $1", [over.id])
     t.like(await view(over), { status: 'pending', checkout_url: null })
-    // Whoever paid, if another amount, is not sent to pay again.
+    // A buyer who paid a wrong amount must not be sent to pay again.
     await shop.sendEvent('payment_intent.succeeded', wrong, { amount: 1 })
     t.like(await view(wrong), { status: 'pending', checkout_url: null })
   })
 
-  test('one’s own list is filtered by status', async t => {
+  test('own purchase list with a status filter → only purchases with that status', async t => {
     const account = await anAccount(client)
-    const [paid, open] = (await buys(account, 2)) as [Purchase, Purchase]
+    const [paid, open] = (await buyMany(account, 2)) as [Purchase, Purchase]
     await shop.sendEvent('payment_intent.succeeded', paid)
     const by = async (status: string) =>
       idsOf(await client.get(`${mine}?status=${status}`, { token: account.access }))
@@ -565,7 +565,7 @@ anyTest.after.always(async () => {
     t.deepEqual(await by('refunded'), [])
   })
 
-  test('what a guest bought is theirs in the account of their mailbox, once it is paid', async t => {
+  test('guest pays with the address of a user with a mailed password → listed for that user once paid', async t => {
     const account = await anAccount(client)
     await sql('UPDATE users SET password_proven_at = now() WHERE id = $1', [account.userId])
     const purchase = await shop.aPurchase({ email: account.email })
@@ -574,7 +574,7 @@ anyTest.after.always(async () => {
     t.deepEqual(idsOf(await client.get(mine, { token: account.access })), [purchase.id])
   })
 
-  test('administrators see everybody’s, with who it was and what there is to look at', async t => {
+  test('admin purchase list → shows all buyers and issues, and no internal columns', async t => {
     const purchase = await shop.aPurchase()
     await shop.sendEvent('payment_intent.succeeded', purchase, { amount: 1 })
     const list = await client.get(`${all}?email=${purchase.email.toUpperCase()}`, { token: shop.admin })
@@ -588,7 +588,7 @@ anyTest.after.always(async () => {
       t.false(name in list.body.data[0], name)
   })
 
-  test('an administrator filters by status, issue and address, all at once, and by page', async t => {
+  test('admin purchase list → filters by status, issue and email combined, with paging', async t => {
     const email = anEmail()
     const [paid, wrong, open] = [
       await shop.aPurchase({ email }),
@@ -621,23 +621,23 @@ anyTest.after.always(async () => {
       t.is((await client.get(`${all}?${query}`, { token: shop.admin })).status, 400, query)
   })
 
-  test('nobody sees a list that is not theirs to see', async t => {
+  test('purchase lists without the needed role or token → 401 or 403', async t => {
     const { access: token } = await anAccount(client)
-    const told = async (path: string, options = {}) => {
+    const outcomeOf = async (path: string, options = {}) => {
       const { status, body } = await client.get(path, options)
       return `${status} ${body.code}`
     }
-    t.is(await told(all, { token }), '403 FORBIDDEN')
+    t.is(await outcomeOf(all, { token }), '403 FORBIDDEN')
     for (const path of [mine, all]) {
-      t.is(await told(path), '401 AUTH_ERROR')
-      t.is(await told(path, { token: `${token.slice(0, -4)}AAAA` }), '401 INVALID_TOKEN')
+      t.is(await outcomeOf(path), '401 AUTH_ERROR')
+      t.is(await outcomeOf(path, { token: `${token.slice(0, -4)}AAAA` }), '401 INVALID_TOKEN')
     }
   })
 }
 
 {
   const shop = browserShop
-  test('the script of a page may send the key of a request', async t => {
+  test('browser of an allowed origin sends an idempotency key → CORS allows it', async t => {
     const path = `/api/v1/sites/${await shop.aSite()}/purchase`
     const asks = {
       'access-control-request-method': 'POST',
@@ -654,7 +654,7 @@ anyTest.after.always(async () => {
 {
   const shop = limitedShop
   const { client } = shop
-  test('an address begins five purchases in half an hour; the sixth reserves nothing', async t => {
+  test('one IP address starts six purchases in 30 minutes → the sixth gets 429, reserves nothing', async t => {
     const slugs = await Promise.all(Array.from({ length: 10 }, () => shop.aSite()))
     const { access } = await anAccount(client)
     const buy = (slug: string) =>
@@ -667,7 +667,7 @@ anyTest.after.always(async () => {
     }
     const last = slugs[5] ?? ''
     const asked = shop.gateway.checkouts.size
-    // Whoever is signed in is counted by address as well: accounts cost nothing.
+    // A signed-in buyer is counted by IP address too, because accounts are free.
     const signedIn = await client.post(`/api/v1/sites/${last}/purchase`, {}, { token: access })
     for (const refused of [await buy(last), signedIn]) {
       t.is(`${refused.status} ${refused.body.code}`, '429 RATE_LIMIT_EXCEEDED')
@@ -675,6 +675,6 @@ anyTest.after.always(async () => {
     }
     t.deepEqual(await shop.siteOf(last), { status: 'available', held_by: null })
     t.is(shop.gateway.checkouts.size, asked)
-    t.is((await client.get(`/api/v1/sites/${last}`)).status, 200, 'sites are shown all the same')
+    t.is((await client.get(`/api/v1/sites/${last}`)).status, 200, 'the limit does not block reading sites')
   })
 }

@@ -9,35 +9,35 @@ import type { Instance } from '../../world.ts'
 import { openScriptedGateway, replyWith, unreachableUrl } from './scripted-gateway.ts'
 import { openShop, price, secret, webhookPath } from './shop.ts'
 
-// The payment gateway: what it is told, and its faults.
+// The payment gateway: what is sent to it, and how the API reacts when it fails.
 
 const test = anyTest.serial
 
 const shop = await openShop({ env: { METRICS_PORT: '0' } })
 const gateway = await openScriptedGateway()
-const asking = await shop.instance({ RECURRENTE_URL: `${gateway.url}/api` })
-const toldShop = await openShop()
-const toldGateway = await openScriptedGateway()
-const RECURRENTE_URL = `${toldGateway.url}/v9/api`
-const told = await toldShop.instance({ RECURRENTE_URL })
+const scripted = await shop.instance({ RECURRENTE_URL: `${gateway.url}/api` })
+const requestShop = await openShop()
+const requestGateway = await openScriptedGateway()
+const RECURRENTE_URL = `${requestGateway.url}/v9/api`
+const requestApi = await requestShop.instance({ RECURRENTE_URL })
 anyTest.after.always(async () => {
-  for (const each of [shop, toldShop, gateway, toldGateway]) await each[Symbol.asyncDispose]()
+  for (const each of [shop, requestShop, gateway, requestGateway]) await each[Symbol.asyncDispose]()
 })
 
 {
-  /** Words of a gateway that are nobody's to see. */
+  /** A text in replies of the gateway that must not appear in logs or in replies of the API. */
   const canary = `canary-${randomBytes(6).toString('hex')}`
 
-  const buy = (slug: string, by: Pick<Instance, 'client'> = asking) =>
+  const buy = (slug: string, by: Pick<Instance, 'client'> = scripted) =>
     by.client.post(`/api/v1/sites/${slug}/purchase`, { email: anEmail(), full_name: 'Ada Lovelace' })
-  const served = (reply: ServerResponse) =>
+  const replyWithCheckout = (reply: ServerResponse) =>
     replyWith(201, { id: `ch_${randomBytes(4).toString('hex')}`, checkout_url: `${gateway.url}/pay` })(reply)
 
   const failures = async (of: Instance) =>
     Number(/^latchkey_gateway_failures_total (\d+)/m.exec(await of.metrics())?.[1] ?? 0)
 
-  /** Buys in vain, by an API whose gateway does not serve, and then not. Returns how long the refusal took. */
-  const isRefused = async (t: ExecutionContext, by: Instance = asking): Promise<number> => {
+  /** Asserts that a purchase fails with 503 and leaves the site available. Returns how long the reply took. */
+  const assertUnavailable = async (t: ExecutionContext, by: Instance = scripted): Promise<number> => {
     const [slug, from, failed] = [await shop.aSite(), await shop.logMark(), await failures(by)]
     const began = performance.now()
     const reply = await buy(slug, by)
@@ -48,104 +48,104 @@ anyTest.after.always(async () => {
     const logs = (await shop.logs(from)).join('')
     t.regex(logs, /"level":"warn".*the payment gateway did not serve/)
     t.is(await failures(by), failed + 1)
-    for (const words of [canary, shop.env.RECURRENTE_SECRET_KEY, shop.env.RECURRENTE_PUBLIC_KEY])
-      t.false((logs + reply.text).includes(String(words)))
-    t.is((await buy(slug, shop)).status, 201, 'somebody else may have the site at once')
+    for (const secretText of [canary, shop.env.RECURRENTE_SECRET_KEY, shop.env.RECURRENTE_PUBLIC_KEY])
+      t.false((logs + reply.text).includes(String(secretText)))
+    t.is((await buy(slug, shop)).status, 201, 'another buyer can reserve the site immediately')
     return took
   }
 
-  test('a gateway that is down is asked twice, then the site is free again', async t => {
+  test('gateway is down → two attempts, then 503 and the site is available again', async t => {
     const down = await shop.instance({ RECURRENTE_URL: await unreachableUrl() })
     t.teardown(down.close)
-    await isRefused(t, down)
+    await assertUnavailable(t, down)
     t.regex((await shop.logs()).join(''), /"fault":"ECONNREFUSED"/)
 
     const before = gateway.connections()
     gateway.reset(9)
-    await isRefused(t)
+    await assertUnavailable(t)
     t.is(gateway.connections() - before, 2)
     gateway.reset(0)
     t.is(gateway.requests.length, 0)
   })
 
-  test('a connection that is reset is no end: the second try is served', async t => {
-    gateway.answer(served)
+  test('gateway resets one connection → the second attempt succeeds', async t => {
+    gateway.answer(replyWithCheckout)
     gateway.reset(1)
-    const failed = await failures(asking)
+    const failed = await failures(scripted)
     const slug = await shop.aSite()
     const { status, body } = await buy(slug)
     t.is(status, 201)
     t.like(await shop.siteOf(slug), { status: 'reserved', held_by: body.purchase_id })
-    t.is(await failures(asking), failed, 'it served')
+    t.is(await failures(scripted), failed, 'no failure is counted')
     t.is(gateway.requests.filter(({ body: sent }) => sent.includes(body.purchase_id)).length, 1)
   })
 
-  test('both tries are of one checkout: they carry the same key', async t => {
+  test('both attempts carry the same idempotency key, so that one checkout is opened', async t => {
     let tries = 0
-    gateway.answer(reply => (++tries === 1 ? reply.destroy() : served(reply)))
+    gateway.answer(reply => (++tries === 1 ? reply.destroy() : replyWithCheckout(reply)))
     const { status, body } = await buy(await shop.aSite())
     t.is(status, 201)
     const keys = gateway.requests.slice(-2).map(({ headers }) => headers['idempotency-key'])
     t.deepEqual(keys, [body.purchase_id, body.purchase_id])
   })
 
-  test('a gateway that hangs is not waited for', async t => {
+  test('gateway hangs, also after its headers → 503 after about 3.5 s', async t => {
     gateway.answer(() => {})
-    const silent = await isRefused(t)
-    // Headers alone are no answer either.
+    const silent = await assertUnavailable(t)
+    // Headers without a complete body are no reply either.
     gateway.answer(reply => reply.writeHead(201, { 'Content-Type': 'application/json' }).write('{"id":'))
-    const slow = await isRefused(t)
-    // 3.5 s, and what a busy machine makes of it.
+    const slow = await assertUnavailable(t)
+    // The timeout is 3.5 s. The upper bound leaves room for a busy machine.
     for (const took of [silent, slow]) t.true(took > 3000 && took < 10_000, `${took}`)
   })
 
   const answers: Record<string, (reply: ServerResponse) => void> = {
-    'a refusal of the keys': replyWith(401, { error: canary }),
-    'a refusal of the request': replyWith(422, { errors: { items: [canary] } }),
-    'too many requests': replyWith(429, { error: canary }, { 'Retry-After': '60' }),
-    'a fault of its own': replyWith(500, canary),
-    'no JSON': replyWith(201, `<html>${canary}</html>`),
-    nothing: replyWith(201, ''),
+    '401': replyWith(401, { error: canary }),
+    '422': replyWith(422, { errors: { items: [canary] } }),
+    '429': replyWith(429, { error: canary }, { 'Retry-After': '60' }),
+    '500': replyWith(500, canary),
+    'a body that is not JSON': replyWith(201, `<html>${canary}</html>`),
+    'an empty body': replyWith(201, ''),
     null: replyWith(201, 'null'),
-    'a list': replyWith(201, [canary]),
+    'a JSON array': replyWith(201, [canary]),
     'no id': replyWith(201, { checkout_url: `https://pay.example/${canary}` }),
-    'an id that is no text': replyWith(201, { id: 7, checkout_url: `https://pay.example/${canary}` }),
+    'an id that is a number': replyWith(201, { id: 7, checkout_url: `https://pay.example/${canary}` }),
     'an empty id': replyWith(201, { id: '', checkout_url: `https://pay.example/${canary}` }),
-    'no address': replyWith(201, { id: 'ch_1', canary }),
-    'an address that is a script': replyWith(201, {
+    'no checkout URL': replyWith(201, { id: 'ch_1', canary }),
+    'a javascript: URL': replyWith(201, {
       id: 'ch_1',
       checkout_url: `javascript:alert("${canary}")`,
     }),
-    'an address of data': replyWith(201, { id: 'ch_1', checkout_url: `data:text/html,${canary}` }),
-    'an address without a host': replyWith(201, { id: 'ch_1', checkout_url: `/pay/${canary}` }),
-    'an address that is too long': replyWith(201, {
+    'a data: URL': replyWith(201, { id: 'ch_1', checkout_url: `data:text/html,${canary}` }),
+    'a URL without a host': replyWith(201, { id: 'ch_1', checkout_url: `/pay/${canary}` }),
+    'a URL that is too long': replyWith(201, {
       id: 'ch_1',
       checkout_url: `https://pay.example/${'x'.repeat(2100)}`,
     }),
   }
   for (const [what, answer] of Object.entries(answers))
-    test(`a gateway that answers with ${what} has not served, and is not asked again`, async t => {
+    test(`gateway answers with ${what} → 503 after one attempt`, async t => {
       gateway.answer(answer)
       const before = gateway.requests.length
-      await isRefused(t)
+      await assertUnavailable(t)
       t.is(gateway.requests.length - before, 1)
     })
 
-  test('the keys go nowhere that the gateway sends them to', async t => {
-    await using elsewhere = await openScriptedGateway()
-    elsewhere.answer(served)
+  test('gateway answers with a redirect → it is not followed, and the keys are not sent there', async t => {
+    await using redirectTarget = await openScriptedGateway()
+    redirectTarget.answer(replyWithCheckout)
     for (const status of [301, 302, 303, 307, 308]) {
-      gateway.answer(replyWith(status, '', { Location: `${elsewhere.url}/api/checkouts` }))
-      await isRefused(t)
+      gateway.answer(replyWith(status, '', { Location: `${redirectTarget.url}/api/checkouts` }))
+      await assertUnavailable(t)
     }
-    t.is(elsewhere.connections(), 0)
+    t.is(redirectTarget.connections(), 0)
   })
 }
 
 {
-  const shop = toldShop
-  const gateway = toldGateway
-  const { client } = told
+  const shop = requestShop
+  const gateway = requestGateway
+  const { client } = requestApi
   let count = 0
   gateway.answer(reply => {
     count++
@@ -160,7 +160,7 @@ anyTest.after.always(async () => {
     return { ...found[0], json: JSON.parse(found[0].body) }
   }
 
-  test('the gateway is told what is bought, for how much and until when, and no more', async t => {
+  test('checkout request → contains item, amount, currency and expiry, and nothing else', async t => {
     const slug = await shop.aSite({ name: 'Panadería <b>"Ñandú"</b>', price: 1_250_001, currency: 'USD' })
     const before = Date.now()
     const { status, body } = await client.post(`/api/v1/sites/${slug}/purchase`, guest())
@@ -189,13 +189,13 @@ anyTest.after.always(async () => {
     t.is((row.expires_at as Date).toISOString(), body.expires_at)
   })
 
-  test('an image goes along where there is one', async t => {
+  test('site with an image → its URL is sent to the gateway', async t => {
     const slug = await shop.aSite({ image_url: 'https://img.example/bakery.png' })
     const { body } = await client.post(`/api/v1/sites/${slug}/purchase`, guest())
     t.is(sent(body.purchase_id).json.items[0].image_url, 'https://img.example/bakery.png')
   })
 
-  test('nothing of a buyer is told: neither who they are nor how they are signed in', async t => {
+  test('checkout request → contains no email, name, id, token, cookie or key of the buyer', async t => {
     const { access, email, userId } = await anAccount(client, { full_name: 'Grace Hopper' })
     const { body } = await client.post(
       `/api/v1/sites/${await shop.aSite()}/purchase`,
@@ -207,7 +207,7 @@ anyTest.after.always(async () => {
     for (const word of [email, userId, 'Grace', access, 'my-own-key', 'a=b']) t.false(all.includes(word))
   })
 
-  test('buyers come back to the front end where there is one', async t => {
+  test('FRONTEND_URL is set → buyers return to the front end after the checkout', async t => {
     const api = await shop.instance({ RECURRENTE_URL, FRONTEND_URL: 'https://shop.example' })
     t.teardown(api.close)
     const slug = await shop.aSite()
@@ -217,7 +217,7 @@ anyTest.after.always(async () => {
     t.is(json.cancel_url, `https://shop.example/sites/${slug}`)
   })
 
-  test('a checkout lives for as long as is configured', async t => {
+  test('RESERVATION_TTL is set → the checkout expires after it', async t => {
     const api = await shop.instance({ RECURRENTE_URL, RESERVATION_TTL: '2h' })
     t.teardown(api.close)
     const before = Date.now()
@@ -227,7 +227,7 @@ anyTest.after.always(async () => {
   })
 }
 
-test('a gateway that hangs holds up no worker: a round asks about a few checkouts at once, and ends', async t => {
+test('gateway hangs → a reconcile run queries 10 of 25 checkouts, in parallel, and ends', async t => {
   await using shop = await openShop()
   const asked = { all: 0, now: 0, most: 0 }
   await using hanging = createServer((_, reply) => {
@@ -250,20 +250,20 @@ test('a gateway that hangs holds up no worker: a round asks about a few checkout
 })
 
 {
-  const shop = toldShop
-  const tell = (event: object) => {
+  const shop = requestShop
+  const sendEvent = (event: object) => {
     const body = JSON.stringify(event)
     return shop.client.post(webhookPath, body, { headers: signedHeaders(secret, body) })
   }
 
-  test('an event with a NUL where Postgres would keep it fails no request', async t => {
+  test('webhook event with a NUL character → no 5xx', async t => {
     const { checkoutId, id } = await shop.aPurchase()
     const paid = { event_type: 'payment_intent.succeeded', amount_in_cents: price, currency: 'GTQ' }
     const statuses = [
-      (await tell({ event_type: 'a\0b' })).status,
-      (await tell({ ...paid, checkout: { id: 'ch\0' } })).status,
-      (await tell({ event_type: 'refund.succeeded', payment_intent_id: 'pa\0' })).status,
-      (await tell({ ...paid, id: 'pa\0', checkout: { id: checkoutId } })).status,
+      (await sendEvent({ event_type: 'a\0b' })).status,
+      (await sendEvent({ ...paid, checkout: { id: 'ch\0' } })).status,
+      (await sendEvent({ event_type: 'refund.succeeded', payment_intent_id: 'pa\0' })).status,
+      (await sendEvent({ ...paid, id: 'pa\0', checkout: { id: checkoutId } })).status,
     ]
     t.deepEqual(statuses, [400, 204, 204, 204])
     t.like(await shop.rowOf(id), { status: 'paid', payment_id: null })

@@ -13,7 +13,8 @@ import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { accountWithMailedPassword } from './account-with-mailed-password.ts'
 import { openShop } from './shop.ts'
 
-// The purchase of a guest, at an address whose account somebody else may have registered: it waits for the mailbox.
+// A guest pays with an address whose account may belong to a squatter. The purchase waits until the owner of the mailbox
+// claims it by a password reset.
 
 const test = anyTest.serial
 
@@ -25,7 +26,7 @@ const { client, sql } = shop
 
 type Session = { email: string; password: string; access: string; refresh: string; userId: string }
 
-/** A guest's purchase, paid. */
+/** A paid purchase of a guest. */
 const paidPurchase = async (given: Parameters<typeof shop.aPurchase>[0] = {}) => {
   const purchase = await shop.aPurchase(given)
   const { status } = await shop.sendEvent('payment_intent.succeeded', purchase)
@@ -47,7 +48,7 @@ const signIn = async (email: string, word: string): Promise<string> => {
   return body.access_token
 }
 
-/** What the link of the email about a purchase does for whoever has the mailbox. */
+/** Sets a password by the link of the purchase email, as the owner of the mailbox does, and signs in. */
 const claim = async (email: string): Promise<string> => {
   const { token } = await waitForLink(shop, email, 'reset-password')
   const { status } = await client.post('reset-password', { token, new_password: 'the buyer 12 phrase' })
@@ -59,10 +60,10 @@ const sessionOf = ({ email, password, access, refresh, userId }: Account): Sessi
   ...{ email, password, access, refresh, userId },
 })
 
-const confirmed = async (email: string): Promise<Session> =>
+const confirmedByOwner = async (email: string): Promise<Session> =>
   sessionOf(await aVerifiedAccount(shop, { email }))
 
-const changed = async (squatter: Session): Promise<Session> => {
+const withChangedPassword = async (squatter: Session): Promise<Session> => {
   const body = { current_password: squatter.password, new_password: 'their other 9 words' }
   const reply = await client.post('change-password', body, { token: squatter.access })
   if (reply.status !== 200) throw new Error(`change-password answered ${reply.status}`)
@@ -70,22 +71,23 @@ const changed = async (squatter: Session): Promise<Session> => {
   return { ...squatter, password: 'their other 9 words', access, refresh }
 }
 
-/** How somebody has an account at an address that is another's. Each leaves them signed in, by a password they know. */
+/** Ways for a squatter to hold an account at the address of another person. Each returns a session and its password. */
 const squatters: Record<string, (email: string) => Promise<Session>> = {
-  'the squatter has registered it': async email => sessionOf(await anAccount(client, { email })),
-  'its owner has confirmed the email that the squatter caused': confirmed,
-  'and the squatter has changed the password since': async email => changed(await confirmed(email)),
-  'the squatter has moved a verified account to it, which its owner has confirmed': async email => {
+  'that a squatter has registered': async email => sessionOf(await anAccount(client, { email })),
+  'that a squatter has registered and its owner has confirmed': confirmedByOwner,
+  'confirmed by its owner, password changed by the squatter': async email =>
+    withChangedPassword(await confirmedByOwner(email)),
+  'to which a squatter moved a verified account, confirmed by its owner': async email => {
     const account = await aVerifiedAccount(shop)
     await changeEmail(shop, account, email)
     return { ...sessionOf(account), email }
   },
-  'the squatter has moved an account whose password a link to another mailbox had set': async email => {
+  'to which a squatter moved an account with a password set by mail': async email => {
     const account = await accountWithMailedPassword(shop)
     await changeEmail(shop, account, email)
-    return changed({ ...sessionOf(account), email })
+    return withChangedPassword({ ...sessionOf(account), email })
   },
-  'it was imported with its hash, as verified': async email => {
+  'imported as verified with a password hash': async email => {
     await sql(
       'INSERT INTO users (id, email, email_verified, password_hash) VALUES (gen_random_uuid(), $1, true, $2)',
       [email, await hashOf(password)],
@@ -96,7 +98,7 @@ const squatters: Record<string, (email: string) => Promise<Session>> = {
 }
 
 for (const [how, squat] of Object.entries(squatters))
-  test(`a guest pays with an address, ${how} → only the mailbox gets the purchase`, async t => {
+  test(`guest pays with an address ${how} → only the mailbox gets the purchase`, async t => {
     const email = anEmail()
     const squatter = await squat(email)
     const before = await rowOf(shop, squatter.userId)
@@ -108,12 +110,12 @@ for (const [how, squat] of Object.entries(squatters))
 
     t.deepEqual(await purchasesOf(squatter.access), [])
     t.deepEqual(await idsOf('me/export', squatter.access), [])
-    const told = await client.get('me/export', { token: squatter.access })
-    t.notRegex(told.text, /purchase_c/, 'nor that there is one')
+    const exported = await client.get('me/export', { token: squatter.access })
+    t.notRegex(exported.text, /purchase_c/, 'the export does not reveal that a purchase exists')
     t.deepEqual(await purchasesOf(await signIn(email, squatter.password)), [])
 
-    const mine = await claim(email)
-    t.deepEqual(await purchasesOf(mine), [id])
+    const ownerToken = await claim(email)
+    t.deepEqual(await purchasesOf(ownerToken), [id])
     t.like(await shop.rowOf(id), { user_id: squatter.userId, claim: 'done' })
     t.is((await client.get('me', { token: squatter.access })).status, 401)
     t.is((await client.post('refresh', { refresh_token: squatter.refresh })).status, 401)
@@ -121,7 +123,7 @@ for (const [how, squat] of Object.entries(squatters))
     t.is(before.email, email)
   })
 
-test('a squatter has given the account a name and a language → the emails to the buyer show neither', async t => {
+test('squatter chose name and language of the account → emails to the buyer show neither', async t => {
   const { email } = await anAccount(client, { full_name: 'Mallory', preferred_language: 'ar' })
   const { id } = await paidPurchase({ email, headers: { 'accept-language': 'es' } })
   await untilNoEmailQueued(shop)
@@ -135,7 +137,7 @@ test('a squatter has given the account a name and a language → the emails to t
   }
 })
 
-test('a squatter signs in while the guest pays → no session of theirs shows the purchase', async t => {
+test('squatter signs in during the payment → no session of theirs shows the purchase', async t => {
   const { email, password } = await anAccount(client)
   const purchase = await shop.aPurchase({ email })
   const [paid, ...logins] = await Promise.all([
@@ -151,26 +153,26 @@ test('a squatter signs in while the guest pays → no session of theirs shows th
   }
 })
 
-test('a squatter asks for links before the guest pays → none of them outlives the claim', async t => {
+test('links that a squatter requested before the payment → dead after the claim', async t => {
   const email = anEmail()
   const squatter = await anAccount(client, { email })
   const verification = await waitForLink(shop, email, 'verify-email')
   const theirs = anEmail()
   const moving = await requestEmailChange(shop, squatter, theirs)
   const { id } = await paidPurchase({ email })
-  const mine = await claim(email)
+  const ownerToken = await claim(email)
   t.is((await client.post('verify-email', { token: verification.token })).status, 401)
   t.is((await client.post('confirm-email', { token: moving.token })).status, 401)
   t.is((await client.post('confirm-email', { email: theirs, code: moving.code })).status, 401)
-  t.deepEqual(await purchasesOf(mine), [id])
+  t.deepEqual(await purchasesOf(ownerToken), [id])
 })
 
-test('a stranger pays with the address of an unverified user who is signed in → nothing of the user changes', async t => {
+test('guest pays with the address of an unverified user → nothing of the account changes', async t => {
   const account = await anAccount(client, {
     ...{
       full_name: 'Honest User',
       phone: '+50255551234',
-      address: '1 Real Street',
+      address: '1 Real Road',
       preferred_language: 'es',
     },
   })
@@ -181,17 +183,21 @@ test('a stranger pays with the address of an unverified user who is signed in �
   t.is((await client.get('me', { token: account.access })).status, 200)
   t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 200)
   await signIn(account.email, account.password)
-  t.is((await client.post('verify-email', { token })).status, 200, 'a link that was mailed before works')
-  t.deepEqual(await purchasesOf(account.access), [], 'a verified address alone claims nothing')
+  t.is(
+    (await client.post('verify-email', { token })).status,
+    200,
+    'a link mailed before the payment still works',
+  )
+  t.deepEqual(await purchasesOf(account.access), [], 'verifying the address does not claim the purchase')
   t.is(await countEvents(shop, account.userId, 'sessions.ended'), 0)
   await untilNoEmailQueued(shop)
-  const greeted = (await shop.mails.sentTo(account.email)).filter(({ raw }) => raw.includes('PAYER'))
-  t.is(greeted.length, 0)
+  const withPayerName = (await shop.mails.sentTo(account.email)).filter(({ raw }) => raw.includes('PAYER'))
+  t.is(withPayerName.length, 0)
   t.is((await shop.rowOf(id)).user_id, null)
 })
 
 for (const verified of [false, true])
-  test(`a stranger pays with the address of an administrator, verified: ${verified} → nothing of them changes`, async t => {
+  test(`guest pays with the address of an administrator (verified: ${verified}) → account unchanged`, async t => {
     const admin = verified ? await aVerifiedAccount(shop) : await anAccount(client)
     await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [admin.userId])
     const before = await rowOf(shop, admin.userId)
@@ -201,7 +207,7 @@ for (const verified of [false, true])
     t.is(reply.status, 200)
   })
 
-test('a guest pays with the address of an account without a password → it keeps the name that it has', async t => {
+test('guest pays with the address of an account without a password → its name stays', async t => {
   const { id, email } = await paidPurchase({ name: 'Ada Lovelace' })
   const second = await paidPurchase({ email, name: 'PAYER WAS HERE' })
   const [first, next] = [await shop.rowOf(id), await shop.rowOf(second.id)]
@@ -209,7 +215,7 @@ test('a guest pays with the address of an account without a password → it keep
   t.like(await rowOf(shop, first.user_id ?? ''), { full_name: 'Ada Lovelace', password_hash: null })
 })
 
-test('the link of the email has expired → any reset by the mailbox claims the purchase', async t => {
+test('link of the purchase email has expired → any later reset claims the purchase', async t => {
   const { email } = await aVerifiedAccount(shop)
   const { id } = await paidPurchase({ email })
   const { token } = await waitForLink(shop, email, 'reset-password')
@@ -220,24 +226,24 @@ test('the link of the email has expired → any reset by the mailbox claims the 
   await client.post('forgot-password', { email })
   const { code } = await waitForLink(shop, email, 'reset-password', 2)
   t.is((await client.post('reset-password', { email, code, new_password: newPassword })).status, 204)
-  const mine = await signIn(email, newPassword)
-  t.deepEqual(await purchasesOf(mine), [id])
+  const ownerToken = await signIn(email, newPassword)
+  t.deepEqual(await purchasesOf(ownerToken), [id])
 })
 
-test('several purchases wait at an address → one reset claims these and no other', async t => {
-  const [{ email }, neighbour] = [await aVerifiedAccount(shop), await aVerifiedAccount(shop)]
+test('several purchases wait at one address → one reset claims all of them and no other', async t => {
+  const [{ email }, otherUser] = [await aVerifiedAccount(shop), await aVerifiedAccount(shop)]
   const waiting = [await paidPurchase({ email }), await paidPurchase({ email: email.toUpperCase() })]
-  const theirs = await paidPurchase({ email: neighbour.email })
+  const theirs = await paidPurchase({ email: otherUser.email })
   const open = await shop.aPurchase({ email })
-  const mine = await claim(email)
-  t.deepEqual((await purchasesOf(mine)).sort(), waiting.map(({ id }) => id).sort())
+  const ownerToken = await claim(email)
+  t.deepEqual((await purchasesOf(ownerToken)).sort(), waiting.map(({ id }) => id).sort())
   t.like(await shop.rowOf(theirs.id), { user_id: null, claim: 'waiting' })
   t.like(await shop.rowOf(open.id), { user_id: null, claim: null })
   t.is((await shop.sendEvent('payment_intent.succeeded', open)).status, 204)
-  t.is((await purchasesOf(mine)).length, 3, 'what is paid after it needs no claim')
+  t.is((await purchasesOf(ownerToken)).length, 3, 'a later payment needs no claim')
 })
 
-test('a payment and a reset at once → the purchase is in the account, whichever is first', async t => {
+test('simultaneous payment and reset → the purchase belongs to the account in either order', async t => {
   for (let round = 0; round < 6; round++) {
     const { email, userId } = await anAccount(client)
     await client.post('forgot-password', { email })
@@ -248,31 +254,31 @@ test('a payment and a reset at once → the purchase is in the account, whicheve
       other.client.post('reset-password', { token, new_password: newPassword }),
     ])
     t.is(paid.status, 204)
-    // The link in the email about the purchase may have replaced that of the reset just before.
+    // The purchase email may have replaced the reset link just before it was used.
     if (reset.status === 401) await claim(email)
     else t.is(reset.status, 204)
     t.like(await shop.rowOf(purchase.id), { user_id: userId, claim: 'done' })
   }
 })
 
-test('the squatter deletes the account → the mailbox claims the purchase, and the account is open again', async t => {
+test('squatter deletes the account → the mailbox claims the purchase and the deletion is undone', async t => {
   const { email, password, userId, access: token } = await anAccount(client)
   t.is((await client.send('DELETE', 'me', { body: { password }, token })).status, 204)
   const undo = await waitForLink(shop, email, 'undo-deletion')
   const { id } = await paidPurchase({ email })
-  t.truthy((await rowOf(shop, userId)).erase_after, 'a payment takes no deletion back')
-  const mine = await claim(email)
-  t.deepEqual(await purchasesOf(mine), [id])
+  t.truthy((await rowOf(shop, userId)).erase_after, 'a payment alone does not undo the deletion')
+  const ownerToken = await claim(email)
+  t.deepEqual(await purchasesOf(ownerToken), [id])
   t.is((await rowOf(shop, userId)).erase_after, null)
   t.is(await countEvents(shop, userId, 'user.deletion_undone'), 1)
   t.is((await client.post('undo-deletion', { token: undo.token })).status, 401)
 })
 
-for (const [what, close] of Object.entries({
-  'deactivated it': { is_active: false },
-  'deleted it': null,
+for (const [action, close] of Object.entries({
+  deactivated: { is_active: false },
+  deleted: null,
 }))
-  test(`an administrator has ${what} → the purchase waits, somebody is told, and no link opens it`, async t => {
+  test(`administrator has ${action} the account → the purchase waits, the buyer gets no reset link`, async t => {
     const { email, userId } = await aVerifiedAccount(shop)
     const path = `/api/v1/admin/users/${userId}`
     const options = { token: shop.admin, body: close ?? undefined }
@@ -288,45 +294,49 @@ for (const [what, close] of Object.entries({
     t.false(texts.some(text => text.includes('/reset-password?')))
   })
 
-test('a purchase that waits is remembered until it is claimed, and one that was refunded for thirty days', async t => {
+test('waiting purchase → data kept until the claim; refunded purchase → data deleted after 30 days', async t => {
   const { email } = await aVerifiedAccount(shop)
   const [paid, refunded] = [await paidPurchase({ email }), await paidPurchase({ email })]
   t.is((await shop.sendEvent('refund.succeeded', refunded)).status, 204)
   const age = (time: string) => sql('UPDATE purchases SET updated_at = now() - $1::interval', [time])
-  const remembered = async () => [(await shop.rowOf(paid.id)).email, (await shop.rowOf(refunded.id)).email]
+  const emails = async () => [(await shop.rowOf(paid.id)).email, (await shop.rowOf(refunded.id)).email]
   await age('29 days')
   await shop.run('forgetBuyers')
-  t.deepEqual(await remembered(), [email, email])
+  t.deepEqual(await emails(), [email, email])
   await age('31 days')
   await shop.run('forgetBuyers')
-  t.deepEqual(await remembered(), [email, null])
+  t.deepEqual(await emails(), [email, null])
   t.deepEqual(await purchasesOf(await claim(email)), [paid.id])
 })
 
-/** How an account leaves an address where a purchase waits. */
+/** Ways in which an account leaves an address at which a purchase waits. */
 const ways: Record<string, (squatter: Account, confirmation: string) => Promise<unknown>> = {
-  'the squatter moves it away': squatter => changeEmail(shop, squatter, anEmail()),
-  'the owner of the mailbox rejects it': async (_, token) => {
+  'moved away by the squatter': squatter => changeEmail(shop, squatter, anEmail()),
+  'rejected by the owner of the mailbox': async (_, token) => {
     const { status, text } = await client.post('reject-account', { token })
     if (status !== 204) throw new Error(`reject-account answered ${status}: ${text}`)
   },
-  'an administrator deletes it': async ({ userId }) => {
+  'deleted by an administrator': async ({ userId }) => {
     await client.send('DELETE', `/api/v1/admin/users/${userId}`, { token: shop.admin })
     await shop.run('eraseAccounts')
   },
 }
 
 for (const [how, leave] of Object.entries(ways))
-  test(`a purchase waits at an account, and ${how} → the buyer is mailed a way to an account of their own`, async t => {
+  test(`account with a waiting purchase is ${how} → the buyer is invited to a new account`, async t => {
     const squatter = await anAccount(client)
     const { email } = squatter
     const { token } = await waitForLink(shop, email, 'verify-email')
     const waiting = [await paidPurchase({ email }), await paidPurchase({ email })]
     await untilNoEmailQueued(shop)
-    t.is(await shop.run('inviteBuyers'), 0, 'the account at the address may still be claimed')
+    t.is(
+      await shop.run('inviteBuyers'),
+      0,
+      'no invitation while the account at the address can still be claimed',
+    )
     const before = (await shop.mails.sentTo(email)).length
     await leave(squatter, token)
-    // An erasure may be due for accounts of other tests.
+    // The run may also process accounts that other tests have deleted.
     t.true((await shop.run('inviteBuyers')) >= 1)
     t.is(await shop.run('inviteBuyers'), 0)
     await untilNoEmailQueued(shop)
@@ -334,13 +344,13 @@ for (const [how, leave] of Object.entries(ways))
     const chosen = mails.map(({ link }) => link).find(link => link.includes('/reset-password?')) ?? ''
     const body = { token: tokenOf(chosen), new_password: newPassword }
     t.is((await client.post('reset-password', body)).status, 204)
-    const mine = await signIn(email, newPassword)
-    t.deepEqual((await purchasesOf(mine)).sort(), waiting.map(({ id }) => id).sort())
+    const ownerToken = await signIn(email, newPassword)
+    t.deepEqual((await purchasesOf(ownerToken)).sort(), waiting.map(({ id }) => id).sort())
     const [row] = await sql<{ user_id: string }>('SELECT user_id FROM purchases WHERE email = $1', [email])
     t.not(row?.user_id, squatter.userId)
   })
 
-test('two workers invite at once → one account and one email', async t => {
+test('two workers run inviteBuyers simultaneously → one account and one email', async t => {
   const squatter = await anAccount(client)
   const { id, email } = await paidPurchase({ email: squatter.email })
   await changeEmail(shop, squatter, anEmail())
@@ -350,7 +360,7 @@ test('two workers invite at once → one account and one email', async t => {
   t.is((await shop.rowOf(id)).claim, 'done')
 })
 
-test('an administrator sees that a purchase waits', async t => {
+test('waiting purchase → listed for administrators with claim "waiting"', async t => {
   const { email } = await aVerifiedAccount(shop)
   await paidPurchase({ email })
   const { body } = await client.get(`/api/v1/admin/purchases?email=${email}`, { token: shop.admin })

@@ -21,27 +21,27 @@ import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { accountWithMailedPassword } from './account-with-mailed-password.ts'
 import { openShop, price, secret, webhookPath } from './shop.ts'
 
-// Who gets what was paid for: forged events, guests, and a service that sells nothing.
+// Accounts of guests who buy, signatures of webhook events, and a service without a shop.
 
 const test = anyTest.serial
 
-const next = `whsec_${randomBytes(24).toString('base64')}`
+const nextSecret = `whsec_${randomBytes(24).toString('base64')}`
 const shop = await openShop({ worker: true })
-const webhookForgedShop = await openShop({ env: { RECURRENTE_WEBHOOK_SECRET: `${secret},${next}` } })
-const purchase = await webhookForgedShop.aPurchase()
-const untouched = await webhookForgedShop.rowOf(purchase.id)
+const signatureShop = await openShop({ env: { RECURRENTE_WEBHOOK_SECRET: `${secret},${nextSecret}` } })
+const purchase = await signatureShop.aPurchase()
+const untouched = await signatureShop.rowOf(purchase.id)
 const world = await openWorld()
 const { access: token } = await anAdmin(world)
 anyTest.after.always(async () => {
-  for (const each of [shop, webhookForgedShop, world]) await each[Symbol.asyncDispose]()
+  for (const each of [shop, signatureShop, world]) await each[Symbol.asyncDispose]()
 })
 
 {
-  // Whose a purchase is that a guest has paid: the mailbox's, and nobody's who was there before it.
+  // A purchase that a guest has paid belongs to the owner of the mailbox, not to a person who used the address before.
 
   const { client } = shop
 
-  /** A guest's purchase, paid. */
+  /** A paid purchase of a guest. */
   const paidPurchase = async (given: Parameters<typeof shop.aPurchase>[0] = {}) => {
     const purchase = await shop.aPurchase(given)
     const { status } = await shop.sendEvent('payment_intent.succeeded', purchase)
@@ -65,7 +65,7 @@ anyTest.after.always(async () => {
     return body.access_token
   }
 
-  test('a guest gets an account without a password, and chooses one by the mailed link, once', async t => {
+  test('guest pays → account without a password; the mailed link sets one once', async t => {
     const { id, email } = await paidPurchase()
     t.like(await buyerOf(id), {
       email,
@@ -83,11 +83,11 @@ anyTest.after.always(async () => {
     t.is((await client.post('reset-password', { token, new_password: 'another phrase 8' })).status, 401)
     await signIn(email, newPassword)
     await untilNoEmailQueued(shop)
-    const owed = (await shop.emailKindsTo(email)).filter(kind => kind !== 'new_device')
-    t.deepEqual(owed, ['password_changed', 'purchase_confirmation', 'welcome_guest'])
+    const kinds = (await shop.emailKindsTo(email)).filter(kind => kind !== 'new_device')
+    t.deepEqual(kinds, ['password_changed', 'purchase_confirmation', 'welcome_guest'])
   })
 
-  test('the confirmation names the site, the price and the purchase', async t => {
+  test('purchase confirmation → names site, price and purchase, and has no link', async t => {
     const { id, email } = await paidPurchase()
     await untilNoEmailQueued(shop)
     const texts = (await mailsTo(email)).map(({ mail }) => mail.text ?? '')
@@ -98,20 +98,20 @@ anyTest.after.always(async () => {
     t.is(texts.length, 2)
   })
 
-  test('the code of the mail chooses a password as well', async t => {
+  test('code of the guest email → sets a password as the link does', async t => {
     const { id, email } = await paidPurchase()
     const { code, token } = await waitForLink(shop, email, 'reset-password')
     t.is((await client.post('reset-password', { email, code, new_password: newPassword })).status, 204)
     t.is(
       (await client.post('reset-password', { token, new_password: newPassword })).status,
       204,
-      'the same again',
+      'the same request again',
     )
     t.is((await client.post('reset-password', { token, new_password: 'another horse 10' })).status, 401)
     t.deepEqual(await purchasesOf(await signIn(email, newPassword)), [id])
   })
 
-  test('a guest who buys twice gets one account, and the newer link works', async t => {
+  test('guest buys twice → one account, and the newer link works', async t => {
     const first = await paidPurchase()
     const { email } = first
     await waitForLink(shop, email, 'reset-password')
@@ -121,23 +121,23 @@ anyTest.after.always(async () => {
     t.deepEqual(await purchasesOf(await signIn(email, newPassword)), [second.id, first.id])
   })
 
-  test('the mails are in the language of whoever bought', async t => {
+  test('emails to a guest → in the language of the purchase request', async t => {
     const { email } = await paidPurchase({ headers: { 'accept-language': 'es-GT,es;q=0.9,en;q=0.1' } })
     await untilNoEmailQueued(shop)
     const subjects = ['welcome_guest', 'purchase_confirmation'].map(kind => {
-      const words = new URL(`../../../templates/es/${kind}.json`, import.meta.url)
-      return JSON.parse(readFileSync(words, 'utf8')).subject.replace('{{brand}}', 'Latchkey')
+      const template = new URL(`../../../templates/es/${kind}.json`, import.meta.url)
+      return JSON.parse(readFileSync(template, 'utf8')).subject.replace('{{brand}}', 'Latchkey')
     })
     t.deepEqual((await mailsTo(email)).map(({ mail }) => mail.subject).sort(), subjects.sort())
   })
 
-  test('an address is one, however it is written', async t => {
+  test('guest email in other case or with spaces → the same account', async t => {
     const { email, userId } = await accountWithMailedPassword(shop)
     const { id } = await paidPurchase({ email: ` ${email.toUpperCase()} ` })
     t.is((await shop.rowOf(id)).user_id, userId)
   })
 
-  test('a mailed link has set the password of an account → the account gets the purchase, and nothing of it ends', async t => {
+  test('account whose password was set by mail → gets the guest purchase and keeps its sessions', async t => {
     const account = await accountWithMailedPassword(shop)
     const before = await rowOf(shop, account.userId)
     const { id } = await paidPurchase({ email: account.email })
@@ -150,17 +150,17 @@ anyTest.after.always(async () => {
     t.true((await shop.emailKindsTo(account.email)).includes('purchase_confirmation'))
   })
 
-  test('a squatter who closes the account of an address does not take its purchases away', async t => {
+  test('squatter deletes the account of an address → its buyer still gets the purchase', async t => {
     const squatter = await anAccount(client)
     const { email, password, access: token } = squatter
     t.is((await client.send('DELETE', 'me', { body: { password }, token })).status, 204)
     const { id } = await paidPurchase({ email })
-    const { token: chosen } = await waitForLink(shop, email, 'reset-password')
-    t.is((await client.post('reset-password', { token: chosen, new_password: newPassword })).status, 204)
+    const { token: resetToken } = await waitForLink(shop, email, 'reset-password')
+    t.is((await client.post('reset-password', { token: resetToken, new_password: newPassword })).status, 204)
     t.deepEqual(await purchasesOf(await signIn(email, newPassword)), [id])
   })
 
-  test('whoever buys while they are signed in keeps all that they have, verified or not', async t => {
+  test('signed-in buyer, verified or not → account, sessions and links stay as they were', async t => {
     const account = await anAccount(client)
     const { token } = await waitForLink(shop, account.email, 'verify-email')
     const before = await rowOf(shop, account.userId)
@@ -174,7 +174,7 @@ anyTest.after.always(async () => {
     t.false((await shop.emailKindsTo(account.email)).includes('welcome_guest'))
   })
 
-  test('a purchase goes with its buyer to another address', async t => {
+  test('buyer changes the email before the payment → purchase and confirmation follow the account', async t => {
     const account = await aVerifiedAccount(shop)
     const purchase = await shop.aPurchase({ token: account.access, email: account.email })
     const moved = anEmail()
@@ -186,7 +186,7 @@ anyTest.after.always(async () => {
     t.deepEqual(await shop.emailKindsTo(moved), ['email_change', 'purchase_confirmation'])
   })
 
-  test('a deactivated account gets its purchase and is told of it, and stays closed', async t => {
+  test('deactivated account → gets the purchase and its confirmation, and stays deactivated', async t => {
     const account = await accountWithMailedPassword(shop)
     const path = `/api/v1/admin/users/${account.userId}`
     t.is((await client.patch(path, { is_active: false }, { token: shop.admin })).status, 200)
@@ -198,11 +198,11 @@ anyTest.after.always(async () => {
     t.is((await client.post('login', { email, password: account.password })).status, 403)
   })
 
-  test('an account that is erased takes address and name out of its purchases', async t => {
+  test('account is erased → name and address removed from purchases that cannot be paid any more', async t => {
     const account = await aVerifiedAccount(shop)
     const bought = await paidPurchase({ token: account.access, email: account.email })
-    const late = await shop.aPurchase({ token: account.access, email: account.email })
-    await shop.sql(`UPDATE purchases SET status = 'expired' WHERE id = $1`, [late.id])
+    const payable = await shop.aPurchase({ token: account.access, email: account.email })
+    await shop.sql(`UPDATE purchases SET status = 'expired' WHERE id = $1`, [payable.id])
     await shop.sql(`UPDATE users SET erase_after = now() - interval '1 second' WHERE id = $1`, [
       account.userId,
     ])
@@ -212,13 +212,13 @@ anyTest.after.always(async () => {
     const forgotten = { user_id: null, email: null, full_name: null }
     t.like(await shop.rowOf(bought.id), { ...forgotten, status: 'paid' })
     t.is((await shop.siteOf(bought.slug)).status, 'sold')
-    t.is((await shop.rowOf(late.id)).email, account.email, 'it may be paid still')
-    await shop.sql(`UPDATE purchases SET updated_at = now() - interval '31 days' WHERE id = $1`, [late.id])
+    t.is((await shop.rowOf(payable.id)).email, account.email, 'it can still be paid')
+    await shop.sql(`UPDATE purchases SET updated_at = now() - interval '31 days' WHERE id = $1`, [payable.id])
     await shop.run('forgetBuyers')
-    t.like(await shop.rowOf(late.id), forgotten)
+    t.like(await shop.rowOf(payable.id), forgotten)
   })
 
-  test('a payment of somebody who is forgotten by then is told of, and sells nothing', async t => {
+  test('payment for a purchase whose data was deleted → reported, and nothing is sold', async t => {
     const purchase = await shop.aPurchase()
     await shop.sql(`UPDATE purchases SET status = 'expired', email = NULL, full_name = NULL WHERE id = $1`, [
       purchase.id,
@@ -229,10 +229,10 @@ anyTest.after.always(async () => {
 }
 
 {
-  const shop = webhookForgedShop
-  // Standard Webhooks, "Signature scheme". What is signed here is signed by hand, past the library that checks it.
+  const shop = signatureShop
+  // Standard Webhooks, "Signature scheme". The tests sign by hand, independently of the library that verifies.
 
-  const stranger = `whsec_${randomBytes(32).toString('base64')}`
+  const unknownSecret = `whsec_${randomBytes(32).toString('base64')}`
 
   const seconds = () => Math.floor(Date.now() / 1000)
   const anId = () => `msg_${randomBytes(12).toString('hex')}`
@@ -246,7 +246,7 @@ anyTest.after.always(async () => {
 
   type Sent = { id: string; timestamp: string; signature: string; body: Bytes }
 
-  /** An event that is signed as it should be, but for what is said here before it is signed. */
+  /** A correctly signed event, except for the values given here. */
   const signed = (
     body: Bytes,
     given: { id?: string; timestamp?: string | number; by?: string } = {},
@@ -264,8 +264,8 @@ anyTest.after.always(async () => {
   const send = ({ body }: Pick<Sent, 'body'>, headers: string[]) =>
     sendRaw(shop.url, withContent('POST', webhookPath, Buffer.byteLength(body), ...headers), body)
 
-  const eventsKept = async () => (await shop.sql('SELECT FROM webhook_events')).length
-  const keptAs = async (id: string) =>
+  const countEvents = async () => (await shop.sql('SELECT FROM webhook_events')).length
+  const outcomeOf = async (id: string) =>
     (await shop.sql<{ outcome: string }>('SELECT outcome FROM webhook_events WHERE id = $1', [id]))[0]
       ?.outcome
 
@@ -275,41 +275,47 @@ anyTest.after.always(async () => {
     ...{ amount: price, currency: 'GTQ' },
   })
 
-  const sanitize = () =>
+  const unrelatedEvent = () =>
     JSON.stringify({ event_type: 'customer.created', note: anId(), city: 'Quetzaltenango ñ' })
 
-  const good: [string, () => [Sent, string[]]][] = (
+  const accepted: [string, () => [Sent, string[]]][] = (
     [
-      ['as it should be', sent => headersOf(sent)],
-      ['under the names of the standard', sent => headersOf(sent, 'webhook')],
-      ['the second of three signatures', other => headersOf(amid(other))],
+      ['correctly', sent => headersOf(sent)],
+      ['with the header names of the standard', sent => headersOf(sent, 'webhook')],
+      ['with the second of three signatures', other => headersOf(surrounded(other))],
       [
-        'after one of a version to come',
+        'after a signature of a future version',
         other => headersOf({ ...other, signature: `v1a,AAAA ${other.signature}` }),
       ],
       [
-        'after what is no signature at all',
+        'after malformed signatures',
         other => headersOf({ ...other, signature: `v1 , v1, ${other.signature}` }),
       ],
-      ['the last of sixteen', other => headersOf({ ...other, signature: `${wrong(15)} ${other.signature}` })],
+      [
+        'with the last of 16 signatures',
+        other => headersOf({ ...other, signature: `${wrong(15)} ${other.signature}` }),
+      ],
     ] as [string, (sent: Sent) => string[]][]
   ).map(([what, write]) => [
     what,
     () => {
-      const sent = signed(sanitize())
+      const sent = signed(unrelatedEvent())
       return [sent, write(sent)]
     },
   ])
 
   const wrong = (count: number) =>
     Array.from({ length: count }, () => `v1,${randomBytes(32).toString('base64')}`).join(' ')
-  const amid = (sent: Sent): Sent => ({ ...sent, signature: `${wrong(1)} ${sent.signature} ${wrong(1)}` })
+  const surrounded = (sent: Sent): Sent => ({
+    ...sent,
+    signature: `${wrong(1)} ${sent.signature} ${wrong(1)}`,
+  })
 
-  const alsoGood: [string, () => Sent][] = [
-    ['by the second of two secrets', () => signed(sanitize(), { by: next })],
-    ['290 s ago', () => signed(sanitize(), { timestamp: seconds() - 290 })],
-    ['290 s ahead', () => signed(sanitize(), { timestamp: seconds() + 290 })],
-    ['with an id of 200 characters', () => signed(sanitize(), { id: anId().padEnd(200, 'x') })],
+  const alsoAccepted: [string, () => Sent][] = [
+    ['with the second of two secrets', () => signed(unrelatedEvent(), { by: nextSecret })],
+    ['290 s ago', () => signed(unrelatedEvent(), { timestamp: seconds() - 290 })],
+    ['290 s ahead', () => signed(unrelatedEvent(), { timestamp: seconds() + 290 })],
+    ['with an id of 200 characters', () => signed(unrelatedEvent(), { id: anId().padEnd(200, 'x') })],
     [
       'with spaces and line breaks in the body',
       () => signed(` {\r\n "event_type" :\t"customer.created" }\n`),
@@ -318,8 +324,8 @@ anyTest.after.always(async () => {
   ]
 
   for (const [what, make] of [
-    ...good,
-    ...alsoGood.map(([what, make]): [string, () => [Sent, string[]]] => [
+    ...accepted,
+    ...alsoAccepted.map(([what, make]): [string, () => [Sent, string[]]] => [
       what,
       () => {
         const sent = make()
@@ -327,11 +333,11 @@ anyTest.after.always(async () => {
       },
     ]),
   ])
-    test(`taken: signed ${what}`, async t => {
+    test(`event signed ${what} → 204 and stored`, async t => {
       const [sent, headers] = make()
       const reply = await send(sent, headers)
       t.is(reply.status, 204, reply.text)
-      t.is(await keptAs(sent.id), 'ignored')
+      t.is(await outcomeOf(sent.id), 'ignored')
     })
 
   const but = (change: Partial<Sent>, given: Parameters<typeof signed>[1] = {}) => {
@@ -359,90 +365,87 @@ anyTest.after.always(async () => {
   const broken = Buffer.concat([Buffer.from(paid.slice(0, -2)), Buffer.from([0xff]), Buffer.from('"}')])
 
   const forged: [string, () => { sent: Sent; headers: string[] }][] = [
-    ['with a secret that is none of ours', () => but({}, { by: stranger })],
-    ['by a version that is not ours alone', () => asSignature(encoded => `v1a,${encoded}`)],
-    ['without its version', () => asSignature(encoded => encoded)],
+    ['with an unknown secret', () => but({}, { by: unknownSecret })],
+    ['with the unknown version v1a', () => asSignature(encoded => `v1a,${encoded}`)],
+    ['without a version', () => asSignature(encoded => encoded)],
     ['with a bare v1', () => asSignature(() => 'v1')],
     ['with a v1 and nothing after it', () => asSignature(() => 'v1,')],
-    ['with a signature and more', () => asSignature(encoded => `v1,${encoded},more`)],
-    ['with a signature and a comma', () => asSignature(encoded => `v1,${encoded},`)],
-    ['with no signature', () => asSignature(() => '')],
-    ['in lower case', () => asSignature(encoded => `v1,${encoded.toLowerCase()}`)],
+    ['with text after the signature', () => asSignature(encoded => `v1,${encoded},more`)],
+    ['with a comma after the signature', () => asSignature(encoded => `v1,${encoded},`)],
+    ['with an empty signature', () => asSignature(() => '')],
+    ['in lower case base64', () => asSignature(encoded => `v1,${encoded.toLowerCase()}`)],
     ['with V1', () => asSignature(encoded => `V1,${encoded}`)],
     ['in hexadecimal', () => asSignature(it => `v1,${Buffer.from(it, 'base64').toString('hex')}`)],
-    [
-      'in the base64 of addresses',
-      () => asSignature(it => `v1,${Buffer.from(it, 'base64').toString('base64url')}`),
-    ],
-    ['with half of it', () => asSignature(encoded => `v1,${encoded.slice(0, 22)}`)],
-    ['behind more than sixteen others', () => asSignature(encoded => `${wrong(16)} v1,${encoded}`)],
+    ['in base64url', () => asSignature(it => `v1,${Buffer.from(it, 'base64').toString('base64url')}`)],
+    ['with half of the signature', () => asSignature(encoded => `v1,${encoded.slice(0, 22)}`)],
+    ['after 16 wrong signatures', () => asSignature(encoded => `${wrong(16)} v1,${encoded}`)],
     ['over another body', () => but({ body: paid.replace('Ada', 'Eve') })],
     ['over other spaces', () => but({ body: JSON.stringify(parsed, null, 1) })],
     [
-      'over another order',
+      'over other key order',
       () => but({ body: JSON.stringify(Object.fromEntries(Object.entries(parsed).reverse())) }),
     ],
-    ['over a body with one byte more', () => but({ body: `${paid}\n` })],
-    ['over no body', () => but({ signature: signed('').signature })],
+    ['over a body with one byte less', () => but({ body: `${paid}\n` })],
+    ['over an empty body', () => but({ signature: signed('').signature })],
     ['for another id', () => but({ id: anId() })],
-    ['for another moment', () => but({ timestamp: String(seconds() - 1) })],
+    ['for another timestamp', () => but({ timestamp: String(seconds() - 1) })],
     ['with an id that has a dot', () => but({}, { id: 'msg_1.2' })],
     ['with an id of 201 characters', () => but({}, { id: 'x'.repeat(201) })],
     ['with an id that has a space', () => but({}, { id: 'msg_1 2' })],
-    ['with an id that is no ASCII', () => but({}, { id: 'msg_é' })],
+    ['with a non-ASCII id', () => but({}, { id: 'msg_é' })],
     ['with an empty id', () => but({}, { id: '' })],
     ...['123abc', '+123', '0123', '1e9', '0x10', '-5', '', 'NaN', '9'.repeat(30)].map(
-      (timestamp): (typeof forged)[number] => [
-        `at ${timestamp || 'no moment'}`,
-        () => but({}, { timestamp }),
-      ],
+      (timestamp): (typeof forged)[number] => [`with timestamp "${timestamp}"`, () => but({}, { timestamp })],
     ),
-    // What reads a number off the beginning of a text takes each of these for the moment that was signed.
+    // A parser that reads the leading number, as parseInt does, takes each of these for the signed timestamp.
     ...['@abc', '@.5', '+@', '0@', '@e0', '@ 1', '@,1'].map((spelling): (typeof forged)[number] => [
-      `at ${spelling}`,
+      `with timestamp spelled ${spelling}`,
       () => {
         const sent = signed(paid)
         return but({ ...sent, timestamp: spelling.replace('@', sent.timestamp) })
       },
     ]),
-    ['in milliseconds', () => but({}, { timestamp: Date.now() })],
+    ['with a timestamp in milliseconds', () => but({}, { timestamp: Date.now() })],
     ['301 s ago', () => but({}, { timestamp: seconds() - 301 })],
-    ['too far ahead', () => but({}, { timestamp: seconds() + 330 })],
+    ['330 s ahead', () => but({}, { timestamp: seconds() + 330 })],
     ['without the id', () => without('id')],
     ['without the timestamp', () => without('timestamp')],
     ['without the signature', () => without('signature')],
-    ['without any of the three', () => ({ sent: signed(paid), headers: [] })],
+    ['without all three headers', () => ({ sent: signed(paid), headers: [] })],
     ['with two ids', () => twice('id')],
     ['with two timestamps', () => twice('timestamp')],
-    ['with another id behind', () => twice('id', anId)],
+    ['with a second, different id', () => twice('id', anId)],
     [
-      'under both names, with an id of its own',
+      'with both header names and different ids',
       () => {
         const sent = signed(paid)
         return { sent, headers: [...headersOf(sent, 'webhook'), `svix-id: ${anId()}`] }
       },
     ],
-    ['over bytes that are no UTF-8', () => ({ sent: signed(broken), headers: headersOf(signed(broken)) })],
-    ['over bytes that are no UTF-8, as a text', () => but({ ...signed(broken.toString()), body: broken })],
+    ['over bytes that are not UTF-8', () => ({ sent: signed(broken), headers: headersOf(signed(broken)) })],
+    [
+      'over a text, sent as bytes that are not UTF-8',
+      () => but({ ...signed(broken.toString()), body: broken }),
+    ],
   ]
 
   for (const [what, make] of forged)
-    test(`refused, and nothing is written: signed ${what}`, async t => {
+    test(`event signed ${what} → 401 INVALID_SIGNATURE, and nothing is stored`, async t => {
       const { sent, headers } = make()
       const reply = await send(sent, headers)
       t.is(reply.status, 401, reply.text)
       t.is((reply.body as { code: string }).code, 'INVALID_SIGNATURE')
-      t.is(await keptAs(sent.id), undefined)
+      t.is(await outcomeOf(sent.id), undefined)
     })
 
   const unfit: [string, number, string, () => { sent: Sent; headers: string[] }][] = [
-    ['no JSON', 400, 'VALIDATION_ERROR', () => but(signed('{"event_type":'))],
-    ['nothing', 400, 'VALIDATION_ERROR', () => but(signed(''))],
-    ['a list', 400, 'VALIDATION_ERROR', () => but(signed(`[${paid}]`))],
+    ['invalid JSON', 400, 'VALIDATION_ERROR', () => but(signed('{"event_type":'))],
+    ['an empty body', 400, 'VALIDATION_ERROR', () => but(signed(''))],
+    ['a JSON array', 400, 'VALIDATION_ERROR', () => but(signed(`[${paid}]`))],
     ['null', 400, 'VALIDATION_ERROR', () => but(signed('null'))],
-    ['a text', 400, 'VALIDATION_ERROR', () => but(signed('"payment_intent.succeeded"'))],
+    ['a JSON string', 400, 'VALIDATION_ERROR', () => but(signed('"payment_intent.succeeded"'))],
     ['an object without a type', 400, 'VALIDATION_ERROR', () => but(signed('{"id":"pa_1"}'))],
-    ['a type that is no text', 400, 'VALIDATION_ERROR', () => but(signed('{"event_type":7}'))],
+    ['a numeric type', 400, 'VALIDATION_ERROR', () => but(signed('{"event_type":7}'))],
     ['an empty type', 400, 'VALIDATION_ERROR', () => but(signed('{"event_type":""}'))],
     [
       'a type of 101 characters',
@@ -450,10 +453,15 @@ anyTest.after.always(async () => {
       'VALIDATION_ERROR',
       () => but(signed(`{"event_type":"${'x'.repeat(101)}"}`)),
     ],
-    ['a byte order mark before it', 400, 'VALIDATION_ERROR', () => but(signed(`\uFEFF${paid}`))],
+    ['a byte order mark', 400, 'VALIDATION_ERROR', () => but(signed(`\uFEFF${paid}`))],
     ['70 kB', 413, 'PAYLOAD_TOO_LARGE', () => but(signed(`{"event_type":"${'x'.repeat(70_000)}"}`))],
-    ['bytes that are packed', 415, 'UNSUPPORTED_MEDIA_TYPE', () => packed(gzipSync(paid), gzipSync(paid))],
-    ['what is in packed bytes', 415, 'UNSUPPORTED_MEDIA_TYPE', () => packed(paid, gzipSync(paid))],
+    [
+      'a gzip body, signed as gzip',
+      415,
+      'UNSUPPORTED_MEDIA_TYPE',
+      () => packed(gzipSync(paid), gzipSync(paid)),
+    ],
+    ['a gzip body, signed as plain text', 415, 'UNSUPPORTED_MEDIA_TYPE', () => packed(paid, gzipSync(paid))],
   ]
 
   const packed = (over: Bytes, body: Buffer) => {
@@ -462,22 +470,22 @@ anyTest.after.always(async () => {
   }
 
   for (const [what, status, code, make] of unfit)
-    test(`refused with ${status}, and nothing is written: ${what}, well signed`, async t => {
+    test(`correctly signed event with ${what} → ${status}, and nothing is stored`, async t => {
       const { sent, headers } = make()
       const reply = await send(sent, headers)
       t.is(reply.status, status, reply.text)
       t.is((reply.body as { code: string }).code, code)
-      t.is(await keptAs(sent.id), undefined)
+      t.is(await outcomeOf(sent.id), undefined)
     })
 
-  test('a second signature in a header of its own counts as one beside the first', async t => {
-    const sent = signed(sanitize())
+  test('second signature in a separate header → accepted as a list of signatures', async t => {
+    const sent = signed(unrelatedEvent())
     const headers = headersOf({ ...sent, signature: wrong(1) })
     const reply = await send(sent, [...headers, `svix-signature: ${sent.signature}`])
     t.is(reply.status, 204)
   })
 
-  test('to the second, an event is good for 300 s before and after', t => {
+  test('event timestamp → accepted within 300 s before and after, rejected at 301 s', t => {
     const now = 1_790_000_000
     mock.timers.enable({ apis: ['Date'], now: now * 1000 + 999 })
     try {
@@ -490,7 +498,7 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('what HTTP would trim or refuse does not verify either', t => {
+  test('id, timestamp or signature with whitespace or control characters → not verified', t => {
     const verifies = (change: Partial<Sent>) => {
       const sent = { ...signed('{}'), ...change }
       return verifySignature([secret], sent, Buffer.from('{}'))
@@ -504,22 +512,22 @@ anyTest.after.always(async () => {
     t.false(verifies({ signature: `${signed('{}').signature}\n` }))
   })
 
-  test('without a secret, and with one that is none, nothing verifies', t => {
+  test('no secret or an invalid secret → nothing is verified', t => {
     const sent = signed('{}')
-    for (const secrets of [[], [''], ['whsec_'], ['whsec_!'], [stranger]])
+    for (const secrets of [[], [''], ['whsec_'], ['whsec_!'], [unknownSecret]])
       t.false(verifySignature(secrets, sent, Buffer.from('{}')), secrets[0])
-    t.true(verifySignature(['whsec_!', stranger, secret], sent, Buffer.from('{}')))
+    t.true(verifySignature(['whsec_!', unknownSecret, secret], sent, Buffer.from('{}')))
   })
 
-  anyTest.after('a forger has changed nothing, and learned nothing', async t => {
+  anyTest.after('rejected events → purchase, site and accounts unchanged, no secrets in the log', async t => {
     t.deepEqual(await shop.rowOf(purchase.id), untouched)
     t.is((await shop.siteOf(purchase.slug)).status, 'reserved')
     t.is((await shop.sql('SELECT FROM users WHERE email = $1', [purchase.email])).length, 0)
-    t.is(await eventsKept(), good.length + alsoGood.length + 1)
-    const told = (await shop.logs()).join('\n')
-    t.false(told.includes(purchase.email))
-    t.false(/whsec_|v1,[A-Za-z0-9+/]{20}/.test(told))
-    t.false(/"status":5\d\d/.test(told), 'nothing of it was a fault')
+    t.is(await countEvents(), accepted.length + alsoAccepted.length + 1)
+    const logs = (await shop.logs()).join('\n')
+    t.false(logs.includes(purchase.email))
+    t.false(/whsec_|v1,[A-Za-z0-9+/]{20}/.test(logs))
+    t.false(/"status":5\d\d/.test(logs), 'no rejected event caused a 5xx')
   })
 }
 
@@ -532,13 +540,13 @@ anyTest.after.always(async () => {
     RECURRENTE_WEBHOOK_SECRET: secret(32),
   }
   const names = Object.keys(shop) as (keyof typeof shop)[]
-  const sound = {
+  const validConfig = {
     NODE_ENV: 'test',
     ...{ DATABASE_URL: 'postgres://app@localhost/app', REDIS_URL: 'redis://localhost' },
     ...{ SMTP_URL: 'smtp://localhost', APP_SECRET: randomBytes(32).toString('base64') },
   }
-  const faultsOf = (env: Record<string, string>): string[] => {
-    const read = readConfig({ ...sound, ...env }, 'worker')
+  const configErrorsOf = (env: Record<string, string>): string[] => {
+    const read = readConfig({ ...validConfig, ...env }, 'worker')
     return 'faults' in read ? read.faults : []
   }
 
@@ -549,8 +557,8 @@ anyTest.after.always(async () => {
     ...['GET /api/v1/purchases', 'POST /api/v1/webhooks/recurrente'],
   ].sort()
 
-  /** The routes of a shop, as this API describes itself. */
-  const described = async ({ get }: typeof client): Promise<string[]> => {
+  /** The shop routes in the OpenAPI document of this API. */
+  const documentedRoutes = async ({ get }: typeof client): Promise<string[]> => {
     const { paths } = (await get('/openapi.json')).body as { paths: Record<string, object> }
     return Object.entries(paths)
       .flatMap(([path, methods]) => Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`))
@@ -558,8 +566,8 @@ anyTest.after.always(async () => {
       .sort()
   }
 
-  test('without the three variables there is no shop: no route, no word of one, nobody is asked', async t => {
-    t.deepEqual(await described(client), [])
+  test('shop variables not set → no shop routes, 404, and the gateway is not queried', async t => {
+    t.deepEqual(await documentedRoutes(client), [])
     for (const route of routes) {
       const [method = '', path = ''] = route.replace('{slug}', 'corner-bakery').split(' ')
       const body = method === 'GET' ? undefined : {}
@@ -569,30 +577,30 @@ anyTest.after.always(async () => {
     t.is(await world.run('reconcile'), 0)
   })
 
-  test('with them each of its routes is there, and described', async t => {
+  test('shop variables set → every shop route exists and is documented', async t => {
     const api = await world.instance(shop)
     t.teardown(api.close)
-    t.deepEqual(await described(api.client), routes)
+    t.deepEqual(await documentedRoutes(api.client), routes)
     t.is((await api.client.get('/api/v1/sites')).status, 200)
   })
 
-  test('half a shop is refused, and what is missing is named', t => {
-    t.deepEqual(faultsOf({}), [])
-    t.deepEqual(faultsOf(shop), [])
-    for (const chosen of [
+  test('only some shop variables set → configuration error that names the missing ones', t => {
+    t.deepEqual(configErrorsOf({}), [])
+    t.deepEqual(configErrorsOf(shop), [])
+    for (const subset of [
       ...names.map(name => [name]),
       ...names.map(name => names.filter(each => each !== name)),
     ]) {
-      const missing = names.filter(name => !chosen.includes(name))
-      const given = Object.fromEntries(chosen.map(name => [name, shop[name]]))
-      const said = missing.map(name => `${name} is not set`)
-      t.deepEqual(faultsOf(given), said)
+      const missing = names.filter(name => !subset.includes(name))
+      const given = Object.fromEntries(subset.map(name => [name, shop[name]]))
+      const errors = missing.map(name => `${name} is not set`)
+      t.deepEqual(configErrorsOf(given), errors)
       const empty = Object.fromEntries(missing.map(name => [name, '']))
-      t.deepEqual(faultsOf({ ...given, ...empty }), said, 'an empty variable counts as unset')
+      t.deepEqual(configErrorsOf({ ...given, ...empty }), errors, 'an empty variable counts as unset')
     }
   })
 
-  test('what is no key, secret or address is refused without being shown', t => {
+  test('malformed key, secret or URL → configuration error that does not show the value', t => {
     const canary = `canary${randomBytes(8).toString('hex')}`
     const broken: Record<string, string[]> = {
       RECURRENTE_PUBLIC_KEY: ['short', `${canary}\r\nX: y`, `${canary} `, `${canary}é`, canary.repeat(20)],
@@ -615,7 +623,7 @@ anyTest.after.always(async () => {
     }
     for (const [name, values] of Object.entries(broken))
       for (const value of values) {
-        const faults = faultsOf({ ...shop, [name]: value })
+        const faults = configErrorsOf({ ...shop, [name]: value })
         t.is(faults.length, 1, name)
         t.true(faults[0]?.startsWith(`${name} must be `), faults[0])
         t.false(faults.join().includes(canary))
@@ -623,22 +631,25 @@ anyTest.after.always(async () => {
       }
   })
 
-  test('two secrets may be active at once, while one takes over from the other', t => {
-    const [old, next] = [secret(24), secret(64)]
-    const read = readConfig({ ...sound, ...shop, RECURRENTE_WEBHOOK_SECRET: `${old}, ${next}` }, 'worker')
+  test('two webhook secrets, comma-separated → both are active, for rotation', t => {
+    const [old, nextSecret] = [secret(24), secret(64)]
+    const read = readConfig(
+      { ...validConfig, ...shop, RECURRENTE_WEBHOOK_SECRET: `${old}, ${nextSecret}` },
+      'worker',
+    )
     if ('faults' in read) throw new Error(read.faults.join())
-    t.deepEqual(read.config.RECURRENTE_WEBHOOK_SECRET, [old, next])
+    t.deepEqual(read.config.RECURRENTE_WEBHOOK_SECRET, [old, nextSecret])
   })
 
-  test('keys go over https in production', t => {
+  test('http gateway URL in production → configuration error', t => {
     const production = {
       ...{ NODE_ENV: 'production', PUBLIC_URL: 'https://id.example.com' },
       ...shop,
     }
-    t.deepEqual(faultsOf(production), [])
-    t.deepEqual(faultsOf({ ...production, RECURRENTE_URL: 'http://pay.example/api' }), [
+    t.deepEqual(configErrorsOf(production), [])
+    t.deepEqual(configErrorsOf({ ...production, RECURRENTE_URL: 'http://pay.example/api' }), [
       'RECURRENTE_URL must begin with https:// in production',
     ])
-    t.deepEqual(faultsOf({ ...production, RECURRENTE_URL: 'https://pay.example/api/' }), [])
+    t.deepEqual(configErrorsOf({ ...production, RECURRENTE_URL: 'https://pay.example/api/' }), [])
   })
 }

@@ -2,7 +2,7 @@ import anyTest from 'ava'
 import { anAccount, anEmail } from '../../fixtures.ts'
 import { openShop, type Shop } from './shop.ts'
 
-// How many sites of a shop one network can keep from everybody else.
+// How many sites of a shop one network can reserve at the same time, so that it cannot block all of them.
 
 const test = anyTest.serial
 
@@ -12,8 +12,8 @@ anyTest.after.always(async () => {
   for (const each of shops) await each[Symbol.asyncDispose]()
 })
 
-/** A shop of its own with this many sites. */
-const aShop = async (sites: number, more: Record<string, string> = {}) => {
+/** Opens a separate shop with this many sites. */
+const openShopWithSites = async (sites: number, more: Record<string, string> = {}) => {
   const shop = await openShop({ env: { ...env, ...more } })
   shops.push(shop)
   const slugs: string[] = []
@@ -28,36 +28,38 @@ const aShop = async (sites: number, more: Record<string, string> = {}) => {
       token,
       headers: { 'x-forwarded-for': ip, ...(key && { 'idempotency-key': key }) },
     })
-  const reservedOf = async () => {
+  const countReserved = async () => {
     const rows = await shop.sql("SELECT FROM sites WHERE status = 'reserved'")
     return rows.length
   }
-  return { shop, slugs, buy, reservedOf }
+  return { shop, slugs, buy, countReserved }
 }
 
-const told = ({ status, body }: { status: number; body: { code?: string } }) =>
+const outcomeOf = ({ status, body }: { status: number; body: { code?: string } }) =>
   `${status} ${body.code ?? ''}`.trim()
 
-test('an IPv6 /48 asks for each of 30 sites, from a /64 of its own → half at most, and others can buy', async t => {
-  const { slugs, buy, reservedOf } = await aShop(30, { RATE_LIMITS: `${env.RATE_LIMITS},purchase=100/30m` })
+test('IPv6 /48 requests 30 sites, each from another /64 → it gets 15, and other networks can buy', async t => {
+  const { slugs, buy, countReserved } = await openShopWithSites(30, {
+    RATE_LIMITS: `${env.RATE_LIMITS},purchase=100/30m`,
+  })
   const replies: string[] = []
   for (const [i, slug] of slugs.entries())
-    replies.push(told(await buy(slug, `2001:db8:1:${(i * 257).toString(16)}::1`)))
+    replies.push(outcomeOf(await buy(slug, `2001:db8:1:${(i * 257).toString(16)}::1`)))
   t.is(replies.filter(reply => reply === '201').length, 15)
   t.is(replies.filter(reply => reply === '429 RATE_LIMIT_EXCEEDED').length, 15)
-  t.is(await reservedOf(), 15)
+  t.is(await countReserved(), 15)
   for (const [i, ip] of ['2001:db8:2::1', '203.0.113.7', '2001:db8:3::1'].entries())
-    t.is(told(await buy(slugs[20 + i] ?? '', ip)), '201', ip)
+    t.is(outcomeOf(await buy(slugs[20 + i] ?? '', ip)), '201', ip)
 })
 
-test('reservations outlast the window of the limit → a /48 keeps 20 sites, a /56 ten, a /64 or an IPv4 address five', async t => {
+test('reservations outlast the rate limit → a /48 holds 20 sites, a /56 10, a /64 or an IPv4 5', async t => {
   const networks: Record<string, [most: number, ip: (i: number) => string]> = {
     '/48': [20, i => `2001:db8:1:${(i * 257).toString(16)}::1`],
     '/56': [10, i => `2001:db8:2:${(i % 256).toString(16)}::1`],
     '/64': [5, i => `2001:db8:3:1::${i.toString(16)}`],
     IPv4: [5, () => '203.0.113.7'],
   }
-  const { shop, slugs, buy } = await aShop(48)
+  const { shop, slugs, buy } = await openShopWithSites(48)
   for (const [name, [most, ip]] of Object.entries(networks)) {
     for (const [i, slug] of slugs.slice(0, 24).entries()) {
       await buy(slug, ip(i))
@@ -70,8 +72,8 @@ test('reservations outlast the window of the limit → a /48 keeps 20 sites, a /
   }
 })
 
-test('requests of one network at once, at two instances → no more than its bound', async t => {
-  const { shop, slugs, buy, reservedOf } = await aShop(12)
+test('simultaneous requests of one network at two instances → no more than its bound succeed', async t => {
+  const { shop, slugs, buy, countReserved } = await openShopWithSites(12)
   const { client: other } = await shop.instance()
   const replies = await Promise.all(
     slugs.map((slug, i) =>
@@ -79,39 +81,39 @@ test('requests of one network at once, at two instances → no more than its bou
     ),
   )
   t.is(replies.filter(({ status }) => status === 201).length, 6)
-  t.is(await reservedOf(), 6)
+  t.is(await countReserved(), 6)
 })
 
-test('a small shop → the last site stays for others, and the only site can be bought', async t => {
-  const { shop, slugs, buy } = await aShop(1)
+test('small shop → one network gets the only site, but not the last of two', async t => {
+  const { shop, slugs, buy } = await openShopWithSites(1)
   const [only = ''] = slugs
-  t.is(told(await buy(only, '203.0.113.7')), '201')
+  t.is(outcomeOf(await buy(only, '203.0.113.7')), '201')
   t.is(
-    told(await buy(only, '203.0.113.7')),
+    outcomeOf(await buy(only, '203.0.113.7')),
     '409 SITE_UNAVAILABLE',
-    'a site that is reserved is told of as such',
+    'a reserved site is reported as unavailable',
   )
   const second = await shop.aSite()
-  t.is(told(await buy(second, '203.0.113.7')), '429 RATE_LIMIT_EXCEEDED')
-  t.is(told(await buy(second, '203.0.113.8')), '201')
-  t.is(told(await buy('no-such-site', '203.0.113.7')), '404 NOT_FOUND')
+  t.is(outcomeOf(await buy(second, '203.0.113.7')), '429 RATE_LIMIT_EXCEEDED')
+  t.is(outcomeOf(await buy(second, '203.0.113.8')), '201')
+  t.is(outcomeOf(await buy('no-such-site', '203.0.113.7')), '404 NOT_FOUND')
 })
 
-test('a network that is refused → told when its first reservation ends, and has room again then', async t => {
-  const { shop, slugs, buy } = await aShop(2, { RESERVATION_TTL: '1h' })
+test('network at its bound → 429 with Retry-After until its first reservation ends, then 201', async t => {
+  const { shop, slugs, buy } = await openShopWithSites(2, { RESERVATION_TTL: '1h' })
   const [first = '', second = ''] = slugs
   const begun = await buy(first, '203.0.113.7')
   const refused = await buy(second, '203.0.113.7')
-  t.is(told(refused), '429 RATE_LIMIT_EXCEEDED')
+  t.is(outcomeOf(refused), '429 RATE_LIMIT_EXCEEDED')
   const wait = Number(refused.headers.get('retry-after'))
   t.true(wait > 3500 && wait <= 3601, `${wait}`)
   await shop.sql("UPDATE purchases SET status = 'expired' WHERE id = $1", [begun.body.purchase_id])
   await shop.sql("UPDATE sites SET status = 'available', held_by = NULL WHERE slug = $1", [first])
-  t.is(told(await buy(second, '203.0.113.7')), '201')
+  t.is(outcomeOf(await buy(second, '203.0.113.7')), '201')
 })
 
-test('what a network has paid for → does not count against it', async t => {
-  const { shop, slugs, buy } = await aShop(4)
+test('paid purchases → do not count against the bound of the network', async t => {
+  const { shop, slugs, buy } = await openShopWithSites(4)
   for (const slug of slugs) {
     const { status, body } = await buy(slug, '203.0.113.7')
     t.is(status, 201, slug)
@@ -121,16 +123,16 @@ test('what a network has paid for → does not count against it', async t => {
   }
 })
 
-test('a signed-in buyer is bounded by network too, since accounts cost nothing', async t => {
-  const { shop, slugs, buy } = await aShop(2)
+test('signed-in buyer → counts by network too, because accounts are free', async t => {
+  const { shop, slugs, buy } = await openShopWithSites(2)
   const [first = '', second = ''] = slugs
-  t.is(told(await buy(first, '203.0.113.7')), '201')
+  t.is(outcomeOf(await buy(first, '203.0.113.7')), '201')
   const { access: token } = await anAccount(shop.client)
-  t.is(told(await buy(second, '203.0.113.7', { token })), '429 RATE_LIMIT_EXCEEDED')
+  t.is(outcomeOf(await buy(second, '203.0.113.7', { token })), '429 RATE_LIMIT_EXCEEDED')
 })
 
-test('a retry with its key when the network has no room → the same answer', async t => {
-  const { shop, slugs } = await aShop(2)
+test('retry with the same idempotency key at the bound → the same reply', async t => {
+  const { shop, slugs } = await openShopWithSites(2)
   const body = { email: anEmail(), full_name: 'Ada' }
   const ask = () =>
     shop.client.post(`/api/v1/sites/${slugs[0]}/purchase`, body, { headers: { 'idempotency-key': 'cart-1' } })
@@ -139,18 +141,18 @@ test('a retry with its key when the network has no room → the same answer', as
   t.deepEqual((await ask()).body, first.body)
 })
 
-test('a reservation has ended → nothing of its network is kept, and no address ever was', async t => {
-  const { shop, slugs, buy } = await aShop(4)
+test('reservation has ended → its network is deleted, and no IP address was ever stored', async t => {
+  const { shop, slugs, buy } = await openShopWithSites(4)
   const ids: string[] = []
   for (const slug of slugs.slice(0, 2)) ids.push((await buy(slug, '203.0.113.7')).body.purchase_id)
   const networksOf = async () =>
     (await shop.sql<{ networks: string[] | null }>('SELECT networks FROM purchases ORDER BY id')).map(
       ({ networks }) => networks,
     )
-  const [kept] = await networksOf()
-  t.is(kept?.length, 1)
-  t.notRegex(String(kept), /203|113/)
+  const [stored] = await networksOf()
+  t.is(stored?.length, 1)
+  t.notRegex(String(stored), /203|113/)
   await shop.sql("UPDATE purchases SET status = 'expired' WHERE id = $1", [ids[0]])
   t.is(await shop.run('forgetBuyers'), 1)
-  t.deepEqual(await networksOf(), [null, kept])
+  t.deepEqual(await networksOf(), [null, stored])
 })

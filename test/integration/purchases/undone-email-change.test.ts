@@ -12,7 +12,7 @@ import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { accountWithMailedPassword } from './account-with-mailed-password.ts'
 import { openShop } from './shop.ts'
 
-// A move that is undone, and what was paid with the old or the new address meanwhile.
+// An email change is undone, and guests have paid with the old or the new address in the meantime.
 
 const test = anyTest.serial
 
@@ -22,7 +22,7 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
 
 const { client, sql } = shop
 
-/** A purchase, paid. */
+/** A paid purchase. */
 const paidPurchase = async (given: Parameters<typeof shop.aPurchase>[0] = {}) => {
   const purchase = await shop.aPurchase(given)
   const { status } = await shop.sendEvent('payment_intent.succeeded', purchase)
@@ -35,7 +35,7 @@ const purchasesOf = async (token: string): Promise<string[]> => {
   return body.data.map(({ id }: { id: string }) => id)
 }
 
-/** Chooses a new password by the last of `count` links, and signs in. */
+/** Resets the password by the last of `count` links, and signs in. */
 const resetBy = async (email: string, count = 1) => {
   const { token } = await waitForLink(shop, email, 'reset-password', count)
   const { status } = await client.post('reset-password', { token, new_password: newPassword })
@@ -44,23 +44,23 @@ const resetBy = async (email: string, count = 1) => {
   return { token: body.access_token as string, userId: body.user.id as string }
 }
 
-/** An account that a thief has moved away, and the way back. */
-const aStolen = async () => {
+/** An account whose email a thief has changed, with a function that undoes it. */
+const stolenAccount = async () => {
   const owner = await aVerifiedAccount(shop)
-  const thiefs = `thief-${anEmail()}`
-  await changeEmail(shop, owner, thiefs)
+  const thiefEmail = `thief-${anEmail()}`
+  await changeEmail(shop, owner, thiefEmail)
   const { token } = await waitForLink(shop, owner.email, 'undo-email-change')
-  return { owner, thiefs, undo: (at = client) => at.post('undo-email-change', { token }) }
+  return { owner, thiefEmail, undo: (at = client) => at.post('undo-email-change', { token }) }
 }
 
-/** The chores that forget: nothing that was paid may be lost by them. */
-const forget = async () => {
+/** Runs the jobs that delete data. They must not lose a paid purchase. */
+const runDeletionJobs = async () => {
   await shop.run('eraseAccounts')
   await shop.run('forgetBuyers')
 }
 
-test('a guest pays with the old address, then the move is undone → the restored account has the purchase', async t => {
-  const { owner, undo } = await aStolen()
+test('guest pays with the old address, change is undone → the restored account owns the purchase', async t => {
+  const { owner, undo } = await stolenAccount()
   const { id } = await paidPurchase({ email: owner.email })
   const guest = (await shop.rowOf(id)).user_id ?? ''
   t.not(guest, owner.userId)
@@ -70,21 +70,21 @@ test('a guest pays with the old address, then the move is undone → the restore
   t.is(reply.status, 200)
   t.deepEqual(reply.body, { email: owner.email, email_verified: true })
   t.like(await shop.rowOf(id), { user_id: owner.userId, email: owner.email, status: 'paid', claim: 'done' })
-  await forget()
+  await runDeletionJobs()
   t.deepEqual(await sql('SELECT FROM users WHERE id = $1', [guest]), [])
   t.like(await shop.rowOf(id), { user_id: owner.userId, email: owner.email, full_name: 'Ada Lovelace' })
 
-  const mine = await resetBy(owner.email, 2)
-  t.is(mine.userId, owner.userId)
-  t.deepEqual(await purchasesOf(mine.token), [id])
+  const restored = await resetBy(owner.email, 2)
+  t.is(restored.userId, owner.userId)
+  t.deepEqual(await purchasesOf(restored.token), [id])
   t.is(await countEvents(shop, owner.userId, 'user.merged'), 1)
-  const { body } = await client.get('me/export', { token: mine.token })
+  const { body } = await client.get('me/export', { token: restored.token })
   const kinds = body.emails.map(({ kind }: { kind: string }) => kind)
   for (const kind of ['welcome_guest', 'purchase_confirmation']) t.true(kinds.includes(kind), kind)
 })
 
-test('the link that the guest got before the undo → it opens nothing any more', async t => {
-  const { owner, undo } = await aStolen()
+test('undo after a guest purchase → the link and code mailed to the guest are dead', async t => {
+  const { owner, undo } = await stolenAccount()
   await paidPurchase({ email: owner.email })
   const { token, code } = await waitForLink(shop, owner.email, 'reset-password')
   t.is((await undo()).status, 200)
@@ -93,29 +93,29 @@ test('the link that the guest got before the undo → it opens nothing any more'
   t.is((await rowOf(shop, owner.userId)).password_hash, null)
 })
 
-test('the owner undoes the move while the payment arrives → the purchase is in the restored account', async t => {
+test('undo during the payment → the purchase belongs to the restored account', async t => {
   for (let round = 0; round < 6; round++) {
-    const { owner, undo } = await aStolen()
+    const { owner, undo } = await stolenAccount()
     const earlier = await paidPurchase({ email: owner.email })
     const purchase = await shop.aPurchase({ email: owner.email })
     const pay = () => shop.sendEvent('payment_intent.succeeded', purchase)
     const [undone, paid] = await Promise.all([undo(other.client), pay()])
     t.is(undone.status, 200)
-    // The gateway sends again what was not answered with 2xx.
+    // The gateway resends an event that got no 2xx.
     if (paid.status !== 204) t.is((await pay()).status, 204)
     for (const { id } of [earlier, purchase]) t.is((await shop.rowOf(id)).user_id, owner.userId)
   }
 })
 
-test('a squatter registered the old address, and a guest paid with it → the restored account has what was paid', async t => {
-  const { owner, undo } = await aStolen()
+test('squatter registered the old address → undo gives all its purchases to the restored account', async t => {
+  const { owner, undo } = await stolenAccount()
   const squatter = await anAccount(client, { email: owner.email, password: 'a squatter 4 phrase' })
   const theirs = await paidPurchase({ token: squatter.access, email: owner.email })
   const { id } = await paidPurchase({ email: owner.email })
   t.like(await shop.rowOf(id), { user_id: null, claim: 'waiting' })
   t.is((await undo()).status, 200)
   t.is((await client.get('me', { token: squatter.access })).status, 401)
-  await forget()
+  await runDeletionJobs()
   for (const purchase of [theirs.id, id])
     t.like(await shop.rowOf(purchase), { user_id: owner.userId, email: owner.email })
   await untilNoEmailQueued(shop)
@@ -123,32 +123,32 @@ test('a squatter registered the old address, and a guest paid with it → the re
   t.deepEqual((await purchasesOf(token)).sort(), [theirs.id, id].sort())
 })
 
-test('an administrator without a password has the old address → the undo is refused, and nothing moves', async t => {
-  const { owner, thiefs, undo } = await aStolen()
+test('administrator without a password has the old address → undo gets 409, nothing changes', async t => {
+  const { owner, thiefEmail, undo } = await stolenAccount()
   const { id } = await paidPurchase({ email: owner.email })
   const guest = (await shop.rowOf(id)).user_id ?? ''
   await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [guest])
   const reply = await undo()
   t.is(`${reply.status} ${reply.body.code}`, '409 DUPLICATE_ENTRY')
-  t.is((await rowOf(shop, owner.userId)).email, thiefs)
+  t.is((await rowOf(shop, owner.userId)).email, thiefEmail)
   t.is((await shop.rowOf(id)).user_id, guest)
 })
 
-test('an account was moved to a victim who paid there as a guest, then the mover undoes it → the victim keeps it', async t => {
+test('account moved to the address of a victim, then undone → the victim keeps own purchases', async t => {
   const mover = await accountWithMailedPassword(shop)
   const own = await paidPurchase({ token: mover.access, email: mover.email })
   const victim = anEmail()
   await changeEmail(shop, mover, victim)
   const undo = await waitForLink(shop, mover.email, 'undo-email-change')
   const { id } = await paidPurchase({ email: victim })
-  const mine = await resetBy(victim)
-  t.deepEqual((await purchasesOf(mine.token)).sort(), [own.id, id].sort())
+  const victimSession = await resetBy(victim)
+  t.deepEqual((await purchasesOf(victimSession.token)).sort(), [own.id, id].sort())
 
   const { status } = await client.post('undo-email-change', { token: undo.token })
   t.is(status, 200)
   t.like(await shop.rowOf(id), { user_id: null, email: victim, claim: 'waiting' })
   t.is((await shop.rowOf(own.id)).user_id, mover.userId)
-  await forget()
+  await runDeletionJobs()
   await anAccount(client, { email: victim })
   await client.post('forgot-password', { email: victim })
   const again = await resetBy(victim, 2)

@@ -7,7 +7,7 @@ import { until } from '../../until.ts'
 import { runCommand } from '../cli/run-command.ts'
 import { eventOf, openShop, type Purchase, secret, webhookPath } from './shop.ts'
 
-// Events of the gateway: each is taken once, in any order.
+// Webhook events of the gateway: each has its effect once, and the result is the same in any order.
 
 const test = anyTest.serial
 
@@ -22,8 +22,8 @@ anyTest.after.always(async () => {
 {
   const anId = () => `msg_${randomBytes(12).toString('hex')}`
 
-  /** Copies of events that arrive together at two instances. */
-  const burst = (body: string, ids: readonly string[]) => {
+  /** Sends copies of an event simultaneously to two instances. */
+  const sendCopies = (body: string, ids: readonly string[]) => {
     const requests = times(ids.length, i => ({
       path: webhookPath,
       body: JSON.parse(body),
@@ -35,51 +35,51 @@ anyTest.after.always(async () => {
   const accountsOf = (email: string) => shop.sql('SELECT FROM users WHERE email = $1', [email])
   const eventsOf = (id: string) => shop.sql('SELECT FROM audit_events WHERE user_id = $1', [id])
 
-  /** All that a payment leaves behind it. */
-  const leftBy = async ({ id, slug, email }: Purchase) => ({
+  /** Everything that a payment changes. */
+  const effectsOf = async ({ id, slug, email }: Purchase) => ({
     purchase: await shop.rowOf(id),
     site: await shop.siteOf(slug),
     accounts: (await accountsOf(email)).length,
     mails: await shop.emailKindsTo(email),
   })
 
-  const soldOnce = async (purchase: Purchase) => {
-    const { accounts, mails, ...left } = await leftBy(purchase)
-    const { status, issue, user_id: userId } = left.purchase
+  const summaryOf = async (purchase: Purchase) => {
+    const { accounts, mails, ...effects } = await effectsOf(purchase)
+    const { status, issue, user_id: userId } = effects.purchase
     const events = (await eventsOf(userId ?? '')).length
-    return { status, issue, site: left.site, accounts, mails, events }
+    return { status, issue, site: effects.site, accounts, mails, events }
   }
 
-  const expected = (purchase: Purchase) => ({
+  const soldOnce = (purchase: Purchase) => ({
     status: 'paid',
     issue: null,
     site: { status: 'sold', held_by: purchase.id },
     accounts: 1,
     mails: ['purchase_confirmation', 'welcome_guest'],
-    // The account is made, and the purchase paid.
+    // The account is created, and the purchase is paid.
     events: 2,
   })
 
-  test('50 copies of an event at once, at two instances, have one effect, and all are answered 204', async t => {
+  test('50 simultaneous copies of an event at two instances → 204 for each, one effect', async t => {
     await openPools(shop, second)
     const purchase = await shop.aPurchase()
     const id = anId()
     const body = eventOf('payment_intent.succeeded', purchase)
-    t.deepEqual(statusesOf(await burst(body, Array(50).fill(id))), { 204: 50 })
-    t.deepEqual(await soldOnce(purchase), expected(purchase))
+    t.deepEqual(statusesOf(await sendCopies(body, Array(50).fill(id))), { 204: 50 })
+    t.deepEqual(await summaryOf(purchase), soldOnce(purchase))
     t.deepEqual(await shop.outcomesOf([id]), ['applied'])
   })
 
-  test('50 events of one payment at once, each with an id of its own, have one effect', async t => {
+  test('50 simultaneous events of one payment with different ids → 204 for each, one effect', async t => {
     const purchase = await shop.aPurchase()
     const ids = Array.from({ length: 50 }, anId)
-    const replies = await burst(eventOf('payment_intent.succeeded', purchase), ids)
+    const replies = await sendCopies(eventOf('payment_intent.succeeded', purchase), ids)
     t.deepEqual(statusesOf(replies), { 204: 50 })
-    t.deepEqual(await soldOnce(purchase), expected(purchase))
+    t.deepEqual(await summaryOf(purchase), soldOnce(purchase))
     t.deepEqual(await shop.outcomesOf(ids), ['applied', ...Array(49).fill('unchanged')])
   })
 
-  test('20 payments of one guest for as many sites make one account', async t => {
+  test('20 simultaneous payments of one guest → one account and 20 confirmations', async t => {
     const first = await shop.aPurchase()
     const more = await Promise.all(Array.from({ length: 19 }, () => shop.aPurchase({ email: first.email })))
     const paid = await Promise.all(
@@ -95,7 +95,7 @@ anyTest.after.always(async () => {
     t.is(confirmed.length, 20)
   })
 
-  test('an event that comes again a day later, freshly signed, has no effect', async t => {
+  test('the same event a day later with a fresh signature → no effect', async t => {
     const purchase = await shop.aPurchase()
     const id = anId()
     t.is((await shop.sendEvent('payment_intent.succeeded', purchase, { id })).status, 204)
@@ -107,12 +107,12 @@ anyTest.after.always(async () => {
     await shop.sql(`UPDATE purchases SET created_at = created_at - interval '25 hours' WHERE id = $1`, [
       purchase.id,
     ])
-    const before = await leftBy(purchase)
+    const before = await effectsOf(purchase)
     t.is((await shop.sendEvent('payment_intent.succeeded', purchase, { id })).status, 204)
-    t.deepEqual(await leftBy(purchase), before)
+    t.deepEqual(await effectsOf(purchase), before)
   })
 
-  test('an id that was taken is taken, whatever comes under it', async t => {
+  test('event id reused for other content → the second event is ignored', async t => {
     const [purchase, other] = [await shop.aPurchase(), await shop.aPurchase()]
     const id = anId()
     t.is((await shop.sendEvent('payment_intent.failed', purchase, { id })).status, 204)
@@ -121,34 +121,34 @@ anyTest.after.always(async () => {
     t.deepEqual(await shop.emailKindsTo(other.email), [])
   })
 
-  test('the same content under another id has no further effect', async t => {
+  test('same event content with another id → no further effect', async t => {
     const purchase = await shop.aPurchase()
     const [first, again] = [anId(), anId()]
     t.is((await shop.sendEvent('payment_intent.succeeded', purchase, { id: first })).status, 204)
-    const before = await leftBy(purchase)
+    const before = await effectsOf(purchase)
     t.is((await shop.sendEvent('payment_intent.succeeded', purchase, { id: again })).status, 204)
-    t.deepEqual(await leftBy(purchase), before)
+    t.deepEqual(await effectsOf(purchase), before)
     t.deepEqual(await shop.outcomesOf([first, again]), ['applied', 'unchanged'])
   })
 
-  test('what the gateway says when it is asked, and its event, are one payment', async t => {
+  test('webhook during a reconcile run → counted as one payment', async t => {
     const purchase = await shop.aPurchase()
     const checkout = shop.gateway.checkouts.get(purchase.checkoutId)
     if (!checkout) return t.fail()
     checkout.status = 'paid'
     await shop.sql('UPDATE purchases SET look_after = now() WHERE id = $1', [purchase.id])
-    const [told] = await Promise.all([
+    const [reply] = await Promise.all([
       shop.sendEvent('payment_intent.succeeded', purchase),
       shop.run('reconcile'),
       second.run('reconcile'),
     ])
-    t.is(told.status, 204)
-    t.deepEqual(await soldOnce(purchase), expected(purchase))
+    t.is(reply.status, 204)
+    t.deepEqual(await summaryOf(purchase), soldOnce(purchase))
   })
 
-  test('events of types that nobody knows are kept, and nothing else', async t => {
+  test('event of an unknown type → stored as ignored, and nothing else changes', async t => {
     const purchase = await shop.aPurchase()
-    const before = await leftBy(purchase)
+    const before = await effectsOf(purchase)
     const types = [
       ...[
         'payment_intent.canceled',
@@ -160,17 +160,17 @@ anyTest.after.always(async () => {
     ]
     for (const type of types) {
       const id = anId()
-      const told = { ...JSON.parse(eventOf('payment_intent.succeeded', purchase)), event_type: type }
-      t.is((await shop.post(JSON.stringify(told), { id })).status, 204, type)
+      const event = { ...JSON.parse(eventOf('payment_intent.succeeded', purchase)), event_type: type }
+      t.is((await shop.post(JSON.stringify(event), { id })).status, 204, type)
       const [kept] = await shop.sql('SELECT type, outcome, purchase_id FROM webhook_events WHERE id = $1', [
         id,
       ])
       t.deepEqual(kept, { type, outcome: 'ignored', purchase_id: null })
     }
-    t.deepEqual(await leftBy(purchase), before)
+    t.deepEqual(await effectsOf(purchase), before)
   })
 
-  test('an event about a checkout that is not ours is kept as such', async t => {
+  test('event about an unknown checkout → stored as unmatched', async t => {
     const purchase = await shop.aPurchase()
     const foreign = {
       ...purchase,
@@ -183,37 +183,38 @@ anyTest.after.always(async () => {
     t.is((await shop.rowOf(purchase.id)).status, 'pending')
   })
 
-  test('whoever names the purchase of another checkout pays for nothing by it', async t => {
-    const [cheap, dear] = [await shop.aPurchase(), await shop.aPurchase()]
+  test('event with checkout and purchase of different buyers → pays only for its checkout', async t => {
+    const [cheap, expensive] = [await shop.aPurchase(), await shop.aPurchase()]
     const id = anId()
     t.is(
-      (await shop.sendEvent('payment_intent.succeeded', { ...dear, checkoutId: 'ch_elsewhere' }, { id }))
+      (await shop.sendEvent('payment_intent.succeeded', { ...expensive, checkoutId: 'ch_elsewhere' }, { id }))
         .status,
       204,
     )
     t.is(
-      (await shop.sendEvent('payment_intent.succeeded', { ...dear, checkoutId: cheap.checkoutId })).status,
+      (await shop.sendEvent('payment_intent.succeeded', { ...expensive, checkoutId: cheap.checkoutId }))
+        .status,
       204,
     )
     t.deepEqual(await shop.outcomesOf([id]), ['unmatched'])
-    t.is((await shop.rowOf(dear.id)).status, 'pending')
+    t.is((await shop.rowOf(expensive.id)).status, 'pending')
     t.is((await shop.rowOf(cheap.id)).status, 'paid')
   })
 
-  test('a payment that is told of before the checkout is kept finds its purchase', async t => {
+  test('payment event before the checkout id is stored → finds its purchase', async t => {
     const purchase = await shop.aPurchase()
     await shop.sql('UPDATE purchases SET checkout_id = NULL, checkout_url = NULL WHERE id = $1', [
       purchase.id,
     ])
     t.is((await shop.sendEvent('payment_intent.succeeded', purchase)).status, 204)
-    t.deepEqual(await soldOnce(purchase), expected(purchase))
+    t.deepEqual(await summaryOf(purchase), soldOnce(purchase))
   })
 }
 
 {
   const shop = webhookAnyOrderShop
   const second = webhookAnyOrderSecond
-  // What is told of one payment: a card that failed, a transfer on its way, the money, and the money given back.
+  // The events of one payment: a failed card, a transfer in progress, the payment, and its refund.
 
   const moments = ['failed', 'pending', 'paid', 'refunded', 'refunded by payment'] as const
   type Moment = (typeof moments)[number]
@@ -224,10 +225,10 @@ anyTest.after.always(async () => {
     paid: 'payment_intent.succeeded',
   } as const
 
-  /** A refund names its checkout, or nothing but the payment. */
+  /** A refund event names its checkout, or only the payment. */
   const bodyOf = (moment: Moment, purchase: Purchase): string => {
     if (moment === 'refunded by payment') return eventOf('refund.succeeded', purchase)
-    // Each card that is tried is a payment of its own.
+    // Each attempt with a card is a separate payment.
     if (moment === 'failed')
       return eventOf(types.failed, purchase, { paymentId: `pa_declined_${purchase.id}` })
     if (moment !== 'refunded') return eventOf(types[moment], purchase)
@@ -235,17 +236,17 @@ anyTest.after.always(async () => {
     return JSON.stringify({ ...refund, checkout: { id: purchase.checkoutId } })
   }
 
-  const told = (told: readonly Moment[], ...some: Moment[]) => some.some(moment => told.includes(moment))
+  const includesAny = (all: readonly Moment[], ...some: Moment[]) => some.some(moment => all.includes(moment))
 
   /**
-   * What it comes to in the end, whatever the order. A refund of a payment that we never hear of is about nothing, where it
-   * does not name the checkout.
+   * The final state, independent of the order. A refund that does not name the checkout has no effect unless its payment
+   * event arrives too.
    */
-  const endOf = (all: readonly Moment[]) => {
-    if (told(all, 'refunded') || (told(all, 'refunded by payment') && told(all, 'paid')))
+  const finalStateOf = (all: readonly Moment[]) => {
+    if (includesAny(all, 'refunded') || (includesAny(all, 'refunded by payment') && includesAny(all, 'paid')))
       return { status: 'refunded', site: 'available' }
-    if (told(all, 'paid')) return { status: 'paid', site: 'sold' }
-    return { status: told(all, 'failed') ? 'failed' : 'pending', site: 'reserved' }
+    if (includesAny(all, 'paid')) return { status: 'paid', site: 'sold' }
+    return { status: includesAny(all, 'failed') ? 'failed' : 'pending', site: 'reserved' }
   }
 
   type Delivery = 'in turn' | 'at once'
@@ -263,8 +264,8 @@ anyTest.after.always(async () => {
     return statuses
   }
 
-  /** Begins a purchase, tells all of it, and says where that does not end as it should; else null. */
-  const fault = async (all: readonly Moment[], delivery: Delivery): Promise<string | null> => {
+  /** Starts a purchase and sends these events. Returns a description if the final state is wrong, otherwise null. */
+  const wrongStateAfter = async (all: readonly Moment[], delivery: Delivery): Promise<string | null> => {
     const purchase = await shop.aPurchase()
     const { id, slug, email } = purchase
     const statuses = await deliver(all, purchase, delivery)
@@ -272,21 +273,21 @@ anyTest.after.always(async () => {
     const site = await shop.siteOf(slug)
     const accounts = (await shop.sql('SELECT FROM users WHERE email = $1', [email])).length
     const mails = await shop.emailKindsTo(email)
-    const end = endOf(all)
+    const end = finalStateOf(all)
     const isSold = end.status === 'paid'
-    const holds = [
+    const checks = [
       statuses.every(each => each === 204),
       status === end.status && issue === null,
       site.status === end.site && site.held_by === (end.site === 'available' ? null : id),
-      isSold ? accounts === 1 && owner !== null : accounts <= (told(all, 'paid') ? 1 : 0),
-      // Who has an account knows of it, and of what was paid: both mails, or none.
+      isSold ? accounts === 1 && owner !== null : accounts <= (includesAny(all, 'paid') ? 1 : 0),
+      // Every account gets both emails: the welcome and the confirmation.
       mails.length === 2 * accounts && new Set(mails).size === mails.length,
     ]
-    if (!holds.includes(false)) return null
+    if (!checks.includes(false)) return null
     return JSON.stringify({
       all,
       delivery,
-      holds,
+      checks,
       statuses,
       status,
       issue,
@@ -296,41 +297,41 @@ anyTest.after.always(async () => {
     })
   }
 
-  const arrangements = (of: readonly Moment[]): Moment[][] =>
+  const permutations = (of: readonly Moment[]): Moment[][] =>
     of.flatMap(first => [
       [first],
-      ...arrangements(of.filter(each => each !== first)).map(rest => [first, ...rest]),
+      ...permutations(of.filter(each => each !== first)).map(rest => [first, ...rest]),
     ])
 
-  const faults = async (plans: readonly Moment[][], delivery: Delivery): Promise<(string | null)[]> => {
+  const wrongStates = async (plans: readonly Moment[][], delivery: Delivery): Promise<(string | null)[]> => {
     const found: (string | null)[] = []
     for (let at = 0; at < plans.length; at += 8)
-      found.push(...(await Promise.all(plans.slice(at, at + 8).map(plan => fault(plan, delivery)))))
+      found.push(...(await Promise.all(plans.slice(at, at + 8).map(plan => wrongStateAfter(plan, delivery)))))
     return found.filter(Boolean)
   }
 
-  test('in all orders, one after the other', async t => {
-    const plans = arrangements(['failed', 'pending', 'paid', 'refunded'])
+  test('all orders of the events of one payment, sequentially → the same final state', async t => {
+    const plans = permutations(['failed', 'pending', 'paid', 'refunded'])
     t.is(plans.length, 64)
-    t.deepEqual(await faults(plans, 'in turn'), [])
+    t.deepEqual(await wrongStates(plans, 'in turn'), [])
   })
 
-  test('in all orders, where the refund names nothing but the payment', async t => {
-    const plans = arrangements(['failed', 'pending', 'paid', 'refunded by payment'])
-    const both = plans.filter(plan => told(plan, 'paid') && told(plan, 'refunded by payment'))
+  test('all orders, refund names only the payment → the same final state', async t => {
+    const plans = permutations(['failed', 'pending', 'paid', 'refunded by payment'])
+    const both = plans.filter(plan => includesAny(plan, 'paid') && includesAny(plan, 'refunded by payment'))
     t.is(both.length, 38)
-    t.deepEqual(await faults(both, 'in turn'), [])
+    t.deepEqual(await wrongStates(both, 'in turn'), [])
   })
 
-  test('in any order, again and again', async t => {
+  test('random orders with repetitions → the same final state', async t => {
     const plan = fc.array(fc.constantFrom(...moments), { minLength: 4, maxLength: 9 })
     await fc.assert(
-      fc.asyncProperty(plan, async all => t.is(await fault(all, 'in turn'), null)),
+      fc.asyncProperty(plan, async all => t.is(await wrongStateAfter(all, 'in turn'), null)),
       { numRuns: 15, endOnFailure: true },
     )
   })
 
-  test('at once, at two instances', async t => {
+  test('the events of one payment simultaneously at two instances → the same final state', async t => {
     const plan = fc.array(fc.constantFrom(...moments), { minLength: 3, maxLength: 10 })
     const plans: Moment[][] = [
       ...Array.from({ length: 12 }, (): Moment[] => ['paid', 'refunded by payment']),
@@ -338,28 +339,28 @@ anyTest.after.always(async () => {
       ...Array.from({ length: 12 }, (): Moment[] => ['failed', 'paid', 'failed', 'failed']),
       ...fc.sample(plan, 16),
     ]
-    t.deepEqual(await faults(plans, 'at once'), [])
+    t.deepEqual(await wrongStates(plans, 'at once'), [])
   })
 
-  test('a refund that is still being written down when its payment comes is not lost', async t => {
+  test('payment arrives while its refund is being stored → the refund is applied', async t => {
     const purchase = await shop.aPurchase()
-    await shop.sql(`CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
+    await shop.sql(`CREATE FUNCTION slow_down() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$`)
-    await shop.sql(`CREATE TRIGGER dawdle BEFORE UPDATE ON webhook_events
-    FOR EACH ROW WHEN (NEW.type = 'refund.succeeded') EXECUTE FUNCTION dawdle()`)
+    await shop.sql(`CREATE TRIGGER slow_down BEFORE UPDATE ON webhook_events
+    FOR EACH ROW WHEN (NEW.type = 'refund.succeeded') EXECUTE FUNCTION slow_down()`)
     const refunded = shop.sendEvent('refund.succeeded', purchase)
-    await until('the refund to dawdle', async () => {
+    await until('the refund to sleep in the trigger', async () => {
       const asleep = `SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`
       return (await shop.sql(asleep)).length === 1
     })
     const paid = await shop.sendEvent('payment_intent.succeeded', purchase, { client: second.client })
-    await shop.sql('DROP FUNCTION dawdle CASCADE')
+    await shop.sql('DROP FUNCTION slow_down CASCADE')
     t.deepEqual([paid.status, (await refunded).status], [204, 204])
     t.is((await shop.rowOf(purchase.id)).status, 'refunded')
     t.is((await shop.siteOf(purchase.slug)).status, 'available')
   })
 
-  test('a transfer goes the same way as a card', async t => {
+  test('bank transfer events → same transitions as card events', async t => {
     const purchase = await shop.aPurchase()
     for (const type of ['bank_transfer_intent.pending', 'bank_transfer_intent.failed'] as const)
       t.is((await shop.sendEvent(type, purchase)).status, 204)
@@ -369,7 +370,7 @@ anyTest.after.always(async () => {
     t.is((await shop.siteOf(purchase.slug)).status, 'sold')
   })
 
-  test('a refund that is on its way, or that failed, is none', async t => {
+  test('refund that is pending or failed → no effect', async t => {
     const purchase = await shop.aPurchase()
     await shop.sendEvent('payment_intent.succeeded', purchase)
     for (const status of ['pending', 'failed', 'processing', '']) {
@@ -387,16 +388,16 @@ anyTest.after.always(async () => {
 }
 
 {
-  const send = (...words: string[]) => runCommand(shop.env, ['webhooks', 'send', ...words, '--json'])
+  const send = (...args: string[]) => runCommand(shop.env, ['webhooks', 'send', ...args, '--json'])
 
-  test('a sample goes to a service on this machine, and is taken', async t => {
+  test('webhooks send to a local service → the event is accepted', async t => {
     const { id } = await shop.aPurchase()
     const sent = await send('payment_intent.succeeded', '--purchase', id, '--url', `${shop.url}/`)
     t.like(sent, { code: 0, json: { status: 204 } })
     t.is((await shop.rowOf(id)).status, 'paid')
   })
 
-  test('a sample goes nowhere else', async t => {
+  test('webhooks send to another host → rejected with exit code 64', async t => {
     for (const url of [
       'https://example.com',
       'http://127.0.0.1.example.com',
@@ -408,7 +409,7 @@ anyTest.after.always(async () => {
     t.like(own, { code: 1, json: { error: { code: 'NOT_LOCAL' } } })
   })
 
-  test('a service that is not there is not called a store', async t => {
+  test('webhooks send to an unreachable service → NOT_TAKEN, not an error about a store', async t => {
     const sent = await send('payment_intent.failed', '--url', 'http://127.0.0.1:9')
     t.like(sent, { code: 1, json: { error: { code: 'NOT_TAKEN' } } })
   })

@@ -6,21 +6,21 @@ import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld, type World } from '../../world.ts'
 import { adminActions, anAdmin } from './admin-account.ts'
 
-// The lists of an administrator: users and audit events, and that no act goes without its event.
+// The lists of users and of audit events, and that no action succeeds without its audit event.
 
 const test = anyTest.serial
 
 const env = { TRUSTED_PROXIES: '1', REQUIRE_VERIFIED_EMAIL: 'true' }
-const listUsersWorld = await openWorld()
-const ada = await anAdmin(listUsersWorld, { full_name: 'Ada Lovelace' })
-const auditEventsWorld = await openWorld({ worker: true, env })
-const auditEventsPrivately = await openWorld({ env: { ...env, REGISTRATION_PRIVACY: 'true' } })
+const usersWorld = await openWorld()
+const ada = await anAdmin(usersWorld, { full_name: 'Ada Lovelace' })
+const eventsWorld = await openWorld({ worker: true, env })
+const privacyWorld = await openWorld({ env: { ...env, REGISTRATION_PRIVACY: 'true' } })
 const eventlessWorld = await openWorld({ worker: true })
 const eventlessAda = await anAdmin(eventlessWorld)
 await eventlessWorld.sql(
   `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room for events'; END $$`,
 )
-/** Somebody with the role, signed in where an address must be verified first. */
+/** A new administrator with a session, for a world that requires verified addresses. */
 const adminOf = async ({ client, sql }: World) => {
   const email = anEmail()
   await client.post('register', { email, password })
@@ -28,29 +28,29 @@ const adminOf = async ({ client, sql }: World) => {
   const { body } = await client.post('login', { email, password })
   return { userId: body.user.id as string, token: body.access_token as string }
 }
-const auditAdmins = [await adminOf(auditEventsWorld), await adminOf(auditEventsPrivately)] as const
+const auditAdmins = [await adminOf(eventsWorld), await adminOf(privacyWorld)] as const
 anyTest.after.always(async () => {
-  for (const each of [listUsersWorld, auditEventsWorld, auditEventsPrivately, eventlessWorld])
+  for (const each of [usersWorld, eventsWorld, privacyWorld, eventlessWorld])
     await each[Symbol.asyncDispose]()
 })
 
 {
-  const world = listUsersWorld
+  const world = usersWorld
   const { list, read, change } = adminActions(world.client, ada.access)
 
   type Row = { id: string; email: string; full_name: string | null; roles: string[]; is_active: boolean }
   const rowsOf = async (query: string): Promise<Row[]> => (await list(query)).body.data
   const idsOf = async (query: string) => (await rowsOf(query)).map(({ id }) => id)
 
-  /** Names of those whom a search finds. */
-  const found = async (search: string) =>
+  /** Names of the users that a search finds. */
+  const namesFoundBy = async (search: string) =>
     (await rowsOf(new URLSearchParams({ search }).toString())).map(({ full_name }) => full_name).sort()
 
-  const named = async (...names: string[]) => {
+  const registerNames = async (...names: string[]) => {
     for (const full_name of names) await anAccount(world.client, { full_name })
   }
 
-  test('pages neither repeat nor skip anybody while others register in between', async t => {
+  test('users register between two pages → no user is repeated or skipped', async t => {
     for (let i = 0; i < 6; i++) await anAccount(world.client)
     const there = await world.sql<{ id: string }>('SELECT id FROM users ORDER BY created_at DESC, id DESC')
     const seen: string[] = []
@@ -73,7 +73,7 @@ anyTest.after.always(async () => {
     t.is(pages, Math.ceil(there.length / 2))
   })
 
-  test('a page that somebody is deleted from goes on after the last one seen', async t => {
+  test('the last user of a page is deleted → the next page continues after it', async t => {
     for (let i = 0; i < 4; i++) await anAccount(world.client)
     const all = await idsOf('limit=100')
     const { data, next_cursor } = (await list('limit=2')).body
@@ -85,7 +85,7 @@ anyTest.after.always(async () => {
     t.deepEqual(await idsOf(`limit=2&cursor=${next_cursor}`), all.slice(2, 4))
   })
 
-  test('a page has 50 at first and 100 at most, and an exact one has no next', async t => {
+  test('page size → 50 by default, at most 100, and no next_cursor after an exactly full page', async t => {
     const ids = Array.from({ length: 101 }, () => uuid())
     await world.sql(
       `INSERT INTO users (id, email, full_name) SELECT id, id || '@many.example', 'Many' FROM unnest($1::uuid[]) AS id`,
@@ -103,7 +103,7 @@ anyTest.after.always(async () => {
     t.is((await list('search=many&limit=100')).body.next_cursor, null)
   })
 
-  test('a search is the beginning of an address or of a name, in any case', async t => {
+  test('search → finds prefixes of email and name, in any case and Unicode form', async t => {
     const { userId } = await anAccount(world.client, {
       email: `begins.${anEmail()}`,
       full_name: 'Grace Hopper',
@@ -111,34 +111,34 @@ anyTest.after.always(async () => {
     for (const search of ['begins.', 'BEGINS.User', 'grace', 'GRACE h', 'Grace Hopper'])
       t.deepEqual(await idsOf(new URLSearchParams({ search }).toString()), [userId], search)
     for (const search of ['hopper', 'egins.', 'example.com', 'grace  hopper', 'gracehopper'])
-      t.deepEqual(await found(search), [], search)
+      t.deepEqual(await namesFoundBy(search), [], search)
 
-    await named('Élodie Ångström')
+    await registerNames('Élodie Ångström')
     for (const search of ['Élodie', 'éLODIE', 'élodie å', 'E\u0301lodie'])
-      t.deepEqual(await found(search), ['Élodie Ångström'], search)
-    await named('Οδυσσευς')
-    t.deepEqual(await found('ΟΔΥΣ'), ['Οδυσσευς'])
+      t.deepEqual(await namesFoundBy(search), ['Élodie Ångström'], search)
+    await registerNames('Οδυσσευς')
+    t.deepEqual(await namesFoundBy('ΟΔΥΣ'), ['Οδυσσευς'])
   })
 
-  test('signs that mean something in a pattern stand for themselves', async t => {
-    await named('Zed%one', 'Zed_two', 'Zed\\three', 'Zedxfour')
-    t.is((await found('zed')).length, 4)
-    t.deepEqual(await found('zed%'), ['Zed%one'])
-    t.deepEqual(await found('zed_'), ['Zed_two'])
-    t.deepEqual(await found('zed\\'), ['Zed\\three'])
+  test('search with %, _ or a backslash → matched literally', async t => {
+    await registerNames('Zed%one', 'Zed_two', 'Zed\\three', 'Zedxfour')
+    t.is((await namesFoundBy('zed')).length, 4)
+    t.deepEqual(await namesFoundBy('zed%'), ['Zed%one'])
+    t.deepEqual(await namesFoundBy('zed_'), ['Zed_two'])
+    t.deepEqual(await namesFoundBy('zed\\'), ['Zed\\three'])
     for (const search of ['%', '_', '%zed', '\\', 'zed%%', '%25', "zed' OR '1'='1", 'zed\\_'])
-      t.deepEqual(await found(search), [], search)
+      t.deepEqual(await namesFoundBy(search), [], search)
     const { email } = await anAccount(world.client, { email: `per%cent_${anEmail()}`, full_name: 'Percy' })
-    t.deepEqual(await found(email.slice(0, 12)), ['Percy'])
-    t.deepEqual(await found(`per_cent${email.slice(8, 12)}`), [])
+    t.deepEqual(await namesFoundBy(email.slice(0, 12)), ['Percy'])
+    t.deepEqual(await namesFoundBy(`per_cent${email.slice(8, 12)}`), [])
   })
 
-  test('a search may hold any text, and fails on none', async t => {
-    for (const odd of ['%00', 'a%00b', '%ff', '%ED%A0%80', '%0d%0a', '%F0%9F%98%80', '%E2%80%AE', '%20'])
-      t.true([200, 400].includes((await list(`search=${odd}`)).status), odd)
+  test('search with control characters or invalid UTF-8 → 200 or 400, never 500', async t => {
+    for (const text of ['%00', 'a%00b', '%ff', '%ED%A0%80', '%0d%0a', '%F0%9F%98%80', '%E2%80%AE', '%20'])
+      t.true([200, 400].includes((await list(`search=${text}`)).status), text)
   })
 
-  test('filters by state and role go together', async t => {
+  test('list filtered by is_active and role → filters are combined', async t => {
     const eve = await anAdmin(world, { full_name: 'Filter Eve' })
     const [bob, amy] = [
       await anAccount(world.client, { full_name: 'Filter Bob' }),
@@ -153,16 +153,16 @@ anyTest.after.always(async () => {
     t.deepEqual(await of('role=admin&is_active=false'), [])
   })
 
-  test('what is no query of the list is refused and not repeated (400)', async t => {
+  test('user list with an invalid query → 400 that does not repeat the value', async t => {
     const canary = 'canary7'
     const good = (await list('limit=1')).body.next_cursor
-    const coded = (text: string) => Buffer.from(text).toString('base64url')
-    const wrong = [
+    const base64url = (text: string) => Buffer.from(text).toString('base64url')
+    const invalidQueries = [
       ...['0', '101', '-1', '1.5', '1e1', '%201', '0x10', '', 'abc', '９', '01'].map(text => `limit=${text}`),
       ...['', 'maybe', 'TRUE', '1', canary].map(text => `is_active=${text}`),
       ...['', 'root', 'Admin', 'user,admin', canary].map(text => `role=${text}`),
       ...['', canary, `${good}A`, `${good}=`, good.slice(0, -4), ada.userId].map(text => `cursor=${text}`),
-      ...[coded(canary), coded("' OR 1=1"), coded('{}'), coded(`${ada.userId}\n`)].map(
+      ...[base64url(canary), base64url("' OR 1=1"), base64url('{}'), base64url(`${ada.userId}\n`)].map(
         text => `cursor=${text}`,
       ),
       ...[
@@ -181,7 +181,7 @@ anyTest.after.always(async () => {
         'role=user&role=admin',
       ],
     ]
-    for (const query of wrong) {
+    for (const query of invalidQueries) {
       const { status, body, text } = await list(query)
       t.is(status, 400, query)
       t.is(body.code, 'VALIDATION_ERROR')
@@ -190,7 +190,7 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('no reply holds a password hash or anything that is for the house alone', async t => {
+  test('admin replies → the same fields as /me, no hash or internal column', async t => {
     const { userId } = await anAccount(world.client)
     const known = Object.keys((await world.client.get('me', { token: ada.access })).body).sort()
     const replies = [
@@ -204,9 +204,8 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = auditEventsWorld
-  const privately = auditEventsPrivately
-  // One account lives through every act that is kept, each from an address and by a program of its own.
+  const world = eventsWorld
+  // One account goes through every audited action, each from its own IP address and user agent.
 
   const [ada, eve] = auditAdmins
 
@@ -224,29 +223,33 @@ anyTest.after.always(async () => {
   const events = async (query: string, of = world, by = ada): Promise<Event[]> =>
     (await adminActions(of.client, by.token).events(query)).body.data
 
-  let visits = 0
-  /** Where the next request comes from, and by what. */
-  const visitor = () => {
-    visits++
-    return { 'x-forwarded-for': `203.0.113.${visits}`, 'user-agent': `visitor/${visits}` }
+  let clientCount = 0
+  /** Headers with a new IP address and user agent. */
+  const newClientHeaders = () => {
+    clientCount++
+    return { 'x-forwarded-for': `203.0.113.${clientCount}`, 'user-agent': `client/${clientCount}` }
   }
 
-  type Asked = { method?: string; path: string; body?: unknown; token?: string | undefined }
-  const ask = ({ method = 'POST', path, body, token }: Asked, of = world): Promise<Reply> =>
-    of.client.send(method, path, { body, token, headers: visitor() })
+  type RequestInput = { method?: string; path: string; body?: unknown; token?: string | undefined }
+  const ask = ({ method = 'POST', path, body, token }: RequestInput, of = world): Promise<Reply> =>
+    of.client.send(method, path, { body, token, headers: newClientHeaders() })
 
   const mailTo = (address: string, part: string) => world.mails.to(address, 1, `/${part}`)
 
-  test('every act leaves its event: who, whom, from where and by what', async t => {
+  test('every audited action → one event with type, user, actor, IP address and user agent', async t => {
     const [email, newEmail, next] = [anEmail(), anEmail(), 'another horse 10']
     const produced = new Set<string>()
     const secrets: string[] = [password, next, email, newEmail]
     let userId = ''
 
-    /** Does something, and expects this event of it and no other. */
-    const act = async (type: string, asked: Asked, { status = 200, by = ada, about = true } = {}) => {
+    /** Sends a request, and expects exactly one event of this type. */
+    const expectEvent = async (
+      type: string,
+      request: RequestInput,
+      { status = 200, by = ada, about = true } = {},
+    ) => {
       const before = await events('limit=1')
-      const reply = await ask(asked)
+      const reply = await ask(request)
       t.is(reply.status, status, `${type} ${reply.body?.code}`)
       if (type === 'user.registered') userId = reply.body.user.id
       const [event, ...others] = (await events('limit=10')).filter(({ id }) => id > (before[0]?.id ?? ''))
@@ -254,9 +257,9 @@ anyTest.after.always(async () => {
       t.like(event, {
         type,
         user_id: about ? userId : null,
-        actor_id: asked.path.startsWith('/api/v1/admin') ? by.userId : null,
-        ip: `203.0.113.${visits}`,
-        user_agent: `visitor/${visits}`,
+        actor_id: request.path.startsWith('/api/v1/admin') ? by.userId : null,
+        ip: `203.0.113.${clientCount}`,
+        user_agent: `client/${clientCount}`,
       })
       t.true(Math.abs(Date.parse(event?.created_at ?? '') - Date.now()) < 60_000, 'UTC, and now')
       produced.add(type)
@@ -270,16 +273,23 @@ anyTest.after.always(async () => {
       return { token: tokenOf(link) }
     }
     const right = { email, password }
-    const login = (body: unknown = right) => act('login.succeeded', { path: 'login', body })
+    const login = (body: unknown = right) => expectEvent('login.succeeded', { path: 'login', body })
 
-    await act('user.registered', { path: 'register', body: right }, { status: 202 })
-    await act('login.refused', { path: 'login', body: right }, { status: 403 })
-    await act('user.email_verified', { path: 'verify-email', body: await mailed(email, 'verify-email') })
-    const wrong = { password: 'wrong horse 10' }
-    await act('login.failed', { path: 'login', body: { ...right, ...wrong } }, { status: 401 })
-    await act(
+    await expectEvent('user.registered', { path: 'register', body: right }, { status: 202 })
+    await expectEvent('login.refused', { path: 'login', body: right }, { status: 403 })
+    await expectEvent('user.email_verified', {
+      path: 'verify-email',
+      body: await mailed(email, 'verify-email'),
+    })
+    const wrongPassword = { password: 'wrong horse 10' }
+    await expectEvent(
       'login.failed',
-      { path: 'login', body: { ...wrong, email: anEmail() } },
+      { path: 'login', body: { ...right, ...wrongPassword } },
+      { status: 401 },
+    )
+    await expectEvent(
+      'login.failed',
+      { path: 'login', body: { ...wrongPassword, email: anEmail() } },
       { status: 401, about: false },
     )
 
@@ -287,46 +297,49 @@ anyTest.after.always(async () => {
     t.is((await ask({ path: 'refresh', body: { refresh_token: stolen.refresh_token } })).status, 200)
     await world.travel(world.clock.shift + 11_000)
     const reuse = { path: 'refresh', body: { refresh_token: stolen.refresh_token } }
-    const { event: reused } = await act('session.reused', reuse, { status: 401 })
+    const { event: reused } = await expectEvent('session.reused', reuse, { status: 401 })
     t.is(reused.session_id, stolen.session_id)
 
     const [first, second] = [await login(), await login()]
     const one = { method: 'DELETE', path: `sessions/${first.session_id}`, token: second.access_token }
-    const { event: ended } = await act('session.ended', one, { status: 204 })
+    const { event: ended } = await expectEvent('session.ended', one, { status: 204 })
     t.is(ended.session_id, first.session_id)
-    await act('session.ended', { path: 'logout', token: second.access_token }, { status: 204 })
+    await expectEvent('session.ended', { path: 'logout', token: second.access_token }, { status: 204 })
     const third = await login()
-    await act('sessions.ended', { path: 'logout-all', token: third.access_token }, { status: 204 })
+    await expectEvent('sessions.ended', { path: 'logout-all', token: third.access_token }, { status: 204 })
 
     const fourth = await login()
     const move = { path: 'change-email', body: { current_password: password, new_email: newEmail } }
-    await act('email.change_requested', { ...move, token: fourth.access_token }, { status: 202 })
-    await act('email.changed', { path: 'confirm-email', body: await mailed(newEmail, 'confirm-email') })
-    await act('email.change_undone', {
+    await expectEvent('email.change_requested', { ...move, token: fourth.access_token }, { status: 202 })
+    await expectEvent('email.changed', {
+      path: 'confirm-email',
+      body: await mailed(newEmail, 'confirm-email'),
+    })
+    await expectEvent('email.change_undone', {
       path: 'undo-email-change',
       body: await mailed(email, 'undo-email-change'),
     })
     const reset = { ...(await mailed(email, 'reset-password')), new_password: password }
-    await act('password.reset', { path: 'reset-password', body: reset }, { status: 204 })
+    await expectEvent('password.reset', { path: 'reset-password', body: reset }, { status: 204 })
 
     const fifth = await login()
     const mistaken = { current_password: 'wrong horse 10', new_password: next }
-    const { event: refused } = await act(
+    const { event: refused } = await expectEvent(
       'password.refused',
       { path: 'change-password', body: mistaken, token: fifth.access_token },
       { status: 403 },
     )
     t.is(refused.session_id, fifth.session_id)
     const change = { current_password: password, new_password: next }
-    const sixth = await act('password.changed', {
+    const sixth = await expectEvent('password.changed', {
       path: 'change-password',
       body: change,
       token: fifth.access_token,
     })
     t.is(sixth.event.session_id, fifth.session_id)
     const leave = { method: 'DELETE', path: 'me', body: { password: next }, token: sixth.access_token }
-    await act('user.deleted', leave, { status: 204 })
-    await act(
+    await expectEvent('user.deleted', leave, { status: 204 })
+    await expectEvent(
       'user.deletion_undone',
       { path: 'undo-deletion', body: await mailed(email, 'undo-deletion') },
       { status: 204 },
@@ -334,7 +347,7 @@ anyTest.after.always(async () => {
 
     const squatted = anEmail()
     t.is((await ask({ path: 'register', body: { email: squatted, password } })).status, 202)
-    await act(
+    await expectEvent(
       'user.rejected',
       { path: 'reject-account', body: await mailed(squatted, 'verify-email') },
       { status: 204, about: false },
@@ -342,50 +355,50 @@ anyTest.after.always(async () => {
 
     const path = `/api/v1/admin/users/${userId}`
     const patch = { method: 'PATCH', path, token: ada.token }
-    await act('user.roles_changed', { ...patch, body: { roles: ['user', 'admin'] } })
-    await act('user.deactivated', { ...patch, body: { is_active: false } })
-    await act('user.activated', { ...patch, body: { is_active: true } })
-    await act('sessions.ended', { path: `${path}/logout`, token: ada.token }, { status: 204 })
+    await expectEvent('user.roles_changed', { ...patch, body: { roles: ['user', 'admin'] } })
+    await expectEvent('user.deactivated', { ...patch, body: { is_active: false } })
+    await expectEvent('user.activated', { ...patch, body: { is_active: true } })
+    await expectEvent('sessions.ended', { path: `${path}/logout`, token: ada.token }, { status: 204 })
     const [mail] = await world.sql<{ id: string }>(
       `UPDATE emails SET status = 'failed' WHERE user_id = $1 AND kind = 'welcome' RETURNING id`,
       [userId],
     )
     const again = { path: `/api/v1/admin/emails/${mail?.id}/retry`, token: ada.token }
-    await act('email.retried', again, { status: 202 })
-    await act('user.deleted', { method: 'DELETE', path, token: ada.token }, { status: 204 })
+    await expectEvent('email.retried', again, { status: 202 })
+    await expectEvent('user.deleted', { method: 'DELETE', path, token: ada.token }, { status: 204 })
 
     t.deepEqual(
       auditTypes.filter(type => !produced.has(type)),
-      // Acts of their own tests, those of routes in audit/every-route.test.ts.
+      // Tested elsewhere, those of routes in audit/every-route.test.ts.
       [
         ...['user.registration_refused', 'user.imported', 'user.profile_changed', 'user.exported'],
         ...['user.merged', 'password.closed', 'password.reset_requested', 'email.verification_requested'],
         ...['site.created', 'site.updated', 'purchase.started', 'purchase.failed', 'purchase.expired'],
         ...['purchase.paid', 'purchase.claimed', 'purchase.issue_raised', 'purchase.refunded'],
       ],
-      'nothing that is kept was left out',
+      'every other event type was produced',
     )
 
-    const kept = JSON.stringify(await world.sql('SELECT * FROM audit_events'))
+    const storedEvents = JSON.stringify(await world.sql('SELECT * FROM audit_events'))
     const { text } = await adminActions(world.client, ada.token).events('limit=100')
     for (const secret of secrets) {
-      t.false(kept.includes(`"${secret}"`) || (secret.length > 6 && kept.includes(secret)))
+      t.false(storedEvents.includes(`"${secret}"`) || (secret.length > 6 && storedEvents.includes(secret)))
       t.false(text.includes(`"${secret}"`) || (secret.length > 6 && text.includes(secret)))
     }
-    t.notRegex(kept, /@|lk[pr]_|v4\.public|horse/)
+    t.notRegex(storedEvents, /@|lk[pr]_|v4\.public|horse/)
   })
 
-  test('a refused registration names nobody', async t => {
+  test('registration is refused with REGISTRATION_PRIVACY → its event has no user id and no address', async t => {
     const email = anEmail()
     for (let i = 0; i < 2; i++)
-      t.is((await ask({ path: 'register', body: { email, password } }, privately)).status, 202)
-    const [event, before] = await events('limit=2', privately, eve)
-    t.like(event, { type: 'user.registration_refused', user_id: null, user_agent: `visitor/${visits}` })
+      t.is((await ask({ path: 'register', body: { email, password } }, privacyWorld)).status, 202)
+    const [event, before] = await events('limit=2', privacyWorld, eve)
+    t.like(event, { type: 'user.registration_refused', user_id: null, user_agent: `client/${clientCount}` })
     t.is(before?.type, 'user.registered')
-    t.false(JSON.stringify(await events('', privately, eve)).includes('@'))
+    t.false(JSON.stringify(await events('', privacyWorld, eve)).includes('@'))
   })
 
-  test('a hostile user agent is kept as a text, and no longer than 256 characters', async t => {
+  test('a malicious user agent → stored as plain text, cut to 256 characters', async t => {
     const agent = `<script>alert(1)</script>' OR 1=1; ${'x'.repeat(400)}`
     const headers = { 'user-agent': agent, 'x-forwarded-for': 'canary7, nonsense' }
     await world.client.post('login', { email: anEmail(), password: 'wrong horse 10' }, { headers })
@@ -394,7 +407,7 @@ anyTest.after.always(async () => {
     t.regex(event?.ip ?? '', /^[\d.:a-f]+$/)
   })
 
-  test('events are filtered by user, type and time, the newest first, page by page', async t => {
+  test('event list → filtered by user, type and time, newest first, in pages', async t => {
     const email = anEmail()
     const { body } = await world.client.post('register', { email, password })
     const id = body.user.id
@@ -414,12 +427,12 @@ anyTest.after.always(async () => {
         [all[i]?.id, minutes],
       )
     const at = (minute: number) => `2026-01-01T00:0${minute}:00Z`
-    t.deepEqual(await typesOf(`from=${at(4)}`), ['refused', 'failed'], 'from is part of it')
-    t.deepEqual(await typesOf(`to=${at(2)}`), ['registered'], 'to is not')
+    t.deepEqual(await typesOf(`from=${at(4)}`), ['refused', 'failed'], 'from is inclusive')
+    t.deepEqual(await typesOf(`to=${at(2)}`), ['registered'], 'to is exclusive')
     t.deepEqual(await typesOf(`from=${at(2)}&to=${at(4)}`), ['refused', 'failed'])
     t.deepEqual(await typesOf(`from=${at(4)}&to=${at(2)}`), [])
     const zoned = encodeURIComponent('2026-01-01T02:04:00+02:00')
-    t.deepEqual(await typesOf(`from=${zoned}`), ['refused', 'failed'], 'in any zone')
+    t.deepEqual(await typesOf(`from=${zoned}`), ['refused', 'failed'], 'with a UTC offset')
 
     const seen: string[] = []
     let cursor = ''
@@ -435,7 +448,7 @@ anyTest.after.always(async () => {
     )
   })
 
-  test('what is no query of the events is refused and not repeated (400)', async t => {
+  test('event list with an invalid query → 400 that does not repeat the value', async t => {
     const times = [
       'canary7',
       '',
@@ -445,7 +458,7 @@ anyTest.after.always(async () => {
       '2026-13-01T00:00:00Z',
       '2026-01-01T25:00:00Z',
     ]
-    const wrong = [
+    const invalidQueries = [
       ...times.flatMap(text => [`from=${text}`, `to=${text}`]),
       ...['type=canary7', 'type=', 'type=login', 'user_id=canary7', 'user_id=', 'actor_id=x', 'canary7=1'],
       ...['cursor=canary7', 'limit=0', 'limit=1e1', 'type=login.failed&type=user.deleted'],
@@ -453,14 +466,14 @@ anyTest.after.always(async () => {
       'from=2026-01-01T00:00:00Z&from=2026-01-01T00:00:00Z',
     ]
     const ask = adminActions(world.client, ada.token).events
-    for (const query of wrong) {
+    for (const query of invalidQueries) {
       const { status, text } = await ask(query)
       t.is(status, 400, query)
       if (!query.startsWith('canary7')) t.false(text.includes('canary7'), query)
     }
-    const odd = ['2026-02-31T00:00:00Z', '0000-01-01T00:00:00Z', '9999-12-31T23:59:59.999999999Z']
+    const impossible = ['2026-02-31T00:00:00Z', '0000-01-01T00:00:00Z', '9999-12-31T23:59:59.999999999Z']
     const zones = ['2026-01-01T00:00:00%2B00', '2026-01-01T00:00:00-2359', '2026-01-01%2000:00:00Z']
-    for (const text of [...odd, ...zones])
+    for (const text of [...impossible, ...zones])
       for (const name of ['from', 'to'])
         t.true([200, 400].includes((await ask(`${name}=${text}`)).status), `${name}=${text}`)
   })
@@ -469,27 +482,27 @@ anyTest.after.always(async () => {
 {
   const world = eventlessWorld
   const ada = eventlessAda
-  // Whatever cannot be kept does not happen: not even an administrator acts unseen. That a session ends is the one
-  // exception, for whoever logs out is to be out.
+  // If its audit event cannot be stored, an action fails, also for administrators. The only exception is the logout of one
+  // session, which must always work.
 
   const { client, sql } = world
   const { change, remove, logout } = adminActions(client, ada.access)
 
-  /** While this goes on no event can be written. */
-  const unkept = async <T>(act: () => Promise<T>): Promise<T> => {
+  /** Runs an action while every insert of an audit event fails. */
+  const withoutEvents = async <T>(action: () => Promise<T>): Promise<T> => {
     await sql(`CREATE TRIGGER refuse BEFORE INSERT ON audit_events FOR EACH ROW EXECUTE FUNCTION refuse()`)
-    return act().finally(() => sql('DROP TRIGGER refuse ON audit_events'))
+    return action().finally(() => sql('DROP TRIGGER refuse ON audit_events'))
   }
 
-  /** What the acts would change. Mails that were delivered meanwhile are none of it. */
-  const everything = async () => [
+  /** All that the actions would change. Leaves out the delivery status of emails, which changes meanwhile. */
+  const allRows = async () => [
     await sql('SELECT * FROM users ORDER BY id'),
     await sql('SELECT id, kind, recipient, proof_spent_at FROM emails ORDER BY id'),
     await sql('SELECT * FROM audit_events ORDER BY id'),
   ]
 
   const new_password = 'another horse 10'
-  const failing = async () => {
+  const prepareActions = async () => {
     const account = await anAccount(client)
     const { email, userId, access } = account
     const verifying = await world.mails.to(email)
@@ -500,7 +513,7 @@ anyTest.after.always(async () => {
     await client.post('change-email', body, { token: access })
     const moving = await world.mails.to(newEmail)
 
-    // One who has moved already, and one who is leaving: their ways back.
+    // An account with an undo link for its email change, and one with an undo link for its deletion.
     const moved = await anAccount(client)
     await client.post('verify-email', { token: tokenOf((await world.mails.to(moved.email)).link) })
     await world.mails.to(moved.email, 2)
@@ -515,10 +528,10 @@ anyTest.after.always(async () => {
     await world.sql('UPDATE users SET email_verified = true WHERE id = $1', [userId])
 
     const token = access
-    const acts = {
+    const actions = {
       register: () => client.post('register', { email: anEmail(), password }),
       login: () => client.post('login', { email, password }),
-      'a login that fails': () => client.post('login', { email, password: 'wrong horse 10' }),
+      'failed login': () => client.post('login', { email, password: 'wrong horse 10' }),
       'verify-email': () => client.post('verify-email', { token: tokenOf(verifying.link) }),
       'reset-password': () => client.post('reset-password', { token: tokenOf(resetting.link), new_password }),
       'change-email': () => client.post('change-email', { ...body, new_email: anEmail() }, { token }),
@@ -534,26 +547,26 @@ anyTest.after.always(async () => {
       'logout by an administrator': () => logout(userId),
       'DELETE by an administrator': () => remove(userId),
     }
-    return { account, acts }
+    return { account, actions }
   }
 
-  test('an act whose event cannot be written fails and changes nothing; later it succeeds', async t => {
-    const { account, acts } = await failing()
-    const before = await everything()
+  test('the audit event cannot be stored → the action fails with 500, changes nothing, and works later', async t => {
+    const { account, actions } = await prepareActions()
+    const before = await allRows()
     const { redis, keys } = world
     const sessions = () => redis.zrange(keys.sessions(account.userId), 0, -1)
-    const begun = await sessions()
-    for (const [name, act] of Object.entries(acts)) {
-      const { status, body, text } = await unkept(act)
+    const sessionsBefore = await sessions()
+    for (const [name, action] of Object.entries(actions)) {
+      const { status, body, text } = await withoutEvents(action)
       t.is(status, 500, `${name}: ${body?.code}`)
       t.false(text.includes('no room'))
-      t.deepEqual(await everything(), before, name)
-      t.deepEqual(await sessions(), begun, name)
+      t.deepEqual(await allRows(), before, name)
+      t.deepEqual(await sessions(), sessionsBefore, name)
     }
     t.is((await client.get('me', { token: account.access })).status, 200)
     t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 200)
 
     for (const name of ['confirm-email', 'undo-email-change', 'undo-deletion', 'deactivate'] as const)
-      t.true((await acts[name]()).status < 300, `${name}: nothing was spent`)
+      t.true((await actions[name]()).status < 300, `${name}: the link was not used up`)
   })
 }

@@ -7,7 +7,7 @@ import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { adminActions, anAdmin, usersPath } from './admin-account.ts'
 
-// What an administrator changes of users.
+// Changes that an administrator makes to users: activation, roles, deletion, logout.
 
 const test = anyTest.serial
 
@@ -35,7 +35,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       await world.sql<{ type: string }>('SELECT type FROM audit_events WHERE user_id = $1 ORDER BY id', [id])
     ).map(({ type }) => type)
 
-  /** What each token of a session is answered with, wherever it is tried. */
+  /** The distinct error codes that both instances return for the tokens of a session. */
   const codesOf = async ({ access, refresh }: Session): Promise<string[]> => {
     const codes: string[] = []
     for (const client of clients) {
@@ -45,22 +45,22 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     }
     return [...new Set(codes)].sort()
   }
-  const dead = ['INVALID_REFRESH_TOKEN', 'SESSION_REVOKED']
+  const refusedCodes = ['INVALID_REFRESH_TOKEN', 'SESSION_REVOKED']
 
-  test('a deactivation ends every session at once, on every instance', async t => {
+  test('a user is deactivated → every instance refuses all tokens at once', async t => {
     const account = await anAccount(world.client)
     const sessions = [account, await signIn(account.email), await signIn(account.email)]
     const reply = await change(account.userId, { is_active: false })
     t.is(reply.status, 200)
     t.is(reply.body.is_active, false)
-    for (const session of sessions) t.deepEqual(await codesOf(session), dead)
+    for (const session of sessions) t.deepEqual(await codesOf(session), refusedCodes)
     t.is(await world.redis.zcard(world.keys.sessions(account.userId)), 0)
   })
 
-  test('a session that refreshes or begins in the midst of it is dead too', async t => {
+  test('login or refresh at the same time as a deactivation → the new tokens are refused', async t => {
     const account = await anAccount(world.client)
     const sessions = [await signIn(account.email), await signIn(account.email), await signIn(account.email)]
-    const asked = [
+    const pending = [
       ...sessions.flatMap(({ refresh }) =>
         clients.map(client => client.post('refresh', { refresh_token: refresh })),
       ),
@@ -69,29 +69,29 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       ),
     ]
     t.is((await change(account.userId, { is_active: false })).status, 200)
-    for (const { status, body } of await Promise.all(asked)) {
+    for (const { status, body } of await Promise.all(pending)) {
       t.true([200, 401, 403].includes(status))
       if (status === 200)
-        t.deepEqual(await codesOf({ access: body.access_token, refresh: body.refresh_token }), dead)
+        t.deepEqual(await codesOf({ access: body.access_token, refresh: body.refresh_token }), refusedCodes)
     }
   })
 
-  test('only the right password is told why; the wrong one gets the answer of an unknown address', async t => {
+  test('login of a deactivated user → 403 with the right password, a wrong one as for an unknown user', async t => {
     const { email, userId } = await anAccount(world.client)
     await change(userId, { is_active: false })
-    const told = await login(email)
-    t.is(told.status, 403)
-    t.is(told.body.code, 'ACCOUNT_DEACTIVATED')
-    t.is(told.headers.get('set-cookie'), null)
+    const right = await login(email)
+    t.is(right.status, 403)
+    t.is(right.body.code, 'ACCOUNT_DEACTIVATED')
+    t.is(right.headers.get('set-cookie'), null)
     const [wrong, unknown] = [await login(email, 'wrong horse 10'), await login(anEmail(), 'wrong horse 10')]
     t.is(wrong.status, 401)
-    const { request_id: _, ...said } = wrong.body
-    const { request_id: __, ...saidToNobody } = unknown.body
-    t.is(said.code, 'INVALID_CREDENTIALS')
-    t.deepEqual(said, saidToNobody)
+    const { request_id: _, ...wrongBody } = wrong.body
+    const { request_id: __, ...unknownBody } = unknown.body
+    t.is(wrongBody.code, 'INVALID_CREDENTIALS')
+    t.deepEqual(wrongBody, unknownBody)
   })
 
-  test('what was mailed before does nothing afterwards: no reset, no verification, no new address', async t => {
+  test('a user is deactivated → links and codes mailed before are refused', async t => {
     const account = await anAccount(world.client)
     const { email, userId, access } = account
     const verifying = await world.mails.to(email)
@@ -108,7 +108,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is((await change(userId, { is_active: false })).status, 200)
     const before = await rowOf(userId)
     const new_password = 'another horse 10'
-    const uses: [string, Record<string, string>][] = [
+    const mailedTokens: [string, Record<string, string>][] = [
       ['verify-email', { email, code: verifying.code }],
       ['verify-email', { token: tokenOf(verifying.link) }],
       ['reset-password', { email, code: resetting.code, new_password }],
@@ -116,7 +116,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       ['confirm-email', { email: newEmail, code: moving.code }],
       ['confirm-email', { token: tokenOf(moving.link) }],
     ]
-    for (const [path, body] of uses) {
+    for (const [path, body] of mailedTokens) {
       const reply = await world.client.post(path, body)
       t.is(reply.status, 401, path)
       t.is(reply.body.code, 'INVALID_TOKEN')
@@ -125,7 +125,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is((await login(email)).body.code, 'ACCOUNT_DEACTIVATED')
   })
 
-  test('nothing is mailed to a deactivated account, and asking is answered as always', async t => {
+  test('a deactivated user requests emails → 202 as always, and the emails are dropped', async t => {
     const { email, userId } = await anAccount(world.client)
     await world.mails.to(email)
     await change(userId, { is_active: false })
@@ -137,12 +137,12 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
           email,
         ])
       ).map(({ status }) => status)
-    await until('the mails to be settled', async () => !(await statuses()).includes('queued'))
+    await until('no email is queued', async () => !(await statuses()).includes('queued'))
     t.deepEqual(await statuses(), ['sent', 'dropped', 'dropped'])
     t.is((await world.mails.sentTo(email)).length, 1)
   })
 
-  test('an activation lets sign in again and revives no session', async t => {
+  test('a user is activated again → login works, and the old sessions stay revoked', async t => {
     const account = await anAccount(world.client)
     const { email, userId } = account
     const sessions = [account, await signIn(email)]
@@ -150,7 +150,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const reply = await change(userId, { is_active: true })
     t.is(reply.status, 200)
     t.is(reply.body.is_active, true)
-    for (const session of sessions) t.deepEqual(await codesOf(session), dead)
+    for (const session of sessions) t.deepEqual(await codesOf(session), refusedCodes)
     const { access } = await signIn(email)
     t.is((await other.client.get('me', { token: access })).status, 200)
     t.deepEqual(await eventsOf(userId), [
@@ -162,7 +162,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     ])
   })
 
-  test('sessions that a Redis of yesterday brings back are dead also after an activation', async t => {
+  test('Redis restores a session from before a deactivation and activation → it stays revoked', async t => {
     const account = await anAccount(world.client)
     const { redis, keys } = world
     const key = keys.session(account.userId, account.sessionId)
@@ -175,7 +175,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is((await other.client.post('refresh', { refresh_token: account.refresh })).status, 401)
   })
 
-  test('a change that changes nothing ends nothing and tells nothing', async t => {
+  test('a change to the current values → no session is revoked and no event is stored', async t => {
     const { userId, access } = await anAccount(world.client)
     for (const body of [{}, { is_active: true }, { roles: ['user'] }, { roles: ['user', 'user'] }])
       t.is((await change(userId, body)).status, 200)
@@ -195,7 +195,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   const { remove, read, logout, list } = adminActions(other.client, ada.access)
 
   const login = (email: string, given = password) => world.client.post('login', { email, password: given })
-  const allDead = async ({ access, refresh }: Pick<Account, 'access' | 'refresh'>): Promise<boolean> => {
+  const allRefused = async ({ access, refresh }: Pick<Account, 'access' | 'refresh'>): Promise<boolean> => {
     for (const client of clients) {
       const me = await client.get('me', { token: access })
       const refreshed = await client.post('refresh', { refresh_token: refresh })
@@ -213,7 +213,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       type,
     ])
 
-  test('whoever is deleted is out at once, everywhere, and does not get in again', async t => {
+  test('an administrator deletes a user → all tokens and logins are refused at every instance', async t => {
     const account = await anAccount(world.client)
     const { email, userId } = account
     await world.mails.to(email)
@@ -221,37 +221,40 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const reply = await remove(userId)
     t.is(reply.status, 204)
     t.is(reply.text, '')
-    for (const session of [account, second]) t.true(await allDead(session))
+    for (const session of [account, second]) t.true(await allRefused(session))
     t.is((await login(email, 'wrong horse 10')).body.code, 'INVALID_CREDENTIALS')
     t.is((await login(email)).status, 403)
     t.deepEqual(await eventsOf(userId, 'user.deleted'), [{ actor_id: ada.userId }])
 
     t.is((await world.client.post('forgot-password', { email })).status, 202)
-    await until('the mail to be dropped', async () => {
+    await until('the email is dropped', async () => {
       const [row] = await world.sql<{ status: string }>(
         `SELECT status FROM emails WHERE recipient = $1 AND kind = 'reset_password'`,
         [email],
       )
       return row?.status === 'dropped'
     })
-    t.is((await world.mails.sentTo(email)).length, 1, 'the first one alone')
+    t.is((await world.mails.sentTo(email)).length, 1, 'only the first email')
   })
 
-  test('a sign-in or refresh in the midst of a deletion opens nothing', async t => {
+  test('login or refresh at the same time as a deletion → the new tokens are refused', async t => {
     const account = await anAccount(world.client)
-    const asked = clients.flatMap(client => [
+    const pending = clients.flatMap(client => [
       client.post('login', { email: account.email, password }),
       client.post('refresh', { refresh_token: account.refresh }),
       client.post('login', { email: account.email, password }),
     ])
     t.is((await remove(account.userId)).status, 204)
-    for (const { status, body } of await Promise.all(asked))
+    for (const { status, body } of await Promise.all(pending))
       if (status === 200)
-        t.true(await allDead({ access: body.access_token, refresh: body.refresh_token }), 'began before')
-    t.true(await allDead(account))
+        t.true(
+          await allRefused({ access: body.access_token, refresh: body.refresh_token }),
+          'a session that began before the deletion',
+        )
+    t.true(await allRefused(account))
   })
 
-  test('no link that was mailed before takes it back, or does anything else', async t => {
+  test('an administrator deletes a user → links and codes mailed before are refused', async t => {
     const { email, access, userId } = await anAccount(world.client)
     const verifying = await world.mails.to(email)
     await world.client.post('verify-email', { token: tokenOf(verifying.link) })
@@ -268,18 +271,18 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
     t.is((await remove(userId)).status, 204)
     const before = await world.sql('SELECT * FROM users WHERE id = $1', [userId])
-    const uses: [string, Record<string, string>][] = [
+    const mailedTokens: [string, Record<string, string>][] = [
       ['undo-email-change', { token: tokenOf(undoing.link) }],
       ['undo-deletion', { token: tokenOf(undoing.link) }],
       ['reset-password', { token: tokenOf(resetting.link), new_password: 'another horse 10' }],
       ['reset-password', { email: newEmail, code: resetting.code, new_password: 'another horse 10' }],
     ]
-    for (const [path, body] of uses)
+    for (const [path, body] of mailedTokens)
       t.is((await world.client.post(path, body)).body.code, 'INVALID_TOKEN', path)
     t.deepEqual(await world.sql('SELECT * FROM users WHERE id = $1', [userId]), before)
   })
 
-  test('an owner who was leaving has no way back once an administrator deletes the account', async t => {
+  test('an administrator deletes an account that its owner had deleted → the undo link is refused', async t => {
     const { email, access, userId } = await anAccount(world.client)
     await world.mails.to(email)
     await world.client.send('DELETE', 'me', { token: access, body: { password } })
@@ -287,14 +290,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is((await remove(userId)).status, 204)
     t.is((await world.client.post('undo-deletion', { token: tokenOf(link) })).status, 401)
     await world.run('eraseAccounts')
-    t.is((await read(userId)).status, 404, 'no thirty days are left to wait')
+    t.is((await read(userId)).status, 404, 'erased without the 30 days of delay')
   })
 
-  test('the next round of the worker erases it, and the address is free again', async t => {
+  test('an administrator deletes a user → the next erasure job erases it, and the address is free', async t => {
     const account = await anAccount(world.client, { full_name: 'Gone Soon' })
     const { email, userId } = account
     await remove(userId)
-    t.is((await remove(userId)).status, 204, 'asked twice it is deleted once more')
+    t.is((await remove(userId)).status, 204, 'a repeated deletion')
     t.is((await world.client.post('register', { email, password })).body.code, 'USER_EXISTS')
     t.true((await world.run('eraseAccounts')) >= 1)
     for (const reply of [await read(userId), await remove(userId), await logout(userId)])
@@ -305,22 +308,22 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const right = await login(email)
     t.is(right.status, 401)
     t.is(right.body.code, 'INVALID_CREDENTIALS')
-    t.true(await allDead(account))
+    t.true(await allRefused(account))
 
-    const anew = await anAccount(world.client, { email })
-    t.not(anew.userId, userId)
-    t.true(await allDead(account))
-    t.is((await world.client.get('me', { token: anew.access })).status, 200)
+    const newAccount = await anAccount(world.client, { email })
+    t.not(newAccount.userId, userId)
+    t.true(await allRefused(account))
+    t.is((await world.client.get('me', { token: newAccount.access })).status, 200)
   })
 
-  test('an administrator may sign somebody out everywhere, who may sign in again', async t => {
+  test('an administrator signs a user out → all sessions are revoked, and a new login works', async t => {
     const account = await anAccount(world.client)
     const { email, userId } = account
     const [second, bystander] = [await signIn(email), await anAccount(world.client)]
     const reply = await logout(userId)
     t.is(reply.status, 204)
     t.is(reply.text, '')
-    for (const session of [account, second]) t.true(await allDead(session))
+    for (const session of [account, second]) t.true(await allRefused(session))
     t.is((await world.client.get('me', { token: bystander.access })).status, 200)
     t.is((await world.client.get('me', { token: ada.access })).status, 200)
     t.deepEqual(await eventsOf(userId, 'sessions.ended'), [{ actor_id: ada.userId }])
@@ -331,14 +334,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 {
   const { change, list } = adminActions(world.client, ada.access)
 
-  const everybody = () => world.sql('SELECT * FROM users ORDER BY id')
+  const allUsers = () => world.sql('SELECT * FROM users ORDER BY id')
   const claimsOf = (token: string) => {
     const payload = Buffer.from(token.split('.')[2] ?? '', 'base64url').subarray(0, -64)
     return JSON.parse(payload.toString('utf8'))
   }
   const login = async (email: string) => (await other.client.post('login', { email, password })).body
 
-  test('a change of roles ends every session, and the next token says the new ones', async t => {
+  test('roles are changed → all sessions are revoked, and the next token has the new roles', async t => {
     const { email, userId, access, refresh } = await anAccount(world.client)
     t.deepEqual(claimsOf(access).roles, ['user'])
     const unverified = await change(userId, { roles: ['user', 'admin'] })
@@ -365,10 +368,10 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is((await world.client.post('refresh', { refresh_token: refresh })).status, 401)
   })
 
-  test('roles that there are not, and none at all, are refused; twice the same is one', async t => {
+  test('unknown roles or an empty list → 400; duplicate roles are merged', async t => {
     const { userId } = await anAccount(world.client)
     await world.sql('UPDATE users SET email_verified = true WHERE id = $1', [userId])
-    const before = await everybody()
+    const before = await allUsers()
     const wrong: unknown[] = [
       [],
       ['root'],
@@ -390,14 +393,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       t.is(reply.body.code, 'VALIDATION_ERROR')
       t.notRegex(reply.text, /root/)
     }
-    t.deepEqual(await everybody(), before)
+    t.deepEqual(await allUsers(), before)
     t.deepEqual((await change(userId, { roles: ['admin', 'user', 'admin'] })).body.roles, ['admin', 'user'])
   })
 
-  test('nothing but state and roles can be changed, by whatever name (mass assignment)', async t => {
+  test('change of a field other than is_active and roles → 400 (mass assignment)', async t => {
     const { userId } = await anAccount(world.client)
-    const before = await everybody()
-    const others = {
+    const before = await allUsers()
+    const otherFields = {
       id: ada.userId,
       user_id: ada.userId,
       userId: ada.userId,
@@ -416,18 +419,18 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       constructor: { prototype: { roles: ['admin'] } },
       prototype: { roles: ['admin'] },
     }
-    for (const [name, value] of Object.entries(others))
-      for (const beside of [{}, { is_active: false, roles: ['user', 'admin'] }]) {
-        const reply = await change(userId, { ...beside, [name]: value })
+    for (const [name, value] of Object.entries(otherFields))
+      for (const allowed of [{}, { is_active: false, roles: ['user', 'admin'] }]) {
+        const reply = await change(userId, { ...allowed, [name]: value })
         t.is(reply.status, 400, name)
         t.is(reply.body.code, 'VALIDATION_ERROR')
       }
-    t.deepEqual(await everybody(), before)
+    t.deepEqual(await allUsers(), before)
   })
 
-  test('a body does not reach the prototype of anything', async t => {
+  test('a body with __proto__ or constructor → 400, and no prototype changes', async t => {
     const { userId, access } = await anAccount(world.client)
-    const before = await everybody()
+    const before = await allUsers()
     const raw = [
       '{"__proto__":{"roles":["user","admin"],"is_active":false}}',
       '{"is_active":false,"__proto__":{"roles":["admin"]}}',
@@ -441,17 +444,17 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is((await change(userId, {})).status, 200)
     const same = before.map(row => ({ ...row, updated_at: null }))
     t.deepEqual(
-      (await everybody()).map(row => ({ ...row, updated_at: null })),
+      (await allUsers()).map(row => ({ ...row, updated_at: null })),
       same,
     )
-    t.is((await adminActions(world.client, access).list()).status, 403, 'a request after them is what it was')
+    t.is((await adminActions(world.client, access).list()).status, 403, 'a later request of a user')
     t.is((await list()).status, 200)
     t.false('roles' in {})
   })
 }
 
 {
-  // A request that was admitted may wait for a lock while its sender stops being an administrator.
+  // An authorized request may wait for a row lock while its sender loses the admin role.
 
   const waiting = async (): Promise<boolean> =>
     (
@@ -461,22 +464,24 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     ).length > 0
 
   for (const act of ['change', 'remove'] as const)
-    test(`who is demoted while the request waits may not ${act} anybody any more`, async t => {
+    test(`${act}: the administrator is demoted while the request waits for a lock → 403`, async t => {
       const [ada] = [await anAdmin(world), await anAdmin(world)]
-      const pal = await anAccount(world.client)
-      await world.sql('UPDATE users SET email_verified = true WHERE id = $1', [pal.userId])
+      const target = await anAccount(world.client)
+      await world.sql('UPDATE users SET email_verified = true WHERE id = $1', [target.userId])
       const holder = new pg.Client({ connectionString: world.env.DATABASE_URL })
       await holder.connect()
       try {
         await holder.query('BEGIN')
         await holder.query('SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [ada.userId])
         const acts = adminActions(world.client, ada.access)
-        const asked =
-          act === 'change' ? acts.change(pal.userId, { roles: ['user', 'admin'] }) : acts.remove(pal.userId)
-        await until('the request to wait', waiting)
+        const pending =
+          act === 'change'
+            ? acts.change(target.userId, { roles: ['user', 'admin'] })
+            : acts.remove(target.userId)
+        await until('the request waits for the lock', waiting)
         await holder.query(`UPDATE users SET roles = '{user}' WHERE id = $1`, [ada.userId])
         await holder.query('COMMIT')
-        const reply = await asked
+        const reply = await pending
         t.is(reply.status, 403)
         t.is(reply.body.code, 'FORBIDDEN')
       } finally {
@@ -484,14 +489,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       }
       const [row] = await world.sql<{ roles: string[]; erase_after: Date | null }>(
         'SELECT roles, erase_after FROM users WHERE id = $1',
-        [pal.userId],
+        [target.userId],
       )
       t.deepEqual(row, { roles: ['user'], erase_after: null })
     })
 }
 
 {
-  // What an administrator does to somebody who signs in, or goes on, at that very moment: no session of before stands.
+  // Race conditions: an administrator changes a user while the user signs in or refreshes. No old session may survive.
 
   const { client, sql } = world
   const urls = [world.url, other.url]
@@ -511,17 +516,18 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     (await sql<{ session_epoch: number }>('SELECT session_epoch FROM users WHERE id = $1', [userId]))[0]
       ?.session_epoch
 
-  const begun = (replies: Reply[]) => replies.filter(({ status }) => status === 200).map(({ body }) => body)
+  const successBodies = (replies: Reply[]) =>
+    replies.filter(({ status }) => status === 200).map(({ body }) => body)
 
-  /** Who a token opens the account for, and with which roles; null where it opens nothing. */
-  const opens = async (token: string): Promise<string[] | null> => {
-    const asked = [await client.get('me', { token }), await other.client.get('me', { token })]
-    const [first] = asked
-    return asked.every(({ status }) => status === 200) ? (first?.body.roles ?? null) : null
+  /** The roles that a token has at both instances; null if it is refused. */
+  const rolesOf = async (token: string): Promise<string[] | null> => {
+    const replies = [await client.get('me', { token }), await other.client.get('me', { token })]
+    const [first] = replies
+    return replies.every(({ status }) => status === 200) ? (first?.body.roles ?? null) : null
   }
 
   for (const [name, { request, status, isClosed }] of Object.entries(acts))
-    test(`no session of before stands once an administrator ${name} who signs in and refreshes`, async t => {
+    test(`an administrator ${name} a user during logins and refreshes → all older sessions are revoked`, async t => {
       for (const at of [0, 4, 8, 12, 16]) {
         const account = await anAdmin(world)
         const { email, refresh } = account
@@ -540,25 +546,25 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
         t.true(replies.every(({ status }) => [200, 401, 403].includes(status)))
         t.is(Number(await epochOf(account)), before + 1)
 
-        t.is(await opens(account.access), null)
+        t.is(await rolesOf(account.access), null)
         t.is((await client.post('refresh', { refresh_token: refresh })).status, 401)
-        for (const { access_token, refresh_token } of begun(replies)) {
-          const roles = await opens(access_token)
-          // A login that came after the demotion is that of a user.
+        for (const { access_token, refresh_token } of successBodies(replies)) {
+          const roles = await rolesOf(access_token)
+          // A login after the demotion is valid, but without the admin role.
           t.true(roles === null || (!isClosed && roles.join() === 'user'), `${roles}`)
-          const onward = await other.client.post('refresh', { refresh_token })
-          t.is(onward.status === 200, roles !== null)
+          const refreshed = await other.client.post('refresh', { refresh_token })
+          t.is(refreshed.status === 200, roles !== null)
         }
         const again = await client.post('login', { email, password })
         t.is(again.body.code ?? again.status, isClosed ? 'ACCOUNT_DEACTIVATED' : 200)
       }
     })
 
-  test('what a demoted administrator asks for at that moment is done before, or not at all', async t => {
+  test('an administrator is demoted during own requests → each one either succeeds or changes nothing', async t => {
     for (const at of [0, 3, 6, 9, 12]) {
       const eve = await anAdmin(world)
-      const marks = await Promise.all(Array.from({ length: 12 }, () => anAccount(client)))
-      const requests: HttpRequest[] = marks.map(({ userId }) => ({
+      const targets = await Promise.all(Array.from({ length: 12 }, () => anAccount(client)))
+      const requests: HttpRequest[] = targets.map(({ userId }) => ({
         method: 'PATCH',
         path: `${usersPath}/${userId}`,
         token: eve.access,
@@ -570,7 +576,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       for (const [i, { status, body }] of replies.entries()) {
         t.true(status === 200 || ['FORBIDDEN', 'SESSION_REVOKED'].includes(body.code), `${status}`)
         const [row] = await sql<{ is_active: boolean }>('SELECT is_active FROM users WHERE id = $1', [
-          marks[i]?.userId,
+          targets[i]?.userId,
         ])
         t.is(row?.is_active, status !== 200)
       }

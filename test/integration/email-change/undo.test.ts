@@ -15,7 +15,7 @@ import {
   waitForLink,
 } from './change-email.ts'
 
-// A move taken back by the old address, and what a move ends.
+// The undo link for the owner of the old address, and the tokens that an email change revokes.
 
 const test = anyTest.serial
 
@@ -24,56 +24,63 @@ const other = await world.instance()
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
 {
-  // Somebody who knows the password has moved the account. The mail to the old address gives it back for 7 days,
-  // whatever they do with it meanwhile.
+  // An attacker who knows the password has changed the email. For 7 days the link that is mailed to the old address
+  // restores the account to its owner, also after further actions of the attacker.
 
   const { client } = world
   const clients = [client, other.client]
 
-  const another = 'a wholly new 7 phrase'
+  const newPassword = 'a wholly new 7 phrase'
   const undo = (token: string, at = client) => at.post('undo-email-change', { token })
   const login = (email: string, password: string) => client.post('login', { email, password })
   const undoOf = async (email: string, count = 1) =>
     (await waitForLink(world, email, 'undo-email-change', count)).token
 
-  /** An account that its owner has used for a while, and that was moved away from them, and the way back. */
-  const aStolen = async () => {
+  /** An account older than 7 days whose email an attacker has changed, and the token of the undo link. */
+  const aStolenAccount = async () => {
     const owner = await aVerifiedAccount(world)
     await backdateAccount(world, owner)
-    const thiefs = `thief-${anEmail()}`
+    const attackerEmail = `attacker-${anEmail()}`
     const { body } = await login(owner.email, owner.password)
     const access: string = body.access_token
     const refresh: string = body.refresh_token
-    await changeEmail(world, { ...owner, access }, thiefs)
+    await changeEmail(world, { ...owner, access }, attackerEmail)
     return {
       owner,
-      thief: { email: thiefs, access, refresh, password: owner.password },
+      attacker: { email: attackerEmail, access, refresh, password: owner.password },
       token: await undoOf(owner.email),
     }
   }
 
-  /** The owner has the account, and nothing that was known of it before opens it. */
-  const restored = async (owner: Account, addresses: string[], passwords: string[]): Promise<string[]> => {
-    const faults: string[] = []
+  /** Lists what is wrong unless the owner has the account back and all older passwords are refused. */
+  const failuresOfRestore = async (
+    owner: Account,
+    addresses: string[],
+    passwords: string[],
+  ): Promise<string[]> => {
+    const failures: string[] = []
     const row = await rowOf(world, owner.userId)
-    if (row.email !== owner.email || !row.email_verified || row.erase_after) faults.push('row')
-    if (row.password_hash !== null) faults.push('password kept')
+    if (row.email !== owner.email || !row.email_verified || row.erase_after) failures.push('row')
+    if (row.password_hash !== null) failures.push('password kept')
     for (const email of [owner.email, ...addresses])
       for (const password of passwords)
-        if ((await login(email, password)).body.code !== 'INVALID_CREDENTIALS') faults.push('login')
+        if ((await login(email, password)).body.code !== 'INVALID_CREDENTIALS') failures.push('login')
     const { token } = await waitForLink(world, owner.email, 'reset-password')
-    const reset = await client.post('reset-password', { token, new_password: another })
-    if (reset.status !== 204) faults.push(`reset ${reset.status}`)
-    if ((await login(owner.email, another)).body.user?.id !== owner.userId) faults.push('no login')
-    return faults
+    const reset = await client.post('reset-password', { token, new_password: newPassword })
+    if (reset.status !== 204) failures.push(`reset ${reset.status}`)
+    if ((await login(owner.email, newPassword)).body.user?.id !== owner.userId) failures.push('no login')
+    return failures
   }
 
-  test('the owner has the account again: every session ends, the password goes, a reset is mailed', async t => {
-    const { owner, thief, token } = await aStolen()
-    const { body: later } = await other.client.post('login', { email: thief.email, password: thief.password })
+  test('undo of an email change → address restored, all sessions and the password revoked, reset mailed', async t => {
+    const { owner, attacker, token } = await aStolenAccount()
+    const { body: later } = await other.client.post('login', {
+      email: attacker.email,
+      password: attacker.password,
+    })
     const { body: rotated } = await client.post('refresh', { refresh_token: later.refresh_token })
-    const accesses = [owner.access, thief.access, later.access_token, rotated.access_token]
-    const refreshes = [owner.refresh, thief.refresh, rotated.refresh_token, later.refresh_token]
+    const accesses = [owner.access, attacker.access, later.access_token, rotated.access_token]
+    const refreshes = [owner.refresh, attacker.refresh, rotated.refresh_token, later.refresh_token]
     for (const each of accesses) t.is((await other.client.get('me', { token: each })).status, 200)
 
     const reply = await undo(token)
@@ -85,10 +92,10 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       for (const refresh_token of refreshes)
         t.is((await at.post('refresh', { refresh_token })).body.code, 'INVALID_REFRESH_TOKEN')
     }
-    t.deepEqual(await restored(owner, [thief.email], [owner.password]), [])
+    t.deepEqual(await failuresOfRestore(owner, [attacker.email], [owner.password]), [])
     t.is(await countEvents(world, owner.userId, 'email.change_undone'), 1)
-    t.is(await world.redis.zcard(world.keys.sessions(owner.userId)), 1, 'that of the owner')
-    // The same again, also after the owner has set a password and signed in: no session ends, and nothing is mailed.
+    t.is(await world.redis.zcard(world.keys.sessions(owner.userId)), 1, 'the session of the owner')
+    // A repeated undo after the owner has set a password and signed in must revoke no session and mail nothing.
     const before = await rowOf(world, owner.userId)
     const again = await undo(token, other.client)
     t.is(again.status, 200)
@@ -96,14 +103,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.deepEqual(await rowOf(world, owner.userId), before)
     t.is(await world.redis.zcard(world.keys.sessions(owner.userId)), 1)
     t.is(await countEvents(world, owner.userId, 'email.change_undone'), 1)
-    // The owner moves on: the account has the address no more.
-    const { body: mine } = await login(owner.email, another)
-    await changeEmail(world, { access: mine.access_token, password: another }, anEmail())
+    // Once the owner has changed the email again, the undo link must not work any more.
+    const { body: mine } = await login(owner.email, newPassword)
+    await changeEmail(world, { access: mine.access_token, password: newPassword }, anEmail())
     t.is((await undo(token)).body.code, 'INVALID_TOKEN')
   })
 
-  test('twenty who undo at once, at two instances → twenty successes and one email with a reset', async t => {
-    const { owner, token } = await aStolen()
+  test('20 simultaneous undo requests at two instances → all succeed, one reset email', async t => {
+    const { owner, token } = await aStolenAccount()
     const replies = await Promise.all(Array.from({ length: 20 }, (_, i) => undo(token, clients[i % 2])))
     t.true(replies.every(({ status }) => status === 200))
     t.is(await countEvents(world, owner.userId, 'email.change_undone'), 1)
@@ -113,80 +120,84 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is(resets.length, 1)
   })
 
-  test('a thief who resets and changes the password does not shut the way back', async t => {
-    const { owner, thief, token } = await aStolen()
-    await client.post('forgot-password', { email: thief.email })
-    const reset = await waitForLink(world, thief.email, 'reset-password')
-    const taken = ['their own 8 words', 'their other 9 words'] as const
-    t.is((await client.post('reset-password', { token: reset.token, new_password: taken[0] })).status, 204)
-    const { body } = await login(thief.email, taken[0])
+  test('the attacker resets and changes the password → the undo still restores the account', async t => {
+    const { owner, attacker, token } = await aStolenAccount()
+    await client.post('forgot-password', { email: attacker.email })
+    const reset = await waitForLink(world, attacker.email, 'reset-password')
+    const attackerPasswords = ['their own 8 words', 'their other 9 words'] as const
+    t.is(
+      (await client.post('reset-password', { token: reset.token, new_password: attackerPasswords[0] }))
+        .status,
+      204,
+    )
+    const { body } = await login(attacker.email, attackerPasswords[0])
     const changed = await client.post(
       'change-password',
-      { current_password: taken[0], new_password: taken[1] },
+      { current_password: attackerPasswords[0], new_password: attackerPasswords[1] },
       { token: body.access_token },
     )
     t.is(changed.status, 200)
     t.is((await undo(token)).status, 200)
     t.is((await client.get('me', { token: changed.body.access_token })).status, 401)
-    t.deepEqual(await restored(owner, [thief.email], [owner.password, ...taken]), [])
+    t.deepEqual(await failuresOfRestore(owner, [attacker.email], [owner.password, ...attackerPasswords]), [])
   })
 
-  test('nothing that the thief has asked for outlives it: no reset, no further move', async t => {
-    const { owner, thief, token } = await aStolen()
-    await client.post('forgot-password', { email: thief.email })
-    const reset = await waitForLink(world, thief.email, 'reset-password')
+  test('undo of an email change → the pending reset and the next email change of the attacker are refused', async t => {
+    const { owner, attacker, token } = await aStolenAccount()
+    await client.post('forgot-password', { email: attacker.email })
+    const reset = await waitForLink(world, attacker.email, 'reset-password')
     const next = anEmail()
-    const further = await requestEmailChange(world, thief, next)
+    const secondChange = await requestEmailChange(world, attacker, next)
     t.is((await undo(token)).status, 200)
-    const held: [path: string, body: object][] = [
+    const attackerTokens: [path: string, body: object][] = [
       ['verify-reset-token', { token: reset.token }],
-      ['reset-password', { token: reset.token, new_password: another }],
-      ['reset-password', { email: thief.email, code: reset.code, new_password: another }],
-      ['reset-password', { email: owner.email, code: reset.code, new_password: another }],
-      ['confirm-email', { token: further.token }],
-      ['confirm-email', { email: next, code: further.code }],
+      ['reset-password', { token: reset.token, new_password: newPassword }],
+      ['reset-password', { email: attacker.email, code: reset.code, new_password: newPassword }],
+      ['reset-password', { email: owner.email, code: reset.code, new_password: newPassword }],
+      ['confirm-email', { token: secondChange.token }],
+      ['confirm-email', { email: next, code: secondChange.code }],
     ]
-    for (const [path, body] of held) t.is((await client.post(path, body)).status, 401, path)
-    t.deepEqual(await restored(owner, [thief.email, next], [owner.password]), [])
+    for (const [path, body] of attackerTokens) t.is((await client.post(path, body)).status, 401, path)
+    t.deepEqual(await failuresOfRestore(owner, [attacker.email, next], [owner.password]), [])
   })
 
-  test('a thief who moves twice: the owner’s way back wins, and ends theirs', async t => {
-    const { owner, thief, token } = await aStolen()
+  test('the attacker changes the email twice → the owner undoes both, and the attacker cannot undo', async t => {
+    const { owner, attacker, token } = await aStolenAccount()
     const second = anEmail()
-    await changeEmail(world, thief, second)
-    const theirs = await undoOf(thief.email)
+    await changeEmail(world, attacker, second)
+    const attackerUndo = await undoOf(attacker.email)
     t.is((await undo(token)).status, 200)
-    t.is((await undo(theirs)).body.code, 'INVALID_TOKEN')
-    t.deepEqual(await restored(owner, [thief.email, second], [owner.password]), [])
-    t.is((await undo(theirs)).status, 401)
+    t.is((await undo(attackerUndo)).body.code, 'INVALID_TOKEN')
+    t.deepEqual(await failuresOfRestore(owner, [attacker.email, second], [owner.password]), [])
+    t.is((await undo(attackerUndo)).status, 401)
   })
 
-  test('a thief who moves twice and takes the second back does not shut the owner’s way', async t => {
-    const { owner, thief, token } = await aStolen()
-    await changeEmail(world, thief, anEmail())
-    t.is((await undo(await undoOf(thief.email))).status, 200)
-    t.is((await rowOf(world, owner.userId)).email, thief.email)
+  test('the attacker changes the email twice and undoes the second → the owner can still undo the first', async t => {
+    const { owner, attacker, token } = await aStolenAccount()
+    await changeEmail(world, attacker, anEmail())
+    t.is((await undo(await undoOf(attacker.email))).status, 200)
+    t.is((await rowOf(world, owner.userId)).email, attacker.email)
     t.is((await undo(token)).status, 200)
-    t.deepEqual(await restored(owner, [thief.email], [owner.password]), [])
+    t.deepEqual(await failuresOfRestore(owner, [attacker.email], [owner.password]), [])
   })
 
-  test('both take theirs back at once: the owner has the account', async t => {
+  test('owner and attacker undo at the same moment → the owner has the account', async t => {
     for (let round = 0; round < 4; round++) {
-      const { owner, thief, token } = await aStolen()
-      await changeEmail(world, thief, anEmail())
-      const theirs = await undoOf(thief.email)
-      const [mine, other] = await Promise.all([undo(token), undo(theirs, clients[1])])
+      const { owner, attacker, token } = await aStolenAccount()
+      await changeEmail(world, attacker, anEmail())
+      const attackerUndo = await undoOf(attacker.email)
+      const [mine, other] = await Promise.all([undo(token), undo(attackerUndo, clients[1])])
       t.is(mine.status, 200)
       t.true([200, 401].includes(other.status))
       t.is((await rowOf(world, owner.userId)).email, owner.email)
     }
   })
 
-  test('a thief who moves on and on does not push the owner’s mail out of sight', async t => {
-    const { owner, token } = await aStolen()
+  test('the attacker changes the email 300 times → the owner can undo, and no undo link stays usable', async t => {
+    const { owner, token } = await aStolenAccount()
     await world.sql(
       `INSERT INTO emails (id, kind, recipient, user_id, locale, status)
-     SELECT gen_random_uuid(), 'email_changed', 'thief-' || n || '@example.com', $1, 'en', 'sent'
+     SELECT gen_random_uuid(), 'email_changed', 'attacker-' || n || '@example.com', $1, 'en', 'sent'
        FROM generate_series(1, 300) n`,
       [owner.userId],
     )
@@ -198,66 +209,67 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is(left.length, 0)
   })
 
-  test('a thief who deletes the account does not: it is revived, and their own way back is dead', async t => {
-    const { owner, thief, token } = await aStolen()
-    const body = { password: thief.password }
-    t.is((await client.send('DELETE', 'me', { token: thief.access, body })).status, 204)
-    const keep = await waitForLink(world, thief.email, 'undo-deletion')
+  test('the attacker deletes the account → the undo restores it, and the attacker cannot undo the deletion', async t => {
+    const { owner, attacker, token } = await aStolenAccount()
+    const body = { password: attacker.password }
+    t.is((await client.send('DELETE', 'me', { token: attacker.access, body })).status, 204)
+    const undoDeletion = await waitForLink(world, attacker.email, 'undo-deletion')
     t.is((await undo(token)).status, 200)
-    t.deepEqual(await restored(owner, [thief.email], [owner.password]), [])
-    const { body: mine } = await login(owner.email, another)
+    t.deepEqual(await failuresOfRestore(owner, [attacker.email], [owner.password]), [])
+    const { body: mine } = await login(owner.email, newPassword)
     t.is(
-      (await client.send('DELETE', 'me', { token: mine.access_token, body: { password: another } })).status,
+      (await client.send('DELETE', 'me', { token: mine.access_token, body: { password: newPassword } }))
+        .status,
       204,
     )
-    t.is((await client.post('undo-deletion', { token: keep.token })).status, 401)
+    t.is((await client.post('undo-deletion', { token: undoDeletion.token })).status, 401)
     t.not((await rowOf(world, owner.userId)).erase_after, null)
   })
 
-  test('the way back outlasts a Redis that forgets', async t => {
-    const { owner, thief, token } = await aStolen()
+  test('Redis loses all keys of the user → the undo still works', async t => {
+    const { owner, attacker, token } = await aStolenAccount()
     const keys = await world.keysLike(`${world.env.REDIS_PREFIX}:{${owner.userId}}:*`)
     t.true(keys.length > 0)
     await world.dropKeys(keys)
     t.is((await undo(token)).status, 200)
-    t.deepEqual(await restored(owner, [thief.email], [owner.password]), [])
+    t.deepEqual(await failuresOfRestore(owner, [attacker.email], [owner.password]), [])
   })
 
-  test('sessions that a Redis has forgotten to forget stay ended', async t => {
-    const { owner, thief, token } = await aStolen()
+  test('Redis restores sessions from before the undo → they stay revoked', async t => {
+    const { owner, attacker, token } = await aStolenAccount()
     const { redis } = world
     const keys = await world.keysLike(`${world.env.REDIS_PREFIX}:{${owner.userId}}:session*`)
-    const kept = await Promise.all(keys.map(async key => [key, await redis.dumpBuffer(key)] as const))
+    const dumps = await Promise.all(keys.map(async key => [key, await redis.dumpBuffer(key)] as const))
     t.is((await undo(token)).status, 200)
-    for (const [key, value] of kept) await redis.restore(key, 0, value, 'REPLACE')
-    t.is((await client.get('me', { token: thief.access })).status, 401)
-    t.is((await client.post('refresh', { refresh_token: thief.refresh })).status, 401)
+    for (const [key, value] of dumps) await redis.restore(key, 0, value, 'REPLACE')
+    t.is((await client.get('me', { token: attacker.access })).status, 401)
+    t.is((await client.post('refresh', { refresh_token: attacker.refresh })).status, 401)
   })
 
-  test('somebody has proven to hold the old address since: nothing moves, and the link waits for it', async t => {
-    const { owner, thief, token } = await aStolen()
-    const heir = await anAccount(client, { email: owner.email })
-    await world.sql('UPDATE users SET email_verified = true WHERE id = $1', [heir.userId])
+  test('another verified account has the old address → undo gets 409, and works once the address is free', async t => {
+    const { owner, attacker, token } = await aStolenAccount()
+    const newOwner = await anAccount(client, { email: owner.email })
+    await world.sql('UPDATE users SET email_verified = true WHERE id = $1', [newOwner.userId])
     for (const at of clients) {
       const reply = await undo(token, at)
       t.is(reply.status, 409)
       t.is(reply.body.code, 'DUPLICATE_ENTRY')
     }
-    t.is((await rowOf(world, owner.userId)).email, thief.email)
-    t.is((await client.get('me', { token: thief.access })).status, 200, 'nothing of it has happened')
-    t.is((await client.get('me', { token: heir.access })).body.email, owner.email)
+    t.is((await rowOf(world, owner.userId)).email, attacker.email)
+    t.is((await client.get('me', { token: attacker.access })).status, 200, 'the session was not revoked')
+    t.is((await client.get('me', { token: newOwner.access })).body.email, owner.email)
     await untilNoEmailQueued(world)
 
-    await changeEmail(world, heir, anEmail())
+    await changeEmail(world, newOwner, anEmail())
     t.is((await undo(token)).status, 200)
-    t.deepEqual(await restored(owner, [thief.email], [owner.password]), [])
+    t.deepEqual(await failuresOfRestore(owner, [attacker.email], [owner.password]), [])
   })
 
-  test('whoever registers the old address without holding its mailbox does not keep the owner out', async t => {
-    const { owner, thief, token } = await aStolen()
+  test('an unverified account has the old address → the undo works, and that account is erased', async t => {
+    const { owner, attacker, token } = await aStolenAccount()
     const squatter = await anAccount(client, { email: owner.email, password: 'a squatter 4 phrase' })
     t.is((await undo(token, other.client)).status, 200)
-    t.deepEqual(await restored(owner, [thief.email], [owner.password, 'a squatter 4 phrase']), [])
+    t.deepEqual(await failuresOfRestore(owner, [attacker.email], [owner.password, 'a squatter 4 phrase']), [])
     t.is((await client.get('me', { token: squatter.access })).body.code, 'SESSION_REVOKED')
     t.is((await client.post('refresh', { refresh_token: squatter.refresh })).status, 401)
     t.not((await rowOf(world, squatter.userId)).erase_after, null)
@@ -265,8 +277,8 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.deepEqual(await world.sql('SELECT 1 FROM users WHERE id = $1', [squatter.userId]), [])
   })
 
-  test('an administrator’s deletion ends the way back', async t => {
-    const { owner, token } = await aStolen()
+  test('an administrator deletes the account → the undo is refused', async t => {
+    const { owner, token } = await aStolenAccount()
     const admin = await anAccount(client)
     await world.sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [admin.userId])
     const { body } = await login(admin.email, admin.password)
@@ -277,52 +289,52 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 }
 
 {
-  // A pending move falls with the password that asked for it, and what was mailed to an address falls with the move
-  // away from it (Sudhodanan and Paverd, "Pre-hijacked accounts", 2022: the unexpired e-mail change).
+  // A new password revokes a pending email change, and an email change revokes all tokens that were mailed to the old
+  // address (Sudhodanan and Paverd, "Pre-hijacked accounts", 2022: the unexpired email change attack).
 
   const { client } = world
 
-  const another = 'a wholly new 7 phrase'
+  const newPassword = 'a wholly new 7 phrase'
   const forgot = async (email: string) => {
     await client.post('forgot-password', { email })
     return waitForLink(world, email, 'reset-password')
   }
 
-  test('a pending move is dead once the password was changed', async t => {
+  test('the password is changed → a pending email change is refused', async t => {
     const account = await anAccount(client)
     const newEmail = anEmail()
     const { token, code } = await requestEmailChange(world, account, newEmail)
-    const body = { current_password: account.password, new_password: another }
+    const body = { current_password: account.password, new_password: newPassword }
     t.is((await client.post('change-password', body, { token: account.access })).status, 200)
     t.is((await client.post('confirm-email', { token })).status, 401)
     t.is((await client.post('confirm-email', { email: newEmail, code })).status, 401)
     t.is((await rowOf(world, account.userId)).email, account.email)
   })
 
-  test('a pending move is dead once the password was reset', async t => {
+  test('the password is reset → a pending email change is refused', async t => {
     const account = await anAccount(client)
     const newEmail = anEmail()
     const { token, code } = await requestEmailChange(world, account, newEmail)
     const reset = await forgot(account.email)
-    t.is((await client.post('reset-password', { token: reset.token, new_password: another })).status, 204)
+    t.is((await client.post('reset-password', { token: reset.token, new_password: newPassword })).status, 204)
     t.is((await client.post('confirm-email', { token })).status, 401)
     t.is((await client.post('confirm-email', { email: newEmail, code })).status, 401)
     t.is((await rowOf(world, account.userId)).email, account.email)
   })
 
-  test('a pending move is dead once the account was deleted, and stays so when it is taken back', async t => {
+  test('the account is deleted, then restored → a pending email change stays refused', async t => {
     const account = await aVerifiedAccount(world)
     const { token } = await requestEmailChange(world, account, anEmail())
     const body = { password: account.password }
     t.is((await client.send('DELETE', 'me', { token: account.access, body })).status, 204)
     t.is((await client.post('confirm-email', { token })).status, 401)
-    const keep = await waitForLink(world, account.email, 'undo-deletion')
-    t.is((await client.post('undo-deletion', { token: keep.token })).status, 204)
+    const undoDeletion = await waitForLink(world, account.email, 'undo-deletion')
+    t.is((await client.post('undo-deletion', { token: undoDeletion.token })).status, 204)
     t.is((await client.post('confirm-email', { token })).status, 401)
     t.is((await rowOf(world, account.userId)).email, account.email)
   })
 
-  test('a reset and a move at the same moment: whichever came first ends the other', async t => {
+  test('reset and email change confirmed at the same moment → the first one makes the other fail with 401', async t => {
     for (let round = 0; round < 4; round++) {
       const account = await aVerifiedAccount(world)
       const newEmail = anEmail()
@@ -330,55 +342,55 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       const reset = await forgot(account.email)
       const [moved, done] = await Promise.all([
         client.post('confirm-email', { token }),
-        client.post('reset-password', { token: reset.token, new_password: another }),
+        client.post('reset-password', { token: reset.token, new_password: newPassword }),
       ])
       t.deepEqual([moved.status, done.status], moved.status === 200 ? [200, 401] : [401, 204])
       t.is((await rowOf(world, account.userId)).email, moved.status === 200 ? newEmail : account.email)
     }
   })
 
-  test('a request whose password is replaced while it is compared owes no mail', async t => {
+  test('the password changes while an email change request verifies it → 403, and no email is queued', async t => {
     const account = await anAccount(client)
     const newEmail = anEmail()
-    const resetting = new pg.Client({ connectionString: world.env.DATABASE_URL })
-    await resetting.connect()
+    const resetTransaction = new pg.Client({ connectionString: world.env.DATABASE_URL })
+    await resetTransaction.connect()
     try {
-      await resetting.query('BEGIN')
-      await resetting.query(
+      await resetTransaction.query('BEGIN')
+      await resetTransaction.query(
         'UPDATE users SET password_hash = $2, session_epoch = session_epoch + 1 WHERE id = $1',
-        [account.userId, await hashOf(another)],
+        [account.userId, await hashOf(newPassword)],
       )
       let answered = false
       const answer = postChangeEmail(client, account, newEmail).finally(() => {
         answered = true
       })
-      await until('a request that waits, or was let through', async () => {
+      await until('the request waits for the lock or has been answered', async () => {
         const waiting = await world.sql(
           `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
         )
         return answered || waiting.length > 0
       })
-      await resetting.query('COMMIT')
+      await resetTransaction.query('COMMIT')
       t.is((await answer).status, 403)
     } finally {
-      await resetting.end()
+      await resetTransaction.end()
     }
     t.deepEqual(await world.sql('SELECT 1 FROM emails WHERE recipient = $1', [newEmail]), [])
   })
 
-  test('what was mailed to the old address is dead after the move, also for who has that address then', async t => {
+  test('email change → tokens and codes mailed to the old address are refused, also for its next owner', async t => {
     const account = await anAccount(client)
     const { email, userId } = account
     const verification = await waitForLink(world, email, 'verify-email')
     const reset = await forgot(email)
     const newEmail = anEmail()
     await changeEmail(world, account, newEmail)
-    const dead = async () => {
+    const statusesOfOldTokens = async () => {
       const statuses: number[] = []
       for (const [path, more] of [
         ['verify-email', {}],
         ['verify-reset-token', {}],
-        ['reset-password', { new_password: another }],
+        ['reset-password', { new_password: newPassword }],
       ] as const) {
         const { token, code } = path === 'verify-email' ? verification : reset
         for (const presented of [{ token }, { email, code }, { email: newEmail, code }])
@@ -387,15 +399,15 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       return statuses
     }
     const all401 = Array(9).fill(401)
-    t.deepEqual(await dead(), all401)
-    const heir = await anAccount(client, { email })
-    t.deepEqual(await dead(), all401)
+    t.deepEqual(await statusesOfOldTokens(), all401)
+    const newOwner = await anAccount(client, { email })
+    t.deepEqual(await statusesOfOldTokens(), all401)
     t.like(await rowOf(world, userId), { email: newEmail, email_verified: true })
-    t.false((await rowOf(world, heir.userId)).email_verified)
+    t.false((await rowOf(world, newOwner.userId)).email_verified)
     t.is((await client.post('login', { email: newEmail, password: account.password })).status, 200)
   })
 
-  test('nor does it live again when the account moves back', async t => {
+  test('the email is changed away and back → a reset link from before stays refused', async t => {
     const account = await aVerifiedAccount(world)
     const reset = await forgot(account.email)
     await changeEmail(world, account, anEmail())
@@ -403,7 +415,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is((await rowOf(world, account.userId)).email, account.email)
     const { token, code } = reset
     for (const presented of [{ token }, { email: account.email, code }]) {
-      const body = { ...presented, new_password: another }
+      const body = { ...presented, new_password: newPassword }
       t.is((await client.post('reset-password', body)).status, 401)
     }
   })

@@ -10,8 +10,8 @@ import {
   waitForLink,
 } from './change-email.ts'
 
-// The old address is the owner's only alarm: it hears of every move, and its mail is not to be held back by whoever
-// moved the account. Where it was never verified it may be a stranger's, and hears nothing.
+// The notice to the old address is the only warning for the owner, so an attacker who changed the email must not be able
+// to stop it. An unverified old address gets no notice, because it may belong to another person.
 
 const world = await openWorld()
 test.after.always(() => world[Symbol.asyncDispose]())
@@ -19,13 +19,13 @@ const { client } = world
 
 test.before(() => world.startWorker())
 
-const owed = (userId: string) =>
+const noticesOf = (userId: string) =>
   world.sql<{ recipient: string; status: string }>(
     `SELECT recipient, status FROM emails WHERE kind = 'email_changed' AND user_id = $1 ORDER BY id`,
     [userId],
   )
 
-test.serial('the old address is told, once, with a hint of the new one and no more', async t => {
+test.serial('email change → one notice to the old address, which masks the new address', async t => {
   const account = await aVerifiedAccount(world, { full_name: 'Ana López' })
   const newEmail = `thief-${anEmail()}`
   await changeEmail(world, account, newEmail)
@@ -42,23 +42,23 @@ test.serial('the old address is told, once, with a hint of the new one and no mo
   const local = newEmail.slice(0, newEmail.indexOf('@'))
   t.false((caught.raw + text + html).includes(local))
   await untilNoEmailQueued(world)
-  t.deepEqual(await owed(account.userId), [{ recipient: account.email, status: 'sent' }])
+  t.deepEqual(await noticesOf(account.userId), [{ recipient: account.email, status: 'sent' }])
 })
 
-test.serial('an old address that was never verified hears nothing, and takes nothing back', async t => {
+test.serial('email change from an unverified address → no notice, and its old token is refused', async t => {
   const account = await anAccount(client)
   const { token: verifying } = await waitForLink(world, account.email, 'verify-email')
   const newEmail = anEmail()
   await changeEmail(world, account, newEmail)
   await untilNoEmailQueued(world)
-  t.deepEqual(await owed(account.userId), [])
-  t.is((await world.mails.sentTo(account.email)).length, 1, 'that of the registration')
-  for (const door of ['undo-email-change', 'verify-email'])
-    t.is((await client.post(door, { token: verifying })).status, 401)
+  t.deepEqual(await noticesOf(account.userId), [])
+  t.is((await world.mails.sentTo(account.email)).length, 1, 'only the email of the registration')
+  for (const route of ['undo-email-change', 'verify-email'])
+    t.is((await client.post(route, { token: verifying })).status, 401)
   t.like(await rowOf(world, account.userId), { email: newEmail, email_verified: true })
 })
 
-test.serial('a thief who deletes the account before that mail has left does not hold it back', async t => {
+test.serial('the attacker deletes the account before the notice is sent → its undo works', async t => {
   const account = await aVerifiedAccount(world)
   const { token } = await requestEmailChange(world, account, anEmail())
   await untilNoEmailQueued(world)
@@ -76,7 +76,7 @@ test.serial('a thief who deletes the account before that mail has left does not 
   t.like(await rowOf(world, account.userId), { email: account.email, erase_after: null })
 })
 
-test.serial('an undo that an administrator’s deletion has killed is not mailed any more', async t => {
+test.serial('an administrator deletes the account before the notice is sent → it is dropped', async t => {
   const account = await aVerifiedAccount(world)
   const { token } = await requestEmailChange(world, account, anEmail())
   const admin = await anAccount(client)
@@ -87,11 +87,11 @@ test.serial('an undo that an administrator’s deletion has killed is not mailed
   t.is((await client.post('confirm-email', { token })).status, 200)
   const path = `/api/v1/admin/users/${account.userId}`
   t.is((await client.send('DELETE', path, { token: body.access_token })).status, 204)
-  const heard = (await world.mails.all()).length
-  // The next round of the worker would erase the account, and this mail with it.
+  const sentBefore = (await world.mails.all()).length
+  // Otherwise the worker would erase the account together with this email.
   await world.sql(`UPDATE users SET erase_after = now() + interval '1 day' WHERE id = $1`, [account.userId])
   await world.startWorker()
   await untilNoEmailQueued(world)
-  t.deepEqual(await owed(account.userId), [{ recipient: account.email, status: 'dropped' }])
-  t.is((await world.mails.all()).length, heard)
+  t.deepEqual(await noticesOf(account.userId), [{ recipient: account.email, status: 'dropped' }])
+  t.is((await world.mails.all()).length, sentBefore)
 })

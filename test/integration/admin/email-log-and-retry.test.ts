@@ -14,116 +14,113 @@ const { emails, retry } = adminActions(world.client, ada.access)
 type Row = { id: string; kind: string; recipient: string; status: string; attempts: number }
 const listed = async (query: string): Promise<Row[]> => (await emails(query)).body.data
 const rowsTo = (email: string) => listed(`recipient=${encodeURIComponent(email)}`)
-/** The newest mail to an address, once it has come to this. */
-const once = (email: string, status: string) =>
-  until(`a ${status} mail to ${email}`, async () => {
+/** Waits until the newest email to an address has this status. */
+const waitForStatus = (email: string, status: string) =>
+  until(`the newest email to ${email} is ${status}`, async () => {
     const [row] = await rowsTo(email)
     return row?.status === status && row
   })
-const caughtFor = (email: string) => world.mails.sentTo(email)
+const receivedBy = (email: string) => world.mails.sentTo(email)
 
 const refuse = () => world.mails.answer({ message: 'no', responseCode: 550 })
 const accept = () => world.mails.answer(null)
 test.afterEach.always(accept)
 
-/** Somebody whose first mail was refused for good. */
-const anUnreached = async () => {
+/** An account whose first email was permanently refused. */
+const anAccountWithFailedEmail = async () => {
   await refuse()
   const account = await anAccount(world.client)
-  const failed = await once(account.email, 'failed')
+  const failed = await waitForStatus(account.email, 'failed')
   await accept()
   return { ...account, failed }
 }
 
-test.serial('a mail that was given up is sent again, and its link works', async t => {
-  const { email, failed } = await anUnreached()
+test.serial('a failed email is retried → it is sent, and its link works', async t => {
+  const { email, failed } = await anAccountWithFailedEmail()
   t.like(failed, { kind: 'verify_email', attempts: 1, last_error: 'SMTP 550', sent_at: null })
   const reply = await retry(failed.id)
   t.is(reply.status, 202)
   t.is(reply.text, '')
   const { link, mail } = await world.mails.to(email)
   t.is(mail.messageId, `<${failed.id}@localhost>`)
-  t.like(await once(email, 'sent'), { id: failed.id, attempts: 1, last_error: null })
+  t.like(await waitForStatus(email, 'sent'), { id: failed.id, attempts: 1, last_error: null })
   t.is((await world.client.post('verify-email', { token: tokenOf(link) })).status, 200)
 })
 
-test.serial('a mail that fails again is listed so again, and may be tried once more', async t => {
-  const { email, failed } = await anUnreached()
+test.serial('a retried email fails again → status failed, and a second retry sends it', async t => {
+  const { email, failed } = await anAccountWithFailedEmail()
   await refuse()
   t.is((await retry(failed.id)).status, 202)
-  t.like(await once(email, 'failed'), { id: failed.id, attempts: 1 })
+  t.like(await waitForStatus(email, 'failed'), { id: failed.id, attempts: 1 })
   await accept()
   t.is((await retry(failed.id)).status, 202)
-  await once(email, 'sent')
-  t.is((await caughtFor(email)).length, 1)
+  await waitForStatus(email, 'sent')
+  t.is((await receivedBy(email)).length, 1)
 })
 
-test.serial('asked ten times at once it is sent once', async t => {
-  const { email, failed } = await anUnreached()
+test.serial('10 simultaneous retries of an email → it is sent once', async t => {
+  const { email, failed } = await anAccountWithFailedEmail()
   const acts = [world.client, other.client].map(client => adminActions(client, ada.access))
   const replies = await Promise.all(Array.from({ length: 10 }, (_, i) => acts[i % 2]?.retry(failed.id)))
   const statuses = replies.map(reply => reply?.status)
   t.is(statuses.filter(status => status === 202).length, 1)
   t.is(statuses.filter(status => status === 404).length, 9)
-  await once(email, 'sent')
-  t.is((await caughtFor(email)).length, 1)
+  await waitForStatus(email, 'sent')
+  t.is((await receivedBy(email)).length, 1)
 })
 
-test.serial(
-  'only a mail that failed is sent again (404): else it would be a way to flood somebody',
-  async t => {
-    const { email } = await anAccount(world.client)
-    const sent = await once(email, 'sent')
-    const stranger = anEmail()
-    await world.client.post('forgot-password', { email: stranger })
-    const dropped = await once(stranger, 'dropped')
-    const queued = uuid()
-    await world.sql(
-      `INSERT INTO emails (id, kind, recipient, locale, sweep_after) VALUES ($1, 'welcome', $2, 'en', now() + interval '1 day')`,
-      [queued, email],
-    )
-    const before = await world.sql('SELECT * FROM emails ORDER BY id')
-    for (const id of [sent.id, dropped.id, queued, uuid(), 'x']) {
-      const reply = await retry(id)
-      t.is(reply.status, 404)
-      t.is(reply.body.code, 'NOT_FOUND')
-    }
-    t.deepEqual(await world.sql('SELECT * FROM emails ORDER BY id'), before)
-    t.is((await caughtFor(email)).length, 1)
-  },
-)
+test.serial('retry of an email that did not fail → 404, so that retries cannot flood a mailbox', async t => {
+  const { email } = await anAccount(world.client)
+  const sent = await waitForStatus(email, 'sent')
+  const unknownEmail = anEmail()
+  await world.client.post('forgot-password', { email: unknownEmail })
+  const dropped = await waitForStatus(unknownEmail, 'dropped')
+  const queued = uuid()
+  await world.sql(
+    `INSERT INTO emails (id, kind, recipient, locale, sweep_after) VALUES ($1, 'welcome', $2, 'en', now() + interval '1 day')`,
+    [queued, email],
+  )
+  const before = await world.sql('SELECT * FROM emails ORDER BY id')
+  for (const id of [sent.id, dropped.id, queued, uuid(), 'x']) {
+    const reply = await retry(id)
+    t.is(reply.status, 404)
+    t.is(reply.body.code, 'NOT_FOUND')
+  }
+  t.deepEqual(await world.sql('SELECT * FROM emails ORDER BY id'), before)
+  t.is((await receivedBy(email)).length, 1)
+})
 
-test.serial('a mail whose proof is dead is dropped instead', async t => {
-  const retried = async (email: string, id: string, what: string) => {
-    const caught = (await caughtFor(email)).length
+test.serial('retry of an email whose link is no longer valid → it is dropped', async t => {
+  const expectDropped = async (email: string, id: string, what: string) => {
+    const caught = (await receivedBy(email)).length
     t.is((await retry(id)).status, 202, what)
-    const status = await until('the mail to be settled', async () => {
+    const status = await until('the email is not queued', async () => {
       const row = (await rowsTo(email)).find(each => each.id === id)
       return row && row.status !== 'queued' && row.status
     })
     t.is(status, 'dropped', what)
-    t.is((await caughtFor(email)).length, caught, what)
+    t.is((await receivedBy(email)).length, caught, what)
   }
-  const age = (id: string, by: string) =>
+  const backdate = (id: string, by: string) =>
     world.sql(`UPDATE emails SET created_at = created_at - $2::interval WHERE id = $1`, [id, by])
 
-  const late = await anUnreached()
-  await age(late.failed.id, '25 hours')
-  await retried(late.email, late.failed.id, 'too old')
+  const late = await anAccountWithFailedEmail()
+  await backdate(late.failed.id, '25 hours')
+  await expectDropped(late.email, late.failed.id, 'too old')
 
-  const replaced = await anUnreached()
+  const replaced = await anAccountWithFailedEmail()
   await world.client.post('resend-verification', { email: replaced.email })
   const { link } = await world.mails.to(replaced.email)
-  await retried(replaced.email, replaced.failed.id, 'a newer one was sent')
+  await expectDropped(replaced.email, replaced.failed.id, 'a newer one was sent')
   t.is((await world.client.post('verify-email', { token: tokenOf(link) })).status, 200)
 
-  const closed = await anUnreached()
-  await adminActions(world.client, ada.access).change(closed.userId, { is_active: false })
-  await retried(closed.email, closed.failed.id, 'deactivated')
+  const deactivated = await anAccountWithFailedEmail()
+  await adminActions(world.client, ada.access).change(deactivated.userId, { is_active: false })
+  await expectDropped(deactivated.email, deactivated.failed.id, 'deactivated')
 
   for (const [by, what] of [
-    ['8 days', 'its seven days are over'],
-    [null, 'it was spent'],
+    ['8 days', 'older than seven days'],
+    [null, 'its link was used'],
   ] as const) {
     const moved = await anAccount(world.client)
     const verifying = await world.mails.to(moved.email)
@@ -135,22 +132,22 @@ test.serial('a mail whose proof is dead is dropped instead', async t => {
     const confirming = await world.mails.to(newEmail)
     await refuse()
     await world.client.post('confirm-email', { token: tokenOf(confirming.link) })
-    const failed = await once(moved.email, 'failed')
+    const failed = await waitForStatus(moved.email, 'failed')
     await accept()
     t.is(failed.kind, 'email_changed')
-    if (by) await age(failed.id, by)
+    if (by) await backdate(failed.id, by)
     else await world.sql('UPDATE emails SET proof_spent_at = now() WHERE id = $1', [failed.id])
-    await retried(moved.email, failed.id, what)
+    await expectDropped(moved.email, failed.id, what)
   }
 })
 
-test.serial('the log is the newest first, by state and by recipient, page by page', async t => {
-  const { email, failed } = await anUnreached()
+test.serial('email log → newest first, filtered by status and recipient, in pages', async t => {
+  const { email, failed } = await anAccountWithFailedEmail()
   for (let i = 0; i < 3; i++) {
     await world.client.post('resend-verification', { email })
     await world.mails.to(email, i + 1)
   }
-  await once(email, 'sent')
+  await waitForStatus(email, 'sent')
   const rows = await rowsTo(email)
   t.is(rows.length, 4)
   t.deepEqual(
@@ -161,7 +158,7 @@ test.serial('the log is the newest first, by state and by recipient, page by pag
       .reverse(),
   )
   const query = `recipient=${email.toUpperCase()}`
-  t.deepEqual(await listed(query), rows, 'in any case')
+  t.deepEqual(await listed(query), rows, 'upper and lower case are equal')
   t.deepEqual(
     (await listed(`${query}&status=failed`)).map(({ id }) => id),
     [failed.id],
@@ -178,7 +175,7 @@ test.serial('the log is the newest first, by state and by recipient, page by pag
   await world.mails.to(email, 4)
 })
 
-test.serial('the log holds no secret: no token, no code, no link, no data of a mail', async t => {
+test.serial('email log → no token, code, link or content of an email', async t => {
   const { email, access } = await anAccount(world.client)
   await world.mails.to(email)
   await world.client.post('forgot-password', { email })
@@ -189,7 +186,7 @@ test.serial('the log holds no secret: no token, no code, no link, no data of a m
     { token: access },
   )
   await world.mails.to(email, 3)
-  await once(email, 'sent')
+  await waitForStatus(email, 'sent')
   const { text, body } = await emails('limit=100')
   for (const row of body.data)
     t.deepEqual(Object.keys(row).sort(), [
@@ -210,8 +207,8 @@ test.serial('the log holds no secret: no token, no code, no link, no data of a m
   t.notRegex(text, /lk[pr]_|https?:|horse/)
 })
 
-test.serial('what is no query of the log is refused and not repeated (400)', async t => {
-  const wrong = [
+test.serial('email log with an invalid query → 400 that does not repeat the value', async t => {
+  const invalidQueries = [
     ...[
       'status=canary7',
       'status=',
@@ -227,7 +224,7 @@ test.serial('what is no query of the log is refused and not repeated (400)', asy
       'recipient=a%00@example.com',
     ],
   ]
-  for (const query of wrong) {
+  for (const query of invalidQueries) {
     const { status, text } = await emails(query)
     t.is(status, 400, query)
     if (!query.startsWith('canary7')) t.false(text.includes('canary7'), query)

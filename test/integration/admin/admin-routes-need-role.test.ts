@@ -17,9 +17,9 @@ const clients = [world.client, other.client]
 const adminRoutes = routes(() => false, configOf(world.env)).filter(({ path }) =>
   path.startsWith('/api/v1/admin'),
 )
-const byId = adminRoutes.filter(({ path }) => path.includes(':id'))
+const routesWithId = adminRoutes.filter(({ path }) => path.includes(':id'))
 
-/** Where an empty body is none. */
+/** Bodies for routes that refuse an empty one. */
 const bodies: Record<string, object> = {
   '/api/v1/admin/sites': { slug: 'a', name: 'A', description: 'A', price: 1, currency: 'GTQ' },
 }
@@ -27,7 +27,7 @@ const bodies: Record<string, object> = {
 const ask = ({ method, path, body }: Route, id: string, token: string | undefined, client: Client) =>
   client.send(method, path.replace(/:\w+/, id), { token, ...(body && { body: bodies[path] ?? {} }) })
 
-const everywhere = async (token: string | undefined, id: string): Promise<[string, Reply][]> => {
+const askAllRoutes = async (token: string | undefined, id: string): Promise<[string, Reply][]> => {
   const replies: [string, Reply][] = []
   for (const client of clients)
     for (const route of adminRoutes)
@@ -36,27 +36,27 @@ const everywhere = async (token: string | undefined, id: string): Promise<[strin
 }
 
 const rowOf = async (id: string) => (await world.sql('SELECT * FROM users WHERE id = $1', [id]))[0]
-const mailIdOf = async (userId: string) =>
+const emailIdOf = async (userId: string) =>
   (await world.sql<{ id: string }>('SELECT id FROM emails WHERE user_id = $1', [userId]))[0]?.id ?? ''
-const said = ({ status, headers, body: { request_id: _, ...body } }: Reply) => ({
+const comparable = ({ status, headers, body: { request_id: _, ...body } }: Reply) => ({
   status,
   challenge: headers.get('www-authenticate'),
   body,
 })
 
-test.serial('every route below /admin says that it is for administrators', t => {
-  t.true(adminRoutes.length > 0 && byId.length > 0)
+test.serial('every route below /admin declares the admin authentication', t => {
+  t.true(adminRoutes.length > 0 && routesWithId.length > 0)
   t.deepEqual(
     adminRoutes.filter(({ auth }) => auth !== 'admin').map(({ path }) => path),
     [],
   )
 })
 
-test.serial('nobody gets in without a token, whether the id exists or not (401)', async t => {
+test.serial('admin route without a token → 401, for existing and unknown ids', async t => {
   const { userId } = await anAccount(world.client)
   const before = await rowOf(userId)
-  for (const id of [userId, await mailIdOf(userId), uuid()])
-    for (const [name, reply] of await everywhere(undefined, id)) {
+  for (const id of [userId, await emailIdOf(userId), uuid()])
+    for (const [name, reply] of await askAllRoutes(undefined, id)) {
       t.is(reply.status, 401, name)
       t.is(reply.body.code, 'AUTH_ERROR')
       t.is(reply.headers.get('www-authenticate'), 'Bearer realm="latchkey"')
@@ -66,14 +66,14 @@ test.serial('nobody gets in without a token, whether the id exists or not (401)'
 })
 
 test.serial(
-  'a user gets in nowhere (403 insufficient_scope), and learns of no id whether it exists',
+  'admin route with the token of a user → the same 403 insufficient_scope for existing and unknown ids',
   async t => {
     const [eve, { userId }] = [await anAccount(world.client), await anAccount(world.client)]
-    const [before, mailId] = [await rowOf(userId), await mailIdOf(userId)]
-    const toNobody = await everywhere(eve.access, uuid())
-    for (const [name, reply] of toNobody)
+    const [before, emailId] = [await rowOf(userId), await emailIdOf(userId)]
+    const forUnknownId = await askAllRoutes(eve.access, uuid())
+    for (const [name, reply] of forUnknownId)
       t.like(
-        said(reply),
+        comparable(reply),
         {
           status: 403,
           challenge: 'Bearer realm="latchkey", error="insufficient_scope"',
@@ -81,51 +81,52 @@ test.serial(
         },
         name,
       )
-    for (const id of [userId, mailId, eve.userId]) {
-      const replies = await everywhere(eve.access, id)
+    for (const id of [userId, emailId, eve.userId]) {
+      const replies = await askAllRoutes(eve.access, id)
       t.deepEqual(
-        replies.map(([, reply]) => said(reply)),
-        toNobody.map(([, reply]) => said(reply)),
+        replies.map(([, reply]) => comparable(reply)),
+        forUnknownId.map(([, reply]) => comparable(reply)),
       )
     }
     t.deepEqual(await rowOf(userId), before)
   },
 )
 
-test.serial('an administrator who is demoted is out at once, on every instance', async t => {
+test.serial('an administrator is demoted → every instance refuses the old tokens at once', async t => {
   const [ada, eve, { userId }] = [await anAdmin(world), await anAdmin(world), await anAccount(world.client)]
   t.is((await adminActions(other.client, eve.access).read(userId)).status, 200)
   t.is((await adminActions(world.client, ada.access).change(eve.userId, { roles: ['user'] })).status, 200)
-  for (const [name, reply] of await everywhere(eve.access, userId)) {
+  for (const [name, reply] of await askAllRoutes(eve.access, userId)) {
     t.is(reply.status, 401, name)
     t.is(reply.body.code, 'SESSION_REVOKED')
   }
   t.is((await other.client.post('refresh', { refresh_token: eve.refresh })).status, 401)
   const again = await world.client.post('login', { email: eve.email, password })
-  for (const [name, reply] of await everywhere(again.body.access_token, userId)) t.is(reply.status, 403, name)
+  for (const [name, reply] of await askAllRoutes(again.body.access_token, userId))
+    t.is(reply.status, 403, name)
 })
 
-test.serial('the role is asked of the database: one that a token still claims opens nothing', async t => {
+test.serial('a token claims the admin role, but the database does not → 403', async t => {
   const eve = await anAdmin(world)
   const { body } = await world.client.post('login', { email: eve.email, password })
   const { userId } = await anAccount(world.client)
   t.is((await adminActions(other.client, body.access_token).read(userId)).status, 200)
   await world.sql(`UPDATE users SET roles = '{user}' WHERE id = $1`, [eve.userId])
-  for (const [name, reply] of await everywhere(body.access_token, userId)) t.is(reply.status, 403, name)
+  for (const [name, reply] of await askAllRoutes(body.access_token, userId)) t.is(reply.status, 403, name)
 })
 
-test.serial('an administrator who is deactivated is out at once, on every instance', async t => {
+test.serial('an administrator is deactivated → every instance refuses the tokens at once', async t => {
   const [ada, eve, { userId }] = [await anAdmin(world), await anAdmin(world), await anAccount(world.client)]
   t.is((await adminActions(world.client, ada.access).change(eve.userId, { is_active: false })).status, 200)
   const before = await rowOf(userId)
-  for (const [name, reply] of await everywhere(eve.access, userId)) {
+  for (const [name, reply] of await askAllRoutes(eve.access, userId)) {
     t.is(reply.status, 401, name)
     t.is(reply.body.code, 'SESSION_REVOKED')
   }
   t.deepEqual(await rowOf(userId), before)
 })
 
-test.serial('a demotion in the midst of requests leaves none of the later ones through', async t => {
+test.serial('an administrator is demoted during own requests → all later requests get 401', async t => {
   const [ada, eve] = [await anAdmin(world), await anAdmin(world)]
   const read = () => Promise.all(clients.map(client => adminActions(client, eve.access).list('limit=1')))
   const racing = Promise.all(Array.from({ length: 10 }, read))
@@ -139,10 +140,10 @@ test.serial('a demotion in the midst of requests leaves none of the later ones t
     t.true([200, 401, 403].includes(status), `${status} ${text}`)
 })
 
-test.serial('an id that nothing has, or that is none, is not found (404)', async t => {
+test.serial('admin route with an unknown or malformed id → 404, and nothing changes', async t => {
   const { access, userId } = await anAdmin(world)
   const before = await world.sql('SELECT * FROM users ORDER BY id')
-  const odd = [
+  const malformedIds = [
     'x',
     '1',
     '*',
@@ -152,8 +153,8 @@ test.serial('an id that nothing has, or that is none, is not found (404)', async
     "'%20OR%201=1--",
     '%00',
   ]
-  for (const route of byId)
-    for (const id of [uuid(), '00000000-0000-0000-0000-000000000000', ...odd]) {
+  for (const route of routesWithId)
+    for (const id of [uuid(), '00000000-0000-0000-0000-000000000000', ...malformedIds]) {
       const reply = await ask(route, id, access, world.client)
       t.is(reply.status, 404, `${route.method} ${route.path} ${id}`)
       t.is(reply.body.code, 'NOT_FOUND')

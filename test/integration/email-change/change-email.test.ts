@@ -18,32 +18,32 @@ import {
   waitForLink,
 } from './change-email.ts'
 
-// A move to another address: pending until its own link or code confirms it, once.
+// An email change stays pending until the link or the code that is mailed to the new address confirms it.
 
 const test = anyTest.serial
 
 const world = await openWorld({ worker: true })
 const other = await world.instance()
 await openPools(world, other)
-const linksExpireWorld = await openWorld({ worker: true })
+const expiryWorld = await openWorld({ worker: true })
 anyTest.after.always(async () => {
-  for (const each of [world, linksExpireWorld]) await each[Symbol.asyncDispose]()
+  for (const each of [world, expiryWorld]) await each[Symbol.asyncDispose]()
 })
 
 {
-  // An account keeps its address until the mailbox of the new one has answered: a mistyped address must not get it.
+  // An account keeps its address until the new one is confirmed: a mistyped address must not get the account.
 
   const { client } = world
 
   const login = (email: string, password: string) => client.post('login', { email, password })
-  const askedFor = (email: string) =>
+  const confirmationEmails = (email: string) =>
     world.sql<{ status: string }>(
       `SELECT status FROM emails WHERE kind = 'email_change' AND recipient = $1 ORDER BY id`,
       [email],
     )
 
   for (const by of ['token', 'code'] as const)
-    test(`nothing moves before the new address confirms, here by the ${by} of its mail`, async t => {
+    test(`email change → the old address stays until the emailed ${by} confirms the new one`, async t => {
       const account = await aVerifiedAccount(world)
       const { email, password, access, userId } = account
       const before = await rowOf(world, userId)
@@ -63,7 +63,7 @@ anyTest.after.always(async () => {
       t.is(await countEvents(world, userId, 'email.changed'), 1)
     })
 
-  test('after the move the new address signs in, and the old one is as unknown as any', async t => {
+  test('email change is confirmed → the new address signs in, the old one gets the reply of an unknown one', async t => {
     const account = await aVerifiedAccount(world)
     const newEmail = anEmail()
     const { token } = await requestEmailChange(world, account, newEmail)
@@ -80,11 +80,11 @@ anyTest.after.always(async () => {
     t.is(old.body.code, 'INVALID_CREDENTIALS')
     t.deepEqual({ ...old.body, request_id: '' }, { ...unknown.body, request_id: '' })
 
-    const stranger = await anAccount(client, { email: account.email })
-    t.not(stranger.userId, account.userId, 'the old address is free')
+    const other = await anAccount(client, { email: account.email })
+    t.not(other.userId, account.userId, 'the old address can be registered again')
   })
 
-  test('a wrong password moves nothing, and mails nobody', async t => {
+  test('email change with a wrong password or without a session → refused, and no email is queued', async t => {
     const account = await anAccount(client)
     const newEmail = anEmail()
     for (const password of ['wrong horse 9', account.password.toUpperCase(), `${account.password} `]) {
@@ -93,64 +93,64 @@ anyTest.after.always(async () => {
       t.is(reply.body.code, 'INVALID_CURRENT_PASSWORD')
     }
     t.is((await client.post('change-email', { new_email: newEmail }, { token: account.access })).status, 400)
-    const stranger = { current_password: account.password, new_email: newEmail }
-    t.is((await client.post('change-email', stranger)).status, 401, 'nor does the password alone')
-    t.deepEqual(await askedFor(newEmail), [])
+    const withoutSession = { current_password: account.password, new_email: newEmail }
+    t.is((await client.post('change-email', withoutSession)).status, 401, 'the password without a session')
+    t.deepEqual(await confirmationEmails(newEmail), [])
   })
 
-  test('a taken address is answered like a free one, and its owner is not bothered', async t => {
-    const [account, neighbour] = [await anAccount(client), await aVerifiedAccount(world)]
+  test('email change to a taken address → the reply of a free one, and its owner gets no email', async t => {
+    const [account, otherAccount] = [await anAccount(client), await aVerifiedAccount(world)]
     await untilNoEmailQueued(world)
-    const heard = async () => (await world.mails.sentTo(neighbour.email)).length
-    const before = await heard()
+    const receivedCount = async () => (await world.mails.sentTo(otherAccount.email)).length
+    const before = await receivedCount()
     const free = await postChangeEmail(client, account, anEmail())
-    const names = ({ headers }: { headers: ReplyHeaders }) => [...headers.keys()].sort()
-    for (const taken of [neighbour.email, neighbour.email.toUpperCase(), account.email]) {
+    const headerNames = ({ headers }: { headers: ReplyHeaders }) => [...headers.keys()].sort()
+    for (const taken of [otherAccount.email, otherAccount.email.toUpperCase(), account.email]) {
       const reply = await postChangeEmail(client, account, taken)
       t.is(reply.status, 202)
       t.is(reply.text, free.text)
-      t.deepEqual(names(reply), names(free))
+      t.deepEqual(headerNames(reply), headerNames(free))
     }
     await untilNoEmailQueued(world)
-    t.is(await heard(), before)
+    t.is(await receivedCount(), before)
     t.deepEqual(
-      (await askedFor(neighbour.email)).map(({ status }) => status),
+      (await confirmationEmails(otherAccount.email)).map(({ status }) => status),
       ['dropped', 'dropped'],
     )
-    const guess = await client.post('confirm-email', { email: neighbour.email, code: '000000' })
+    const guess = await client.post('confirm-email', { email: otherAccount.email, code: '000000' })
     const unknown = await client.post('confirm-email', { email: anEmail(), code: '000000' })
     t.is(guess.status, 401)
     t.deepEqual({ ...guess.body, request_id: '' }, { ...unknown.body, request_id: '' })
   })
 
-  const good = anEmail()
-  const hostile: Record<string, unknown> = {
-    'a list': [good, 'evil@evil.test'],
-    'a list of one': [good],
-    'an object': { address: good },
+  const validEmail = anEmail()
+  const invalidEmails: Record<string, unknown> = {
+    'a list': [validEmail, 'evil@evil.test'],
+    'a list of one': [validEmail],
+    'an object': { address: validEmail },
     null: null,
     'a number': 7,
-    'two by comma': `${good},evil@evil.test`,
-    'two by semicolon': `${good};evil@evil.test`,
-    'two by space': `${good} evil@evil.test`,
+    'two addresses with a comma': `${validEmail},evil@evil.test`,
+    'two addresses with a semicolon': `${validEmail};evil@evil.test`,
+    'two addresses with a space': `${validEmail} evil@evil.test`,
     'a quoted recipient': '"evil@evil.test x"@example.com',
-    'a name before': `Ana <${good}>`,
-    'a line break and a header': `${good}\r\nBcc: evil@evil.test`,
-    'a line break before': `\r\n${good}`,
-    'a NUL': `${good}\0@evil.test`,
-    'a second at sign': `${good}@evil.test`,
-    'a source route': `@evil.test:${good}`,
-    'a wide at sign': good.replace('@', '＠'),
+    'a display name': `Ana <${validEmail}>`,
+    'a line break and a header': `${validEmail}\r\nBcc: evil@evil.test`,
+    'a leading line break': `\r\n${validEmail}`,
+    'a NUL': `${validEmail}\0@evil.test`,
+    'a second at sign': `${validEmail}@evil.test`,
+    'a source route': `@evil.test:${validEmail}`,
+    'a fullwidth at sign': validEmail.replace('@', '＠'),
     'a dotless i': 'mıke@example.com',
     'a Kelvin sign': 'mi\u212Ae@example.com',
     'a Cyrillic a': 'm\u0430rk@example.com',
-    'an invisible letter': good.replace('example', 'exam\u200Dple'),
+    'a zero-width joiner': validEmail.replace('example', 'exam\u200Dple'),
     'an address literal': 'mark@[127.0.0.1]',
     empty: '',
   }
-  test('what is not one plain address is refused, and nobody is mailed', async t => {
+  test('email change to anything but one plain address → 400, and no email is queued', async t => {
     const account = await anAccount(client)
-    for (const [what, newEmail] of Object.entries(hostile)) {
+    for (const [what, newEmail] of Object.entries(invalidEmails)) {
       const reply = await postChangeEmail(client, account, newEmail)
       t.is(reply.status, 400, what)
       t.is(reply.body.code, 'VALIDATION_ERROR', what)
@@ -162,26 +162,26 @@ anyTest.after.always(async () => {
     t.is(await countEvents(world, account.userId, 'email.change_requested'), 0)
   })
 
-  test('who asks cannot name another account, or confirm in the same breath', async t => {
+  test('email change with the id of another account or email_verified in the body → 400', async t => {
     const [account, victim] = [await anAccount(client), await anAccount(client)]
     const newEmail = anEmail()
     for (const more of [{ user_id: victim.userId }, { email: victim.email }, { email_verified: true }]) {
       const body = { current_password: account.password, new_email: newEmail, ...more }
       t.is((await client.post('change-email', body, { token: account.access })).status, 400)
     }
-    t.deepEqual(await askedFor(newEmail), [])
+    t.deepEqual(await confirmationEmails(newEmail), [])
   })
 }
 
 {
-  // The mail to a new address moves the account once, and only the newest does. Mail scanners open links: that moves
-  // nothing.
+  // Only the newest confirmation email works, and it changes the address once. Opening its link changes nothing, because
+  // mail scanners open links.
 
   const { client } = world
 
   const confirm = (body: object, at = client) => at.post('confirm-email', body)
 
-  test('twenty at once at two instances → twenty successes, one event, one email to the old address', async t => {
+  test('20 simultaneous confirmations at two instances → all succeed, one event, one notice', async t => {
     const account = await aVerifiedAccount(world)
     const email = anEmail()
     const { token, code } = await requestEmailChange(world, account, email)
@@ -203,7 +203,7 @@ anyTest.after.always(async () => {
     for (const body of [{ token }, { email, code }]) t.is((await confirm(body)).body.code, 'INVALID_TOKEN')
   })
 
-  test('the newest request counts: an older link and an older code are dead', async t => {
+  test('a second request for an email change → the link and the code of the first are refused', async t => {
     const account = await anAccount(client)
     const [first, second] = [anEmail(), anEmail()]
     const old = await requestEmailChange(world, account, first)
@@ -217,7 +217,7 @@ anyTest.after.always(async () => {
     t.is((await rowOf(world, account.userId)).email, second)
   })
 
-  test('five guesses at a code close it; the link goes on working', async t => {
+  test('more than five wrong codes → the right code is refused, and the link still works', async t => {
     const account = await anAccount(client)
     const email = anEmail()
     const { token, code } = await requestEmailChange(world, account, email)
@@ -230,7 +230,7 @@ anyTest.after.always(async () => {
     t.is((await confirm({ token })).status, 200)
   })
 
-  test('opening the link moves nothing, however often; its button does', async t => {
+  test('confirmation link is opened with GET and HEAD → no change; its button confirms the email change', async t => {
     const account = await aVerifiedAccount(world)
     const newEmail = anEmail()
     const { path } = await requestEmailChange(world, account, newEmail)
@@ -255,7 +255,7 @@ anyTest.after.always(async () => {
     t.regex((await client.get(already.slice(origin.length))).text, /Your new address is already confirmed/)
   })
 
-  test('opening the link of the old address undoes nothing; its button does', async t => {
+  test('undo link is opened with GET and HEAD → no change; its button undoes the email change', async t => {
     const account = await aVerifiedAccount(world)
     const newEmail = anEmail()
     const { token } = await requestEmailChange(world, account, newEmail)
@@ -276,10 +276,10 @@ anyTest.after.always(async () => {
     t.is((await rowOf(world, account.userId)).email, account.email)
     const already = (await submitForm(client, { path, page }, {})).headers.get('location') ?? ''
     t.regex((await client.get(already.slice(origin.length))).text, /Your old address is already restored/)
-    t.is((await confirm({ token })).body.code, 'INVALID_TOKEN', 'the move was undone')
+    t.is((await confirm({ token })).body.code, 'INVALID_TOKEN', 'the email change was undone')
   })
 
-  test('no part of a mail, and no mail of another account, moves one or takes one back', async t => {
+  test('forged tokens, and tokens or codes of another account → 401 at confirm and at undo', async t => {
     const [mine, yours] = [await aVerifiedAccount(world), await aVerifiedAccount(world)]
     const email = anEmail()
     const move = await requestEmailChange(world, mine, email)
@@ -291,11 +291,11 @@ anyTest.after.always(async () => {
       bytes.subarray(0, 47),
       Buffer.concat([bytes, Buffer.alloc(1)]),
     ].map(each => `lkp_${each.toString('base64url')}`)
-    for (const door of ['confirm-email', 'undo-email-change'])
+    for (const route of ['confirm-email', 'undo-email-change'])
       for (const token of [...forged, mine.access, mine.refresh, 'lkp_', ' ']) {
-        const { status, body } = await client.post(door, { token })
-        t.is(status, 401, door)
-        t.is(body.code, 'INVALID_TOKEN', door)
+        const { status, body } = await client.post(route, { token })
+        t.is(status, 401, route)
+        t.is(body.code, 'INVALID_TOKEN', route)
       }
     t.is((await client.post('undo-email-change', { token: move.token })).status, 401)
     for (const address of [mine.email, yours.email])
@@ -307,50 +307,50 @@ anyTest.after.always(async () => {
 }
 
 {
-  // An address is free until the moment of the move, and of several who are let in by its mailbox one gets it.
+  // An address is not reserved before the confirmation. If several requests confirm it, one account gets it.
 
   const { client } = world
 
   const urls = [world.url, other.url]
   const confirm = (token: string) => client.post('confirm-email', { token })
-  const confirmation = (token: string) => ({ path: 'confirm-email', body: { token } })
-  const refused = ({ status, body }: { status: number; body: { code: string } }) =>
+  const confirmRequest = (token: string) => ({ path: 'confirm-email', body: { token } })
+  const isRefused = ({ status, body }: { status: number; body: { code: string } }) =>
     (status === 409 && body.code === 'DUPLICATE_ENTRY') || (status === 401 && body.code === 'INVALID_TOKEN')
 
-  test('two who race to one address: one gets it, the other keeps what it had', async t => {
+  test('two accounts confirm the same new address at once → one gets it, the other keeps its address', async t => {
     for (let round = 0; round < 5; round++) {
       const newEmail = anEmail()
-      const racers = [await aVerifiedAccount(world), await aVerifiedAccount(world)] as const
-      const first = await requestEmailChange(world, racers[0], newEmail)
-      const second = await requestEmailChange(world, racers[1], newEmail, 2)
-      // Pairs of the same, so that each of the two is at each instance.
+      const accounts = [await aVerifiedAccount(world), await aVerifiedAccount(world)] as const
+      const first = await requestEmailChange(world, accounts[0], newEmail)
+      const second = await requestEmailChange(world, accounts[1], newEmail, 2)
+      // Requests alternate between the instances. In pairs, each token reaches both instances.
       const tokens = [first.token, second.token]
       const replies = await sendSimultaneously(
         urls,
-        times(12, i => confirmation(tokens[(i >> 1) % 2] ?? '')),
+        times(12, i => confirmRequest(tokens[(i >> 1) % 2] ?? '')),
       )
       const winner = replies.findIndex(({ status }) => status === 200) & 2 ? 1 : 0
-      // A repeat gets the answer of the first, once that has won.
+      // A repeated confirmation of the winner succeeds as well.
       for (const [i, reply] of replies.entries())
-        t.true(((i >> 1) % 2 === winner && reply.status === 200) || refused(reply), `${i} ${reply.status}`)
+        t.true(((i >> 1) % 2 === winner && reply.status === 200) || isRefused(reply), `${i} ${reply.status}`)
       t.true(replies.some(({ status }) => status === 200))
 
-      const loser = racers[winner ? 0 : 1]
-      t.is((await rowOf(world, racers[winner].userId)).email, newEmail)
+      const loser = accounts[winner ? 0 : 1]
+      t.is((await rowOf(world, accounts[winner].userId)).email, newEmail)
       t.like(await rowOf(world, loser.userId), { email: loser.email, email_verified: true })
       t.is(await countEvents(world, loser.userId, 'email.changed'), 0)
       const undos = await world.sql(`SELECT 1 FROM emails WHERE kind = 'email_changed' AND recipient = $1`, [
         loser.email,
       ])
-      t.is(undos.length, 0, 'and hears of no move')
+      t.is(undos.length, 0, 'no notice of a change')
       t.is((await client.post('login', { email: loser.email, password })).status, 200)
       const later = await confirm((winner ? first : second).token)
-      t.true(refused(later))
+      t.true(isRefused(later))
       t.is((await rowOf(world, loser.userId)).email, loser.email)
     }
   })
 
-  test('somebody registers the address meanwhile: it is theirs', async t => {
+  test('the new address is registered before the confirmation → 409, and the registered account keeps it', async t => {
     const account = await aVerifiedAccount(world)
     const newEmail = anEmail()
     const { token, code } = await requestEmailChange(world, account, newEmail)
@@ -366,14 +366,14 @@ anyTest.after.always(async () => {
     t.is((await client.post('login', { email: account.email, password })).status, 200)
   })
 
-  test('a registration and a move to one address at the same moment: one of them has it', async t => {
+  test('registration and confirmation of one address at once → exactly one of them gets it', async t => {
     for (let round = 0; round < 5; round++) {
       const account = await aVerifiedAccount(world)
       const newEmail = anEmail()
       const { token } = await requestEmailChange(world, account, newEmail)
       const requests = times(12, i =>
         i % 3 === round % 3
-          ? confirmation(token)
+          ? confirmRequest(token)
           : { path: 'register', body: { email: newEmail, password: `a phrase of number ${i}` } },
       )
       const replies = await sendSimultaneously(urls, requests)
@@ -382,13 +382,13 @@ anyTest.after.always(async () => {
       const moved = moves.find(({ status }) => status === 200)
       const registered = registrations.find(({ status }) => status === 201)
       t.deepEqual(statusesOf(registrations), moved ? { 409: 8 } : { 201: 1, 409: 7 })
-      t.true(moves.every(reply => (moved ? reply.status === 200 : refused(reply))))
+      t.true(moves.every(reply => (moved ? reply.status === 200 : isRefused(reply))))
       const rows = await world.sql<{ id: string }>('SELECT id FROM users WHERE email = $1', [newEmail])
       t.deepEqual(rows, [{ id: moved ? account.userId : registered?.body.user.id }])
     }
   })
 
-  test('of two who ask for one address each code moves its own account, whoever asked last', async t => {
+  test('two accounts request the same new address → each code changes only its own account', async t => {
     const [first, last] = [await aVerifiedAccount(world), await aVerifiedAccount(world)]
     const newEmail = anEmail()
     const ofFirst = await requestEmailChange(world, first, newEmail)
@@ -402,17 +402,17 @@ anyTest.after.always(async () => {
 }
 
 {
-  // Moves of one account that arrive together, and the owner's way back beside what a thief does meanwhile.
+  // Race conditions: several confirmations of one account, and the owner's undo while an attacker acts.
 
   const { client } = world
   const urls = [world.url, other.url]
 
-  const by = (path: string, token: string): HttpRequest => ({ path, body: { token } })
-  const noFault = (replies: Reply[]) =>
+  const requestWithToken = (path: string, token: string): HttpRequest => ({ path, body: { token } })
+  const noServerError = (replies: Reply[]) =>
     replies.every(({ status }) => [200, 204, 401, 403, 409].includes(status))
 
-  /** An account that moved, with the link that takes the move back. */
-  const aMoved = async (): Promise<Account & { newEmail: string; undo: string }> => {
+  /** An account whose email was changed, and the token that undoes the change. */
+  const aChangedAccount = async (): Promise<Account & { newEmail: string; undo: string }> => {
     const account = await aVerifiedAccount(world)
     const newEmail = anEmail()
     const { token } = await requestEmailChange(world, account, newEmail)
@@ -422,22 +422,22 @@ anyTest.after.always(async () => {
     return { ...account, newEmail, undo }
   }
 
-  test('of two moves that are pending the account makes one, once, and it is the newest', async t => {
+  test('simultaneous confirmations of an older and a newer request → the newer wins, one event and notice', async t => {
     for (let round = 0; round < 4; round++) {
       const account = await aVerifiedAccount(world)
       const [first, second] = [anEmail(), anEmail()]
       const old = await requestEmailChange(world, account, first)
       const late = await requestEmailChange(world, account, second)
-      const ways: HttpRequest[] = [
-        by('confirm-email', old.token),
-        by('confirm-email', late.token),
+      const confirmRequests: HttpRequest[] = [
+        requestWithToken('confirm-email', old.token),
+        requestWithToken('confirm-email', late.token),
         { path: 'confirm-email', body: { email: first, code: old.code } },
         { path: 'confirm-email', body: { email: second, code: late.code } },
       ]
-      // In another order each time, so that each is at each instance.
+      // Rotate the order, so that each request reaches both instances.
       const requests = Array.from({ length: 6 }, (_, i) => [
-        ...ways.slice(i % 4),
-        ...ways.slice(0, i % 4),
+        ...confirmRequests.slice(i % 4),
+        ...confirmRequests.slice(0, i % 4),
       ]).flat()
       const replies = await sendSimultaneously(urls, requests)
       const moved = replies.filter(({ status }) => status === 200)
@@ -447,59 +447,60 @@ anyTest.after.always(async () => {
       t.is((await rowOf(world, account.userId)).email, second)
       t.is(await countEvents(world, account.userId, 'email.changed'), 1)
       await untilNoEmailQueued(world)
-      const told = await world.sql(`SELECT 1 FROM emails WHERE kind = 'email_changed' AND user_id = $1`, [
+      const notices = await world.sql(`SELECT 1 FROM emails WHERE kind = 'email_changed' AND user_id = $1`, [
         account.userId,
       ])
-      t.is(told.length, 1)
+      t.is(notices.length, 1)
     }
   })
 
-  test('forty at once who take a move back → forty successes, one event, one email with a reset', async t => {
-    const { userId, email, access, undo } = await aMoved()
-    const replies = await sendSimultaneously(urls, times(40, by('undo-email-change', undo)))
+  test('40 simultaneous undo requests → all succeed, one event, one reset email', async t => {
+    const { userId, email, access, undo } = await aChangedAccount()
+    const replies = await sendSimultaneously(urls, times(40, requestWithToken('undo-email-change', undo)))
     t.deepEqual(statusesOf(replies), { 200: 40 })
     t.like(await rowOf(world, userId), { email, password_hash: null })
     t.is(await countEvents(world, userId, 'email.change_undone'), 1)
     t.is((await client.get('me', { token: access })).status, 401)
     await untilNoEmailQueued(world)
-    const offers = await world.sql(`SELECT 1 FROM emails WHERE kind = 'reset_password' AND user_id = $1`, [
-      userId,
-    ])
-    t.is(offers.length, 1)
+    const resetEmails = await world.sql(
+      `SELECT 1 FROM emails WHERE kind = 'reset_password' AND user_id = $1`,
+      [userId],
+    )
+    t.is(resetEmails.length, 1)
   })
 
-  test('the way back beside another move of the thief ends at the owner, whichever comes first', async t => {
+  test('the owner undoes while the attacker confirms another change → the owner has the account', async t => {
     for (let round = 0; round < 5; round++) {
-      const thief = await aMoved()
-      const { token } = await requestEmailChange(world, thief, anEmail())
-      const requests = times(9, () => by('confirm-email', token))
+      const attacker = await aChangedAccount()
+      const { token } = await requestEmailChange(world, attacker, anEmail())
+      const requests = times(9, () => requestWithToken('confirm-email', token))
       const replies = await sendSimultaneously(
         urls,
-        requests.toSpliced(round * 2, 0, by('undo-email-change', thief.undo)),
+        requests.toSpliced(round * 2, 0, requestWithToken('undo-email-change', attacker.undo)),
       )
-      t.true(noFault(replies))
+      t.true(noServerError(replies))
       t.is(replies[round * 2]?.status, 200)
-      t.like(await rowOf(world, thief.userId), {
-        email: thief.email,
+      t.like(await rowOf(world, attacker.userId), {
+        email: attacker.email,
         email_verified: true,
         password_hash: null,
       })
       t.is((await client.post('confirm-email', { token })).status, 401)
-      // A move that came first has mailed a way back of its own, to the thief: that one is worth nothing.
+      // If the attacker's change came first, it has mailed an undo link to the attacker. That link must not work.
       await untilNoEmailQueued(world)
-      const open = await world.sql(
+      const usableUndoLinks = await world.sql(
         `SELECT 1 FROM emails WHERE user_id = $1 AND kind = 'email_changed' AND proof_spent_at IS NULL`,
-        [thief.userId],
+        [attacker.userId],
       )
-      t.is(open.length, 0)
+      t.is(usableUndoLinks.length, 0)
     }
   })
 
-  test('the way back beside what the thief does with the password ends every session and it', async t => {
+  test('the owner undoes while the attacker uses the password → all sessions and the password are revoked', async t => {
     for (let round = 0; round < 5; round++) {
-      const thief = await aMoved()
-      const { access, refresh, newEmail } = thief
-      const next = 'a phrase of a thief 3'
+      const attacker = await aChangedAccount()
+      const { access, refresh, newEmail } = attacker
+      const next = 'a phrase of an attacker 3'
       const change = { path: 'change-password', body: { current_password: password, new_password: next } }
       const requests: HttpRequest[] = [
         { path: 'login', body: { email: newEmail, password } },
@@ -512,34 +513,38 @@ anyTest.after.always(async () => {
       const at = round + 1
       const replies = await sendSimultaneously(
         urls,
-        requests.toSpliced(at, 0, by('undo-email-change', thief.undo)),
+        requests.toSpliced(at, 0, requestWithToken('undo-email-change', attacker.undo)),
       )
-      t.true(noFault(replies))
+      t.true(noServerError(replies))
       t.is(replies[at]?.status, 200)
-      t.like(await rowOf(world, thief.userId), { email: thief.email, password_hash: null, erase_after: null })
+      t.like(await rowOf(world, attacker.userId), {
+        email: attacker.email,
+        password_hash: null,
+        erase_after: null,
+      })
       for (const { body } of replies.filter(({ body }) => body?.access_token)) {
         t.is((await client.get('me', { token: body.access_token })).status, 401)
         t.is((await other.client.post('refresh', { refresh_token: body.refresh_token })).status, 401)
       }
-      for (const email of [thief.email, newEmail])
+      for (const email of [attacker.email, newEmail])
         for (const word of [password, next])
           t.is((await client.post('login', { email, password: word })).status, 401)
     }
   })
 
-  test('whoever registers the address that an owner comes back to does not keep them out', async t => {
+  test('the owner undoes while others register the old address → the owner gets the address', async t => {
     for (let round = 0; round < 4; round++) {
-      const { userId, email, undo } = await aMoved()
+      const { userId, email, undo } = await aChangedAccount()
       const requests = times(9, () => ({
         path: 'register',
-        body: { email, password: 'a phrase of a thief 3' },
+        body: { email, password: 'a phrase of an attacker 3' },
       }))
       const replies = await sendSimultaneously(
         urls,
-        requests.toSpliced(round * 3, 0, by('undo-email-change', undo)),
+        requests.toSpliced(round * 3, 0, requestWithToken('undo-email-change', undo)),
       )
       t.true(replies.every(({ status }) => [200, 201, 409].includes(status)))
-      // At the very moment the address may be taken; the link goes on working.
+      // The first undo may find the address taken. A second one must succeed.
       if (replies[round * 3]?.status !== 200)
         t.is((await client.post('undo-email-change', { token: undo })).status, 200)
       t.like(await rowOf(world, userId), { email, email_verified: true })
@@ -551,22 +556,22 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = linksExpireWorld
+  const world = expiryWorld
   const { client, travel } = world
 
   const minute = 60_000
   const day = 24 * 60 * minute
 
-  test('a new address confirms within 24 hours, and not after', async t => {
-    const [slow, late] = [await aVerifiedAccount(world), await aVerifiedAccount(world)]
-    const [slowEmail, lateEmail] = [anEmail(), anEmail()]
-    const ofSlow = await requestEmailChange(world, slow, slowEmail)
-    const ofLate = await requestEmailChange(world, late, lateEmail)
+  test('confirmation after almost 24 hours → 200; after more than 24 hours → 401', async t => {
+    const [inTime, late] = [await aVerifiedAccount(world), await aVerifiedAccount(world)]
+    const [inTimeEmail, lateEmail] = [anEmail(), anEmail()]
+    const inTimeLink = await requestEmailChange(world, inTime, inTimeEmail)
+    const lateLink = await requestEmailChange(world, late, lateEmail)
     try {
       await travel(day - minute)
-      t.is((await client.post('confirm-email', { token: ofSlow.token })).status, 200)
+      t.is((await client.post('confirm-email', { token: inTimeLink.token })).status, 200)
       await travel(day + 1000)
-      for (const body of [{ token: ofLate.token }, { email: lateEmail, code: ofLate.code }]) {
+      for (const body of [{ token: lateLink.token }, { email: lateEmail, code: lateLink.code }]) {
         const reply = await client.post('confirm-email', body)
         t.is(reply.status, 401)
         t.is(reply.body.code, 'INVALID_TOKEN')
@@ -577,21 +582,21 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('an old address takes the change back within 7 days, and not after', async t => {
-    const [slow, late] = [await aVerifiedAccount(world), await aVerifiedAccount(world)]
+  test('undo after almost 7 days → 200; after more than 7 days → 401', async t => {
+    const [inTime, late] = [await aVerifiedAccount(world), await aVerifiedAccount(world)]
     const lateEmail = anEmail()
-    await changeEmail(world, slow, anEmail())
+    await changeEmail(world, inTime, anEmail())
     await changeEmail(world, late, lateEmail)
-    const ofSlow = await waitForLink(world, slow.email, 'undo-email-change')
-    const ofLate = await waitForLink(world, late.email, 'undo-email-change')
+    const inTimeLink = await waitForLink(world, inTime.email, 'undo-email-change')
+    const lateLink = await waitForLink(world, late.email, 'undo-email-change')
     try {
       await travel(7 * day - minute)
-      t.is((await client.post('undo-email-change', { token: ofSlow.token })).status, 200)
+      t.is((await client.post('undo-email-change', { token: inTimeLink.token })).status, 200)
       await travel(7 * day + 1000)
-      const reply = await client.post('undo-email-change', { token: ofLate.token })
+      const reply = await client.post('undo-email-change', { token: lateLink.token })
       t.is(reply.status, 401)
       t.is(reply.body.code, 'INVALID_TOKEN')
-      t.is((await rowOf(world, slow.userId)).email, slow.email)
+      t.is((await rowOf(world, inTime.userId)).email, inTime.email)
       t.is((await rowOf(world, late.userId)).email, lateEmail)
     } finally {
       await travel(0)

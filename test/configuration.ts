@@ -3,6 +3,6 @@ import { type Config, readConfig } from '../src/platform/config/config.ts'
 /** The configuration that an environment stands for. Throws where it is wrong. */
 export const configOf = (env: Record<string, string>): Config => {
   const read = readConfig(env, 'worker')
-  if ('faults' in read) throw new Error(read.faults.join('\n'))
+  if ('errors' in read) throw new Error(read.errors.join('\n'))
   return read.config
 }

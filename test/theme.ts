@@ -4,7 +4,7 @@ import { openTheme, type Theme } from '../src/platform/theme/theme.ts'
 /** The theme that an environment stands for. Throws where it is wrong. */
 export const themeOf = (env: Record<string, string> = {}): Theme => {
   const read = readTheme(env)
-  if ('faults' in read) throw new Error(read.faults.join('\n'))
+  if ('errors' in read) throw new Error(read.errors.join('\n'))
   return openTheme(read.config)
 }
 

@@ -11,7 +11,7 @@ export type Session = { access: string; refresh: string; cookie: string }
 /** Opens the service's own stores in this process, to write what no client could write as quickly. */
 export const openDeps = async (env: Record<string, string>): Promise<Deps & AsyncDisposable> => {
   const read = readConfig(env, 'api')
-  if ('faults' in read) throw new Error(read.faults.join('\n'))
+  if ('errors' in read) throw new Error(read.errors.join('\n'))
   return open(read.config, openLog('bench', 'error'))
 }
 

@@ -8,7 +8,7 @@ const milliseconds = Number(process.argv[2])
 const circumstances = { time: '2026-05-04T12:00:00.000Z', ip: '198.51.100.7', device: 'Firefox, Linux' }
 
 const read = readTheme({})
-if ('faults' in read) throw new Error(read.faults.join('\n'))
+if ('errors' in read) throw new Error(read.errors.join('\n'))
 const theme = openTheme(read.config)
 await compileAll(theme, ['en'])
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { onFreePort } from '../platform/base/free-port.ts'
-import { configFaults, exitConfig, readTheme } from '../platform/config/config.ts'
+import { configErrorText, exitConfig, readTheme } from '../platform/config/config.ts'
 import { checkTemplatesOrExit } from '../platform/mail/check-templates.ts'
 import { previewPage } from '../platform/mail/preview.ts'
 import { openTheme } from '../platform/theme/theme.ts'
@@ -11,8 +11,8 @@ import { openTheme } from '../platform/theme/theme.ts'
 const usualPort = 8026
 
 const read = readTheme(process.env)
-if ('faults' in read) {
-  process.stderr.write(configFaults(read.faults))
+if ('errors' in read) {
+  process.stderr.write(configErrorText(read.errors))
   process.exit(exitConfig)
 }
 const { config } = read

@@ -66,7 +66,7 @@ test('the environment of the Compose file → starts each process, and publishes
       variable,
       variable === 'APP_SECRET' ? secret : text.replace(/\$\{\w+:-(\w+)\}/g, '$1'),
     ])
-    t.deepEqual('faults' in readConfig(Object.fromEntries(given), name), false)
+    t.deepEqual('errors' in readConfig(Object.fromEntries(given), name), false)
   }
   const ports = Object.values(services).flatMap(({ ports = [] }) => ports)
   t.true(ports.length >= 2)

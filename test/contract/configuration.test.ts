@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import { parseDuration } from '../../src/platform/base/duration.ts'
 import { defaultLimits, type LimitName, limitNames, parseLimits } from '../../src/platform/catalog/limits.ts'
 import { themeVariables } from '../../src/platform/config/brand.ts'
-import { configFaults, type ProcessName, readConfig } from '../../src/platform/config/config.ts'
+import { configErrorText, type ProcessName, readConfig } from '../../src/platform/config/config.ts'
 import { exposures } from '../../src/platform/config/exposure.ts'
 import { isOneOf, parseOrigin } from '../../src/platform/config/origins.ts'
 import { parseRedisUrl } from '../../src/platform/config/redis-url.ts'
@@ -33,34 +33,34 @@ const test = anyTest.serial
   }
   const production = { ...sound, NODE_ENV: 'production', PUBLIC_URL: 'https://id.example.com' }
 
-  const faultsOf = (env: Record<string, string | undefined>, process: ProcessName = 'worker'): string[] => {
+  const errorsOf = (env: Record<string, string | undefined>, process: ProcessName = 'worker'): string[] => {
     const result = readConfig(env, process)
-    return 'faults' in result ? result.faults : []
+    return 'errors' in result ? result.errors : []
   }
 
   const configOf = (env: Record<string, string | undefined>) => {
     const result = readConfig(env, 'worker')
-    if ('faults' in result) throw new Error(result.faults.join('\n'))
+    if ('errors' in result) throw new Error(result.errors.join('\n'))
     return result.config
   }
 
   test('each process asks for what it needs and no more', t => {
     const none = ['DATABASE_URL', 'REDIS_URL', 'SMTP_URL', 'APP_SECRET'].map(name => `${name} is not set`)
     const env = { NODE_ENV: 'test' }
-    t.deepEqual(faultsOf(env, 'worker'), none)
+    t.deepEqual(errorsOf(env, 'worker'), none)
     t.deepEqual(
-      faultsOf(env, 'api'),
-      none.filter(fault => !fault.startsWith('SMTP')),
+      errorsOf(env, 'api'),
+      none.filter(error => !error.startsWith('SMTP')),
     )
     t.deepEqual(
-      faultsOf(env, 'migrate'),
-      none.filter(fault => /^(DATABASE|APP)/.test(fault)),
+      errorsOf(env, 'migrate'),
+      none.filter(error => /^(DATABASE|APP)/.test(error)),
     )
-    t.deepEqual(faultsOf(sound), [])
+    t.deepEqual(errorsOf(sound), [])
   })
 
   test('an empty variable counts as unset', t => {
-    t.deepEqual(faultsOf({ ...sound, SMTP_URL: '', APP_SECRET: '' }), [
+    t.deepEqual(errorsOf({ ...sound, SMTP_URL: '', APP_SECRET: '' }), [
       'SMTP_URL is not set',
       'APP_SECRET is not set',
     ])
@@ -99,18 +99,18 @@ const test = anyTest.serial
     LOG_LEVEL: '5ecret',
   }
 
-  test('every fault is told at once, by name and rule, never by value', t => {
-    const faults = faultsOf(broken)
+  test('several invalid values → all are reported at once by name and rule, never by value', t => {
+    const errors = errorsOf(broken)
     t.deepEqual(
-      faults.map(fault => fault.split(' ')[0]),
+      errors.map(error => error.split(' ')[0]),
       Object.keys(broken),
     )
-    for (const fault of faults) t.regex(fault, /^[A-Z_]+ must /)
-    t.notRegex(faults.join('\n'), /5ecret/)
+    for (const error of errors) t.regex(error, /^[A-Z_]+ must /)
+    t.notRegex(errors.join('\n'), /5ecret/)
   })
 
   for (const name of ['api', 'worker', 'migrate'] as const)
-    test(`${name} prints every fault and ends with 78, which tells a supervisor not to try again`, t => {
+    test(`${name} prints every configuration error and exits with 78, so that a supervisor does not restart it`, t => {
       const file = fileURLToPath(new URL(`../../src/${name}.ts`, import.meta.url))
       const env = { PATH: process.env.PATH, ...broken, DATABASE_URL: '' }
       const { status, stdout, stderr } = spawnSync(process.execPath, [file], { env, encoding: 'utf8' })
@@ -122,44 +122,44 @@ const test = anyTest.serial
     })
 
   test('production refuses what is weak, and says why', t => {
-    t.deepEqual(faultsOf(production), [])
-    const faults = (changed: Record<string, string | undefined>) => faultsOf({ ...production, ...changed })
-    t.deepEqual(faults({ APP_SECRET: undefined }), ['APP_SECRET is not set'])
-    t.deepEqual(faults({ APP_SECRET: secret.slice(0, 31) }), ['APP_SECRET must have 32 characters at least'])
-    t.deepEqual(faults({ APP_SECRET: exampleSecret }), ['APP_SECRET must not be the example'])
-    t.deepEqual(faults({ APP_SECRET: 'a'.repeat(64) }), ['APP_SECRET is too easy to guess'])
-    t.deepEqual(faults({ APP_SECRET: 'password'.repeat(8) }), ['APP_SECRET is too easy to guess'])
+    t.deepEqual(errorsOf(production), [])
+    const errors = (changed: Record<string, string | undefined>) => errorsOf({ ...production, ...changed })
+    t.deepEqual(errors({ APP_SECRET: undefined }), ['APP_SECRET is not set'])
+    t.deepEqual(errors({ APP_SECRET: secret.slice(0, 31) }), ['APP_SECRET must have 32 characters at least'])
+    t.deepEqual(errors({ APP_SECRET: exampleSecret }), ['APP_SECRET must not be the example'])
+    t.deepEqual(errors({ APP_SECRET: 'a'.repeat(64) }), ['APP_SECRET is too easy to guess'])
+    t.deepEqual(errors({ APP_SECRET: 'password'.repeat(8) }), ['APP_SECRET is too easy to guess'])
     const https = ['PUBLIC_URL must begin with https:// in production']
-    t.deepEqual(faults({ PUBLIC_URL: 'http://id.example.com' }), https)
-    t.deepEqual(faults({ PUBLIC_URL: undefined }), https)
-    t.deepEqual(faults({ BCRYPT_COST: '9' }), ['BCRYPT_COST must be 10 at least in production'])
-    t.is(faults({ PUBLIC_URL: '', APP_SECRET: 'x', BCRYPT_COST: '4', PORT: '-1' }).length, 4)
+    t.deepEqual(errors({ PUBLIC_URL: 'http://id.example.com' }), https)
+    t.deepEqual(errors({ PUBLIC_URL: undefined }), https)
+    t.deepEqual(errors({ BCRYPT_COST: '9' }), ['BCRYPT_COST must be 10 at least in production'])
+    t.is(errors({ PUBLIC_URL: '', APP_SECRET: 'x', BCRYPT_COST: '4', PORT: '-1' }).length, 4)
   })
 
   test('development accepts what production refuses', t => {
-    t.deepEqual(faultsOf({ ...sound, APP_SECRET: 'a'.repeat(64), BCRYPT_COST: '4', RATE_LIMITS: 'off' }), [])
+    t.deepEqual(errorsOf({ ...sound, APP_SECRET: 'a'.repeat(64), BCRYPT_COST: '4', RATE_LIMITS: 'off' }), [])
   })
 
   test('NODE_ENV is unset or empty → production', t => {
     const https = ['PUBLIC_URL must begin with https:// in production']
     for (const NODE_ENV of [undefined, ''])
       for (const process of ['api', 'worker'] as const)
-        t.deepEqual(faultsOf({ ...sound, NODE_ENV }, process), https)
+        t.deepEqual(errorsOf({ ...sound, NODE_ENV }, process), https)
     t.is(configOf({ ...production, NODE_ENV: undefined }).NODE_ENV, 'production')
   })
 
   test('a migration in production → asks for a good secret, and for no address that it does not use', t => {
     const { DATABASE_URL, APP_SECRET } = production
-    t.deepEqual(faultsOf({ DATABASE_URL, APP_SECRET }, 'migrate'), [])
+    t.deepEqual(errorsOf({ DATABASE_URL, APP_SECRET }, 'migrate'), [])
     const weak = { DATABASE_URL, APP_SECRET: 'a'.repeat(64) }
-    t.deepEqual(faultsOf(weak, 'migrate'), ['APP_SECRET is too easy to guess'])
+    t.deepEqual(errorsOf(weak, 'migrate'), ['APP_SECRET is too easy to guess'])
   })
 
   for (const NODE_ENV of ['production', 'development', 'test'])
     for (const process of ['api', 'worker', 'migrate'] as const)
       test(`${process} with the secret of .env.example, NODE_ENV=${NODE_ENV} → refused`, t => {
         const env = { ...production, NODE_ENV, APP_SECRET: exampleSecret }
-        t.deepEqual(faultsOf(env, process), ['APP_SECRET must not be the example'])
+        t.deepEqual(errorsOf(env, process), ['APP_SECRET must not be the example'])
       })
 
   test('a configuration that opens the service to other machines by mistake → one sentence for each mistake', t => {
@@ -201,7 +201,7 @@ const test = anyTest.serial
       'https://a.example/path',
       'https://u:p@a.example',
     ])
-      t.is(faultsOf({ ...sound, CORS_ORIGINS: origin }).length, 1, origin)
+      t.is(errorsOf({ ...sound, CORS_ORIGINS: origin }).length, 1, origin)
   })
 
   const origins: Record<string, string> = {
@@ -272,7 +272,7 @@ const test = anyTest.serial
   ]
   for (const written of noOrigins)
     test(`CORS_ORIGINS=${written} → refused, and the message says what an origin is`, t => {
-      t.deepEqual(faultsOf({ ...sound, CORS_ORIGINS: written }), [
+      t.deepEqual(errorsOf({ ...sound, CORS_ORIGINS: written }), [
         'CORS_ORIGINS must be a comma-separated list of origins such as https://app.example.com or capacitor://localhost: each a scheme, a host and perhaps a port, without path, credentials, * or null',
       ])
     })
@@ -300,7 +300,7 @@ const test = anyTest.serial
   test('times are in milliseconds and have ends', t => {
     t.is(configOf({ ...sound, ACCESS_TOKEN_TTL: '90s' }).ACCESS_TOKEN_TTL, 90_000)
     for (const time of ['59s', '2h', '15', '0m', '-5m', '1e3s', 'forever'])
-      t.is(faultsOf({ ...sound, ACCESS_TOKEN_TTL: time }).length, 1, time)
+      t.is(errorsOf({ ...sound, ACCESS_TOKEN_TTL: time }).length, 1, time)
   })
 }
 
@@ -310,7 +310,7 @@ const test = anyTest.serial
   const read = (env: Record<string, string>) => {
     const result = readConfig({ ...sound, ...env }, 'worker')
     const config: Record<string, unknown> = 'config' in result ? result.config : {}
-    return { config, faults: 'faults' in result ? result.faults : [] }
+    return { config, errors: 'errors' in result ? result.errors : [] }
   }
 
   for (const [name, [least, most]] of Object.entries(spans))
@@ -321,14 +321,14 @@ const test = anyTest.serial
         return config[name] === Number(amount) * units[unit as keyof typeof units]
       })
       fc.assert(property)
-      for (const end of [`${least}ms`, `${most / units.h}h`]) t.deepEqual(read({ [name]: end }).faults, [])
+      for (const end of [`${least}ms`, `${most / units.h}h`]) t.deepEqual(read({ [name]: end }).errors, [])
       const beyond = fc.oneof(
         fc.integer({ min: 1, max: least - 1 }).map(ms => `${ms}ms`),
         fc.integer({ min: most / 1000 + 1, max: 999_999_999 }).map(s => `${s}s`),
       )
-      const refused = ([fault = '', ...more]: string[]) =>
-        fault.startsWith(`${name} must `) && more.length === 0
-      fc.assert(fc.property(beyond, value => refused(read({ [name]: value }).faults)))
+      const refused = ([error = '', ...more]: string[]) =>
+        error.startsWith(`${name} must `) && more.length === 0
+      fc.assert(fc.property(beyond, value => refused(read({ [name]: value }).errors)))
     })
 
   test('a duration is an amount and a unit and nothing besides', t => {
@@ -453,21 +453,21 @@ const test = anyTest.serial
   const names = Object.keys(variables) as VariableName[]
   const isOfShop = (name: VariableName) => (shopSecrets as readonly string[]).includes(name)
   const read = (env: Env) => readConfig(env, 'worker')
-  const faultsOf = (env: Env): string[] => {
+  const errorsOf = (env: Env): string[] => {
     const result = read(env)
-    return 'faults' in result ? result.faults : []
+    return 'errors' in result ? result.errors : []
   }
   const configOf = (env: Env) => {
     const result = read(env)
-    if ('faults' in result) throw new Error(result.faults.join('\n'))
+    if ('errors' in result) throw new Error(result.errors.join('\n'))
     return result.config
   }
-  const nameOf = (fault: string) => fault.split(' ')[0] ?? ''
+  const nameOf = (error: string) => error.split(' ')[0] ?? ''
 
   const text = fc.string({ unit: 'binary', maxLength: 11 })
   // Without what would make an address or a URL of it, and too short for a secret.
   const bad = text.map(tail => `${canary}${tail.replace(/[@:/<>]/g, '')}`)
-  const picky = names.filter(name => faultsOf({ ...sound, [name]: canary }).length > 0)
+  const picky = names.filter(name => errorsOf({ ...sound, [name]: canary }).length > 0)
   // Without NODE_ENV it is production, which has rules of its own.
   const unsettable = picky.filter((name: string) => name !== 'NODE_ENV')
   const all = fc.record(Object.fromEntries(names.map(name => [name, goodValue(name)])))
@@ -486,7 +486,7 @@ const test = anyTest.serial
     t.pass()
   })
 
-  test('every fault is told at once, each by its name and its rule', t => {
+  test('several variables are invalid → every error is reported at once, by name and rule', t => {
     t.deepEqual(names.filter(name => !picky.includes(name)).slice(0, 1), ['HOST'])
     fc.assert(
       fc.property(all, fc.subarray(picky), fc.subarray(unsettable), bad, (env, broken, unset, value) => {
@@ -496,17 +496,17 @@ const test = anyTest.serial
         const isNeeded = (name: VariableName) => 'needed' in variables[name] || (isShop && isOfShop(name))
         const absent = unset.filter(name => isNeeded(name) && !broken.includes(name))
         const expected = names.filter(name => broken.includes(name) || absent.includes(name))
-        const faults = faultsOf(given)
+        const errors = errorsOf(given)
         const told = names.filter(name =>
-          faults.some(fault => fault.startsWith(`${name} ${absent.includes(name) ? 'is not set' : 'must '}`)),
+          errors.some(error => error.startsWith(`${name} ${absent.includes(name) ? 'is not set' : 'must '}`)),
         )
-        return faults.length === expected.length && told.join() === expected.join()
+        return errors.length === expected.length && told.join() === expected.join()
       }),
       { numRuns: 300 },
     )
   })
 
-  test('whatever the environment holds, a fault quotes nothing of it and nothing is thrown', t => {
+  test('random environments → errors quote no value, and nothing is thrown', t => {
     const value = fc.oneof(
       text,
       fc
@@ -524,17 +524,17 @@ const test = anyTest.serial
         maxKeys: 30,
       },
     )
-    const rules = new Set(names.map(name => faultsOf({ ...sound, [name]: canary })[0] ?? ''))
-    const known = (fault: string) =>
-      names.includes(nameOf(fault) as VariableName) &&
-      (rules.has(fault) ||
-        /^[A-Z_]+ (is not set|must (not )?be.*|must begin with https:.*|is too easy to guess)$/.test(fault))
+    const rules = new Set(names.map(name => errorsOf({ ...sound, [name]: canary })[0] ?? ''))
+    const known = (error: string) =>
+      names.includes(nameOf(error) as VariableName) &&
+      (rules.has(error) ||
+        /^[A-Z_]+ (is not set|must (not )?be.*|must begin with https:.*|is too easy to guess)$/.test(error))
     fc.assert(
       fc.property(env, given => {
         const result = read({ ...given })
         if ('config' in result) return true
         return (
-          result.faults.length > 0 && result.faults.every(fault => known(fault) && !fault.includes(canary))
+          result.errors.length > 0 && result.errors.every(error => known(error) && !error.includes(canary))
         )
       }),
       { numRuns: 1500 },
@@ -562,10 +562,10 @@ const test = anyTest.serial
     const holds = (given: { name: string; value: string; isWeak: boolean }[]) => {
       const env = { ...sound, ...Object.fromEntries(given.map(({ name, value }) => [name, value])) }
       const weak = given.filter(({ isWeak }) => isWeak).map(({ name }) => name)
-      t.deepEqual(faultsOf({ ...env, NODE_ENV: 'production' }).map(nameOf), weak)
-      t.deepEqual(faultsOf({ ...env, NODE_ENV: undefined }).map(nameOf), weak)
+      t.deepEqual(errorsOf({ ...env, NODE_ENV: 'production' }).map(nameOf), weak)
+      t.deepEqual(errorsOf({ ...env, NODE_ENV: undefined }).map(nameOf), weak)
       const isExample = env.APP_SECRET === exampleSecret
-      t.deepEqual(faultsOf({ ...env, NODE_ENV: 'development' }).map(nameOf), isExample ? ['APP_SECRET'] : [])
+      t.deepEqual(errorsOf({ ...env, NODE_ENV: 'development' }).map(nameOf), isExample ? ['APP_SECRET'] : [])
     }
     fc.assert(fc.property(world, holds), { numRuns: 300 })
   })
@@ -668,11 +668,11 @@ const test = anyTest.serial
         REDIS_URL: text,
       }
       const read = readConfig(env, 'api')
-      const faults = 'faults' in read ? read.faults : []
-      t.is(faults.length, 1)
-      t.regex(faults[0] ?? '', /^REDIS_URL must /)
-      t.regex(faults[0] ?? '', reason)
-      t.notRegex(faults[0] ?? '', /5ecret/)
+      const errors = 'errors' in read ? read.errors : []
+      t.is(errors.length, 1)
+      t.regex(errors[0] ?? '', /^REDIS_URL must /)
+      t.regex(errors[0] ?? '', reason)
+      t.notRegex(errors[0] ?? '', /5ecret/)
     })
 }
 
@@ -702,10 +702,10 @@ const test = anyTest.serial
       const { status, stdout, stderr } = spawnSync(process.execPath, words, {
         ...{ cwd: root, env, encoding: 'utf8' },
       })
-      const faults = ['APP_SECRET must not be the example']
-      if (name !== 'migrate') faults.push('PUBLIC_URL must begin with https:// in production')
+      const errors = ['APP_SECRET must not be the example']
+      if (name !== 'migrate') errors.push('PUBLIC_URL must begin with https:// in production')
       t.deepEqual([status, stdout], [78, ''])
-      t.is(stderr, configFaults(faults))
+      t.is(stderr, configErrorText(errors))
     })
 
   test('every variable has words of its own', t => {

@@ -107,9 +107,9 @@ for (const [url, reason] of Object.entries(refused))
         ...{ APP_SECRET: 'of-tests-alone-7Gk2vQx9LmZr4TbY8wNc', [name]: url },
       }
       const read = readConfig(env, 'api')
-      const faults = 'faults' in read ? read.faults : []
-      t.is(faults.length, 1)
-      if (name === 'DATABASE_URL') t.regex(faults[0] ?? '', reason)
-      t.regex(faults[0] ?? '', new RegExp(`^${name} (must|has) `))
-      t.notRegex(faults[0] ?? '', /5ecret/)
+      const errors = 'errors' in read ? read.errors : []
+      t.is(errors.length, 1)
+      if (name === 'DATABASE_URL') t.regex(errors[0] ?? '', reason)
+      t.regex(errors[0] ?? '', new RegExp(`^${name} (must|has) `))
+      t.notRegex(errors[0] ?? '', /5ecret/)
     })

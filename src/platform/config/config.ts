@@ -23,21 +23,21 @@ const publishedSecret = ({ APP_SECRET }: Partial<Config>): string[] =>
 
 const inProduction = (config: Partial<Config>, process: ProcessName): string[] => {
   if (config.NODE_ENV !== 'production') return []
-  const faults: string[] = []
+  const errors: string[] = []
   if (config.APP_SECRET && new Set(config.APP_SECRET).size < 12)
-    faults.push('APP_SECRET is too easy to guess')
+    errors.push('APP_SECRET is too easy to guess')
   // A migration sends no links, takes no requests and hashes no passwords.
-  if (process === 'migrate') return faults
+  if (process === 'migrate') return errors
   if (!config.PUBLIC_URL?.startsWith('https:'))
-    faults.push('PUBLIC_URL must begin with https:// in production')
+    errors.push('PUBLIC_URL must begin with https:// in production')
   if (config.FRONTEND_URL && !config.FRONTEND_URL.startsWith('https:'))
-    faults.push('FRONTEND_URL must begin with https:// in production')
-  if (config.RATE_LIMITS === 'off') faults.push('RATE_LIMITS must not be off in production')
+    errors.push('FRONTEND_URL must begin with https:// in production')
+  if (config.RATE_LIMITS === 'off') errors.push('RATE_LIMITS must not be off in production')
   if (config.BCRYPT_COST !== undefined && config.BCRYPT_COST < 10)
-    faults.push('BCRYPT_COST must be 10 at least in production')
+    errors.push('BCRYPT_COST must be 10 at least in production')
   if (!config.RECURRENTE_URL?.startsWith('https:'))
-    faults.push('RECURRENTE_URL must begin with https:// in production')
-  return faults
+    errors.push('RECURRENTE_URL must begin with https:// in production')
+  return errors
 }
 
 /** Half of what sells is not taken for nothing: a shop would be closed, and nobody would know why. */
@@ -51,28 +51,28 @@ type Env = Record<string, string | undefined>
 /** Reads some variables. `process` is the one that needs them, null for none. */
 const readVariables = (table: Record<string, Variable>, env: Env, process: ProcessName | null) => {
   const values: Record<string, unknown> = {}
-  const faults: string[] = []
+  const errors: string[] = []
   for (const [name, variable] of Object.entries(table)) {
     const text = env[name] || variable.default
     if (text === undefined) {
-      if (process && variable.needed?.includes(process)) faults.push(`${name} is not set`)
+      if (process && variable.needed?.includes(process)) errors.push(`${name} is not set`)
       continue
     }
     const result = v.safeParse(variable.schema, text)
     if (result.success) values[name] = result.output
-    else faults.push(`${name} ${result.issues[0].message}`)
+    else errors.push(`${name} ${result.issues[0].message}`)
   }
-  return { values, faults }
+  return { values, errors }
 }
 
 /**
  * Reads the environment for one process. An empty variable counts as unset.
- * Returns the configuration, or every fault at once: names and rules, never values.
+ * Returns the configuration, or every error at once: names and rules, never values.
  */
-export const readConfig = (env: Env, process: ProcessName): { config: Config } | { faults: string[] } => {
-  const { values, faults } = readVariables(variables, env, process)
-  faults.push(...halfAShop(env), ...publishedSecret(values), ...inProduction(values, process))
-  if (faults.length > 0) return { faults }
+export const readConfig = (env: Env, process: ProcessName): { config: Config } | { errors: string[] } => {
+  const { values, errors } = readVariables(variables, env, process)
+  errors.push(...halfAShop(env), ...publishedSecret(values), ...inProduction(values, process))
+  if (errors.length > 0) return { errors }
   const config = values as Omit<Config, 'brand'>
   const brand = brandOf(config)
   const MAIL_FROM = env.MAIL_FROM ? config.MAIL_FROM : { ...config.MAIL_FROM, name: brand.name }
@@ -80,10 +80,10 @@ export const readConfig = (env: Env, process: ProcessName): { config: Config } |
 }
 
 /** What emails look like, for tools that send none and need no other variable. */
-export const readTheme = (env: Env): { config: ThemeConfig } | { faults: string[] } => {
-  const { values, faults } = readVariables(themeVariables, env, null)
+export const readTheme = (env: Env): { config: ThemeConfig } | { errors: string[] } => {
+  const { values, errors } = readVariables(themeVariables, env, null)
   const parsed = values as Omit<Config, 'brand'>
-  if (faults.length > 0) return { faults }
+  if (errors.length > 0) return { errors }
   return { config: { brand: brandOf(parsed), TEMPLATES_DIR: parsed.TEMPLATES_DIR } }
 }
 
@@ -91,10 +91,10 @@ export const readTheme = (env: Env): { config: ThemeConfig } | { faults: string[
 export const exitConfig = 78
 
 /** What a process prints of a wrong configuration before it exits. */
-export const configFaults = (faults: readonly string[]): string =>
-  `latchkey cannot start:\n${faults.map(fault => `  ${fault}\n`).join('')}`
+export const configErrorText = (errors: readonly string[]): string =>
+  `latchkey cannot start:\n${errors.map(error => `  ${error}\n`).join('')}`
 
-/** A fault of what surrounds the process, which starting again does not mend. */
+/** An error of what surrounds the process, which starting again does not mend. */
 export const configError = (message: string): Error =>
   Object.assign(new Error(message), { exitCode: exitConfig })
 
@@ -102,10 +102,10 @@ export const configError = (message: string): Error =>
 export const exitCodeOf = (error: unknown): number =>
   error instanceof Error && 'exitCode' in error ? Number(error.exitCode) : 1
 
-/** Reads the environment, or prints every fault and ends the process with 78. */
+/** Reads the environment, or prints every error and ends the process with 78. */
 export const configOrExit = (processName: ProcessName): Config => {
   const result = readConfig(process.env, processName)
   if ('config' in result) return result.config
-  process.stderr.write(configFaults(result.faults))
+  process.stderr.write(configErrorText(result.errors))
   process.exit(exitConfig)
 }

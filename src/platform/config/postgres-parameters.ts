@@ -24,7 +24,7 @@ export type PostgresAddress = {
   connectTimeout?: number
 }
 
-export type PostgresUrlFault = { fault: string }
+export type PostgresUrlError = { error: string }
 
 export const oneHost = 'must name one host: it may be a name that leads to the present primary'
 const modes = 'must have a sslmode of disable, allow, prefer, require, verify-ca, verify-full or no-verify'
@@ -46,13 +46,13 @@ const sslFlags: Record<string, PostgresTls> = {
   'no-verify': 'unverified',
 }
 
-export type Part = { take: PostgresAddress } | PostgresUrlFault
+export type Part = { take: PostgresAddress } | PostgresUrlError
 
 const oneOf =
-  <T>(choices: Record<string, T>, use: (value: T) => PostgresAddress, fault: string) =>
+  <T>(choices: Record<string, T>, use: (value: T) => PostgresAddress, error: string) =>
   (text: string): Part => {
     const value = Object.hasOwn(choices, text) ? choices[text] : undefined
-    return value === undefined ? { fault } : { take: use(value) }
+    return value === undefined ? { error } : { take: use(value) }
   }
 
 const number =
@@ -60,7 +60,7 @@ const number =
   (text: string): Part =>
     /^\d{1,5}$/.test(text) && Number(text) < 65_536
       ? { take: Number(text) > 0 ? use(Number(text)) : {} }
-      : { fault: wrongValue(name) }
+      : { error: wrongValue(name) }
 
 const text =
   (use: (value: string) => PostgresAddress) =>
@@ -69,13 +69,13 @@ const text =
 const ignored = text(() => ({}))
 
 const onlyIf =
-  (shape: RegExp, fault: string) =>
+  (shape: RegExp, error: string) =>
   (value: string): Part =>
-    shape.test(value) ? { take: {} } : { fault }
+    shape.test(value) ? { take: {} } : { error }
 
 /** Every parameter that is known, and what it comes to. */
 export const parameters: Record<string, (text: string) => Part> = {
-  host: value => (value.includes(',') ? { fault: oneHost } : { take: { host: value } }),
+  host: value => (value.includes(',') ? { error: oneHost } : { take: { host: value } }),
   port: number('port', port => ({ port })),
   user: text(user => ({ user })),
   password: text(password => ({ password })),

@@ -3,13 +3,13 @@ import {
   oneHost,
   type Part,
   type PostgresAddress,
-  type PostgresUrlFault,
+  type PostgresUrlError,
   parameters,
 } from './postgres-parameters.ts'
 
 // The forms of a Postgres address: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS.
 // The driver and the ORM each read such a URL in their own way, so it is read here once, and they get its parts.
-// A fault says what must be, never what was: the text holds passwords.
+// A error says what must be, never what was: the text holds passwords.
 
 const forms =
   'must be postgres://user:password@host:5432/database, or postgres://user:password@/database?host=/folder/of/the/socket'
@@ -28,11 +28,11 @@ const decoded = (text: string): string | null => {
 }
 
 const endpointOf = (at: string): Part => {
-  if (at.includes(',')) return { fault: oneHost }
+  if (at.includes(',')) return { error: oneHost }
   const [found, name = '', port = ''] = withPort.exec(at) ?? []
   const host = decoded(name.replace(/^\[(.*)\]$/, '$1'))
   if (found === undefined || host === null || /[\s[\]]/.test(host) || Number(port) > 65_535)
-    return { fault: forms }
+    return { error: forms }
   return { take: { ...(host && { host }), ...(Number(port) > 0 && { port: Number(port) }) } }
 }
 
@@ -41,7 +41,7 @@ const ownerOf = (owner = '', path = ''): Part => {
   const user = decoded(colon < 0 ? owner : owner.slice(0, colon))
   const password = decoded(colon < 0 ? '' : owner.slice(colon + 1))
   const database = decoded(path)
-  if (user === null || password === null || database === null) return { fault: percent }
+  if (user === null || password === null || database === null) return { error: percent }
   return { take: { ...(user && { user }), ...(password && { password }), ...(database && { database }) } }
 }
 
@@ -56,20 +56,20 @@ const tlsOf = (address: PostgresAddress, isLibpq: boolean): PostgresAddress => {
 }
 
 /** Reads the address of a Postgres, or says what it must be. */
-export const parsePostgresUrl = (url: string): PostgresAddress | PostgresUrlFault => {
+export const parsePostgresUrl = (url: string): PostgresAddress | PostgresUrlError => {
   const [found, owner, at = '', path, query = ''] = shape.exec(url) ?? []
   // An unencoded `/`, `?` or `#` in a password ends what comes before the host.
-  if (found === undefined) return { fault: url.includes('@') ? `${forms}; ${encoded}` : forms }
+  if (found === undefined) return { error: url.includes('@') ? `${forms}; ${encoded}` : forms }
   const given = Object.fromEntries(new URLSearchParams(query))
   const address: PostgresAddress = {}
   const parts = [endpointOf(at), ownerOf(owner, path)]
   for (const [name, value] of Object.entries(given)) {
     const read = Object.hasOwn(parameters, name) ? parameters[name] : undefined
-    if (!read) return { fault: knownParameters }
+    if (!read) return { error: knownParameters }
     if (value !== '') parts.push(read(value))
   }
   for (const part of parts) {
-    if ('fault' in part) return part
+    if ('error' in part) return part
     Object.assign(address, part.take)
   }
   const isLibpq = given.uselibpqcompat === 'true' && given.sslmode === 'require'

@@ -1,5 +1,5 @@
 // The forms of REDIS_URL. Several hosts are no URL (RFC 3986 allows one), but the field writes them so.
-// A fault says what must be, never what was: the text holds passwords.
+// A error says what must be, never what was: the text holds passwords.
 
 import {
   databaseOf,
@@ -26,7 +26,7 @@ export type RedisAddress = { tls: boolean; username?: string; password?: string 
   | { kind: 'cluster'; nodes: Host[] }
 )
 
-export type RedisUrlFault = { fault: string }
+export type RedisUrlError = { error: string }
 
 const forms =
   'must be redis://host:6379, a cluster as redis://host1:7000,redis://host2:7000 or redis+cluster://host:7000, redis+sentinel://host1:26379,host2:26379/<master name>, or unix:///folder/redis.sock?db=0; rediss for TLS'
@@ -46,18 +46,18 @@ const partsOf = (text: string) => {
 
 type Parts = NonNullable<ReturnType<typeof partsOf>>
 
-const sentinelAddress = (parts: Parts, tls: boolean): RedisAddress | RedisUrlFault => {
+const sentinelAddress = (parts: Parts, tls: boolean): RedisAddress | RedisUrlError => {
   const user = userOf(parts.user)
   const sentinels = hostsOf(parts.hosts, 26379)
   const [name = '', database = '', ...more] = parts.path.split('/')
   const [master, db] = [decoded(name), databaseOf(database)]
-  if (!sentinels || db === null || more.length > 0) return { fault: forms }
-  if (!user) return { fault: percent }
-  if (!master) return { fault: noMaster }
+  if (!sentinels || db === null || more.length > 0) return { error: forms }
+  if (!user) return { error: percent }
+  if (!master) return { error: noMaster }
   const { sentinelUsername, sentinelPassword, ...others } = Object.fromEntries(
     new URLSearchParams(parts.query),
   )
-  if (Object.keys(others).length > 0) return { fault: noOptions }
+  if (Object.keys(others).length > 0) return { error: noOptions }
   return {
     ...{ kind: 'sentinel', tls, ...user, sentinels, master, db },
     ...(sentinelUsername && { sentinelUsername }),
@@ -65,43 +65,43 @@ const sentinelAddress = (parts: Parts, tls: boolean): RedisAddress | RedisUrlFau
   }
 }
 
-const clusterAddress = (nodes: Parts[], tls: boolean): RedisAddress | RedisUrlFault => {
+const clusterAddress = (nodes: Parts[], tls: boolean): RedisAddress | RedisUrlError => {
   const [first] = nodes
   const named = new Set(nodes.map(node => node.user).filter(Boolean))
   const protocols = new Set(nodes.map(node => `${node.protocol}+${node.kind}`))
   const hosts = nodes.map(node => hostsOf(node.hosts, 6379))
-  if (!first || !hosts.every(each => each !== null)) return { fault: forms }
-  if (nodes.some(node => node.query)) return { fault: noOptions }
-  if (nodes.some(node => node.path)) return { fault: noDatabase }
-  if (named.size > 1 || protocols.size > 1) return { fault: oneUser }
+  if (!first || !hosts.every(each => each !== null)) return { error: forms }
+  if (nodes.some(node => node.query)) return { error: noOptions }
+  if (nodes.some(node => node.path)) return { error: noDatabase }
+  if (named.size > 1 || protocols.size > 1) return { error: oneUser }
   const user = userOf([...named][0])
-  return user ? { kind: 'cluster', tls, ...user, nodes: hosts.flat() } : { fault: percent }
+  return user ? { kind: 'cluster', tls, ...user, nodes: hosts.flat() } : { error: percent }
 }
 
-const singleAddress = (parts: Parts, tls: boolean): RedisAddress | RedisUrlFault => {
+const singleAddress = (parts: Parts, tls: boolean): RedisAddress | RedisUrlError => {
   const [user, at, db] = [userOf(parts.user), hostOf(parts.hosts, 6379), databaseOf(parts.path)]
-  if (!at || db === null) return { fault: forms }
-  if (parts.query) return { fault: noOptions }
-  return user ? { kind: 'single', tls, ...user, at, db } : { fault: percent }
+  if (!at || db === null) return { error: forms }
+  if (parts.query) return { error: noOptions }
+  return user ? { kind: 'single', tls, ...user, at, db } : { error: percent }
 }
 
-const socketAddress = (text: string): RedisAddress | RedisUrlFault => {
+const socketAddress = (text: string): RedisAddress | RedisUrlError => {
   const socket = readSocket(text)
-  if (!socket) return { fault: forms }
+  if (!socket) return { error: forms }
   const user = userOf(socket.user)
   return user
     ? { kind: 'single', tls: false, ...user, at: { path: socket.path }, db: socket.db }
-    : { fault: percent }
+    : { error: percent }
 }
 
 /** Reads REDIS_URL, or says what it must be. */
-export const parseRedisUrl = (text: string): RedisAddress | RedisUrlFault => {
+export const parseRedisUrl = (text: string): RedisAddress | RedisUrlError => {
   if (/^(?:unix|redis\+(?:unix|socket)):/.test(text)) return socketAddress(text)
   const nodes = text.split(/,\s*(?=rediss?(?:\+\w+)?:\/\/)/).map(partsOf)
   const [first] = nodes
-  if (!first || !nodes.every(node => node !== null)) return { fault: forms }
+  if (!first || !nodes.every(node => node !== null)) return { error: forms }
   const tls = first.protocol === 'rediss'
   if (nodes.some(node => node.kind === 'sentinel'))
-    return nodes.length === 1 ? sentinelAddress(first, tls) : { fault: forms }
+    return nodes.length === 1 ? sentinelAddress(first, tls) : { error: forms }
   return nodes.length > 1 || first.kind === 'cluster' ? clusterAddress(nodes, tls) : singleAddress(first, tls)
 }

@@ -29,8 +29,8 @@ const readableBy = (parse: (text: string) => object) =>
     v.string(),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       const read = parse(dataset.value)
-      if (!('fault' in read)) return dataset.value
-      addIssue({ message: String(read.fault) })
+      if (!('error' in read)) return dataset.value
+      addIssue({ message: String(read.error) })
       return NEVER
     }),
   )

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { configFaults, exitConfig } from '../config/config.ts'
+import { configErrorText, exitConfig } from '../config/config.ts'
 import { templateFaults } from '../theme/template-errors.ts'
 import { isReadable, listed } from '../theme/template-files.ts'
 import { openTemplates } from '../theme/templates.ts'
@@ -32,6 +32,6 @@ export const templateFolderFaults = async (config: ThemeConfig): Promise<string[
 export const checkTemplatesOrExit = async (config: ThemeConfig): Promise<void> => {
   const faults = await templateFolderFaults(config)
   if (faults.length === 0) return
-  process.stderr.write(configFaults(faults))
+  process.stderr.write(configErrorText(faults))
   process.exit(exitConfig)
 }

@@ -65,7 +65,7 @@ const refuseUnfit = ({ version, encoding }: Found): void => {
  */
 export const findConnection = async (url: string, within: Timeouts | null): Promise<Connection> => {
   const address = parsePostgresUrl(url)
-  if ('fault' in address) throw configError(`The address of Postgres ${address.fault}.`)
+  if ('error' in address) throw configError(`The address of Postgres ${address.error}.`)
   const plain = postgresConfig(address, within)
   const own = address.options ?? ''
   const withOptions = (version: number) => {

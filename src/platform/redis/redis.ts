@@ -35,7 +35,7 @@ const openServer = (
 
 const connect = (url: string, log: Log, manner: Manner): RedisConnection => {
   const address = parseRedisUrl(url)
-  if ('fault' in address) throw new Error(`REDIS_URL ${address.fault}`)
+  if ('error' in address) throw new Error(`REDIS_URL ${address.error}`)
   const tell = (err: Error) => log.warn({ err }, manner.words)
   return address.kind === 'cluster' ? openCluster(address, manner, tell) : openServer(address, manner, tell)
 }

@@ -47,8 +47,8 @@ const openers: { [N in Needs]: Opener<N> } = {
 }
 
 /** Opens what a command needs, and no more; or says what is wrong with the configuration. */
-export const openGiven = async (needs: Needs, io: Io): Promise<AsyncDisposable | { faults: string[] }> => {
+export const openGiven = async (needs: Needs, io: Io): Promise<AsyncDisposable | { errors: string[] }> => {
   const { as, open } = openers[needs]
   const read = readConfig(io.env, as)
-  return 'faults' in read ? read : open(read.config, io)
+  return 'errors' in read ? read : open(read.config, io)
 }

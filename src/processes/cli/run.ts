@@ -1,5 +1,5 @@
 import { isOutage } from '../../platform/base/store-errors.ts'
-import { configFaults, exitConfig } from '../../platform/config/config.ts'
+import { configErrorText, exitConfig } from '../../platform/config/config.ts'
 import type { Command } from './command.ts'
 import { emailCommands } from './email-commands.ts'
 import { helpFor, helpForAll } from './help.ts'
@@ -71,8 +71,8 @@ const run = async (argv: string[], io: Io): Promise<number> => {
   if ('misuse' in input) return misused(input.misuse, helpFor(command))
 
   const opened = await openGiven(command.needs, io)
-  if ('faults' in opened) {
-    complain(configFaults(opened.faults))
+  if ('errors' in opened) {
+    complain(configErrorText(opened.errors))
     return exitConfig
   }
   await using given = opened

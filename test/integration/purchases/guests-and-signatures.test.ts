@@ -547,7 +547,7 @@ anyTest.after.always(async () => {
   }
   const configErrorsOf = (env: Record<string, string>): string[] => {
     const read = readConfig({ ...validConfig, ...env }, 'worker')
-    return 'faults' in read ? read.faults : []
+    return 'errors' in read ? read.errors : []
   }
 
   const routes = [
@@ -623,11 +623,11 @@ anyTest.after.always(async () => {
     }
     for (const [name, values] of Object.entries(broken))
       for (const value of values) {
-        const faults = configErrorsOf({ ...shop, [name]: value })
-        t.is(faults.length, 1, name)
-        t.true(faults[0]?.startsWith(`${name} must be `), faults[0])
-        t.false(faults.join().includes(canary))
-        t.false(value.length > 12 && faults.join().includes(value))
+        const errors = configErrorsOf({ ...shop, [name]: value })
+        t.is(errors.length, 1, name)
+        t.true(errors[0]?.startsWith(`${name} must be `), errors[0])
+        t.false(errors.join().includes(canary))
+        t.false(value.length > 12 && errors.join().includes(value))
       }
   })
 
@@ -637,7 +637,7 @@ anyTest.after.always(async () => {
       { ...validConfig, ...shop, RECURRENTE_WEBHOOK_SECRET: `${old}, ${nextSecret}` },
       'worker',
     )
-    if ('faults' in read) throw new Error(read.faults.join())
+    if ('errors' in read) throw new Error(read.errors.join())
     t.deepEqual(read.config.RECURRENTE_WEBHOOK_SECRET, [old, nextSecret])
   })
 

@@ -114,7 +114,7 @@ const page = <N extends PageName>(locale: string, name: N, options: PageOptions<
       { NODE_ENV: 'test', TRUSTED_PROXIES: text, APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'postgres://h/d' },
       'migrate',
     )
-    if ('faults' in read) throw new Error(read.faults.join())
+    if ('errors' in read) throw new Error(read.errors.join())
     return read.config.TRUSTED_PROXIES
   }
 

@@ -31,9 +31,9 @@ const languages = ['ar', 'en', 'es']
 const base = { NODE_ENV: 'test', APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'postgres://h/d' }
 
 {
-  const faultsOf = (env: Record<string, string>) => {
+  const errorsOf = (env: Record<string, string>) => {
     const read = readConfig({ ...base, ...env }, 'migrate')
-    return 'faults' in read ? read.faults : []
+    return 'errors' in read ? read.errors : []
   }
   const refused: Record<string, string[]> = {
     BRAND_NAME: [
@@ -62,8 +62,8 @@ const base = { NODE_ENV: 'test', APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'post
   for (const [name, values] of Object.entries(refused))
     for (const value of values)
       test(`${name}=${JSON.stringify(value).slice(0, 50)} → refused at start`, t => {
-        const [fault = '', ...more] = faultsOf({ [name]: value })
-        t.regex(fault, new RegExp(`^${name} must be `))
+        const [error = '', ...more] = errorsOf({ [name]: value })
+        t.regex(error, new RegExp(`^${name} must be `))
         t.deepEqual(more, [])
       })
 
@@ -77,12 +77,12 @@ const base = { NODE_ENV: 'test', APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'post
   for (const [name, values] of Object.entries(taken))
     for (const value of values)
       test(`${name}=${JSON.stringify(value).slice(0, 50)} → taken`, t => {
-        t.deepEqual(faultsOf({ [name]: value }), [])
+        t.deepEqual(errorsOf({ [name]: value }), [])
       })
 
   const configOf = (env: Record<string, string>) => {
     const read = readConfig({ ...base, ...env }, 'migrate')
-    if ('faults' in read) throw new Error(read.faults.join())
+    if ('errors' in read) throw new Error(read.errors.join())
     return read.config
   }
 

@@ -160,6 +160,73 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 }
 
 {
+  const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
+
+  /** The folders that an indented tree names, as paths. */
+  const foldersOf = (tree: string): string[] => {
+    const parents: string[] = []
+    return tree.split('\n').flatMap(line => {
+      const [, indent = '', name] = /^( *)([\w-]+)\//.exec(line) ?? []
+      if (name === undefined) return []
+      const depth = indent.length / 2
+      parents.splice(depth, parents.length, name)
+      return [parents.join('/')]
+    })
+  }
+
+  test('a folder of src/ that the tree of docs/architecture.md lacks, or that is gone → fails', t => {
+    const [, tree = ''] = /<!-- tree -->\n([\s\S]*?)<!-- \/tree -->/.exec(page) ?? []
+    const real = globSync('src/**/*.ts', { cwd: root }).flatMap(file => {
+      const parts = dirname(file).split('/')
+      return parts.map((_, index) => parts.slice(0, index + 1).join('/'))
+    })
+    t.deepEqual(foldersOf(tree).sort(), [...new Set(real)].sort())
+  })
+
+  test('a file that docs/architecture.md names → it exists', t => {
+    const named = [...page.matchAll(/`((?:features|platform|shop|processes)\/[\w/-]+\.ts)`/g)]
+    t.true(named.length > 15)
+    for (const [, file = ''] of named) t.true(existsSync(join(root, 'src', file)), file)
+  })
+}
+
+{
+  const pages = globSync(['*.md', 'docs/*.md'], { cwd: root })
+
+  const slugOf = (heading: string): string =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-')
+
+  const anchorsOf = (file: string): string[] =>
+    [...readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => slugOf(heading))
+
+  test('a link between pages → its file and its heading exist', t => {
+    t.true(pages.length > 20)
+    for (const path of pages) {
+      const text = readFileSync(join(root, path), 'utf8')
+      for (const [, target = ''] of text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+        const [to = '', anchor] = target.split('#')
+        const file = to === '' ? join(root, path) : join(root, dirname(path), to)
+        t.true(existsSync(file), `${path}: ${target}`)
+        if (anchor) t.true(anchorsOf(file).includes(anchor), `${path}: ${target}`)
+      }
+    }
+  })
+
+  test('a page of docs/ → the index links it', t => {
+    const index = readFileSync(join(root, 'docs/README.md'), 'utf8')
+    for (const path of globSync('docs/*.md', { cwd: root }))
+      if (path !== 'docs/README.md') t.true(index.includes(`](${path.slice('docs/'.length)})`), path)
+  })
+
+  test('README.md → has at most 200 lines', t => {
+    t.true(readFileSync(join(root, 'README.md'), 'utf8').trimEnd().split('\n').length <= 200)
+  })
+}
+
+{
   // What docs/security.md claims is shown by tests that are there. Each is named in the text as `[folder/name]`, and at
   // the end by its path.
 

@@ -67,7 +67,7 @@ const jobs = {
   ...{ purgeEmails, purgeEvents, reconcile, sweep },
 }
 
-export type ProvingEmail = Parameters<typeof issueOneTimeToken>[1]
+export type TokenEmail = Parameters<typeof issueOneTimeToken>[1]
 
 export type NewEmail = Parameters<typeof queueEmail>[1]
 
@@ -122,7 +122,7 @@ const calls = {
     await enqueueEmails(deps, [await queueEmail(deps.database.manager, email)])
   },
   metrics: async (id: string) => at(id).deps.metrics.text(),
-  issueOneTimeToken: async (id: string, email: ProvingEmail, to: { userId: string; address: string }) =>
+  issueOneTimeToken: async (id: string, email: TokenEmail, to: { userId: string; address: string }) =>
     issueOneTimeToken(at(id).deps, email, to),
   startWorker: async (id: string) => {
     const place = at(id)

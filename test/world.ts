@@ -11,7 +11,7 @@ import type { WorldOptions } from './local-world.ts'
 import type { Mailbox } from './mail-sink.ts'
 import { kill, type Spawned, spawnProcess } from './spawn.ts'
 import { keepWarnings } from './warnings.ts'
-import type { Called, Calls, JobName, NewEmail, ProvingEmail } from './world-host.ts'
+import type { Called, Calls, JobName, NewEmail, TokenEmail } from './world-host.ts'
 
 // The world of one test file: the real service in another process, with a database, a Redis prefix and a mail server
 // that no other file uses.
@@ -56,7 +56,7 @@ export type World = AsyncDisposable & {
   instance: (env?: Record<string, string>) => Promise<Instance>
   /** Makes the token and the code of an email live, as the worker does when it sends it. */
   issueOneTimeToken: (
-    email: ProvingEmail,
+    email: TokenEmail,
     to: { userId: string; address: string },
   ) => Promise<{ token: string; code: string } | null>
   /** Sends an email as a worker would, whether or not a job for it waits, and says what came of it. */

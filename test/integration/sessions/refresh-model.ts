@@ -3,20 +3,20 @@ import type { Client } from '../../client.ts'
 import type { Account } from '../../fixtures.ts'
 import type { World } from '../../world.ts'
 
-// What a session is, in so few words that they can be seen to be right: a chain of refresh tokens, four times and how
-// it ended. Times in milliseconds.
+// A model of a session that is small enough to be checked by reading: a chain of refresh tokens, four times, and how the
+// session ended. Times are in milliseconds.
 
 export const minute = 60_000
-export const life = { grace: 10_000, idle: 10 * minute, max: 15 * minute, access: 12 * minute }
+export const lifetimes = { grace: 10_000, idle: 10 * minute, max: 15 * minute, access: 12 * minute }
 export const env = { ACCESS_TOKEN_TTL: '12m', REFRESH_TOKEN_TTL: '10m', SESSION_MAX_AGE: '15m' }
 
-/** Clocks of a token's issuer and its reader may differ by as much. */
+/** The clock difference that is allowed between the issuer and the verifier of a token. */
 const tolerance = 30_000
 
 export type Access = { token: string; expiresAt: number }
 export type Session = {
   id: string
-  /** Every refresh token that it had; the last is live. */
+  /** All refresh tokens of the session. The last is valid. */
   chain: string[]
   accesses: Access[]
   rotatedAt: number
@@ -24,7 +24,7 @@ export type Session = {
   expiresAt: number
   ended: 'not' | 'by its owner' | 'by theft'
 }
-/** `clock` tells the time. */
+/** `clock` returns the current time. */
 export type Model = { sessions: Session[]; password: string; clock: () => number }
 export type Real = World & { account: Account; clients: Client[] }
 
@@ -32,30 +32,30 @@ export const nowOf = ({ clock }: World): number => Date.now() + clock.shift
 
 type Tokens = { session_id: string; access_token: string; refresh_token: string }
 
-export const begin = (model: Model, at: number, tokens: Tokens): void => {
+export const addSession = (model: Model, at: number, tokens: Tokens): void => {
   model.sessions.push({
     id: tokens.session_id,
     chain: [tokens.refresh_token],
-    accesses: [{ token: tokens.access_token, expiresAt: at + life.access + tolerance }],
+    accesses: [{ token: tokens.access_token, expiresAt: at + lifetimes.access + tolerance }],
     rotatedAt: Number.NEGATIVE_INFINITY,
-    idleUntil: at + life.idle,
-    expiresAt: at + life.max,
+    idleUntil: at + lifetimes.idle,
+    expiresAt: at + lifetimes.max,
     ended: 'not',
   })
 }
 
-export const lives = (session: Session, at: number): boolean =>
+export const isLive = (session: Session, at: number): boolean =>
   session.ended === 'not' && at < session.idleUntil && at < session.expiresAt
 
-export const inGrace = (session: Session, at: number): boolean => at - session.rotatedAt <= life.grace
+export const inGrace = (session: Session, at: number): boolean => at - session.rotatedAt <= lifetimes.grace
 
-/** What comes of presenting a token of the chain, as far back from the newest as `age` says. */
-export const answerTo = (
+/** Predicts the reply to a token of the chain that is `age` rotations older than the newest. */
+export const predictReply = (
   session: Session,
   age: number,
   at: number,
 ): 'next' | 'same' | 'theft' | 'refused' => {
-  if (!lives(session, at)) return 'refused'
+  if (!isLive(session, at)) return 'refused'
   if (age === 0) return 'next'
   return age === 1 && inGrace(session, at) ? 'same' : 'theft'
 }
@@ -63,50 +63,50 @@ export const answerTo = (
 export const rotate = (session: Session, at: number, tokens: Tokens): void => {
   session.chain.push(tokens.refresh_token)
   session.rotatedAt = at
-  session.idleUntil = Math.min(at + life.idle, session.expiresAt)
+  session.idleUntil = Math.min(at + lifetimes.idle, session.expiresAt)
 }
 
-export const keepAccess = (session: Session, at: number, tokens: Tokens): void => {
-  session.accesses.push({ token: tokens.access_token, expiresAt: at + life.access + tolerance })
+export const addAccess = (session: Session, at: number, tokens: Tokens): void => {
+  session.accesses.push({ token: tokens.access_token, expiresAt: at + lifetimes.access + tolerance })
 }
 
 export const endAll = (model: Model, at: number): void => {
-  for (const session of model.sessions) if (lives(session, at)) session.ended = 'by its owner'
+  for (const session of model.sessions) if (isLive(session, at)) session.ended = 'by its owner'
 }
 
-/** What a request with this access token is told: `null` where it is let in. */
+/** Predicts the error code for this access token: `null` if it is accepted. */
 export const codeFor = (session: Session, access: Access, at: number): string | null => {
   if (at >= access.expiresAt) return 'TOKEN_EXPIRED'
-  return lives(session, at) ? null : 'SESSION_REVOKED'
+  return isLive(session, at) ? null : 'SESSION_REVOKED'
 }
 
-/** Moves on where a step would come so close to an end that a slow machine decides on which side of it. */
-export const keepClear = async ({ sessions }: Model, real: Real): Promise<number> => {
-  const near = (end: number) => Math.abs(end - nowOf(real) - 1500) < 3000
-  const ends = sessions.flatMap(session => [
-    session.rotatedAt + life.grace,
+/** Moves the clock past any expiry that is so close that the speed of the machine would decide the result. */
+export const avoidBoundaries = async ({ sessions }: Model, real: Real): Promise<number> => {
+  const isNear = (end: number) => Math.abs(end - nowOf(real) - 1500) < 3000
+  const expiries = sessions.flatMap(session => [
+    session.rotatedAt + lifetimes.grace,
     session.idleUntil,
     session.expiresAt,
     ...session.accesses.map(({ expiresAt }) => expiresAt),
   ])
-  while (ends.some(near)) await real.travel(real.clock.shift + 1000)
+  while (expiries.some(isNear)) await real.travel(real.clock.shift + 1000)
   return nowOf(real)
 }
 
 /**
- * The token of the reset mail that was just asked for, as the worker makes it. Postgres does not travel in time, so the
- * row is moved to where the clock is.
+ * Issues the token of the last reset email, as the worker does. The clock of Postgres does not move, so the row gets the
+ * time of the test clock.
  */
-export const mailedToken = async ({ account, clock, issueOneTimeToken, sql }: Real): Promise<string> => {
+export const issueResetToken = async ({ account, clock, issueOneTimeToken, sql }: Real): Promise<string> => {
   const [row] = await sql<Email>(
     `UPDATE emails SET created_at = created_at + $2 * interval '1 ms'
      WHERE id = (SELECT id FROM emails WHERE recipient = $1 AND kind = 'reset_password' ORDER BY id DESC LIMIT 1)
      RETURNING *`,
     [account.email, clock.shift],
   )
-  if (!row) throw new Error('no reset mail is owed')
+  if (!row) throw new Error('no reset email is queued')
   const to = { userId: account.userId, address: account.email }
-  const proof = await issueOneTimeToken({ ...row, kind: 'reset_password' }, to)
-  if (!proof) throw new Error('the reset mail is dead on arrival')
-  return proof.token
+  const issued = await issueOneTimeToken({ ...row, kind: 'reset_password' }, to)
+  if (!issued) throw new Error('the reset email got no token')
+  return issued.token
 }

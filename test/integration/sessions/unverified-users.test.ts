@@ -3,8 +3,8 @@ import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { waitForLink } from '../email-change/change-email.ts'
 
-// REQUIRE_VERIFIED_EMAIL or REGISTRATION_PRIVACY is switched on while users who have not verified their address are
-// signed in. Their sessions wait until they have, and go on then.
+// REQUIRE_VERIFIED_EMAIL or REGISTRATION_PRIVACY is switched on while users with an unverified address are signed in.
+// Their sessions are blocked until the address is verified, and continue then.
 
 const test = anyTest.serial
 
@@ -36,7 +36,7 @@ for (const [i, mode] of modes.entries()) {
       t.is(status, 403)
       t.is(body.code, 'EMAIL_NOT_VERIFIED')
       t.regex(body.detail, /the session then goes on/)
-      t.is(headers.get('www-authenticate'), null, 'the session is fine')
+      t.is(headers.get('www-authenticate'), null, 'the session itself is valid')
     }
     t.is((await verify(email)).status, 200)
     t.is((await at.get('me', { token })).status, 200)
@@ -50,7 +50,11 @@ for (const [i, mode] of modes.entries()) {
       t.is(status, 403)
       t.is(body.code, 'EMAIL_NOT_VERIFIED')
     }
-    t.deepEqual(await world.redis.hgetall(world.keys.session(userId, sessionId)), before, 'nothing is spent')
+    t.deepEqual(
+      await world.redis.hgetall(world.keys.session(userId, sessionId)),
+      before,
+      'no refresh token is used',
+    )
     t.is((await verify(email)).status, 200)
     const { status, body } = await at.post('refresh', { refresh_token })
     t.is(status, 200)
@@ -68,7 +72,7 @@ test('a retry of the last refresh by an unverified user → 403, and it is no th
   t.is((await at.post('refresh', { refresh_token: body.refresh_token })).status, 200)
 })
 
-test('a spent refresh token of an unverified user → the session ends, as for everybody', async t => {
+test('unverified user presents a used refresh token → 401, and the session ends as for other users', async t => {
   t.teardown(() => world.travel(0))
   const { userId, refresh } = await anAccount(client)
   const { body } = await client.post('refresh', { refresh_token: refresh })
@@ -77,10 +81,11 @@ test('a spent refresh token of an unverified user → the session ends, as for e
   t.is(reused.status, 401)
   t.is(reused.body.code, 'INVALID_REFRESH_TOKEN')
   t.is((await client.post('refresh', { refresh_token: body.refresh_token })).status, 401)
-  const told = await world.sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [
-    userId,
-  ])
-  t.is(told.length, 1)
+  const events = await world.sql(
+    `SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`,
+    [userId],
+  )
+  t.is(events.length, 1)
 })
 
 test('an ended session of an unverified user → 401, not 403', async t => {
@@ -90,7 +95,7 @@ test('an ended session of an unverified user → 401, not 403', async t => {
   t.is((await at.post('refresh', { refresh_token: refresh })).body.code, 'INVALID_REFRESH_TOKEN')
 })
 
-test('an unverified user ends sessions: this one, another, all', async t => {
+test('unverified user → can end this session, another one, or all', async t => {
   const { email, access } = await anAccount(client)
   const login = async () => (await client.post('login', { email, password })).body
   const [second, third] = [await login(), await login()]
@@ -102,7 +107,7 @@ test('an unverified user ends sessions: this one, another, all', async t => {
     t.is((await client.get('me', { token })).status, 401)
 })
 
-test('a user who mistyped the address moves to another, which verifies it', async t => {
+test('unverified user mistyped the address → can change it, which verifies the new one', async t => {
   const { access: token } = await anAccount(client)
   const email = anEmail()
   const body = { current_password: password, new_email: email }
@@ -112,7 +117,7 @@ test('a user who mistyped the address moves to another, which verifies it', asyn
   t.like((await at.get('me', { token })).body, { email, email_verified: true })
 })
 
-test('a verified user notices nothing', async t => {
+test('verified user → nothing changes in either mode', async t => {
   const { email, access: token, refresh } = await anAccount(client)
   t.is((await verify(email)).status, 200)
   for (const instance of strict) t.is((await instance.client.get('me', { token })).status, 200)

@@ -3,7 +3,7 @@ import { type Account, anAccount } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 import { sendRaw, withContent } from '../http/raw-request.ts'
 
-// Sessions that end: sign-out, revocation, a Redis that lost them.
+// Sessions that end: logout, revocation, and loss or an older state of Redis.
 
 const test = anyTest.serial
 
@@ -26,11 +26,11 @@ anyTest.after.always(async () => {
   const refresh = (token: string) => other.client.post('refresh', { refresh_token: token })
   const me = (token: string) => other.client.get('me', { token })
 
-  // Somebody signed in twice.
+  // A user with two sessions.
   const twoSessions = async () => {
     const account = await anAccount(client)
     const { email, password } = account
-    return { account, elsewhere: (await client.post('login', { email, password })).body }
+    return { account, otherSession: (await client.post('login', { email, password })).body }
   }
 
   const ways = {
@@ -39,13 +39,13 @@ anyTest.after.always(async () => {
     'its access token and an empty body': (access: string, _token: string) =>
       client.post('logout', {}, { token: access }),
     'its refresh token': (_access: string, token: string) => client.post('logout', { refresh_token: token }),
-    'its refresh token, beside an access token that is none': (_access: string, token: string) =>
+    'its refresh token, with an invalid access token': (_access: string, token: string) =>
       client.post('logout', { refresh_token: token }, { token: 'v4.public.nothing' }),
   }
 
   for (const [way, logout] of Object.entries(ways))
-    test(`logout by ${way} ends this session at once, and no other`, async t => {
-      const { account, elsewhere } = await twoSessions()
+    test(`logout by ${way} → this session ends immediately, and no other`, async t => {
+      const { account, otherSession } = await twoSessions()
       const reply = await logout(account.access, account.refresh)
       t.is(reply.status, 204)
       t.is(reply.text, '')
@@ -56,38 +56,38 @@ anyTest.after.always(async () => {
       t.is(refused.body.code, 'INVALID_REFRESH_TOKEN')
       t.is(await world.redis.exists(world.keys.session(account.userId, account.sessionId)), 0)
 
-      t.is((await me(elsewhere.access_token)).status, 200)
-      t.is((await refresh(elsewhere.refresh_token)).status, 200)
+      t.is((await me(otherSession.access_token)).status, 200)
+      t.is((await refresh(otherSession.refresh_token)).status, 200)
       t.deepEqual(await world.redis.zrange(world.keys.sessions(account.userId), 0, -1), [
-        elsewhere.session_id,
+        otherSession.session_id,
       ])
     })
 
-  test('logout takes an access token that has expired', async t => {
-    const { account, elsewhere } = await twoSessions()
+  test('logout with an expired access token → 204, and the session ends', async t => {
+    const { account, otherSession } = await twoSessions()
     await travel(clock.shift + 16 * 60_000)
     t.is((await me(account.access)).body.code, 'TOKEN_EXPIRED')
     t.is((await client.post('logout', undefined, { token: account.access })).status, 204)
     t.is((await refresh(account.refresh)).status, 401)
-    t.is((await refresh(elsewhere.refresh_token)).status, 200)
+    t.is((await refresh(otherSession.refresh_token)).status, 200)
   })
 
-  test('logout twice is answered as once', async t => {
+  test('logout twice → 204 each time', async t => {
     const { access, refresh: token } = await anAccount(client)
     for (let i = 0; i < 2; i++) t.is((await client.post('logout', undefined, { token: access })).status, 204)
     t.is((await client.post('logout', { refresh_token: token })).status, 204)
   })
 
-  test('logout tells nobody whether a token was known', async t => {
+  test('logout with an unknown or malformed token → 204, as for a known one', async t => {
     const { access, refresh: token } = await anAccount(client)
     const texts = ['lkr_nothing', 'nothing', `${token}A`, token.slice(0, -1), token.slice(4)]
     for (const text of texts) t.is((await client.post('logout', { refresh_token: text })).status, 204, text)
     for (const text of ['nothing', 'v4.public.nothing', `${access}A`, token])
       t.is((await client.post('logout', undefined, { token: text })).status, 204, text)
-    t.is((await me(access)).status, 200, 'none of them ended a session')
+    t.is((await me(access)).status, 200, 'no unknown token ended a session')
   })
 
-  test('logout without anything to end asks for credentials', async t => {
+  test('logout without a token → 401 AUTH_ERROR', async t => {
     for (const body of [undefined, {}]) {
       const reply = await client.post('logout', body)
       t.is(reply.status, 401)
@@ -96,7 +96,7 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('logout with a malformed header is refused and ends nothing', async t => {
+  test('logout with a malformed Authorization header → 400, and no session ends', async t => {
     const { access } = await anAccount(client)
     for (const authorization of ['Bearer', access, `Basic ${access}`, `Bearer ${access} ${access}`]) {
       const reply = await client.post('logout', undefined, { headers: { authorization } })
@@ -112,8 +112,8 @@ anyTest.after.always(async () => {
   const both = [client, other.client]
   const login = async ({ email, password }: Account) => (await client.post('login', { email, password })).body
 
-  // Puts every key of a user back as it was: a replica or a backup of Redis that knows nothing of what came after.
-  const remember = async (userId: string): Promise<() => Promise<void>> => {
+  // Saves all keys of a user, and returns a function that restores them, as an old replica or backup of Redis would.
+  const backUp = async (userId: string): Promise<() => Promise<void>> => {
     const keys = await world.keysLike(`${world.env.REDIS_PREFIX}:{${userId}}:*`)
     const dumps = await Promise.all(keys.map(async key => [key, await world.redis.dumpBuffer(key)] as const))
     return async () => {
@@ -121,9 +121,9 @@ anyTest.after.always(async () => {
     }
   }
 
-  test('logout-all ends every session of a user at once, on every instance, and nobody else’s', async t => {
+  test('logout-all → every session of the user ends on every instance; other users stay signed in', async t => {
     const account = await anAccount(client)
-    const bystander = await anAccount(client)
+    const otherUser = await anAccount(client)
     const sessions = [
       { access_token: account.access, refresh_token: account.refresh },
       await login(account),
@@ -141,11 +141,11 @@ anyTest.after.always(async () => {
         t.is(refused.status, 401)
         t.is(refused.body.code, 'INVALID_REFRESH_TOKEN')
       }
-    t.is((await client.get('me', { token: bystander.access })).status, 200)
-    t.is((await client.post('refresh', { refresh_token: bystander.refresh })).status, 200)
+    t.is((await client.get('me', { token: otherUser.access })).status, 200)
+    t.is((await client.post('refresh', { refresh_token: otherUser.refresh })).status, 200)
   })
 
-  test('a login right after logout-all works', async t => {
+  test('login right after logout-all → works', async t => {
     const account = await anAccount(client)
     await client.post('logout-all', undefined, { token: account.access })
     const { access_token, refresh_token } = await login(account)
@@ -153,14 +153,14 @@ anyTest.after.always(async () => {
     t.is((await client.post('refresh', { refresh_token })).status, 200)
   })
 
-  test('sessions that Redis remembers again after logout-all stay dead', async t => {
+  test('Redis restores sessions from before logout-all → they stay revoked', async t => {
     const account = await anAccount(client)
     const { access_token, refresh_token } = await login(account)
     const sessionKey = world.keys.session(account.userId, account.sessionId)
-    const bringBack = await remember(account.userId)
+    const restore = await backUp(account.userId)
     await client.post('logout-all', undefined, { token: account.access })
     const later = await login(account)
-    await bringBack()
+    await restore()
     t.is(await world.redis.exists(sessionKey), 1)
 
     for (const by of both)
@@ -171,18 +171,18 @@ anyTest.after.always(async () => {
       t.is(refused.status, 401)
       t.is(refused.body.code, 'INVALID_REFRESH_TOKEN')
     }
-    t.is(await world.redis.exists(sessionKey), 0, 'it is forgotten for good')
+    t.is(await world.redis.exists(sessionKey), 0, 'the restored session is deleted')
     t.is((await client.get('me', { token: later.access_token })).status, 200)
     t.is((await client.post('refresh', { refresh_token: later.refresh_token })).status, 200)
   })
 
-  test('logout-all wants a session that lives', async t => {
+  test('logout-all with an ended session or no token → 401, and other sessions continue', async t => {
     const account = await anAccount(client)
-    const elsewhere = await login(account)
+    const otherSession = await login(account)
     await client.post('logout', undefined, { token: account.access })
     t.is((await client.post('logout-all', undefined, { token: account.access })).body.code, 'SESSION_REVOKED')
     t.is((await client.post('logout-all')).body.code, 'AUTH_ERROR')
-    t.is((await client.get('me', { token: elsewhere.access_token })).status, 200)
+    t.is((await client.get('me', { token: otherSession.access_token })).status, 200)
   })
 }
 
@@ -211,8 +211,8 @@ anyTest.after.always(async () => {
   const refresh = (token: string, by = client) => by.post('refresh', { refresh_token: token })
   const revoke = (id: string, token: string, by = client) => by.send('DELETE', `sessions/${id}`, { token })
 
-  // What both instances say of the tokens of a session.
-  const told = async (access: string, token: string) => {
+  // The error codes of both instances for the tokens of a session.
+  const codesFor = async (access: string, token: string) => {
     const codes = new Set<string>()
     for (const by of [client, other.client]) {
       codes.add((await by.get('me', { token: access })).body.code)
@@ -222,7 +222,7 @@ anyTest.after.always(async () => {
   }
   const ended = ['INVALID_REFRESH_TOKEN', 'SESSION_REVOKED']
 
-  test('a session is listed with where it came from, and with no secret of it', async t => {
+  test('session list → IP, browser and times of each session, and no secret', async t => {
     const account = await anAccount(client)
     const headers = { 'user-agent': firefox, 'x-forwarded-for': '198.51.100.7' }
     const { access_token, session_id } = await login(account, headers)
@@ -248,7 +248,7 @@ anyTest.after.always(async () => {
     t.false(body.data.find(({ id }: Session) => id === account.sessionId).current)
   })
 
-  test('the latest used comes first, and a refresh counts as use', async t => {
+  test('session list → most recently used first; a refresh counts as use', async t => {
     const account = await anAccount(client)
     await travel(clock.shift + minute)
     const second = await login(account)
@@ -270,32 +270,32 @@ anyTest.after.always(async () => {
     t.true(used >= 3 * minute && used < 4 * minute)
   })
 
-  test('a revoked session ends at once on every instance, and is told as an end and no theft', async t => {
+  test('revoked session → ends on every instance, audited as ended, not as stolen', async t => {
     const account = await anAccount(client)
-    const elsewhere = await login(account)
-    const successor = (await refresh(elsewhere.refresh_token)).body
-    const reply = await revoke(elsewhere.session_id, account.access, other.client)
+    const otherSession = await login(account)
+    const successor = (await refresh(otherSession.refresh_token)).body
+    const reply = await revoke(otherSession.session_id, account.access, other.client)
     t.is(reply.status, 204)
     t.is(reply.text, '')
-    t.deepEqual(await told(elsewhere.access_token, elsewhere.refresh_token), ended)
-    t.deepEqual(await told(successor.access_token, successor.refresh_token), ended)
+    t.deepEqual(await codesFor(otherSession.access_token, otherSession.refresh_token), ended)
+    t.deepEqual(await codesFor(successor.access_token, successor.refresh_token), ended)
     t.deepEqual(idsOf(await list(account.access)), [account.sessionId])
     t.is((await refresh(account.refresh)).status, 200)
-    t.is((await revoke(elsewhere.session_id, account.access)).status, 404, 'twice')
+    t.is((await revoke(otherSession.session_id, account.access)).status, 404, 'revoking it again')
 
     const events = await sql<{ type: string }>('SELECT type FROM audit_events WHERE session_id = $1', [
-      elsewhere.session_id,
+      otherSession.session_id,
     ])
     t.deepEqual(events, [{ type: 'session.ended' }])
   })
 
-  test('the present session can be revoked too', async t => {
+  test('revoking the current session → it ends', async t => {
     const account = await anAccount(client)
     t.is((await revoke(account.sessionId, account.access)).status, 204)
-    t.deepEqual(await told(account.access, account.refresh), ended)
+    t.deepEqual(await codesFor(account.access, account.refresh), ended)
   })
 
-  test('the session of somebody else is not there, and lives on', async t => {
+  test('revoking the session of another user → 404, and that session continues', async t => {
     const [mine, theirs] = [await anAccount(client), await anAccount(client)]
     const refused = await revoke(theirs.sessionId, mine.access)
     t.is(refused.status, 404)
@@ -305,7 +305,7 @@ anyTest.after.always(async () => {
     t.is((await refresh(theirs.refresh)).status, 200)
   })
 
-  test('an id that is none is not there', async t => {
+  test('revoking a malformed session id → 404', async t => {
     const { access, sessionId } = await anAccount(client)
     const ids = ['x', '*', '%00', '%2A', '..%2F', sessionId.slice(1), `${sessionId}0`, `${sessionId}%0A`]
     for (const id of [...ids, sessionId.replaceAll('-', '')]) {
@@ -316,7 +316,7 @@ anyTest.after.always(async () => {
     t.is((await list(access)).length, 1)
   })
 
-  test('nobody lists or revokes without an access token', async t => {
+  test('listing or revoking with only the refresh cookie → 401 AUTH_ERROR', async t => {
     const { sessionId, refresh: token } = await anAccount(client)
     const cookie = `__Host-latchkey=${token}`
     const headers = { cookie, origin: 'http://latchkey.test', 'sec-fetch-site': 'same-origin' }
@@ -325,7 +325,7 @@ anyTest.after.always(async () => {
     t.is((await refresh(token)).status, 200)
   })
 
-  test('sessions of an older epoch are not listed, though Redis still has them', async t => {
+  test('session of an older epoch, still in Redis → not listed', async t => {
     const account = await anAccount(client)
     await sql('UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1', [account.userId])
     const { access_token, session_id } = await login(account)
@@ -333,7 +333,7 @@ anyTest.after.always(async () => {
     t.deepEqual(idsOf(await list(access_token)), [session_id])
   })
 
-  test('sessions that were quiet for too long are not listed, though Redis still has them', async t => {
+  test('session that expired by inactivity, still in Redis → not listed', async t => {
     const account = await anAccount(client)
     await travel(clock.shift + 6 * day)
     const later = await login(account)
@@ -344,16 +344,16 @@ anyTest.after.always(async () => {
   })
 
   const hostile = {
-    'very long': 'A'.repeat(8000),
-    'one word after another': 'x/1 '.repeat(64),
+    '8000 characters': 'A'.repeat(8000),
+    'many words': 'x/1 '.repeat(64),
     'many brackets': `Mozilla/5.0 ${'('.repeat(200)}`,
     HTML: '<script>alert(1)</script><img src=x onerror=alert(1)>/1.0 x',
-    'a prototype': '__proto__/1.0 constructor/2.0',
-    'bytes that are no ASCII': '\x80\x85\x9f\xa0\xff/1.0 \xad',
+    'prototype names': '__proto__/1.0 constructor/2.0',
+    'non-ASCII bytes': '\x80\x85\x9f\xa0\xff/1.0 \xad',
     'a tab': 'a\tb/1.0 c',
   }
   for (const [what, userAgent] of Object.entries(hostile))
-    test(`a user agent of ${what} does not break the list`, async t => {
+    test(`login with a user agent of ${what} → stored up to 256 characters, and the list works`, async t => {
       const account = await anAccount(client)
       const body = JSON.stringify({ email: account.email, password: account.password })
       const head = withContent('POST', '/api/v1/auth/login', body.length, `User-Agent: ${userAgent}`)
@@ -367,7 +367,7 @@ anyTest.after.always(async () => {
       t.is((await client.get('me/export', { token: account.access })).status, 200)
     })
 
-  test('a user agent with control bytes is no request', async t => {
+  test('user agent with control bytes → 400', async t => {
     const { email, password } = await anAccount(client)
     const body = JSON.stringify({ email, password })
     for (const byte of ['\0', '\x01', '\x1b']) {
@@ -387,7 +387,7 @@ anyTest.after.always(async () => {
   }
 
   for (const [end, statement] of Object.entries(ends))
-    test(`a user who was ${end} is out at once, and their sessions are gone`, async t => {
+    test(`user was ${end} → access tokens and sessions are rejected immediately`, async t => {
       const account = await anAccount(client)
       t.is((await other.client.get('me', { token: account.access })).status, 200)
       await sql(statement, [account.userId])
@@ -405,7 +405,7 @@ anyTest.after.always(async () => {
       t.is(await world.redis.exists(world.keys.sessions(account.userId)), 0)
     })
 
-  test('a user who was deactivated is told so by the right password alone', async t => {
+  test('deactivated user → ACCOUNT_DEACTIVATED only with the right password', async t => {
     const { email, password, userId } = await anAccount(client)
     await sql(ends.deactivated, [userId])
     const right = await client.post('login', { email, password })
@@ -419,7 +419,7 @@ anyTest.after.always(async () => {
     t.is((await client.post('login', { email, password })).status, 200)
   })
 
-  test('an epoch that was raised ends what began before it', async t => {
+  test('session epoch is raised → older sessions are revoked', async t => {
     const account = await anAccount(client)
     await sql('UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1', [account.userId])
     t.is((await client.get('me', { token: account.access })).body.code, 'SESSION_REVOKED')
@@ -433,12 +433,12 @@ anyTest.after.always(async () => {
   const other = revocationRedisLossOther
   const { client, redis, sql } = world
 
-  test('a Redis that has lost everything logs people out and lets nobody in', async t => {
+  test('Redis lost all keys → users are signed out and no old token works', async t => {
     const account = await anAccount(client)
     const { email, password } = account
     const second = (await client.post('login', { email, password })).body
-    const spent = account.refresh
-    const current = (await client.post('refresh', { refresh_token: spent })).body
+    const used = account.refresh
+    const current = (await client.post('refresh', { refresh_token: used })).body
 
     const { REDIS_PREFIX: prefix } = world.env
     const keys = [...(await world.keysLike(`${prefix}:*`)), ...(await world.keysLike(`{${prefix}}:*`))]
@@ -448,11 +448,11 @@ anyTest.after.always(async () => {
     for (const by of [client, other.client]) {
       for (const token of [account.access, current.access_token, second.access_token])
         t.is((await by.get('me', { token })).body.code, 'SESSION_REVOKED')
-      for (const token of [spent, current.refresh_token, second.refresh_token])
+      for (const token of [used, current.refresh_token, second.refresh_token])
         t.is((await by.post('refresh', { refresh_token: token })).body.code, 'INVALID_REFRESH_TOKEN')
     }
     t.is((await client.post('logout', { refresh_token: current.refresh_token })).status, 204)
-    t.deepEqual(await world.keysLike(`${prefix}:{*`), [], 'asking brings nothing back')
+    t.deepEqual(await world.keysLike(`${prefix}:{*`), [], 'the requests restore no keys')
     t.is(
       (
         await sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [
@@ -470,7 +470,7 @@ anyTest.after.always(async () => {
     t.is((await client.get('me', { token: account.access })).status, 401)
   })
 
-  test('a session that was ended one by one stays ended when Redis comes back from an older state', async t => {
+  test('Redis restores an older state → sessions ended one by one stay ended', async t => {
     const account = await anAccount(client)
     const { email, password } = account
     const listed = (await client.post('login', { email, password })).body
@@ -484,7 +484,11 @@ anyTest.after.always(async () => {
     t.is((await client.post('logout', { refresh_token: left.refresh_token })).status, 204)
     const next = (await client.post('refresh', { refresh_token: stolen.refresh_token })).body
     await client.post('refresh', { refresh_token: next.refresh_token })
-    t.is((await client.post('refresh', { refresh_token: stolen.refresh_token })).status, 401, 'a theft')
+    t.is(
+      (await client.post('refresh', { refresh_token: stolen.refresh_token })).status,
+      401,
+      'detected as theft',
+    )
 
     for (const [key, value] of older) await redis.restore(key, 0, value, 'REPLACE')
     for (const by of [client, other.client])
@@ -493,6 +497,10 @@ anyTest.after.always(async () => {
     for (const by of [client, other.client])
       for (const { refresh_token } of [listed, left, stolen])
         t.is((await by.post('refresh', { refresh_token })).body.code, 'INVALID_REFRESH_TOKEN')
-    t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 200, 'this one was not')
+    t.is(
+      (await client.post('refresh', { refresh_token: account.refresh })).status,
+      200,
+      'a session that was not ended continues',
+    )
   })
 }

@@ -15,23 +15,23 @@ test('only one lane has entries → served in the order they were added', t => {
 
 test('both lanes have entries → three turns for known clients, then one for unknown ones', t => {
   const queue = openHashQueue<string>(10)
-  for (let i = 1; i <= 4; i++) queue.add(`stranger ${i}`, 'strangers')
+  for (let i = 1; i <= 4; i++) queue.add(`unknown ${i}`, 'strangers')
   for (let i = 1; i <= 7; i++) queue.add(`known ${i}`, 'known')
   t.deepEqual(takeMany(queue, 12), [
-    ...['known 1', 'known 2', 'known 3', 'stranger 1'],
-    ...['known 4', 'known 5', 'known 6', 'stranger 2'],
-    ...['known 7', 'stranger 3', 'stranger 4', undefined],
+    ...['known 1', 'known 2', 'known 3', 'unknown 1'],
+    ...['known 4', 'known 5', 'known 6', 'unknown 2'],
+    ...['known 7', 'unknown 3', 'unknown 4', undefined],
   ])
 })
 
 test('known clients keep arriving → unknown clients still get a quarter of the turns', t => {
   const queue = openHashQueue<string>(100)
-  for (let i = 0; i < 100; i++) queue.add('stranger', 'strangers')
+  for (let i = 0; i < 100; i++) queue.add('unknown', 'strangers')
   const turns = Array.from({ length: 40 }, () => {
     queue.add('known', 'known')
     return queue.take()
   })
-  t.is(turns.filter(turn => turn === 'stranger').length, 10)
+  t.is(turns.filter(turn => turn === 'unknown').length, 10)
 })
 
 test('one lane is full → the other lane keeps all its places', t => {
@@ -54,10 +54,10 @@ test('one lane is full → the other lane keeps all its places', t => {
 test('entry that follows a comparison → served before both lanes, even if they are full', t => {
   const queue = openHashQueue<string>(1)
   queue.add('known', 'known')
-  queue.add('stranger', 'strangers')
+  queue.add('unknown', 'strangers')
   t.false(queue.isFull('next'))
   queue.add('next', 'next')
-  t.deepEqual(takeMany(queue, 3), ['next', 'known', 'stranger'])
+  t.deepEqual(takeMany(queue, 3), ['next', 'known', 'unknown'])
 })
 
 test('entry is removed → not served, and its place is free', t => {
@@ -72,7 +72,7 @@ test('entry is removed → not served, and its place is free', t => {
 test('unknown clients fill their lane → a known comparison is served before they are done', async t => {
   await using hasher = openHasher({ cost: 6, threads: 1, maxQueue: 8, timeoutMs: 60_000 })
   const done: string[] = []
-  const flood = Array.from({ length: 9 }, (_, i) => hasher.hash('x').then(() => done.push(`stranger ${i}`)))
+  const flood = Array.from({ length: 9 }, (_, i) => hasher.hash('x').then(() => done.push(`unknown ${i}`)))
   await t.throwsAsync(hasher.hash('x'), { code: 'ERR_HASHER_BUSY' })
   await t.throwsAsync(hasher.compare('x', null), { code: 'ERR_HASHER_BUSY' })
   const known = [

@@ -11,12 +11,12 @@ import { createVerifier } from '../../../src/guard/verifier.ts'
 import { generateKey, importSecret, signToken } from '../../../src/platform/crypto/paseto.ts'
 import { openResourceServer } from '../../integration/guard/resource-server.ts'
 
-// The guard: its keys, and how little it loads.
+// The guard: how it fetches keys, and what it loads.
 
 const test = anyTest.serial
 
 {
-  // Time is this process's own: these tests go one by one.
+  // These tests move the clock of this process, so they run one at a time.
   mock.timers.enable({ apis: ['Date'], now: Date.now() })
   anyTest.after.always(() => mock.timers.reset())
 
@@ -27,7 +27,7 @@ const test = anyTest.serial
     const claims = {
       iss: issuer,
       aud: issuer,
-      sub: 'somebody',
+      sub: 'user-1',
       sid: 'session',
       roles: [],
       email_verified: false,
@@ -35,7 +35,7 @@ const test = anyTest.serial
     return signToken({ kid: key.kid, secret: importSecret(key.paserkSecret) }, claims, times)
   }
 
-  /** An issuer that does no more than publish keys, and can be made to fail. */
+  /** An issuer that only publishes keys, and can be made to fail. */
   const openIssuer = async (...keys: Key[]) => {
     const state = { keys, status: 200, reads: 0 }
     const server = createServer((_request, reply) => {
@@ -54,7 +54,7 @@ const test = anyTest.serial
     return { state, url, close, [Symbol.asyncDispose]: close }
   }
 
-  test('an issuer that is down after the first fetch is not missed', async t => {
+  test('issuer down after the first key fetch → tokens are still verified', async t => {
     const key = generateKey()
     await using issuer = await openIssuer(key)
     await using service = await openResourceServer(createVerifier({ issuer: issuer.url }))
@@ -67,7 +67,7 @@ const test = anyTest.serial
     }
   })
 
-  test('made-up key ids make the issuer asked once in ten seconds, however many come', async t => {
+  test('flood of invented key ids → the issuer is asked once in ten seconds', async t => {
     const key = generateKey()
     await using issuer = await openIssuer(key)
     await using service = await openResourceServer(createVerifier({ issuer: issuer.url }))
@@ -87,7 +87,7 @@ const test = anyTest.serial
     t.is((await service.client.get('/closed', { token: await sign(key, issuer.url) })).status, 200)
   })
 
-  test('keys that cannot be read are a fault and no 401, until they can', async t => {
+  test('keys cannot be read → 503 instead of 401 until they can', async t => {
     const key = generateKey()
     await using issuer = await openIssuer(key)
     issuer.state.status = 503
@@ -101,13 +101,13 @@ const test = anyTest.serial
     }
     t.is(issuer.state.reads, 1)
     t.is(service.errors.length, 3, 'the error handler of the service is called')
-    t.is((await service.client.get('/closed')).status, 401, 'who has no token needs no key')
+    t.is((await service.client.get('/closed')).status, 401, 'a request without a token needs no key')
     issuer.state.status = 200
     mock.timers.tick(10_001)
     t.is((await service.client.get('/closed', { token })).status, 200)
   })
 
-  test('a key that the issuer withdrew is not believed for ever', async t => {
+  test('key withdrawn by the issuer → its tokens are refused after the next key fetch', async t => {
     const [stolen, fresh] = [generateKey(), generateKey()]
     await using issuer = await openIssuer(stolen)
     await using service = await openResourceServer(createVerifier({ issuer: issuer.url }))
@@ -128,7 +128,7 @@ const test = anyTest.serial
 {
   const guard = new URL('../../../src/guard/', import.meta.url)
 
-  test('a service that guards its routes loads no store, no driver and no Koa', async t => {
+  test('service that uses the guard → loads no store, no driver and no Koa', async t => {
     const script = `
     import { registerHooks } from 'node:module'
     const seen = []

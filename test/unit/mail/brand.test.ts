@@ -12,7 +12,7 @@ import { escapeHtml } from '../../../src/platform/theme/template.ts'
 import { kill } from '../../spawn.ts'
 import { themeOf } from '../../theme.ts'
 
-// The brand of a deployment: its variables, its colors, and the emails that carry it.
+// The brand of a deployment: its variables, its colors, and the emails that show it.
 
 const test = anyTest.serial
 
@@ -21,11 +21,11 @@ const brand = {
   BRAND_LOGO_URL: 'https://cdn.acme.example:8443/logo.png?v=1&x=2',
   BRAND_COLOR: '#fc0',
   BRAND_SUPPORT_EMAIL: 'help@acme.example',
-  BRAND_ADDRESS: 'Acme Ltd, 1 High Street, Oxford',
+  BRAND_ADDRESS: 'Acme Ltd, 1 High Road, Oxford',
 }
 const themes = {
-  'a name alone': themeOf({ BRAND_NAME: brand.BRAND_NAME }),
-  'a whole brand': themeOf(brand),
+  'only a name': themeOf({ BRAND_NAME: brand.BRAND_NAME }),
+  'a complete brand': themeOf(brand),
 }
 const languages = ['ar', 'en', 'es']
 const base = { NODE_ENV: 'test', APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'postgres://h/d' }
@@ -57,7 +57,7 @@ const base = { NODE_ENV: 'test', APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'post
     ],
     BRAND_COLOR: ['red', '#12', '#12345', '#1234567', '#ggg', 'fc0', '#fc0;}', '#fc0\n', 'rgb(1,2,3)'],
     BRAND_SUPPORT_EMAIL: ['help', 'Acme <help@acme.example>', 'a@b.example\nBcc: c@d.example', 'a@b.c,d@e.f'],
-    BRAND_ADDRESS: ['1 High Street\nOxford', 'a'.repeat(201), '\u200b'],
+    BRAND_ADDRESS: ['1 High Road\nOxford', 'a'.repeat(201), '\u200b'],
   }
   for (const [name, values] of Object.entries(refused))
     for (const value of values)
@@ -67,16 +67,16 @@ const base = { NODE_ENV: 'test', APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'post
         t.deepEqual(more, [])
       })
 
-  const taken: Record<string, string[]> = {
+  const accepted: Record<string, string[]> = {
     BRAND_NAME: ['Acme', 'A', '👩‍👩‍👧‍👦 Kin', 'شركة أكمي', '日本', 'a'.repeat(64), `"A" & <B> 'C' \\`],
     BRAND_LOGO_URL: [brand.BRAND_LOGO_URL, 'https://xn--bcher-kva.example/l.svg'],
     BRAND_COLOR: ['#fc0', '#FFCC00', '#0f5f57'],
     BRAND_SUPPORT_EMAIL: ['help@acme.example', "o'neil+x@acme.example"],
     BRAND_ADDRESS: ['Musterstraße 1, 10115 Berlin'],
   }
-  for (const [name, values] of Object.entries(taken))
+  for (const [name, values] of Object.entries(accepted))
     for (const value of values)
-      test(`${name}=${JSON.stringify(value).slice(0, 50)} → taken`, t => {
+      test(`${name}=${JSON.stringify(value).slice(0, 50)} → accepted as a brand variable`, t => {
         t.deepEqual(errorsOf({ [name]: value }), [])
       })
 
@@ -86,7 +86,7 @@ const base = { NODE_ENV: 'test', APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'post
     return read.config
   }
 
-  test('BRAND_NAME set and MAIL_FROM unset → the sender carries the name of the brand', t => {
+  test('BRAND_NAME set, MAIL_FROM unset → the sender has the name of the brand', t => {
     const BRAND_NAME = `"Acme", Inc. & <Söhne>`
     const standard = { name: BRAND_NAME, address: 'no-reply@localhost' }
     t.deepEqual(configOf({ BRAND_NAME }).MAIL_FROM, standard)
@@ -100,7 +100,7 @@ const base = { NODE_ENV: 'test', APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'post
 {
   const colors = ['#000', '#fff', '#ffcc00', '#0f5f57', '#e11d48', '#1d4ed8', '#777777', '#767676', '#00ff00']
   for (const color of colors)
-    test(`BRAND_COLOR=${color} → text on it and in it is readable, and its button can be seen`, t => {
+    test(`BRAND_COLOR=${color} → readable text on it and in it, and a visible button`, t => {
       const palette = paletteOf(color)
       const [white, black] = [contrast(palette.fill, '#fff'), contrast(palette.fill, '#000')]
       for (const on of [palette.on_fill, palette.dark_on_fill])
@@ -113,7 +113,7 @@ const base = { NODE_ENV: 'test', APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'post
       t.true(contrast(palette.dark_edge, '#1f2529') >= 3)
     })
 
-  test('contrast is that of WCAG', t => {
+  test('contrast of two colors → the ratio of WCAG', t => {
     t.is(contrast('#000', '#fff'), 21)
     t.is(contrast('#fff', '#fff'), 1)
     t.is(contrast('#777', '#fff').toFixed(2), '4.48')
@@ -122,7 +122,7 @@ const base = { NODE_ENV: 'test', APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'post
 
 for (const [what, theme] of Object.entries(themes))
   for (const kind of emailKinds)
-    test(`${kind} with ${what} → every language carries the brand, and none says Latchkey`, async t => {
+    test(`${kind} with ${what} → shows the brand in every language and never names Latchkey`, async t => {
       for (const locale of languages) {
         const { subject, html, text } = await render(theme, kind, locale, samples[kind])
         t.notRegex(`${subject}\n${html}\n${text}`, /latchkey/i, locale)
@@ -131,27 +131,32 @@ for (const [what, theme] of Object.entries(themes))
       }
     })
 
-test('BRAND_NAME unset → emails say Latchkey', async t => {
+test('BRAND_NAME unset → emails name Latchkey', async t => {
   const { subject, text } = await render(themeOf(), 'welcome', 'en', samples.welcome)
   t.is(subject, 'Welcome to Latchkey')
   t.true(text.endsWith('\n\n-- \nLatchkey\n'))
 })
 
-test('a whole brand → logo, color, support address and postal address stand in both parts', async t => {
+test('complete brand → logo, color, support and postal address in the HTML and the text part', async t => {
   for (const locale of languages) {
-    const { html, text } = await render(themes['a whole brand'], 'verify_email', locale, samples.verify_email)
+    const { html, text } = await render(
+      themes['a complete brand'],
+      'verify_email',
+      locale,
+      samples.verify_email,
+    )
     t.true(html.includes(`src="${escapeHtml(brand.BRAND_LOGO_URL)}"`))
     t.true(html.includes('alt="Acme Shop"'))
     t.regex(html, /background[^"]*#ffcc00/)
     t.regex(html, /href="mailto:help@acme\.example"[^>]*>help@acme\.example</)
-    t.true(html.includes('Acme Ltd, 1 High Street, Oxford'))
+    t.true(html.includes('Acme Ltd, 1 High Road, Oxford'))
     const [, signature = ''] = text.split('\n-- \n')
-    t.regex(signature, /Acme Shop[\s\S]*\n.*help@acme\.example.*\nAcme Ltd, 1 High Street, Oxford\n$/)
+    t.regex(signature, /Acme Shop[\s\S]*\n.*help@acme\.example.*\nAcme Ltd, 1 High Road, Oxford\n$/)
   }
 })
 
-test('no logo, support or postal address → no picture, no empty link, no empty line', async t => {
-  const { html, text } = await render(themes['a name alone'], 'welcome', 'en', samples.welcome)
+test('brand without logo and addresses → no image, no empty link and no empty line', async t => {
+  const { html, text } = await render(themes['only a name'], 'welcome', 'en', samples.welcome)
   t.notRegex(html, /<img|mailto:/)
   t.true(text.endsWith('\n\n-- \nAcme Shop\n'))
 })
@@ -166,9 +171,9 @@ const hostile = [
   'Acme!',
 ]
 for (const name of hostile)
-  test(`BRAND_NAME=${JSON.stringify(name)} → text in HTML, subject and text, and nothing else`, async t => {
+  test(`BRAND_NAME=${JSON.stringify(name)} → plain text in subject, HTML and text part`, async t => {
     const theme = themeOf({ ...brand, BRAND_NAME: name })
-    // The picture says the writing direction of its alternative text.
+    // The image declares the writing direction of its alternative text, so the other name has the same one.
     const other = /\p{Script=Arabic}/u.test(name) ? 'أكمي' : 'Acme'
     for (const locale of languages) {
       const { subject, html, text } = await render(theme, 'welcome', locale, samples.welcome)
@@ -185,7 +190,7 @@ for (const name of hostile)
     }
   })
 
-test('a name of the other writing direction is isolated, in HTML by bdi, in text by U+2068 and U+2069', async t => {
+test('brand name of the other writing direction → isolated by bdi in HTML, by U+2068 and U+2069 in text', async t => {
   const latin = themeOf({ BRAND_NAME: 'Acme!' })
   const arabic = themeOf({ BRAND_NAME: 'أكمي!' })
   const shown = async (theme: typeof latin, locale: string) =>
@@ -209,7 +214,7 @@ test('a name of the other writing direction is isolated, in HTML by bdi, in text
   const start = (env: Record<string, string>) =>
     spawn(process.execPath, [script], { env: { PATH: process.env.PATH, ...env } })
 
-  test('emails:preview with a brand in the environment → shows it, and its logo may load', async t => {
+  test('emails:preview with a brand in the environment → shows the brand, and the CSP allows its logo', async t => {
     const child = start(brand)
     t.teardown(() => kill(child))
     const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string]
@@ -225,7 +230,7 @@ test('a name of the other writing direction is isolated, in HTML by bdi, in text
     )
   })
 
-  test('emails:preview with a wrong brand → ends with 78 and names the variable', async t => {
+  test('emails:preview with an invalid brand → exits with 78 and names each variable', async t => {
     const child = start({ BRAND_COLOR: 'red', BRAND_LOGO_URL: 'http://x.example/l.png' })
     const [text, [code]] = await Promise.all([textOf(child.stderr), once(child, 'exit')])
     t.is(code, 78)

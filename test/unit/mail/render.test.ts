@@ -47,44 +47,45 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
       reference: '019a5f7e-7a30-7c4e-9d0b-3f1f6f1d2c4b',
     },
   }
-  const seen: Record<string, string> = { time: '07:08', email: 'z••', account: 'zoltan', amount: '12' }
+  const shownAs: Record<string, string> = { time: '07:08', email: 'z••', account: 'zoltan', amount: '12' }
 
   const read = (...path: string[]) => readFile(join(ownTemplates, ...path), 'utf8')
   const wordsOf = async (locale: string, name: string): Promise<Record<string, string>> =>
     JSON.parse(await read(locale, `${name}.json`))
-  const holes = (text: string) => new Set([...text.matchAll(/\{\{(.*?)\}\}/g)].map(([, name]) => name ?? ''))
+  const placeholders = (text: string) =>
+    new Set([...text.matchAll(/\{\{(.*?)\}\}/g)].map(([, name]) => name ?? ''))
   const cases = locales.flatMap(locale => emailKinds.map(kind => ({ locale, kind })))
 
-  test('every mail compiles in every language', async t => {
+  test('every email in every language → compiles', async t => {
     await t.notThrowsAsync(compileAll(plainTheme))
   })
 
   for (const { locale, kind } of cases) {
-    test(`${kind} in ${locale}: every variable reaches both parts, and nothing is left to fill in`, async t => {
+    test(`${kind} in ${locale} → every variable is in both parts and no placeholder is left`, async t => {
       const sample: Record<string, string> = samples[kind]
       const { html, text } = await render(kind, locale, samples[kind])
       for (const name of emails[kind].vars) {
-        const shown = seen[name] ?? sample[name] ?? ''
+        const shown = shownAs[name] ?? sample[name] ?? ''
         t.true(html.includes(shown), `${name} in HTML`)
         t.true(text.includes(shown), `${name} in text`)
       }
       t.notRegex(html + text, /\{\{|undefined|NaN|Invalid/)
     })
 
-    test(`${kind} in ${locale}: the document says its language and direction, loads nothing and is small`, async t => {
+    test(`${kind} in ${locale} → declares language and direction, loads nothing and is under 40 kB`, async t => {
       const { html } = await render(kind, locale, samples[kind])
       t.true(html.includes(`<html lang="${locale}" dir="${direction(locale)}"`))
       t.true(html.includes(`role="article" lang="${locale}" dir="${direction(locale)}"`))
       t.notRegex(html, /<(link|img|script|iframe)\b|@import|url\(/)
-      t.true(Buffer.byteLength(html) < 40_000, 'some clients cut long mails')
+      t.true(Buffer.byteLength(html) < 40_000, 'some email programs cut long emails')
     })
 
-    test(`${kind} in ${locale}: the subject is one short line`, async t => {
+    test(`${kind} in ${locale} → the subject is one short line`, async t => {
       const { subject } = await render(kind, locale, samples[kind])
       t.regex(subject, /^\S[^\r\n]{5,70}\S$/)
     })
 
-    test(`${kind} in ${locale}: a missing variable stops the mail`, async t => {
+    test(`${kind} in ${locale} with a missing variable → an error instead of an email`, async t => {
       for (const name of emails[kind].vars) {
         const { [name]: _, ...rest } = samples[kind] as Record<string, string>
         await t.throwsAsync(render(kind, locale, rest as never), { message: new RegExp(`{{${name}}}`) })
@@ -92,7 +93,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
       }
     })
 
-    test(`${kind} in ${locale}: the words are those of English, each is used, and none needs what is not declared`, async t => {
+    test(`words of ${kind} in ${locale} → same keys as English, all used, no undeclared variable`, async t => {
       const words = await wordsOf(locale, kind)
       t.deepEqual(Object.keys(words).sort(), Object.keys(await wordsOf('en', kind)).sort())
       for (const [name, word] of Object.entries(words)) t.truthy(word.trim(), name)
@@ -101,7 +102,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
           ['layout.mjml', 'layout.txt', `${kind}.mjml`, `${kind}.txt`].map(name => read(name)),
         )
       ).join('')
-      const used = holes(sources)
+      const used = placeholders(sources)
       for (const name of Object.keys(words))
         t.true(
           used.has(`t.${name}`) || ['subject', 'greeting', 'greeting_anonymous', 'unknown'].includes(name),
@@ -111,25 +112,25 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
         ...emails[kind].vars,
         ...['greeting', 'content', 'header', 'contact', 'signature', 'brand'],
       ])
-      for (const name of [...used, ...holes(Object.values(words).join(''))])
+      for (const name of [...used, ...placeholders(Object.values(words).join(''))])
         t.true(declared.has(name) || name.startsWith('t.'), name)
     })
   }
 
   for (const locale of locales)
-    test(`the words of the pages in ${locale} are those of English`, async t => {
+    test(`words of the pages in ${locale} → same keys and variables as English`, async t => {
       const words = await wordsOf(locale, 'pages')
       const english = await wordsOf('en', 'pages')
       t.deepEqual(Object.keys(words).sort(), Object.keys(english).sort())
       for (const [name, word] of Object.entries(words)) {
         t.truthy(word.trim(), name)
-        t.deepEqual(holes(word), holes(english[name] ?? ''), name)
+        t.deepEqual(placeholders(word), placeholders(english[name] ?? ''), name)
       }
-      t.deepEqual([...holes(Object.values(words).join(''))].sort(), ['brand', 'kinds', 'min'])
+      t.deepEqual([...placeholders(Object.values(words).join(''))].sort(), ['brand', 'kinds', 'min'])
     })
 
   for (const locale of locales)
-    test(`durations in ${locale}: each kind of number has its words, and no words are idle`, async t => {
+    test(`durations in ${locale} → exactly one text for each plural form`, async t => {
       const words = await wordsOf(locale, 'durations')
       const rules = new Intl.PluralRules(locale)
       const kinds = new Set(Array.from({ length: 400 }, (_, at) => rules.select(at + 1)))
@@ -137,7 +138,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
       t.deepEqual(Object.keys(words).sort(), wanted.sort())
     })
 
-  test('Arabic runs from right to left, but for codes, addresses and links', async t => {
+  test('Arabic emails → right to left, except codes, addresses and links', async t => {
     for (const kind of emailKinds) {
       const { html } = await render(kind, 'ar', samples[kind])
       t.true(html.includes('<html lang="ar" dir="rtl"'))
@@ -148,12 +149,12 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     }
   })
 
-  test('times are in the words of the reader', async t => {
+  test('time in an email → written in the language of the reader', async t => {
     t.true((await render('session_reuse', 'es-MX', samples.session_reuse)).text.includes('6 de mayo de 2031'))
   })
 
-  // After a preposition, as every mail has them: Arabic has a dual, whose ending follows the case, and counts
-  // 3 to 10 in the plural, 11 to 99 in the accusative singular, and whole hundreds in the genitive singular.
+  // All durations follow a preposition. Arabic has a dual, whose ending follows the case. It counts 3 to 10
+  // in the plural, 11 to 99 in the accusative singular, and whole hundreds in the genitive singular.
   const durations = {
     en: {
       minutes: { 1: '1 minute', 2: '2 minutes' },
@@ -186,7 +187,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
       },
     },
   }
-  const lasting = {
+  const withDuration = {
     minutes: (amount: string, locale: string) =>
       render('reset_password', locale, { ...samples.reset_password, minutes: amount }),
     hours: (amount: string, locale: string) =>
@@ -196,23 +197,23 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
   }
   for (const [locale, units] of Object.entries(durations))
     for (const unit of ['minutes', 'hours', 'days'] as const)
-      test(`${unit} in ${locale} agree with their number, in digits that match the code`, async t => {
+      test(`${unit} in ${locale} → the plural form fits the number, in the digits of the code`, async t => {
         for (const [amount, words] of Object.entries(units[unit])) {
-          const { html, text } = await lasting[unit](amount, locale)
+          const { html, text } = await withDuration[unit](amount, locale)
           const whole = new RegExp(`(?<![\\p{L}\\p{N}])${words}(?!\\p{L})`, 'u')
           t.regex(html, whole)
           t.regex(text, whole)
         }
       })
 
-  test('a duration that is no number stops the mail', async t => {
+  test('duration that is not a number → an error instead of an email', async t => {
     for (const hours of ['', 'soon', 'NaN'])
       await t.throwsAsync(render('verify_email', 'en', { ...samples.verify_email, hours }), {
         message: 'hours is not a number',
       })
   })
 
-  test('a security notice leaves even where the facts are lacking', async t => {
+  test('security notice without time, address or device → sent with "Unknown"', async t => {
     const unknown = { name: '', time: '', ip: '', device: '' }
     for (const kind of ['session_reuse', 'password_changed', 'new_device'] as const) {
       const { text } = await render(kind, 'en', { ...unknown, link })
@@ -222,13 +223,13 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     t.true(text.includes('New address\nUnknown\n'))
   })
 
-  test('a language that is not there falls back, whatever its name', async t => {
+  test('unknown language of an email → English', async t => {
     const english = await render('welcome', 'en', samples.welcome)
     for (const locale of ['xx', '', '../../etc', '__proto__'])
       t.deepEqual(await render('welcome', locale, samples.welcome), english)
   })
 
-  test('a mail that lacks a variable does not type-check', t => {
+  test('email without a declared variable → does not type-check', t => {
     type Lacking = { name: string } extends EmailVars<'welcome'> ? true : false
     const accepted: Lacking = false
     t.false(accepted)
@@ -236,8 +237,8 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
 }
 
 {
-  // Anybody can register a victim's address under a name of their choosing: the name is the attacker's text,
-  // sent by us to the victim. The device is whatever a thief's client calls itself.
+  // An attacker can register the address of a victim under any name, so the name is text of the attacker in
+  // our email. The device is the user agent of a client, which an attacker chooses too.
 
   const link = 'https://api.example/verify?token=abc&x=1'
   const verify = (name: string, locale = 'en') =>
@@ -253,7 +254,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     '<!-- --><![endif]-->',
   ]
   for (const name of markup)
-    test(`markup in a name arrives as text: ${name}`, async t => {
+    test(`markup in a name → shown as text: ${name}`, async t => {
       for (const locale of locales) {
         const hostile = await verify(name, locale)
         const honest = await verify('Ana', locale)
@@ -264,7 +265,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     })
 
   for (const name of ['{{code}}', '{{hours}}', '{{greeting}}', '$&', '$1'])
-    test(`a name is not a template: ${name}`, async t => {
+    test(`placeholder or replacement pattern in a name → not expanded: ${name}`, async t => {
       const { html, text } = await verify(name)
       t.true(html.includes(`Hello ${escapeHtml(name)},`))
       t.true(text.startsWith(`Hello ${name},`))
@@ -302,7 +303,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     'Call +1 (800) 555-0199',
   ]
   for (const name of addresses)
-    test(`a name that a mail client would make a link of is left out: ${JSON.stringify(name)}`, async t => {
+    test(`name that email programs would link → left out: ${JSON.stringify(name)}`, async t => {
       const hostile = await verify(name)
       t.deepEqual(hostile, await verify(''))
       t.true(hostile.text.startsWith('Hello,\n'))
@@ -322,30 +323,30 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     'علی\u200Cرضا',
     '👩\u200D💻',
   ])
-    test(`an honest name is kept: ${name}`, async t => {
+    test(`honest name with dots, colons or joiners → kept: ${name}`, async t => {
       const { html, text } = await verify(name)
       t.true(text.startsWith(`Hello ${name},\n`))
       t.true(html.includes(`Hello ${escapeHtml(name)},`))
     })
 
-  test('a name stays on its line, so that it can forge neither a paragraph nor a header', async t => {
+  test('line breaks in a name → replaced by spaces, so that they forge no paragraph or header', async t => {
     const { text, subject } = await verify('Ana\r\nBcc: victim@x\n\nYour code changed\u2028now\0')
     t.true(text.startsWith('Hello Ana Bcc: victim@x Your code changed now,\n'))
     t.notRegex(subject, /[\r\n]/)
   })
 
-  test('a name cannot turn the text after it around', async t => {
+  test('direction overrides in a name → removed, so that later text keeps its direction', async t => {
     const { text, html } = await verify('Ana\u202E\u2066gro\u200F')
     t.true(text.startsWith('Hello Ana gro,\n'))
     t.notRegex(html, /[\u200F\u202E\u2066]/)
   })
 
-  test('a name is cut at 64 code points, between characters', async t => {
+  test('long name → cut at 64 code points, between characters', async t => {
     const { text } = await verify('😀'.repeat(100_000))
     t.true(text.startsWith(`Hello ${'😀'.repeat(64)},\n`))
   })
 
-  test('a name that reads like an address without a top level stays text: no element is made of it', async t => {
+  test('name like an address without a top-level domain → text without a link', async t => {
     const { html, text } = await verify('security@evil')
     t.true(text.startsWith('Hello security@evil,\n'))
     t.notRegex(html, /href="[^"]*evil/)
@@ -353,13 +354,13 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
   })
 
   for (const name of ['', ' ', '\r\n', '\u200F', '\u3164', '\u2800\u200B'])
-    test(`without a name the greeting still reads well: ${JSON.stringify(name)}`, async t => {
+    test(`no visible name → a greeting without a name: ${JSON.stringify(name)}`, async t => {
       const greetings = { en: 'Hello,', es: 'Hola:', ar: 'مرحبًا،' }
       for (const [locale, greeting] of Object.entries(greetings))
         t.true((await verify(name, locale)).text.startsWith(`${greeting}\n`))
     })
 
-  test('a device that calls itself a link is unknown, a real one is shown', async t => {
+  test('device text with a link → Unknown, a real user agent → shown', async t => {
     const real =
       'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36'
     t.true((await reuse(real)).text.includes(`Device\n${real}\n`))
@@ -369,7 +370,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     t.true((await reuse(real, '')).text.includes('IP address\nUnknown\n'))
   })
 
-  test('the new address of a stolen account is shown, and is no link that its owner could follow', async t => {
+  test('new address of a moved account → shown, but not as a link', async t => {
     const moved = (email: string, locale = 'en') =>
       render('email_changed', locale, { name: 'Ana', email, link, days: '7' })
     for (const locale of locales) {
@@ -384,7 +385,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     t.notRegex(html + text, /<b>@|https:\/\/evil|\u202E/)
   })
 
-  test('a link is one attribute whatever it holds', async t => {
+  test('hostile link of an email → escaped within its attribute', async t => {
     const { html, text } = await render('welcome', 'en', { name: '', link: 'https://x/?a="><script>&b=1' })
     t.true(html.includes('href="https://x/?a=&quot;&gt;&lt;script&gt;&amp;b=1"'))
     t.false(html.includes('<script'))
@@ -403,7 +404,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
   })
   anyTest.after.always(() => kill(child))
 
-  test('the page shows every mail in every language, as HTML and as text', async t => {
+  test('preview page → shows every email in every language as HTML and text', async t => {
     const page = await (await fetch(url)).text()
     for (const kind of emailKinds)
       for (const locale of locales) {
@@ -415,19 +416,19 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     t.notRegex(page, /\{\{/)
   })
 
-  test('nothing in a mail can act on the page', async t => {
+  test('preview page → no script can run and the CSP denies everything else', async t => {
     const reply = await fetch(url)
     t.regex(reply.headers.get('content-security-policy') ?? '', /^default-src 'none'/)
     t.notRegex(await reply.text(), /<script|sandbox="[^"]*allow/)
   })
 
-  test('other machines do not reach it', async t => {
+  test('preview server → not reachable from other machines', async t => {
     const outside = Object.values(networkInterfaces())
       .flatMap(found => found ?? [])
       .find(({ internal, family }) => !internal && family === 'IPv4')
     if (!outside) return t.pass('there is no other address here')
     const socket = connect(Number(new URL(url).port), outside.address)
-    const [fault] = await once(socket, 'error')
-    t.is(fault.code, 'ECONNREFUSED')
+    const [error] = await once(socket, 'error')
+    t.is(error.code, 'ECONNREFUSED')
   })
 }

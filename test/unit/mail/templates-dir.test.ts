@@ -12,17 +12,17 @@ import { render } from '../../../src/platform/mail/render.ts'
 import { ownTemplates } from '../../../src/platform/theme/templates.ts'
 import { plainTheme, themeOf } from '../../theme.ts'
 
-// TEMPLATES_DIR: templates, words and languages of the operator's own, and what is wrong with them.
+// TEMPLATES_DIR: own templates, words and languages of the operator, and the errors in them.
 
 const test = anyTest.serial
 
 const root = mkdtempSync(join(tmpdir(), 'latchkey-templates-'))
 anyTest.after.always(() => rmSync(root, { recursive: true }))
-let folders = 0
+let folderCount = 0
 
-/** A folder with these files. */
+/** Creates a folder with these files. */
 const folderWith = (files: Record<string, string>): string => {
-  const folder = join(root, String(++folders))
+  const folder = join(root, String(++folderCount))
   mkdirSync(folder)
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true })
@@ -36,7 +36,7 @@ const rendered = (folder: string, locale: string, kind: 'welcome' | 'verify_emai
 
 const body = '<mj-text>{{greeting}} {{t.title}}</mj-text><mj-button href="{{link}}">{{t.button}}</mj-button>'
 
-test('one word → takes the place of ours, and every other word stays', async t => {
+test('own word in TEMPLATES_DIR → replaces ours, and all other words stay', async t => {
   const folder = folderWith({ 'es/welcome.json': '{"title": "Hola de {{brand}}"}' })
   const own = await rendered(folder, 'es')
   const ours = await render(themeOf({ BRAND_NAME: 'Acme' }), 'welcome', 'es', samples.welcome)
@@ -49,7 +49,7 @@ test('one word → takes the place of ours, and every other word stays', async t
   )
 })
 
-test('one template of an email → takes the place of ours in every language, and no other email changes', async t => {
+test('own template of one email → replaces ours in every language, and other emails stay', async t => {
   const folder = folderWith({
     'welcome.mjml': `<mj-text>Own part</mj-text>${body}`,
     'welcome.txt': '{{greeting}}\r\n\r\nOwn text: {{link}}\r\n',
@@ -64,7 +64,7 @@ test('one template of an email → takes the place of ours in every language, an
   t.notRegex(other.html, /Own part/)
 })
 
-test('the layout → takes the place of ours in every email', async t => {
+test('own layout → replaces ours in every email', async t => {
   const layout = `<mjml><mj-head><mj-title>{{t.title}}</mj-title></mj-head><mj-body><mj-section><mj-column>
     <mj-text>Top of {{brand}}</mj-text>{{content}}<mj-text>{{t.footer}}</mj-text></mj-column></mj-section></mj-body></mjml>`
   const folder = folderWith({ 'layout.mjml': layout, 'layout.txt': 'Top of {{brand}}\n\n{{content}}\n' })
@@ -76,25 +76,25 @@ test('the layout → takes the place of ours in every email', async t => {
   }
 })
 
-test('a template with a word of its own → the word comes from the operator', async t => {
+test('own template with a new word → the word is taken from the folder', async t => {
   const folder = folderWith({
     'welcome.mjml': `<mj-text>{{t.offer}}</mj-text>${body}`,
     ...Object.fromEntries(
       ['en', 'es', 'ar'].map(tag => [`${tag}/welcome.json`, `{"offer": "Offer ${tag}"}`]),
     ),
   })
-  t.deepEqual(await faultsOf(folder), [])
+  t.deepEqual(await errorsOf(folder), [])
   for (const tag of ['en', 'es', 'ar']) t.true((await rendered(folder, tag)).html.includes(`Offer ${tag}`))
 })
 
-test('a new folder of words → a new language, for emails of every kind', async t => {
+test('new folder of words → a new language for every email', async t => {
   const folder = folderWith({})
   cpSync(join(ownTemplates, 'en'), join(folder, 'fr'), { recursive: true })
   writeFileSync(
     join(folder, 'fr/verify_email.json'),
     JSON.stringify({ ...plainTheme.templates.words('en', 'verify_email'), title: 'Confirmez' }),
   )
-  t.deepEqual(await faultsOf(folder), [])
+  t.deepEqual(await errorsOf(folder), [])
   const theme = themeOf({ TEMPLATES_DIR: folder })
   t.deepEqual(theme.templates.locales.tags, ['ar', 'en', 'es', 'fr'])
   const { html } = await render(theme, 'verify_email', 'fr-CA', samples.verify_email)
@@ -103,30 +103,30 @@ test('a new folder of words → a new language, for emails of every kind', async
   for (const kind of emailKinds) t.true((await render(theme, kind, 'fr', samples[kind])).html.length > 0)
 })
 
-test('a regional language → needs the words alone that differ', async t => {
+test('regional language → needs only the words that differ', async t => {
   const folder = folderWith({ 'es-MX/welcome.json': '{"button": "Ándale"}' })
-  t.deepEqual(await faultsOf(folder), [])
+  t.deepEqual(await errorsOf(folder), [])
   const mexican = await rendered(folder, 'es-MX')
   t.true(mexican.html.includes('Ándale'))
   t.is(mexican.subject, (await rendered(folder, 'es')).subject)
   t.false((await rendered(folder, 'es')).html.includes('Ándale'))
 })
 
-test('a folder as Kubernetes mounts it, and files that are no templates → taken', async t => {
+test('folder as Kubernetes mounts it, with unrelated files → accepted', async t => {
   const folder = folderWith({
     '..2031_01/es/welcome.json': '{"title": "Hola"}',
     'README.md': 'x',
     '.git/config': 'x',
   })
   symlinkSync(join(folder, '..2031_01/es'), join(folder, 'es'))
-  t.deepEqual(await faultsOf(folder), [])
+  t.deepEqual(await errorsOf(folder), [])
   t.true((await rendered(folder, 'es')).html.includes('Hola'))
 })
 
-/** What the API and the worker say of a folder when they start. */
-const faultsOf = async (folder: string): Promise<string[]> => {
-  const faults = await templateFolderFaults({ brand: plainTheme.brand, TEMPLATES_DIR: folder })
-  return faults.map(fault => fault.replace(/^TEMPLATES_DIR: /, ''))
+/** The errors of a folder that the API and the worker report when they start. */
+const errorsOf = async (folder: string): Promise<string[]> => {
+  const errors = await templateFolderFaults({ brand: plainTheme.brand, TEMPLATES_DIR: folder })
+  return errors.map(error => error.replace(/^TEMPLATES_DIR: /, ''))
 }
 
 const broken: [what: string, files: Record<string, string>, fault: RegExp][] = [
@@ -146,7 +146,7 @@ const broken: [what: string, files: Record<string, string>, fault: RegExp][] = [
     /^welcome\.json: words stand in the folder .* en\/welcome\.json$/,
   ],
   [
-    'a folder that is named after no language',
+    'a folder not named after a language',
     { 'es_MX/welcome.json': '{}' },
     /^es_MX: a folder of words is named after its language/,
   ],
@@ -176,12 +176,12 @@ const broken: [what: string, files: Record<string, string>, fault: RegExp][] = [
     /^es\/welcome\.json: there is no word "titel"\. Did you mean title\?$/,
   ],
   [
-    'a word with a hole that nothing fills',
+    'a word with an unknown placeholder',
     { 'es/welcome.json': '{"title": "{{naem}}"}' },
     /^es\/welcome\.json: "title": \{\{naem\}\} cannot/,
   ],
   [
-    'a page word with a hole of another page',
+    'a page word with a placeholder of another page',
     { 'es/pages.json': '{"taken_title": "{{min}}"}' },
     /^es\/pages\.json: "taken_title": \{\{min\}\} cannot/,
   ],
@@ -191,12 +191,12 @@ const broken: [what: string, files: Record<string, string>, fault: RegExp][] = [
     /^fr\/layout\.json: these words are missing: support$/,
   ],
   [
-    'a template with a hole that nothing fills',
+    'a template with an unknown placeholder',
     { 'welcome.txt': '{{code}}' },
     /^welcome\.txt: \{\{code\}\}: only \{\{name\}\}, \{\{link\}\}/,
   ],
   [
-    'a template that names a word which no language has',
+    'a template with a word that no language has',
     { 'welcome.mjml': `${body}<mj-text>{{t.offer}}</mj-text>` },
     /^ar\/welcome\.json: these words are missing: offer$/,
   ],
@@ -221,17 +221,17 @@ const broken: [what: string, files: Record<string, string>, fault: RegExp][] = [
     /^welcome\.mjml: line 2: <\/mj-column> closes no/,
   ],
   [
-    'an element that MJML has not',
+    'an unknown MJML element',
     { 'welcome.mjml': `${body}\n<mj-txt>x</mj-txt>` },
     /^welcome\.mjml: line 2: <mj-txt> Element/,
   ],
   [
-    'an attribute that MJML has not',
+    'an unknown MJML attribute',
     { 'welcome.mjml': `${body}\n\n<mj-text colour="red">x</mj-text>` },
     /^welcome\.mjml: line 3: <mj-text> Attribute colour/,
   ],
   [
-    'text where MJML leaves it out',
+    'text where MJML drops it',
     { 'welcome.mjml': '{{link}}' },
     /^welcome\.mjml: \{\{link\}\} stands where MJML leaves it out$/,
   ],
@@ -245,8 +245,8 @@ const broken: [what: string, files: Record<string, string>, fault: RegExp][] = [
   ],
 ]
 for (const [what, files, fault] of broken)
-  test(`${what} → a fault that names the file, and the line where there is one`, async t => {
-    const [first = '', ...more] = await faultsOf(folderWith(files))
+  test(`${what} in TEMPLATES_DIR → an error that names the file, and the line if there is one`, async t => {
+    const [first = '', ...more] = await errorsOf(folderWith(files))
     t.regex(first, fault)
     t.notRegex([first, ...more].join('\n'), /node_modules|undefined|\bat /)
   })
@@ -257,7 +257,7 @@ const starts: [name: string, more: Record<string, string>][] = [
   ['api', { API_PROCESSES: '2' }],
 ]
 for (const [name, more] of starts)
-  test(`a broken template → ${name} ends with 78 and one message, with ${JSON.stringify(more)}`, async t => {
+  test(`broken template → ${name} exits with 78 and one message, with ${JSON.stringify(more)}`, async t => {
     const folder = folderWith({
       'welcome.mjml': `${body}\n<mj-txt>x</mj-txt>`,
       'es/welcome.json': '{"title": "Hola"}',
@@ -265,7 +265,7 @@ for (const [name, more] of starts)
     const env = {
       PATH: process.env.PATH,
       NODE_ENV: 'test',
-      DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+      DATABASE_URL: 'postgres://user@127.0.0.1:1/none',
       REDIS_URL: 'redis://127.0.0.1:1',
       SMTP_URL: 'smtp://127.0.0.1:1',
       APP_SECRET: 'Xv9-of-tests-alone-0123456789-abcdef',
@@ -284,28 +284,28 @@ for (const [name, more] of starts)
   })
 
 for (const folder of ['/nowhere/at/all', '/etc/hostname', 'a\0b'])
-  test(`TEMPLATES_DIR=${JSON.stringify(folder)} → a fault; a command that renders nothing runs without it`, async t => {
-    t.deepEqual(await faultsOf(folder), ['TEMPLATES_DIR must be a folder that can be read'])
+  test(`TEMPLATES_DIR=${JSON.stringify(folder)} → an error at start, and commands without emails still run`, async t => {
+    t.deepEqual(await errorsOf(folder), ['TEMPLATES_DIR must be a folder that can be read'])
     t.deepEqual(themeOf({ TEMPLATES_DIR: folder }).templates.locales.tags, ['ar', 'en', 'es'])
   })
 
-test('several faults → told at once', async t => {
-  const faults = await faultsOf(
+test('several errors in TEMPLATES_DIR → all reported at once', async t => {
+  const errors = await errorsOf(
     folderWith({ 'es/welcome.json': '{', 'ar/welcome.json': '[]', 'en/pages.json': '{"x": "y"}' }),
   )
   t.deepEqual(
-    faults.map(fault => fault.split(':')[0]),
+    errors.map(error => error.split(':')[0]),
     ['ar/welcome.json', 'en/pages.json', 'es/welcome.json'],
   )
 })
 
-test('a file that cannot be read → named', async t => {
+test('unreadable file in TEMPLATES_DIR → the error names it', async t => {
   const folder = folderWith({})
   mkdirSync(join(folder, 'welcome.mjml'))
-  t.regex((await faultsOf(folder))[0] ?? '', /^welcome\.mjml: cannot be read$/)
+  t.regex((await errorsOf(folder))[0] ?? '', /^welcome\.mjml: cannot be read$/)
 })
 
-test('our own folder as TEMPLATES_DIR → no fault, so the check knows every file of ours', async t => {
+test('own template folder as TEMPLATES_DIR → no error, so the check knows all our files', async t => {
   t.true(readdirSync(ownTemplates).length > 20)
-  t.deepEqual(await faultsOf(ownTemplates), [])
+  t.deepEqual(await errorsOf(ownTemplates), [])
 })

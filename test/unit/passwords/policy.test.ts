@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import anyTest from 'ava'
 import { type PasswordKind, passwordPolicy } from '../../../src/platform/base/password-policy.ts'
 
-// Which new passwords are refused.
+// The password policy: which new passwords are refused.
 
 const test = anyTest.serial
 
@@ -13,7 +13,7 @@ const test = anyTest.serial
   const rule = (password: string) => check(password, owner)?.rule ?? null
   const anything = passwordPolicy({ minLength: 8, require: [] })
 
-  test('a passphrase is taken, with spaces, any script, and common words within', t => {
+  test('passphrase with spaces, any script or common words inside → accepted', t => {
     const good = [
       ...[
         'correct horse 7',
@@ -28,7 +28,7 @@ const test = anyTest.serial
     for (const password of good) t.is(rule(password), null, password)
   })
 
-  test('length counts code points of the composed form, not UTF-16 units', t => {
+  test('minimum length → counts code points after NFC, not UTF-16 units', t => {
     t.is(rule('a1😀😀😀😀😀'), 'too_short')
     t.is(rule('a1😀😀😀😀😀😀'), null)
     t.is(rule(`${'e\u0301'.repeat(6)}1`), 'too_short')
@@ -40,7 +40,7 @@ const test = anyTest.serial
     t.is(long('zk7 mqp4 vvx 2', owner)?.rule, 'too_short')
   })
 
-  test('each kind of character that is asked for is missed by name', t => {
+  test('password without a required kind of character → the error names the kind', t => {
     const kinds: Record<PasswordKind, [string, string]> = {
       letter: ['8462 9173 05', '8462 9173 z5'],
       digit: ['horse battery', 'horse battery4'],
@@ -57,13 +57,13 @@ const test = anyTest.serial
     t.is(all('Zk7-mqp4', owner), null)
   })
 
-  test('a common password is refused in any case', t => {
+  test('common password in any case → refused', t => {
     for (const password of ['password1', 'Password1', 'PASSW0RD', 'qwerty123', '1q2w3e4r', 'abc12345'])
       t.is(rule(password), 'too_common', password)
     t.is(anything('qwertyuiop', owner)?.rule, 'too_common')
   })
 
-  test('one character over and over, or digits and letters in their order, are common at any length', t => {
+  test('repeated or consecutive characters of any length → refused as common', t => {
     for (const password of [
       '123456789012345',
       '987654321098765432',
@@ -76,13 +76,13 @@ const test = anyTest.serial
       t.is(anything(password, owner), null, password)
   })
 
-  test('the list of common passwords has the size that NIST asks for', t => {
-    // Samples from all over the list stand for it; a list cut short would lose the later ones.
+  test('common passwords from all parts of the list → refused', t => {
+    // A truncated list would lose the later samples.
     for (const password of ['trustno1', 'babygirl1', 'soccer12', 'mustang1'])
       t.is(rule(password), 'too_common', password)
   })
 
-  test('the e-mail address and the name, whole, are refused in any case', t => {
+  test('password equal to the email, its local part or the name in any case → refused', t => {
     for (const password of ['ann.lee1@example.com', 'ANN.LEE1@example.com', 'Ann.Lee1'])
       t.is(rule(password), 'same_as_email')
     for (const password of ['Ann Lee 2000', 'annlee2000', 'ANN LEE 2000'])
@@ -92,7 +92,7 @@ const test = anyTest.serial
     t.is(check('zk7mqp4v', { email: 'a@b.co' }), null)
   })
 
-  test('no message repeats the password', t => {
+  test('refused password → the message does not repeat it', t => {
     for (const password of ['canary1', 'canarycanary', `canary1${'x'.repeat(300)}`]) {
       const fault = check(password, owner)
       t.truthy(fault)
@@ -101,7 +101,7 @@ const test = anyTest.serial
   })
 }
 
-test('of passwords that follow the rules more than three thousand are refused as common', t => {
+test('common passwords that satisfy the other rules → more than 3000 are refused', t => {
   const path = fileURLToPath(import.meta.resolve('@zxcvbn-ts/language-common/src/passwords.json'))
   const list: string[] = JSON.parse(readFileSync(path, 'utf8'))
   const check = passwordPolicy({ minLength: 8, require: ['letter', 'digit'] })

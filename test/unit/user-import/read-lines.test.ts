@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { readLines } from '../../../src/features/user-import/read-lines.ts'
 
-// The lines of an import, out of a file of any size.
+// Reads the lines of an import from a file of any size.
 
 const longest = 65_536
 const tooLong = { reason: 'the line is longer than 65536 bytes' }
@@ -14,7 +14,7 @@ const linesOf = async (chunks: Iterable<Buffer>) => {
   return Array.fromAsync(readLines(all()))
 }
 
-test('a text in any chunks → its lines, whole characters included', async t => {
+test('text split into any chunks → its lines with whole characters', async t => {
   const chunked = fc.tuple(
     fc.array(fc.string({ unit: 'grapheme' })),
     fc.array(fc.integer({ min: 1, max: 7 })),
@@ -34,30 +34,30 @@ test('a text in any chunks → its lines, whole characters included', async t =>
   )
 })
 
-test('the last line has no end, or the file is empty → a line, or none', async t => {
+test('last line without a line feed, or an empty file → the last line, or no lines', async t => {
   t.deepEqual(await linesOf([Buffer.from('a\nb')]), ['a', 'b'])
   t.deepEqual(await linesOf([Buffer.from('a\nb\n')]), ['a', 'b'])
   t.deepEqual(await linesOf([]), [])
   t.deepEqual(await linesOf([Buffer.from('\n\na')]), ['', '', 'a'])
 })
 
-test('a byte order mark, line ends of Windows, a line separator within a text → part of their lines at most', async t => {
+test('byte order mark → removed, while \\r and U+2028 stay in their lines', async t => {
   t.deepEqual(await linesOf([Buffer.from('\uFEFFa\r\n"b\u2028c"\r\n')]), ['a\r', '"b\u2028c"\r'])
 })
 
-test('a line of exactly 64 KB → read, and one byte more → refused', async t => {
+test('line of exactly 64 KB → read, one byte more → refused', async t => {
   const line = Buffer.alloc(longest, 'a')
   t.deepEqual(await linesOf([line, Buffer.from('\nnext')]), [line.toString(), 'next'])
   t.deepEqual(await linesOf([line, Buffer.from('a\nnext')]), [tooLong, 'next'])
   t.deepEqual(await linesOf([Buffer.from('first\n'), line, line]), ['first', tooLong])
 })
 
-test('bytes that are no UTF-8 → that line is refused, and the next is read', async t => {
+test('line that is not UTF-8 → refused, and the next line is read', async t => {
   const bytes = Buffer.concat([Buffer.from('a\n'), Buffer.from([0x7a, 0xe9, 0x0a]), Buffer.from('é')])
   t.deepEqual(await linesOf([bytes]), ['a', { reason: 'the line is not UTF-8' }, 'é'])
 })
 
-test('one line of 600 MB → refused without being kept in memory, and the next is read', async t => {
+test('one line of 600 MB → refused without keeping it in memory, and the next line is read', async t => {
   const chunk = Buffer.alloc(65_536, 'a')
   let most = 0
   function* file() {

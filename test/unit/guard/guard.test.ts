@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { dirname } from 'node:path'
 import { mock } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -141,9 +142,12 @@ const test = anyTest.serial
     t.true(seen.some(url => url.endsWith('src/guard/koa.ts')))
     const packages = seen.flatMap(url => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? [])
     t.deepEqual([...new Set(packages)].sort(), ['@noble/hashes', 'paseto'])
-    const folder = fileURLToPath(new URL('..', guard))
+    const src = fileURLToPath(new URL('..', guard))
     const own = seen.filter(url => url.startsWith('file:') && !url.includes('/node_modules/'))
-    const parts = own.map(url => fileURLToPath(url).slice(folder.length).split('/')[0])
-    t.deepEqual([...new Set(parts)].sort(), ['base', 'crypto', 'guard', 'http', 'storage'])
+    const folders = own.map(url => dirname(fileURLToPath(url).slice(src.length)))
+    t.deepEqual([...new Set(folders)].sort(), [
+      'guard',
+      ...['base', 'catalog', 'crypto', 'http'].map(name => `platform/${name}`),
+    ])
   })
 }

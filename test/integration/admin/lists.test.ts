@@ -369,7 +369,7 @@ anyTest.after.always(async () => {
 
     t.deepEqual(
       auditTypes.filter(type => !produced.has(type)),
-      // Tested elsewhere, those of routes in audit/every-route.test.ts.
+      // Tested elsewhere, those of routes in audit/every-route-is-audited.test.ts.
       [
         ...['user.registration_refused', 'user.imported', 'user.profile_changed', 'user.exported'],
         ...['user.merged', 'password.closed', 'password.reset_requested', 'email.verification_requested'],

@@ -19,9 +19,9 @@ const withJson = (result: { code: number; out: string; err: string }): CommandRe
 /** Runs `latchkey` in the process that hosts the worlds, with only these environment variables. */
 export const runCommand = async (
   env: Record<string, string>,
-  words: readonly string[],
+  args: readonly string[],
   input = '',
-): Promise<CommandResult> => withJson(await commandInHost(env, words, input))
+): Promise<CommandResult> => withJson(await commandInHost(env, args, input))
 
 // The program that `npx latchkey` starts.
 const program = join(import.meta.dirname, '../../..', packageJson.bin.latchkey)
@@ -35,10 +35,10 @@ const missingStateDir = join(import.meta.dirname, 'no-state')
  */
 export const spawnCommand = async (
   env: Record<string, string>,
-  words: readonly string[],
+  args: readonly string[],
   { input = '', cwd = import.meta.dirname } = {},
 ): Promise<CommandResult> => {
-  const child = spawn(program, words, {
+  const child = spawn(program, args, {
     cwd,
     env: {
       // The Node that runs the tests.

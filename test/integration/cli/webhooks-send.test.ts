@@ -13,27 +13,27 @@ const shop = await openShop()
 const { env, sql, url } = shop
 test.after.always(() => shop[Symbol.asyncDispose]())
 
-const send = (words: string[], more: Record<string, string> = {}) =>
-  runCommand({ ...env, PUBLIC_URL: url, ...more }, ['webhooks', 'send', ...words, '--json'])
-/** What is wrong with these words, if anything. */
-const misuseOf = (words: string[]): string | null => {
+const send = (args: string[], more: Record<string, string> = {}) =>
+  runCommand({ ...env, PUBLIC_URL: url, ...more }, ['webhooks', 'send', ...args, '--json'])
+/** The usage error of these arguments, or null. */
+const usageErrorOf = (args: string[]): string | null => {
   const [command] = webhookCommands
   if (!command) throw new Error('no such command')
-  const read = readInput(command, words)
+  const read = readInput(command, args)
   return 'misuse' in read ? read.misuse : null
 }
 const eventOf = async (id: string) =>
   (await sql<Record<string, unknown>>('SELECT * FROM webhook_events WHERE id = $1', [id]))[0]
 const anId = () => `msg_${randomBytes(8).toString('hex')}`
 
-test('a sample is signed, and the service takes it', async t => {
+test('webhooks send → the sample event is signed and accepted', async t => {
   const { code, json, err } = await send(['payment_intent.succeeded'])
   t.is(code, 0, err)
   t.deepEqual(json, { type: 'payment_intent.succeeded', id: json.id, status: 204 })
   t.like(await eventOf(json.id), { type: 'payment_intent.succeeded', outcome: 'unmatched' })
 })
 
-test('a sample may be about a purchase, and does what the event of the gateway would', async t => {
+test('webhooks send --purchase → the purchase changes as by an event of the gateway', async t => {
   const purchase = await shop.aPurchase()
   const paid = await send(['payment_intent.succeeded', '--purchase', purchase.id])
   t.is(paid.code, 0, paid.err)
@@ -44,25 +44,25 @@ test('a sample may be about a purchase, and does what the event of the gateway w
   t.is((await shop.siteOf(purchase.slug)).status, 'available')
 })
 
-test('one that is sent again with its id changes nothing', async t => {
+test('webhooks send with the same --id twice → the second event changes nothing', async t => {
   const [purchase, id] = [await shop.aPurchase(), anId()]
-  const words = ['payment_intent.failed', '--purchase', purchase.id, '--id', id]
-  t.deepEqual((await send(words)).json, { type: 'payment_intent.failed', id, status: 204 })
+  const args = ['payment_intent.failed', '--purchase', purchase.id, '--id', id]
+  t.deepEqual((await send(args)).json, { type: 'payment_intent.failed', id, status: 204 })
   t.is((await shop.rowOf(purchase.id)).status, 'failed')
   await sql("UPDATE purchases SET status = 'pending' WHERE id = $1", [purchase.id])
-  t.deepEqual((await send(words)).json, { type: 'payment_intent.failed', id, status: 204 })
+  t.deepEqual((await send(args)).json, { type: 'payment_intent.failed', id, status: 204 })
   t.is((await shop.rowOf(purchase.id)).status, 'pending')
   t.like(await eventOf(id), { outcome: 'applied', purchase_id: purchase.id })
 })
 
-test('people are told in words', async t => {
-  const words = ['webhooks', 'send', 'bank_transfer_intent.pending', '--url', `${url}/`]
-  const { code, out, err } = await runCommand({ ...env }, words)
+test('webhooks send without --json → a readable sentence', async t => {
+  const args = ['webhooks', 'send', 'bank_transfer_intent.pending', '--url', `${url}/`]
+  const { code, out, err } = await runCommand({ ...env }, args)
   t.is(code, 0, err)
   t.is(out, 'The service took it: 204.\n')
 })
 
-test('of two secrets that are active, samples are signed with the first', async t => {
+test('two webhook secrets → samples are signed with the first', async t => {
   const other = `whsec_${randomBytes(32).toString('base64')}`
   t.is((await send(['payment_intent.failed'], { RECURRENTE_WEBHOOK_SECRET: `${secret},${other}` })).code, 0)
   const { code, json } = await send(['payment_intent.failed'], {
@@ -73,7 +73,7 @@ test('of two secrets that are active, samples are signed with the first', async 
   t.is(await eventOf(json.error.id), undefined)
 })
 
-test('nothing goes to another machine', async t => {
+test('webhooks send to another machine → refused', async t => {
   for (const far of [
     ...[
       'https://shop.example',
@@ -90,14 +90,14 @@ test('nothing goes to another machine', async t => {
     ],
     ...['file:///etc/passwd', 'ftp://localhost', 'http://localhost/?a=b', ''],
   ])
-    t.regex(misuseOf(['payment_intent.failed', '--url', far]) ?? '', /a service on this machine/, far)
+    t.regex(usageErrorOf(['payment_intent.failed', '--url', far]) ?? '', /a service on this machine/, far)
   for (const near of [
     'http://localhost:8000',
     'http://127.0.0.1:8000/',
     'http://[::1]:8000',
     'https://127.1.2.3',
   ])
-    t.is(misuseOf(['payment_intent.failed', '--url', near]), null, near)
+    t.is(usageErrorOf(['payment_intent.failed', '--url', near]), null, near)
   const far = await send(['payment_intent.failed', '--url', 'https://shop.example'])
   t.is(far.code, 64)
   t.is(far.out, '')
@@ -109,10 +109,10 @@ test('nothing goes to another machine', async t => {
   })
 })
 
-test('what the service sends elsewhere is not followed', async t => {
-  let came = 0
+test('the service answers with a redirect → it is not followed', async t => {
+  let requestCount = 0
   const far = createServer((_, reply) => {
-    came++
+    requestCount++
     reply.writeHead(204).end()
   })
   const near = createServer((_, reply) => {
@@ -125,11 +125,11 @@ test('what the service sends elsewhere is not followed', async t => {
   const { code, json } = await send(['payment_intent.failed', '--url', `http://127.0.0.1:${port}`])
   t.is(code, 1)
   t.like(json.error, { code: 'NOT_TAKEN', status: 307 })
-  t.is(came, 0)
+  t.is(requestCount, 0)
 })
 
-test('words that are wrong are refused as such', async t => {
-  for (const words of [
+test('webhooks send with invalid arguments → exit code 64', async t => {
+  for (const args of [
     ...[[], ['payment_intent'], ['toString'], ['payment_intent.succeeded', 'more']],
     ...[
       ...[
@@ -141,14 +141,14 @@ test('words that are wrong are refused as such', async t => {
       ...[['--id', 'x'.repeat(101)], ['--secret', 'x'], ['--url']],
     ].map(option => ['payment_intent.failed', ...option]),
   ])
-    t.truthy(misuseOf(words), words.join(' '))
+    t.truthy(usageErrorOf(args), args.join(' '))
   const { code, out, err } = await send(['payment_intent.done'])
   t.is(code, 64)
   t.is(out, '')
   t.regex(err, /one of the types/)
 })
 
-test('without a secret, or a purchase with a checkout, nothing is sent', async t => {
+test('no secret, or a purchase without a checkout → nothing is sent', async t => {
   const none = {
     ...{ RECURRENTE_PUBLIC_KEY: '', RECURRENTE_SECRET_KEY: '', RECURRENTE_WEBHOOK_SECRET: '' },
   }
@@ -165,20 +165,20 @@ test('without a secret, or a purchase with a checkout, nothing is sent', async t
   t.is((await send(['payment_intent.failed', '--purchase', id])).json.error.code, 'NOT_FOUND')
 })
 
-test('a service that is not there is said to be none, and no store is blamed', async t => {
+test('the service is unreachable → NOT_TAKEN, and the message blames no store', async t => {
   const { code, json, err } = await send(['payment_intent.failed', '--url', await unreachableUrl()])
   t.is(code, 1)
   t.is(json.error.code, 'NOT_TAKEN')
   t.notRegex(err, /store/)
 })
 
-test('the secret is nowhere in what a command says', async t => {
-  for (const words of [
+test('output of webhooks send → never holds the secret', async t => {
+  for (const args of [
     ['payment_intent.failed'],
     ['--help'],
     ['payment_intent.failed', '--url', 'http://x.example'],
   ]) {
-    const { out, err } = await send(words)
+    const { out, err } = await send(args)
     t.false((out + err).includes(secret.slice(6)))
   }
 })

@@ -7,7 +7,7 @@ import { runCommand } from '../cli/run-command.ts'
 import { aVerifiedAccount, untilNoEmailQueued } from '../email-change/change-email.ts'
 import { openShop } from '../purchases/shop.ts'
 
-// What audit events tell of a change, to whom, and for how long.
+// Which data audit events hold, who can read it, and when it is erased.
 
 const test = anyTest.serial
 
@@ -17,16 +17,16 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
 const { client, sql, env } = shop
 const admin = { token: shop.admin }
 
-type Shown = { type: string; user_id: string | null; actor_id: string | null; data: Data | null }
+type AuditEvent = { type: string; user_id: string | null; actor_id: string | null; data: Data | null }
 type Data = Record<string, unknown> & { before?: Record<string, unknown>; after?: Record<string, unknown> }
 
-const eventsOf = async (query: string): Promise<Shown[]> => {
+const eventsOf = async (query: string): Promise<AuditEvent[]> => {
   const { status, body } = await client.get(`/api/v1/admin/audit-events?${query}`, admin)
   if (status !== 200) throw new Error(`audit-events answered ${status}`)
   return body.data
 }
 
-test('an administrator sells a site to a friend for 1 → the log shows the price before, the purchase, and the price after', async t => {
+test('an administrator lowers a price, sells and restores it → the log shows all prices and the sale', async t => {
   const slug = await shop.aSite({ price: 1_250_000 })
   const price = async (value: number) =>
     t.is((await client.patch(`/api/v1/admin/sites/${slug}`, { price: value }, admin)).status, 200)
@@ -35,12 +35,12 @@ test('an administrator sells a site to a friend for 1 → the log shows the pric
   t.is((await shop.sendEvent('payment_intent.succeeded', purchase, { amount: 1 })).status, 204)
   await price(1_250_000)
 
-  const told = (await eventsOf('limit=20')).filter(({ data }) => data?.site === slug).reverse()
+  const events = (await eventsOf('limit=20')).filter(({ data }) => data?.site === slug).reverse()
   const me = (await client.get('me', admin)).body.id
   t.deepEqual(
-    told.map(({ type, actor_id, data }) => [type, actor_id, data?.before, data?.after]),
+    events.map(({ type, actor_id, data }) => [type, actor_id, data?.before, data?.after]),
     [
-      ['site.created', me, undefined, told[0]?.data?.after],
+      ['site.created', me, undefined, events[0]?.data?.after],
       ['site.updated', me, { price: 1_250_000 }, { price: 1 }],
       ['purchase.started', null, undefined, { status: 'pending' }],
       [
@@ -52,12 +52,12 @@ test('an administrator sells a site to a friend for 1 → the log shows the pric
       ['site.updated', me, { price: 1 }, { price: 1_250_000 }],
     ],
   )
-  t.like(told[0]?.data?.after, { price: 1_250_000, currency: 'GTQ', name: 'Corner bakery' })
+  t.like(events[0]?.data?.after, { price: 1_250_000, currency: 'GTQ', name: 'Corner bakery' })
   for (const type of ['purchase.started', 'purchase.paid'])
-    t.like(told.find(each => each.type === type)?.data, { purchase_id: purchase.id, amount: 1 })
+    t.like(events.find(each => each.type === type)?.data, { purchase_id: purchase.id, amount: 1 })
 })
 
-test('a payment that fails, one of another amount, a refund and an end without a payment → an event each', async t => {
+test('failed payment, wrong amount, refund, or end without a payment → one audit event each', async t => {
   const [failed, wrong, refunded] = [await shop.aPurchase(), await shop.aPurchase(), await shop.aPurchase()]
   await shop.sendEvent('payment_intent.failed', failed)
   await shop.sendEvent('payment_intent.succeeded', wrong, { amount: 1 })
@@ -76,7 +76,7 @@ test('a payment that fails, one of another amount, a refund and an end without a
   t.like(raised?.data?.after, { issue: 'amount_mismatch', paid_amount: '1', paid_currency: 'GTQ' })
 })
 
-test('the mailbox claims a purchase → the event of the reset names it', async t => {
+test('a password reset claims a purchase → the audit event of the reset names the purchase', async t => {
   const account = await aVerifiedAccount(shop)
   const purchase = await shop.aPurchase({ email: account.email })
   await shop.sendEvent('payment_intent.succeeded', purchase)
@@ -92,7 +92,7 @@ const exported = async ({ access: token }: Account) => {
   return body.audit_events as { type: string; data: Data | null; ip: string | null }[]
 }
 
-test('a user exports → the data of their events is there, and nothing of who administers', async t => {
+test('export → the data of audit events is included, without details of the operator', async t => {
   const account = await aVerifiedAccount(shop, { full_name: 'Ada' })
   await client.patch('me', { full_name: 'Ada King' }, { token: account.access })
   const changed = (await exported(account)).find(({ type }) => type === 'user.profile_changed')
@@ -106,7 +106,7 @@ test('a user exports → the data of their events is there, and nothing of who a
   await sql(`UPDATE users SET roles = '{user}' WHERE id = $1`, [account.userId])
 })
 
-test('an account is erased → no event holds anything of it, and events about others keep their data', async t => {
+test('an account is erased → its personal data is gone from all events; other data stays', async t => {
   const account = await aVerifiedAccount(shop, { full_name: 'Ada Canary', phone: '+442071838750' })
   await client.patch('me', { full_name: 'Zoe Canary', phone: null }, { token: account.access })
   await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [account.userId])
@@ -124,7 +124,7 @@ test('an account is erased → no event holds anything of it, and events about o
   t.is(kept?.ip, null)
 })
 
-test('a guest is forgotten → no event tells where they were, and what they bought is still told', async t => {
+test('a guest is erased → events lose IP address and user agent, and keep the purchase', async t => {
   const from = { 'user-agent': 'CanaryBrowser/7' }
   const purchase = await shop.aPurchase({ headers: from })
   const other = await shop.aPurchase({ headers: from })
@@ -146,51 +146,51 @@ test('a guest is forgotten → no event tells where they were, and what they bou
 
 const operator = process.env.SUDO_USER || userInfo().username
 
-/** Commands that change nothing of the service. */
-const without: Record<string, string> = {
+/** Commands without an audit event, and why. */
+const commandsWithoutEvent: Record<string, string> = {
   'keys list': 'reads',
   'emails failed': 'reads',
-  'emails test': 'sends one email past the service, which has no row',
-  'webhooks send': 'calls the service, which leaves its own event',
+  'emails test': 'sends one email directly, without a row in emails',
+  'webhooks send': 'calls the service, which stores its own event',
 }
 
 const commands: Record<
   string,
-  () => Promise<{ type: string; words: string[]; input?: string; data: object }>
+  () => Promise<{ type: string; args: string[]; input?: string; data: object }>
 > = {
   'users create': async () => ({
     type: 'user.registered',
-    words: ['users', 'create', anEmail(), '--verified', '--json'],
+    args: ['users', 'create', anEmail(), '--verified', '--json'],
     input: password,
     data: { after: { email_verified: true, roles: ['user'], has_password: true } },
   }),
   'users promote': async () => ({
     type: 'user.roles_changed',
-    words: ['users', 'promote', (await aVerifiedAccount(shop)).email],
+    args: ['users', 'promote', (await aVerifiedAccount(shop)).email],
     data: { before: { roles: ['user'] }, after: { roles: ['user', 'admin'] } },
   }),
   'users demote': async () => {
     const { email, userId } = await aVerifiedAccount(shop)
     await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [userId])
     const data = { before: { roles: ['user', 'admin'] }, after: { roles: ['user'] } }
-    return { type: 'user.roles_changed', words: ['users', 'demote', email], data }
+    return { type: 'user.roles_changed', args: ['users', 'demote', email], data }
   },
   'users deactivate': async () => ({
     type: 'user.deactivated',
-    words: ['users', 'deactivate', (await aVerifiedAccount(shop)).email],
+    args: ['users', 'deactivate', (await aVerifiedAccount(shop)).email],
     data: { before: { is_active: true }, after: { is_active: false } },
   }),
   'users activate': async () => {
     const { email, userId } = await aVerifiedAccount(shop)
     await sql('UPDATE users SET is_active = false WHERE id = $1', [userId])
     const data = { before: { is_active: false }, after: { is_active: true } }
-    return { type: 'user.activated', words: ['users', 'activate', email], data }
+    return { type: 'user.activated', args: ['users', 'activate', email], data }
   },
   'users import': async () => {
     const file = join(tmpdir(), `latchkey-audit-${process.pid}.jsonl`)
     await writeFile(file, `${JSON.stringify({ email: anEmail(), email_verified: true, full_name: 'Ada' })}\n`)
     const data = { after: { email_verified: true, roles: ['user'], has_password: false } }
-    return { type: 'user.imported', words: ['users', 'import', file], data }
+    return { type: 'user.imported', args: ['users', 'import', file], data }
   },
   'emails retry': async () => {
     const { email } = await aVerifiedAccount(shop)
@@ -202,25 +202,25 @@ const commands: Record<
     const change = { before: { status: 'failed' }, after: { status: 'queued' } }
     return {
       type: 'email.retried',
-      words: ['emails', 'retry', row?.id ?? ''],
+      args: ['emails', 'retry', row?.id ?? ''],
       data: { email_id: row?.id, kind: 'verify_email', ...change },
     }
   },
 }
 
-test('each command → has a case here, or a reason to leave no event', async t => {
+test('every command → has a case here, or a reason why it stores no event', async t => {
   const { out } = await runCommand(env, ['--help'])
   const named = out.split('\n').flatMap(line => /^ {2}([a-z]+ [a-z]+)/.exec(line)?.[1] ?? [])
   t.true(named.length > 5, out)
-  t.deepEqual([...Object.keys(commands), ...Object.keys(without)].sort(), named.sort())
+  t.deepEqual([...Object.keys(commands), ...Object.keys(commandsWithoutEvent)].sort(), named.sort())
 })
 
 for (const [name, prepare] of Object.entries(commands))
-  test(`latchkey ${name} → an audit event that names the user of the machine`, async t => {
-    const { type, words, input = '', data } = await prepare()
-    const { code, err } = await runCommand(env, words, input)
+  test(`latchkey ${name} → an audit event with the operating system user`, async t => {
+    const { type, args, input = '', data } = await prepare()
+    const { code, err } = await runCommand(env, args, input)
     t.is(code, 0, err)
-    const [event] = await sql<Shown & { ip: string | null; user_agent: string }>(
+    const [event] = await sql<AuditEvent & { ip: string | null; user_agent: string }>(
       'SELECT * FROM audit_events WHERE type = $1 ORDER BY created_at DESC LIMIT 1',
       [type],
     )
@@ -228,7 +228,7 @@ for (const [name, prepare] of Object.entries(commands))
     t.deepEqual(event?.data, { ...data, operator })
   })
 
-test('an import that is only tried → no event', async t => {
+test('import with --dry-run → no audit event', async t => {
   const file = join(tmpdir(), `latchkey-audit-dry-${process.pid}.jsonl`)
   await writeFile(file, `${JSON.stringify({ email: anEmail() })}\n`)
   const count = async () => (await sql('SELECT FROM audit_events')).length
@@ -237,13 +237,13 @@ test('an import that is only tried → no event', async t => {
   t.is(await count(), before)
 })
 
-test('a stranger asks for links → events name nobody, and are the same for an address with and without an account', async t => {
+test('links are requested for a known and an unknown address → equal events without a user id', async t => {
   const { email } = await anAccount(client)
-  const told = async (address: string) => {
+  const eventsOfRequests = async (address: string) => {
     const before = (await sql('SELECT FROM audit_events')).length
     await client.post('forgot-password', { email: address })
     await client.post('resend-verification', { email: address })
-    const rows = await sql<Shown & { ip: string }>(
+    const rows = await sql<AuditEvent & { ip: string }>(
       `SELECT type, user_id, actor_id, ip, user_agent, data ? 'email_id' AS has_email,
               (SELECT count(*)::int FROM jsonb_object_keys(data)) AS fields
          FROM audit_events ORDER BY id OFFSET $1`,
@@ -251,7 +251,7 @@ test('a stranger asks for links → events name nobody, and are the same for an 
     )
     return rows
   }
-  const [known, unknown] = [await told(email), await told(anEmail())]
+  const [known, unknown] = [await eventsOfRequests(email), await eventsOfRequests(anEmail())]
   t.deepEqual(known, unknown)
   t.deepEqual(
     known.map(({ type, user_id }) => [type, user_id]),

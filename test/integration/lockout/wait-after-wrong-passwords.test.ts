@@ -9,7 +9,7 @@ import { openProxiedInstance } from '../../proxied-instance.ts'
 import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { aDevice, guessPasswords, loginFrom } from './unknown-devices.ts'
 
-// Waits after wrong passwords, and full hash threads.
+// Waits after wrong passwords, and attempts while all hash threads are busy.
 
 const test = anyTest.serial
 
@@ -25,7 +25,7 @@ anyTest.after.always(async () => {
 {
   const world = waitsWorld
   const { client, clock, deps, sql } = world
-  const somebody = () => anAccountFrom(aDevice())
+  const aRegisteredEmail = () => anAccountFrom(aDevice())
   const anAccountFrom = async (headers: Record<string, string>) => {
     const email = anEmail()
     const { status } = await client.post('register', { email, password }, { headers })
@@ -33,9 +33,9 @@ anyTest.after.always(async () => {
     return email
   }
 
-  test('five wrong passwords are free, then each waits twice as long as the one before, up to an hour', async t => {
-    const slack = 10
-    for (const email of [await somebody(), anEmail()]) {
+  test('more than five wrong passwords → 30 s wait, doubled after each further one, at most an hour', async t => {
+    const slackS = 10
+    for (const email of [await aRegisteredEmail(), anEmail()]) {
       t.deepEqual(await guessPasswords(client, email, 5), Array(5).fill(401))
       const waits: number[] = []
       for (let i = 0; i < 9; i++) {
@@ -44,10 +44,10 @@ anyTest.after.always(async () => {
         t.is(refused.body.code, 'RATE_LIMIT_EXCEEDED')
         const wait = Number(refused.headers.get('retry-after'))
         waits.push(wait)
-        // A machine that is busy may take a while to ask.
-        clock.shift += (wait - slack) * 1000
+        // On a busy machine a request may take some seconds.
+        clock.shift += (wait - slackS) * 1000
         t.is((await loginFrom(client, email, password)).status, 429, 'not earlier')
-        clock.shift += slack * 1000
+        clock.shift += slackS * 1000
         t.deepEqual(await guessPasswords(client, email, 1), [401])
       }
       t.deepEqual(
@@ -57,16 +57,16 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('what is refused does not lengthen the wait', async t => {
-    const email = await somebody()
+  test('attempts during a wait → 429, and the wait does not become longer', async t => {
+    const email = await aRegisteredEmail()
     await guessPasswords(client, email, 5)
     t.deepEqual(new Set(await guessPasswords(client, email, 20)), new Set([429]))
     clock.shift += 31_000
     t.is((await loginFrom(client, email, password)).status, 200)
   })
 
-  test('the right password makes the next wrong one the first again', async t => {
-    const email = await somebody()
+  test('a right password → the counter starts again at zero', async t => {
+    const email = await aRegisteredEmail()
     for (let i = 0; i < 3; i++) {
       t.deepEqual(await guessPasswords(client, email, 4), Array(4).fill(401))
       t.is((await loginFrom(client, email, password)).status, 200)
@@ -77,29 +77,29 @@ anyTest.after.always(async () => {
     t.is(user?.failed_logins, 0)
   })
 
-  test('an account that is there and one that is not refuse in the same words', async t => {
-    const shown = await Promise.all(
-      [await somebody(), anEmail()].map(async email => {
+  test('waits of an existing and of an unknown account → the same reply', async t => {
+    const replies = await Promise.all(
+      [await aRegisteredEmail(), anEmail()].map(async email => {
         await guessPasswords(client, email, 5)
         const { status, headers, body } = await loginFrom(client, email, password)
         const { request_id: _, retry_after: after, ...rest } = body
-        const names = [...headers.keys()].sort()
+        const headerNames = [...headers.keys()].sort()
         return {
           status,
-          names,
+          headerNames,
           rest,
-          soon: after <= 30 && after > 15,
+          within30s: after <= 30 && after > 15,
           policy: headers.get('ratelimit-policy'),
         }
       }),
     )
-    t.is(shown[0]?.status, 429)
-    t.true(shown[0]?.soon)
-    t.deepEqual(shown[0], shown[1])
+    t.is(replies[0]?.status, 429)
+    t.true(replies[0]?.within30s)
+    t.deepEqual(replies[0], replies[1])
   })
 
-  test('of five hundred guesses at once, from as many places, on two instances, five are looked at', async t => {
-    for (const email of [await somebody(), anEmail()]) {
+  test('500 simultaneous wrong passwords from 500 devices at two instances → five are compared', async t => {
+    for (const email of [await aRegisteredEmail(), anEmail()]) {
       const requests = times(500, i => ({
         path: 'login',
         body: { email, password: `guess ${i} 9` },
@@ -112,8 +112,8 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('spellings of one address share one budget', async t => {
-    const email = await somebody()
+  test('wrong passwords for several spellings of one address → one counter', async t => {
+    const email = await aRegisteredEmail()
     const [local, domain] = email.split('@')
     const spellings = [
       email.toUpperCase(),
@@ -126,17 +126,17 @@ anyTest.after.always(async () => {
     t.is((await loginFrom(client, email, password)).status, 429)
   })
 
-  test('an attempt whose reply was lost, and that the driver sent again, counts once', async t => {
-    const email = await somebody()
+  test('the Redis reply of an attempt is lost and the driver repeats it → it counts once', async t => {
+    const email = await aRegisteredEmail()
     await guessPasswords(client, email, 3)
     const lost = proxied.redis.loseReplyTo(':attempts')
     t.is((await loginFrom(proxied.client, email, 'wrong horse 11')).status, 401)
     await lost
-    t.deepEqual(await guessPasswords(client, email, 1), [401], 'the fifth is free')
+    t.deepEqual(await guessPasswords(client, email, 1), [401], 'the fifth wrong password')
     t.is((await loginFrom(client, email, password)).status, 429)
   })
 
-  test('without Redis no password is compared', async t => {
+  test('Redis is down → login gets 503 and no password is compared', async t => {
     const account = await anAccount(client)
     proxied.redis.cut()
     const before = await sql('SELECT 1 FROM audit_events')
@@ -148,49 +148,52 @@ anyTest.after.always(async () => {
     proxied.redis.heal()
   })
 
-  test('what strangers cause in Redis is gone after a day', async t => {
+  test('attempts of unknown devices → their Redis key expires within a day and hides the address', async t => {
     const email = anEmail()
-    const budget = strangers(email)
-    await countAttempt(deps, budget)
-    const key = deps.keys.attempts(budget.of)
+    const counter = strangers(email)
+    await countAttempt(deps, counter)
+    const key = deps.keys.attempts(counter.of)
     t.false(key.includes(email))
-    const life = await deps.redis.pttl(key)
-    t.true(life > 86_000_000 && life <= 86_400_000)
-    await clearAttempts(deps, budget)
+    const ttlMs = await deps.redis.pttl(key)
+    t.true(ttlMs > 86_000_000 && ttlMs <= 86_400_000)
+    await clearAttempts(deps, counter)
     t.is(await deps.redis.exists(key), 0)
   })
 }
 
 {
   const world = busyThreadsWorld
-  // An attempt that was compared with nothing, as too many passwords waited, must not hold up whoever asks again.
+  // An attempt that was refused because the hash queue was full must not count, or a retry would have to wait.
 
-  test('whoever is turned away while the threads are busy has lost no attempt', async t => {
+  test('the hash queue is full → the refused attempts do not count', async t => {
     await using hasher = openHasher({ cost: 14, threads: 1, maxQueue: 0 })
     const running = hasher.hash('correct horse 9')
     const deps = { ...world.deps, hasher }
-    const budget = strangers(anEmail())
-    const ask = () => comparePassword(deps, { password: 'wrong horse 9', hash: null, budget })
+    const counter = strangers(anEmail())
+    const ask = () => comparePassword(deps, { password: 'wrong horse 9', hash: null, budget: counter })
     for (let i = 0; i < 8; i++) await t.throwsAsync(ask, { code: 'ERR_HASHER_BUSY' })
     await running
-    t.deepEqual(await comparePassword(world.deps, { password: 'wrong horse 9', hash: null, budget }), {
-      matches: false,
-      needsRehash: false,
-    })
-    t.is((await countAttempt(world.deps, budget)).inRow, 2, 'the one that was compared counts')
+    t.deepEqual(
+      await comparePassword(world.deps, { password: 'wrong horse 9', hash: null, budget: counter }),
+      {
+        matches: false,
+        needsRehash: false,
+      },
+    )
+    t.is((await countAttempt(world.deps, counter)).inRow, 2, 'the compared attempt counts')
   })
 
-  test('of attempts that overlap, each turned away, some may stay counted, and none too many is given back', async t => {
+  test('overlapping attempts are refused by a full queue → the counter never becomes too low', async t => {
     await using hasher = openHasher({ cost: 14, threads: 1, maxQueue: 0 })
     const running = hasher.hash('correct horse 9')
     const deps = { ...world.deps, hasher }
-    const budget = strangers(anEmail())
-    const turnedAway = Array.from({ length: 4 }, () =>
-      comparePassword(deps, { password: 'wrong horse 9', hash: null, budget }),
+    const counter = strangers(anEmail())
+    const refusedAttempts = Array.from({ length: 4 }, () =>
+      comparePassword(deps, { password: 'wrong horse 9', hash: null, budget: counter }),
     )
-    t.true((await Promise.allSettled(turnedAway)).every(({ status }) => status === 'rejected'))
+    t.true((await Promise.allSettled(refusedAttempts)).every(({ status }) => status === 'rejected'))
     await running
-    const { inRow } = await countAttempt(world.deps, budget)
+    const { inRow } = await countAttempt(world.deps, counter)
     t.true(inRow >= 1 && inRow <= 5, `${inRow}`)
   })
 }

@@ -23,22 +23,22 @@ anyTest.after.always(async () => {
 
 {
   const { client, env, mails, sql } = world
-  const emails = (...words: string[]) => runCommand(env, ['emails', ...words, '--json'])
+  const emails = (...args: string[]) => runCommand(env, ['emails', ...args, '--json'])
   const refusal = Object.assign(new Error('no'), { responseCode: 550 })
 
   const statusOf = async (email: string) =>
     (await sql<{ status: string }>('SELECT status FROM emails WHERE recipient = $1', [email]))[0]?.status
 
-  const failedMail = async (): Promise<string> => {
+  const aFailedEmail = async (): Promise<string> => {
     const email = anEmail()
     await client.post('register', { email, password: 'correct horse 9' })
-    await until('the mail fails', async () => (await statusOf(email)) === 'failed')
+    await until('the email fails', async () => (await statusOf(email)) === 'failed')
     return email
   }
 
-  test('mails that were given up are listed, and sent again by id or all at once', async t => {
+  test('emails failed → lists failed emails; emails retry → sends one by id or all', async t => {
     await mails.answer(refusal)
-    const failed = [await failedMail(), await failedMail(), await failedMail()]
+    const failed = [await aFailedEmail(), await aFailedEmail(), await aFailedEmail()]
     const { code, json } = await emails('failed')
     t.is(code, 0)
     t.deepEqual(json.map((mail: { recipient: string }) => mail.recipient).reverse(), failed)
@@ -49,29 +49,29 @@ anyTest.after.always(async () => {
     const [last] = json
     t.deepEqual((await emails('retry', last.id)).json, { retried: 1 })
     await mails.to(last.recipient)
-    await until('the row is settled', async () => (await statusOf(last.recipient)) === 'sent')
+    await until('the email is sent', async () => (await statusOf(last.recipient)) === 'sent')
     const again = await emails('retry', last.id)
-    t.is(again.code, 1, 'a mail that was sent is not sent again')
+    t.is(again.code, 1, 'a sent email is not sent again')
     t.is(again.json.error.code, 'NOT_FOUND')
 
     t.deepEqual((await emails('retry', '--all')).json, { retried: 2 })
     for (const email of failed) t.truthy(await mails.to(email))
-    await until('every row is settled', async () => (await emails('failed')).json.length === 0)
+    await until('no email is failed', async () => (await emails('failed')).json.length === 0)
   })
 
-  test('a retry of everything meets each mail once, though they fail again', async t => {
+  test('emails retry --all while emails fail again → each email is retried once', async t => {
     await mails.answer(refusal)
-    await failedMail()
+    await aFailedEmail()
     t.deepEqual((await emails('retry', '--all')).json, { retried: 1 })
     await mails.answer(null)
   })
 
-  test('retry wants an id or --all, and not both', async t => {
-    for (const words of [[], [randomUUID(), '--all']]) t.is((await emails('retry', ...words)).code, 64)
+  test('emails retry with neither or both of id and --all → exit code 64', async t => {
+    for (const args of [[], [randomUUID(), '--all']]) t.is((await emails('retry', ...args)).code, 64)
     t.is((await emails('retry', randomUUID())).code, 1)
   })
 
-  test('a test mail arrives, and no row is owed for it', async t => {
+  test('emails test → the email arrives, and no row is stored', async t => {
     const email = anEmail()
     const { code, json } = await emails('test', email)
     t.is(code, 0)
@@ -80,7 +80,7 @@ anyTest.after.always(async () => {
     t.is(await statusOf(email), undefined)
   })
 
-  test('of a refused test mail the code is said, and none of the words', async t => {
+  test('emails test is refused by the mail server → its reply code is shown, but not its text', async t => {
     await mails.answer(Object.assign(new Error('canary'), { responseCode: 554 }))
     const { code, json, out, err } = await emails('test', anEmail())
     await mails.answer(null)
@@ -89,7 +89,7 @@ anyTest.after.always(async () => {
     t.notRegex(out + err, /canary/)
   })
 
-  test('a mail server that is not there is named by the fault', async t => {
+  test('emails test without a mail server → exit code 1 and the error code of the connection', async t => {
     const { code, json } = await runCommand({ ...env, SMTP_URL: 'smtp://127.0.0.1:1' }, [
       ...['emails', 'test', anEmail(), '--json'],
     ])
@@ -97,7 +97,7 @@ anyTest.after.always(async () => {
     t.regex(json.error.fault, /^E[A-Z]+$/)
   })
 
-  test('keys are listed as they are published, without a secret', async t => {
+  test('keys list → the published keys without a secret', async t => {
     const { code, json, out } = await runCommand(env, ['keys', 'list', '--json'])
     t.is(code, 0)
     const { keys } = (await client.get('/.well-known/paseto-keys')).body
@@ -129,7 +129,7 @@ anyTest.after.always(async () => {
       [userId],
     )
 
-  test('an account that is created signs in with the password of the pipe, and is asked to verify', async t => {
+  test('users create → the password from stdin signs in, and a verification email is sent', async t => {
     const email = anEmail()
     const { code, json, out } = await create(email.toUpperCase(), `${password}\n`, '--name', 'Ada')
     t.is(code, 0)
@@ -141,16 +141,16 @@ anyTest.after.always(async () => {
     t.like(made, { type: 'user.registered', actor_id: null, ip: null, user_agent: 'latchkey command' })
   })
 
-  test('a password keeps its spaces: only the last line break of the pipe is none of it', async t => {
+  test('users create with spaces in the password → only the last line break of stdin is removed', async t => {
     const email = anEmail()
-    const odd = '  two  words 9 '
-    const words = ['users', 'create', email, '--verified']
-    t.is((await spawnCommand(env, words, { input: `${odd}\r\n` })).code, 0)
-    t.is((await client.post('login', { email, password: odd })).status, 200)
-    t.is((await client.post('login', { email, password: odd.trim() })).status, 401)
+    const spaced = '  two  words 9 '
+    const args = ['users', 'create', email, '--verified']
+    t.is((await spawnCommand(env, args, { input: `${spaced}\r\n` })).code, 0)
+    t.is((await client.post('login', { email, password: spaced })).status, 200)
+    t.is((await client.post('login', { email, password: spaced.trim() })).status, 401)
   })
 
-  test('with --verified --admin nobody is mailed, and the account is an administrator', async t => {
+  test('users create --verified --admin → a verified administrator and no email', async t => {
     const email = anEmail()
     const { code, json } = await create(email, password, '--verified', '--admin')
     t.is(code, 0)
@@ -158,7 +158,7 @@ anyTest.after.always(async () => {
     t.deepEqual(await sql('SELECT 1 FROM emails WHERE recipient = $1', [email]), [])
   })
 
-  test('an invited account has no password until its owner chooses one by the mailed link', async t => {
+  test('users create --invite → no password until the owner sets one with the mailed link', async t => {
     const email = anEmail()
     const { code, json } = await create(email, '', '--invite')
     t.is(code, 0)
@@ -170,7 +170,7 @@ anyTest.after.always(async () => {
     t.like(login.body.user, { id: json.id, email_verified: true })
   })
 
-  test('no account comes of a weak password, none, or an address that is taken', async t => {
+  test('users create with a weak or no password, or a taken address → no account', async t => {
     const email = anEmail()
     const weak = await create(email, 'password1')
     t.is(weak.code, 1)
@@ -186,7 +186,7 @@ anyTest.after.always(async () => {
     t.is(again.json.error.code, 'USER_EXISTS')
   })
 
-  test('a deactivation ends every session at once, and can be taken back', async t => {
+  test('users deactivate → all sessions are revoked; users activate → a new login works', async t => {
     const { email, userId, access } = await anAccount(client)
     t.like((await users('deactivate', email)).json, { is_active: false })
     t.is((await client.get('me', { token: access })).status, 401)
@@ -200,7 +200,7 @@ anyTest.after.always(async () => {
     )
   })
 
-  test('nobody is changed who is not there', async t => {
+  test('users commands for an unknown address → NOT_FOUND', async t => {
     for (const verb of ['promote', 'demote', 'deactivate', 'activate']) {
       const { code, json } = await users(verb, anEmail())
       t.is(code, 1)
@@ -228,11 +228,11 @@ anyTest.after.always(async () => {
   const countOf = async (emails: string[]): Promise<number> =>
     (await sql('SELECT 1 FROM users WHERE email = ANY($1)', [emails])).length
 
-  test('a dry run says what an import does, and writes nothing', async t => {
-    const [newcomer, other, known] = [anEmail(), anEmail(), anEmail()]
+  test('users import --dry-run → the same counts as the import, and nothing is written', async t => {
+    const [newEmail, other, known] = [anEmail(), anEmail(), anEmail()]
     t.true((await client.post('register', { email: known, password })).status < 300)
     const path = await fileOf('mixed.jsonl', [
-      { email: newcomer, password_hash: await hash(password, 4), email_verified: true },
+      { email: newEmail, password_hash: await hash(password, 4), email_verified: true },
       { email: known },
       { email: 'canary-address', full_name: 'Ada' },
       '{"email": ',
@@ -241,24 +241,24 @@ anyTest.after.always(async () => {
     const run = (...more: string[]) => runCommand(env, ['users', 'import', path, '--json', ...more])
 
     const dry = await run('--dry-run')
-    t.is(await countOf([newcomer, other]), 0)
+    t.is(await countOf([newEmail, other]), 0)
     t.like(dry.json, { imported: 2, existing: 1, dry_run: true })
     t.deepEqual(
       dry.json.refused.map(({ line }: { line: number }) => line),
       [3, 4],
     )
-    t.is(dry.code, 1, 'a refused line is told by the exit code')
+    t.is(dry.code, 1, 'exit code 1 because of a refused line')
     t.false((dry.out + dry.err).includes('canary'))
 
-    const wet = await run()
-    t.like(wet.json, { imported: 2, existing: 1, dry_run: false, refused: dry.json.refused })
-    t.is(await countOf([newcomer, other]), 2)
-    t.is((await client.post('login', { email: newcomer, password })).status, 200)
+    const real = await run()
+    t.like(real.json, { imported: 2, existing: 1, dry_run: false, refused: dry.json.refused })
+    t.is(await countOf([newEmail, other]), 2)
+    t.is((await client.post('login', { email: newEmail, password })).status, 200)
 
     t.like((await run()).json, { imported: 0, existing: 3 })
   })
 
-  test('a file without a fault ends with 0, and shows no progress where there is no terminal', async t => {
+  test('users import of a valid file → exit code 0, and no progress without a terminal', async t => {
     const path = await fileOf('good.jsonl', [{ email: anEmail() }])
     const { code, out, err } = await runCommand(env, ['users', 'import', path])
     t.is(code, 0)
@@ -266,10 +266,10 @@ anyTest.after.always(async () => {
     t.is(err, '')
   })
 
-  test('a file with one line of 600 MB → that line is refused by its number, the next is imported', async t => {
+  test('users import with a line of 600 MB → it is refused by its number, and the next is imported', async t => {
     const path = join(folder, 'long.jsonl')
     await writeFile(path, '')
-    // A hole: it takes no space on the disk, and is read as 600 MB of zeros.
+    // A sparse file: it takes no disk space, and is read as 600 MB of zeros.
     await truncate(path, 600_000_000)
     await appendFile(path, `\n${JSON.stringify({ email: anEmail() })}\n`)
     const { code, out, err } = await runCommand(env, ['users', 'import', path])
@@ -278,13 +278,13 @@ anyTest.after.always(async () => {
     t.regex(out + err, /1 were imported, 0 had an account, 1 refused\./)
   })
 
-  test('a file that is not there is refused', async t => {
+  test('users import of a missing file → exit code 1 with ENOENT', async t => {
     const { code, err } = await runCommand(env, ['users', 'import', join(folder, 'none.jsonl')])
     t.is(code, 1)
     t.regex(err, /ENOENT/)
   })
 
-  test('a folder is refused', async t => {
+  test('users import of a folder → exit code 1', async t => {
     const { code } = await runCommand(env, ['users', 'import', folder])
     t.is(code, 1)
   })
@@ -295,18 +295,18 @@ anyTest.after.always(async () => {
   const { client, env, sql } = world
   const users = (verb: string, email: string) => runCommand(env, ['users', verb, email, '--json'])
 
-  test('the first administrator is made by the command, and the last one stays', async t => {
+  test('users promote → makes the first administrator; the last one cannot be demoted or deactivated', async t => {
     const [ada, eve] = [await anAccount(client), await anAccount(client)]
     t.is((await client.get('/api/v1/admin/users', { token: ada.access })).status, 403)
 
-    const unproven = await users('promote', ada.email)
-    t.is(unproven.json.error.code, 'EMAIL_NOT_VERIFIED', 'somebody else may have registered the address')
+    const unverified = await users('promote', ada.email)
+    t.is(unverified.json.error.code, 'EMAIL_NOT_VERIFIED', 'another person may have registered the address')
     await sql('UPDATE users SET email_verified = true')
 
     const promoted = await users('promote', ada.email)
     t.is(promoted.code, 0)
     t.deepEqual(promoted.json.roles, ['user', 'admin'])
-    // The roles of a token are those of its hour: it has to be a new one.
+    // A token keeps the roles from when it was issued, so a new login is needed.
     t.is((await client.get('me', { token: ada.access })).status, 401)
     const { access_token: token } = (await client.post('login', { email: ada.email, password })).body
     t.is((await client.get('/api/v1/admin/users', { token })).status, 200)
@@ -324,7 +324,7 @@ anyTest.after.always(async () => {
     t.deepEqual(admins, [{ email: eve.email }])
   })
 
-  test('what is so already changes nothing and is no refusal', async t => {
+  test('users demote or activate without effect → exit code 0, no event, sessions stay', async t => {
     const { email, userId, access } = await anAccount(client)
     for (const verb of ['demote', 'activate']) t.is((await users(verb, email)).code, 0)
     t.is((await client.get('me', { token: access })).status, 200)

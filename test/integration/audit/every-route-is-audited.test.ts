@@ -14,7 +14,7 @@ import {
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { eventOf, openShop, secret, webhookPath } from '../purchases/shop.ts'
 
-// Each route that changes something, and each export, leaves an audit event, with what was before and what is after.
+// Every route that changes state, and every export, stores an audit event with the values before and after.
 
 const test = anyTest.serial
 
@@ -35,15 +35,15 @@ type Event = {
 }
 
 /**
- * What a route is called with, and the event that it leaves. `before`: the state that it changes. `after`: what the event
- * says of that. A route without them has no state to show.
+ * The request to a route and the audit event that it stores. `before` and `after` are the changed values in the event,
+ * and are absent if the route changes no value.
  */
-type Act = {
+type Case = {
   type: AuditType
   act: () => Promise<Reply>
   before?: object
   after?: object
-  /** To whom the emails went that the event names. */
+  /** Recipients of the emails that the event names, by the field of the event. */
   emails?: Record<string, string>
 }
 
@@ -56,13 +56,13 @@ const form = (path: string, fields: Record<string, string>): Promise<Reply> =>
 const tokenTo = async (email: string, page: string, count = 1) =>
   (await waitForLink(shop, email, page, count)).token
 
-const aDeleted = async () => {
+const undoDeletionToken = async () => {
   const { email, access: token } = await aVerifiedAccount(shop)
   await client.send('DELETE', 'me', { token, body: { password } })
   return tokenTo(email, 'undo-deletion')
 }
 
-const aReset = async () => {
+const resetToken = async () => {
   const { email } = await anAccount(client)
   await client.post('forgot-password', { email })
   return tokenTo(email, 'reset-password')
@@ -79,7 +79,7 @@ const aFailedEmail = async () => {
 }
 
 const changePassword =
-  (method: string): (() => Promise<Act>) =>
+  (method: string): (() => Promise<Case>) =>
   async () => {
     const { access: token } = await anAccount(client)
     const body = { current_password: password, new_password: newPassword }
@@ -90,7 +90,7 @@ const changePassword =
   }
 
 const changeProfile =
-  (method: string): (() => Promise<Act>) =>
+  (method: string): (() => Promise<Case>) =>
   async () => {
     const { access: token } = await anAccount(client, { full_name: 'Ada', phone: '+442071838750' })
     return {
@@ -103,35 +103,35 @@ const changeProfile =
 
 const verified = { before: { email_verified: false }, after: { email_verified: true } }
 
-const undoneDeletion = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
-  const token = await aDeleted()
+const undoneDeletion = (path: string, send: typeof form | typeof client.post) => async (): Promise<Case> => {
+  const token = await undoDeletionToken()
   return { type: 'user.deletion_undone', act: () => send(path, { token }), after: { erase_after: null } }
 }
 
-const verifies = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
+const verifies = (path: string, send: typeof form | typeof client.post) => async (): Promise<Case> => {
   const { email } = await anAccount(client)
   const token = await tokenTo(email, 'verify-email')
   return { type: 'user.email_verified', act: () => send(path, { token }), ...verified }
 }
 
-const resets = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
-  const token = await aReset()
+const resets = (path: string, send: typeof form | typeof client.post) => async (): Promise<Case> => {
+  const token = await resetToken()
   return { type: 'password.reset', act: () => send(path, { token, new_password: newPassword }), ...verified }
 }
 
-const rejects = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
+const rejects = (path: string, send: typeof form | typeof client.post) => async (): Promise<Case> => {
   const { email } = await anAccount(client)
   const token = await tokenTo(email, 'verify-email')
   return { type: 'user.rejected', act: () => send(path, { token }) }
 }
 
-const asks =
-  (type: AuditType, path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
+const requestsLink =
+  (type: AuditType, path: string, send: typeof form | typeof client.post) => async (): Promise<Case> => {
     const email = anEmail()
     return { type, act: () => send(path, { email }), emails: { email_id: email } }
   }
 
-const confirms = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
+const confirms = (path: string, send: typeof form | typeof client.post) => async (): Promise<Case> => {
   const account = await aVerifiedAccount(shop)
   const newEmail = anEmail()
   const { token } = await requestEmailChange(shop, account, newEmail)
@@ -142,19 +142,20 @@ const confirms = (path: string, send: typeof form | typeof client.post) => async
   }
 }
 
-const undoesMove = (path: string, send: typeof form | typeof client.post) => async (): Promise<Act> => {
-  const account = await aVerifiedAccount(shop)
-  await changeEmail(shop, account, anEmail())
-  const token = await tokenTo(account.email, 'undo-email-change')
-  return {
-    type: 'email.change_undone',
-    act: () => send(path, { token }),
-    emails: { email_id: account.email },
+const undoesEmailChange =
+  (path: string, send: typeof form | typeof client.post) => async (): Promise<Case> => {
+    const account = await aVerifiedAccount(shop)
+    await changeEmail(shop, account, anEmail())
+    const token = await tokenTo(account.email, 'undo-email-change')
+    return {
+      type: 'email.change_undone',
+      act: () => send(path, { token }),
+      emails: { email_id: account.email },
+    }
   }
-}
 
 const post = client.post
-const acts: Record<string, () => Promise<Act>> = {
+const cases: Record<string, () => Promise<Case>> = {
   'POST /api/v1/auth/register': async () => ({
     type: 'user.registered',
     act: () => client.post('register', { email: anEmail(), password }),
@@ -192,14 +193,18 @@ const acts: Record<string, () => Promise<Act>> = {
   'POST /api/v1/auth/verify-email/confirm': verifies(`${auth}/verify-email/confirm`, form),
   'POST /api/v1/auth/reject-account': rejects('reject-account', post),
   'POST /api/v1/auth/reject-account/confirm': rejects(`${auth}/reject-account/confirm`, form),
-  'POST /api/v1/auth/resend-verification': asks('email.verification_requested', 'resend-verification', post),
-  'POST /api/v1/auth/resend-verification/confirm': asks(
+  'POST /api/v1/auth/resend-verification': requestsLink(
+    'email.verification_requested',
+    'resend-verification',
+    post,
+  ),
+  'POST /api/v1/auth/resend-verification/confirm': requestsLink(
     'email.verification_requested',
     `${auth}/resend-verification/confirm`,
     form,
   ),
-  'POST /api/v1/auth/forgot-password': asks('password.reset_requested', 'forgot-password', post),
-  'POST /api/v1/auth/forgot-password/confirm': asks(
+  'POST /api/v1/auth/forgot-password': requestsLink('password.reset_requested', 'forgot-password', post),
+  'POST /api/v1/auth/forgot-password/confirm': requestsLink(
     'password.reset_requested',
     `${auth}/forgot-password/confirm`,
     form,
@@ -219,8 +224,8 @@ const acts: Record<string, () => Promise<Act>> = {
   },
   'POST /api/v1/auth/confirm-email': confirms('confirm-email', post),
   'POST /api/v1/auth/confirm-email/confirm': confirms(`${auth}/confirm-email/confirm`, form),
-  'POST /api/v1/auth/undo-email-change': undoesMove('undo-email-change', post),
-  'POST /api/v1/auth/undo-email-change/confirm': undoesMove(`${auth}/undo-email-change/confirm`, form),
+  'POST /api/v1/auth/undo-email-change': undoesEmailChange('undo-email-change', post),
+  'POST /api/v1/auth/undo-email-change/confirm': undoesEmailChange(`${auth}/undo-email-change/confirm`, form),
   'PATCH /api/v1/admin/users/:id': async () => {
     const { userId } = await aVerifiedAccount(shop)
     return {
@@ -295,9 +300,9 @@ const acts: Record<string, () => Promise<Act>> = {
   },
 }
 
-/** Routes that leave no event, and why. */
-const without: Record<string, string> = {
-  'POST /api/v1/auth/refresh': 'Changes no state of an account. A reused token leaves session.reused.',
+/** Routes without an audit event, and why. */
+const routesWithoutEvent: Record<string, string> = {
+  'POST /api/v1/auth/refresh': 'Changes no state of an account. A reused token stores session.reused.',
   'POST /api/v1/auth/verify-reset-token': 'Changes nothing. A wrong code only counts as a guess.',
 }
 
@@ -305,8 +310,8 @@ const name = ({ method, path }: { method: string; path: string }): string => `${
 const all = routes(() => false, { RECURRENTE_SECRET_KEY: 'sk_test_0123456789' })
 const changing = all.filter(({ method, path }) => method !== 'GET' || path.endsWith('/export')).map(name)
 
-test('each route that is not GET, and each export → has a case here, or a reason to leave no event', t => {
-  t.deepEqual([...Object.keys(acts), ...Object.keys(without)].sort(), changing.sort())
+test('every route except GET, and every export → has a case here, or a reason why it stores no event', t => {
+  t.deepEqual([...Object.keys(cases), ...Object.keys(routesWithoutEvent)].sort(), changing.sort())
 })
 
 const eventsSince = (last: string) =>
@@ -317,15 +322,15 @@ const lastEvent = async (): Promise<string> => {
   return row?.id ?? '00000000-0000-0000-0000-000000000000'
 }
 
-for (const [route, prepare] of Object.entries(acts))
-  test(`${route} → an audit event, with before and after where there are such`, async t => {
+for (const [route, prepare] of Object.entries(cases))
+  test(`${route} → an audit event with the changed values`, async t => {
     const { type, act, before, after, emails = {} } = await prepare()
     const last = await lastEvent()
     const reply = await act()
     t.true(reply.status < 400, reply.text)
     const found = await eventsSince(last)
     const event = found.find(each => each.type === type)
-    t.truthy(event, `none of type ${type} among ${found.map(each => each.type)}`)
+    t.truthy(event, `no event of type ${type} among ${found.map(each => each.type)}`)
     if (before) t.like(event?.data.before, before)
     if (after) t.like(event?.data.after, after)
     for (const [field, recipient] of Object.entries(emails)) {
@@ -337,8 +342,8 @@ for (const [route, prepare] of Object.entries(acts))
     t.is(event?.ip, type === 'purchase.paid' ? null : '127.0.0.1')
   })
 
-for (const route of Object.keys(without))
-  test(`${route} → no audit event: ${without[route]}`, async t => {
+for (const route of Object.keys(routesWithoutEvent))
+  test(`${route} → no audit event: ${routesWithoutEvent[route]}`, async t => {
     const account = await anAccount(client)
     const last = await lastEvent()
     const isRefresh = route.endsWith('refresh')
@@ -349,7 +354,7 @@ for (const route of Object.keys(without))
     t.deepEqual(await eventsSince(last), [])
   })
 
-test('a change that changes nothing → no event', async t => {
+test('a change to the current values → no audit event', async t => {
   const { access: token } = await anAccount(client, { full_name: 'Ada' })
   const slug = await shop.aSite({ price: 12_500 })
   const last = await lastEvent()
@@ -358,7 +363,7 @@ test('a change that changes nothing → no event', async t => {
   t.deepEqual(await eventsSince(last), [])
 })
 
-test('no event holds an email address or a secret: no password, token, code or hash of one', async t => {
+test('all stored audit events → no email address, password, token, code or hash', async t => {
   const rows = await sql<{ data: object }>('SELECT data FROM audit_events WHERE data IS NOT NULL')
   t.true(rows.length > 20)
   const text = JSON.stringify(rows)

@@ -13,7 +13,9 @@ import { type Limiter, openLimiter } from './platform/limits/store.ts'
 import { type MailQueue, openMailQueue } from './platform/mail/queue.ts'
 import { type OpenMetrics, openMetrics } from './platform/metrics/metrics.ts'
 import { checkSchema, warnOfLostCommits } from './platform/postgres/check-database.ts'
-import { type Database, openPostgres, poolOf } from './platform/postgres/postgres.ts'
+import { type Database, openDatabase, openPostgres, poolOf } from './platform/postgres/postgres.ts'
+import { findConnection } from './platform/postgres/postgres-connection.ts'
+import { openPreparedReads, type PreparedReads } from './platform/postgres/prepared-read.ts'
 import { openReplicaReader, type ReadFromReplica } from './platform/postgres/read-from-replica.ts'
 import { type Keys, redisKeys } from './platform/redis/keys.ts'
 import { openRedis, type RedisConnection, redisUp } from './platform/redis/redis.ts'
@@ -31,6 +33,7 @@ export type Deps = {
   metrics: OpenMetrics
   secrets: Secrets
   database: Database
+  reads: PreparedReads
   readFromReplica: ReadFromReplica
   redis: RedisConnection
   keys: Keys
@@ -59,8 +62,10 @@ export const open = async (
   const secrets = deriveSecrets(config.APP_SECRET)
   const keys = redisKeys(config.REDIS_PREFIX)
 
-  const database = await openPostgres({ url: config.DATABASE_URL, entities, log, within })
+  const connection = await findConnection(config.DATABASE_URL, within)
+  const database = await openDatabase(connection, { entities, log })
   opened.defer(() => database.destroy())
+  const reads = opened.use(openPreparedReads(connection, log))
   await checkSchema(database)
   await warnOfLostCommits(database, log)
   const replicas = config.DATABASE_REPLICA_URLS.map(url => () => openPostgres({ url, entities, log, within }))
@@ -100,6 +105,7 @@ export const open = async (
       metrics,
       secrets,
       database,
+      reads,
       readFromReplica,
       redis,
       keys,

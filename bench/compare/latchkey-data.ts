@@ -34,7 +34,7 @@ export const startSessions = async (deps: Deps, all: Person[]): Promise<Session[
   await inBatches(all, 16, async batch => {
     const begun = await Promise.all(
       batch.map(async ({ id }) => {
-        const user = await findUser(deps.database, id)
+        const user = await findUser(deps.reads, id)
         if (!user) throw new Error('somebody who was written is not there')
         return startSession(deps, { user, origin })
       }),

@@ -84,7 +84,7 @@ for (const [text, name] of Object.entries(names)) {
       const wrong = await anApi(world, clockOff(off))
       t.teardown(() => kill(wrong.child))
       const account = await anAccount(world.client)
-      const user = await findUser(deps.database, account.userId)
+      const user = await findUser(deps.reads, account.userId)
       if (!user) throw new Error('nobody registered')
       // Issued so long ago, by a right clock.
       const statusAt = async (age: number): Promise<number> => {

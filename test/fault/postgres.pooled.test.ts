@@ -5,8 +5,9 @@ import { queryOnce } from '../../src/dev-services/probe.ts'
 import { migrate, migrations } from '../../src/migrate.ts'
 import { openLog } from '../../src/platform/base/log.ts'
 import { timeouts } from '../../src/platform/config/timeouts.ts'
-import { openPostgres, poolOf } from '../../src/platform/postgres/postgres.ts'
-import { read } from '../../src/platform/postgres/prepared-read.ts'
+import { openDatabase, openPostgres, poolOf } from '../../src/platform/postgres/postgres.ts'
+import { findConnection } from '../../src/platform/postgres/postgres-connection.ts'
+import { openPreparedReads } from '../../src/platform/postgres/prepared-read.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
 import { runCommand } from '../integration/cli/run-command.ts'
 import { openLocalWorld } from '../local-world.ts'
@@ -105,7 +106,9 @@ for (const [mode, settings] of Object.entries(modes))
 test('PgBouncer in transaction mode → statements and waits for a lock end in time, and nothing leaks', async t => {
   const { pooled, direct } = await aPooledDatabase(t, modes['transaction mode'])
   await migrate({ DATABASE_URL: pooled, APP_SECRET: testSecret }, silent)
-  const database = await openPostgres({ url: pooled, log: silent, entities: [] })
+  const connection = await findConnection(pooled, timeouts)
+  const database = await openDatabase(connection, { log: silent, entities: [] })
+  using reads = openPreparedReads(connection, silent)
   t.teardown(() => database.destroy())
   const took = async (work: Promise<unknown>) => {
     const began = performance.now()
@@ -127,7 +130,7 @@ test('PgBouncer in transaction mode → statements and waits for a lock end in t
   t.is(waiting.code, '55P03')
   const inTransaction = await took(database.transaction(manager => manager.query('SELECT FROM users')))
   t.is(inTransaction.code, '55P03')
-  const reading = await took(read(database, { name: 'users', text: 'SELECT FROM users' }, []))
+  const reading = await took(reads.run({ name: 'users', text: 'SELECT FROM users' }, []))
   t.is(reading.code, '55P03')
   await holder.query('ROLLBACK')
 

@@ -5,6 +5,6 @@ import { findUser } from '../users/store.ts'
 
 /** A user as an administrator may see one. */
 export const readUser = async (
-  { database }: Pick<Deps, 'database'>,
+  { reads }: Pick<Deps, 'reads'>,
   userId: string,
-): Promise<User | Problem<'NOT_FOUND'>> => (await findUser(database, userId)) ?? new Problem('NOT_FOUND')
+): Promise<User | Problem<'NOT_FOUND'>> => (await findUser(reads, userId)) ?? new Problem('NOT_FOUND')

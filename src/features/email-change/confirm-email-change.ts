@@ -16,7 +16,17 @@ import { orTaken } from './or-taken.ts'
 
 type Needs = Pick<
   Deps,
-  'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'queue' | 'limiter' | 'secrets'
+  | 'config'
+  | 'clock'
+  | 'log'
+  | 'metrics'
+  | 'database'
+  | 'reads'
+  | 'redis'
+  | 'keys'
+  | 'queue'
+  | 'limiter'
+  | 'secrets'
 >
 
 /**

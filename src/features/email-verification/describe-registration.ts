@@ -12,6 +12,6 @@ type Needs = Parameters<typeof verifyOneTimeToken>[0]
 export const describeRegistration = async (deps: Needs, token: string): Promise<Registration | null> => {
   const proof = await verifyOneTimeToken(deps, 'verify_email', { token })
   if (!proof || proof.isUsed) return null
-  const user = await findUser(deps.database, proof.userId)
+  const user = await findUser(deps.reads, proof.userId)
   return user && user.email === proof.address ? findRejectable(deps.database, user) : null
 }

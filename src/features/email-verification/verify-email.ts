@@ -11,7 +11,17 @@ import { Users } from '../users/entity.ts'
 
 type Needs = Pick<
   Deps,
-  'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'queue' | 'limiter' | 'secrets'
+  | 'config'
+  | 'clock'
+  | 'log'
+  | 'metrics'
+  | 'database'
+  | 'reads'
+  | 'redis'
+  | 'keys'
+  | 'queue'
+  | 'limiter'
+  | 'secrets'
 >
 
 type Verify = { presented: Presented; locale: string; origin: Origin & { network: string } }

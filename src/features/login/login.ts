@@ -23,6 +23,7 @@ type Needs = Pick<
   | 'log'
   | 'metrics'
   | 'database'
+  | 'reads'
   | 'redis'
   | 'keys'
   | 'queue'
@@ -53,8 +54,8 @@ export const login = async (deps: Needs, attempt: Attempt): Promise<LoggedIn | R
 
 /** Null where the row changed between the comparison and the recording. */
 const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
-  const { database, config } = deps
-  const [found, inUse] = await Promise.all([findUserByEmail(database, email), findHashesInUse(database)])
+  const { database, reads, config } = deps
+  const [found, inUse] = await Promise.all([findUserByEmail(reads, email), findHashesInUse(reads)])
   const device = deviceOf(origin)
   const { isKnown, signedIn } = await findDevice(deps, found?.id ?? accountKey(email), device)
   const budget = found && isKnown ? knownDevice(found.id, device) : strangers(email)

@@ -17,7 +17,7 @@ import { aboutRegistration } from './about-registration.ts'
 import { isForClosedAccount } from './closed-account-email.ts'
 import { isOverLimit } from './over-limit.ts'
 
-type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'secrets'>
+type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'reads' | 'redis' | 'keys' | 'secrets'>
 
 /** A mail about to be written. `to` is the account's own address, but in mails about a move: there the other one. */
 export type Composed = {
@@ -106,7 +106,7 @@ const compose: { [K in EmailKind]: (deps: Needs, email: Email, user: User) => Pr
 
     email_change: async (deps, email, user) => {
       // Somebody has the address: their mailbox is not to be bothered, and nobody is told.
-      if (await findUserByEmail(deps.database, email.recipient)) return null
+      if (await findUserByEmail(deps.reads, email.recipient)) return null
       const proof = await prove(deps, email, user, 'email_change')
       if (!proof) return null
       const link = ownPage(deps, 'confirm-email', { token: proof.token, lang: localeOf(email, user) })
@@ -181,8 +181,8 @@ const toAnotherAddress: readonly EmailKind[] = [
 export const composeEmail = async (deps: Needs, asked: Email): Promise<Composed | null> => {
   const { recipient } = asked
   const user = asked.user_id
-    ? await findUser(deps.database, asked.user_id)
-    : await findUserByEmail(deps.database, recipient)
+    ? await findUser(deps.reads, asked.user_id)
+    : await findUserByEmail(deps.reads, recipient)
   if (!user || asked.proof_spent_at) return null
   const email = isActive(user) ? asked : await isForClosedAccount(deps, asked, user)
   if (!email) return null

@@ -17,7 +17,7 @@ const unansweredAtMost = 3
 
 type Needs = Pick<
   Deps,
-  'config' | 'clock' | 'log' | 'theme' | 'metrics' | 'database' | 'redis' | 'keys' | 'secrets'
+  'config' | 'clock' | 'log' | 'theme' | 'metrics' | 'database' | 'reads' | 'redis' | 'keys' | 'secrets'
 > & {
   transport: Transport
 }

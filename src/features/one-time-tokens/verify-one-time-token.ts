@@ -14,7 +14,7 @@ export type Presented = { token: string } | { email: string; code: string }
 
 type Needs = Pick<
   Deps,
-  'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'limiter' | 'secrets'
+  'config' | 'clock' | 'log' | 'metrics' | 'database' | 'reads' | 'redis' | 'keys' | 'limiter' | 'secrets'
 >
 
 type Found = LiveToken & { userId: string }
@@ -73,7 +73,7 @@ const guessesIn = ({ config }: Pick<Deps, 'config'>) => {
 type Located = { userId: string; by: 'token' | 'code'; hash: string; isOwner: boolean }
 
 const locate = async (
-  deps: Pick<Deps, 'database' | 'secrets'>,
+  deps: Pick<Deps, 'reads' | 'secrets'>,
   purpose: CodePurpose,
   presented: Presented,
   ownerId: string | null,
@@ -85,8 +85,8 @@ const locate = async (
   const { email, code } = presented
   const found =
     purpose === 'change_email'
-      ? await findPendingMoves(deps.database, email)
-      : [await findUserByEmail(deps.database, email)].filter(user => user !== null)
+      ? await findPendingMoves(deps.reads, email)
+      : [await findUserByEmail(deps.reads, email)].filter(user => user !== null)
   // Anybody may ask to move to this address, and guess at its codes. The owner's session presents its own code, and
   // neither can put that out of use.
   const own = found.find(({ id }) => id === ownerId)

@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
 import { findUser } from '../users/store.ts'
 
-type Needs = Pick<Deps, 'database' | 'hasher' | 'limiter'>
+type Needs = Pick<Deps, 'database' | 'reads' | 'hasher' | 'limiter'>
 
 /**
  * Tells whether a used token or code comes with the very password that it has set, and that password still stands: a
@@ -16,7 +16,7 @@ export const isRepeatedReset = async (
   if (!(await isEffectCurrent(deps, 'reset_password', { userId, emailId }))) return false
   const taken = await deps.limiter('repeat', emailId)
   if (taken && !taken.allowed) return false
-  const user = await findUser(deps.database, userId)
+  const user = await findUser(deps.reads, userId)
   const { matches } = await deps.hasher.compare(password, user?.password_hash ?? null, { lane: 'known' })
   if (matches) await taken?.giveBack()
   return matches

@@ -25,6 +25,7 @@ type Needs = Pick<
   | 'log'
   | 'metrics'
   | 'database'
+  | 'reads'
   | 'redis'
   | 'keys'
   | 'queue'

@@ -13,12 +13,12 @@ import { findUser } from '../users/store.ts'
 export const verifyResetToken = async (
   deps: Pick<
     Deps,
-    'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'limiter' | 'secrets'
+    'config' | 'clock' | 'log' | 'metrics' | 'database' | 'reads' | 'redis' | 'keys' | 'limiter' | 'secrets'
   >,
   presented: Presented,
 ): Promise<{ user: User; emailId: string; isUsed: boolean; expiresIn: number } | null> => {
   const proof = await verifyOneTimeToken(deps, 'reset_password', presented)
-  const user = proof && (await findUser(deps.database, proof.userId))
+  const user = proof && (await findUser(deps.reads, proof.userId))
   if (!user || !mayReset(user, now(deps.clock)) || user.email !== proof?.address) return null
   return { user, emailId: proof.emailId, isUsed: proof.isUsed, expiresIn: proof.expiresIn }
 }

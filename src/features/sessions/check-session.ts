@@ -9,11 +9,11 @@ import { isActive } from '../users/types.ts'
  * user is active, and it began in the user's present epoch. So a revocation is felt at once.
  */
 export const checkSession = async (
-  deps: Pick<Deps, 'database'>,
+  deps: Pick<Deps, 'reads'>,
   { userId, sessionId }: { userId: string; sessionId: string },
   session: { epoch: number } | null,
 ): Promise<User | Problem<'SESSION_REVOKED'>> => {
-  const user = session && (await findUserOfSession(deps.database, userId, sessionId))
+  const user = session && (await findUserOfSession(deps.reads, userId, sessionId))
   const lives = user && isActive(user) && session.epoch === user.session_epoch
   return lives ? user : new Problem('SESSION_REVOKED')
 }

@@ -27,13 +27,23 @@ type Refreshed =
 export const refreshSession = async (
   deps: Pick<
     Deps,
-    'config' | 'clock' | 'log' | 'metrics' | 'database' | 'redis' | 'keys' | 'queue' | 'ring' | 'secrets'
+    | 'config'
+    | 'clock'
+    | 'log'
+    | 'metrics'
+    | 'database'
+    | 'reads'
+    | 'redis'
+    | 'keys'
+    | 'queue'
+    | 'ring'
+    | 'secrets'
   >,
   { token, limit, origin }: { token: RefreshToken; limit: 'refresh' | 'refresh_cookie'; origin: Origin },
 ): Promise<Refreshed> => {
   const { config, secrets } = deps
   const { userId, sessionId } = token
-  const user = await findUserOfSession(deps.database, userId, sessionId)
+  const user = await findUserOfSession(deps.reads, userId, sessionId)
   if (!user) {
     await deleteSession(deps, userId, sessionId)
     return { outcome: 'ended' }

@@ -1,6 +1,5 @@
 import { emails } from '../../platform/catalog/emails.ts'
-import type { Database } from '../../platform/postgres/postgres.ts'
-import { read, type Statement } from '../../platform/postgres/prepared-read.ts'
+import type { PreparedReads, Statement } from '../../platform/postgres/prepared-read.ts'
 import { type User, Users } from './entity.ts'
 
 const columns = Object.keys(Users.options.columns).join(', ')
@@ -8,8 +7,8 @@ const columns = Object.keys(Users.options.columns).join(', ')
 const byId: Statement = { name: 'user-by-id', text: `SELECT ${columns} FROM users WHERE id = $1` }
 const byEmail: Statement = { name: 'user-by-email', text: `SELECT ${columns} FROM users WHERE email = $1` }
 
-export const findUser = async (database: Database, id: string): Promise<User | null> =>
-  (await read<User>(database, byId, [id]))[0] ?? null
+export const findUser = async (reads: PreparedReads, id: string): Promise<User | null> =>
+  (await reads.run<User>(byId, [id]))[0] ?? null
 
 const ofSession: Statement = {
   name: 'user-of-session',
@@ -19,14 +18,14 @@ const ofSession: Statement = {
 
 /** The user of a session, unless its end was kept: a Redis that comes back from an older state does not know of it. */
 export const findUserOfSession = async (
-  database: Database,
+  reads: PreparedReads,
   userId: string,
   sessionId: string,
-): Promise<User | null> => (await read<User>(database, ofSession, [userId, sessionId]))[0] ?? null
+): Promise<User | null> => (await reads.run<User>(ofSession, [userId, sessionId]))[0] ?? null
 
 /** `email` in its canonical form. */
-export const findUserByEmail = async (database: Database, email: string): Promise<User | null> =>
-  (await read<User>(database, byEmail, [email]))[0] ?? null
+export const findUserByEmail = async (reads: PreparedReads, email: string): Promise<User | null> =>
+  (await reads.run<User>(byEmail, [email]))[0] ?? null
 
 const hashesInUse: Statement = {
   name: 'hashes-in-use',
@@ -44,8 +43,8 @@ const hashesInUse: Statement = {
  * Finds one stored hash of each form that accounts have: the kind of hash and what it costs. A few steps in an index,
  * however many accounts there are. Read for each sign-in, so that an import counts at once and at every instance.
  */
-export const findHashesInUse = async (database: Database): Promise<string[]> =>
-  (await read<{ hash: string | null }>(database, hashesInUse, [])).flatMap(({ hash }) => hash ?? [])
+export const findHashesInUse = async (reads: PreparedReads): Promise<string[]> =>
+  (await reads.run<{ hash: string | null }>(hashesInUse, [])).flatMap(({ hash }) => hash ?? [])
 
 const pendingMoves: Statement = {
   name: 'pending-moves',
@@ -60,5 +59,5 @@ const pendingMoves: Statement = {
  * Finds the users whose move to this address may still be confirmed, or was just now, the latest first. The limits of email
  * requests let fewer than 100 such emails to one address in the life of a code.
  */
-export const findPendingMoves = (database: Database, email: string): Promise<Pick<User, 'id'>[]> =>
-  read<Pick<User, 'id'>>(database, pendingMoves, [email, emails.email_change.proof.ttl])
+export const findPendingMoves = (reads: PreparedReads, email: string): Promise<Pick<User, 'id'>[]> =>
+  reads.run<Pick<User, 'id'>>(pendingMoves, [email, emails.email_change.proof.ttl])

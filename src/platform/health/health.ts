@@ -8,7 +8,7 @@ import { oldestUnsent } from '../mail/backlog.ts'
 import { type QueueFault, queueFault } from '../mail/queue-state.ts'
 import { pingRedis } from '../redis/redis.ts'
 
-type Needs = Pick<Deps, 'database' | 'redis' | 'keys' | 'queue'>
+type Needs = Pick<Deps, 'database' | 'reads' | 'redis' | 'keys' | 'queue'>
 
 const state = v.picklist(['up', 'down'])
 const checks = v.object({ postgres: state, redis: state, queue: state })
@@ -62,10 +62,10 @@ const askPostgres = async (database: Needs['database']): Promise<void> => {
 const upOrDown = (answer: unknown) => (answer === null ? ('down' as const) : ('up' as const))
 
 const probe = async (deps: Needs): Promise<Found> => {
-  const { database, redis } = deps
+  const { database, reads, redis } = deps
   const [postgres, oldest, pong, queue] = await Promise.all([
     inTime(asSoonAsFree(() => askPostgres(database).then(() => true))),
-    inTime(oldestUnsent(database)),
+    inTime(oldestUnsent(reads)),
     inTime(pingRedis(redis)),
     inTime(queueFault(deps).then(fault => ({ fault }))),
   ])

@@ -5,10 +5,10 @@ import { queueFault } from '../mail/queue-state.ts'
 import { listenForMetrics, type MetricsListener } from './metrics-listener.ts'
 
 /** Adds what the stores say to what this process counts. */
-type Stores = Pick<Deps, 'database' | 'metrics' | 'redis' | 'keys' | 'queue'>
+type Stores = Pick<Deps, 'database' | 'reads' | 'metrics' | 'redis' | 'keys' | 'queue'>
 
 export const addStoreGauges = (deps: Stores): void => {
-  const { database, metrics } = deps
+  const { database, reads, metrics } = deps
   metrics.gauge('mail_queue_down', () =>
     queueFault(deps).then(
       fault => Number(fault !== null),
@@ -16,7 +16,7 @@ export const addStoreGauges = (deps: Stores): void => {
     ),
   )
   metrics.gauge('mails_unsent', () => database.getRepository(Emails).countBy({ status: 'queued' }))
-  metrics.gauge('oldest_unsent_mail_seconds', () => oldestUnsent(database))
+  metrics.gauge('oldest_unsent_mail_seconds', () => oldestUnsent(reads))
   metrics.gauge('mails_failed', () => database.getRepository(Emails).countBy({ status: 'failed' }))
 }
 

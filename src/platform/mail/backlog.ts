@@ -1,5 +1,4 @@
-import type { Database } from '../postgres/postgres.ts'
-import { read, type Statement } from '../postgres/prepared-read.ts'
+import type { PreparedReads, Statement } from '../postgres/prepared-read.ts'
 
 const oldest: Statement = {
   name: 'oldest-mail-owed',
@@ -7,5 +6,5 @@ const oldest: Statement = {
 }
 
 /** The age in seconds of the oldest mail that is owed, 0 where none is: it grows where no worker is at work. */
-export const oldestUnsent = async (database: Database): Promise<number> =>
-  (await read<{ age: number }>(database, oldest, []))[0]?.age ?? 0
+export const oldestUnsent = async (reads: PreparedReads): Promise<number> =>
+  (await reads.run<{ age: number }>(oldest, []))[0]?.age ?? 0

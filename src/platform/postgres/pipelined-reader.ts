@@ -8,7 +8,7 @@ import type { Log } from '../base/log.ts'
 
 export type PipelinedReader = {
   /** Rejects as the driver does, or with ERR_POOL_BUSY where too many wait for an answer already. */
-  ask: <Row>(query: QueryConfig) => Promise<Row[]>
+  query: <Row>(query: QueryConfig) => Promise<Row[]>
   close: () => void
 }
 
@@ -92,7 +92,7 @@ export const openPipelinedReader = (
   }
 
   return {
-    ask: async query => {
+    query: async query => {
       if (underWay >= underWayAtMost)
         throw Object.assign(new Error('too many wait for an answer'), { code: 'ERR_POOL_BUSY' })
       underWay++

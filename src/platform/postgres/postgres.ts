@@ -4,8 +4,7 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import type { Log } from '../base/log.ts'
 import { type Timeouts, timeouts } from '../config/timeouts.ts'
 import { limitPool } from './pool-limit.ts'
-import { findConnection } from './postgres-connection.ts'
-import { addPipelinedReader } from './prepared-read.ts'
+import { type Connection, findConnection } from './postgres-connection.ts'
 
 export type Database = DataSource
 
@@ -26,7 +25,6 @@ const quiet = (log: Log): Logger => ({
 })
 
 type Options = {
-  url: string
   log: Log
   entities: EntitySchema[]
   poolSize?: number
@@ -42,9 +40,11 @@ type Options = {
  * Connects to Postgres. Nothing waits for ever, and for a free connection no more than so many. A network that hangs
  * is met twice by a transaction: its ROLLBACK waits as well.
  */
-export const openPostgres = async (options: Options): Promise<Database> => {
-  const { log, poolSize = 10, within = timeouts } = options
-  const { config, onConnect } = await findConnection(options.url, within)
+export const openDatabase = async (
+  { config, onConnect }: Connection,
+  options: Omit<Options, 'within'>,
+): Promise<Database> => {
+  const { log, poolSize = 10 } = options
   const listen = (client: ClientBase): void => {
     client.on('error', err => log.debug({ err }, 'postgres connection broke'))
   }
@@ -69,9 +69,15 @@ export const openPostgres = async (options: Options): Promise<Database> => {
   })
   await database.initialize()
   limitPool(poolOf(database), 8 * poolSize)
-  addPipelinedReader(database, poolOf(database), { ...config, onConnect }, log)
   return database
 }
+
+/** Finds out how to connect to this address, and connects. */
+export const openPostgres = async ({
+  url,
+  within = timeouts,
+  ...options
+}: Options & { url: string }): Promise<Database> => openDatabase(await findConnection(url, within), options)
 
 /** The pool below the ORM. */
 export const poolOf = (database: Database): Pool => (database.driver as PostgresDriver).master as Pool

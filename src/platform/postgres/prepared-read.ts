@@ -1,38 +1,22 @@
-import type { Pool } from 'pg'
 import type { Log } from '../base/log.ts'
-import { openPipelinedReader, type PipelinedReader, type PipelineOptions } from './pipelined-reader.ts'
-import type { Database } from './postgres.ts'
+import { openPipelinedReader } from './pipelined-reader.ts'
+import type { Connection } from './postgres-connection.ts'
 import { retryRead } from './retry-read.ts'
 
-const lines = new WeakMap<Database, PipelinedReader>()
-
-/** Gives a database a line for reads, which ends with its pool. */
-export const addPipelinedReader = (
-  database: Database,
-  pool: Pool,
-  options: PipelineOptions,
-  log: Log,
-): void => {
-  const line = openPipelinedReader(options, log)
-  lines.set(database, line)
-  const end = pool.end.bind(pool) as (ended?: () => void) => Promise<void>
-  const endBoth = (ended?: () => void): Promise<void> => {
-    line.close()
-    return end(ended)
-  }
-  pool.end = endBoth as Pool['end']
-}
-
-/** A statement that is parsed and planned once per connection. */
+/** A statement that Postgres parses and plans once per connection. */
 export type Statement = { name: string; text: string }
 
-/** Runs a prepared statement past the ORM, for reads that every request makes. */
-export const read = async <Row extends object>(
-  database: Database,
-  statement: Statement,
-  values: unknown[],
-): Promise<Row[]> => {
-  const line = lines.get(database)
-  if (!line) throw new Error('this database was not opened by openPostgres')
-  return retryRead(() => line.ask<Row>({ ...statement, values }))
+/** Runs the reads that every request makes as prepared statements, on a connection beside the pool and past the ORM. */
+export type PreparedReads = Disposable & {
+  run: <Row extends object>(statement: Statement, values: unknown[]) => Promise<Row[]>
+}
+
+/** Opens no connection before the first read. */
+export const openPreparedReads = ({ config, onConnect }: Connection, log: Log): PreparedReads => {
+  const reader = openPipelinedReader({ ...config, onConnect }, log)
+  return {
+    run: <Row extends object>(statement: Statement, values: unknown[]) =>
+      retryRead(() => reader.query<Row>({ ...statement, values })),
+    [Symbol.dispose]: () => reader.close(),
+  }
 }

@@ -107,7 +107,7 @@ const changeUser = ({ verb, state, of, ...words }: Change): Command =>
     needs: 'everything',
     run: async (deps, { arguments: { email } }) => {
       const { findUserByEmail } = await import('../../features/users/store.ts')
-      const user = await findUserByEmail(deps.database, email)
+      const user = await findUserByEmail(deps.reads, email)
       if (!user) return refusal(new Problem('NOT_FOUND'), email)
       const change = of(user)
       if (!change) return done(userView(user), `${email} ${state} already.`)

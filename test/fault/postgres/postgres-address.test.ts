@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import anyTest from 'ava'
 import { unprivilegedUser } from '../../../src/dev-services/run-as.ts'
 import { openLog } from '../../../src/platform/base/log.ts'
-import { openPostgres } from '../../../src/platform/postgres/postgres.ts'
-import { read } from '../../../src/platform/postgres/prepared-read.ts'
+import { timeouts } from '../../../src/platform/config/timeouts.ts'
+import { openDatabase } from '../../../src/platform/postgres/postgres.ts'
+import { findConnection } from '../../../src/platform/postgres/postgres-connection.ts'
+import { openPreparedReads } from '../../../src/platform/postgres/prepared-read.ts'
 import { makeAuthority, makeCertificate, makesCertificates } from '../../cluster/certificates.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
@@ -58,12 +60,19 @@ anyTest.after.always(async () => {
 type Server = 'plain' | 'right' | 'other'
 const urlOf = (server: Server): string => servers?.[server].url ?? ''
 
+type Way = { socket: boolean; ssl: boolean }
+
 /** How a connection to this address is made. Pool and reads must agree. */
 const wayOf = async (url: string): Promise<string> => {
-  const database = await openPostgres({ url, log: silent, entities: [] })
+  const connection = await findConnection(url, timeouts)
+  const database = await openDatabase(connection, { log: silent, entities: [] })
+  using reads = openPreparedReads(connection, silent)
   try {
     const text = `SELECT inet_server_addr() IS NULL AS socket, (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()) AS ssl`
-    const rows = [...(await database.query(text)), ...(await read(database, { name: 'way', text }, []))]
+    const rows: Way[] = [
+      ...(await database.query(text)),
+      ...(await reads.run<Way>({ name: 'way', text }, [])),
+    ]
     const ways = rows.map(({ socket, ssl }) => (socket ? 'socket' : ssl ? 'TLS' : 'plain'))
     return [...new Set(ways)].join(' and ')
   } finally {

@@ -43,7 +43,7 @@ test.serial('a read that is killed in the middle is answered by another connecti
   await holder.connect()
   await holder.query('BEGIN')
   await holder.query('LOCK TABLE users IN ACCESS EXCLUSIVE MODE')
-  const reading = findUser(deps.database, account.userId)
+  const reading = findUser(deps.reads, account.userId)
   await until('the read waits', async () => {
     const waiting = await sql(
       `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FROM users%'`,

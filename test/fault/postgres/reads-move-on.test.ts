@@ -27,7 +27,7 @@ test.serial('a connection for reads is replaced while reads go on, and none is l
   for (let round = 0; round < 25; round++) {
     const numbers = Array.from({ length: 40 }, (_, i) => round * 100 + i)
     const answers = await Promise.all(
-      numbers.map(number => line.ask<Answer>({ ...asking, values: [number] })),
+      numbers.map(number => line.query<Answer>({ ...asking, values: [number] })),
     )
     t.deepEqual(
       answers.map(([row]) => row?.number),
@@ -45,7 +45,7 @@ test.serial('one that is young is kept', async t => {
   const line = open(60_000)
   const pids = new Set<number>()
   for (let i = 0; i < 20; i++)
-    for (const { pid } of await line.ask<Answer>({ ...asking, values: [i] })) pids.add(pid)
+    for (const { pid } of await line.query<Answer>({ ...asking, values: [i] })) pids.add(pid)
   t.is(pids.size, 1)
   line.close()
   await until('every connection to be gone', async () => (await connections()).length === 0)
@@ -53,7 +53,7 @@ test.serial('one that is young is kept', async t => {
 
 test.serial('where no new one can be had, the old one goes on', async t => {
   const line = open(1)
-  const ask = async () => (await line.ask<Answer>({ ...asking, values: [1] }))[0]?.number
+  const ask = async () => (await line.query<Answer>({ ...asking, values: [1] }))[0]?.number
   t.is(await ask(), 1)
   const name = new URL(world.env.DATABASE_URL ?? '').pathname.slice(1)
   const other = new URL(world.env.DATABASE_URL ?? '')

@@ -63,7 +63,7 @@ test.serial('so it is while connections are ended over and over', async t => {
 
 test.serial('a read that fails is the failure of nobody else', async t => {
   const reads = crowd.map((account, i) =>
-    findUser(world.deps.database, i % 3 === 0 ? 'no id' : account.userId).then(
+    findUser(world.deps.reads, i % 3 === 0 ? 'no id' : account.userId).then(
       user => user?.id,
       (error: { code?: string }) => error.code,
     ),

@@ -80,7 +80,7 @@ test('findHashesInUse → one sample hash for each format and cost in use', asyn
     ...[pbkdf2, pbkdf2.replace('i=30000', 'i=20000')],
   ]
   for (const hash of hashes) await imported(hash)
-  const forms = (await findHashesInUse(deps.database)).map(hash => hash.split('$').slice(0, 3).join('$'))
+  const forms = (await findHashesInUse(deps.reads)).map(hash => hash.split('$').slice(0, 3).join('$'))
   t.deepEqual(forms.filter(form => form !== '$2b$04').sort(), [
     '$2b$05',
     '$2b$06',
@@ -106,7 +106,7 @@ test('20,000 accounts → findHashesInUse reads the index instead of scanning th
     return row ?? { rows: 0, scans: 0 }
   }
   const before = await until('the counts of the index', scans)
-  await findHashesInUse(deps.database)
+  await findHashesInUse(deps.reads)
   const after = await until('the index to be read', async () => {
     const now = await scans()
     return now.scans > before.scans && now

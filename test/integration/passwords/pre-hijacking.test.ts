@@ -106,7 +106,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
   test('email change authorized before the reset, stored after it → rejected', async t => {
     const { ours, theirs, userId, password } = await registerSquatter()
-    const user = await findUser(world.deps.database, userId)
+    const user = await findUser(world.deps.reads, userId)
     if (!user) throw new Error('the account is gone')
     t.is(await takeOver(ours), 204)
     const overtaken = await requestEmailChange(world.deps, {
@@ -129,7 +129,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       ])
       const outcome = `${moved.status} ${wasReset.status}`
       t.true(['200 401', '401 204'].includes(outcome), outcome)
-      const user = await findUser(world.deps.database, userId)
+      const user = await findUser(world.deps.reads, userId)
       t.is(user?.email, wasReset.status === 204 ? ours : theirs)
     }
   })
@@ -138,7 +138,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const { email, userId, password, reset } = await userWithResetMail(world)
     const canLogin = async (word: string) =>
       (await client.post('login', { email, password: word })).status === 200
-    const user = await findUser(world.deps.database, userId)
+    const user = await findUser(world.deps.reads, userId)
     if (!user) throw new Error('the account is gone')
     const body = { token: reset.token, new_password: newPassword }
     t.is((await world.client.post('reset-password', body)).status, 204)

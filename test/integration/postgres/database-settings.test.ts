@@ -1,8 +1,10 @@
 import anyTest from 'ava'
 import { migrate } from '../../../src/migrate.ts'
 import { openLog } from '../../../src/platform/base/log.ts'
-import { openPostgres } from '../../../src/platform/postgres/postgres.ts'
-import { read } from '../../../src/platform/postgres/prepared-read.ts'
+import { timeouts } from '../../../src/platform/config/timeouts.ts'
+import { openDatabase, openPostgres } from '../../../src/platform/postgres/postgres.ts'
+import { findConnection } from '../../../src/platform/postgres/postgres-connection.ts'
+import { openPreparedReads } from '../../../src/platform/postgres/prepared-read.ts'
 import { anEmail, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { testSecret } from '../../template.ts'
@@ -81,23 +83,24 @@ test('settings of the database are hostile → each connection has its own: pool
     ...{ transform_null_equals: 'off', default_transaction_isolation: 'read committed' },
     idle_session_timeout: '0',
   }
-  const timeouts = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
+  const timeoutNames = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
   const text = `SELECT name, setting FROM pg_settings WHERE name = ANY($1)`
   const settingsOf = (rows: { name: string; setting: string }[]) =>
     Object.fromEntries(rows.map(({ name, setting }) => [name, setting]))
 
-  for (const within of [undefined, null]) {
-    const given = { url: world.env.DATABASE_URL ?? '', log: silent, entities: [] }
-    const database = await openPostgres(within === null ? { ...given, within } : given)
+  for (const within of [timeouts, null]) {
+    const connection = await findConnection(world.env.DATABASE_URL ?? '', within)
+    const database = await openDatabase(connection, { log: silent, entities: [] })
     t.teardown(() => database.destroy())
-    const names = [...Object.keys(own), ...timeouts]
+    using prepared = openPreparedReads(connection, silent)
+    const names = [...Object.keys(own), ...timeoutNames]
     const pool = settingsOf(await database.query(text, [names]))
-    const reads = settingsOf(await read(database, { name: 'settings', text }, [names]))
+    const reads = settingsOf(await prepared.run({ name: 'settings', text }, [names]))
     const expected = within === null ? ['0', '0', '0'] : ['1750', '1500', '10000']
     for (const found of [pool, reads])
       t.deepEqual(found, {
         ...own,
-        ...Object.fromEntries(timeouts.map((each, i) => [each, expected[i] ?? ''])),
+        ...Object.fromEntries(timeoutNames.map((each, i) => [each, expected[i] ?? ''])),
       })
   }
   await migrate({ DATABASE_URL: world.env.DATABASE_URL ?? '', APP_SECRET: testSecret }, silent)

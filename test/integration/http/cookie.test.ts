@@ -24,7 +24,7 @@ anyTest.after.always(async () => {
 {
   const { client } = world
   const name = '__Host-latchkey'
-  const own = { origin: 'https://latchkey.test', 'content-type': 'application/json' }
+  const ownHeaders = { origin: 'https://latchkey.test', 'content-type': 'application/json' }
   const week = 7 * 86_400
   const attributes = ['HttpOnly', 'Path=/', 'SameSite=Strict', 'Secure']
 
@@ -37,7 +37,7 @@ anyTest.after.always(async () => {
     return { name: pair.slice(0, at), value: pair.slice(at + 1), attributes: rest.sort() }
   }
   const withCookie = (value: string, more: Record<string, string> = {}) => ({
-    headers: { ...own, cookie: `${name}=${value}`, ...more },
+    headers: { ...ownHeaders, cookie: `${name}=${value}`, ...more },
   })
   const byCookie = (path: string, value: string) => client.send('POST', path, withCookie(value))
   const login = async ({ email }: Account) =>
@@ -50,23 +50,23 @@ anyTest.after.always(async () => {
   test('token_transport=cookie → refresh token only in an HttpOnly cookie of this host', async t => {
     const email = anEmail()
     const registered = await client.post('register', { email, password, token_transport: 'cookie' })
-    const entered = await client.post('login', { email, password, token_transport: 'cookie' })
-    const refreshed = await byCookie('refresh', cookieIn(entered).value)
-    t.deepEqual([registered.status, entered.status, refreshed.status], [201, 200, 200])
-    for (const reply of [registered, entered, refreshed]) {
+    const loggedIn = await client.post('login', { email, password, token_transport: 'cookie' })
+    const refreshed = await byCookie('refresh', cookieIn(loggedIn).value)
+    t.deepEqual([registered.status, loggedIn.status, refreshed.status], [201, 200, 200])
+    for (const reply of [registered, loggedIn, refreshed]) {
       const cookie = cookieIn(reply)
       t.is(cookie.name, name)
       t.true(cookie.value.startsWith('lkr_'))
-      const life = reply.body.refresh_expires_in
-      t.true(life > week - 5 && life <= week)
-      t.deepEqual(cookie.attributes, [...attributes, `Max-Age=${life}`].sort())
+      const maxAge = reply.body.refresh_expires_in
+      t.true(maxAge > week - 5 && maxAge <= week)
+      t.deepEqual(cookie.attributes, [...attributes, `Max-Age=${maxAge}`].sort())
       t.true((reply.headers.get('set-cookie') ?? '').length < 4096)
       t.false('refresh_token' in reply.body)
       t.false(reply.text.includes(cookie.value))
       t.is(reply.headers.get('cache-control'), 'no-store')
       t.is((await client.get('me', { token: reply.body.access_token })).status, 200)
     }
-    t.is(refreshed.body.session_id, entered.body.session_id)
+    t.is(refreshed.body.session_id, loggedIn.body.session_id)
   })
 
   test('logout by cookie → clears the cookie with the attributes it was set with', async t => {
@@ -120,9 +120,9 @@ anyTest.after.always(async () => {
     const key = world.keys.session(account.userId, body.session_id)
     await world.redis.hset(key, 'expires_at', Date.now() + 100_000)
     const reply = await byCookie('refresh', body.refresh_token)
-    const life = reply.body.refresh_expires_in
-    t.true(life > 90 && life <= 100)
-    t.true(cookieIn(reply).attributes.includes(`Max-Age=${life}`))
+    const maxAge = reply.body.refresh_expires_in
+    t.true(maxAge > 90 && maxAge <= 100)
+    t.true(cookieIn(reply).attributes.includes(`Max-Age=${maxAge}`))
   })
 
   test('refresh token in the body beside a cookie → only the body token is used and answered', async t => {
@@ -160,15 +160,15 @@ anyTest.after.always(async () => {
 
   test('password change → the new refresh token is returned the way the old one was sent', async t => {
     const account = await anAccount(client)
-    const entered = await client.post('login', { email: account.email, password, token_transport: 'cookie' })
-    const { value } = cookieIn(entered)
+    const loggedIn = await client.post('login', { email: account.email, password, token_transport: 'cookie' })
+    const { value } = cookieIn(loggedIn)
     const change = (current: string, next: string, token: string) =>
       client.post(
         'change-password',
         { current_password: current, new_password: next },
         { token, ...withCookie(value) },
       )
-    const changed = await change(password, 'another horse 10', entered.body.access_token)
+    const changed = await change(password, 'another horse 10', loggedIn.body.access_token)
     t.is(changed.status, 200)
     t.false('refresh_token' in changed.body)
     t.not(cookieIn(changed).value, value)
@@ -183,37 +183,38 @@ anyTest.after.always(async () => {
 
   test('logout → the cookie is cleared only if the request sent one', async t => {
     const account = await anAccount(client)
-    const enter = async () => {
+    const signIn = async () => {
       const reply = await client.post('login', { email: account.email, password })
       return reply.body as { access_token: string; refresh_token: string }
     }
-    type Entered = Awaited<ReturnType<typeof enter>>
-    const token = ({ access_token }: Entered) => ({ token: access_token })
+    type SignedIn = Awaited<ReturnType<typeof signIn>>
+    const token = ({ access_token }: SignedIn) => ({ token: access_token })
     const withoutCookie = [
-      async (s: Entered) => client.post('logout', { refresh_token: s.refresh_token }),
-      async (s: Entered) => client.post('logout', undefined, token(s)),
-      async (s: Entered) => client.post('logout-all', undefined, token(s)),
+      async (s: SignedIn) => client.post('logout', { refresh_token: s.refresh_token }),
+      async (s: SignedIn) => client.post('logout', undefined, token(s)),
+      async (s: SignedIn) => client.post('logout-all', undefined, token(s)),
     ]
-    for (const leave of withoutCookie) {
-      const reply = await leave(await enter())
+    for (const signOut of withoutCookie) {
+      const reply = await signOut(await signIn())
       t.is(reply.status, 204)
       t.deepEqual(reply.headers.getSetCookie(), [])
     }
     const withCookies = [
-      async (s: Entered) => byCookie('logout', s.refresh_token),
-      async (s: Entered) => client.post('logout', undefined, { ...token(s), ...withCookie(s.refresh_token) }),
-      async (s: Entered) =>
+      async (s: SignedIn) => byCookie('logout', s.refresh_token),
+      async (s: SignedIn) =>
+        client.post('logout', undefined, { ...token(s), ...withCookie(s.refresh_token) }),
+      async (s: SignedIn) =>
         client.post('logout', { refresh_token: s.refresh_token }, withCookie(s.refresh_token)),
-      async (s: Entered) =>
+      async (s: SignedIn) =>
         client.post('logout-all', undefined, { ...token(s), ...withCookie(s.refresh_token) }),
-      async (_: Entered) => byCookie('logout', 'garbage'),
+      async (_: SignedIn) => byCookie('logout', 'garbage'),
     ]
-    for (const leave of withCookies) {
-      const session = await enter()
-      const reply = await leave(session)
+    for (const signOut of withCookies) {
+      const session = await signIn()
+      const reply = await signOut(session)
       t.is(reply.status, 204)
       t.true(isCleared(reply))
-      if (leave === withCookies.at(-1)) continue
+      if (signOut === withCookies.at(-1)) continue
       t.is((await client.get('me', token(session))).body.code, 'SESSION_REVOKED')
       t.is((await byCookie('refresh', session.refresh_token)).status, 401)
     }
@@ -293,7 +294,7 @@ anyTest.after.always(async () => {
   const world = cookieCrossSiteWorld
   const { client } = world
   const json = 'Content-Type: application/json'
-  const us = 'Origin: https://latchkey.test'
+  const ownOrigin = 'Origin: https://latchkey.test'
 
   // Bytes as a browser sends them when a foreign page triggers the request.
   const send = (path: string, refresh: string, lines: string[], content = '') =>
@@ -344,7 +345,7 @@ anyTest.after.always(async () => {
       [json, 'Origin: https://evil.test', 'Sec-Fetch-Site: same-origin'],
       403,
     ],
-    ['two origins, ours first', [json, us, 'Origin: https://evil.test'], 403],
+    ['two origins, ours first', [json, ownOrigin, 'Origin: https://evil.test'], 403],
     ['no Origin', [json], 403],
     ...['cross-site', 'same-site', 'none', 'Same-Origin', 'same-origin, cross-site', ''].map(
       (site): Attack => [`no Origin and Sec-Fetch-Site: ${site}`, [json, `Sec-Fetch-Site: ${site}`], 403],
@@ -354,14 +355,19 @@ anyTest.after.always(async () => {
       [json, 'Referer: https://latchkey.test/', 'X-Forwarded-Host: latchkey.test'],
       403,
     ],
-    ['JSON with a text content type', ['Content-Type: text/plain', us], 415, '{}'],
-    ['a text content type that mentions JSON', ['Content-Type: text/plain; application/json', us], 415, '{}'],
-    ['a form', ['Content-Type: application/x-www-form-urlencoded', us], 415, form],
-    ['a form with files', ['Content-Type: multipart/form-data; boundary=x', us], 415, '--x--'],
-    ['content without a type', [us], 415, '{}'],
-    ['text without content', ['Content-Type: text/plain', us], 403],
-    ['a form without content', ['Content-Type: application/x-www-form-urlencoded', us], 403],
-    ['no content type and no content', [us], 403],
+    ['JSON with a text content type', ['Content-Type: text/plain', ownOrigin], 415, '{}'],
+    [
+      'a text content type that mentions JSON',
+      ['Content-Type: text/plain; application/json', ownOrigin],
+      415,
+      '{}',
+    ],
+    ['a form', ['Content-Type: application/x-www-form-urlencoded', ownOrigin], 415, form],
+    ['a form with files', ['Content-Type: multipart/form-data; boundary=x', ownOrigin], 415, '--x--'],
+    ['content without a type', [ownOrigin], 415, '{}'],
+    ['text without content', ['Content-Type: text/plain', ownOrigin], 403],
+    ['a form without content', ['Content-Type: application/x-www-form-urlencoded', ownOrigin], 403],
+    ['no content type and no content', [ownOrigin], 403],
     ['a form from another site', ['Content-Type: text/plain', 'Origin: https://evil.test'], 415, '{"a":"="}'],
   ]
 
@@ -374,10 +380,10 @@ anyTest.after.always(async () => {
       /neither that of `PUBLIC_URL` nor one of `CORS_ORIGINS`/,
     ],
     ['an opaque Origin', [json, 'Origin: null'], /neither that of `PUBLIC_URL`/],
-    ['no content type', [us], /needs `Content-Type: application\/json`/],
+    ['no content type', [ownOrigin], /needs `Content-Type: application\/json`/],
     [
       'the content type of a form',
-      [us, 'Content-Type: text/plain'],
+      [ownOrigin, 'Content-Type: text/plain'],
       /needs `Content-Type: application\/json`/,
     ],
   ]
@@ -415,18 +421,18 @@ anyTest.after.always(async () => {
         t.false('set-cookie' in reply.headers, what)
       }
       t.deepEqual(await world.redis.hgetall(key), before, 'the session was not rotated')
-      const refreshed = await send('refresh', account.refresh, [json, us])
+      const refreshed = await send('refresh', account.refresh, [json, ownOrigin])
       t.is(refreshed.status, 200)
     })
 
   const accepted: [what: string, lines: string[]][] = [
-    ['the origin of the API', [json, us]],
+    ['the origin of the API', [json, ownOrigin]],
     ['an origin of CORS_ORIGINS', [json, `Origin: ${app}`, 'Sec-Fetch-Site: cross-site']],
     ['an origin that CORS_ORIGINS spells in capitals', [json, 'Origin: https://second.example.com']],
     ['an app with its own scheme', [json, 'Origin: capacitor://localhost']],
     ['only Sec-Fetch-Site: same-origin', [json, 'Sec-Fetch-Site: same-origin']],
-    ['JSON in another case', ['Content-Type: Application/JSON; charset=UTF-8', us]],
-    ['JSON with another spelling of UTF-8', ['Content-Type: application/json;charset=utf8;', us]],
+    ['JSON in another case', ['Content-Type: Application/JSON; charset=UTF-8', ownOrigin]],
+    ['JSON with another spelling of UTF-8', ['Content-Type: application/json;charset=utf8;', ownOrigin]],
   ]
   for (const [what, lines] of accepted)
     test(`refresh and logout by cookie with ${what} → accepted`, async t => {
@@ -536,8 +542,8 @@ anyTest.after.always(async () => {
 
   test('https service → a cookie with the plain name is ignored', async t => {
     const { refresh: token } = await anAccount(world.client)
-    const own = { origin: 'https://latchkey.test', 'content-type': 'application/json' }
-    const sent = { headers: { ...own, cookie: `latchkey=${token}` } }
+    const ownHeaders = { origin: 'https://latchkey.test', 'content-type': 'application/json' }
+    const sent = { headers: { ...ownHeaders, cookie: `latchkey=${token}` } }
     t.is((await world.client.send('POST', 'refresh', sent)).status, 401)
     t.is((await world.client.send('POST', 'logout', sent)).status, 401)
   })

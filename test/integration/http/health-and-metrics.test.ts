@@ -19,17 +19,20 @@ const metricsWorld = await openLocalWorld({
   env: { METRICS_PORT: '0', RATE_LIMITS: 'register=100/1h' },
 })
 const proxied = await openProxiedInstance(metricsWorld)
-const looked = { own: await serveMetrics(metricsWorld.deps), proxied: await serveMetrics(proxied.deps) }
+const metricsServers = {
+  own: await serveMetrics(metricsWorld.deps),
+  proxied: await serveMetrics(proxied.deps),
+}
 const healthWorld = await openLocalWorld()
 anyTest.after.always(async () => {
-  for (const each of [looked.own, looked.proxied, proxied, metricsWorld, healthWorld])
+  for (const each of [metricsServers.own, metricsServers.proxied, proxied, metricsWorld, healthWorld])
     await each?.[Symbol.asyncDispose]()
 })
 
 {
   const world = metricsWorld
   const textOf = async (of: 'own' | 'proxied' = 'own') =>
-    (await fetch(`http://127.0.0.1:${looked[of]?.port}/metrics`)).text()
+    (await fetch(`http://127.0.0.1:${metricsServers[of]?.port}/metrics`)).text()
   /** The value of one sample, or undefined. */
   const sampleOf = async (line: string, of: 'own' | 'proxied' = 'own') => {
     const found = (await textOf(of)).split('\n').find(each => each.startsWith(`${line} `))

@@ -17,15 +17,15 @@ const world = await openWorld({
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
 const { client } = world
-const next = 'another horse 10'
-const [ofThief, ofOwner] = ['203.0.113.66', '198.51.100.1']
+const newPassword = 'another horse 10'
+const [thiefIp, ownerIp] = ['203.0.113.66', '198.51.100.1']
 const from = (token: string, ip: string, body?: unknown) => ({
   token,
   headers: { 'x-forwarded-for': ip },
   ...(body !== undefined && { body }),
 })
 
-const exits = {
+const sessionRoutes = {
   logout: ({ access }: Account, ip: string) => client.send('POST', 'logout', from(access, ip, {})),
   'logout by refresh token': ({ refresh }: Account, ip: string) =>
     client.post('logout', { refresh_token: refresh }, { headers: { 'x-forwarded-for': ip } }),
@@ -37,10 +37,10 @@ const exits = {
     client.send(
       'POST',
       'change-password',
-      from(access, ip, { current_password: password, new_password: next }),
+      from(access, ip, { current_password: password, new_password: newPassword }),
     ),
 }
-const ends = ['logout', 'logout by refresh token', 'logout-all', 'end of a session'] as const
+const endingRoutes = ['logout', 'logout by refresh token', 'logout-all', 'end of a session'] as const
 
 const floods = {
   'GET /me': ({ access }: Account, ip: string) => client.get('me', from(access, ip)),
@@ -51,7 +51,7 @@ const floods = {
     client.send(
       'POST',
       'change-password',
-      from(access, ip, { current_password: 'wrong horse 9', new_password: next }),
+      from(access, ip, { current_password: 'wrong horse 9', new_password: newPassword }),
     ),
 }
 const flood = async (account: Account, ask: (typeof floods)['GET /me'], ip: string) => {
@@ -60,20 +60,20 @@ const flood = async (account: Account, ask: (typeof floods)['GET /me'], ip: stri
   return statuses
 }
 
-for (const [name, exit] of Object.entries(exits))
+for (const [name, send] of Object.entries(sessionRoutes))
   test(`thief in the same network used up the request limit → ${name} still works`, async t => {
     const owner = await anAccount(client)
-    t.is((await flood(owner, floods['GET /me'], ofOwner)).at(-1), 429)
-    t.true([200, 204].includes((await exit(owner, ofOwner)).status))
+    t.is((await flood(owner, floods['GET /me'], ownerIp)).at(-1), 429)
+    t.true([200, 204].includes((await send(owner, ownerIp)).status))
   })
 
 for (const [asked, ask] of Object.entries(floods))
-  for (const name of ends)
+  for (const name of endingRoutes)
     test(`thief floods ${asked} from the same network → ${name} still works`, async t => {
       const owner = await anAccount(client)
-      await flood(owner, ask, ofOwner)
-      t.is((await exits[name](owner, ofOwner)).status, 204)
-      t.is((await client.get('sessions', from(owner.access, ofThief))).status, 401, 'the session has ended')
+      await flood(owner, ask, ownerIp)
+      t.is((await sessionRoutes[name](owner, ownerIp)).status, 204)
+      t.is((await client.get('sessions', from(owner.access, thiefIp))).status, 401, 'the session has ended')
     })
 
 for (const name of ['list of sessions', 'change of the password'] as const)
@@ -82,27 +82,27 @@ for (const name of ['list of sessions', 'change of the password'] as const)
     const statuses: number[] = []
     for (let i = 0; i < 6; i++) {
       const reply = await (name === 'list of sessions'
-        ? exits[name](owner, ofThief)
-        : floods['wrong passwords'](owner, ofThief))
+        ? sessionRoutes[name](owner, thiefIp)
+        : floods['wrong passwords'](owner, thiefIp))
       statuses.push(reply.status)
     }
     t.is(statuses.at(-1), 429)
-    t.is((await exits[name](owner, ofOwner)).status, 200)
+    t.is((await sessionRoutes[name](owner, ownerIp)).status, 200)
   })
 
 test('thief used up the password-change limit of one session → the owner works from another session', async t => {
   const owner = await anAccount(client)
-  await flood(owner, floods['wrong passwords'], ofOwner)
-  t.is((await exits['change of the password'](owner, ofOwner)).status, 429)
+  await flood(owner, floods['wrong passwords'], ownerIp)
+  t.is((await sessionRoutes['change of the password'](owner, ownerIp)).status, 429)
   const login = await client.post(
     'login',
     { email: owner.email, password },
-    { headers: { 'x-forwarded-for': ofOwner } },
+    { headers: { 'x-forwarded-for': ownerIp } },
   )
   const second = { ...owner, access: login.body.access_token as string }
-  t.is((await exits['list of sessions'](second, ofOwner)).status, 200)
-  t.is((await exits['end of a session'](second, ofOwner)).status, 204)
-  t.is((await exits['change of the password'](second, ofOwner)).status, 200)
+  t.is((await sessionRoutes['list of sessions'](second, ownerIp)).status, 200)
+  t.is((await sessionRoutes['end of a session'](second, ownerIp)).status, 204)
+  t.is((await sessionRoutes['change of the password'](second, ownerIp)).status, 200)
 })
 
 test('logouts with forged tokens over the limit → 429, but a valid token still ends its session', async t => {
@@ -112,6 +112,6 @@ test('logouts with forged tokens over the limit → 429, but a valid token still
   for (let i = 0; i < 5; i++) t.is((await forged()).status, 204)
   t.is((await forged()).status, 429)
   const owner = await anAccount(client)
-  t.is((await exits['logout by refresh token'](owner, ip)).status, 204)
-  t.is((await client.get('me', from(owner.access, ofOwner))).status, 401)
+  t.is((await sessionRoutes['logout by refresh token'](owner, ip)).status, 204)
+  t.is((await client.get('me', from(owner.access, ownerIp))).status, 401)
 })

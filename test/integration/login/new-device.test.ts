@@ -141,6 +141,6 @@ test('known devices are stored as short hashes that expire, without address or b
   const kept = await world.redis.zrange(world.keys.seen(account.userId), 0, -1)
   t.is(kept.length, 1)
   for (const device of kept) t.regex(device, /^[\w-]{22}$/)
-  const life = await world.redis.ttl(world.keys.seen(account.userId))
-  t.true(life > 0 && life <= 400 * 86_400)
+  const ttl = await world.redis.ttl(world.keys.seen(account.userId))
+  t.true(ttl > 0 && ttl <= 400 * 86_400)
 })

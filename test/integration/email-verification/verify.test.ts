@@ -15,7 +15,7 @@ import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { changeEmail } from '../email-change/change-email.ts'
 
-// Verification of an address: once, by button, the same answer again, and nothing for scanners or strangers.
+// Email verification: works once, needs a button, repeats its reply, and reveals nothing to scanners or attackers.
 
 const test = anyTest.serial
 
@@ -31,9 +31,9 @@ anyTest.after.always(async () => {
 })
 
 {
-  // Mail scanners and previews open every link: opening one must change nothing.
+  // Mail scanners and previews open every link, so opening a link must change nothing.
 
-  const aMailed = async () => {
+  const mailedAccount = async () => {
     const account = await anAccount(world.client)
     const { link } = await world.mails.to(account.email)
     return { ...account, token: tokenOf(link), path: link.slice('http://latchkey.test'.length) }
@@ -41,8 +41,8 @@ anyTest.after.always(async () => {
   const isVerified = async (access: string): Promise<boolean> =>
     (await world.client.get('me', { token: access })).body.email_verified
 
-  /** Presses the button of a page as a browser would. */
-  const press = (client: Client, page: string) => {
+  /** Submits the form of a page as a browser does. */
+  const submitForm = (client: Client, page: string) => {
     const [, action = ''] = /<form method="post" action="([^"]+)"/.exec(page) ?? []
     const [, token = ''] = /name="token" value="([^"]*)"/.exec(page) ?? []
     return client.send('POST', `/api/v1/auth/${action}`, {
@@ -51,8 +51,8 @@ anyTest.after.always(async () => {
     })
   }
 
-  test('three GETs and a HEAD change nothing; then the button verifies, and pressed again it says so', async t => {
-    const { path, access } = await aMailed()
+  test('verification page: GET and HEAD change nothing; the button verifies, also if submitted twice', async t => {
+    const { path, access } = await mailedAccount()
     for (const method of ['GET', 'GET', 'HEAD', 'GET']) {
       const { status, text } = await world.client.send(method, path)
       t.is(status, 200)
@@ -61,30 +61,30 @@ anyTest.after.always(async () => {
     t.false(await isVerified(access))
 
     const { text } = await world.client.get(path)
-    const pressed = await press(world.client, text)
-    t.is(pressed.status, 303)
-    const location = pressed.headers.get('location') ?? ''
+    const submitted = await submitForm(world.client, text)
+    t.is(submitted.status, 303)
+    const location = submitted.headers.get('location') ?? ''
     t.is(location, 'http://latchkey.test/api/v1/auth/email-verified?lang=en')
     t.true(await isVerified(access))
     const done = await world.client.get(location.slice('http://latchkey.test'.length))
     t.is(done.status, 200)
     t.regex(done.text, /Your address is confirmed/)
 
-    const twice = await press(world.client, text)
-    t.is(twice.status, 303)
-    const already = twice.headers.get('location') ?? ''
+    const secondTime = await submitForm(world.client, text)
+    t.is(secondTime.status, 303)
+    const already = secondTime.headers.get('location') ?? ''
     t.is(already, 'http://latchkey.test/api/v1/auth/email-verified?lang=en&again=1')
-    const { status, text: said } = await world.client.get(already.slice('http://latchkey.test'.length))
+    const { status, text: alreadyPage } = await world.client.get(already.slice('http://latchkey.test'.length))
     t.is(status, 200)
-    t.regex(said, /Your address is already confirmed/)
+    t.regex(alreadyPage, /Your address is already confirmed/)
   })
 
-  test('no page is kept, framed, followed by a referrer or given scripts', async t => {
-    const { path } = await aMailed()
+  test('verification pages → not cached, not framed, no referrer, no scripts', async t => {
+    const { path } = await mailedAccount()
     const page = await world.client.get(path)
     const pages = [
       page,
-      await press(world.client, page.text.replace(/value="[^"]*"/, 'value="lkp_x"')),
+      await submitForm(world.client, page.text.replace(/value="[^"]*"/, 'value="lkp_x"')),
       await world.client.get('email-verified'),
     ]
     t.deepEqual(
@@ -101,8 +101,8 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('a form that was sent in another type or with other fields is refused and spends nothing', async t => {
-    const { path, token, access } = await aMailed()
+  test('form with another content type or other fields → rejected, and the token is not consumed', async t => {
+    const { path, token, access } = await mailedAccount()
     const send = (type: string, body: string) =>
       world.client.send('POST', 'verify-email/confirm', { body, headers: { 'content-type': type } })
     t.is((await send('text/plain', `token=${token}`)).status, 415)
@@ -113,14 +113,14 @@ anyTest.after.always(async () => {
     t.is((await send('application/x-www-form-urlencoded', `token[]=${token}`)).status, 401)
     t.is((await send('application/x-www-form-urlencoded', '')).status, 401)
     t.false(await isVerified(access))
-    t.is((await press(world.client, (await world.client.get(path)).text)).status, 303)
+    t.is((await submitForm(world.client, (await world.client.get(path)).text)).status, 303)
   })
 
   const hostile: [string, string][] = [
     ['markup as a token', `token=${encodeURIComponent('"><script>alert(1)</script>')}`],
     ['markup as a language', `token=x&lang=${encodeURIComponent('"><script>alert(1)</script>')}`],
-    ['a way out of the form', `token=x&lang=${encodeURIComponent('en" formaction="https://evil.example')}`],
-    ['a template hole', `token=${encodeURIComponent('{{action}}')}&lang={{t.locale}}`],
+    ['an attribute injection', `token=x&lang=${encodeURIComponent('en" formaction="https://evil.example')}`],
+    ['a template placeholder', `token=${encodeURIComponent('{{action}}')}&lang={{t.locale}}`],
     ['__proto__ as a language', 'token=x&lang=__proto__'],
     ['constructor as a language', 'token=x&lang=constructor'],
     ['a path as a language', 'token=x&lang=../../../etc/passwd%00'],
@@ -136,7 +136,7 @@ anyTest.after.always(async () => {
     ['no token', ''],
   ]
   for (const [name, query] of hostile)
-    test(`a link with ${name} shows the page, harmlessly`, async t => {
+    test(`link with ${name} → a sanitized page with one form`, async t => {
       const page = await world.client.get(`verify-email?${query}`)
       t.is(page.status, 200)
       t.regex(page.headers.get('content-type') ?? '', /^text\/html/)
@@ -147,8 +147,8 @@ anyTest.after.always(async () => {
       t.is(page.headers.get('set-cookie'), null)
       t.is(page.headers.get('x-evil'), null)
       t.regex(page.text, /name="token" value="[^"<>]*"/)
-      const pressed = await press(world.client, page.text)
-      t.is(pressed.status, 401)
+      const submitted = await submitForm(world.client, page.text)
+      t.is(submitted.status, 401)
     })
 
   for (const query of [
@@ -158,21 +158,21 @@ anyTest.after.always(async () => {
     `lang=${'x'.repeat(9000)}`,
     'again[]=1',
   ])
-    test(`the other pages bear ${query.slice(0, 30)} too`, async t => {
+    test(`other pages with query ${query.slice(0, 30)} → no 5xx and no injected header`, async t => {
       t.is((await world.client.get(`email-verified?${query}`)).status, 200)
       const body = 'token=lkp_x'
       const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-      const pressed = await world.client.send('POST', `verify-email/confirm?${query}`, { body, headers })
-      t.is(pressed.status, 401)
-      t.is(pressed.headers.get('x-evil'), null)
+      const submitted = await world.client.send('POST', `verify-email/confirm?${query}`, { body, headers })
+      t.is(submitted.status, 401)
+      t.is(submitted.headers.get('x-evil'), null)
     })
 }
 
 {
-  // A link or a code verifies once. While the address is verified by it, it gets the same answer again: a lost reply, a
-  // second click, the code after the link, in parallel, at two instances.
+  // A link or a code verifies once. While the address is verified by it, a repeated request gets the same reply: after a
+  // lost reply, for a second click or the code after the link, in parallel, and at two instances.
 
-  const aMailed = async () => {
+  const mailedAccount = async () => {
     const account = await anAccount(world.client)
     const { link, code } = await world.mails.to(account.email)
     return { ...account, token: tokenOf(link), code }
@@ -190,8 +190,8 @@ anyTest.after.always(async () => {
       return rows.length === count && rows.every(({ status }) => status === 'sent') && rows
     })
 
-  test('the token of the link verifies the address, and welcomes', async t => {
-    const { email, access, token } = await aMailed()
+  test('token of the link → verifies the address and sends a welcome', async t => {
+    const { email, access, token } = await mailedAccount()
     t.false((await world.client.get('me', { token: access })).body.email_verified)
     const reply = await world.client.post('verify-email', { token })
     t.is(reply.status, 200)
@@ -207,8 +207,8 @@ anyTest.after.always(async () => {
     )
   })
 
-  test('the address and the code verify it likewise, however the address is written', async t => {
-    const { email, access, code } = await aMailed()
+  test('address in any case with its code → verifies the address and sends a welcome', async t => {
+    const { email, access, code } = await mailedAccount()
     const reply = await world.client.post('verify-email', { email: email.toUpperCase(), code })
     t.is(reply.status, 200)
     t.deepEqual(reply.body, { email, email_verified: true })
@@ -222,8 +222,8 @@ anyTest.after.always(async () => {
     ['code', 'token'],
     ['code', 'code'],
   ] as const)
-    test(`the ${second} after the ${first} of the same email → the same answer, one event, one welcome`, async t => {
-      const { email, userId, token, code } = await aMailed()
+    test(`${second} after the ${first} of the same email → same reply, one event, one welcome`, async t => {
+      const { email, userId, token, code } = await mailedAccount()
       const bodies = { token: { token }, code: { email, code } }
       const done = await world.client.post('verify-email', bodies[first])
       t.is(done.status, 200)
@@ -235,14 +235,14 @@ anyTest.after.always(async () => {
       t.is((await verifications(userId)).length, 1)
     })
 
-  // A code bears five guesses, and a right one is a guess too.
+  // A code allows five guesses, and a right guess counts too.
   for (const [way, byCode, succeed] of [
     ['by token', () => false, 40],
     ['by code', () => true, 5],
     ['by link and code', i => i % 4 > 1, 25],
   ] as [string, (i: number) => boolean, number][])
-    test(`forty at once at two instances, ${way} → ${succeed} successes, one event, one welcome`, async t => {
-      const { email, userId, token, code } = await aMailed()
+    test(`40 simultaneous verifications ${way} at two instances → ${succeed} succeed, one event, one welcome`, async t => {
+      const { email, userId, token, code } = await mailedAccount()
       const requests = times(40, i => ({
         path: 'verify-email',
         body: byCode(i) ? { email, code } : { token },
@@ -258,8 +258,8 @@ anyTest.after.always(async () => {
       t.is((await verifications(userId)).length, 1)
     })
 
-  test('the link again after the address moved away, and after it moved back → 401', async t => {
-    const account = await aMailed()
+  test('used link after the address changed, and after it changed back → 401', async t => {
+    const account = await mailedAccount()
     const { email, token, access } = account
     const verify = (at = world.client) => at.post('verify-email', { token })
     t.is((await verify()).status, 200)
@@ -271,9 +271,9 @@ anyTest.after.always(async () => {
     t.is((await verify()).body.code, 'INVALID_TOKEN', 'the address is confirmed by another email now')
   })
 
-  test('the link again after the address became unverified, or the account was closed → 401', async t => {
+  test('used link after the address became unverified or the account was closed → 401', async t => {
     for (const change of ['email_verified = false', 'is_active = false', 'erase_after = now()']) {
-      const { userId, token } = await aMailed()
+      const { userId, token } = await mailedAccount()
       t.is((await world.client.post('verify-email', { token })).status, 200)
       await world.sql(`UPDATE users SET ${change} WHERE id = $1`, [userId])
       const again = await other.client.post('verify-email', { token })
@@ -282,8 +282,8 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('the link again after Redis lost the proof, and after the password changed → 200', async t => {
-    const { userId, token, access } = await aMailed()
+  test('used link after Redis lost its token and the password changed → 200 again', async t => {
+    const { userId, token, access } = await mailedAccount()
     t.is((await world.client.post('verify-email', { token })).status, 200)
     await world.redis.del(world.keys.proof(userId, 'verify_email'))
     const body = { current_password: password, new_password: 'another horse 10' }
@@ -291,9 +291,9 @@ anyTest.after.always(async () => {
     t.is((await world.client.post('verify-email', { token })).status, 200)
   })
 
-  test('the link again until it would have expired → 200, then 401', async t => {
+  test('used link → 200 again until it would have expired, then 401', async t => {
     t.teardown(() => world.travel(0))
-    const { token } = await aMailed()
+    const { token } = await mailedAccount()
     t.is((await world.client.post('verify-email', { token })).status, 200)
     await world.travel(24 * 3_600_000 - 60_000)
     t.is((await world.client.post('verify-email', { token })).status, 200)
@@ -301,9 +301,9 @@ anyTest.after.always(async () => {
     t.is((await world.client.post('verify-email', { token })).status, 401)
   })
 
-  test('asked for another mail at the same moment, the address is verified once, by this mail or that', async t => {
+  test('new email requested during verification → verified once, by either email', async t => {
     for (let round = 0; round < 4; round++) {
-      const { email, access, token } = await aMailed()
+      const { email, access, token } = await mailedAccount()
       const requests = times(9, i =>
         i % 3 === round % 3
           ? { path: 'resend-verification', body: { email } }
@@ -314,12 +314,12 @@ anyTest.after.always(async () => {
       t.is(counts[202], 3)
       t.is((counts[200] ?? 0) + (counts[401] ?? 0), 6)
       const verified = (counts[200] ?? 0) > 0
-      await until('every mail to be settled', async () =>
+      await until('every queued email to be sent or dropped', async () =>
         (await mailsTo(email)).every(({ status }) => status !== 'queued'),
       )
       t.is((await world.client.get('me', { token: access })).body.email_verified, verified)
       if (!verified) {
-        // The newest, which need not have come last: ids are made in their order.
+        // Sort by id, because the newest email may not arrive last.
         const idOf = ({ mail }: CaughtEmail) => mail.messageId ?? ''
         const mailed = await world.mails.sentTo(email)
         const newest = mailed.sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1)).at(-1)
@@ -330,16 +330,16 @@ anyTest.after.always(async () => {
     }
   })
 
-  test('what Postgres calls spent is spent, whatever Redis says', async t => {
-    const { email, token } = await aMailed()
+  test('token marked as used in Postgres but not in Redis → 401', async t => {
+    const { email, token } = await mailedAccount()
     await world.sql(`UPDATE emails SET proof_spent_at = now() WHERE recipient = $1`, [email])
     const reply = await world.client.post('verify-email', { token })
     t.is(reply.status, 401)
     t.is((await mailsTo(email)).length, 1)
   })
 
-  test('a link proves the address that it was sent to and no later one', async t => {
-    const { email, userId, token } = await aMailed()
+  test('account moved to another address → the link to the old address is dead', async t => {
+    const { email, userId, token } = await mailedAccount()
     await world.sql('UPDATE users SET email = $2 WHERE id = $1', [userId, `new-${email}`])
     t.is((await world.client.post('verify-email', { token })).status, 401)
     const [user] = await world.sql<{ email_verified: boolean }>('SELECT * FROM users WHERE id = $1', [userId])
@@ -353,14 +353,14 @@ anyTest.after.always(async () => {
     `lkp_${'A'.repeat(63)}!`,
     `lkr_${'A'.repeat(64)}`,
   ])
-    test(`what was never mailed is refused: ${token}`, async t => {
+    test(`token that was never mailed → rejected: ${token}`, async t => {
       const { status, body } = await world.client.post('verify-email', { token })
       t.true((status === 401 && body.code === 'INVALID_TOKEN') || (status === 400 && token.endsWith('!')))
     })
 
-  test('the token of one account does not open another with the id changed', async t => {
-    const mine = await aMailed()
-    const yours = await aMailed()
+  test('token or code of one account combined with the id or address of another → 401', async t => {
+    const mine = await mailedAccount()
+    const yours = await mailedAccount()
     const bytes = (token: string) => Buffer.from(token.slice(4), 'base64url')
     const forged = Buffer.concat([bytes(yours.token).subarray(0, 16), bytes(mine.token).subarray(16)])
     const reply = await world.client.post('verify-email', { token: `lkp_${forged.toString('base64url')}` })
@@ -370,9 +370,9 @@ anyTest.after.always(async () => {
 }
 
 {
-  // A code has a million values: five guesses and no more, however they come.
+  // A code has a million possible values, so it allows exactly five guesses, also in parallel.
 
-  const aMailed = async () => {
+  const mailedAccount = async () => {
     const account = await anAccount(world.client)
     const { link, code } = await world.mails.to(account.email)
     return { ...account, token: tokenOf(link), code }
@@ -383,14 +383,14 @@ anyTest.after.always(async () => {
   const attemptsAt = (userId: string) =>
     world.redis.hget(world.keys.proof(userId, 'verify_email'), 'attempts')
 
-  test('after four wrong guesses the right code is still good', async t => {
-    const { email, code } = await aMailed()
+  test('four wrong guesses → the right code still works', async t => {
+    const { email, code } = await mailedAccount()
     for (const wrong of wrongCodes(code, 4)) t.is((await guess(email, wrong)).status, 401)
     t.is((await guess(email, code)).status, 200)
   })
 
-  test('after five wrong guesses the right code is refused, and the link goes on working', async t => {
-    const { email, code, token } = await aMailed()
+  test('five wrong guesses → the right code is rejected, and the link still works', async t => {
+    const { email, code, token } = await mailedAccount()
     for (const wrong of wrongCodes(code, 5)) t.is((await guess(email, wrong)).status, 401)
     const refused = await guess(email, code)
     t.is(refused.status, 401)
@@ -398,56 +398,56 @@ anyTest.after.always(async () => {
     t.is((await world.client.post('verify-email', { token })).status, 200)
   })
 
-  test('fifty guesses at once at two instances are all counted', async t => {
-    const { email, userId, code, token } = await aMailed()
+  test('50 simultaneous guesses at two instances → all are counted', async t => {
+    const { email, userId, code, token } = await mailedAccount()
     const replies = await Promise.all(
       wrongCodes(code, 50).map((wrong, i) => guess(email, wrong, i % 2 ? world : { ...world, ...other })),
     )
     t.true(replies.every(({ status }) => status === 401))
-    t.is(await attemptsAt(userId), '50', 'each was counted')
+    t.is(await attemptsAt(userId), '50', 'each guess was counted')
     t.is((await guess(email, code)).status, 401)
     t.is((await world.client.post('verify-email', { token })).status, 200)
   })
 
-  test('wrong tokens cost no guesses, so a stranger cannot close a code by them', async t => {
-    const { email, userId, code, token } = await aMailed()
+  test('wrong tokens → do not count as guesses, so an attacker cannot disable a code', async t => {
+    const { email, userId, code, token } = await mailedAccount()
     const wrong = `lkp_${Buffer.from(token.slice(4), 'base64url').fill(7, 16).toString('base64url')}`
     for (let i = 0; i < 6; i++) t.is((await world.client.post('verify-email', { token: wrong })).status, 401)
     t.is(await attemptsAt(userId), '0')
     t.is((await guess(email, code)).status, 200)
   })
 
-  test('the code of one mail is worth nothing at another address', async t => {
-    const [mine, yours] = [await aMailed(), await aMailed()]
+  test('code of one email at another address → 401', async t => {
+    const [mine, yours] = [await mailedAccount(), await mailedAccount()]
     t.is((await guess(yours.email, mine.code)).status, 401)
     t.is((await guess(mine.email, mine.code)).status, 200)
   })
 
-  /** All of a reply but what names the request. */
-  const bytesOf = ({ status, headers, text, body }: Reply) => {
+  /** A reply without the headers and the id that differ in every reply. */
+  const comparable = ({ status, headers, text, body }: Reply) => {
     const own = new Set(['date', 'x-request-id'])
     const kept = [...headers].filter(([name]) => !own.has(name))
     return { status, kept, text: text.replace(body.request_id, '') }
   }
 
-  test('a wrong code, for an unknown, an unverified and a verified address → the same bytes', async t => {
-    const { email, code } = await aMailed()
+  test('wrong code for an unknown, unverified or verified address → identical replies', async t => {
+    const { email, code } = await mailedAccount()
     const [wrong = ''] = wrongCodes(code, 1)
-    const known = bytesOf(await guess(email, wrong))
+    const known = comparable(await guess(email, wrong))
     t.is(known.status, 401)
-    t.deepEqual(bytesOf(await guess(anEmail(), wrong)), known)
+    t.deepEqual(comparable(await guess(anEmail(), wrong)), known)
 
     t.is((await guess(email, code)).status, 200)
-    t.deepEqual(bytesOf(await guess(email, wrong)), known)
+    t.deepEqual(comparable(await guess(email, wrong)), known)
   })
 
-  test('the sixth guess at a code that was used before, though right → 401', async t => {
-    const { email, code } = await aMailed()
+  test('sixth use of the right code → 401', async t => {
+    const { email, code } = await mailedAccount()
     for (let i = 0; i < 5; i++) t.is((await guess(email, code)).status, 200)
     t.is((await guess(email, code)).status, 401)
   })
 
-  /** An id whose mail will carry such a code. */
+  /** Finds an email id whose code has this beginning. */
   const idOfCode = (begins: string, secret: KeyObject): string => {
     for (let tries = 0; tries < 100_000; tries++) {
       const made = uuid()
@@ -457,8 +457,8 @@ anyTest.after.always(async () => {
   }
 
   for (const zeros of ['0', '00', '000'])
-    test(`a code that begins with ${zeros} is mailed and taken whole`, async t => {
-      const { email, userId } = await aMailed()
+    test(`code that begins with ${zeros} → mailed and accepted with its leading zeros`, async t => {
+      const { email, userId } = await mailedAccount()
       const emailId = idOfCode(zeros, deriveSecrets(testSecret).mail)
       await world.sql(
         `INSERT INTO emails (id, kind, recipient, user_id, locale, sweep_after)
@@ -484,7 +484,7 @@ anyTest.after.always(async () => {
     { $gt: '' },
     null,
   ])
-    test(`what is no code is refused at the door: ${JSON.stringify(code)}`, async t => {
+    test(`malformed code → 400: ${JSON.stringify(code)}`, async t => {
       const reply = await world.client.post('verify-email', { email: anEmail(), code })
       t.is(reply.status, 400)
       t.is(reply.body.code, 'VALIDATION_ERROR')
@@ -507,13 +507,13 @@ anyTest.after.always(async () => {
     })
   const mailsTo = async (email: string) => (await world.mails.sentTo(email)).length
 
-  const seen = ({ status, headers, text }: Reply) => ({
+  const comparableReply = ({ status, headers, text }: Reply) => ({
     status,
     text,
     headers: [...headers].filter(([name]) => name !== 'date' && name !== 'x-request-id'),
   })
 
-  test('the answer is the same whether the address is unverified, verified or nobody’s; only the first gets a mail', async t => {
+  test('resend for an unverified, verified or unknown address → same reply; only the first gets an email', async t => {
     const unverified = await anAccount(world.client)
     const verified = await anAccount(world.client)
     await world.mails.to(unverified.email)
@@ -523,9 +523,9 @@ anyTest.after.always(async () => {
 
     const answers = []
     for (const email of [unverified.email, verified.email, unknown, unverified.email.toUpperCase()]) {
-      answers.push(seen(await resend(email)))
-      // One after the other: of two that wait at once the older may be dropped.
-      await until('the mails to be settled', async () => {
+      answers.push(comparableReply(await resend(email)))
+      // Sequentially, because the older of two queued emails may be dropped.
+      await until('every queued email to be sent or dropped', async () => {
         const queued = await world.sql(`SELECT 1 FROM emails WHERE status = 'queued'`)
         return queued.length === 0
       })
@@ -542,37 +542,37 @@ anyTest.after.always(async () => {
     t.is(await mailsTo(unknown), 0)
   })
 
-  test('the new mail is in the language of the one who asks for it, unless the account prefers one', async t => {
+  test('resent email → in the preferred language of the account, else in that of the request', async t => {
     const ask = (email: string) =>
       world.client.post('resend-verification', { email }, { headers: { 'accept-language': 'es' } })
-    const indifferent = await anAccount(world.client)
-    const particular = await anAccount(world.client, { preferred_language: 'ar' })
-    for (const { email } of [indifferent, particular]) {
+    const withoutPreference = await anAccount(world.client)
+    const withPreference = await anAccount(world.client, { preferred_language: 'ar' })
+    for (const { email } of [withoutPreference, withPreference]) {
       await world.mails.to(email)
       await ask(email)
     }
-    t.regex((await world.mails.to(indifferent.email, 2)).mail.html ?? '', /<html lang="es"/)
-    t.regex((await world.mails.to(particular.email, 2)).mail.html ?? '', /<html lang="ar"/)
+    t.regex((await world.mails.to(withoutPreference.email, 2)).mail.html ?? '', /<html lang="es"/)
+    t.regex((await world.mails.to(withPreference.email, 2)).mail.html ?? '', /<html lang="ar"/)
   })
 
-  const target = 'victim@example.com'
-  const several: unknown[] = [
-    [target, 'evil@example.com'],
-    { 0: target },
-    `${target},evil@example.com`,
-    `${target};evil@example.com`,
-    `${target} evil@example.com`,
-    `"${target} x"@evil.example`,
+  const victim = 'victim@example.com'
+  const notOneAddress: unknown[] = [
+    [victim, 'evil@example.com'],
+    { 0: victim },
+    `${victim},evil@example.com`,
+    `${victim};evil@example.com`,
+    `${victim} evil@example.com`,
+    `"${victim} x"@evil.example`,
     `"evil@evil.example"@example.com`,
-    `Victim <${target}>`,
-    `<${target}>`,
-    `evil@evil.example(${target})`,
-    `${target}\r\nBcc: evil@example.com`,
-    `${target}\n`,
-    `${target}\u0000`,
-    `${target}%0aBcc:evil@example.com`,
+    `Victim <${victim}>`,
+    `<${victim}>`,
+    `evil@evil.example(${victim})`,
+    `${victim}\r\nBcc: evil@example.com`,
+    `${victim}\n`,
+    `${victim}\u0000`,
+    `${victim}%0aBcc:evil@example.com`,
     `a@b@example.com`,
-    `group:${target};`,
+    `group:${victim};`,
     `victim＠example.com`,
     `vıctim@example.com`,
     `${'a'.repeat(65)}@example.com`,
@@ -582,8 +582,8 @@ anyTest.after.always(async () => {
     42,
     '',
   ]
-  for (const email of several)
-    test(`what is not one address is refused and owes nothing: ${JSON.stringify(email)?.slice(0, 60)}`, async t => {
+  for (const email of notOneAddress)
+    test(`email value that is not exactly one address → 400: ${JSON.stringify(email)?.slice(0, 60)}`, async t => {
       for (const route of ['resend-verification', 'register']) {
         const body = route === 'register' ? { email, password: 'correct horse 9' } : { email }
         const reply = await world.client.post(route, body)
@@ -597,7 +597,7 @@ anyTest.after.always(async () => {
       t.is((await world.mails.all()).filter(({ to }) => /victim|evil/.test(to.join())).length, 0)
     })
 
-  test('fields that are not asked for are refused, so no second address slips in', async t => {
+  test('resend with an unknown field or an array → 400', async t => {
     const reply = await world.client.post('resend-verification', { email: anEmail(), to: 'evil@example.com' })
     t.is(reply.status, 400)
     t.is((await world.client.post('resend-verification', [{ email: anEmail() }])).status, 400)
@@ -609,11 +609,11 @@ anyTest.after.always(async () => {
   type Row = { id: string; status: string; recipient: string; locale: string; user_id: string }
   const rowsTo = (email: string) => world.sql<Row>('SELECT * FROM emails WHERE recipient = $1', [email])
 
-  test('who registers gets exactly one mail, at the address that is stored', async t => {
+  test('registration → exactly one email, to the stored address', async t => {
     const email = anEmail()
     const { userId } = await anAccount(world.client, { email: ` ${email.toUpperCase()} ` })
     const { to, mail, raw } = await world.mails.to(email)
-    const [row, ...more] = await until('the row to be settled', async () => {
+    const [row, ...more] = await until('the email to be sent', async () => {
       const rows = await rowsTo(email)
       return rows[0]?.status === 'sent' && rows
     })
@@ -621,7 +621,7 @@ anyTest.after.always(async () => {
     t.like(row, { recipient: email, user_id: userId })
     t.is((await world.mails.sentTo(email)).length, 1)
 
-    t.deepEqual(to, [email], 'one RCPT and no other')
+    t.deepEqual(to, [email], 'exactly one RCPT')
     t.deepEqual(
       mail.to?.map(({ address }) => address),
       [email],
@@ -637,7 +637,7 @@ anyTest.after.always(async () => {
     t.regex(raw, /^Content-Type: multipart\/alternative/m)
   })
 
-  test('the text and the HTML part carry the same link and the same code', async t => {
+  test('verification email → text and HTML part have the same link and code', async t => {
     const { email, userId } = await anAccount(world.client)
     const { link, code, mail } = await world.mails.to(email)
     const url = new URL(link)
@@ -645,7 +645,7 @@ anyTest.after.always(async () => {
     t.regex(tokenOf(link), /^lkp_[\w-]{64}$/)
     t.true(mail.html?.includes(link.replaceAll('&', '&amp;')))
     t.regex(mail.html ?? '', new RegExp(`>\\s*${code}\\s*<`))
-    t.false(link.includes(userId), 'nothing else is in the address')
+    t.false(link.includes(userId), 'the link does not contain the user id')
     t.false(link.includes(email))
   })
 
@@ -660,7 +660,7 @@ anyTest.after.always(async () => {
       sent.end(JSON.stringify({ email, password }))
     })
 
-  const poison: [string, Record<string, string>, string?][] = [
+  const hostileHeaders: [string, Record<string, string>, string?][] = [
     ['Host', { host: 'evil.example' }],
     ['Host with a password in it', { host: 'evil.example:x@latchkey.test' }],
     ['X-Forwarded-Host', { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' }],
@@ -668,8 +668,8 @@ anyTest.after.always(async () => {
     ['Origin and Referer', { origin: 'https://evil.example', referer: 'https://evil.example/' }],
     ['the request target', {}, 'http://evil.example/api/v1/auth/register'],
   ]
-  for (const [name, headers, path] of poison)
-    test(`${name} cannot choose where a mailed link goes`, async t => {
+  for (const [name, headers, path] of hostileHeaders)
+    test(`register with hostile ${name} → the mailed link points to PUBLIC_URL`, async t => {
       const email = anEmail()
       const status = await registerAt(email, { 'content-type': 'application/json', ...headers }, path)
       if (status !== 201) {
@@ -683,30 +683,35 @@ anyTest.after.always(async () => {
     })
 
   const languages: [string, Record<string, unknown>, Record<string, string>, string][] = [
-    ['nothing', {}, {}, 'en'],
+    ['no preference', {}, {}, 'en'],
     ['Accept-Language', {}, { 'accept-language': 'fr, es-MX;q=0.8, en;q=0.5' }, 'es'],
-    ['a right-to-left one', {}, { 'accept-language': 'ar-EG' }, 'ar'],
-    ['preferred_language first', { preferred_language: 'ar' }, { 'accept-language': 'es' }, 'ar'],
-    ['a language that is not there', { preferred_language: 'tlh' }, { 'accept-language': 'xx' }, 'en'],
+    ['a right-to-left Accept-Language', {}, { 'accept-language': 'ar-EG' }, 'ar'],
+    [
+      'preferred_language and Accept-Language',
+      { preferred_language: 'ar' },
+      { 'accept-language': 'es' },
+      'ar',
+    ],
+    ['an unknown language', { preferred_language: 'tlh' }, { 'accept-language': 'xx' }, 'en'],
   ]
   const subjects: Record<string, string> = {
     en: 'Confirm your e-mail address',
     es: 'Confirma tu correo electrónico',
   }
   for (const [name, profile, headers, locale] of languages)
-    test(`the mail is in the reader's language, told by ${name}`, async t => {
+    test(`register with ${name} → email and page in ${locale}`, async t => {
       const email = anEmail()
       const reply = await world.client.post('register', { email, password, ...profile }, { headers })
       t.is(reply.status, 201)
       const { mail, link } = await world.mails.to(email)
       t.regex(mail.html ?? '', new RegExp(`<html lang="${locale}" dir="${locale === 'ar' ? 'rtl' : 'ltr'}"`))
       const page = await world.client.get(link.slice('http://latchkey.test'.length))
-      t.regex(page.text, new RegExp(`<html lang="${locale}"`), 'and so is the page behind the link')
+      t.regex(page.text, new RegExp(`<html lang="${locale}"`), 'the linked page has the same language')
       if (locale === 'ar') t.regex(mail.subject ?? '', /\p{Script=Arabic}/u)
       else t.is(mail.subject, subjects[locale])
     })
 
-  test('a taken address sends nothing', async t => {
+  test('register with a taken address → 409, and no email', async t => {
     const { email } = await anAccount(world.client)
     await world.mails.to(email)
     t.is((await world.client.post('register', { email, password })).status, 409)

@@ -10,8 +10,8 @@ import { openLocalWorld } from '../../local-world.ts'
 import { testSecret } from '../../template.ts'
 import { until } from '../../until.ts'
 
-// What `ALTER DATABASE … SET` and `ALTER ROLE … SET` can change under the service. Each connection sets what the code
-// relies on.
+// `ALTER DATABASE … SET` and `ALTER ROLE … SET` can change settings that the code relies on. So each connection of the
+// service sets them itself.
 
 const test = anyTest.serial
 
@@ -38,22 +38,22 @@ const { sql } = world
 const name = new URL(world.env.DATABASE_URL ?? '').pathname.slice(1)
 const silent = openLog('test', 'silent')
 
-/** Sets all of this for the next connections, and takes it back after the test. */
-const setFor = async (
-  whom: 'DATABASE' | 'ROLE CURRENT_USER IN DATABASE',
+/** Applies settings to later connections, and returns a function that resets them. */
+const applySettings = async (
+  scope: 'DATABASE' | 'ROLE CURRENT_USER IN DATABASE',
   settings: Record<string, string>,
 ) => {
   for (const [setting, value] of Object.entries(settings))
-    await sql(`ALTER ${whom} ${name} SET ${setting} = '${value}'`)
-  return () => sql(`ALTER ${whom} ${name} RESET ALL`)
+    await sql(`ALTER ${scope} ${name} SET ${setting} = '${value}'`)
+  return () => sql(`ALTER ${scope} ${name} RESET ALL`)
 }
 
-// `ALTER ROLE` counts over `ALTER DATABASE`.
-const whoms = ['DATABASE', 'ROLE CURRENT_USER IN DATABASE'] as const
+// `ALTER ROLE` overrides `ALTER DATABASE`.
+const scopes = ['DATABASE', 'ROLE CURRENT_USER IN DATABASE'] as const
 
-for (const whom of whoms)
-  test(`ALTER ${whom} sets every setting otherwise → registering, signing in and refreshing work`, async t => {
-    const reset = await setFor(whom, hostile)
+for (const scope of scopes)
+  test(`ALTER ${scope} with hostile settings → register, login and refresh still work`, async t => {
+    const reset = await applySettings(scope, hostile)
     t.teardown(reset)
     const { client, close } = await world.instance()
     t.teardown(close)
@@ -75,8 +75,8 @@ for (const whom of whoms)
     await until('the email', () => world.mails.caught.some(({ to }) => to.includes(email)))
   })
 
-test('settings of the database are hostile → each connection has its own: pool, reads, migration', async t => {
-  for (const whom of whoms) t.teardown(await setFor(whom, hostile))
+test('hostile database settings → pool, reads and migration use their own', async t => {
+  for (const scope of scopes) t.teardown(await applySettings(scope, hostile))
   const own: Record<string, string> = {
     ...{ DateStyle: 'ISO, MDY', IntervalStyle: 'postgres', TimeZone: 'UTC', client_encoding: 'UTF8' },
     ...{ bytea_output: 'hex', extra_float_digits: '1', standard_conforming_strings: 'on', array_nulls: 'on' },
@@ -106,7 +106,7 @@ test('settings of the database are hostile → each connection has its own: pool
   await migrate({ DATABASE_URL: world.env.DATABASE_URL ?? '', APP_SECRET: testSecret }, silent)
 })
 
-test('the address names options of its own → they count, but not over what the code relies on', async t => {
+test('DATABASE_URL with options → applied, except for settings that the code relies on', async t => {
   const url = new URL(world.env.DATABASE_URL ?? '')
   url.searchParams.set('options', '-c search_path=elsewhere,public -c DateStyle=German')
   const database = await openPostgres({ url: url.href, log: silent, entities: [] })
@@ -118,23 +118,23 @@ test('the address names options of its own → they count, but not over what the
   t.true(row.at instanceof Date)
 })
 
-test('synchronous_commit is off for the database → one warning at the start', async t => {
-  const said = () => world.logs.filter(line => line.includes('synchronous_commit is off')).length
-  t.is(said(), 0)
-  t.teardown(await setFor('DATABASE', { synchronous_commit: 'off' }))
+test('synchronous_commit is off for the database → one warning at start', async t => {
+  const countWarnings = () => world.logs.filter(line => line.includes('synchronous_commit is off')).length
+  t.is(countWarnings(), 0)
+  t.teardown(await applySettings('DATABASE', { synchronous_commit: 'off' }))
   const { close } = await world.instance()
   t.teardown(close)
-  t.is(said(), 1)
+  t.is(countWarnings(), 1)
 })
 
-test('the database is set to read only, or its tables are not found → readyz says that postgres is down', async t => {
+test('database is read-only or its tables are not in search_path → readyz reports postgres down', async t => {
   for (const [setting, value] of [
     ['default_transaction_read_only', 'on'],
     ['search_path', 'elsewhere'],
   ] as const) {
     const { client, close } = await world.instance()
     t.teardown(close)
-    const reset = await setFor('DATABASE', { [setting]: value })
+    const reset = await applySettings('DATABASE', { [setting]: value })
     t.teardown(reset)
     await sql(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -8,7 +8,7 @@ import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { until } from '../../until.ts'
 
-test('REDIS_URL names a Unix socket → sessions and the queue go through it', async t => {
+test('REDIS_URL with a Unix socket → sessions and queue work through it', async t => {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'lk-'))
   const path = join(folder.path, 'redis.sock')
   const { hostname, port, username, password, pathname } = new URL(process.env.TEST_REDIS_SINGLE_URL ?? '')

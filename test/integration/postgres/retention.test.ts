@@ -4,7 +4,7 @@ import { anAccount, tokenOf } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld, type World } from '../../world.ts'
 
-// What is deleted at its age, and what is still needed and stays.
+// Old emails and audit events are deleted at their age. Rows that a session, a link or an undo still needs are kept.
 
 const test = anyTest.serial
 
@@ -17,7 +17,7 @@ const day = 86_400_000
 
 type Email = { id: string; kind: string; status: string }
 
-const anEmail = async (kind: string, status: string, days: number, userId: string | null = null) => {
+const insertEmail = async (kind: string, status: string, days: number, userId: string | null = null) => {
   const [row] = await sql<Email>(
     `INSERT INTO emails (id, kind, recipient, user_id, locale, status, created_at, sweep_after)
      VALUES (gen_random_uuid(), $1, 'old@example.com', $2, 'en', $3, now() - $4 * interval '1 day', 'infinity')
@@ -27,7 +27,7 @@ const anEmail = async (kind: string, status: string, days: number, userId: strin
   return row?.id ?? ''
 }
 
-const anEvent = async (type: string, days: number) => {
+const insertEvent = async (type: string, days: number) => {
   const [row] = await sql<{ id: string }>(
     `INSERT INTO audit_events (id, type, session_id, created_at)
      VALUES (gen_random_uuid(), $1, gen_random_uuid(), now() - $2 * interval '1 day') RETURNING id`,
@@ -36,29 +36,29 @@ const anEvent = async (type: string, days: number) => {
   return row?.id ?? ''
 }
 
-const left = async (table: 'emails' | 'audit_events', ids: string[]) => {
+const existing = async (table: 'emails' | 'audit_events', ids: string[]) => {
   const rows = await sql<{ id: string }>(`SELECT id FROM ${table} WHERE id = ANY($1)`, [ids])
   return ids.map(id => rows.some(row => row.id === id))
 }
 
 anyTest.beforeEach(() => sql('TRUNCATE emails, audit_events'))
 
-test('emails that were sent or given up 90 days ago → deleted; those to be sent → kept at any age', async t => {
-  const old = [await anEmail('welcome', 'sent', 91), await anEmail('new_device', 'failed', 91)]
-  const kept = [await anEmail('welcome', 'sent', 89), await anEmail('welcome', 'queued', 900)]
+test('emails sent or failed 90 days ago → deleted; queued emails → kept at any age', async t => {
+  const old = [await insertEmail('welcome', 'sent', 91), await insertEmail('new_device', 'failed', 91)]
+  const kept = [await insertEmail('welcome', 'sent', 89), await insertEmail('welcome', 'queued', 900)]
   t.is(await world.run('purgeEmails'), 2)
-  t.deepEqual(await left('emails', [...old, ...kept]), [false, false, true, true])
+  t.deepEqual(await existing('emails', [...old, ...kept]), [false, false, true, true])
 })
 
-test('audit events of 400 days ago → deleted', async t => {
-  const ids = [await anEvent('login.succeeded', 401), await anEvent('login.succeeded', 399)]
+test('audit events older than 400 days → deleted', async t => {
+  const ids = [await insertEvent('login.succeeded', 401), await insertEvent('login.succeeded', 399)]
   t.is(await world.run('purgeEvents'), 1)
-  t.deepEqual(await left('audit_events', ids), [false, true])
+  t.deepEqual(await existing('audit_events', ids), [false, true])
 })
 
-test('other settings → other ages; off → nothing is deleted', async t => {
-  const email = await anEmail('welcome', 'sent', 3000)
-  const event = await anEvent('login.failed', 3000)
+test('EMAIL_RETENTION and AUDIT_RETENTION → set the age; off → nothing is deleted', async t => {
+  const email = await insertEmail('welcome', 'sent', 3000)
+  const event = await insertEvent('login.failed', 3000)
   const off = { EMAIL_RETENTION: 'off', AUDIT_RETENTION: 'off' } as const
   t.is(await world.run('purgeEmails', off), 0)
   t.is(await world.run('purgeEvents', off), 0)
@@ -68,17 +68,17 @@ test('other settings → other ages; off → nothing is deleted', async t => {
   const short = { EMAIL_RETENTION: day, AUDIT_RETENTION: 60 * day }
   t.is(await world.run('purgeEmails', short), 1)
   t.is(await world.run('purgeEvents', short), 1)
-  t.deepEqual(await left('emails', [email]), [false])
-  t.deepEqual(await left('audit_events', [event]), [false])
+  t.deepEqual(await existing('emails', [email]), [false])
+  t.deepEqual(await existing('audit_events', [event]), [false])
 })
 
-test('a deletion of 200 days ago that can be undone → its email stays, and its link works', async t => {
+test('account deletion that can still be undone → its email is kept, and its link works', async t => {
   await using mailed = await openMailed()
   const { email, access, password } = await anAccount(mailed.client)
   await mailed.mails.to(email)
   t.is((await mailed.client.send('DELETE', 'me', { token: access, body: { password } })).status, 204)
   const { link } = await mailed.mails.to(email, 2)
-  await until('the email to be settled', async () => {
+  await until('the email to be sent', async () => {
     const rows = await mailed.sql(`SELECT 1 FROM emails WHERE kind = 'account_deleted' AND status = 'sent'`)
     return rows.length === 1
   })
@@ -89,40 +89,40 @@ test('a deletion of 200 days ago that can be undone → its email stays, and its
 
 const openMailed = (): Promise<World> => openWorld({ worker: true, env: { ACCOUNT_ERASURE_DELAY: '300d' } })
 
-test('the setting is shorter than sessions live → the ends of sessions stay for as long', async t => {
+test('AUDIT_RETENTION shorter than SESSION_MAX_AGE → session end events are kept as long as sessions', async t => {
   const ids = [
-    await anEvent('session.ended', 20),
-    await anEvent('session.reused', 29),
-    await anEvent('session.ended', 31),
+    await insertEvent('session.ended', 20),
+    await insertEvent('session.reused', 29),
+    await insertEvent('session.ended', 31),
   ]
   await world.run('purgeEvents', { AUDIT_RETENTION: day, SESSION_MAX_AGE: 30 * day })
-  t.deepEqual(await left('audit_events', ids), [true, true, false])
+  t.deepEqual(await existing('audit_events', ids), [true, true, false])
 })
 
-test('the setting is shorter than sessions live → the emails that confirmed an address stay for as long', async t => {
+test('EMAIL_RETENTION shorter than SESSION_MAX_AGE → emails that confirmed an address are kept', async t => {
   const ids = [
-    await anEmail('verify_email', 'sent', 20),
-    await anEmail('email_change', 'sent', 29),
-    await anEmail('verify_email', 'sent', 31),
-    await anEmail('welcome', 'sent', 20),
+    await insertEmail('verify_email', 'sent', 20),
+    await insertEmail('email_change', 'sent', 29),
+    await insertEmail('verify_email', 'sent', 31),
+    await insertEmail('welcome', 'sent', 20),
   ]
   await world.run('purgeEmails', { EMAIL_RETENTION: day, SESSION_MAX_AGE: 30 * day })
-  t.deepEqual(await left('emails', ids), [true, true, false, false])
+  t.deepEqual(await existing('emails', ids), [true, true, false, false])
 })
 
-test('the setting is a day → how an account began is known for the week in which a move is undone', async t => {
-  const ids = [await anEvent('user.registered', 6), await anEvent('user.registered', 8)]
+test('AUDIT_RETENTION of one day → registration events are kept for the 7 days of an undo', async t => {
+  const ids = [await insertEvent('user.registered', 6), await insertEvent('user.registered', 8)]
   await world.run('purgeEvents', { AUDIT_RETENTION: day, SESSION_MAX_AGE: day })
-  t.deepEqual(await left('audit_events', ids), [true, false])
+  t.deepEqual(await existing('audit_events', ids), [true, false])
 })
 
-test('two workers at once and more than a slice → all old rows are deleted, each once', async t => {
+test('two workers purge more than one batch simultaneously → every old row is deleted once', async t => {
   const fill = (table: string, columns: string, values: string) =>
     sql(`INSERT INTO ${table} (id, ${columns}, created_at)
          SELECT gen_random_uuid(), ${values}, now() - interval '3 years' FROM generate_series(1, 3500)`)
   await fill('audit_events', 'type', `'login.failed'`)
   await fill('emails', 'kind, recipient, locale, status', `'welcome', 'old@example.com', 'en', 'sent'`)
-  const kept = await anEmail('welcome', 'sent', 1)
+  const kept = await insertEmail('welcome', 'sent', 1)
   const counts = await Promise.all(
     [world, other].flatMap(each => [each.run('purgeEvents'), each.run('purgeEmails')]),
   )
@@ -134,7 +134,7 @@ test('two workers at once and more than a slice → all old rows are deleted, ea
   t.deepEqual(await sql('SELECT id FROM audit_events'), [])
 })
 
-test('old rows are found by an index, however many young ones there are', async t => {
+test('purge queries use an index, also with 20,000 young rows', async t => {
   await sql(`INSERT INTO audit_events (id, type, created_at)
              SELECT gen_random_uuid(), 'login.succeeded', now() - n * interval '1 minute' FROM generate_series(1, 20000) n`)
   await sql(`INSERT INTO emails (id, kind, recipient, locale, status, created_at)
@@ -151,12 +151,12 @@ test('old rows are found by an index, however many young ones there are', async 
   )
 })
 
-test('a worker deletes what is old by itself', async t => {
-  const email = await anEmail('welcome', 'sent', 91)
-  const event = await anEvent('login.failed', 500)
+test('running worker → deletes old rows automatically', async t => {
+  const email = await insertEmail('welcome', 'sent', 91)
+  const event = await insertEvent('login.failed', 500)
   await world.startWorker()
   await until('both to be deleted', async () => {
-    const found = [...(await left('emails', [email])), ...(await left('audit_events', [event]))]
+    const found = [...(await existing('emails', [email])), ...(await existing('audit_events', [event]))]
     return !found.includes(true)
   })
   await world.stopWorker()

@@ -10,7 +10,7 @@ import { openLocalWorld } from '../../local-world.ts'
 import { testSecret } from '../../template.ts'
 import { runCommand } from '../cli/run-command.ts'
 
-// Databases that are not as the service needs them are refused at the start, with a message that says what to do.
+// A database that the service cannot use is rejected at start, with a message that says what to do.
 
 const test = anyTest.serial
 
@@ -19,8 +19,8 @@ const silent = openLog('test', 'silent')
 const world = await openLocalWorld()
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
-/** An empty database that is made with these options. */
-const aDatabase = async (t: ExecutionContext, options = ''): Promise<string> => {
+/** Creates an empty database with these options. */
+const createDatabase = async (t: ExecutionContext, options = ''): Promise<string> => {
   const name = `lk_${randomBytes(6).toString('hex')}`
   await queryOnce(server, `CREATE DATABASE ${name} ${options}`)
   t.teardown(() => queryOnce(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`))
@@ -29,14 +29,14 @@ const aDatabase = async (t: ExecutionContext, options = ''): Promise<string> => 
   return url.href
 }
 
-const migrated = async (t: ExecutionContext, options = ''): Promise<string> => {
-  const url = await aDatabase(t, options)
+const createMigratedDatabase = async (t: ExecutionContext, options = ''): Promise<string> => {
+  const url = await createDatabase(t, options)
   await migrate({ DATABASE_URL: url, APP_SECRET: testSecret }, silent)
   return url
 }
 
-/** Runs a process that cannot start, and returns its exit code and the reason that it logs. */
-const endOf = async (name: 'api' | 'worker' | 'migrate', more: Record<string, string>) => {
+/** Runs a process that cannot start. Returns its exit code and the logged reason. */
+const exitOf = async (name: 'api' | 'worker' | 'migrate', more: Record<string, string>) => {
   const file = join(import.meta.dirname, `../../../src/${name}.ts`)
   const env = {
     PATH: process.env.PATH,
@@ -60,10 +60,10 @@ const encodings = {
 }
 
 for (const [encoding, options] of Object.entries(encodings))
-  test(`the encoding of the database is ${encoding} → no process starts, each says why and ends with 78`, async t => {
-    const DATABASE_URL = await aDatabase(t, options)
+  test(`database encoding ${encoding} → no process starts; each exits with 78 and the reason`, async t => {
+    const DATABASE_URL = await createDatabase(t, options)
     for (const name of ['migrate', 'api', 'worker'] as const) {
-      const { code, reason } = await endOf(name, { DATABASE_URL })
+      const { code, reason } = await exitOf(name, { DATABASE_URL })
       t.is(code, 78, reason)
       t.regex(reason, new RegExp(`^The encoding of the database is ${encoding}, .*ENCODING 'UTF8'`))
     }
@@ -73,14 +73,14 @@ for (const [encoding, options] of Object.entries(encodings))
     t.deepEqual(await queryOnce(DATABASE_URL, `SELECT FROM pg_tables WHERE schemaname = 'public'`), [])
   })
 
-const behind = {
+const unmigrated = {
   'has no tables': {
-    make: (t: ExecutionContext) => aDatabase(t),
+    make: (t: ExecutionContext) => createDatabase(t),
     reason: /^The database has no tables\. Run `npm run migrate`\.$/,
   },
   'lacks the newest migration': {
     make: async (t: ExecutionContext) => {
-      const url = await migrated(t)
+      const url = await createMigratedDatabase(t)
       await queryOnce(url, 'DELETE FROM migrations WHERE id = (SELECT max(id) FROM migrations)')
       return url
     },
@@ -88,15 +88,15 @@ const behind = {
   },
 }
 
-for (const [state, { make, reason: expected }] of Object.entries(behind))
-  test(`the database ${state} → API and worker say what to run, and end with 1`, async t => {
+for (const [state, { make, reason: expected }] of Object.entries(unmigrated))
+  test(`database ${state} → API and worker exit with 1 and name the command to run`, async t => {
     const DATABASE_URL = await make(t)
     for (const name of ['api', 'worker'] as const) {
-      const { code, reason } = await endOf(name, { DATABASE_URL })
+      const { code, reason } = await exitOf(name, { DATABASE_URL })
       t.is(code, 1, reason)
       t.regex(reason, expected)
     }
-    const several = await endOf('api', { DATABASE_URL, API_PROCESSES: '2' })
+    const several = await exitOf('api', { DATABASE_URL, API_PROCESSES: '2' })
     t.is(several.code, 1)
     t.regex(several.reason, expected)
     for (const words of [
@@ -109,19 +109,19 @@ for (const [state, { make, reason: expected }] of Object.entries(behind))
     }
   })
 
-test('the database has a migration of a newer version → this version goes on, also after a restart', async t => {
-  const databaseUrl = await migrated(t)
+test('database has a newer migration → this version works, also after a restart', async t => {
+  const databaseUrl = await createMigratedDatabase(t)
   await queryOnce(
     databaseUrl,
     `INSERT INTO migrations (timestamp, name) VALUES (9999999999999, 'Later9999999999999')`,
   )
-  await using ahead = await openLocalWorld({ servers: { databaseUrl } })
-  t.is((await ahead.client.get('/readyz')).status, 200)
-  t.is((await ahead.client.post('register', { email: anEmail(), password })).status, 201)
+  await using newer = await openLocalWorld({ servers: { databaseUrl } })
+  t.is((await newer.client.get('/readyz')).status, 200)
+  t.is((await newer.client.post('register', { email: anEmail(), password })).status, 201)
 })
 
-test('a role that may use the tables but not read `migrations` → the API starts', async t => {
-  const databaseUrl = await migrated(t)
+test('database role without access to `migrations` → the API starts', async t => {
+  const databaseUrl = await createMigratedDatabase(t)
   const role = `lk_${randomBytes(6).toString('hex')}`
   await queryOnce(databaseUrl, `CREATE ROLE ${role} LOGIN PASSWORD 'of-tests-alone'`)
   t.teardown(async () => {
@@ -132,21 +132,21 @@ test('a role that may use the tables but not read `migrations` → the API start
   await queryOnce(databaseUrl, `REVOKE ALL ON migrations FROM ${role}`)
   const own = new URL(databaseUrl)
   Object.assign(own, { username: role, password: 'of-tests-alone' })
-  await using weak = await openLocalWorld({ servers: { databaseUrl: own.href } })
-  t.is((await weak.client.post('register', { email: anEmail(), password })).status, 201)
+  await using limited = await openLocalWorld({ servers: { databaseUrl: own.href } })
+  t.is((await limited.client.post('register', { email: anEmail(), password })).status, 201)
 })
 
-// What `lower()` and the order of texts depend on. In a Turkish locale `lower('I')` is a dotless i.
+// `lower()` and the sort order depend on the locale. In a Turkish locale `lower('I')` is a dotless i.
 const locales = {
   C: `ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`,
   'tr-TR': `ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`,
 }
 
 for (const [locale, options] of Object.entries(locales))
-  test(`the locale of the database is ${locale} → addresses are found in any case, and due accounts are erased`, async t => {
-    const databaseUrl = await migrated(t, options)
-    await using foreign = await openLocalWorld({ servers: { databaseUrl } })
-    const { client, sql, deps } = foreign
+  test(`database locale ${locale} → emails match in any case, and due accounts are erased`, async t => {
+    const databaseUrl = await createMigratedDatabase(t, options)
+    await using localized = await openLocalWorld({ servers: { databaseUrl } })
+    const { client, sql, deps } = localized
     const registered = await client.post('register', { email: 'IRINA.Iiiii@EXAMPLE.COM', password })
     t.is(registered.status, 201)
     t.is(registered.body.user.email, 'irina.iiiii@example.com')

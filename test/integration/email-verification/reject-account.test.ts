@@ -13,8 +13,8 @@ import {
 } from '../email-change/change-email.ts'
 import { submitForm } from '../passwords/user-with-reset-mail.ts'
 
-// Somebody registers the address of a victim, who gets the email that asks to confirm it. The email and the page say when
-// and from where the account was made, and remove it. The victim who confirms all the same sees which sessions are older.
+// A squatter registers the address of a victim, who gets the verification email. The email and its page show when and
+// from where the account was created, and can remove it. A victim who confirms sees which sessions are older.
 
 const test = anyTest.serial
 
@@ -26,12 +26,12 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 const { client } = world
 const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
 const ip = '198.51.100.77'
-const squatting = { headers: { 'user-agent': firefox, 'x-forwarded-for': ip } }
+const squatterHeaders = { headers: { 'user-agent': firefox, 'x-forwarded-for': ip } }
 
-/** An account that a squatter made from Firefox on Linux, and the email that its victim got. */
-const aSquatted = async (given: Record<string, unknown> = {}) => {
+/** An account that a squatter registered from Firefox on Linux, and the email to the victim. */
+const squattedAccount = async (given: Record<string, unknown> = {}) => {
   const email = anEmail()
-  const { status, body } = await client.post('register', { email, password, ...given }, squatting)
+  const { status, body } = await client.post('register', { email, password, ...given }, squatterHeaders)
   if (status !== 201) throw new Error(`register answered ${status}`)
   const { mail, link } = await world.mails.to(email)
   const removal = new RegExp(`${origin}(/api/v1/auth/reject-account\\?token=\\S+)`).exec(mail.text ?? '')
@@ -46,19 +46,23 @@ const reject = (token: string, at = client) => at.post('reject-account', { token
 const count = async (text: string, values: unknown[]) => (await world.sql(text, values)).length
 const exists = (userId: string) => count('SELECT 1 FROM users WHERE id = $1', [userId])
 
-test('the email says when, from which browser and from which IP address the account was made, and removes it', async t => {
-  const { mail, token, removal } = await aSquatted()
+test('verification email → shows time, browser and IP of the registration and a removal link', async t => {
+  const { mail, token, removal } = await squattedAccount()
   for (const part of [mail.text ?? '', mail.html ?? '']) {
     t.true(part.includes(ip))
     t.true(part.includes('Firefox, Linux'))
     t.true(part.includes(String(new Date().getUTCFullYear())))
     t.true(part.includes('I did not create this account'))
   }
-  t.is(new URL(origin + removal).searchParams.get('token'), token, 'by the token of this very email')
+  t.is(
+    new URL(origin + removal).searchParams.get('token'),
+    token,
+    'the removal link has the token of this email',
+  )
 })
 
-test('an email that anybody asks for later says what was at the registration', async t => {
-  const { email } = await aSquatted()
+test('verification email is requested again → still shows the data of the registration', async t => {
+  const { email } = await squattedAccount()
   const headers = { 'user-agent': 'Lynx/2.9', 'x-forwarded-for': '203.0.113.9' }
   t.is((await client.post('resend-verification', { email }, { headers })).status, 202)
   const { mail } = await world.mails.to(email, 2)
@@ -68,7 +72,7 @@ test('an email that anybody asks for later says what was at the registration', a
   t.regex(mail.text ?? '', /I did not create this account/)
 })
 
-test('a browser that names itself in words of its own → unknown, in the email and on the page', async t => {
+test('user agent is not a known browser → shown as unknown in email and page', async t => {
   for (const agent of ['<script>alert(1)</script>', 'Your account is locked, see evil.example', '']) {
     const email = anEmail()
     const headers = { 'user-agent': agent, 'x-forwarded-for': ip }
@@ -82,25 +86,25 @@ test('a browser that names itself in words of its own → unknown, in the email 
   }
 })
 
-const languages: [lang: string, said: RegExp][] = [
+const languages: [lang: string, removalText: RegExp][] = [
   ['en', /I did not create this account/],
   ['es', /Yo no he creado esta cuenta/],
   ['ar', /لم أُنشئ هذا الحساب/],
 ]
-for (const [lang, said] of languages)
-  test(`the email and the page say it in ${lang}`, async t => {
-    const { mail, path } = await aSquatted({ preferred_language: lang })
+for (const [lang, removalText] of languages)
+  test(`registration in ${lang} → email and page offer the removal in ${lang}`, async t => {
+    const { mail, path } = await squattedAccount({ preferred_language: lang })
     const { text } = await client.get(path)
     for (const part of [mail.text ?? '', mail.html ?? '', text]) {
-      t.regex(part, said)
+      t.regex(part, removalText)
       t.true(part.includes(ip))
       t.true(part.includes('Firefox, Linux'))
     }
     t.true(text.includes(`<html lang="${lang}"`))
   })
 
-test('the page says it too, changes nothing, and tells nothing where the token is not good', async t => {
-  const { path, token, userId } = await aSquatted()
+test('page with a valid token → shows the registration; with an invalid token → shows nothing of it', async t => {
+  const { path, token, userId } = await squattedAccount()
   const before = await rowOf(world, userId)
   for (const method of ['GET', 'HEAD', 'GET']) t.is((await client.send(method, path)).status, 200)
   const { text } = await client.get(path)
@@ -114,8 +118,8 @@ test('the page says it too, changes nothing, and tells nothing where the token i
   t.notRegex(bad.text, /did not create/)
 })
 
-/** Presses the second button of a page. */
-const pressOther = (page: string): Promise<Reply> => {
+/** Submits the second form of a page. */
+const submitSecondForm = (page: string): Promise<Reply> => {
   const forms = [...page.matchAll(/<form method="post" action="([^"]+)">/g)].map(([, action = '']) => action)
   const [, token = ''] = /name="token" value="([^"]*)"/.exec(page) ?? []
   return client.send('POST', `/api/v1/auth/${forms[1]}`, {
@@ -124,17 +128,17 @@ const pressOther = (page: string): Promise<Reply> => {
   })
 }
 
-test('the button of the page → the account is gone: sessions, emails, keys; the address is free', async t => {
-  const { email, userId, path, access, refresh } = await aSquatted()
+test('removal by the page → sessions, emails and keys are deleted, and the address is free', async t => {
+  const { email, userId, path, access, refresh } = await squattedAccount()
   await client.post('resend-verification', { email })
   const { link } = await world.mails.to(email, 2)
   await untilNoEmailQueued(world)
-  // The email that came last carries the good token.
+  // The newest email has the valid token.
   const { text } = await client.get(link.slice(origin.length))
-  t.notRegex((await client.get(path)).text, /did not create/, 'the older one removes nothing')
-  const pressed = await pressOther(text)
-  t.is(pressed.status, 303)
-  const location = pressed.headers.get('location') ?? ''
+  t.notRegex((await client.get(path)).text, /did not create/, 'the older email cannot remove the account')
+  const submitted = await submitSecondForm(text)
+  t.is(submitted.status, 303)
+  const location = submitted.headers.get('location') ?? ''
   t.is(location, `${origin}/api/v1/auth/account-removed?lang=en`)
   t.regex((await client.get(location.slice(origin.length))).text, /The account is removed/)
 
@@ -150,39 +154,43 @@ test('the button of the page → the account is gone: sessions, emails, keys; th
   t.deepEqual(
     (await world.keysLike(`${world.env.REDIS_PREFIX}:{${userId}}:*`)).map(key => key.split(':').at(-1)),
     ['rejected'],
-    'the hash of the token, for the second click',
+    'only the hash of the token is kept, for a second click',
   )
 
-  const mine = await anAccount(client, { email, password: 'a phrase of the victim 5' })
-  t.not(mine.userId, userId)
+  const victim = await anAccount(client, { email, password: 'a phrase of the victim 5' })
+  t.not(victim.userId, userId)
 
-  const again = await pressOther(text)
+  const again = await submitSecondForm(text)
   t.is(again.headers.get('location'), `${location}&again=1`)
-  t.is((await client.get('me', { token: mine.access })).status, 200, 'the new account is not touched')
+  t.is(
+    (await client.get('me', { token: victim.access })).status,
+    200,
+    'the new account at the address is unchanged',
+  )
 })
 
-test('the link of the email leads to a page with a button; opening it removes nothing', async t => {
-  const { userId, removal } = await aSquatted()
+test('opening the removal link → removes nothing; its button removes the account', async t => {
+  const { userId, removal } = await squattedAccount()
   for (const method of ['GET', 'HEAD', 'GET']) t.is((await client.send(method, removal)).status, 200)
   t.is(await exists(userId), 1)
   const page = (await client.get(removal)).text
-  const pressed = await submitForm(client, { path: removal, page }, {})
-  t.is(pressed.status, 303)
+  const submitted = await submitForm(client, { path: removal, page }, {})
+  t.is(submitted.status, 303)
   t.is(await exists(userId), 0)
   const again = await submitForm(client, { path: removal, page }, {})
-  const said = await client.get((again.headers.get('location') ?? '').slice(origin.length))
-  t.regex(said.text, /The account is already removed/)
+  const alreadyPage = await client.get((again.headers.get('location') ?? '').slice(origin.length))
+  t.regex(alreadyPage.text, /The account is already removed/)
 })
 
-test('with EMAIL_LINK_CONFIRM=instant opening that link removes nothing either', async t => {
+test('EMAIL_LINK_CONFIRM=instant → opening the removal link still removes nothing', async t => {
   const instant = await world.instance({ EMAIL_LINK_CONFIRM: 'instant' })
-  const { userId, removal } = await aSquatted()
+  const { userId, removal } = await squattedAccount()
   t.is((await instant.client.get(removal)).status, 200)
   t.is(await exists(userId), 1)
 })
 
-test('twenty at once, at two instances → twenty successes and one event', async t => {
-  const { token, userId } = await aSquatted()
+test('20 simultaneous removals at two instances → 204 each and one event', async t => {
+  const { token, userId } = await squattedAccount()
   const events = () => count(`SELECT 1 FROM audit_events WHERE type = 'user.rejected'`, [])
   const before = await events()
   const requests = times(20, { path: 'reject-account', body: { token } })
@@ -192,9 +200,9 @@ test('twenty at once, at two instances → twenty successes and one event', asyn
   t.is((await reject(token, other.client)).status, 204)
 })
 
-test('confirmed and rejected at once → one of the two, and never both', async t => {
+test('simultaneous confirmation and removal → exactly one succeeds', async t => {
   for (let round = 0; round < 5; round++) {
-    const { token, userId } = await aSquatted()
+    const { token, userId } = await squattedAccount()
     const [verified, rejected] = await sendSimultaneously(
       round % 2 ? [world.url, other.url] : [other.url, world.url],
       [
@@ -208,9 +216,9 @@ test('confirmed and rejected at once → one of the two, and never both', async 
   }
 })
 
-type Squatted = Awaited<ReturnType<typeof aSquatted>>
+type SquattedAccount = Awaited<ReturnType<typeof squattedAccount>>
 
-/** Sets the password by an emailed link, as the owner of the mailbox. */
+/** Resets the password by a mailed link, as the owner of the mailbox does. */
 const reset = async ({ email }: { email: string }) => {
   await client.post('forgot-password', { email })
   const { link } = await world.mails.to(email, 1, 'reset-password')
@@ -218,12 +226,12 @@ const reset = async ({ email }: { email: string }) => {
 }
 const set = (userId: string, change: string) =>
   world.sql(`UPDATE users SET ${change} WHERE id = $1`, [userId])
-const closed: [what: string, close: (squatted: Squatted) => Promise<unknown>][] = [
+const keptAccounts: [what: string, prepare: (squatted: SquattedAccount) => Promise<unknown>][] = [
   ['was confirmed by the link', ({ token }) => client.post('verify-email', { token })],
   ['was confirmed by a reset', reset],
   ['is verified', ({ userId }) => set(userId, 'email_verified = true')],
   [
-    'was confirmed once, and is unverified by now',
+    'was confirmed earlier and is unverified now',
     async ({ email, userId, token }) => {
       await client.post('verify-email', { token })
       await set(userId, 'email_verified = false')
@@ -235,10 +243,10 @@ const closed: [what: string, close: (squatted: Squatted) => Promise<unknown>][] 
   ['is an administrator', ({ userId }) => set(userId, `roles = '{user,admin}'`)],
   ['is deactivated', ({ userId }) => set(userId, 'is_active = false')],
 ]
-for (const [what, close] of closed)
-  test(`an account that ${what} → its email removes it no more`, async t => {
-    const squatted = await aSquatted()
-    await close(squatted)
+for (const [what, prepare] of keptAccounts)
+  test(`account that ${what} → its email cannot remove it any more`, async t => {
+    const squatted = await squattedAccount()
+    await prepare(squatted)
     const { token, email, userId } = squatted
     const newest = tokenOf((await world.mails.to(email, 1, 'verify-email')).link)
     for (const each of [token, newest]) {
@@ -249,8 +257,8 @@ for (const [what, close] of closed)
     t.is(await exists(userId), 1)
   })
 
-test('no other token and no part of one removes an account, and the email of another account does not', async t => {
-  const [mine, yours] = [await aSquatted(), await aSquatted()]
+test('other token, parts of a token or a code → cannot remove an account', async t => {
+  const [mine, yours] = [await squattedAccount(), await squattedAccount()]
   const bytes = (token: string) => Buffer.from(token.slice(4), 'base64url')
   const forged = Buffer.concat([bytes(yours.token).subarray(0, 16), bytes(mine.token).subarray(16)])
   const move = await requestEmailChange(world, yours, anEmail())
@@ -266,13 +274,13 @@ test('no other token and no part of one removes an account, and the email of ano
   for (const token of wrong) t.is((await reject(token)).status, 401)
   t.is(await exists(yours.userId), 1)
   const code = await client.post('reject-account', { email: yours.email, code: '123456' })
-  t.is(code.status, 400, 'nor does a code')
+  t.is(code.status, 400, 'a code is not accepted either')
   t.is((await reject(mine.token)).status, 204)
   t.is(await exists(yours.userId), 1)
 })
 
-test('an account that holds a payment is closed and loses the address, and its row stays', async t => {
-  const { token, email, userId, access } = await aSquatted()
+test('removal of an account with a payment → deactivated, its address is free, its row stays', async t => {
+  const { token, email, userId, access } = await squattedAccount()
   await world.sql(
     `WITH site AS (INSERT INTO sites (id, slug, name, description, price, currency)
        VALUES (gen_random_uuid(), gen_random_uuid()::text, 'Bakery', 'A site', 100, 'USD') RETURNING id)
@@ -292,7 +300,7 @@ test('an account that holds a payment is closed and loses the address, and its r
   t.is((await client.post('register', { email, password })).status, 201, 'the address is free')
 })
 
-test('an account that an operator made → an email without circumstances, and nothing to remove', async t => {
+test('account created by an operator → email without registration data and removal link', async t => {
   const email = anEmail()
   t.is((await runCommand(world.env, ['users', 'create', email], 'correct horse 10')).code, 0)
   const { mail, link } = await world.mails.to(email)
@@ -311,10 +319,10 @@ const sessionsOf = async (token: string) => {
   }))
 }
 
-test('the session list marks the sessions that are older than the confirmation', async t => {
-  const { token, access, email } = await aSquatted()
+test('address is confirmed → older sessions are marked in the list and the export', async t => {
+  const { token, access, email } = await squattedAccount()
   const [before] = await sessionsOf(access)
-  t.false(before?.older, 'nothing is confirmed yet')
+  t.false(before?.older, 'nothing is marked before the confirmation')
   t.is((await client.post('verify-email', { token })).status, 200)
   const { body } = await client.post('login', { email, password })
   t.deepEqual(await sessionsOf(body.access_token), [
@@ -328,7 +336,7 @@ test('the session list marks the sessions that are older than the confirmation',
   )
 })
 
-test('a move to an address → the sessions that are older than its confirmation are marked', async t => {
+test('email change is confirmed → sessions from before it are marked', async t => {
   const account: Account = await aVerifiedAccount(world)
   const { body } = await client.post('login', { email: account.email, password })
   t.deepEqual(
@@ -343,12 +351,12 @@ test('a move to an address → the sessions that are older than its confirmation
   )
 })
 
-test('the page of a move names the account, and no other page does', async t => {
+test('page of an email change → names the account only while its token is valid', async t => {
   const account = await aVerifiedAccount(world)
   const { path, token } = await requestEmailChange(world, account, anEmail())
   t.true((await client.get(path)).text.includes(account.email))
   const bad = await client.get(path.replace(token, `lkp_${'A'.repeat(64)}`))
   t.false(bad.text.includes('@example.com'))
   t.is((await client.post('confirm-email', { token })).status, 200)
-  t.false((await client.get(path)).text.includes('@example.com'), 'nor does it once the link is used')
+  t.false((await client.get(path)).text.includes('@example.com'), 'a used link does not name the account')
 })

@@ -38,7 +38,7 @@ export const openInstance = async (given: Record<string, string>): Promise<Insta
   // Stores that somebody works with are none to measure on.
   const { DATABASE_URL: _database, REDIS_URL: _redis, ...own } = process.env
   const say = (line: string) => process.stderr.write(`${line}\n`)
-  const services = stack.use(await findServices({ purpose: 'test', env: own, say }))
+  const services = stack.use(await findServices({ purpose: 'test', env: own, print: say }))
   const port = await onFreePort(undefined, async free => String(free))
   const url = `http://127.0.0.1:${port}`
   const env = {

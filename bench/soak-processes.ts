@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { ended, isRunning, superviseProcess } from '../src/dev-services/supervise-process.ts'
+import { exited, isRunning, superviseProcess } from '../src/dev-services/supervise-process.ts'
 
 const run = promisify(execFile)
 
@@ -158,7 +158,7 @@ export const openProcess = async (
     endExpected = true
     if (!child || !isRunning(child)) return
     how(child)
-    await ended(child)
+    await exited(child)
   }
   const stop = () => end(running => running.stdin?.end())
 

@@ -2,11 +2,15 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { findPostgresPrograms, findRedisProgram } from '../src/dev-services/binaries.ts'
-import { type Child, startChild, untilReady } from '../src/dev-services/child.ts'
-import { openPlace, readSettings, withSecretFile } from '../src/dev-services/data-dir.ts'
+import { openDataDir, readSettings, withSecretFile } from '../src/dev-services/data-dir.ts'
 import { preparePostgres } from '../src/dev-services/init-postgres.ts'
 import { redisConfig } from '../src/dev-services/private-redis.ts'
 import { probePostgres, probeRedis, queryOnce } from '../src/dev-services/probe.ts'
+import {
+  type ServerProcess,
+  startServerProcess,
+  untilServerReady,
+} from '../src/dev-services/server-process.ts'
 import { onFreePort } from '../src/platform/base/free-port.ts'
 import { childrenOf } from './soak-processes.ts'
 
@@ -22,8 +26,8 @@ export type Store = AsyncDisposable & {
   pids: () => Promise<number[]>
 }
 
-const restartable = (launch: () => Promise<Child>) => {
-  let child: Child | null = null
+const restartable = (launch: () => Promise<ServerProcess>) => {
+  let child: ServerProcess | null = null
   return {
     start: async () => {
       child = await launch()
@@ -40,25 +44,25 @@ export const openPostgresStore = async (): Promise<Store> => {
   await using stack = new AsyncDisposableStack()
   const programs = findPostgresPrograms(process.env)
   if (programs.length === 0) throw new Error('the soak needs the programs of Postgres on this machine')
-  const place = await openPlace('test', 'postgres')
-  stack.defer(() => rm(place.base, { recursive: true, force: true }))
-  const settings = await readSettings(place, 'postgres')
-  const { folder } = await preparePostgres(place, settings, programs)
+  const dataDir = await openDataDir('test', 'postgres')
+  stack.defer(() => rm(dataDir.base, { recursive: true, force: true }))
+  const settings = await readSettings(dataDir, 'postgres')
+  const { folder } = await preparePostgres(dataDir, settings, programs)
   const port = await onFreePort(undefined, async free => free)
   const urlOf = (database: string) => `postgres://latchkey:${settings.password}@127.0.0.1:${port}/${database}`
-  const args = ['-D', place.data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1']
+  const args = ['-D', dataDir.path, '-p', String(port), '-c', 'listen_addresses=127.0.0.1']
   const server = restartable(async () => {
-    const child = startChild(
+    const child = startServerProcess(
       {
         command: join(folder, 'postgres'),
         args: [...args, '-c', 'unix_socket_directories='],
-        cwd: place.data,
-        runAs: place.runAs,
+        cwd: dataDir.path,
+        runAs: dataDir.runAs,
         stopSignals: ['SIGQUIT', 'SIGKILL'],
       },
-      join(place.base, 'postgres.log'),
+      join(dataDir.base, 'postgres.log'),
     )
-    await untilReady('Postgres', () => probePostgres(urlOf('postgres')), child)
+    await untilServerReady('Postgres', () => probePostgres(urlOf('postgres')), child)
     return child
   })
   stack.defer(server.stop)
@@ -73,7 +77,7 @@ export const openPostgresStore = async (): Promise<Store> => {
       return (row as { server_version: string }).server_version
     },
     pids: async () => {
-      const first = Number.parseInt(await readFile(join(place.data, 'postmaster.pid'), 'utf8'), 10)
+      const first = Number.parseInt(await readFile(join(dataDir.path, 'postmaster.pid'), 'utf8'), 10)
       return [first, ...(await childrenOf(first))]
     },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
@@ -102,25 +106,25 @@ export const openRedisStore = async (): Promise<Store> => {
   await using stack = new AsyncDisposableStack()
   const program = findRedisProgram(process.env)
   if (!program) throw new Error('the soak needs the program of Redis on this machine')
-  const place = await openPlace('test', 'redis')
-  stack.defer(() => rm(place.base, { recursive: true, force: true }))
-  const { password } = await readSettings(place, 'redis')
+  const dataDir = await openDataDir('test', 'redis')
+  stack.defer(() => rm(dataDir.base, { recursive: true, force: true }))
+  const { password } = await readSettings(dataDir, 'redis')
   const port = await onFreePort(undefined, async free => free)
   const url = `redis://:${password}@127.0.0.1:${port}`
   const config = `bind 127.0.0.1\nport ${port}\ndir ./\n${redisConfig(password, true)}`
   const server = restartable(() =>
-    withSecretFile(place, 'redis.conf', config, async file => {
-      const child = startChild(
+    withSecretFile(dataDir, 'redis.conf', config, async file => {
+      const child = startServerProcess(
         {
           command: program,
           args: [file],
-          cwd: place.data,
-          runAs: place.runAs,
+          cwd: dataDir.path,
+          runAs: dataDir.runAs,
           stopSignals: ['SIGTERM', 'SIGKILL'],
         },
-        join(place.base, 'redis.log'),
+        join(dataDir.base, 'redis.log'),
       )
-      await untilReady('Redis', () => probeRedis(url), child)
+      await untilServerReady('Redis', () => probeRedis(url), child)
       return child
     }),
   )

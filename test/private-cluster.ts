@@ -3,9 +3,9 @@ import { rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import type { Server } from '../src/dev-services/child.ts'
-import { openPlace } from '../src/dev-services/data-dir.ts'
+import { openDataDir } from '../src/dev-services/data-dir.ts'
 import { runRedis, urlOf } from '../src/dev-services/private-redis.ts'
+import type { Server } from '../src/dev-services/server-process.ts'
 import { onFreePort } from '../src/platform/base/free-port.ts'
 
 export type ClusterNode = { port: number; busPort: number }
@@ -69,12 +69,12 @@ export const formCluster = async (
 
 const startNode = async (program: string, password: string): Promise<ClusterNode & AsyncDisposable> => {
   await using stack = new AsyncDisposableStack()
-  const place = await openPlace('test', 'redis')
-  stack.defer(() => rm(place.base, { recursive: true, force: true }))
+  const dataDir = await openDataDir('test', 'redis')
+  stack.defer(() => rm(dataDir.base, { recursive: true, force: true }))
   // The standard port of the bus, 10 000 above the other, may be beyond the last.
   const { child, port, busPort } = await onFreePort(undefined, async busPort => {
     const lines = ['cluster-enabled yes', `cluster-port ${busPort}`, `masterauth ${password}`]
-    return { busPort, ...(await runRedis(place, program, { password }, lines)) }
+    return { busPort, ...(await runRedis(dataDir, program, { password }, lines)) }
   })
   stack.use(child)
   const kept = stack.move()
@@ -92,7 +92,7 @@ export const startPrivateCluster = async (program: string): Promise<Server> => {
   const kept = stack.move()
   return {
     url: nodes.map(({ port }) => urlOf(password, port)).join(','),
-    how: `private cluster of ${basename(program)} on ports ${nodes.map(({ port }) => port).join(', ')}, thrown away at the end`,
+    description: `private cluster of ${basename(program)} on ports ${nodes.map(({ port }) => port).join(', ')}, removed at the end`,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
 }

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { aptInstall, canAptInstall } from '../src/dev-services/apt-install.ts'
 import { findRedisProgram } from '../src/dev-services/binaries.ts'
-import type { Server } from '../src/dev-services/child.ts'
 import { findServices, type Services } from '../src/dev-services/find-services.ts'
+import type { Server } from '../src/dev-services/server-process.ts'
 import { sources } from '../src/dev-services/sources.ts'
 import { type Failure, readAvaOutput, type Tally } from './ava-output.ts'
 import { crossSlotErrors } from './cross-slots.ts'
@@ -109,7 +109,7 @@ const runPass = async (pass: Pass, services: Servers, slowness: number): Promise
     say('Skipped the tests over a Redis Cluster: redis-server is not installed')
     return { ...none, skipped: 1 }
   }
-  if (cluster) say(`Redis Cluster: ${cluster.how}`)
+  if (cluster) say(`Redis Cluster: ${cluster.description}`)
   if (pass.files.some(file => /test\/fault\/(?:\*|postgres\.pooled)/.test(file))) await providePgBouncer(say)
   const env = {
     TEST_DATABASE_URL: services.databaseUrl,
@@ -167,9 +167,9 @@ const main = async (words: readonly string[]): Promise<Result> => {
     return (await Promise.all(passes.map(pass => runAva(pass, slowness, {})))).reduce(sum)
   const servers = testServers(process.env)
   forgetShell()
-  await using services = await findServices({ purpose: 'test', env: servers, say })
+  await using services = await findServices({ purpose: 'test', env: servers, print: say })
   const how = (words: string) => words.replace(/^(?:DATABASE|REDIS)_URL$/, 'TEST_$&')
-  say(`Postgres: ${how(services.how.postgres)}\nRedis: ${how(services.how.redis)}`)
+  say(`Postgres: ${how(services.description.postgres)}\nRedis: ${how(services.description.redis)}`)
   await using template = await prepareTemplate(services.databaseUrl)
   let result = none
   for (const pass of passes) {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { ended, isRunning, superviseProcess } from '../../src/dev-services/supervise-process.ts'
+import { exited, isRunning, superviseProcess } from '../../src/dev-services/supervise-process.ts'
 import { onFreePort } from '../../src/platform/base/free-port.ts'
 import { childrenOf } from '../soak-processes.ts'
 
@@ -65,7 +65,7 @@ export const launch = async ({
   child.stdin?.on('error', () => {})
   const end = async (): Promise<void> => {
     child.stdin?.end()
-    await ended(child)
+    await exited(child)
   }
   for (const deadline = Date.now() + timeoutMs; ; await sleep(20)) {
     if (await serves(url, ready)) break

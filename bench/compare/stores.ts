@@ -29,7 +29,7 @@ export const openStores = async (): Promise<Stores> => {
   const env = hasPrograms && !own.LATCHKEY_SERVICES ? { ...own, LATCHKEY_SERVICES: 'private' } : own
   const say = (line: string) => process.stderr.write(`${line}\n`)
   await using stack = new AsyncDisposableStack()
-  const services = stack.use(await findServices({ purpose: 'test', env, say }))
+  const services = stack.use(await findServices({ purpose: 'test', env, print: say }))
   const [row] = (await queryOnce(services.databaseUrl, 'SHOW server_version')) as { server_version: string }[]
   const versions = {
     Postgres: row?.server_version ?? 'unknown',
@@ -38,7 +38,7 @@ export const openStores = async (): Promise<Stores> => {
   let used = 0
   const kept = stack.move()
   return {
-    ...{ how: services.how, versions },
+    ...{ how: services.description, versions },
     database: async name => {
       await queryOnce(services.databaseUrl, `CREATE DATABASE ${name}`)
       return withPath(services.databaseUrl, `/${name}`)

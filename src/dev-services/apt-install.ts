@@ -4,9 +4,9 @@ import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-// The packages bring services that would start on the well-known ports, now and with every boot. The
-// policy file denies the first (invoke-rc.d), `systemctl disable` the second. A shell does it all, so that
-// the policy file goes even if we are killed meanwhile; it writes to a file, since dpkg must not die with us.
+// The packages bring services that would start on their standard ports, now and at every boot. The policy file prevents
+// the first (invoke-rc.d), `systemctl disable` the second. A shell runs all of it and logs to a file: if Node is killed,
+// dpkg must not stop half-way, and the policy file must still be removed.
 const script = `
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ] && [ ! -L $policy ]; then
@@ -19,14 +19,14 @@ $apt update && $apt install --no-install-recommends "$@" || exit 1
 [ ! -d /run/systemd/system ] || for package; do systemctl disable -q "\${package}"; done
 `
 
-/** Whether this is Debian, or of its kind, and we are root. */
+/** Whether this process is root on Debian, Ubuntu or a derivative. */
 export const canAptInstall = (): boolean =>
   process.getuid?.() === 0 &&
   existsSync('/usr/bin/apt-get') &&
   existsSync('/etc/os-release') &&
   /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(readFileSync('/etc/os-release', 'utf8'))
 
-/** Installs Debian packages without starting their services. Throws with the last lines of apt-get. */
+/** Installs Debian packages without starting their services. Throws an error with the last lines of apt-get. */
 export const aptInstall = async (packages: string[]): Promise<void> => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-apt-'))
   try {

@@ -4,13 +4,13 @@ import { dirname, join } from 'node:path'
 
 export type Env = Record<string, string | undefined>
 
-/** Programs of one Postgres version: the folder that holds `initdb` and `postgres`. */
+/** The programs of one Postgres version: the folder of `initdb` and `postgres`. */
 export type PostgresPrograms = { folder: string; major: number }
 
 const oldestPostgres = 15
 const oldestRedis = 7
 
-// Debian, Red Hat, Alpine and Homebrew keep Postgres out of PATH.
+// Debian, Red Hat, Alpine and Homebrew install Postgres outside PATH.
 const postgresFolders = [
   '/usr/lib/postgresql/*/bin',
   '/usr/pgsql-*/bin',
@@ -37,7 +37,7 @@ const isProgram = (path: string): boolean => {
   }
 }
 
-/** The paths of a program, those in PATH first. */
+/** Every path at which a program is installed, those in PATH first. */
 export const programs = (name: string, env: Env): string[] =>
   [...(env.PATH ?? '').split(':').filter(Boolean), ...commonFolders]
     .map(folder => join(folder, name))
@@ -53,11 +53,11 @@ const output = (program: string, argument: string): string => {
 
 const majorOf = (versionLine: string): number => Number(/(?:\bv=|\) )(\d+)/.exec(versionLine)?.[1] ?? 0)
 
-/** Every usable Postgres on this machine: what PATH leads to first, then the newest. */
+/** Every Postgres on this machine that is new enough: first the one in PATH, then from new to old. */
 export const findPostgresPrograms = (env: Env): PostgresPrograms[] => {
   const inPath = programs('postgres', env).map(path => dirname(realpathSync(path)))
-  const asked = programs('pg_config', env).map(path => output(path, '--bindir'))
-  const complete = [...new Set([...inPath, ...asked, ...globSync(postgresFolders)])].filter(
+  const fromPgConfig = programs('pg_config', env).map(path => output(path, '--bindir'))
+  const complete = [...new Set([...inPath, ...fromPgConfig, ...globSync(postgresFolders)])].filter(
     folder => isProgram(join(folder, 'initdb')) && isProgram(join(folder, 'postgres')),
   )
   return complete
@@ -68,7 +68,7 @@ export const findPostgresPrograms = (env: Env): PostgresPrograms[] => {
     )
 }
 
-/** The path of a Redis or Valkey server that is new enough, if there is one. */
+/** The path of a Redis or Valkey server that is new enough; undefined if none is installed. */
 export const findRedisProgram = (env: Env): string | undefined =>
   ['redis-server', 'valkey-server']
     .flatMap(name => programs(name, env))

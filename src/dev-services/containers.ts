@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import type { GenericContainer } from 'testcontainers'
-import { type Server, untilReady } from './child.ts'
 import type { Purpose } from './data-dir.ts'
 import { testPostgresOptions } from './private-postgres.ts'
 import { redisConfig } from './private-redis.ts'
 import { probePostgres, probeRedis } from './probe.ts'
+import { type Server, untilServerReady } from './server-process.ts'
 
-// A published port listens on every address of the machine: so these servers too ask for a password.
+// Docker publishes a port on every address of the machine, so these servers require a password too.
 
 const postgresImage = 'postgres:17-alpine'
 const redisImage = 'redis:8-alpine'
 
 const newPassword = (): string => randomBytes(24).toString('base64url')
 
-const started = async (
+const startContainer = async (
   image: string,
   port: number,
   configure: (container: GenericContainer) => GenericContainer,
@@ -30,19 +30,19 @@ const started = async (
     await container.stop()
   })
   const url = urlOf(`${container.getHost()}:${container.getMappedPort(port)}`)
-  await untilReady(image, () => probe(url))
-  const kept = stack.move()
+  await untilServerReady(image, () => probe(url))
+  const resources = stack.move()
   return {
     url,
-    how: `container ${image}, thrown away at the end`,
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    description: `container ${image}, removed at the end`,
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }
 
-/** Starts Postgres in a container. The url names the database `latchkey` and its superuser. */
+/** Starts Postgres in a container. The URL holds its superuser and the database `latchkey`. */
 export const startPostgresContainer = (purpose: Purpose): Promise<Server> => {
   const password = newPassword()
-  return started(
+  return startContainer(
     postgresImage,
     5432,
     container =>
@@ -59,7 +59,7 @@ export const startPostgresContainer = (purpose: Purpose): Promise<Server> => {
 export const startRedisContainer = (): Promise<Server> => {
   const password = newPassword()
   const target = '/etc/latchkey-redis.conf'
-  return started(
+  return startContainer(
     redisImage,
     6379,
     container =>

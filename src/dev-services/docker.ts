@@ -7,7 +7,7 @@ import type { Env } from './binaries.ts'
 
 const timeoutMs = 3_000
 
-const pinged = (options: RequestOptions): Promise<boolean> =>
+const answersPing = (options: RequestOptions): Promise<boolean> =>
   new Promise(resolve => {
     const ping = request({ ...options, path: '/_ping', timeout: timeoutMs }, response => {
       response.resume()
@@ -17,11 +17,11 @@ const pinged = (options: RequestOptions): Promise<boolean> =>
     ping.end()
   })
 
-const listens = (host: string, port: number): Promise<boolean> =>
+const acceptsConnection = (host: string, port: number): Promise<boolean> =>
   new Promise(resolve => {
-    const settle = (answer: boolean) => () => {
+    const settle = (accepted: boolean) => () => {
       socket.destroy()
-      resolve(answer)
+      resolve(accepted)
     }
     const socket = connect({ host, port, timeout: timeoutMs })
     socket.on('connect', settle(true)).on('timeout', settle(false)).on('error', settle(false))
@@ -35,15 +35,15 @@ const sockets = (env: Env): string[] => [
   `/run/user/${process.getuid?.()}/docker.sock`,
 ]
 
-/** Whether a Docker engine answers, at DOCKER_HOST or at one of the usual sockets. Takes 3 s at most. */
+/** Whether Docker answers at DOCKER_HOST or at one of its standard sockets. Takes at most 3 s. */
 export const isDockerReachable = async (env: Env): Promise<boolean> => {
   const host = env.DOCKER_HOST
   if (!host) {
     const socketPath = sockets(env).find(path => existsSync(path))
-    return socketPath !== undefined && pinged({ socketPath })
+    return socketPath !== undefined && answersPing({ socketPath })
   }
   if (!URL.canParse(host)) return false
   const { protocol, hostname, port, pathname } = new URL(host)
-  if (protocol === 'unix:') return pinged({ socketPath: pathname })
-  return listens(hostname, Number(port) || (protocol === 'ssh:' ? 22 : 2375))
+  if (protocol === 'unix:') return answersPing({ socketPath: pathname })
+  return acceptsConnection(hostname, Number(port) || (protocol === 'ssh:' ? 22 : 2375))
 }

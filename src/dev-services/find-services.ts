@@ -1,107 +1,123 @@
 import { aptInstall, canAptInstall } from './apt-install.ts'
 import type { Env } from './binaries.ts'
-import type { Server } from './child.ts'
 import type { Purpose, ServerName } from './data-dir.ts'
 import { isDockerReachable } from './docker.ts'
 import { installAdvice } from './install-advice.ts'
+import type { Server } from './server-process.ts'
 import { type Source, sources } from './sources.ts'
 
-type Say = (line: string) => void
+type Print = (line: string) => void
 
-/** Postgres and Redis, ready. Disposing stops what was started here and touches nothing else. */
+/** Postgres and Redis, ready to use. Disposing stops the servers that were started here, and no others. */
 export type Services = AsyncDisposable & {
   databaseUrl: string
   redisUrl: string
-  /** Where each was found, in words without secrets. */
-  how: { postgres: string; redis: string }
+  /** Where each was found, without secrets. */
+  description: { postgres: string; redis: string }
 }
 
 const names = ['postgres', 'redis'] as const
 
-const forcedWay = (env: Env): 'containers' | 'private' | undefined => {
+/** The only source that LATCHKEY_SERVICES allows; undefined if it is not set. */
+const forcedSource = (env: Env): 'containers' | 'private' | undefined => {
   const forced = env.LATCHKEY_SERVICES
   if (!forced) return undefined
   if (forced === 'containers' || forced === 'private') return forced
-  throw new Error('LATCHKEY_SERVICES must be containers or private')
+  throw new Error('LATCHKEY_SERVICES must be "containers" or "private".')
 }
 
-const startContainer = async (source: Source, purpose: Purpose, say: Say): Promise<Server> => {
+const startContainer = async (source: Source, purpose: Purpose, print: Print): Promise<Server> => {
   const server = await source.fromContainer(purpose)
-  if (purpose === 'dev') say(`${source.title} runs in a container: its data is lost when it stops`)
+  if (purpose === 'dev') print(`${source.title} runs in a container. Its data is lost when it stops.`)
   return server
 }
 
-const tryContainer = async (source: Source, purpose: Purpose, say: Say): Promise<Server | null> => {
+const tryContainer = async (source: Source, purpose: Purpose, print: Print): Promise<Server | null> => {
   try {
-    return await startContainer(source, purpose, say)
-  } catch (fault) {
-    const reason = String(fault instanceof Error ? fault.message : fault).split('\n')[0]
-    say(`A Docker engine answers, but ${source.title} does not start there (${reason}): looking elsewhere`)
+    return await startContainer(source, purpose, print)
+  } catch (error) {
+    const [reason] = String(error instanceof Error ? error.message : error).split('\n')
+    print(`Docker cannot start ${source.title} (${reason}). Looking for installed programs instead.`)
     return null
   }
 }
 
-/** The first way that works; null: none is to be had here. A private server that fails is a fault. */
-const find = async (source: Source, purpose: Purpose, env: Env, say: Say, engine: () => Promise<boolean>) => {
-  const told = env[source.variable]
-  if (told) return { url: told, how: source.variable, async [Symbol.asyncDispose]() {} }
-  const fromContainer = async () => ((await engine()) ? tryContainer(source, purpose, say) : null)
+/** Tries the sources of one server in order; null if none is available. An error of a private server is thrown. */
+const findServer = async (
+  source: Source,
+  purpose: Purpose,
+  env: Env,
+  print: Print,
+  hasDocker: () => Promise<boolean>,
+) => {
+  const url = env[source.variable]
+  if (url) return { url, description: source.variable, async [Symbol.asyncDispose]() {} }
+  const fromContainer = async () => ((await hasDocker()) ? tryContainer(source, purpose, print) : null)
   const fromPrograms = async () => source.fromPrograms(purpose, env)
-  switch (forcedWay(env)) {
+  switch (forcedSource(env)) {
     case 'private':
       return fromPrograms()
     case 'containers':
-      if (await engine()) return startContainer(source, purpose, say)
-      throw new Error('LATCHKEY_SERVICES=containers, but no Docker engine answers')
+      if (await hasDocker()) return startContainer(source, purpose, print)
+      throw new Error('LATCHKEY_SERVICES is "containers", but Docker does not answer. Start Docker.')
   }
   return purpose === 'dev'
     ? ((await fromPrograms()) ?? fromContainer())
     : ((await fromContainer()) ?? fromPrograms())
 }
 
-const installMissing = async (missing: ServerName[], say: Say): Promise<void> => {
+const installMissing = async (missing: ServerName[], print: Print): Promise<void> => {
   if (!canAptInstall()) throw new Error(installAdvice(missing))
   const packages = missing.map(name => sources[name].aptPackage)
-  say(`Installing what is missing: apt-get install ${packages.join(' ')}`)
-  await aptInstall(packages).catch(fault => {
-    throw new Error(`${installAdvice(missing)}\n${fault.message}`)
+  print(`Installing missing packages: apt-get install ${packages.join(' ')}`)
+  await aptInstall(packages).catch(error => {
+    throw new Error(`${installAdvice(missing)}\n${error.message}`)
   })
 }
 
 /**
- * Finds Postgres and Redis, or starts them: DATABASE_URL and REDIS_URL if set; then for `dev` private
- * servers from programs on this machine, else containers; for `test` the other way round; else, as root on
- * Debian or Ubuntu, installs what is missing. LATCHKEY_SERVICES=containers|private allows one way only.
- * `say` gets a line for what somebody at the terminal should know. Throws an Error that says what to do.
+ * Finds or starts Postgres and Redis, from the first source that works:
+ *
+ * 1. DATABASE_URL and REDIS_URL, if set.
+ * 2. For `dev`, private servers from installed programs, else containers. For `test`, the other way round.
+ *    LATCHKEY_SERVICES=containers|private allows one of the two only.
+ * 3. For root on Debian or Ubuntu, private servers from packages that are installed now.
+ *
+ * `print` gets a line for each event that the user should know. Throws an Error that says what to do.
  */
-export const findServices = async (wish: { purpose: Purpose; env: Env; say: Say }): Promise<Services> => {
-  const { purpose, env, say } = wish
+export const findServices = async (options: {
+  purpose: Purpose
+  env: Env
+  print: Print
+}): Promise<Services> => {
+  const { purpose, env, print } = options
   await using stack = new AsyncDisposableStack()
   const found: Partial<Record<ServerName, Server>> = {}
-  let answer: Promise<boolean> | undefined
-  const engine = () => (answer ??= isDockerReachable(env))
+  let dockerAnswer: Promise<boolean> | undefined
+  const hasDocker = () => (dockerAnswer ??= isDockerReachable(env))
   const keep = async (name: ServerName, finding: Promise<Server | null> | null) => {
     const server = await finding
     if (server) found[name] = stack.use(server)
   }
+  // All tasks settle before an error is thrown, so that every server that was started is stopped again.
   const all = async (tasks: Promise<void>[]) => {
     const failed = (await Promise.allSettled(tasks)).find(result => result.status === 'rejected')
     if (failed) throw failed.reason
   }
 
-  await all(names.map(name => keep(name, find(sources[name], purpose, env, say, engine))))
+  await all(names.map(name => keep(name, findServer(sources[name], purpose, env, print, hasDocker))))
   const missing = names.filter(name => !found[name])
   if (missing.length > 0) {
-    await installMissing(missing, say)
+    await installMissing(missing, print)
     await all(missing.map(name => keep(name, sources[name].fromPrograms(purpose, env))))
   }
   const { postgres, redis } = found
   if (!postgres || !redis) throw new Error(installAdvice(names.filter(name => !found[name])))
-  const kept = stack.move()
+  const resources = stack.move()
   return {
     databaseUrl: postgres.url,
     redisUrl: redis.url,
-    how: { postgres: postgres.how, redis: redis.how },
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    description: { postgres: postgres.description, redis: redis.description },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }

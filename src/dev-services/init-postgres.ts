@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { PostgresPrograms } from './binaries.ts'
-import { keepSettings, type Place, type Settings, withSecretFile } from './data-dir.ts'
+import { type DataDir, type Settings, saveSettings, withSecretFile } from './data-dir.ts'
 
 const run = promisify(execFile)
 
 const textOf = (path: string): Promise<string | null> => readFile(path, 'utf8').catch(() => null)
 
-const commandOf = async (pid: string): Promise<string> => {
+const commandName = async (pid: string): Promise<string> => {
   const fromProc = await textOf(`/proc/${pid}/comm`)
   if (fromProc !== null) return fromProc
   return run('ps', ['-o', 'comm=', '-p', pid]).then(
@@ -19,68 +19,76 @@ const commandOf = async (pid: string): Promise<string> => {
   )
 }
 
-// Postgres itself sees that its pid file is stale where the process is gone, but not where an unrelated
-// process has that number by now, as after a restart of the machine.
+// Postgres detects a stale pid file if no process has that id. It does not if an unrelated process has the id by now, as
+// happens after a reboot.
 const awaitPreviousServer = async (data: string): Promise<void> => {
   const pidFile = join(data, 'postmaster.pid')
   for (const deadline = Date.now() + 10_000; ; await sleep(200)) {
     const pid = /^\d+/.exec((await textOf(pidFile)) ?? '')?.[0]
     if (!pid) return
-    if (!/postgres|postmaster/.test(await commandOf(pid))) return rm(pidFile, { force: true })
+    if (!/postgres|postmaster/.test(await commandName(pid))) return rm(pidFile, { force: true })
     if (Date.now() > deadline)
-      throw new Error(`Postgres (process ${pid}) still runs on ${data}: end the other start of this checkout`)
+      throw new Error(
+        `Postgres (process ${pid}) still uses ${data}. Stop the other "npm start" of this checkout first.`,
+      )
   }
 }
 
-const initialise = async (place: Place, settings: Settings, folder: string): Promise<void> => {
-  const fresh = `${place.data}.new`
-  await rm(fresh, { recursive: true, force: true })
-  await mkdir(fresh, { mode: 0o700 })
-  if (place.runAs) await chown(fresh, place.runAs.uid, place.runAs.gid)
+const initialise = async (dataDir: DataDir, settings: Settings, folder: string): Promise<void> => {
+  const newPath = `${dataDir.path}.new`
+  await rm(newPath, { recursive: true, force: true })
+  await mkdir(newPath, { mode: 0o700 })
+  if (dataDir.runAs) await chown(newPath, dataDir.runAs.uid, dataDir.runAs.gid)
   const locale = process.platform === 'linux' ? 'C.UTF-8' : 'en_US.UTF-8'
-  await withSecretFile(place, 'postgres.password', `${settings.password}\n`, passwordFile =>
+  await withSecretFile(dataDir, 'postgres.password', `${settings.password}\n`, passwordFile =>
     run(
       join(folder, 'initdb'),
       [
-        ...['-D', fresh, '-U', 'latchkey', `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '-E', 'UTF8'],
-        ...[`--locale=${locale}`, '--lc-messages=C', ...(place.temporary ? ['--no-sync'] : [])],
+        `--pgdata=${newPath}`,
+        '--username=latchkey',
+        `--pwfile=${passwordFile}`,
+        '--auth=scram-sha-256',
+        '--encoding=UTF8',
+        `--locale=${locale}`,
+        '--lc-messages=C',
+        ...(dataDir.temporary ? ['--no-sync'] : []),
       ],
-      { ...place.runAs, cwd: '/', env: { PATH: process.env.PATH, LC_ALL: 'C' } },
-    ).catch(fault => {
-      throw new Error(`initdb failed:\n${String(fault.stderr).trim()}`)
+      { ...dataDir.runAs, cwd: '/', env: { PATH: process.env.PATH, LC_ALL: 'C' } },
+    ).catch(error => {
+      throw new Error(`initdb failed:\n${String(error.stderr).trim()}`)
     }),
   )
-  await keepSettings(place, 'postgres', settings)
-  await rmdir(place.data)
-  await rename(fresh, place.data)
+  await saveSettings(dataDir, 'postgres', settings)
+  await rmdir(dataDir.path)
+  await rename(newPath, dataDir.path)
 }
 
 /**
- * Makes the data folder ready for a server: initialised, and free of the server before. Returns the
- * programs that fit its version: the first ones for a new folder.
+ * Prepares the data folder: initialises a new one, and waits until the previous server has stopped. Returns the programs
+ * that match the version of the data, or the first candidate for a new folder.
  */
 export const preparePostgres = async (
-  place: Place,
+  dataDir: DataDir,
   settings: Settings,
   candidates: PostgresPrograms[],
 ): Promise<PostgresPrograms> => {
   const [first] = candidates
-  if (!first) throw new Error('There is no Postgres to start')
-  const version = await textOf(join(place.data, 'PG_VERSION'))
+  if (!first) throw new Error('No Postgres programs were found.')
+  const version = await textOf(join(dataDir.path, 'PG_VERSION'))
   if (version === null) {
-    await initialise(place, settings, first.folder)
+    await initialise(dataDir, settings, first.folder)
     return first
   }
-  if (!(await lstat(join(place.base, 'postgres.json')).catch(() => null)))
+  if (!(await lstat(join(dataDir.base, 'postgres.json')).catch(() => null)))
     throw new Error(
-      `The password of ${place.data} is lost: remove the folder to begin with an empty database`,
+      `The password of the database in ${dataDir.path} is lost. Remove the folder to start with an empty database.`,
     )
-  const fitting = candidates.find(({ major }) => major === Number(version))
-  if (!fitting)
+  const matching = candidates.find(({ major }) => major === Number(version))
+  if (!matching)
     throw new Error(
-      `${place.data} was made by Postgres ${version.trim()}, here is ${candidates.map(c => c.major).join(', ')}: ` +
-        'install that version, or remove the folder to begin with an empty database',
+      `${dataDir.path} was created by Postgres ${version.trim()}, but only ${candidates.map(c => c.major).join(', ')} is installed. ` +
+        'Install that version, or remove the folder to start with an empty database.',
     )
-  await awaitPreviousServer(place.data)
-  return fitting
+  await awaitPreviousServer(dataDir.path)
+  return matching
 }

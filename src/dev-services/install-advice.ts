@@ -9,14 +9,14 @@ const packages: [platform: string, command: string, names: Record<ServerName, st
   ['macOS', 'brew install', { postgres: 'postgresql@17', redis: 'redis' }],
 ]
 
-/** What to tell somebody whose machine has neither the servers nor a Docker engine. */
+/** The error text for a machine that has neither the servers nor Docker: how to get them. */
 export const installAdvice = (missing: ServerName[]): string =>
   [
-    `There is no ${missing.map(name => title[name]).join(' and no ')} to use here. One of these helps:`,
+    `${missing.map(name => title[name]).join(' and ')} not found. Do one of these:`,
     ...packages.map(
       ([platform, command, names]) =>
         `  ${`${platform}:`.padEnd(16)}${command} ${missing.map(name => names[name]).join(' ')}`,
     ),
-    `  ${'Docker:'.padEnd(16)}start a Docker engine (https://docs.docker.com/get-started/get-docker/)`,
-    `  ${'Your own:'.padEnd(16)}set ${missing.map(name => (name === 'postgres' ? 'DATABASE_URL' : 'REDIS_URL')).join(' and ')}`,
+    `  ${'Docker:'.padEnd(16)}install and start Docker (https://docs.docker.com/get-started/get-docker/)`,
+    `  ${'Own server:'.padEnd(16)}set ${missing.map(name => (name === 'postgres' ? 'DATABASE_URL' : 'REDIS_URL')).join(' and ')}`,
   ].join('\n')

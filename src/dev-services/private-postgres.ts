@@ -2,12 +2,12 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { onFreePort } from '../platform/base/free-port.ts'
 import type { PostgresPrograms } from './binaries.ts'
-import { type Server, startChild, untilReady } from './child.ts'
-import { keepSettings, openPlace, type Purpose, readSettings } from './data-dir.ts'
+import { type DataDir, openDataDir, type Purpose, readSettings, saveSettings } from './data-dir.ts'
 import { preparePostgres } from './init-postgres.ts'
 import { probePostgres, queryOnce } from './probe.ts'
+import { type Server, startServerProcess, untilServerReady } from './server-process.ts'
 
-/** What a Postgres for tests may do: lose its data with the machine, and serve many test files at once. */
+/** Settings of a Postgres for tests: it may lose its data in a crash, and serves many test files at once. */
 export const testPostgresOptions = [
   'fsync=off',
   'full_page_writes=off',
@@ -21,51 +21,60 @@ export const testPostgresOptions = [
 ].flatMap(option => ['-c', option])
 
 /**
- * Starts a Postgres of our own on 127.0.0.1: its own port, a made-up password, no other way in. The url
- * names the database `latchkey` and its superuser. `dev` keeps data, port and password; `test` keeps nothing.
+ * Starts a private Postgres on 127.0.0.1 with a free port, a generated password and no Unix socket. The URL holds its
+ * superuser and the database `latchkey`. `dev` keeps data, port and password for the next start; `test` removes them.
  */
 export const startPrivatePostgres = async (
   purpose: Purpose,
   candidates: PostgresPrograms[],
 ): Promise<Server> => {
   await using stack = new AsyncDisposableStack()
-  const place = await openPlace(purpose, 'postgres')
-  if (place.temporary) stack.defer(() => rm(place.base, { recursive: true, force: true }))
-  const settings = await readSettings(place, 'postgres')
-  const { folder, major } = await preparePostgres(place, settings, candidates)
+  const dataDir = await openDataDir(purpose, 'postgres')
+  if (dataDir.temporary) stack.defer(() => rm(dataDir.base, { recursive: true, force: true }))
+  const settings = await readSettings(dataDir, 'postgres')
+  const { folder, major } = await preparePostgres(dataDir, settings, candidates)
 
   const { child, port } = await onFreePort(settings.port, async port => {
     await using starting = new AsyncDisposableStack()
     const child = starting.use(
-      startChild(
+      startServerProcess(
         {
           command: join(folder, 'postgres'),
-          args: [
-            ...['-D', place.data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1'],
-            ...['-c', 'unix_socket_directories=', ...(place.temporary ? testPostgresOptions : [])],
-          ],
-          cwd: place.data,
-          runAs: place.runAs,
+          args: postgresArgs(dataDir, port),
+          cwd: dataDir.path,
+          runAs: dataDir.runAs,
           stopSignals: ['SIGINT', 'SIGQUIT'],
-          remove: place.temporary ? place.base : undefined,
+          remove: dataDir.temporary ? dataDir.base : undefined,
         },
-        join(place.base, 'postgres.log'),
+        join(dataDir.base, 'postgres.log'),
       ),
     )
-    await untilReady('Postgres', () => probePostgres(urlOf(settings.password, port, 'postgres')), child)
+    await untilServerReady('Postgres', () => probePostgres(urlOf(settings.password, port, 'postgres')), child)
     starting.move()
     return { child, port }
   })
   stack.use(child)
-  await keepSettings(place, 'postgres', { ...settings, port })
+  await saveSettings(dataDir, 'postgres', { ...settings, port })
   await ensureDatabase(urlOf(settings.password, port, 'postgres'))
-  const kept = stack.move()
+  const resources = stack.move()
   return {
     url: urlOf(settings.password, port, 'latchkey'),
-    how: `private Postgres ${major} on port ${port}, ${place.temporary ? 'thrown away at the end' : `data in ${place.data}`}`,
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    description: `private Postgres ${major} on port ${port}, ${dataDir.temporary ? 'removed at the end' : `data in ${dataDir.path}`}`,
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }
+
+const postgresArgs = ({ path, temporary }: DataDir, port: number): string[] => [
+  '-D',
+  path,
+  '-p',
+  String(port),
+  '-c',
+  'listen_addresses=127.0.0.1',
+  '-c',
+  'unix_socket_directories=',
+  ...(temporary ? testPostgresOptions : []),
+]
 
 const urlOf = (password: string, port: number, database: string): string =>
   `postgres://latchkey:${password}@127.0.0.1:${port}/${database}`

@@ -2,19 +2,19 @@ import { rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { onFreePort } from '../platform/base/free-port.ts'
-import { type Child, type Server, startChild, untilReady } from './child.ts'
 import {
-  keepSettings,
-  openPlace,
-  type Place,
+  type DataDir,
+  openDataDir,
   type Purpose,
   readSettings,
   type Settings,
+  saveSettings,
   withSecretFile,
 } from './data-dir.ts'
 import { probeRedis } from './probe.ts'
+import { type Server, type ServerProcess, startServerProcess, untilServerReady } from './server-process.ts'
 
-/** The lines that every Redis we start is configured by. BullMQ needs `noeviction`. */
+/** The configuration of every Redis that is started here. BullMQ needs `noeviction`. */
 export const redisConfig = (password: string, persistent: boolean): string =>
   [
     `requirepass ${password}`,
@@ -26,7 +26,8 @@ export const redisConfig = (password: string, persistent: boolean): string =>
 
 export const urlOf = (password: string, port: number): string => `redis://:${password}@127.0.0.1:${port}`
 
-// Redis does not lock its folder. Whoever answers to our password on our port is the server before.
+// Redis does not lock its data folder. A server that accepts the saved password on the saved port is the previous one,
+// and two servers must not write the same files.
 const awaitPreviousServer = async ({ port, password }: Settings, data: string): Promise<void> => {
   if (port === undefined) return
   for (const deadline = Date.now() + 10_000; ; await sleep(200)) {
@@ -36,41 +37,43 @@ const awaitPreviousServer = async ({ port, password }: Settings, data: string): 
     )
     if (!answers) return
     if (Date.now() > deadline)
-      throw new Error(`Redis on port ${port} still runs on ${data}: end the other start of this checkout`)
+      throw new Error(
+        `Redis on port ${port} still uses ${data}. Stop the other "npm start" of this checkout first.`,
+      )
   }
 }
 
-/** Runs a Redis in its folder, on the wanted port if it is free. `more` are further lines of its configuration. */
+/** Runs a Redis in its folder, on the wanted port if that is free. `extraConfig` are further lines of its configuration. */
 export const runRedis = (
-  place: Place,
+  dataDir: DataDir,
   program: string,
   { port: wanted, password }: Settings,
-  more: string[] = [],
-): Promise<{ child: Child; port: number }> =>
+  extraConfig: string[] = [],
+): Promise<{ child: ServerProcess; port: number }> =>
   onFreePort(wanted, async port => {
     await using starting = new AsyncDisposableStack()
     const lines = [
       'bind 127.0.0.1',
       `port ${port}`,
       'dir ./',
-      redisConfig(password, !place.temporary),
-      ...more,
+      redisConfig(password, !dataDir.temporary),
+      ...extraConfig,
     ]
-    const child = await withSecretFile(place, 'redis.conf', `${lines.join('\n')}\n`, async configFile => {
+    const child = await withSecretFile(dataDir, 'redis.conf', `${lines.join('\n')}\n`, async configFile => {
       const child = starting.use(
-        startChild(
+        startServerProcess(
           {
             command: program,
             args: [configFile],
-            cwd: place.data,
-            runAs: place.runAs,
+            cwd: dataDir.path,
+            runAs: dataDir.runAs,
             stopSignals: ['SIGTERM', 'SIGKILL'],
-            remove: place.temporary ? place.base : undefined,
+            remove: dataDir.temporary ? dataDir.base : undefined,
           },
-          join(place.base, 'redis.log'),
+          join(dataDir.base, 'redis.log'),
         ),
       )
-      await untilReady('Redis', () => probeRedis(urlOf(password, port)), child)
+      await untilServerReady('Redis', () => probeRedis(urlOf(password, port)), child)
       return child
     })
     starting.move()
@@ -78,23 +81,23 @@ export const runRedis = (
   })
 
 /**
- * Starts a Redis of our own on 127.0.0.1: its own port, a made-up password. `dev` keeps data, port and
- * password; `test` keeps nothing.
+ * Starts a private Redis on 127.0.0.1 with a free port and a generated password. `dev` keeps data, port and password for
+ * the next start; `test` removes them.
  */
 export const startPrivateRedis = async (purpose: Purpose, program: string): Promise<Server> => {
   await using stack = new AsyncDisposableStack()
-  const place = await openPlace(purpose, 'redis')
-  if (place.temporary) stack.defer(() => rm(place.base, { recursive: true, force: true }))
-  const settings = await readSettings(place, 'redis')
-  await awaitPreviousServer(settings, place.data)
+  const dataDir = await openDataDir(purpose, 'redis')
+  if (dataDir.temporary) stack.defer(() => rm(dataDir.base, { recursive: true, force: true }))
+  const settings = await readSettings(dataDir, 'redis')
+  await awaitPreviousServer(settings, dataDir.path)
 
-  const { child, port } = await runRedis(place, program, settings)
+  const { child, port } = await runRedis(dataDir, program, settings)
   stack.use(child)
-  await keepSettings(place, 'redis', { ...settings, port })
-  const kept = stack.move()
+  await saveSettings(dataDir, 'redis', { ...settings, port })
+  const resources = stack.move()
   return {
     url: urlOf(settings.password, port),
-    how: `private ${basename(program)} on port ${port}, ${place.temporary ? 'thrown away at the end' : `data in ${place.data}`}`,
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    description: `private ${basename(program)} on port ${port}, ${dataDir.temporary ? 'removed at the end' : `data in ${dataDir.path}`}`,
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }

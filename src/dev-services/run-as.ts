@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 
-/** Whom a server runs as; undefined: as ourselves. */
+/** The user that a server runs as; undefined is the user of this process. */
 export type RunAs = { uid: number; gid: number } | undefined
 
 const accountId = (flag: '-u' | '-g', user: string): number | null => {
@@ -11,7 +11,7 @@ const accountId = (flag: '-u' | '-g', user: string): number | null => {
   }
 }
 
-/** Postgres refuses to run as root, and Redis need not: as root both run as `postgres`, or `nobody`. */
+/** Started by root, both servers run as `postgres` or `nobody`: Postgres refuses to run as root. */
 export const unprivilegedUser = (): RunAs => {
   if (process.getuid?.() !== 0) return undefined
   for (const user of ['postgres', 'nobody']) {
@@ -20,6 +20,6 @@ export const unprivilegedUser = (): RunAs => {
     if (uid && gid) return { uid, gid }
   }
   throw new Error(
-    'Running as root, and there is neither a user "postgres" nor "nobody" for Postgres to run as',
+    'Postgres cannot run as root, and there is no user "postgres" or "nobody". Create one, or start as another user.',
   )
 }

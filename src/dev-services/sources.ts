@@ -1,11 +1,11 @@
 import { type Env, findPostgresPrograms, findRedisProgram } from './binaries.ts'
-import type { Server } from './child.ts'
 import { startPostgresContainer, startRedisContainer } from './containers.ts'
 import type { Purpose, ServerName } from './data-dir.ts'
 import { startPrivatePostgres } from './private-postgres.ts'
 import { startPrivateRedis } from './private-redis.ts'
+import type { Server } from './server-process.ts'
 
-/** The ways to have one server. `fromPrograms` is null where its programs are not installed. */
+/** How to get one server. `fromPrograms` returns null if its programs are not installed. */
 export type Source = {
   title: string
   variable: 'DATABASE_URL' | 'REDIS_URL'

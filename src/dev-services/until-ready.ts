@@ -1,14 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Waits until a service says that it is ready; false where it is not `alive` before that. */
-export const untilReady = async (url: string, alive: () => boolean): Promise<boolean> => {
-  while (alive()) {
-    const ready = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1000) }).then(
-      reply => reply.ok,
-      () => false,
-    )
-    if (ready) return true
-    await sleep(100)
+/**
+ * Calls `probe` every 50 ms until it does not throw. Returns false if the process stops running before that, and throws
+ * the last error of `probe` after `timeoutMs`.
+ */
+export const untilReady = async (
+  probe: () => Promise<void>,
+  { isRunning, timeoutMs }: { isRunning: () => boolean; timeoutMs: number },
+): Promise<boolean> => {
+  const deadline = Date.now() + timeoutMs
+  while (isRunning()) {
+    try {
+      await probe()
+      return true
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+    }
+    await sleep(50)
   }
   return false
 }

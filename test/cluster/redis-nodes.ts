@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis, type RedisOptions } from 'ioredis'
 import { findRedisProgram } from '../../src/dev-services/binaries.ts'
-import { type Child, startChild, untilReady } from '../../src/dev-services/child.ts'
+import {
+  type ServerProcess,
+  startServerProcess,
+  untilServerReady,
+} from '../../src/dev-services/server-process.ts'
 import { onFreePort } from '../../src/platform/base/free-port.ts'
 
 /** The Redis of this machine. The tests of topologies are skipped where there is none: they kill its processes. */
@@ -59,13 +63,16 @@ export const startNode = async ({ lines, sentinel = false, reach = {} }: Wish): 
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-node-'))
   opened.defer(() => rm(folder, { recursive: true, force: true }))
   const file = join(folder, 'redis.conf')
-  const run = async (port: number): Promise<{ child: Child; admin: Redis }> => {
+  const run = async (port: number): Promise<{ child: ServerProcess; admin: Redis }> => {
     const stopSignals: NodeJS.Signals[] = ['SIGKILL']
     const args = sentinel ? [file, '--sentinel'] : [file]
-    const child = startChild({ command: program ?? '', args, cwd: folder, stopSignals }, join(folder, 'log'))
+    const child = startServerProcess(
+      { command: program ?? '', args, cwd: folder, stopSignals },
+      join(folder, 'log'),
+    )
     const admin = adminOf(port, reach)
     try {
-      await untilReady(sentinel ? 'Sentinel' : 'Redis', () => asked(admin), child)
+      await untilServerReady(sentinel ? 'Sentinel' : 'Redis', () => asked(admin), child)
       return { child, admin }
     } catch (fault) {
       admin.disconnect()

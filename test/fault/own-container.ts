@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { GenericContainer } from 'testcontainers'
-import { untilReady } from '../../src/dev-services/child.ts'
 import { redisConfig } from '../../src/dev-services/private-redis.ts'
 import { probePostgres, probeRedis } from '../../src/dev-services/probe.ts'
+import { untilServerReady } from '../../src/dev-services/server-process.ts'
 import { onFreePort } from '../../src/platform/base/free-port.ts'
 import type { OwnServer } from './servers.ts'
 
@@ -28,7 +28,7 @@ const openContainer = ({ image, port, configure, urlOf, probe, signals }: Image)
       await container.stop()
     })
     const url = urlOf(`${container.getHost()}:${host}`)
-    const ready = () => untilReady(image, () => probe(url))
+    const ready = () => untilServerReady(image, () => probe(url))
     await ready()
     const engine = (await getContainerRuntimeClient()).container.dockerode.getContainer(container.getId())
     const inspected = await engine.inspect()

@@ -1,8 +1,8 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { startChild, untilReady } from '../../src/dev-services/child.ts'
-import { openPlace } from '../../src/dev-services/data-dir.ts'
+import { openDataDir } from '../../src/dev-services/data-dir.ts'
 import { probePostgres } from '../../src/dev-services/probe.ts'
+import { startServerProcess, untilServerReady } from '../../src/dev-services/server-process.ts'
 import { onFreePort } from '../../src/platform/base/free-port.ts'
 import { pgBouncer } from '../pgbouncer.ts'
 import type { OwnServer } from './servers.ts'
@@ -16,11 +16,11 @@ export type PgBouncer = AsyncDisposable & {
 export const openPgBouncer = async (postgres: OwnServer, settings: string[]): Promise<PgBouncer> => {
   if (!pgBouncer) throw new Error('pgbouncer is not installed')
   const { username, password } = new URL(postgres.url)
-  const place = await openPlace('test', 'postgres')
+  const dataDir = await openDataDir('test', 'postgres')
   await using opening = new AsyncDisposableStack()
-  opening.defer(() => rm(place.base, { recursive: true, force: true }))
+  opening.defer(() => rm(dataDir.base, { recursive: true, force: true }))
   // The folder belongs to whom the program runs as: it does not run as root.
-  const [users, config] = [join(place.base, 'users.txt'), join(place.base, 'pgbouncer.ini')]
+  const [users, config] = [join(dataDir.base, 'users.txt'), join(dataDir.base, 'pgbouncer.ini')]
   await writeFile(users, `"${username}" "${password}"\n`, { mode: 0o644 })
   const { urlOf, child } = await onFreePort(undefined, async port => {
     const lines = [
@@ -31,16 +31,16 @@ export const openPgBouncer = async (postgres: OwnServer, settings: string[]): Pr
     await writeFile(config, lines.join('\n'), { mode: 0o644 })
     await using starting = new AsyncDisposableStack()
     const child = starting.use(
-      startChild(
+      startServerProcess(
         {
-          ...{ command: pgBouncer ?? '', args: [config], cwd: place.data, runAs: place.runAs },
-          ...{ stopSignals: ['SIGTERM', 'SIGKILL'], remove: place.base },
+          ...{ command: pgBouncer ?? '', args: [config], cwd: dataDir.path, runAs: dataDir.runAs },
+          ...{ stopSignals: ['SIGTERM', 'SIGKILL'], remove: dataDir.base },
         },
-        join(place.base, 'pgbouncer.log'),
+        join(dataDir.base, 'pgbouncer.log'),
       ),
     )
     const urlOf = (database: string) => `postgres://${username}:${password}@127.0.0.1:${port}/${database}`
-    await untilReady('PgBouncer', () => probePostgres(urlOf('postgres')), child)
+    await untilServerReady('PgBouncer', () => probePostgres(urlOf('postgres')), child)
     starting.move()
     return { urlOf, child }
   })

@@ -3,13 +3,17 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Child, startChild, untilReady } from '../../src/dev-services/child.ts'
-import type { Place, ServerName } from '../../src/dev-services/data-dir.ts'
+import type { DataDir, ServerName } from '../../src/dev-services/data-dir.ts'
+import {
+  type ServerProcess,
+  startServerProcess,
+  untilServerReady,
+} from '../../src/dev-services/server-process.ts'
 import type { OwnServer } from './servers.ts'
 
 export type Program = {
   name: ServerName
-  place: Place
+  dataDir: DataDir
   command: string
   /** Calls `run` with the arguments of the program; what they point to may be gone afterwards. */
   withArgs: (run: (args: string[]) => Promise<void>) => Promise<void>
@@ -32,27 +36,27 @@ const shell = (script: string, pid: number): ChildProcess =>
 
 /** A server from a program on this machine, running. */
 export const openProcess = async (program: Program): Promise<OwnServer> => {
-  const { name, place, command, url, port, signals } = program
-  let child: Child | undefined
+  const { name, dataDir, command, url, port, signals } = program
+  let child: ServerProcess | undefined
   let pid = 0
   let still: ChildProcess | null = null
 
   const start = async () => {
-    if (child?.running()) return
+    if (child?.isRunning()) return
     await program.withArgs(async args => {
-      child = startChild(
+      child = startServerProcess(
         {
-          ...{ command, args, cwd: place.data, runAs: place.runAs, remove: place.base },
+          ...{ command, args, cwd: dataDir.path, runAs: dataDir.runAs, remove: dataDir.base },
           stopSignals: [signals.clean, signals.immediate],
         },
-        join(place.base, `${name}.log`),
+        join(dataDir.base, `${name}.log`),
       )
-      await untilReady(name, program.probe, child)
+      await untilServerReady(name, program.probe, child)
       pid = await program.pid()
     })
   }
   const ended = async () => {
-    while (child?.running()) await sleep(10)
+    while (child?.isRunning()) await sleep(10)
   }
   const resume = async () => {
     still?.stdin?.end()
@@ -62,7 +66,7 @@ export const openProcess = async (program: Program): Promise<OwnServer> => {
   const end = async () => {
     await resume()
     await child?.[Symbol.asyncDispose]()
-    await rm(place.base, { recursive: true, force: true })
+    await rm(dataDir.base, { recursive: true, force: true })
   }
 
   await start().catch(async fault => {

@@ -7,7 +7,7 @@ import {
   findRedisProgram,
   type PostgresPrograms,
 } from '../../src/dev-services/binaries.ts'
-import { openPlace, type Place, readSettings, withSecretFile } from '../../src/dev-services/data-dir.ts'
+import { type DataDir, openDataDir, readSettings, withSecretFile } from '../../src/dev-services/data-dir.ts'
 import { preparePostgres } from '../../src/dev-services/init-postgres.ts'
 import { redisConfig } from '../../src/dev-services/private-redis.ts'
 import { probePostgres, probeRedis, queryOnce } from '../../src/dev-services/probe.ts'
@@ -44,38 +44,38 @@ const way = process.env.LATCHKEY_SERVICES
 const postgresPrograms = way === 'containers' ? [] : findPostgresPrograms(process.env)
 const redisProgram = way === 'containers' ? undefined : findRedisProgram(process.env)
 
-type Postgres = { place: Place; folder: string; password: string; options: string[] }
+type Postgres = { dataDir: DataDir; folder: string; password: string; options: string[] }
 
-const runPostgres = ({ place, folder, password, options }: Postgres): Promise<OwnServer> =>
+const runPostgres = ({ dataDir, folder, password, options }: Postgres): Promise<OwnServer> =>
   onFreePort(undefined, port => {
     const url = `postgres://latchkey:${password}@127.0.0.1:${port}/postgres`
-    const args = ['-D', place.data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1']
+    const args = ['-D', dataDir.path, '-p', String(port), '-c', 'listen_addresses=127.0.0.1']
     return openProcess({
-      ...{ name: 'postgres', place, command: join(folder, 'postgres'), url, port },
+      ...{ name: 'postgres', dataDir, command: join(folder, 'postgres'), url, port },
       withArgs: run => run([...args, '-c', 'unix_socket_directories=', ...options]),
       probe: () => probePostgres(url),
-      pid: async () => Number.parseInt(await readFile(join(place.data, 'postmaster.pid'), 'utf8'), 10),
+      pid: async () => Number.parseInt(await readFile(join(dataDir.path, 'postmaster.pid'), 'utf8'), 10),
       signals: { clean: 'SIGINT', immediate: 'SIGQUIT' },
     })
   })
 
 const openPostgresProcess = async (candidates: PostgresPrograms[], options: string[]): Promise<OwnServer> => {
-  const place = await openPlace('test', 'postgres')
-  const { password } = await readSettings(place, 'postgres')
-  const { folder } = await preparePostgres(place, { password }, candidates)
-  return runPostgres({ place, folder, password, options })
+  const dataDir = await openDataDir('test', 'postgres')
+  const { password } = await readSettings(dataDir, 'postgres')
+  const { folder } = await preparePostgres(dataDir, { password }, candidates)
+  return runPostgres({ dataDir, folder, password, options })
 }
 
 const openRedisProcess = async (command: string): Promise<OwnServer> => {
-  const place = await openPlace('test', 'redis')
-  const { password } = await readSettings(place, 'redis')
+  const dataDir = await openDataDir('test', 'redis')
+  const { password } = await readSettings(dataDir, 'redis')
   return onFreePort(undefined, port => {
     const url = `redis://:${password}@127.0.0.1:${port}`
-    const pidFile = join(place.data, 'redis.pid')
+    const pidFile = join(dataDir.path, 'redis.pid')
     const config = `bind 127.0.0.1\nport ${port}\ndir ./\npidfile ${pidFile}\n${redisConfig(password, true)}`
     return openProcess({
-      ...{ name: 'redis', place, command, url, port },
-      withArgs: run => withSecretFile(place, 'redis.conf', config, file => run([file])),
+      ...{ name: 'redis', dataDir, command, url, port },
+      withArgs: run => withSecretFile(dataDir, 'redis.conf', config, file => run([file])),
       probe: () => probeRedis(url),
       pid: async () => Number.parseInt(await readFile(pidFile, 'utf8'), 10),
       signals: { clean: 'SIGTERM', immediate: 'SIGKILL' },
@@ -111,15 +111,15 @@ export const openReplica = async (primary: OwnServer): Promise<OwnServer> => {
   const [programs] = postgresPrograms
   if (!programs) throw new Error('A replica needs the programs of Postgres')
   const { folder } = programs
-  const place = await openPlace('test', 'postgres')
+  const dataDir = await openDataDir('test', 'postgres')
   const { password, pathname } = new URL(primary.url)
   const { host, port } = primary.peer
   await promisify(execFile)(
     join(folder, 'pg_basebackup'),
-    ['-h', host, '-p', String(port), '-U', 'latchkey', '-D', place.data, '-R', '-c', 'fast', '--no-sync'],
-    { ...place.runAs, cwd: '/', env: { PGPASSWORD: password, LC_ALL: 'C' } },
+    ['-h', host, '-p', String(port), '-U', 'latchkey', '-D', dataDir.path, '-R', '-c', 'fast', '--no-sync'],
+    { ...dataDir.runAs, cwd: '/', env: { PGPASSWORD: password, LC_ALL: 'C' } },
   )
-  const replica = await runPostgres({ place, folder, password, options: optionsWith([]) })
+  const replica = await runPostgres({ dataDir, folder, password, options: optionsWith([]) })
   await queryOnce(primary.url, `ALTER SYSTEM SET synchronous_standby_names = '*'`)
   await queryOnce(primary.url, 'SELECT pg_reload_conf()')
   return { ...replica, url: new URL(pathname, replica.url).href }

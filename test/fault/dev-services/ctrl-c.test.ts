@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
-import { processStart } from '../../../src/dev-services/process-start.ts'
+import { processStartTime } from '../../../src/dev-services/process-start.ts'
 import { onFreePort } from '../../../src/platform/base/free-port.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
@@ -53,12 +53,12 @@ const below = (pid: number): string[] => {
   const all = parents()
   const pids = [pid]
   for (const above of pids) pids.push(...all.filter(({ parent }) => parent === above).map(each => each.pid))
-  return pids.slice(1).map(each => `${each} ${processStart(each)}`)
+  return pids.slice(1).map(each => `${each} ${processStartTime(each)}`)
 }
 
 const isRunning = (process: string): boolean => {
   const [pid = '', ...start] = process.split(' ')
-  return processStart(Number(pid)) === start.join(' ')
+  return processStartTime(Number(pid)) === start.join(' ')
 }
 
 const terminal = inTerminal([process.execPath, join(import.meta.dirname, '../../../src/dev.ts')])
@@ -85,7 +85,7 @@ else
     child.stdout.on('data', chunk => {
       shown += chunk
     })
-    await until('the service to be up', () => shown.includes('Ctrl-C ends all of it'))
+    await until('the service to be up', () => shown.includes('Press Ctrl-C to stop everything'))
     const file = join(state.path, 'env')
     t.is((await stat(file)).mode & 0o777, 0o600)
     const started = below(Number(child.pid))

@@ -28,7 +28,7 @@ const without = (url: string): { bare: string; password: string } => {
 }
 
 test('private servers let in only who knows the password, which no command line shows', async t => {
-  await using services = await findServices({ purpose: 'test', env, say: line => t.log(line) })
+  await using services = await findServices({ purpose: 'test', env, print: line => t.log(line) })
   const postgres = without(services.databaseUrl)
   const redis = without(services.redisUrl)
   await t.notThrowsAsync(probePostgres(services.databaseUrl))
@@ -42,7 +42,7 @@ test('private servers let in only who knows the password, which no command line 
 
 const owner = `
   const { findServices } = await import(process.argv[1])
-  const services = await findServices({ purpose: 'test', env: process.env, say() {} })
+  const services = await findServices({ purpose: 'test', env: process.env, print() {} })
   console.log(JSON.stringify([services.databaseUrl, services.redisUrl]))
   setInterval(() => {}, 1000)
 `

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import anyTest from 'ava'
 import { hash } from 'bcrypt'
-import { leaveDevEnv } from '../../../src/dev-services/dev-env.ts'
+import { writeDevEnv } from '../../../src/dev-services/dev-env.ts'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
@@ -110,7 +110,7 @@ anyTest.after.always(async () => {
 
   test('an `npm start` runs → a command without a configuration uses its services', async t => {
     const state = join(folder, 'state')
-    using _ = await leaveDevEnv(state, env)
+    using _ = await writeDevEnv(state, env)
     const { code, json } = await spawnCommand({ LATCHKEY_STATE: state }, ['keys', 'list', '--json'])
     t.is(code, 0)
     t.deepEqual(json, (await client.get('/.well-known/paseto-keys')).body.keys)

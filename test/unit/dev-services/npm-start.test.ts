@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import anyTest from 'ava'
-import { addDevEnv, leaveDevEnv } from '../../../src/dev-services/dev-env.ts'
+import { addDevEnv, writeDevEnv } from '../../../src/dev-services/dev-env.ts'
 import { endSignal } from '../../../src/dev-services/end-signal.ts'
 import { findServices } from '../../../src/dev-services/find-services.ts'
-import { processStart, startByPs } from '../../../src/dev-services/process-start.ts'
+import { processStartTime, startTimeByPs } from '../../../src/dev-services/process-start.ts'
 import { exampleSecret } from '../../../src/platform/config/variables.ts'
 
 // What `npm start` and the test runner use: services, the environment file, process start times and signals.
@@ -32,10 +32,10 @@ const test = anyTest.serial
       REDIS_URL: `redis://127.0.0.1:${port}`,
     }
     for (const purpose of ['dev', 'test'] as const) {
-      await using services = await findServices({ purpose, env, say: silent })
+      await using services = await findServices({ purpose, env, print: silent })
       t.is(services.databaseUrl, env.DATABASE_URL)
       t.is(services.redisUrl, env.REDIS_URL)
-      t.deepEqual(services.how, { postgres: 'DATABASE_URL', redis: 'REDIS_URL' })
+      t.deepEqual(services.description, { postgres: 'DATABASE_URL', redis: 'REDIS_URL' })
     }
     t.is(connections, 0)
   })
@@ -43,14 +43,16 @@ const test = anyTest.serial
   test('LATCHKEY_SERVICES=containers without Docker → an error instead of another kind of service', async t => {
     const env = { ...process.env, DATABASE_URL: '', REDIS_URL: '', DOCKER_HOST: nowhere }
     await t.throwsAsync(
-      findServices({ purpose: 'test', env: { ...env, LATCHKEY_SERVICES: 'containers' }, say: silent }),
-      { message: /no Docker engine answers/ },
+      findServices({ purpose: 'test', env: { ...env, LATCHKEY_SERVICES: 'containers' }, print: silent }),
+      { message: /Docker does not answer/ },
     )
   })
 
   test('unknown LATCHKEY_SERVICES → refused instead of ignored', async t => {
     const env = { DATABASE_URL: '', LATCHKEY_SERVICES: 'container', DOCKER_HOST: nowhere }
-    await t.throwsAsync(findServices({ purpose: 'test', env, say: silent }), { message: /LATCHKEY_SERVICES/ })
+    await t.throwsAsync(findServices({ purpose: 'test', env, print: silent }), {
+      message: /LATCHKEY_SERVICES/,
+    })
   })
 }
 
@@ -86,8 +88,8 @@ const test = anyTest.serial
 
   const program = `
   const [module, folder, env, then] = process.argv.slice(1)
-  const { leaveDevEnv } = await import(module)
-  await leaveDevEnv(folder, JSON.parse(env))
+  const { writeDevEnv } = await import(module)
+  await writeDevEnv(folder, JSON.parse(env))
   console.log('written')
   if (then === 'exit') process.exit(1)
   setInterval(() => {}, 1000)
@@ -131,9 +133,9 @@ const test = anyTest.serial
 
   test('process id of the writer reused by another process → the environment file is ignored', async t => {
     await using folder = await openFolder()
-    using _ = await leaveDevEnv(folder.path, written)
+    using _ = await writeDevEnv(folder.path, written)
     const text = await readFile(folder.file, 'utf8')
-    const started = String(processStart(process.pid))
+    const started = String(processStartTime(process.pid))
     t.true(text.includes(started))
     await writeFile(folder.file, text.replace(started, `${started}1`))
     t.deepEqual(added(folder.path), {})
@@ -156,8 +158,8 @@ const test = anyTest.serial
 
   test('second `npm start` replaced the environment file → the end of the first keeps it', async t => {
     await using folder = await openFolder()
-    const first = await leaveDevEnv(folder.path, written)
-    const second = await leaveDevEnv(folder.path, { ...written, REDIS_URL: 'redis://127.0.0.2' })
+    const first = await writeDevEnv(folder.path, written)
+    const second = await writeDevEnv(folder.path, { ...written, REDIS_URL: 'redis://127.0.0.2' })
     first[Symbol.dispose]()
     t.is(added(folder.path).REDIS_URL, 'redis://127.0.0.2')
     second[Symbol.dispose]()
@@ -166,20 +168,20 @@ const test = anyTest.serial
 
   test('environment names another database or Redis → no service of the file is mixed in', async t => {
     await using folder = await openFolder()
-    using _ = await leaveDevEnv(folder.path, written)
+    using _ = await writeDevEnv(folder.path, written)
     for (const other of [{ DATABASE_URL: 'postgres://prod/theirs' }, { REDIS_URL: 'redis://prod' }])
       t.deepEqual(added(folder.path, { ...other }), other)
   })
 
   test('environment has the secret of .env.example → the secret of `npm start` is used instead', async t => {
     await using folder = await openFolder()
-    using _ = await leaveDevEnv(folder.path, { ...written, APP_SECRET: 'its own' })
+    using _ = await writeDevEnv(folder.path, { ...written, APP_SECRET: 'its own' })
     t.is(added(folder.path, { APP_SECRET: exampleSecret }).APP_SECRET, 'its own')
   })
 
   test('environment has other or empty variables → only missing ones are added', async t => {
     await using folder = await openFolder()
-    using _ = await leaveDevEnv(folder.path, { ...written, SMTP_URL: 'smtp://127.0.0.1:1025' })
+    using _ = await writeDevEnv(folder.path, { ...written, SMTP_URL: 'smtp://127.0.0.1:1025' })
     const env = { SMTP_URL: 'smtp://mine', REDIS_URL: '', DATABASE_URL: written.DATABASE_URL }
     t.deepEqual(added(folder.path, env), { ...services, SMTP_URL: 'smtp://mine' })
   })
@@ -196,29 +198,29 @@ const test = anyTest.serial
   }
 
   test('start time of a running process → the same each time', t => {
-    const start = processStart(process.pid)
+    const start = processStartTime(process.pid)
     t.truthy(start)
-    t.is(processStart(process.pid), start)
+    t.is(processStartTime(process.pid), start)
   })
 
   test('start times of two processes → different', async t => {
     const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
     t.teardown(() => child.kill('SIGKILL'))
     await once(child, 'spawn')
-    t.truthy(processStart(Number(child.pid)))
-    t.not(processStart(Number(child.pid)), processStart(process.pid))
+    t.truthy(processStartTime(Number(child.pid)))
+    t.not(processStartTime(Number(child.pid)), processStartTime(process.pid))
   })
 
   test('start time of a process that has ended → null', async t => {
     const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' })
     await once(child, 'exit')
-    t.is(processStart(Number(child.pid)), null)
-    t.is(processStart(Number.NaN), null)
+    t.is(processStartTime(Number(child.pid)), null)
+    t.is(processStartTime(Number.NaN), null)
   })
 
   const onPs = hasPs() ? test : test.skip
   onPs('start time without /proc → read from ps', t => {
-    t.regex(startByPs(process.pid) ?? '', /^\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}$/)
+    t.regex(startTimeByPs(process.pid) ?? '', /^\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}$/)
   })
 }
 

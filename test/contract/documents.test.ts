@@ -28,7 +28,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 {
   const page = (name: string): string => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8')
 
-  // What the pages write for the beginning of an address, and for an id.
+  // How the pages abbreviate base paths and ids.
   const short: [RegExp, string][] = [
     [/\$API\b/g, '/api/v1/auth'],
     [/\$ADMIN\b/g, '/api/v1/admin'],
@@ -45,7 +45,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   const methodOf = (call: string): string =>
     / -X (\w+)/.exec(call)?.[1] ?? (/ -d /.test(call) ? 'POST' : 'GET')
 
-  test('each route that speaks JSON is called by hand', t => {
+  test('a JSON route that neither README.md nor docs/by-hand.md calls → fails', t => {
     const spoken = routes(() => false).filter(({ replies, accepts }) => {
       const isPage = Object.values(replies).some(reply => reply === 'html')
       return !isPage && accepts !== 'form'
@@ -61,7 +61,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     )
   })
 
-  test('the page for movers → each endpoint, field and code that it maps to is there', async t => {
+  test('docs/coming-from.md → each endpoint, field and code that it maps to exists', async t => {
     const text = page('docs/coming-from.md')
     const cells = text
       .split('\n')
@@ -85,7 +85,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     for (const each of fields) t.true(JSON.stringify(body).includes(`"${each}"`), each)
   })
 
-  test('each page behind a mailed link is named', t => {
+  test('a page behind an emailed link that docs/by-hand.md lacks → fails', t => {
     const text = page('docs/by-hand.md')
     const pages = routes(() => false).filter(({ replies }) => Object.values(replies).includes('html'))
     t.true(pages.length > 10)
@@ -174,7 +174,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     })
   }
 
-  test('a folder of src/ that the tree of docs/architecture.md lacks, or that is gone → fails', t => {
+  test('the tree of docs/architecture.md → has exactly the folders of src/', t => {
     const [, tree = ''] = /<!-- tree -->\n([\s\S]*?)<!-- \/tree -->/.exec(page) ?? []
     const real = globSync('src/**/*.ts', { cwd: root }).flatMap(file => {
       const parts = dirname(file).split('/')
@@ -227,8 +227,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 }
 
 {
-  // What docs/security.md claims is shown by tests that are there. Each is named in the text as `[folder/name]`, and at
-  // the end by its path.
+  // The tests that docs/security.md links exist. A row names each as `[folder/name]`, and the end of the page has its path.
 
   const page = new URL('../../docs/security.md', import.meta.url)
   const text = readFileSync(page, 'utf8')
@@ -240,10 +239,10 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     path,
   }))
 
-  /** Folders whose tests are of tools, and of the code as text. */
+  /** Folders with tests of tools and of the source text. */
   const ofTools = ['cli', 'house', 'local']
 
-  test('every test that the page names is there, under the name that it has', t => {
+  test('a test that docs/security.md links → exists under that path, and each link is defined once', t => {
     t.true(named.length > 100)
     for (const { name, path } of defined) {
       t.is(path, `../test/${name}.test.ts`)
@@ -252,14 +251,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.deepEqual([...new Set(named)].sort(), defined.map(({ name }) => name).sort())
   })
 
-  test('every line of a table names a test, but for those that name its columns', t => {
+  test('a row of docs/security.md without a test → fails', t => {
     const heads = rows.filter(row => row.endsWith('| Shown by |'))
     const claims = rows.filter(row => !heads.includes(row))
     t.true(heads.length >= 9 && claims.length > 100)
     for (const claim of claims) t.regex(claim, /\| (?:\[[a-z]+(?:\/[\w.-]+)+\] ?)+ ?\|$/)
   })
 
-  test('every folder of tests has its part in the page, but for those of tools', t => {
+  test('a folder of tests of the product that docs/security.md never links → fails', t => {
     const tests = fileURLToPath(new URL('../', import.meta.url))
     const folders = globSync('**/*.test.ts', { cwd: tests }).map(
       path => dirname(path).split('/').at(-1) ?? '',
@@ -271,7 +270,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     )
   })
 
-  test('what norms and advisories are called has the form that they give it', t => {
+  test('a norm or an advisory in docs/security.md → its number has the official form', t => {
     const all = (shape: RegExp) => [...text.matchAll(shape)].map(([found]) => found)
     const sections = all(/\bV\d[\w.]*/g).map(found => found.replace(/\.$/, ''))
     t.true(sections.length > 60)
@@ -352,7 +351,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   const requests = (items: Item[]): Item[] =>
     items.flatMap(({ item, ...rest }) => (item ? requests(item) : [rest]))
 
-  test('every route is in it, behind a way through the API', t => {
+  test('Postman collection → starts with a session and holds every route', t => {
     const [first, ...folders] = written.item
     t.deepEqual(
       first?.item?.map(({ name }) => name),
@@ -362,7 +361,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.deepEqual(found.sort(), all.map(({ method, path }) => `${method} ${path}`).sort())
   })
 
-  test('every request checks its reply, and its example names no variable that is not there', t => {
+  test('a request of the Postman collection → checks its reply and uses known variables only', t => {
     const known = new Set(['baseUrl', ...written.variable.map(({ key }) => key)])
     for (const { name, event, ...rest } of requests(written.item)) {
       const script = event?.find(({ listen }) => listen === 'test')?.script.exec.join('\n') ?? ''

@@ -119,6 +119,10 @@ const routeRow = ({ method, path, summary, auth, limits }: Route): string[] => [
 const routeTable = (all: readonly Route[]): string =>
   table(['Route', 'What it does', 'Caller', 'Limits'], all.map(routeRow))
 
+/** A page for people: it opens by a link or a form, and no client calls it. */
+const isPage = ({ replies, accepts }: Route): boolean =>
+  accepts === 'form' || Object.values(replies).some(reply => reply === 'html')
+
 const core = routes(() => false)
 const withShop = routes(() => false, { RECURRENTE_SECRET_KEY: 'sk_test_0123456789abcdef' })
 const paths = new Set(core.map(({ path }) => path))
@@ -132,6 +136,7 @@ export const docTables: Readonly<Record<string, () => string>> = {
   metrics,
   'audit events': auditEventTable,
   emails: emailTable,
-  routes: () => routeTable(core),
+  routes: () => routeTable(core.filter(route => !isPage(route))),
+  'page routes': () => routeTable(core.filter(isPage)),
   'shop routes': () => routeTable(withShop.filter(({ path }) => !paths.has(path))),
 }

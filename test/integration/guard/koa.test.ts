@@ -13,7 +13,7 @@ import { testSecret } from '../../template.ts'
 import { openWorld } from '../../world.ts'
 import { openResourceServer } from './resource-server.ts'
 
-// The issuer is the real one, at its own address: the guard fetches its keys as it would anywhere.
+// A real issuer on a real port, so that the guard fetches its keys over HTTP as in production.
 const world = await onFreePort(undefined, port =>
   openWorld({ env: { PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${port}` } }),
 )
@@ -26,8 +26,8 @@ test.after.always(async () => {
   await world[Symbol.asyncDispose]()
 })
 
-/** What a client goes by. */
-const told = ({ status, headers, body }: Reply) => {
+/** The parts of a reply that a client may depend on. */
+const comparable = ({ status, headers, body }: Reply) => {
   const { request_id, type, ...rest } = body
   const names = ['content-type', 'www-authenticate', 'cache-control']
   return { status, rest, headers: names.map(name => headers.get(name)), type: new URL(type, issuer).href }
@@ -36,7 +36,7 @@ const told = ({ status, headers, body }: Reply) => {
 const signIn = async (email: string): Promise<string> =>
   (await client.post('login', { email, password })).body.access_token
 
-test('the bearer of a token passes, and the claims tell who it is', async t => {
+test('valid access token → the request passes, and its claims name the user and the session', async t => {
   const { access, userId, sessionId, email } = await anAccount(client, { full_name: 'Ada' })
   for (const path of ['/closed', '/open']) {
     const reply = await guarded.get(path, { token: access })
@@ -45,23 +45,26 @@ test('the bearer of a token passes, and the claims tell who it is', async t => {
   }
 })
 
-test('what is no token is refused in the very words of the issuer', async t => {
+test('missing or invalid token → the same reply as the issuer gives', async t => {
   const { access } = await anAccount(client)
-  const spoilt = `${access.slice(0, 40)}${access[40] === 'A' ? 'B' : 'A'}${access.slice(41)}`
+  const tampered = `${access.slice(0, 40)}${access[40] === 'A' ? 'B' : 'A'}${access.slice(41)}`
   const authorizations = [
     ...[undefined, 'Basic YTpi', 'Bearer', 'bearer  ', `Bearer ${access} ${access}`, 'Bearer äöü'],
-    ...[`Bearer ${spoilt}`, 'Bearer v4.public.garbage', `Bearer ${'x'.repeat(8000)}`],
+    ...[`Bearer ${tampered}`, 'Bearer v4.public.garbage', `Bearer ${'x'.repeat(8000)}`],
   ]
   for (const authorization of authorizations) {
     const headers = authorization === undefined ? {} : { authorization }
-    const [ours, theirs] = [await guarded.get('/closed', { headers }), await client.get('me', { headers })]
-    t.true(ours.status === 401 || ours.status === 400)
-    t.deepEqual(told(ours), told(theirs), authorization?.slice(0, 40))
-    t.truthy(ours.body.request_id)
+    const [guardReply, issuerReply] = [
+      await guarded.get('/closed', { headers }),
+      await client.get('me', { headers }),
+    ]
+    t.true(guardReply.status === 401 || guardReply.status === 400)
+    t.deepEqual(comparable(guardReply), comparable(issuerReply), authorization?.slice(0, 40))
+    t.truthy(guardReply.body.request_id)
   }
 })
 
-test('two headers are one too many', async t => {
+test('two Authorization headers → 400', async t => {
   const { access } = await anAccount(client)
   const sent = request(`${service.url}/closed`, {
     headers: ['Host', 'x', 'Authorization', `Bearer ${access}`, 'Authorization', 'Bearer x'],
@@ -71,13 +74,13 @@ test('two headers are one too many', async t => {
   t.is(((await json(reply)) as { code: string }).code, 'VALIDATION_ERROR')
 })
 
-test('optionalAuth lets a stranger pass, and no bad token', async t => {
+test('optionalAuth → a request without a token passes, one with an invalid token gets 401', async t => {
   t.deepEqual((await guarded.get('/open')).body, { auth: null })
   t.is((await guarded.get('/open', { token: 'v4.public.garbage' })).status, 401)
   t.is((await guarded.get('/open-admin')).status, 401)
 })
 
-test('a token for somebody else is refused', async t => {
+test('a token with another audience or issuer → INVALID_TOKEN', async t => {
   const { access } = await anAccount(client)
   await using other = await openResourceServer(createVerifier({ issuer, audience: 'https://other.example' }))
   t.is((await other.client.get('/closed', { token: access })).body.code, 'INVALID_TOKEN')
@@ -88,10 +91,10 @@ test('a token for somebody else is refused', async t => {
   t.is((await foreign.client.get('/closed', { token: access })).body.code, 'INVALID_TOKEN')
 })
 
-test('a role is demanded as the issuer demands it', async t => {
+test('requireRole without the role → the same 403 as the issuer gives', async t => {
   const { access, email, userId } = await anAccount(client)
   const refused = await guarded.get('/admin', { token: access })
-  t.deepEqual(told(refused), told(await client.get('/api/v1/admin/users', { token: access })))
+  t.deepEqual(comparable(refused), comparable(await client.get('/api/v1/admin/users', { token: access })))
   t.is(refused.body.detail, 'The user does not have the role that this needs.')
   t.regex(refused.headers.get('www-authenticate') ?? '', /insufficient_scope/)
   t.is((await guarded.get('/open-admin', { token: access })).status, 403)
@@ -100,7 +103,7 @@ test('a role is demanded as the issuer demands it', async t => {
   for (const path of ['/admin', '/open-admin']) t.is((await guarded.get(path, { token })).status, 200)
 })
 
-test('a verified address is demanded', async t => {
+test('requireVerified with an unverified address → 403, and 200 with a newer token after verification', async t => {
   const { access, email, userId } = await anAccount(client)
   const refused = await guarded.get('/verified', { token: access })
   t.is(refused.status, 403)
@@ -110,29 +113,29 @@ test('a verified address is demanded', async t => {
   t.is((await guarded.get('/verified', { token: await signIn(email) })).status, 200)
 })
 
-test('a demand without a guard before it lets nobody pass', async t => {
+test('requireRole without requireAuth before it → 500 for every request', async t => {
   const { access } = await anAccount(client)
   t.is((await guarded.get('/forgotten', { token: access })).status, 500)
 })
 
-test.serial('an expired token is told from one that is none', async t => {
+test.serial('expired token → TOKEN_EXPIRED, with the same reply as the issuer gives', async t => {
   await world.travel(-20 * 60_000)
   const { access } = await anAccount(client)
   await world.travel(0)
-  const [ours, theirs] = [
+  const [guardReply, issuerReply] = [
     await guarded.get('/closed', { token: access }),
     await client.get('me', { token: access }),
   ]
-  t.is(ours.body.code, 'TOKEN_EXPIRED')
-  t.deepEqual(told(ours), told(theirs))
+  t.is(guardReply.body.code, 'TOKEN_EXPIRED')
+  t.deepEqual(comparable(guardReply), comparable(issuerReply))
 })
 
-test.serial('a key that signs from now on is fetched when its first token comes', async t => {
-  let at = issuer
+test.serial('token of a new signing key → the guard fetches the key, at most every 10 s', async t => {
+  let keyServer = issuer
   let reads = 0
   const readKeys = async () => {
     reads++
-    return (await openClient(at).get('/.well-known/paseto-keys')).body.keys
+    return (await openClient(keyServer).get('/.well-known/paseto-keys')).body.keys
   }
   const old = await anAccount(client)
   const verifier = createVerifier({ issuer, readKeys })
@@ -147,9 +150,9 @@ test.serial('a key that signs from now on is fetched when its first token comes'
     [...[key.kid, key.paserkPublic, sealed]],
   )
   const another = await world.instance({ PORT: '0' })
-  at = another.url
+  keyServer = another.url
   const fresh = await anAccount(another.client)
-  t.is(await verifier(fresh.access), 'invalid', 'not asked for again within ten seconds')
+  t.is(await verifier(fresh.access), 'invalid', 'no second fetch within ten seconds')
   t.is(reads, 1)
 
   const { now } = Date

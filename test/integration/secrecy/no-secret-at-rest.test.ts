@@ -5,8 +5,8 @@ import { openLocalWorld } from '../../local-world.ts'
 import { until } from '../../until.ts'
 import { readPostgres, readRedis } from './stored-data.ts'
 
-// One life of an account, with marked secrets; then everything that Postgres, Redis and the log hold is read, as a
-// thief of a backup would. Twice: with everything still open, and after it.
+// Runs an account with known secrets through its life cycle, then reads all of Postgres, Redis and the log, as an attacker
+// with a backup would: once while tokens and sessions are valid, and once after they ended.
 
 const world = await openLocalWorld({ worker: true, env: { RATE_LIMITS: '' } })
 test.after.always(() => world[Symbol.asyncDispose]())
@@ -32,7 +32,7 @@ const secretOf = (token: string): string[] => {
 }
 const signatureOf = (access: string): string[] => [access, access.split('.')[2] ?? access]
 
-/** Whether a value anywhere in there is the code, and nothing but the code. */
+/** Whether any nested value is the code, or contains it as a separate word. */
 const holdsCode = (value: unknown, code: string): boolean =>
   typeof value === 'object' && value !== null
     ? Object.values(value).some(each => holdsCode(each, code))
@@ -41,13 +41,13 @@ const holdsCode = (value: unknown, code: string): boolean =>
         !/^[\d.:TZ+-]+$/.test(value) &&
         new RegExp(`(?<![\\w.-])${code}(?![\\w.-])`).test(value))
 
-const settled = () =>
-  until('every mail to be settled', async () => {
+const untilNoEmailQueued = () =>
+  until('no email is queued', async () => {
     const queued = await world.sql(`SELECT 1 FROM emails WHERE status = 'queued'`)
     return queued.length === 0
   })
 
-const aLife = async () => {
+const runLifeCycle = async () => {
   const { client, clock } = world
   const email = anEmail()
   const { full_name, phone } = { full_name: canary.name, phone: canary.phone }
@@ -66,7 +66,7 @@ const aLife = async () => {
   await client.get('me', { headers: { authorization: `Basic ${canary.wrong}` } })
   await client.post('resend-verification', { email })
   const second = await world.mails.to(email, 2)
-  await settled()
+  await untilNoEmailQueued()
 
   const tokens = [refresh_token, rotated.body.refresh_token, login.body.refresh_token]
   const mailed = [first, second]
@@ -78,14 +78,14 @@ const aLife = async () => {
     const reused = await client.post('refresh', { refresh_token })
     await client.post('logout', { refresh_token: login.body.refresh_token })
     await world.mails.to(email, 4)
-    await settled()
+    await untilNoEmailQueued()
     return reused.status
   }
   return { email, tokens, accesses, mailed, end }
 }
 
-type Life = Awaited<ReturnType<typeof aLife>>
-const needlesOf = ({ tokens, accesses, mailed }: Life): string[] => [
+type LifeCycle = Awaited<ReturnType<typeof runLifeCycle>>
+const secretsOf = ({ tokens, accesses, mailed }: LifeCycle): string[] => [
   canary.password,
   canary.wrong,
   ...tokens.flatMap(secretOf),
@@ -94,16 +94,16 @@ const needlesOf = ({ tokens, accesses, mailed }: Life): string[] => [
   world.env.APP_SECRET ?? '',
 ]
 
-test.serial('no password, token or code is at rest, while it is good and after', async t => {
-  const life = await aLife()
-  const needles = needlesOf(life)
-  for (const needle of needles) t.true(needle.length >= 20, 'the needles are long enough to be no chance')
-  for (const { code } of life.mailed) t.regex(code, /^(?:\d{6}|\d{8})$/)
+test.serial('Postgres, Redis and logs → no password, token or code, valid or expired', async t => {
+  const account = await runLifeCycle()
+  const secrets = secretsOf(account)
+  for (const secret of secrets) t.true(secret.length >= 20, 'the secrets are too long for a match by chance')
+  for (const { code } of account.mailed) t.regex(code, /^(?:\d{6}|\d{8})$/)
 
-  const look = async (when: string) => {
+  const expectNoSecret = async (when: string) => {
     const [rows, keys] = [await readPostgres(world), await readRedis(world)]
     t.true(
-      rows.some(({ table, row }) => table === 'users' && row.email === life.email),
+      rows.some(({ table, row }) => table === 'users' && row.email === account.email),
       'the tables were read',
     )
     t.true(
@@ -111,35 +111,35 @@ test.serial('no password, token or code is at rest, while it is good and after',
       'Redis was read',
     )
     t.true(world.logs.length > 10, 'the log was read')
-    const places = {
+    const stores = {
       Postgres: JSON.stringify(rows),
       Redis: JSON.stringify(keys),
       'the log': world.logs.join(''),
     }
-    for (const [place, text] of Object.entries(places))
-      for (const needle of needles)
-        t.false(text.includes(needle), `${place} holds ${needle.slice(0, 6)}… ${when}`)
+    for (const [store, text] of Object.entries(stores))
+      for (const secret of secrets)
+        t.false(text.includes(secret), `${store} holds ${secret.slice(0, 6)}… ${when}`)
     const lines = world.logs.map(line => JSON.parse(line))
-    for (const { code } of life.mailed)
-      for (const place of [rows, keys, lines]) t.false(holdsCode(place, code), `a code is at rest ${when}`)
+    for (const { code } of account.mailed)
+      for (const store of [rows, keys, lines]) t.false(holdsCode(store, code), `a code is at rest ${when}`)
   }
-  const proofs = (await readRedis(world)).filter(({ key }) => key.includes(':proof:'))
-  t.is(proofs.length, 1, 'the mailed proof is still good')
-  await look('while it is good')
-  t.is(await life.end(), 401)
-  await look('afterwards')
+  const tokens = (await readRedis(world)).filter(({ key }) => key.includes(':proof:'))
+  t.is(tokens.length, 1, 'the mailed token is still valid')
+  await expectNoSecret('while it is valid')
+  t.is(await account.end(), 401)
+  await expectNoSecret('afterwards')
 })
 
-test.serial('addresses and names are in the tables of accounts and mails, and nowhere else', async t => {
-  const life = await aLife()
-  // A job as it waits.
+test.serial('addresses and names → stored in the tables users and emails, and nowhere else', async t => {
+  const account = await runLifeCycle()
+  // A waiting job.
   const [mail] = await world.sql<{ id: string }>('SELECT id FROM emails LIMIT 1')
   await world.deps.queue.pause()
   await addMails(world.deps.queue, [mail?.id ?? ''])
-  const personal = [life.email, life.email.split('@')[0] ?? '', canary.name, canary.phone]
+  const personal = [account.email, account.email.split('@')[0] ?? '', canary.name, canary.phone]
   for (const { table, row } of await readPostgres(world))
     if (table !== 'users' && table !== 'emails')
-      for (const needle of personal) t.false(JSON.stringify(row).includes(needle), `${table} holds ${needle}`)
+      for (const secret of personal) t.false(JSON.stringify(row).includes(secret), `${table} holds ${secret}`)
   const known = (await world.sql<{ email: string }>('SELECT email FROM users')).map(({ email }) => email)
   const keys = await readRedis(world)
   t.true(
@@ -147,18 +147,18 @@ test.serial('addresses and names are in the tables of accounts and mails, and no
     'the job was read',
   )
   for (const { key, value } of keys) {
-    // The one place: the address that a proof proves.
+    // The only exception: a one-time token holds the address that it verifies.
     const { address, ...rest } = (key.includes(':proof:') ? value : {}) as Record<string, unknown>
     const text = key + JSON.stringify(key.includes(':proof:') ? rest : value)
-    for (const needle of personal) t.false(text.includes(needle), `${key} holds ${needle}`)
+    for (const secret of personal) t.false(text.includes(secret), `${key} holds ${secret}`)
     if (address !== undefined) t.true(known.includes(String(address)))
   }
   await world.deps.queue.resume()
-  for (const needle of personal)
+  for (const secret of personal)
     t.false(
-      world.logs.some(line => line.includes(needle)),
-      `the log holds ${needle}`,
+      world.logs.some(line => line.includes(secret)),
+      `the log holds ${secret}`,
     )
-  t.is(await life.end(), 401)
-  for (const needle of personal) t.false(world.logs.some(line => line.includes(needle)))
+  t.is(await account.end(), 401)
+  for (const secret of personal) t.false(world.logs.some(line => line.includes(secret)))
 })

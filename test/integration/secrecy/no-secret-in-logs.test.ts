@@ -2,7 +2,7 @@ import test from 'ava'
 import { anEmail } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
 
-// Drivers and parsers quote what they were given: a constraint the whole row, a parser the body.
+// Error messages quote their input: Postgres quotes the whole row of a failed constraint, a parser quotes the body.
 
 const world = await openWorld()
 test.after.always(() => world[Symbol.asyncDispose]())
@@ -15,24 +15,24 @@ const linesSince = async (act: () => Promise<unknown>): Promise<string> => {
   return (await world.logs(from)).join('')
 }
 
-test.serial('a fault of the database is logged without the row that it met', async t => {
-  await world.sql(`ALTER TABLE users ADD CONSTRAINT trap CHECK (full_name <> 'Trapped Person')`)
-  t.teardown(() => world.sql('ALTER TABLE users DROP CONSTRAINT trap'))
+test.serial('a database constraint fails → the error is logged without the row', async t => {
+  await world.sql(`ALTER TABLE users ADD CONSTRAINT no_canary CHECK (full_name <> 'Trapped Person')`)
+  t.teardown(() => world.sql('ALTER TABLE users DROP CONSTRAINT no_canary'))
   const email = anEmail()
   const log = await linesSince(async () => {
     const body = { email, password: canary.password, full_name: 'Trapped Person', phone: canary.phone }
     const reply = await world.client.post('register', body)
     t.is(reply.status, 500)
-    for (const word of ['Trapped', email, 'users', 'trap', 'constraint'])
+    for (const word of ['Trapped', email, 'users', 'no_canary', 'constraint'])
       t.false(reply.text.includes(word), word)
   })
   t.regex(log, /"code":"23514"/)
-  t.regex(log, /"constraint":"trap"/)
+  t.regex(log, /"constraint":"no_canary"/)
   for (const word of ['Trapped', email, canary.password, canary.phone, '$2b$', 'INSERT'])
     t.false(log.includes(word), `the log holds ${word}`)
 })
 
-test.serial('a table that is gone is logged without what was asked for', async t => {
+test.serial('a table is missing → the error is logged without address or password', async t => {
   await world.sql('ALTER TABLE emails RENAME TO elsewhere')
   const email = anEmail()
   const log = await linesSince(async () => {
@@ -44,7 +44,7 @@ test.serial('a table that is gone is logged without what was asked for', async t
   t.is(
     (await world.sql('SELECT 1 FROM users WHERE email = $1', [email])).length,
     0,
-    'no user without their mail',
+    'no user without the verification email',
   )
 })
 
@@ -60,7 +60,7 @@ const malformed = [
 ]
 for (const body of malformed)
   test.serial(
-    `a malformed body is neither logged nor quoted: ${body.replaceAll(canary.password, '…')}`,
+    `a malformed body is neither logged nor returned: ${body.replaceAll(canary.password, '…')}`,
     async t => {
       const quoted: string[] = []
       const log = await linesSince(async () => {
@@ -77,7 +77,7 @@ for (const body of malformed)
     },
   )
 
-test.serial('secrets in addresses, queries and headers do not reach the log', async t => {
+test.serial('secrets in paths, queries and headers → not in the log', async t => {
   const log = await linesSince(async () => {
     await world.client.get(`verify-email?token=${canary.password}&lang=${canary.password}`)
     await world.client.get(`/${canary.password}`)

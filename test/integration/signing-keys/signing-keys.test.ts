@@ -11,20 +11,20 @@ import { openLocalWorld } from '../../local-world.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 
-// Signing keys: published, sealed, replaced without a restart.
+// Signing keys: publication, encryption at rest, rotation without a restart.
 
 const test = anyTest.serial
 
-const newKeyWithoutRestartWorld = await openLocalWorld()
-const sealedAtRestWorld = await openLocalWorld()
+const rotationWorld = await openLocalWorld()
+const encryptionWorld = await openLocalWorld()
 const world = await openWorld()
 anyTest.after.always(async () => {
-  for (const each of [newKeyWithoutRestartWorld, sealedAtRestWorld, world]) await each[Symbol.asyncDispose]()
+  for (const each of [rotationWorld, encryptionWorld, world]) await each[Symbol.asyncDispose]()
 })
 
 {
-  const world = newKeyWithoutRestartWorld
-  /** What a rotation leaves in the database: the old key retires, a new one signs. */
+  const world = rotationWorld
+  /** Writes what a rotation writes: the old key is retiring, a new one is signing. */
   const rotate = async (): Promise<string> => {
     const { kid, paserkPublic, paserkSecret } = generateKey()
     const sealed = seal(world.deps.secrets.seal, Buffer.from(paserkSecret), kid)
@@ -39,7 +39,7 @@ anyTest.after.always(async () => {
   const kidOf = (token: string): string =>
     JSON.parse(Buffer.from(token.split('.')[3] ?? '', 'base64url').toString()).kid
 
-  test('tokens of a key that another instance made are taken soon, those of the old one go on', async t => {
+  test('a key is rotated → every instance accepts tokens of the new and the old key, without a restart', async t => {
     const before = await anAccount(world.client)
     const kid = await rotate()
     const other = await world.instance()
@@ -48,13 +48,13 @@ anyTest.after.always(async () => {
     t.not(kidOf(before.access), kid)
 
     await until(
-      'the new key on the old instance',
+      'the old instance accepts the new key',
       async () => (await world.client.get('me', { token: after.access })).status === 200,
     )
     for (const { client } of [world, other])
       for (const { access } of [before, after]) t.is((await client.get('me', { token: access })).status, 200)
 
-    t.is(kidOf((await anAccount(world.client)).access), kid, 'and it signs here too')
+    t.is(kidOf((await anAccount(world.client)).access), kid, 'the old instance signs with the new key')
     const { body } = await world.client.get('/.well-known/paseto-keys')
     t.deepEqual(
       body.keys.map((key: { kid: string; status: string }) => [key.kid, key.status]),
@@ -65,7 +65,7 @@ anyTest.after.always(async () => {
     )
   })
 
-  test('the tokens of a retired key are refused', async t => {
+  test('token of a retired key → INVALID_TOKEN', async t => {
     const old = await anAccount(world.client)
     await rotate()
     await world.sql(`UPDATE signing_keys SET status = 'retired' WHERE kid = $1`, [kidOf(old.access)])
@@ -74,8 +74,8 @@ anyTest.after.always(async () => {
     t.deepEqual([status, body.code], [401, 'INVALID_TOKEN'])
   })
 
-  // Ids of keys cost nothing to invent: were each looked up, a flood of them would reach the database.
-  test('invented ids of keys do not reach the database each', async t => {
+  // An attacker can invent key ids for free. If each one were looked up, the requests would overload Postgres.
+  test('200 tokens with invented key ids → at most one database lookup per 5 seconds', async t => {
     const pool = (world.deps.database.driver as PostgresDriver).master as Pool
     let acquired = 0
     pool.on('acquire', () => acquired++)
@@ -96,8 +96,8 @@ anyTest.after.always(async () => {
 }
 
 {
-  const world = sealedAtRestWorld
-  test('whoever has the database without the secret of the application cannot sign', async t => {
+  const world = encryptionWorld
+  test('signing keys are read with another APP_SECRET → they cannot be decrypted', async t => {
     const rows = await world.sql<Record<string, string>>('SELECT * FROM signing_keys')
     t.is(rows.length, 1)
     t.notRegex(JSON.stringify(rows), /k4\.secret|k4\.local/)
@@ -112,7 +112,7 @@ anyTest.after.always(async () => {
 {
   const published = () => world.client.get('/.well-known/paseto-keys')
 
-  test('the public keys are for anybody, and may be kept for a while', async t => {
+  test('published keys → public, cacheable for 300 s, without a secret', async t => {
     const { status, headers, body, text } = await published()
     t.is(status, 200)
     t.is(headers.get('cache-control'), 'public, max-age=300')
@@ -126,7 +126,7 @@ anyTest.after.always(async () => {
     t.notRegex(text, /secret|sealed|v1\./)
   })
 
-  test('another implementation verifies an access token with the key that its footer names', async t => {
+  test('access token → another PASETO library verifies it with the published key of its footer', async t => {
     const account = await anAccount(world.client, { full_name: 'Ada Lovelace', preferred_language: 'en' })
     const { keys } = (await published()).body
     const footer = JSON.parse(Buffer.from(account.access.split('.')[3] ?? '', 'base64url').toString())
@@ -157,7 +157,7 @@ anyTest.after.always(async () => {
     )
   })
 
-  test('a retired key is not published any more', async t => {
+  test('retired key → it is not published', async t => {
     const { generateKey } = await import('../../../src/platform/crypto/paseto.ts')
     const { kid, paserkPublic } = generateKey()
     await world.sql(

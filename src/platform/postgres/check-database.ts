@@ -5,14 +5,14 @@ import type { Database } from './postgres.ts'
 
 const folder = join(import.meta.dirname, '../../../migrations')
 
-/** The timestamps of the migrations that this version comes with. */
+/** The timestamps of the migrations of this version. */
 const ownMigrations = async (): Promise<string[]> =>
   (await readdir(folder)).flatMap(file => /^(\d+)-[\w-]+\.ts$/.exec(file)?.[1] ?? [])
 
 const undefinedTable = '42P01'
 const insufficientPrivilege = '42501'
 
-/** The timestamps of those that were run here; null where this user may not read them. */
+/** The timestamps of the migrations that this database has; null if this user may not read them. */
 const doneMigrations = async (database: Database): Promise<Set<string> | null> => {
   try {
     const rows: { timestamp: string }[] = await database.query('SELECT timestamp FROM migrations')
@@ -28,13 +28,13 @@ const doneMigrations = async (database: Database): Promise<Set<string> | null> =
 const behind = (message: string): Error => Object.assign(new Error(message), { code: 'ERR_SCHEMA_BEHIND' })
 
 /**
- * Throws where the database lacks a migration of this version: its statements would fail. A database that is ahead is
- * fine, as a newer version migrates it while this one still runs.
+ * Throws if the database lacks a migration of this version, as statements would fail. A database with more migrations is
+ * fine: a newer version migrates it while this one still runs.
  */
 export const checkSchema = async (database: Database): Promise<void> => {
   const done = await doneMigrations(database)
   if (done === null) return
-  const missing = (await ownMigrations()).filter(each => !done.has(each)).length
+  const missing = (await ownMigrations()).filter(timestamp => !done.has(timestamp)).length
   if (missing === 0) return
   throw behind(
     done.size === 0
@@ -43,7 +43,7 @@ export const checkSchema = async (database: Database): Promise<void> => {
   )
 }
 
-/** Warns where Postgres answers a commit before it is on disk. */
+/** Warns if Postgres answers a commit before it is on disk. */
 export const warnOfLostCommits = async (database: Database, log: Log): Promise<void> => {
   const [row]: { synchronous_commit: string }[] = await database.query('SHOW synchronous_commit')
   if (row?.synchronous_commit !== 'off') return

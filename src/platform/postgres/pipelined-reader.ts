@@ -1,69 +1,68 @@
-import type { Duplex } from 'node:stream'
 import { Client, type ClientBase, type ClientConfig, type QueryConfig } from 'pg'
-import { inOneWrite } from '../base/batch-writes.ts'
 import type { Log } from '../base/log.ts'
+import { batchQueries } from './pg-patches.ts'
 
-// Reads that every request makes go one behind the other over a connection of their own, none waiting for the answer
-// of another (pipelining): a whole crowd costs a write and a read of the socket, in place of two for each.
+// The reads of all requests share one connection and are pipelined: a query is sent before the ones ahead of it are
+// answered. Many requests at once then cost one write and one read of the socket, instead of two for each.
 
 export type PipelinedReader = {
-  /** Rejects as the driver does, or with ERR_POOL_BUSY where too many wait for an answer already. */
+  /** Rejects as pg does, or with ERR_POOL_BUSY if too many queries are unanswered. */
   query: <Row>(query: QueryConfig) => Promise<Row[]>
   close: () => void
 }
 
-/** More than a Postgres that is well leaves unanswered. */
-const underWayAtMost = 500
+/** More than a healthy Postgres leaves unanswered. */
+const maxUnanswered = 500
 
 export type PipelineOptions = ClientConfig & { onConnect?: (client: ClientBase) => void }
 
-type Line = { client: Client; stalled: Error | null }
+type Pipeline = { client: Client; timeoutError: Error | null }
 
 /**
- * Connects when it is first asked, again after each loss, and anew after `lifetime` milliseconds: a connection that were
- * kept for ever would go on reading from a server that another has replaced, as long as that one answers.
+ * Connects at the first query, again after each loss, and anew after `lifetime` milliseconds. A connection that is kept
+ * indefinitely would keep reading from a server that a failover has replaced, for as long as that server answers.
  */
 export const openPipelinedReader = (
   options: PipelineOptions,
   log: Log,
   lifetime = 30_000,
 ): PipelinedReader => {
-  let line: Promise<Line> | null = null
-  let successor: Promise<Line> | null = null
+  let current: Promise<Pipeline> | null = null
+  let successor: Promise<Pipeline> | null = null
   let openedAt = 0
-  let underWay = 0
+  let unanswered = 0
 
-  const connect = (): Promise<Line> => {
+  const connect = (): Promise<Pipeline> => {
     const client = new Client({ ...options, pipeline: true })
-    const lose = () => {
-      if (line === connected) line = null
+    const forget = () => {
+      if (current === connected) current = null
     }
     client.on('error', err => {
-      lose()
+      forget()
       log.debug({ err }, 'postgres connection broke')
     })
-    client.on('end', lose)
+    client.on('end', forget)
     const connected = client.connect().then(() => {
       options.onConnect?.(client)
-      return { client, stalled: null }
+      return { client, timeoutError: null }
     })
-    connected.catch(lose)
+    connected.catch(forget)
     return connected
   }
 
-  const open = (): Promise<Line> => {
+  const open = (): Promise<Pipeline> => {
     openedAt = performance.now()
     return connect()
   }
 
-  // What is under way on the old one is answered there. Where a new one cannot be had, the old one goes on.
-  const replace = async (old: Promise<Line>): Promise<void> => {
+  // The old connection still answers its queries, and stays in use if no new one can be opened.
+  const replace = async (old: Promise<Pipeline>): Promise<void> => {
     const next = open()
     successor = next
     try {
       await next
-      if (line === old) line = next
-      endSoon(line === next ? old : next)
+      if (current === old) current = next
+      endWhenAnswered(current === next ? old : next)
     } catch (err) {
       log.debug({ err }, 'postgres connection failed')
     } finally {
@@ -71,46 +70,46 @@ export const openPipelinedReader = (
     }
   }
 
-  const current = (): Promise<Line> => {
-    line ??= open()
-    if (!successor && performance.now() - openedAt > lifetime) void replace(line)
-    return line
+  const pipeline = (): Promise<Pipeline> => {
+    current ??= open()
+    if (!successor && performance.now() - openedAt > lifetime) void replace(current)
+    return current
   }
 
-  const ask = async <Row>(query: QueryConfig): Promise<Row[]> => {
-    const own = await current()
+  const send = async <Row>(query: QueryConfig): Promise<Row[]> => {
+    const own = await pipeline()
     const { client } = own
     try {
-      inOneWrite((client as unknown as { connection: { stream: Duplex } }).connection.stream)
+      batchQueries(client)
       return (await client.query(query)).rows as Row[]
     } catch (error) {
-      // One that waited for too long ends the connection under all others: they too have waited, and are not to be
-      // taken for those of a connection that was lost, which ask again.
-      if (error instanceof Error && error.message.startsWith('Query read timeout')) own.stalled = error
-      throw own.stalled ?? error
+      // pg destroys a pipelined connection when one query times out. The queries behind it have waited as long, so they
+      // fail with the timeout too. As queries of a lost connection, they would be sent again.
+      if (error instanceof Error && error.message.startsWith('Query read timeout')) own.timeoutError = error
+      throw own.timeoutError ?? error
     }
   }
 
   return {
     query: async query => {
-      if (underWay >= underWayAtMost)
-        throw Object.assign(new Error('too many wait for an answer'), { code: 'ERR_POOL_BUSY' })
-      underWay++
+      if (unanswered >= maxUnanswered)
+        throw Object.assign(new Error('too many queries are unanswered'), { code: 'ERR_POOL_BUSY' })
+      unanswered++
       try {
-        return await ask(query)
+        return await send(query)
       } finally {
-        underWay--
+        unanswered--
       }
     },
     close: () => {
-      for (const each of [line, successor]) if (each) endSoon(each)
+      for (const each of [current, successor]) if (each) endWhenAnswered(each)
     },
   }
 }
 
-// It takes leave when what is under way is answered. Nobody waits for that: a server that hangs never answers it.
-const endSoon = (line: Promise<Line>): void => {
-  line.then(
+// Nothing waits for this end, as a server that hangs never answers.
+const endWhenAnswered = (pipeline: Promise<Pipeline>): void => {
+  pipeline.then(
     ({ client }) => client.end().catch(() => {}),
     () => {},
   )

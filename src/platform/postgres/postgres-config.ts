@@ -4,8 +4,6 @@ import { configError } from '../config/config.ts'
 import type { PostgresAddress, PostgresTls } from '../config/postgres-parameters.ts'
 import type { Timeouts } from '../config/timeouts.ts'
 
-// The parts of a Postgres address, as the driver takes them.
-
 const contentOf = (name: string, file: string | undefined): Promise<string> | undefined =>
   file === undefined
     ? undefined
@@ -13,7 +11,7 @@ const contentOf = (name: string, file: string | undefined): Promise<string> | un
         throw configError(`The file that ${name} names cannot be read: ${error.code}.`)
       })
 
-/** What the driver is told of TLS, in the order in which it is tried. */
+/** The TLS options of pg, in the order in which to try them. */
 export const postgresTls = async (address: PostgresAddress): Promise<ClientConfig['ssl'][]> => {
   const [ca, cert, key] = await Promise.all([
     contentOf('sslrootcert', address.rootCertificate),
@@ -33,19 +31,22 @@ export const postgresTls = async (address: PostgresAddress): Promise<ClientConfi
   return address.tls ? tries[address.tls] : [undefined]
 }
 
-/** What the driver is told of an address, but for TLS and settings. */
+/** The options of pg for an address, without TLS and settings. */
 export const postgresConfig = (address: PostgresAddress, within: Timeouts | null): ClientConfig => {
   const { host, port, user, password, database, applicationName, directTls, channelBinding } = address
-  // A migration has time, and its connection is the only one.
+  // A migration (no timeouts) may take longer to connect than a request.
   const timeout = within?.postgresConnection ?? 30_000
   return {
-    ...{ ...(host && { host }), ...(port && { port }), ...(user && { user }), ...(password && { password }) },
+    ...(host && { host }),
+    ...(port && { port }),
+    ...(user && { user }),
+    ...(password && { password }),
     ...(database && { database }),
     ...(directTls && { sslnegotiation: 'direct' }),
     ...(channelBinding && { enableChannelBinding: true }),
     application_name: applicationName ?? 'latchkey',
     connectionTimeoutMillis: Math.min(timeout, (address.connectTimeout ?? timeout) * 1000),
-    // Where the network hangs, no server ends a statement.
+    // If the network hangs, the statement timeout of the server ends nothing here.
     query_timeout: within ? within.postgresStatement + 250 : 0,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,

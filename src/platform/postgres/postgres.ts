@@ -3,13 +3,13 @@ import { DataSource, type EntitySchema, type Logger } from 'typeorm'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import type { Log } from '../base/log.ts'
 import { type Timeouts, timeouts } from '../config/timeouts.ts'
-import { limitPool } from './pool-limit.ts'
+import { limitPoolQueue } from './pg-patches.ts'
 import { type Connection, findConnection } from './postgres-connection.ts'
 
 export type Database = DataSource
 
-// TypeORM's own loggers print parameters: password hashes, addresses.
-const quiet = (log: Log): Logger => ({
+// TypeORM's own loggers print parameters, such as password hashes and addresses.
+const quietLogger = (log: Log): Logger => ({
   logQuery() {},
   logQueryError(error) {
     log.debug({ err: error }, 'query failed')
@@ -28,24 +28,24 @@ type Options = {
   log: Log
   entities: EntitySchema[]
   poolSize?: number
-  /** Null for as long as it takes, as migrations need. */
+  /** Null for no timeouts, as migrations need. */
   within?: Timeouts | null
   migrations?: (new () => { up: unknown; down: unknown })[]
 }
 
-// A server that ends a connection in the same packet in which it says that it is ready meets nobody who listens: the
-// pool has handed it on, and TypeORM takes it a moment later. Without a listener of its own that ends the process.
-
 /**
- * Connects to Postgres. Nothing waits for ever, and for a free connection no more than so many. A network that hangs
- * is met twice by a transaction: its ROLLBACK waits as well.
+ * Connects to Postgres. Every wait has a timeout, and at most eight callers per connection wait for a free one. If the
+ * network hangs, a transaction waits for two timeouts, as its ROLLBACK waits too.
  */
 export const openDatabase = async (
   { config, onConnect }: Connection,
   options: Omit<Options, 'within'>,
 ): Promise<Database> => {
   const { log, poolSize = 10 } = options
-  const listen = (client: ClientBase): void => {
+  // The pool removes its error listener when it hands out a client, and TypeORM adds one in a later turn. An error in
+  // between, such as a server that ends the connection right after its greeting, would end the process
+  // (https://github.com/typeorm/typeorm/issues/5387).
+  const logErrors = (client: ClientBase): void => {
     client.on('error', err => log.debug({ err }, 'postgres connection broke'))
   }
   const database = new DataSource({
@@ -55,20 +55,20 @@ export const openDatabase = async (
     migrationsTableName: 'migrations',
     installExtensions: false,
     synchronize: false,
-    logger: quiet(log),
+    logger: quietLogger(log),
     poolSize,
     poolErrorHandler: (error: unknown) => log.warn({ err: error }, 'postgres connection'),
     extra: {
       ...config,
       idleTimeoutMillis: 30_000,
       onConnect: (client: ClientBase) => {
-        listen(client)
+        logErrors(client)
         onConnect(client)
       },
     },
   })
   await database.initialize()
-  limitPool(poolOf(database), 8 * poolSize)
+  limitPoolQueue(poolOf(database), 8 * poolSize)
   return database
 }
 
@@ -79,5 +79,5 @@ export const openPostgres = async ({
   ...options
 }: Options & { url: string }): Promise<Database> => openDatabase(await findConnection(url, within), options)
 
-/** The pool below the ORM. */
+/** The connection pool of the ORM. */
 export const poolOf = (database: Database): Pool => (database.driver as PostgresDriver).master as Pool

@@ -4,20 +4,20 @@ import type { OpenMetrics } from '../metrics/metrics.ts'
 import type { Database } from './postgres.ts'
 import { retryRead } from './retry-read.ts'
 
-/** Runs reads that may lag behind by as much as a replica does: on one that answers, else on the primary. */
+/** Runs reads that may lag behind: on a replica that answers, else on the primary. */
 export type ReadFromReplica = <T>(run: (manager: EntityManager) => Promise<T>) => Promise<T>
 
 type Replica = { isUp: () => boolean; run: ReadFromReplica } & AsyncDisposable
 
-/** For how long a replica that failed is left alone, in milliseconds. */
-const restFor = 5000
+/** How long a replica is not used after it failed, in milliseconds. */
+const pauseMs = 5000
 
 type Needs = { database: Database; log: Log; metrics: OpenMetrics }
 
-/** Connects when it is first asked: a replica that is not there keeps nobody from starting. */
+/** Connects at the first read, so that the service starts without the replica. */
 const openReplica = (connect: () => Promise<Database>, log: Log): Replica => {
   let opening: Promise<Database> | null = null
-  let restsUntil = 0
+  let pausedUntil = 0
   const connected = async (): Promise<Database> => {
     opening ??= connect()
     try {
@@ -28,13 +28,13 @@ const openReplica = (connect: () => Promise<Database>, log: Log): Replica => {
     }
   }
   return {
-    isUp: () => performance.now() >= restsUntil,
+    isUp: () => performance.now() >= pausedUntil,
     run: async run => {
       try {
         return await run((await connected()).manager)
       } catch (err) {
-        // One that lacks a migration yet is no help either.
-        restsUntil = performance.now() + restFor
+        // Every error counts: a replica may lack the latest migration.
+        pausedUntil = performance.now() + pauseMs
         log.warn({ err }, 'a replica of postgres does not answer')
         throw err
       }
@@ -46,7 +46,7 @@ const openReplica = (connect: () => Promise<Database>, log: Log): Replica => {
   }
 }
 
-/** `replicas` connect to one each. A read is repeated where it may be: on the primary, or once after a lost connection. */
+/** Each of `replicas` connects to one replica. A read that failed there runs again on the primary. */
 export const openReplicaReader = (
   { database, log, metrics }: Needs,
   replicas: (() => Promise<Database>)[],

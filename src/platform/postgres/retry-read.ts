@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isConnectionLost } from '../base/store-errors.ts'
 
-/** Repeats a read, which changes nothing, where its connection was lost. */
+/** Runs a read again if its connection was lost. This is safe, as a read changes nothing. */
 export const retryRead = async <T>(read: () => Promise<T>): Promise<T> => {
   try {
     return await read()
   } catch (error) {
     if (!isConnectionLost(error)) throw error
-    // Others of the pool were perhaps ended with it, and it is about to hear of them.
+    // The server may have ended other connections of the pool too, and the pool notices that a moment later.
     await sleep(25)
     return read()
   }

@@ -1,119 +1,144 @@
 import type { Duplex } from 'node:stream'
 import type { Cluster, Command, Redis } from 'ioredis'
-import { inOneWrite } from '../base/batch-writes.ts'
+import { batchWrites } from '../base/batch-writes.ts'
 import {
   deferFailoverDisconnect,
   reconnectAfterDisconnect,
   stopSlotRefreshOnClose,
-} from './ioredis-disconnect.ts'
+} from './ioredis-disconnect-patches.ts'
 
-// What the driver does not do by itself, on every connection: to a single server, and to each node of a cluster.
+// Checked with ioredis 5.11.1. The tests in ioredis-patches.test.ts fail when ioredis no longer needs a patch.
 
-// Whoever asked was told that there is no answer: such a command may wait for a connection no more.
-const givenUp = new WeakSet<Command>()
+type OnError = (error: Error) => void
 
-// After a stall of this process timers come before sockets: an answer that lies there waiting would count as late, or a
-// command that has not left, and with it every request of that moment. What this process lost, it waits for once more.
-const giveUpAfterReading = (command: Command): void => {
+const timedOut = new WeakSet<Command>()
+
+/**
+ * Symptom: after this process stalls for longer than the command timeout, every pending command fails with "Command timed
+ * out", although its reply waits in the socket. Node runs expired timers before it reads sockets
+ * (https://nodejs.org/en/learn/asynchronous-work/event-loop-timers-and-nexttick). No public report found.
+ *
+ * Here a command waits for a second time, for as long as the process stalled.
+ */
+const timeOutAfterReading = (command: Command): void => {
   let timer: NodeJS.Timeout | undefined
   command.setTimeout = milliseconds => {
     if (timer) return
     const giveUp = () => {
-      givenUp.add(command)
+      timedOut.add(command)
       command.reject(new Error('Command timed out'))
     }
     const due = performance.now() + milliseconds
-    const retryRead = () =>
+    const waitForStall = () =>
       (timer = setTimeout(giveUp, Math.min(Math.max(performance.now() - due, 1), milliseconds)))
-    timer = setTimeout(retryRead, milliseconds)
+    timer = setTimeout(waitForStall, milliseconds)
     const stop = () => clearTimeout(timer)
     command.promise.then(stop, stop)
   }
 }
 
-// ioredis before 6 leaves the timer of `socketTimeout` running when its connection closes: there it holds up the end of
-// the process, and else destroys the connection that came after it (redis/ioredis#2147).
-const withoutStaleTimer = (redis: Redis): Redis => {
-  const own = redis as unknown as { socketTimeoutTimer: NodeJS.Timeout | undefined }
-  redis.on('close', () => {
-    clearTimeout(own.socketTimeoutTimer)
-    own.socketTimeoutTimer = undefined
-  })
-  return redis
-}
-
-// A pipeline counts its commands as they are written: none of them can be left out.
-const withoutGivenUp = (redis: Redis): Redis => {
+/**
+ * Symptom: a command that timed out while it waited for a connection is sent when the connection is up, after its request
+ * was answered with 503 (https://github.com/redis/ioredis/issues/2130). A pipeline counts its commands as they are
+ * written, so all of them are sent.
+ */
+const dropTimedOutCommands = (redis: Redis): Redis => {
   const send = redis.sendCommand.bind(redis)
   redis.sendCommand = (command, stream) =>
-    givenUp.has(command) && !stream ? command.promise : send(command, stream)
-  return redis
-}
-
-// A pipeline is one write already.
-const batched = (redis: Redis): Redis => {
-  const own = redis as unknown as { stream?: Duplex }
-  const send = redis.sendCommand.bind(redis)
-  redis.sendCommand = (command, stream) => {
-    if (own.stream && !stream) inOneWrite(own.stream)
-    return send(command, stream)
-  }
-  return redis
-}
-
-// The driver asks sentinels and, for the map of slots, nodes by connections of its own. Why those fail, such as a
-// certificate that is not trusted, it drops or prints on standard error.
-const withTellingSentinels = (redis: Redis, tell: (fault: Error) => void): Redis => {
-  type Connector = { connectToSentinel?: (...args: unknown[]) => Redis }
-  const { connector } = redis as unknown as { connector: Connector }
-  const open = connector.connectToSentinel?.bind(connector)
-  if (!open) return redis
-  connector.connectToSentinel = (...args) => open(...args).on('error', tell)
-  deferFailoverDisconnect(redis)
-  return redis
-}
-
-const mendedNode = (node: Redis, tell: (fault: Error) => void): void => {
-  batched(withoutGivenUp(withoutStaleTimer(node)))
-  const duplicate = node.duplicate.bind(node)
-  node.duplicate = options => withoutStaleTimer(duplicate(options)).on('error', tell)
-}
-
-/** Mends a connection to one server, and every duplicate of it. `tell` gets the faults of connections beside it. */
-export const mended = (redis: Redis, tell: (fault: Error) => void): Redis => {
-  batched(withoutGivenUp(withoutStaleTimer(withTellingSentinels(redis, tell))))
-  const send = redis.sendCommand
-  redis.sendCommand = (command, stream) => {
-    giveUpAfterReading(command)
-    return send(command, stream)
-  }
-  const duplicate = redis.duplicate.bind(redis)
-  redis.duplicate = options => mended(duplicate(options), tell)
+    timedOut.has(command) && !stream ? command.promise : send(command, stream)
   return redis
 }
 
 /**
- * Mends every connection of a cluster, and every duplicate of it. The driver times each of a command's ways to a node
- * and none of its waits in between: here `timeoutMs` in milliseconds is for all of them together.
+ * Symptom: ioredis before 6 leaves the timer of `socketTimeout` running when a connection closes. The timer keeps the
+ * process alive, or destroys the next connection (https://github.com/redis/ioredis/issues/2147).
  */
-export const mendedCluster = (
-  cluster: Cluster,
-  timeoutMs: number | undefined,
-  tell: (fault: Error) => void,
-): Cluster => {
-  cluster.on('+node', node => mendedNode(node, tell))
-  stopSlotRefreshOnClose(cluster)
-  reconnectAfterDisconnect(cluster)
-  // A pipeline waits for the first connection, and for ever if need be.
+const clearSocketTimeoutOnClose = (redis: Redis): Redis => {
+  const internals = redis as unknown as { socketTimeoutTimer: NodeJS.Timeout | undefined }
+  redis.on('close', () => {
+    clearTimeout(internals.socketTimeoutTimer)
+    internals.socketTimeoutTimer = undefined
+  })
+  return redis
+}
+
+/**
+ * Symptom: each command costs a system call of its own. The option `enableAutoPipelining` answers a command only when its
+ * whole pipeline is answered (https://github.com/redis/ioredis/issues/1608). A pipeline is one write already.
+ */
+const batchCommands = (redis: Redis): Redis => {
+  const internals = redis as unknown as { stream?: Duplex }
+  const send = redis.sendCommand.bind(redis)
+  redis.sendCommand = (command, stream) => {
+    if (internals.stream && !stream) batchWrites(internals.stream)
+    return send(command, stream)
+  }
+  return redis
+}
+
+/**
+ * Symptom: where no Sentinel can be reached, ioredis only reports "Connection is closed" and hides the reason, such as an
+ * untrusted certificate (https://github.com/redis/ioredis/issues/2070).
+ */
+const reportSentinelErrors = (redis: Redis, onError: OnError): Redis => {
+  type Connector = { connectToSentinel?: (...args: unknown[]) => Redis }
+  const { connector } = redis as unknown as { connector: Connector }
+  const open = connector.connectToSentinel?.bind(connector)
+  if (!open) return redis
+  connector.connectToSentinel = (...args) => open(...args).on('error', onError)
+  deferFailoverDisconnect(redis)
+  return redis
+}
+
+/**
+ * Symptom: the connection that reads the slots of a cluster, a duplicate of a node's, fails and ioredis hides the reason
+ * as it does for Sentinel. No public report found.
+ */
+const patchNode = (node: Redis, onError: OnError): void => {
+  batchCommands(dropTimedOutCommands(clearSocketTimeoutOnClose(node)))
+  const duplicate = node.duplicate.bind(node)
+  node.duplicate = options => clearSocketTimeoutOnClose(duplicate(options)).on('error', onError)
+}
+
+/**
+ * Patches a connection to one server, and every duplicate of it. `onError` receives the errors of the connections to
+ * Sentinels.
+ */
+export const patchRedis = (redis: Redis, onError: OnError): Redis => {
+  batchCommands(dropTimedOutCommands(clearSocketTimeoutOnClose(reportSentinelErrors(redis, onError))))
+  const send = redis.sendCommand
+  redis.sendCommand = (command, stream) => {
+    timeOutAfterReading(command)
+    return send(command, stream)
+  }
+  const duplicate = redis.duplicate.bind(redis)
+  redis.duplicate = options => patchRedis(duplicate(options), onError)
+  return redis
+}
+
+/**
+ * Symptom: the command timeout of ioredis covers one attempt at one node, and neither the delays between attempts nor a
+ * cluster that is away (https://github.com/redis/ioredis/issues/1604). A pipeline waits for the slots without any timeout
+ * (https://github.com/redis/ioredis/pull/1201). Here `timeoutMs` covers a command as a whole.
+ */
+const timeOutWholeCommand = (cluster: Cluster, timeoutMs: number | undefined): void => {
   if (timeoutMs !== undefined)
     cluster.delayUntilReady = callback => void process.nextTick(callback, new Error("Cluster isn't ready"))
   const send = cluster.sendCommand.bind(cluster)
   cluster.sendCommand = (command, stream, node) => {
-    giveUpAfterReading(command)
+    timeOutAfterReading(command)
     if (timeoutMs !== undefined) command.setTimeout(timeoutMs)
     return send(command, stream, node)
   }
+}
+
+/** Patches every connection of a cluster, and every duplicate of it. Without `timeoutMs`, commands wait indefinitely. */
+export const patchCluster = (cluster: Cluster, timeoutMs: number | undefined, onError: OnError): Cluster => {
+  cluster.on('+node', node => patchNode(node, onError))
+  stopSlotRefreshOnClose(cluster)
+  reconnectAfterDisconnect(cluster)
+  timeOutWholeCommand(cluster, timeoutMs)
   const duplicate = cluster.duplicate.bind(cluster)
-  cluster.duplicate = (nodes, options) => mendedCluster(duplicate(nodes, options), timeoutMs, tell)
+  cluster.duplicate = (nodes, options) => patchCluster(duplicate(nodes, options), timeoutMs, onError)
   return cluster
 }

@@ -1,5 +1,4 @@
-// Every Redis key. The keys that one script touches share the hash tag `{user id}`, so that a Redis
-// Cluster keeps them in one slot.
+// Every Redis key. The keys of one script share the hash tag `{user id}`, so that a Redis Cluster keeps them in one slot.
 
 export type Keys = ReturnType<typeof redisKeys>
 
@@ -11,13 +10,13 @@ export const redisKeys = (prefix: string) => ({
   guesses: (userId: string, purpose: string) => `${prefix}:{${userId}}:guesses:${purpose}`,
   ownGuesses: (userId: string, purpose: string) => `${prefix}:{${userId}}:guesses:${purpose}:own`,
   proved: (userId: string) => `${prefix}:{${userId}}:proved`,
-  /** Hash of the token that has removed the account of this user. */
+  /** Hash of the token by which the owner of the address rejected and removed this account. */
   rejected: (userId: string) => `${prefix}:{${userId}}:rejected`,
   seen: (userId: string) => `${prefix}:{${userId}}:seen`,
-  /** `of` is a user's id, or stands for an address. */
+  /** `of` is a user's id, or a key of an address without an account. */
   attempts: (of: string) => `${prefix}:{${of}}:attempts`,
   limit: (name: string) => `${prefix}:limit:${name}`,
   queue: `{${prefix}}`,
-  /** What a worker was last heard to do. */
+  /** The state that a worker last reported. */
   worker: `{${prefix}}:worker`,
 })

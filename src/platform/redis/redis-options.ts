@@ -1,30 +1,30 @@
 import type { ClusterOptions, RedisOptions } from 'ioredis'
 import type { RedisAddress } from '../config/redis-url.ts'
 
-/** How a connection behaves, whatever it leads to. */
-export type Manner = {
+/** How a connection behaves, for every kind of address. */
+export type ConnectionProfile = {
   redis: RedisOptions
   cluster: ClusterOptions
-  /** What is logged of a connection that fails. */
-  words: string
+  /** The log message of a connection that fails. */
+  logMessage: string
 }
 
 export const retry = (attempt: number): number => Math.min(attempt * 50, 1000)
 
-const everywhere = {
+const common = {
   connectTimeout: 2000,
   reconnectOnError: error => (error.message.startsWith('READONLY') ? 2 : false),
 } as const satisfies RedisOptions
 
-/** Answers or fails within `timeoutMs` milliseconds. */
-export const answering = (timeoutMs: number): Manner => ({
+/** Every command is answered or fails within `timeoutMs` milliseconds. */
+export const requestProfile = (timeoutMs: number): ConnectionProfile => ({
   redis: {
-    ...everywhere,
+    ...common,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
     commandTimeout: timeoutMs,
-    // A host that vanishes closes no connection: without this the kernel would go on sending to it for a quarter of an
-    // hour, while its successor at the same address waits for us.
+    // A host that vanishes closes no connection. Without this timeout the kernel would keep sending to it for 15 minutes,
+    // while its successor waits at the same address.
     socketTimeout: 2000,
   },
   cluster: {
@@ -35,15 +35,15 @@ export const answering = (timeoutMs: number): Manner => ({
     retryDelayOnTryAgain: 50,
     slotsRefreshInterval: 5000,
   },
-  words: 'redis connection',
+  logMessage: 'redis connection',
 })
 
-/** Waits for as long as it takes. */
-export const blocking: Manner = {
-  // Above what a blocking command waits.
-  redis: { ...everywhere, maxRetriesPerRequest: null, socketTimeout: 30_000 },
+/** Commands wait indefinitely. */
+export const blockingProfile: ConnectionProfile = {
+  // The socket timeout is longer than a blocking command waits.
+  redis: { ...common, maxRetriesPerRequest: null, socketTimeout: 30_000 },
   cluster: { slotsRefreshInterval: 5000 },
-  words: 'redis connection of the queue',
+  logMessage: 'redis connection of the queue',
 }
 
 export const credentials = ({ tls, username, password }: RedisAddress): RedisOptions => ({
@@ -52,8 +52,8 @@ export const credentials = ({ tls, username, password }: RedisAddress): RedisOpt
   ...(password !== undefined && { password }),
 })
 
-// The detector ends a connection to a master that Sentinel has replaced, and that does not know it yet: what it would
-// take is lost.
+// The failover detector ends a connection to a master that Sentinel has replaced and that does not know it yet. Writes
+// that such a master still accepts are lost.
 export const sentinelOptions = (address: RedisAddress & { kind: 'sentinel' }): RedisOptions => ({
   sentinels: address.sentinels,
   name: address.master,

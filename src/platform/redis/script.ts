@@ -5,8 +5,8 @@ import type { RedisConnection } from './redis.ts'
 export type Script = (redis: RedisConnection, keys: string[], args: (string | number)[]) => Promise<unknown>
 
 /**
- * A Lua script beside the file that calls it: sent by its digest, and whole when Redis has not seen it
- * or has forgotten it (NOSCRIPT after a restart or a failover). `folder` is the caller's import.meta.dirname.
+ * Loads a Lua script beside the file that calls it. Redis gets its digest, and its text only if it does not know the digest
+ * (NOSCRIPT at the first use, and after a restart or a failover). `folder` is the caller's `import.meta.dirname`.
  */
 export const script = (folder: string, file: string): Script => {
   const source = readFileSync(`${folder}/${file}`, 'utf8')

@@ -6,34 +6,34 @@ export const counters = {
     help: 'Requests answered, by the pattern of their route.',
     labels: ['method', 'route', 'status'],
   },
-  faults: { help: 'Requests that met a fault (503), by what did not serve.', labels: ['store'] },
+  faults: { help: 'Requests that were answered 503, by the store that failed.', labels: ['store'] },
   limits_in_memory: {
-    help: 'Limits that were counted in this process, as Redis did not answer.',
+    help: 'Limits that were counted in this process, because Redis did not answer.',
     labels: [],
   },
   stale_reads_on_primary: {
-    help: 'Reads that the primary served, as no replica did.',
+    help: 'Reads that the primary served, because no replica answered.',
     labels: [],
   },
-  logins_failed: { help: 'Wrong e-mails or passwords at the login.', labels: [] },
+  logins_failed: { help: 'Sign-ins with a wrong email or password.', labels: [] },
   passwords_closed: { help: 'Passwords closed after too many wrong ones in a row.', labels: [] },
   codes_refused: {
-    help: 'Mailed codes that were refused, by purpose. Reason: wrong; no_code, as none is live; closed, as all are.',
+    help: 'Emailed codes that were refused, by purpose. Reason: `wrong`; `no_code`, if no code is valid; `closed`, while all codes are refused.',
     labels: ['purpose', 'reason'],
   },
   codes_closed: {
-    help: 'Times that all mailed codes were closed for a while, after too many wrong ones.',
+    help: 'How often all emailed codes were closed for a while, after too many wrong ones.',
     labels: [],
   },
-  session_reuses: { help: 'Spent refresh tokens that were presented again: thefts.', labels: [] },
-  mails: { help: 'Mails that this worker brought to an end, by outcome.', labels: ['outcome'] },
-  purchases: { help: 'What payment events came to, by outcome.', labels: ['outcome'] },
-  gateway_failures: { help: 'Calls to the payment gateway that came to nothing.', labels: [] },
+  session_reuses: { help: 'Refresh tokens that were used again: thefts.', labels: [] },
+  mails: { help: 'Emails that this worker finished, by outcome.', labels: ['outcome'] },
+  purchases: { help: 'Payment events, by outcome.', labels: ['outcome'] },
+  gateway_failures: { help: 'Calls to the payment gateway that failed.', labels: [] },
   mails_unanswered: {
-    help: 'Emails whose content was sent and that the mail server did not answer: perhaps delivered.',
+    help: 'Emails whose content was sent without a reply of the mail server: perhaps delivered.',
     labels: [],
   },
-  mail_attempts_failed: { help: 'Deliveries that failed and are tried again.', labels: [] },
+  mail_attempts_failed: { help: 'Deliveries that failed and are retried.', labels: [] },
 } as const satisfies Record<string, { help: string; labels: readonly string[] }>
 
 export const histograms = {
@@ -46,19 +46,19 @@ export const histograms = {
  */
 export const gauges = {
   limiter_in_memory: {
-    help: '1 while limits are counted in this process, as Redis does not answer.',
+    help: '1 while limits are counted in this process, because Redis does not answer.',
     across: 'max',
   },
   passwords_waiting: { help: 'Passwords that wait for a hash thread.', across: 'sum' },
   postgres_connections_waited_for: { help: 'Queries that wait for a free connection.', across: 'sum' },
   mail_queue_down: {
-    help: '1 while emails cannot be queued, no worker takes them, or Redis may throw them out; else 0.',
+    help: '1 while emails cannot be queued, no worker takes them, or Redis may evict them; else 0.',
     across: 'max',
   },
-  mails_unsent: { help: 'Mails that are owed.', across: 'max' },
-  mails_failed: { help: 'Mails that were given up and can be sent again.', across: 'max' },
+  mails_unsent: { help: 'Emails that are not sent yet.', across: 'max' },
+  mails_failed: { help: 'Emails that were given up and can be sent again.', across: 'max' },
   oldest_unsent_mail_seconds: {
-    help: 'Since when the oldest mail that is owed was first owed; 0 where there is none.',
+    help: 'Age of the oldest email that is not sent yet; 0 if there is no such email.',
     across: 'max',
   },
 } as const satisfies Record<string, { help: string; across: 'sum' | 'max' }>

@@ -59,13 +59,13 @@ export const themeVariables = {
   },
   BRAND_ADDRESS: {
     schema: visibleLine(200),
-    example: 'Example Ltd, 1 High Street, Oxford',
+    example: 'Example Ltd, 1 High Road, Oxford',
     help: 'The postal address of your company. Shown at the end of emails and pages.',
   },
   TEMPLATES_DIR: {
     schema: folder,
     example: '/etc/latchkey/templates',
-    help: 'A folder with templates and words of your own. A file such as `welcome.mjml` or `layout.txt` takes the place of ours of the same name; the words in `es/welcome.json` take the place of ours one by one; a new folder adds a language. See `docs/branding.md`.',
+    help: 'A folder with templates and words of your own. A file such as `welcome.mjml` or `layout.txt` replaces the built-in file of the same name. Each word in `es/welcome.json` replaces the built-in word. A new folder adds a language. See `docs/branding.md`.',
   },
 } as const
 

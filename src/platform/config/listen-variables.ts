@@ -28,6 +28,6 @@ export const listenVariables = {
   METRICS_HOST: {
     schema: address,
     default: '127.0.0.1',
-    help: 'The address that `/metrics` listens on. Where Prometheus runs on another machine or in another container, set an address of a private network that strangers cannot reach.',
+    help: 'The address that `/metrics` listens on. Where Prometheus runs on another machine or in another container, set an address of a private network that no attacker can reach.',
   },
 } as const

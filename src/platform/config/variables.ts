@@ -56,7 +56,7 @@ export const variables = {
       parsedBy(postgresUrl),
     ),
     default: '',
-    help: 'Read replicas, comma-separated, for what may lag behind: lists of the administration and the export. Where the one that is asked does not answer, the primary does.',
+    help: 'Read replicas, comma-separated, for reads that may lag behind: administrative lists and exports. If a replica does not answer, the primary serves.',
   },
   REDIS_URL: {
     schema: redisUrl,
@@ -67,13 +67,13 @@ export const variables = {
   REDIS_PREFIX: {
     schema: rule('must be 1 to 32 of a-z, 0-9 and -', text => (/^[a-z0-9-]{1,32}$/.test(text) ? text : null)),
     default: 'lk',
-    help: 'What every Redis key begins with.',
+    help: 'The prefix of every Redis key.',
   },
   SMTP_URL: {
     schema: url('smtp:', 'smtps:'),
     needed: ['worker'],
     example: 'smtp://user:password@localhost:587',
-    help: 'The mail server that the worker hands mails to.',
+    help: 'The mail server that the worker sends emails to.',
   },
   SMTP_EHLO_NAME: {
     schema: rule(
@@ -119,12 +119,12 @@ export const variables = {
   ACCESS_TOKEN_TTL: {
     schema: duration('1m', '1h'),
     default: '15m',
-    help: 'The life of an access token: how long another service may go on accepting one after a revocation.',
+    help: 'The life of an access token. Another service accepts a token for at most this time after its session has ended.',
   },
   REFRESH_TOKEN_TTL: {
     schema: duration('5m', '400d'),
     default: '7d',
-    help: 'A session that is not refreshed for as long ends.',
+    help: 'A session ends if it is not refreshed for this time.',
   },
   SESSION_MAX_AGE: {
     schema: duration('5m', '400d'),
@@ -134,39 +134,39 @@ export const variables = {
   ACCOUNT_ERASURE_DELAY: {
     schema: duration('1d', '400d'),
     default: '30d',
-    help: 'A deleted account is erased after this time; until then its owner can take the deletion back.',
+    help: 'A deleted account is erased after this time. Until then its owner can undo the deletion.',
   },
   AUDIT_RETENTION: {
     schema: durationOrOff('1d', '3650d'),
     default: '400d',
-    help: 'Audit events are deleted at this age; none before `SESSION_MAX_AGE`, as ended sessions are known by them. `off` keeps them for ever.',
+    help: 'Audit events are deleted at this age, but not before `SESSION_MAX_AGE`, because they record which sessions have ended. `off` keeps them forever.',
   },
   EMAIL_RETENTION: {
     schema: durationOrOff('1d', '3650d'),
     default: '90d',
-    help: 'Records of emails that were sent or given up are deleted at this age; none while its link may still be used, or a session may be older than the address that it confirmed. `off` keeps them for ever.',
+    help: 'Records of emails that were sent or given up are deleted at this age. A record stays while its link still works, or while a session may be older than the address that it confirmed. `off` keeps them forever.',
   },
   REQUIRE_VERIFIED_EMAIL: {
     schema: flag,
     default: 'false',
-    help: '`true`: nobody gets a session before their address is verified, and sessions that began before are refused until it is.',
+    help: '`true`: a user gets a session only after their address is verified, and older sessions are refused until it is.',
   },
   REGISTRATION_PRIVACY: {
     schema: flag,
     default: 'off',
-    help: '`on`: registering answers the same whether or not the address has an account, and nobody signs in, or goes on with a session, before they have verified theirs by mail.',
+    help: '`on`: registration replies the same whether or not the address has an account. A user can sign in, or use a session, only after they have verified their address by email.',
   },
   ...passwordVariables,
   RATE_LIMITS: {
     schema: rule('must be `off`, or lines such as login=10/15m,register=5/15m', parseLimits),
     default: '',
     example: 'login=10/15m,register=5/15m',
-    help: 'Overrides of the limits. `off` is for benchmarks alone.',
+    help: 'Overrides of the limits. `off` is for benchmarks only.',
   },
   EMAIL_LINK_CONFIRM: {
     schema: oneOf('click', 'instant'),
     default: 'click',
-    help: '`click`: a mailed link shows a page with a button, so that mail scanners cannot spend it. `instant`: opening it is enough. Mail scanners and link previews open links, so they then confirm addresses, also of accounts that the reader never made.',
+    help: '`click`: an emailed link shows a page with a button, so that mail scanners cannot use it up. `instant`: opening it is enough. Mail scanners and link previews open links, so they then confirm addresses, also of accounts that the reader never made.',
   },
   ...themeVariables,
   ...shopVariables,

@@ -133,8 +133,8 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   })
 
   test('an administrator deletes an account while its owner undoes the deletion → the account stays deleted', async t => {
-    const ada = await anAccount(client)
-    await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [ada.userId])
+    const admin = await anAccount(client)
+    await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [admin.userId])
     for (let at = 0; at <= 4; at++) {
       const account = await anAccount(client)
       await sendSimultaneously(urls, [remove(account)])
@@ -142,7 +142,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       const adminDeletion = {
         method: 'DELETE',
         path: `/api/v1/admin/users/${account.userId}`,
-        token: ada.access,
+        token: admin.access,
       }
       const replies = await sendSimultaneously(
         urls,
@@ -290,10 +290,10 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const { client } = world
     const account = await aMailedAccount()
     const { email, verifying, access } = account
-    const moved = anEmail()
+    const newEmail = anEmail()
     await client.post('forgot-password', { email })
-    await client.post('change-email', { current_password: password, new_email: moved }, { token: access })
-    const [reset, change] = [await world.mails.to(email, 2), await world.mails.to(moved)]
+    await client.post('change-email', { current_password: password, new_email: newEmail }, { token: access })
+    const [reset, change] = [await world.mails.to(email, 2), await world.mails.to(newEmail)]
     t.is((await client.post('verify-reset-token', { token: tokenOf(reset.link) })).status, 200)
 
     await remove(account)
@@ -306,7 +306,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       ['reset-password', { token: tokenOf(reset.link), new_password: 'another horse 10' }],
       ['reset-password', { email, code: reset.code, new_password: 'another horse 10' }],
       ['confirm-email', { token: tokenOf(change.link) }],
-      ['confirm-email', { email: moved, code: change.code }],
+      ['confirm-email', { email: newEmail, code: change.code }],
     ]
     for (const [path, body] of mailedTokens) {
       const reply = await client.post(path, body)
@@ -502,7 +502,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const account = await anAccount(client)
     const { email, access: token } = account
     const verifying = await world.mails.to(email)
-    const moved = anEmail()
+    const newEmail = anEmail()
     const steps: [what: string, act: () => Promise<unknown>, types: string[], kinds: string[]][] = [
       [
         'a wrong password',
@@ -520,7 +520,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       ['a new verification email', () => client.post('resend-verification', { email }), [], ['verify_email']],
       [
         'a change of email',
-        () => client.post('change-email', { current_password: password, new_email: moved }, { token }),
+        () => client.post('change-email', { current_password: password, new_email: newEmail }, { token }),
         ['email.change_requested'],
         ['email_change'],
       ],
@@ -540,7 +540,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       kinds.push('account_exported')
     }
     const { body } = await exported(account)
-    t.is(body.emails.findLast(({ kind }: Mail) => kind === 'email_change').recipient, moved)
+    t.is(body.emails.findLast(({ kind }: Mail) => kind === 'email_change').recipient, newEmail)
   })
 
   test('export → no password, hash, token or code', async t => {

@@ -62,11 +62,11 @@ test.serial('an account is erased → Postgres and Redis hold no personal data o
   await client.post('login', { email, password }, from)
   await client.post('login', { email, password: 'wrong horse 9' }, from)
   await client.post('resend-verification', { email }, from)
-  const moved = anEmail()
-  await client.post('change-email', { current_password: password, new_email: moved }, me)
-  const { link } = await world.mails.to(moved)
+  const newEmail = anEmail()
+  await client.post('change-email', { current_password: password, new_email: newEmail }, me)
+  const { link } = await world.mails.to(newEmail)
   await client.post('confirm-email', { token: tokenOf(link) }, from)
-  await client.post('forgot-password', { email: moved }, from)
+  await client.post('forgot-password', { email: newEmail }, from)
   await settled()
   // The event of an action on another account is kept, without the IP address and the user agent of the actor.
   const target = await anAccount(client)
@@ -78,7 +78,7 @@ test.serial('an account is erased → Postgres and Redis hold no personal data o
   const personalData = [
     user.id,
     email,
-    moved,
+    newEmail,
     full_name,
     phone,
     address,
@@ -93,8 +93,8 @@ test.serial('an account is erased → Postgres and Redis hold no personal data o
   }
   t.deepEqual(await found(), personalData)
 
-  const gone = await client.send('DELETE', `/api/v1/admin/users/${user.id}`, { token: admin.access })
-  t.is(gone.status, 204)
+  const deletion = await client.send('DELETE', `/api/v1/admin/users/${user.id}`, { token: admin.access })
+  t.is(deletion.status, 204)
   await settled()
   t.is(await erase(), 1)
   t.false(await exists(user.id))
@@ -146,13 +146,13 @@ test.serial(
   async t => {
     const [first, second, last] = [anEmail(), anEmail(), anEmail()]
     const account = await anAccount(client, { email: first })
-    for (const moved of [second, last]) {
+    for (const newEmail of [second, last]) {
       await client.post(
         'change-email',
-        { current_password: password, new_email: moved },
+        { current_password: password, new_email: newEmail },
         { token: account.access },
       )
-      await client.post('confirm-email', { token: tokenOf((await world.mails.to(moved)).link) })
+      await client.post('confirm-email', { token: tokenOf((await world.mails.to(newEmail)).link) })
     }
     const newOwner = await anAccount(client, { email: second })
     for (const email of [first, second, last]) await client.post('forgot-password', { email })
@@ -202,21 +202,21 @@ test.serial(
     const owner = await anAccount(client)
     const verifying = await world.mails.to(owner.email)
     await client.post('verify-email', { token: tokenOf(verifying.link) })
-    const moved = anEmail()
+    const newEmail = anEmail()
     await client.post(
       'change-email',
-      { current_password: password, new_email: moved },
+      { current_password: password, new_email: newEmail },
       { token: owner.access },
     )
-    await client.post('confirm-email', { token: tokenOf((await world.mails.to(moved)).link) })
+    await client.post('confirm-email', { token: tokenOf((await world.mails.to(newEmail)).link) })
     await settled()
     const undo = await world.mails.to(owner.email, 3)
     t.true(undo.link.includes('undo-email-change'))
 
-    const squatter = await anAccount(client, { email: owner.email })
-    await remove(squatter)
+    const laterOwner = await anAccount(client, { email: owner.email })
+    await remove(laterOwner)
     await settled()
-    await setDue(squatter.userId)
+    await setDue(laterOwner.userId)
     t.is(await erase(), 1)
     const back = await client.post('undo-email-change', { token: tokenOf(undo.link) })
     t.is(back.status, 200)

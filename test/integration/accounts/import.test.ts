@@ -34,7 +34,7 @@ anyTest.after.always(async () => {
   }
   const rowOf = async (email: string) =>
     (await world.sql<Row>('SELECT * FROM users WHERE email = $1', [email]))[0]
-  const loginAs = (email: string, word: string) => world.client.post('login', { email, password: word })
+  const loginAs = (email: string, tried: string) => world.client.post('login', { email, password: tried })
 
   const salt = 'sixteen byte salt'
   const base64 = (bytes: Buffer | string) => Buffer.from(bytes).toString('base64').replace(/=+$/, '')
@@ -123,8 +123,8 @@ anyTest.after.always(async () => {
     ])
     for (const email of [absent, empty, django]) {
       t.is((await rowOf(email))?.password_hash, null)
-      for (const word of [password, 'null', 'undefined', ' '])
-        t.is((await loginAs(email, word)).body.code, 'INVALID_CREDENTIALS')
+      for (const tried of [password, 'null', 'undefined', ' '])
+        t.is((await loginAs(email, tried)).body.code, 'INVALID_CREDENTIALS')
     }
   })
 

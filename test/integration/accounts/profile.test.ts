@@ -91,7 +91,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       [' +1 (415) 555-2671 ', '+14155552671'],
       ['0171 234 56 78', '0171 234 56 78'],
     ]
-    for (const [phone, kept] of forms) t.is((await change('PATCH', access, { phone })).body.phone, kept)
+    for (const [phone, stored] of forms) t.is((await change('PATCH', access, { phone })).body.phone, stored)
     for (const phone of ['12345', '+0123456789', '+12', '0171x2345678', 'tel:+14155552671'])
       t.is((await change('PATCH', access, { phone })).status, 400, phone)
   })
@@ -135,10 +135,10 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       const before = await rows()
       for (const name of refusedNames)
         for (const value of [values[name] ?? 'x', null])
-          for (const beside of [{}, { full_name: 'Changed' }]) {
+          for (const valid of [{}, { full_name: 'Changed' }]) {
             const { status, body } = await world.client.send(method, 'me', {
               token,
-              body: { ...beside, [name]: value },
+              body: { ...valid, [name]: value },
             })
             t.is(status, 400, name)
             t.deepEqual(
@@ -154,15 +154,15 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   test('phone with a plus → stored as E.164; phone without a plus → stored as written', async t => {
     const { access: token } = await anAccount(world.client)
     const change = (phone: unknown) => world.client.patch('me', { phone }, { token })
-    for (const [given, kept] of [
+    for (const [given, stored] of [
       ['+49 (0)30 123456', '+4930123456'],
       ['+1.415.555.2671', '+14155552671'],
       [' (415) 555-2671 ', '(415) 555-2671'],
     ]) {
-      t.is((await change(given)).body.phone, kept)
-      const again = await change(kept)
+      t.is((await change(given)).body.phone, stored)
+      const again = await change(stored)
       t.is(again.status, 200, 'the returned value is accepted')
-      t.is(again.body.phone, kept)
+      t.is(again.body.phone, stored)
     }
     for (const phone of ['+1 415 555 267', '+1 415 555 2671 ext 5', '555-2671', '+', '①②③④⑤⑥⑦⑧⑨⓪'])
       t.is((await change(phone)).status, 400, phone)
@@ -173,7 +173,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 }
 
 {
-  const ways: [what: string, end: (account: Account) => Promise<unknown>][] = [
+  const revocations: [what: string, end: (account: Account) => Promise<unknown>][] = [
     [
       'a deactivated account',
       ({ userId }) => world.sql('UPDATE users SET is_active = false WHERE id = $1', [userId]),
@@ -185,7 +185,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     ],
   ]
 
-  for (const [what, end] of ways)
+  for (const [what, end] of revocations)
     test(`the tokens of ${what} → 401 at once at every instance`, async t => {
       const account = await anAccount(world.client)
       // Fill the token cache of both instances, so that a stale cache entry would show.

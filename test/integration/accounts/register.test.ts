@@ -59,7 +59,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.is((await world.client.post('refresh', { refresh_token: body.refresh_token })).status, 200)
   })
 
-  const unusual: [given: (email: string) => string, canonical: (email: string) => string][] = [
+  const unusualEmails: [given: (email: string) => string, canonical: (email: string) => string][] = [
     [email => `  ${email.toUpperCase()} `, email => email],
     [
       email => email.replace('example.com', 'BÜCHER.example'),
@@ -71,7 +71,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     [email => email.replace('example', 'a--b.1'), email => email.replace('example', 'a--b.1')],
   ]
 
-  for (const [given, canonical] of unusual)
+  for (const [given, canonical] of unusualEmails)
     test(`an address such as ${given('a@example.com')} → registration, login and the link in the email work`, async t => {
       const email = anEmail()
       const expected = canonical(email)
@@ -192,7 +192,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 }
 
 {
-  const weak: [rule: string, password: string, profile?: Record<string, string>][] = [
+  const weakPasswords: [rule: string, password: string, profile?: Record<string, string>][] = [
     ['too_short', 'a1b2c3d'],
     ['too_short', '😀1a😀😀😀😀'],
     ['needs_letter', '9172635480'],
@@ -207,7 +207,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     ['password', ''],
   ]
 
-  for (const [rule, password, profile = {}] of weak)
+  for (const [rule, password, profile = {}] of weakPasswords)
     test(`register with password ${JSON.stringify(password.slice(0, 24))} → 400 ${rule}, not repeated`, async t => {
       const email = anEmail()
       const reply = await world.client.post('register', { email, password, ...profile })

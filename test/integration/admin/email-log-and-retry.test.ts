@@ -122,22 +122,22 @@ test.serial('retry of an email whose link is no longer valid → it is dropped',
     ['8 days', 'older than seven days'],
     [null, 'its link was used'],
   ] as const) {
-    const moved = await anAccount(world.client)
-    const verifying = await world.mails.to(moved.email)
+    const account = await anAccount(world.client)
+    const verifying = await world.mails.to(account.email)
     await world.client.post('verify-email', { token: tokenOf(verifying.link) })
-    await world.mails.to(moved.email, 2)
+    await world.mails.to(account.email, 2)
     const newEmail = anEmail()
     const body = { current_password: password, new_email: newEmail }
-    await world.client.post('change-email', body, { token: moved.access })
+    await world.client.post('change-email', body, { token: account.access })
     const confirming = await world.mails.to(newEmail)
     await refuse()
     await world.client.post('confirm-email', { token: tokenOf(confirming.link) })
-    const failed = await waitForStatus(moved.email, 'failed')
+    const failed = await waitForStatus(account.email, 'failed')
     await accept()
     t.is(failed.kind, 'email_changed')
     if (by) await backdate(failed.id, by)
     else await world.sql('UPDATE emails SET proof_spent_at = now() WHERE id = $1', [failed.id])
-    await expectDropped(moved.email, failed.id, what)
+    await expectDropped(account.email, failed.id, what)
   }
 })
 

@@ -345,11 +345,11 @@ anyTest.after.always(async () => {
       { status: 204 },
     )
 
-    const squatted = anEmail()
-    t.is((await ask({ path: 'register', body: { email: squatted, password } })).status, 202)
+    const squattedEmail = anEmail()
+    t.is((await ask({ path: 'register', body: { email: squattedEmail, password } })).status, 202)
     await expectEvent(
       'user.rejected',
-      { path: 'reject-account', body: await mailed(squatted, 'verify-email') },
+      { path: 'reject-account', body: await mailed(squattedEmail, 'verify-email') },
       { status: 204, about: false },
     )
 
@@ -514,17 +514,17 @@ anyTest.after.always(async () => {
     const moving = await world.mails.to(newEmail)
 
     // An account with an undo link for its email change, and one with an undo link for its deletion.
-    const moved = await anAccount(client)
-    await client.post('verify-email', { token: tokenOf((await world.mails.to(moved.email)).link) })
-    await world.mails.to(moved.email, 2)
-    const elsewhere = anEmail()
-    await client.post('change-email', { ...body, new_email: elsewhere }, { token: moved.access })
-    await client.post('confirm-email', { token: tokenOf((await world.mails.to(elsewhere)).link) })
-    const undoing = await world.mails.to(moved.email, 3)
-    const leaving = await anAccount(client)
-    await world.mails.to(leaving.email)
-    await client.send('DELETE', 'me', { token: leaving.access, body: { password } })
-    const staying = await world.mails.to(leaving.email, 2)
+    const movedAccount = await anAccount(client)
+    await client.post('verify-email', { token: tokenOf((await world.mails.to(movedAccount.email)).link) })
+    await world.mails.to(movedAccount.email, 2)
+    const changedEmail = anEmail()
+    await client.post('change-email', { ...body, new_email: changedEmail }, { token: movedAccount.access })
+    await client.post('confirm-email', { token: tokenOf((await world.mails.to(changedEmail)).link) })
+    const undoChangeMail = await world.mails.to(movedAccount.email, 3)
+    const deletedAccount = await anAccount(client)
+    await world.mails.to(deletedAccount.email)
+    await client.send('DELETE', 'me', { token: deletedAccount.access, body: { password } })
+    const undoDeletionMail = await world.mails.to(deletedAccount.email, 2)
     await world.sql('UPDATE users SET email_verified = true WHERE id = $1', [userId])
 
     const token = access
@@ -536,8 +536,8 @@ anyTest.after.always(async () => {
       'reset-password': () => client.post('reset-password', { token: tokenOf(resetting.link), new_password }),
       'change-email': () => client.post('change-email', { ...body, new_email: anEmail() }, { token }),
       'confirm-email': () => client.post('confirm-email', { token: tokenOf(moving.link) }),
-      'undo-email-change': () => client.post('undo-email-change', { token: tokenOf(undoing.link) }),
-      'undo-deletion': () => client.post('undo-deletion', { token: tokenOf(staying.link) }),
+      'undo-email-change': () => client.post('undo-email-change', { token: tokenOf(undoChangeMail.link) }),
+      'undo-deletion': () => client.post('undo-deletion', { token: tokenOf(undoDeletionMail.link) }),
       'change-password': () =>
         client.post('change-password', { current_password: password, new_password }, { token }),
       'logout-all': () => client.post('logout-all', undefined, { token }),

@@ -267,14 +267,14 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
   test('an unverified account has the old address → the undo works, and that account is erased', async t => {
     const { owner, attacker, token } = await aStolenAccount()
-    const squatter = await anAccount(client, { email: owner.email, password: 'a squatter 4 phrase' })
+    const otherAccount = await anAccount(client, { email: owner.email, password: 'a squatter 4 phrase' })
     t.is((await undo(token, other.client)).status, 200)
     t.deepEqual(await failuresOfRestore(owner, [attacker.email], [owner.password, 'a squatter 4 phrase']), [])
-    t.is((await client.get('me', { token: squatter.access })).body.code, 'SESSION_REVOKED')
-    t.is((await client.post('refresh', { refresh_token: squatter.refresh })).status, 401)
-    t.not((await rowOf(world, squatter.userId)).erase_after, null)
+    t.is((await client.get('me', { token: otherAccount.access })).body.code, 'SESSION_REVOKED')
+    t.is((await client.post('refresh', { refresh_token: otherAccount.refresh })).status, 401)
+    t.not((await rowOf(world, otherAccount.userId)).erase_after, null)
     await world.run('eraseAccounts')
-    t.deepEqual(await world.sql('SELECT 1 FROM users WHERE id = $1', [squatter.userId]), [])
+    t.deepEqual(await world.sql('SELECT 1 FROM users WHERE id = $1', [otherAccount.userId]), [])
   })
 
   test('an administrator deletes the account → the undo is refused', async t => {

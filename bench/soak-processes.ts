@@ -80,7 +80,7 @@ type Hooks = {
 }
 
 /** The message that tells that a process is up. */
-const upBy = { api: 'listening', worker: 'waiting for mails' } as const
+const upBy = { api: 'listening', worker: 'waiting for emails' } as const
 
 type Line = { level?: string; msg?: string; request_id?: string; err?: { code?: string } }
 

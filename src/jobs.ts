@@ -8,16 +8,17 @@ import { forgetBuyers } from './shop/purchases/forget-buyers.ts'
 import { inviteBuyers } from './shop/purchases/invite-buyers.ts'
 import { reconcile } from './shop/purchases/reconcile.ts'
 
-export type Job = (deps: Deps) => Promise<unknown>
+/** `run` is called repeatedly, `pauseMs` milliseconds after its last call has ended. Any number of workers may run it. */
+export type Job = { run: (deps: Deps) => Promise<unknown>; pauseMs: number }
 
-/** What workers do over and over, each `every` milliseconds after its last end. */
-export const chores: readonly { chore: Job; every: number }[] = [
-  { chore: sweep, every: 5000 },
-  { chore: reconcile, every: 15_000 },
-  { chore: inviteBuyers, every: 60_000 },
-  { chore: forgetDropped, every: 600_000 },
-  { chore: eraseAccounts, every: 600_000 },
-  { chore: forgetBuyers, every: 600_000 },
-  { chore: purgeEvents, every: 600_000 },
-  { chore: purgeEmails, every: 600_000 },
+/** The periodic jobs of every worker. */
+export const jobs: readonly Job[] = [
+  { run: sweep, pauseMs: 5000 },
+  { run: reconcile, pauseMs: 15_000 },
+  { run: inviteBuyers, pauseMs: 60_000 },
+  { run: forgetDropped, pauseMs: 600_000 },
+  { run: eraseAccounts, pauseMs: 600_000 },
+  { run: forgetBuyers, pauseMs: 600_000 },
+  { run: purgeEvents, pauseMs: 600_000 },
+  { run: purgeEmails, pauseMs: 600_000 },
 ]

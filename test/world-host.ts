@@ -21,10 +21,10 @@ import { type Hasher, openHasher } from '../src/platform/crypto/password.ts'
 import { enqueueEmails, queueEmail } from '../src/platform/mail/outbox.ts'
 import { openTransport } from '../src/platform/mail/transport.ts'
 import { runCommandLine } from '../src/processes/cli/run.ts'
+import { type MailWorker, startWorker } from '../src/processes/worker/start-worker.ts'
 import { forgetBuyers } from '../src/shop/purchases/forget-buyers.ts'
 import { inviteBuyers } from '../src/shop/purchases/invite-buyers.ts'
 import { reconcile } from '../src/shop/purchases/reconcile.ts'
-import { type MailWorker, startWorker } from '../src/worker.ts'
 import {
   ample,
   type LocalInstance,

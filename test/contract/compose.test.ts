@@ -5,7 +5,7 @@ import { parse } from 'yaml'
 import { readConfig } from '../../src/platform/config/config.ts'
 import { endTimeoutMs as primaryPatience } from '../../src/processes/api/primary.ts'
 import { endTimeoutMs as apiPatience } from '../../src/processes/api/server.ts'
-import { endTimeoutMs as workerPatience } from '../../src/worker.ts'
+import { endTimeoutMs as workerPatience } from '../../src/processes/worker/start-worker.ts'
 
 // docker-compose.yml and Dockerfile, against the code and the documents.
 

@@ -31,7 +31,7 @@ export const anApi = async (world: LocalWorld, env: Record<string, string> = {})
 /** A worker process that waits for mails. */
 export const aWorker = async (world: LocalWorld, env: Record<string, string> = {}) => {
   const { child, lines } = world.spawn('worker', { ...cache, ...env })
-  await until('the worker to wait', () => lines.some(line => line.includes('waiting for mails')), timeoutMs)
+  await until('the worker to wait', () => lines.some(line => line.includes('waiting for emails')), timeoutMs)
   return { child, lines }
 }
 

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { compileAll } from '../../src/platform/mail/render.ts'
-import { startWorker } from '../../src/worker.ts'
+import { startWorker } from '../../src/processes/worker/start-worker.ts'
 import { anAccount, tokenOf } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { kill } from '../spawn.ts'

@@ -21,7 +21,7 @@ for (const fault of ['cut', 'pause', 'heal'] as const) {
     const own = { REDIS_PREFIX: `${world.config.REDIS_PREFIX}-${fault}`, REDIS_URL: world.config.REDIS_URL }
     await using deps = await open({ ...world.config, ...own }, world.deps.log)
     const { child, lines } = world.spawn('worker', { ...own, REDIS_URL: proxy.through(own.REDIS_URL) })
-    await until('the worker to wait', () => lines.some(line => line.includes('waiting for mails')), 50_000)
+    await until('the worker to wait', () => lines.some(line => line.includes('waiting for emails')), 50_000)
 
     const { email } = await anAccount(world.client)
     const rows = await world.sql<{ id: string }>('SELECT id FROM emails WHERE recipient = $1', [email])

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { compileAll } from '../../../src/platform/mail/render.ts'
-import { startWorker } from '../../../src/worker.ts'
+import { startWorker } from '../../../src/processes/worker/start-worker.ts'
 import { openClient } from '../../client.ts'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
@@ -105,6 +105,6 @@ test.serial('a sweep finds nothing to do in a healthy queue', async t => {
   const worker = startWorker(world.deps)
   await world.mails.to(email)
   await worker.close()
-  const lines = world.logs.filter(line => line.includes('a chore failed'))
+  const lines = world.logs.filter(line => line.includes('periodic job failed'))
   t.deepEqual(lines, [])
 })

@@ -9,7 +9,7 @@ test.after.always(() => world[Symbol.asyncDispose]())
 
 const aWorker = async () => {
   const { child, lines } = world.spawn('worker')
-  await until('the worker to wait', () => lines.some(line => line.includes('waiting for mails')), 50_000)
+  await until('the worker to wait', () => lines.some(line => line.includes('waiting for emails')), 50_000)
   return child
 }
 

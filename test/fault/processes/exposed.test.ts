@@ -14,7 +14,7 @@ const timeoutMs = 50_000
 /** A process of the service that is ready, and what it has logged at `warn` since its start. */
 const started = async (name: 'api' | 'worker', env: Record<string, string>) => {
   const { child, lines } = world.spawn(name, { API_PROCESSES: '1', ...env })
-  const ready = name === 'api' ? '"listening"' : 'waiting for mails'
+  const ready = name === 'api' ? '"listening"' : 'waiting for emails'
   const line = await until(`${name} is ready`, () => lines.find(each => each.includes(ready)), timeoutMs)
   const warnings = () =>
     lines.filter(each => each.includes('"level":"warn"')).map(each => String(JSON.parse(each).msg))

@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { startWorker } from '../../../src/worker.ts'
+import { startWorker } from '../../../src/processes/worker/start-worker.ts'
 import { configOf } from '../../configuration.ts'
 import { anAccount, anEmail } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'

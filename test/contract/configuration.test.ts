@@ -15,23 +15,16 @@ import { parseRedisUrl } from '../../src/platform/config/redis-url.ts'
 import { baseUrl, parsedBy } from '../../src/platform/config/variable-rules.ts'
 import { exampleSecret, type VariableName, variables } from '../../src/platform/config/variables.ts'
 import { shopSecrets } from '../../src/shop/variables.ts'
-import { canary, goodValue, sound, spans, units, urls } from './variable-values.ts'
+import { canary, durationRanges, goodValue, minimalEnv, units, urls } from './variable-values.ts'
 
-// The configuration: each variable, its values, its errors, and .env.example.
+// The configuration: valid and invalid values of each variable, error messages, and .env.example.
 
 const test = anyTest.serial
 
 {
   const secret = 'Xv9-of-tests-alone-0123456789-abcdef'
 
-  const sound = {
-    NODE_ENV: 'test',
-    DATABASE_URL: 'postgres://app@localhost/app',
-    REDIS_URL: 'redis://localhost',
-    SMTP_URL: 'smtp://localhost',
-    APP_SECRET: secret,
-  }
-  const production = { ...sound, NODE_ENV: 'production', PUBLIC_URL: 'https://id.example.com' }
+  const production = { ...minimalEnv, NODE_ENV: 'production', PUBLIC_URL: 'https://id.example.com' }
 
   const errorsOf = (env: Record<string, string | undefined>, process: ProcessName = 'worker'): string[] => {
     const result = readConfig(env, process)
@@ -44,7 +37,7 @@ const test = anyTest.serial
     return result.config
   }
 
-  test('each process asks for what it needs and no more', t => {
+  test('missing variables → each process reports exactly the ones that it needs', t => {
     const none = ['DATABASE_URL', 'REDIS_URL', 'SMTP_URL', 'APP_SECRET'].map(name => `${name} is not set`)
     const env = { NODE_ENV: 'test' }
     t.deepEqual(errorsOf(env, 'worker'), none)
@@ -56,16 +49,16 @@ const test = anyTest.serial
       errorsOf(env, 'migrate'),
       none.filter(error => /^(DATABASE|APP)/.test(error)),
     )
-    t.deepEqual(errorsOf(sound), [])
+    t.deepEqual(errorsOf(minimalEnv), [])
   })
 
-  test('an empty variable counts as unset', t => {
-    t.deepEqual(errorsOf({ ...sound, SMTP_URL: '', APP_SECRET: '' }), [
+  test('empty variable → treated as unset', t => {
+    t.deepEqual(errorsOf({ ...minimalEnv, SMTP_URL: '', APP_SECRET: '' }), [
       'SMTP_URL is not set',
       'APP_SECRET is not set',
     ])
     const { PORT, FRONTEND_URL, CORS_ORIGINS } = configOf({
-      ...sound,
+      ...minimalEnv,
       PORT: '',
       FRONTEND_URL: '',
       CORS_ORIGINS: '',
@@ -75,7 +68,7 @@ const test = anyTest.serial
     t.deepEqual(CORS_ORIGINS, [])
   })
 
-  const broken: Record<string, string> = {
+  const invalid: Record<string, string> = {
     NODE_ENV: 'prod-5ecret',
     DATABASE_URL: 'mysql://root:5ecret@db/app',
     REDIS_URL: '5ecret',
@@ -100,10 +93,10 @@ const test = anyTest.serial
   }
 
   test('several invalid values → all are reported at once by name and rule, never by value', t => {
-    const errors = errorsOf(broken)
+    const errors = errorsOf(invalid)
     t.deepEqual(
       errors.map(error => error.split(' ')[0]),
-      Object.keys(broken),
+      Object.keys(invalid),
     )
     for (const error of errors) t.regex(error, /^[A-Z_]+ must /)
     t.notRegex(errors.join('\n'), /5ecret/)
@@ -112,16 +105,16 @@ const test = anyTest.serial
   for (const name of ['api', 'worker', 'migrate'] as const)
     test(`${name} prints every configuration error and exits with 78, so that a supervisor does not restart it`, t => {
       const file = fileURLToPath(new URL(`../../src/${name}.ts`, import.meta.url))
-      const env = { PATH: process.env.PATH, ...broken, DATABASE_URL: '' }
+      const env = { PATH: process.env.PATH, ...invalid, DATABASE_URL: '' }
       const { status, stdout, stderr } = spawnSync(process.execPath, [file], { env, encoding: 'utf8' })
       t.is(status, 78)
       t.is(stdout, '')
-      for (const variable of Object.keys(broken)) t.regex(stderr, new RegExp(`^  ${variable} `, 'm'))
+      for (const variable of Object.keys(invalid)) t.regex(stderr, new RegExp(`^  ${variable} `, 'm'))
       t.regex(stderr, /^ {2}DATABASE_URL is not set$/m)
       t.notRegex(stderr, /5ecret/)
     })
 
-  test('production refuses what is weak, and says why', t => {
+  test('weak value in production → rejected with the reason', t => {
     t.deepEqual(errorsOf(production), [])
     const errors = (changed: Record<string, string | undefined>) => errorsOf({ ...production, ...changed })
     t.deepEqual(errors({ APP_SECRET: undefined }), ['APP_SECRET is not set'])
@@ -136,15 +129,18 @@ const test = anyTest.serial
     t.is(errors({ PUBLIC_URL: '', APP_SECRET: 'x', BCRYPT_COST: '4', PORT: '-1' }).length, 4)
   })
 
-  test('development accepts what production refuses', t => {
-    t.deepEqual(errorsOf({ ...sound, APP_SECRET: 'a'.repeat(64), BCRYPT_COST: '4', RATE_LIMITS: 'off' }), [])
+  test('weak value in development → accepted', t => {
+    t.deepEqual(
+      errorsOf({ ...minimalEnv, APP_SECRET: 'a'.repeat(64), BCRYPT_COST: '4', RATE_LIMITS: 'off' }),
+      [],
+    )
   })
 
   test('NODE_ENV is unset or empty → production', t => {
     const https = ['PUBLIC_URL must begin with https:// in production']
     for (const NODE_ENV of [undefined, ''])
       for (const process of ['api', 'worker'] as const)
-        t.deepEqual(errorsOf({ ...sound, NODE_ENV }, process), https)
+        t.deepEqual(errorsOf({ ...minimalEnv, NODE_ENV }, process), https)
     t.is(configOf({ ...production, NODE_ENV: undefined }).NODE_ENV, 'production')
   })
 
@@ -162,11 +158,11 @@ const test = anyTest.serial
         t.deepEqual(errorsOf(env, process), ['APP_SECRET must not be the example'])
       })
 
-  test('a configuration that opens the service to other machines by mistake → one sentence for each mistake', t => {
-    const told = (env: Record<string, string>, process: 'api' | 'worker' = 'api') =>
-      exposures(configOf({ ...sound, ...env }), process).map(text => text.split(' ')[0])
+  test('development configuration that exposes the service → one warning for each setting', t => {
+    const exposedBy = (env: Record<string, string>, process: 'api' | 'worker' = 'api') =>
+      exposures(configOf({ ...minimalEnv, ...env }), process).map(text => text.split(' ')[0])
     for (const HOST of ['127.0.0.1', '127.8.0.1', '::1', 'localhost', 'api.localhost'])
-      t.deepEqual(told({ HOST, METRICS_HOST: HOST, METRICS_PORT: '1' }), [], HOST)
+      t.deepEqual(exposedBy({ HOST, METRICS_HOST: HOST, METRICS_PORT: '1' }), [], HOST)
     for (const HOST of [
       '0.0.0.0',
       '::',
@@ -175,20 +171,22 @@ const test = anyTest.serial
       'db.example.com',
       '127.0.0.1.example.com',
     ]) {
-      t.deepEqual(told({ HOST }), ['HOST'], HOST)
-      t.deepEqual(told({ HOST }, 'worker'), [], HOST)
-      t.deepEqual(told({ ...production, HOST }), [], HOST)
-      t.deepEqual(told({ METRICS_HOST: HOST }), [], 'nothing is served without METRICS_PORT')
+      t.deepEqual(exposedBy({ HOST }), ['HOST'], HOST)
+      t.deepEqual(exposedBy({ HOST }, 'worker'), [], HOST)
+      t.deepEqual(exposedBy({ ...production, HOST }), [], HOST)
+      t.deepEqual(exposedBy({ METRICS_HOST: HOST }), [], 'no metrics are served without METRICS_PORT')
       for (const process of ['api', 'worker'] as const)
-        t.deepEqual(told({ ...production, METRICS_HOST: HOST, METRICS_PORT: '1' }, process), ['METRICS_HOST'])
+        t.deepEqual(exposedBy({ ...production, METRICS_HOST: HOST, METRICS_PORT: '1' }, process), [
+          'METRICS_HOST',
+        ])
     }
-    const [open] = exposures(configOf({ ...sound, HOST: '::', RATE_LIMITS: 'off' }), 'api')
+    const [open] = exposures(configOf({ ...minimalEnv, HOST: '::', RATE_LIMITS: 'off' }), 'api')
     t.regex(open ?? '', /RATE_LIMITS is off/)
   })
 
-  test('one form of each address, whatever was typed', t => {
+  test('PUBLIC_URL and CORS_ORIGINS → normalized; CORS_ORIGINS with a wildcard or path → rejected', t => {
     const { PUBLIC_URL, CORS_ORIGINS } = configOf({
-      ...sound,
+      ...minimalEnv,
       PUBLIC_URL: 'https://id.example.com/base//',
       CORS_ORIGINS: 'https://a.example/, https://b.example:8443 ,',
     })
@@ -201,7 +199,7 @@ const test = anyTest.serial
       'https://a.example/path',
       'https://u:p@a.example',
     ])
-      t.is(errorsOf({ ...sound, CORS_ORIGINS: origin }).length, 1, origin)
+      t.is(errorsOf({ ...minimalEnv, CORS_ORIGINS: origin }).length, 1, origin)
   })
 
   const origins: Record<string, string> = {
@@ -227,15 +225,15 @@ const test = anyTest.serial
       'safari-web-extension://8b6c0a20-0000-4000-8000-00000000cafe',
     'com.example.app+x://host:8080': 'com.example.app+x://host:8080',
   }
-  for (const [written, kept] of Object.entries(origins))
-    test(`CORS_ORIGINS=${encodeURI(written)} → ${kept}`, t => {
-      t.deepEqual(configOf({ ...sound, CORS_ORIGINS: `${written}, https://other.example` }).CORS_ORIGINS, [
-        kept,
+  for (const [given, normalized] of Object.entries(origins))
+    test(`CORS_ORIGINS=${encodeURI(given)} → stored as ${normalized}`, t => {
+      t.deepEqual(configOf({ ...minimalEnv, CORS_ORIGINS: `${given}, https://other.example` }).CORS_ORIGINS, [
+        normalized,
         'https://other.example',
       ])
     })
 
-  const noOrigins = [
+  const invalidOrigins = [
     ...['*', 'null', 'NULL', 'https://*', 'https://*.example.com', '*://app.example.com', 'capacitor://*'],
     ...[
       'app.example.com',
@@ -270,17 +268,17 @@ const test = anyTest.serial
       'ws://a.example',
     ],
   ]
-  for (const written of noOrigins)
-    test(`CORS_ORIGINS=${written} → refused, and the message says what an origin is`, t => {
-      t.deepEqual(errorsOf({ ...sound, CORS_ORIGINS: written }), [
+  for (const given of invalidOrigins)
+    test(`CORS_ORIGINS=${given} → rejected with a message that explains origins`, t => {
+      t.deepEqual(errorsOf({ ...minimalEnv, CORS_ORIGINS: given }), [
         'CORS_ORIGINS must be a comma-separated list of origins such as https://app.example.com or capacitor://localhost: each a scheme, a host and perhaps a port, without path, credentials, * or null',
       ])
     })
 
-  test('an Origin header is compared exactly; of schemes that are not of the web the case does not count', t => {
-    const named = ['https://app.example.com', 'safari-web-extension://8b6c0a20']
-    t.true(isOneOf(named, 'https://app.example.com'))
-    t.true(isOneOf(named, 'safari-web-extension://8B6C0A20'))
+  test('Origin header → compared exactly, but case-insensitively for non-web schemes', t => {
+    const allowed = ['https://app.example.com', 'safari-web-extension://8b6c0a20']
+    t.true(isOneOf(allowed, 'https://app.example.com'))
+    t.true(isOneOf(allowed, 'safari-web-extension://8B6C0A20'))
     for (const other of [
       'https://APP.example.com',
       'HTTPS://app.example.com',
@@ -288,19 +286,19 @@ const test = anyTest.serial
       'null',
       '',
     ])
-      t.false(isOneOf(named, other), other)
+      t.false(isOneOf(allowed, other), other)
     for (const other of [
       'safari-web-extension://8B6C0A2',
       'safari-web-extension://8B6C0A20/',
       'x://8b6c0a20',
     ])
-      t.false(isOneOf(named, other), other)
+      t.false(isOneOf(allowed, other), other)
   })
 
-  test('times are in milliseconds and have ends', t => {
-    t.is(configOf({ ...sound, ACCESS_TOKEN_TTL: '90s' }).ACCESS_TOKEN_TTL, 90_000)
+  test('ACCESS_TOKEN_TTL=90s → 90,000 ms; outside its range or malformed → rejected', t => {
+    t.is(configOf({ ...minimalEnv, ACCESS_TOKEN_TTL: '90s' }).ACCESS_TOKEN_TTL, 90_000)
     for (const time of ['59s', '2h', '15', '0m', '-5m', '1e3s', 'forever'])
-      t.is(errorsOf({ ...sound, ACCESS_TOKEN_TTL: time }).length, 1, time)
+      t.is(errorsOf({ ...minimalEnv, ACCESS_TOKEN_TTL: time }).length, 1, time)
   })
 }
 
@@ -308,40 +306,40 @@ const test = anyTest.serial
   const text = fc.string({ unit: 'binary', maxLength: 11 })
 
   const read = (env: Record<string, string>) => {
-    const result = readConfig({ ...sound, ...env }, 'worker')
+    const result = readConfig({ ...minimalEnv, ...env }, 'worker')
     const config: Record<string, unknown> = 'config' in result ? result.config : {}
     return { config, errors: 'errors' in result ? result.errors : [] }
   }
 
-  for (const [name, [least, most]] of Object.entries(spans))
-    test(`${name} is what was written, in milliseconds, and has two ends`, t => {
+  for (const [name, [min, max]] of Object.entries(durationRanges))
+    test(`${name} → any duration within its range in milliseconds, otherwise an error`, t => {
       const property = fc.property(goodValue(name), value => {
         const [, amount = '', unit = ''] = /^(\d+)(\D+)$/.exec(value) ?? []
         const { config } = read({ [name]: value })
         return config[name] === Number(amount) * units[unit as keyof typeof units]
       })
       fc.assert(property)
-      for (const end of [`${least}ms`, `${most / units.h}h`]) t.deepEqual(read({ [name]: end }).errors, [])
-      const beyond = fc.oneof(
-        fc.integer({ min: 1, max: least - 1 }).map(ms => `${ms}ms`),
-        fc.integer({ min: most / 1000 + 1, max: 999_999_999 }).map(s => `${s}s`),
+      for (const end of [`${min}ms`, `${max / units.h}h`]) t.deepEqual(read({ [name]: end }).errors, [])
+      const outside = fc.oneof(
+        fc.integer({ min: 1, max: min - 1 }).map(ms => `${ms}ms`),
+        fc.integer({ min: max / 1000 + 1, max: 999_999_999 }).map(s => `${s}s`),
       )
       const refused = ([error = '', ...more]: string[]) =>
         error.startsWith(`${name} must `) && more.length === 0
-      fc.assert(fc.property(beyond, value => refused(read({ [name]: value }).errors)))
+      fc.assert(fc.property(outside, value => refused(read({ [name]: value }).errors)))
     })
 
-  test('a duration is an amount and a unit and nothing besides', t => {
+  test('duration → a positive integer and a unit, everything else is rejected', t => {
     const unit = fc.constantFrom(...Object.keys(units))
     const amount = fc.integer({ min: 1, max: 999_999_999 })
     fc.assert(
       fc.property(amount, unit, (n, u) => parseDuration(`${n}${u}`) === n * units[u as keyof typeof units]),
     )
-    const spoilt = fc.tuple(
+    const malformed = fc.tuple(
       fc.constantFrom('0', '-1', '+1', ' 1', '1.5', '1e3', '01', '', '1234567890', '１', '1\n'),
       unit,
     )
-    fc.assert(fc.property(spoilt, ([n, u]) => parseDuration(n + u) === null))
+    fc.assert(fc.property(malformed, ([n, u]) => parseDuration(n + u) === null))
     fc.assert(fc.property(amount, text, (n, tail) => tail in units || parseDuration(`${n}${tail}`) === null))
     t.pass()
   })
@@ -356,7 +354,7 @@ const test = anyTest.serial
   const write = (lines: Line[]) =>
     lines.map(([name, points, n, unit]) => `${name}=${points}/${n}${unit}`).join(',')
 
-  test('limits are the defaults with these lines over them, the last of two of one name', t => {
+  test('RATE_LIMITS → overrides the named defaults; the last entry of a name wins', t => {
     fc.assert(
       fc.property(fc.array(line, { maxLength: 12 }), lines => {
         const expected = structuredClone(defaultLimits)
@@ -372,9 +370,9 @@ const test = anyTest.serial
     t.is(parseLimits('off'), 'off')
   })
 
-  test('one line of limits that is none spoils them all, and changes no default', t => {
+  test('RATE_LIMITS with one invalid entry → rejected as a whole, and the defaults are unchanged', t => {
     const before = structuredClone(defaultLimits)
-    const spoilt = fc.constantFrom(
+    const malformed = fc.constantFrom(
       'logins=1/1m',
       'login=0/1m',
       'login=1/1500ms',
@@ -388,12 +386,12 @@ const test = anyTest.serial
       'LOGIN=1/1m',
     )
     const lines = fc.array(line, { minLength: 1, maxLength: 4 })
-    fc.assert(fc.property(lines, spoilt, (some, wrong) => parseLimits(`${write(some)},${wrong}`) === null))
-    fc.assert(fc.property(lines, spoilt, (some, wrong) => parseLimits(`${wrong},${write(some)}`) === null))
+    fc.assert(fc.property(lines, malformed, (some, wrong) => parseLimits(`${write(some)},${wrong}`) === null))
+    fc.assert(fc.property(lines, malformed, (some, wrong) => parseLimits(`${wrong},${write(some)}`) === null))
     t.deepEqual(defaultLimits, before)
   })
 
-  test('an origin is kept as browsers send it, and is nothing but an origin', t => {
+  test('parseOrigin → returns the form that browsers send, or null', t => {
     const parse = parseOrigin
     fc.assert(fc.property(urls.origin, fc.constantFrom('', '/'), (at, slash) => parse(at + slash) === at))
     fc.assert(fc.property(urls.origin, at => parse(at.toUpperCase()) === at))
@@ -419,7 +417,7 @@ const test = anyTest.serial
     t.pass()
   })
 
-  test('a base address has one form, with no slash at its end, no query, no fragment, no credentials', t => {
+  test('baseUrl → one form without trailing slash, query, fragment and credentials, or null', t => {
     const parse = parsedBy(baseUrl)
     fc.assert(fc.property(urls.base, fc.constantFrom('', '/', '//'), (at, slash) => parse(at + slash) === at))
     const odd = fc.oneof(
@@ -465,17 +463,17 @@ const test = anyTest.serial
   const nameOf = (error: string) => error.split(' ')[0] ?? ''
 
   const text = fc.string({ unit: 'binary', maxLength: 11 })
-  // Without what would make an address or a URL of it, and too short for a secret.
-  const bad = text.map(tail => `${canary}${tail.replace(/[@:/<>]/g, '')}`)
-  const picky = names.filter(name => errorsOf({ ...sound, [name]: canary }).length > 0)
-  // Without NODE_ENV it is production, which has rules of its own.
-  const unsettable = picky.filter((name: string) => name !== 'NODE_ENV')
+  // Contains no character that would make it a valid email or URL, and is too short for a secret.
+  const badValue = text.map(tail => `${canary}${tail.replace(/[@:/<>]/g, '')}`)
+  const validated = names.filter(name => errorsOf({ ...minimalEnv, [name]: canary }).length > 0)
+  // Without NODE_ENV the configuration is for production, which has stricter rules.
+  const removable = validated.filter((name: string) => name !== 'NODE_ENV')
   const all = fc.record(Object.fromEntries(names.map(name => [name, goodValue(name)])))
 
-  test('an environment in which each value is good gives a configuration', t => {
+  test('environment with random valid values → accepted', t => {
     fc.assert(
       fc.property(all, fc.subarray(names.filter(name => !isOfShop(name))), (env, unset) => {
-        const given: Env = { ...env, ...Object.fromEntries(unset.map(name => [name, ''])), ...sound }
+        const given: Env = { ...env, ...Object.fromEntries(unset.map(name => [name, ''])), ...minimalEnv }
         const config = configOf(given)
         return names.every(
           name => Object.hasOwn(config, name) === (given[name] !== '' || 'default' in variables[name]),
@@ -487,21 +485,29 @@ const test = anyTest.serial
   })
 
   test('several variables are invalid → every error is reported at once, by name and rule', t => {
-    t.deepEqual(names.filter(name => !picky.includes(name)).slice(0, 1), ['HOST'])
+    t.deepEqual(names.filter(name => !validated.includes(name)).slice(0, 1), ['HOST'])
     fc.assert(
-      fc.property(all, fc.subarray(picky), fc.subarray(unsettable), bad, (env, broken, unset, value) => {
-        const given: Env = { ...env, ...Object.fromEntries(unset.map(name => [name, undefined])) }
-        for (const name of broken) given[name] = value
-        const isShop = shopSecrets.some(name => given[name] !== undefined)
-        const isNeeded = (name: VariableName) => 'needed' in variables[name] || (isShop && isOfShop(name))
-        const absent = unset.filter(name => isNeeded(name) && !broken.includes(name))
-        const expected = names.filter(name => broken.includes(name) || absent.includes(name))
-        const errors = errorsOf(given)
-        const told = names.filter(name =>
-          errors.some(error => error.startsWith(`${name} ${absent.includes(name) ? 'is not set' : 'must '}`)),
-        )
-        return errors.length === expected.length && told.join() === expected.join()
-      }),
+      fc.property(
+        all,
+        fc.subarray(validated),
+        fc.subarray(removable),
+        badValue,
+        (env, invalid, unset, value) => {
+          const given: Env = { ...env, ...Object.fromEntries(unset.map(name => [name, undefined])) }
+          for (const name of invalid) given[name] = value
+          const isShop = shopSecrets.some(name => given[name] !== undefined)
+          const isNeeded = (name: VariableName) => 'needed' in variables[name] || (isShop && isOfShop(name))
+          const absent = unset.filter(name => isNeeded(name) && !invalid.includes(name))
+          const expected = names.filter(name => invalid.includes(name) || absent.includes(name))
+          const errors = errorsOf(given)
+          const reported = names.filter(name =>
+            errors.some(error =>
+              error.startsWith(`${name} ${absent.includes(name) ? 'is not set' : 'must '}`),
+            ),
+          )
+          return errors.length === expected.length && reported.join() === expected.join()
+        },
+      ),
       { numRuns: 300 },
     )
   })
@@ -524,7 +530,7 @@ const test = anyTest.serial
         maxKeys: 30,
       },
     )
-    const rules = new Set(names.map(name => errorsOf({ ...sound, [name]: canary })[0] ?? ''))
+    const rules = new Set(names.map(name => errorsOf({ ...minimalEnv, [name]: canary })[0] ?? ''))
     const known = (error: string) =>
       names.includes(nameOf(error) as VariableName) &&
       (rules.has(error) ||
@@ -542,7 +548,7 @@ const test = anyTest.serial
     t.pass()
   })
 
-  // Some values of a variable, and whether production refuses them.
+  // Weak and strong values of a variable. Production rejects the weak ones.
   const graded = (name: VariableName, weak: fc.Arbitrary<string>, strong: fc.Arbitrary<string>) =>
     fc.oneof(
       weak.map(value => ({ name, value, isWeak: true })),
@@ -551,7 +557,7 @@ const test = anyTest.serial
   const over = (scheme: string) => urls.base.map(at => at.replace(/^https?:/, scheme))
   const fewLetters = fc.string({ unit: fc.constantFrom(...'abcdefghijk'), minLength: 32, maxLength: 64 })
 
-  test('production refuses what is weak, all of it at once, and nothing else', t => {
+  test('production with random weak values → every weak variable is reported, and no other', t => {
     const world = fc.tuple(
       graded('APP_SECRET', fc.oneof(fewLetters, fc.constant(exampleSecret)), goodValue('APP_SECRET')),
       graded('PUBLIC_URL', fc.oneof(fc.constant(''), over('http:')), over('https:')),
@@ -559,15 +565,15 @@ const test = anyTest.serial
       graded('RATE_LIMITS', fc.constant('off'), fc.constantFrom('', 'login=1/1m')),
       graded('BCRYPT_COST', fc.constantFrom('4', '9'), fc.constantFrom('', '10', '16')),
     )
-    const holds = (given: { name: string; value: string; isWeak: boolean }[]) => {
-      const env = { ...sound, ...Object.fromEntries(given.map(({ name, value }) => [name, value])) }
+    const checkErrors = (given: { name: string; value: string; isWeak: boolean }[]) => {
+      const env = { ...minimalEnv, ...Object.fromEntries(given.map(({ name, value }) => [name, value])) }
       const weak = given.filter(({ isWeak }) => isWeak).map(({ name }) => name)
       t.deepEqual(errorsOf({ ...env, NODE_ENV: 'production' }).map(nameOf), weak)
       t.deepEqual(errorsOf({ ...env, NODE_ENV: undefined }).map(nameOf), weak)
       const isExample = env.APP_SECRET === exampleSecret
       t.deepEqual(errorsOf({ ...env, NODE_ENV: 'development' }).map(nameOf), isExample ? ['APP_SECRET'] : [])
     }
-    fc.assert(fc.property(world, holds), { numRuns: 300 })
+    fc.assert(fc.property(world, checkErrors), { numRuns: 300 })
   })
 }
 
@@ -628,7 +634,7 @@ const test = anyTest.serial
   }
 
   for (const [text, address] of Object.entries(forms))
-    test(`REDIS_URL: ${text}`, t => {
+    test(`REDIS_URL=${text} → parsed into its parts`, t => {
       t.deepEqual(parseRedisUrl(text), address as ReturnType<typeof parseRedisUrl>)
     })
 
@@ -659,7 +665,7 @@ const test = anyTest.serial
   }
 
   for (const [text, reason] of Object.entries(refused))
-    test(`REDIS_URL is refused, and not repeated: ${text}`, t => {
+    test(`REDIS_URL=${text} → rejected, and the error does not quote it`, t => {
       const secret = 'of-tests-alone-7Gk2vQx9LmZr4TbY8wNc'
       const env = {
         NODE_ENV: 'test',
@@ -679,15 +685,15 @@ const test = anyTest.serial
 {
   const read = (name: string): Promise<string> => readFile(join(import.meta.dirname, '../..', name), 'utf8')
 
-  const toReplace = { APP_SECRET: sound.APP_SECRET, PUBLIC_URL: 'https://id.example.com' }
+  const toReplace = { APP_SECRET: minimalEnv.APP_SECRET, PUBLIC_URL: 'https://id.example.com' }
 
-  test('.env.example with its secret and its address replaced → starts the service; its comments are the defaults', async t => {
+  test('.env.example with a new secret and URL → valid, and its comments show the defaults', async t => {
     const text = await read('.env.example')
     const plain = readConfig({ ...parseEnv(text), ...toReplace }, 'worker')
     t.true('config' in plain)
     const uncommented = { ...parseEnv(text.replace(/^# ([A-Z][A-Z_]*=)/gm, '$1')), ...toReplace }
     t.deepEqual(Object.keys(uncommented).sort(), Object.keys(variables).sort())
-    // These have no default to show, so an example stands there.
+    // These variables have no default, so their comment shows an example.
     const ofTheme = Object.keys(themeVariables).filter(name => name !== 'BRAND_NAME')
     const shown = ['FRONTEND_URL', 'METRICS_PORT', 'RATE_LIMITS', ...ofTheme, ...shopSecrets]
     const defaults = Object.entries(uncommented).filter(([name]) => !shown.includes(name))
@@ -695,7 +701,7 @@ const test = anyTest.serial
   })
 
   for (const name of ['api', 'worker', 'migrate'] as const)
-    test(`${name} with a copy of .env.example → ends with 78 and says what to replace`, t => {
+    test(`${name} with an unchanged .env.example → exits with 78 and names what to replace`, t => {
       const root = join(import.meta.dirname, '../..')
       const words = ['--env-file=.env.example', `src/${name}.ts`]
       const env = { PATH: process.env.PATH }
@@ -708,7 +714,7 @@ const test = anyTest.serial
       t.is(stderr, configErrorText(errors))
     })
 
-  test('every variable has words of its own', t => {
+  test('every variable has its own help text, which is a sentence', t => {
     const helps = Object.values(variables).map(({ help }) => help)
     t.is(new Set(helps).size, helps.length)
     for (const name of Object.keys(variables) as VariableName[])

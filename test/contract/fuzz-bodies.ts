@@ -1,10 +1,18 @@
 import fc from 'fast-check'
-import type { Schema } from './described.ts'
-import { canary, extraNames, hostileText, mark, oddName, own, wrongValues } from './fuzz-values.ts'
+import {
+  canary,
+  extraNames,
+  hostileText,
+  oddName,
+  placeholder,
+  withField,
+  wrongValues,
+} from './fuzz-values.ts'
+import type { Schema } from './openapi-check.ts'
 
-// Bodies for a schema: such as it describes, such as lie at its edges, and such as nobody sends who means well.
+// Request bodies for a schema: valid ones, ones at its limits, and hostile or malformed ones.
 
-/** `value` is what the text says, where it is JSON; `isGood`: the schema has nothing against it. */
+/** `value` is the parsed text if that is JSON. `isGood` says that the body conforms to the schema. */
 export type Body = {
   type: string | null
   text: string
@@ -16,21 +24,21 @@ export type Body = {
 
 const fresh = fc.nat(0xffffff).map(n => `${canary}.${n}@example.com`)
 const samples: Record<string, fc.Arbitrary<unknown>> = {
-  email: fc.oneof(fresh, fc.constant(mark('email'))),
+  email: fc.oneof(fresh, fc.constant(placeholder('email'))),
   new_email: fresh,
   recipient: fresh,
-  password: fc.constant(mark('password')),
-  current_password: fc.constant(mark('password')),
+  password: fc.constant(placeholder('password')),
+  current_password: fc.constant(placeholder('password')),
   new_password: fc.nat(9999).map(n => `purple ${n} wagons ${canary}`),
-  refresh_token: fc.constantFrom(mark('refresh'), `lkr_${canary}`),
-  token: fc.constantFrom(mark('proof'), mark('proof'), `lkp_${canary}`),
+  refresh_token: fc.constantFrom(placeholder('refresh'), `lkr_${canary}`),
+  token: fc.constantFrom(placeholder('token'), placeholder('token'), `lkp_${canary}`),
   code: fc.nat(999_999).map(n => String(n).padStart(6, '0')),
   phone: fc.constantFrom('+442071234567', '020 7123 4567'),
   preferred_language: fc.constantFrom('en', 'pt-BR', 'ar'),
   price: fc.integer({ min: 1, max: 100_000_000 }),
   image_url: fc.constant(`https://${canary}.example/b`),
   picture_url: fc.constant(`https://${canary}.example/a`),
-  user_id: fc.constantFrom(mark('userId'), mark('victimId')),
+  user_id: fc.constantFrom(placeholder('userId'), placeholder('victimId')),
   from: fc.constant('2020-01-01T00:00:00Z'),
   to: fc.constant('2030-01-01T00:00:00.123Z'),
   limit: fc.constantFrom('1', '10', '100'),
@@ -51,7 +59,7 @@ type Known = {
 
 const text = (most = 60) => fc.nat(99).map(n => `${canary} ${n}`.slice(0, most))
 
-/** A value that a schema describes. */
+/** A value that conforms to a schema. */
 export const goodValue = (name: string, schema: Schema): fc.Arbitrary<unknown> => {
   const { type, anyOf, items, pattern, maxLength, ...known } = schema as Known
   if (known.enum) return fc.constantFrom(...known.enum)
@@ -74,7 +82,7 @@ const goodObject = (schema: Schema): fc.Arbitrary<Fields> => {
 }
 
 const json = 'application/json'
-const said = (value: unknown, isGood = false): Body => ({
+const jsonOf = (value: unknown, isGood = false): Body => ({
   type: json,
   text: JSON.stringify(value),
   bytes: 'utf8',
@@ -90,8 +98,8 @@ const raw = (whole: string, bytes: Body['bytes'] = 'utf8'): Body => ({
   more: [],
 })
 
-const spoilt = (whole: string, at: number, way: number): Body => {
-  const ways: (() => Body)[] = [
+const malformed = (whole: string, at: number, kind: number): Body => {
+  const kinds: (() => Body)[] = [
     () => raw(whole.slice(0, at % (whole.length || 1))),
     () => raw(`${whole.slice(0, -1)},}`),
     () => raw(`\uFEFF${whole}`),
@@ -118,7 +126,7 @@ const spoilt = (whole: string, at: number, way: number): Body => {
     () => ({ ...raw(whole), more: [`Content-Encoding: ${canary}`] }),
     () => ({ ...raw(whole), more: ['Content-Encoding: br, deflate'] }),
   ]
-  return (ways[way % ways.length] as () => Body)()
+  return (kinds[kind % kinds.length] as () => Body)()
 }
 
 const fieldsOf = (schema: Schema): [string, Schema][] => {
@@ -126,43 +134,46 @@ const fieldsOf = (schema: Schema): [string, Schema][] => {
   return [...anyOf.flatMap(fieldsOf), ...Object.entries(properties)]
 }
 
-/** JSON for this schema, of every kind. */
+/** JSON bodies of every kind for this schema. */
 export const jsonBody = (schema: Schema): fc.Arbitrary<Body> => {
   const good = goodObject(schema)
   const fields = fieldsOf(schema)
   const [first] = fields
   const field = first ? fc.constantFrom(...fields) : fc.constant<[string, Schema]>(['email', {}])
-  const swapped = (values: (of: Schema) => fc.Arbitrary<unknown>) =>
+  const withReplacedField = (values: (of: Schema) => fc.Arbitrary<unknown>) =>
     fc
       .tuple(
         good,
-        field.chain(([name, of]) => values(of).map(value => own(name, value))),
+        field.chain(([name, of]) => values(of).map(value => withField(name, value))),
       )
-      .map(([all, one]) => said({ ...all, ...one }))
+      .map(([all, one]) => jsonOf({ ...all, ...one }))
   const extra = fc.tuple(
     good,
     fc.constantFrom(...extraNames),
     fc.constantFrom(...wrongValues, canary, 'admin'),
   )
   return fc.oneof(
-    { weight: 5, arbitrary: good.map(value => said(value, true)) },
-    { weight: 5, arbitrary: swapped(hostileText) },
-    { weight: 4, arbitrary: swapped(() => fc.constantFrom(...wrongValues)) },
+    { weight: 5, arbitrary: good.map(value => jsonOf(value, true)) },
+    { weight: 5, arbitrary: withReplacedField(hostileText) },
+    { weight: 4, arbitrary: withReplacedField(() => fc.constantFrom(...wrongValues)) },
     {
       weight: 2,
       arbitrary: fc
         .tuple(good, field)
         .map(([all, [name]]) =>
-          said(Object.fromEntries(Object.entries(all).filter(([key]) => key !== name))),
+          jsonOf(Object.fromEntries(Object.entries(all).filter(([key]) => key !== name))),
         ),
     },
-    { weight: 2, arbitrary: extra.map(([all, name, value]) => said({ ...all, ...own(name, value) })) },
-    { weight: 1, arbitrary: fc.constantFrom(...wrongValues, canary, '').map(value => said(value)) },
+    {
+      weight: 2,
+      arbitrary: extra.map(([all, name, value]) => jsonOf({ ...all, ...withField(name, value) })),
+    },
+    { weight: 1, arbitrary: fc.constantFrom(...wrongValues, canary, '').map(value => jsonOf(value)) },
     {
       weight: 5,
       arbitrary: fc
         .tuple(good, fc.nat(500), fc.nat(99))
-        .map(([all, at, way]) => spoilt(JSON.stringify(all), at, way)),
+        .map(([all, at, kind]) => malformed(JSON.stringify(all), at, kind)),
     },
   )
 }

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import type { Schema } from './described.ts'
 import type { Body } from './fuzz-bodies.ts'
-import { canary, hostileText, mark } from './fuzz-values.ts'
+import { canary, hostileText, placeholder } from './fuzz-values.ts'
+import type { Schema } from './openapi-check.ts'
 
-// What the buttons of the hosted pages may send, and what somebody sends in their place.
+// Form bodies for the hosted pages: as browsers send them, and hostile or malformed ones.
 
 const type = 'application/x-www-form-urlencoded'
 const form = (text: string): Body => ({ type, text, bytes: 'utf8', isGood: false, more: [] })
@@ -35,14 +35,14 @@ const oddForms = [
     `{"token":"${canary}"}`,
   ],
   ...[
-    `token=${mark('proof')}&new_password=${canary}`,
-    `token=${mark('proof')}&new_password=a`,
-    `token=${mark('proof')}&new_password[]=${canary}`,
+    `token=${placeholder('token')}&new_password=${canary}`,
+    `token=${placeholder('token')}&new_password=a`,
+    `token=${placeholder('token')}&new_password[]=${canary}`,
   ],
   ...[
-    `token=${mark('proof')}&new_password=${mark('password')}`,
-    `token=${mark('access')}`,
-    `token=${mark('refresh')}`,
+    `token=${placeholder('token')}&new_password=${placeholder('password')}`,
+    `token=${placeholder('access')}`,
+    `token=${placeholder('refresh')}`,
   ],
 ]
 const oddTypes = [
@@ -53,11 +53,11 @@ const oddTypes = [
   null,
 ]
 
-/** A form for this schema, of every kind. */
+/** Forms of every kind for this schema. */
 export const formBody = (schema: Schema): fc.Arbitrary<Body> => {
   const names = Object.keys((schema.properties ?? {}) as object)
   const good = fc
-    .constantFrom(mark('proof'), `lkp_${canary}`)
+    .constantFrom(placeholder('token'), `lkp_${canary}`)
     .map(token =>
       names.map(name => `${name}=${name === 'token' ? token : `purple+wagons+9+${canary}`}`).join('&'),
     )

@@ -1,15 +1,15 @@
 import fc from 'fast-check'
-import type { Operation, Parameter } from './described.ts'
 import { type Body, goodValue, jsonBody } from './fuzz-bodies.ts'
 import { formBody } from './fuzz-forms.ts'
-import { canary, hostileText, mark, oddName } from './fuzz-values.ts'
+import { canary, hostileText, oddName, placeholder } from './fuzz-values.ts'
+import type { Operation, Parameter } from './openapi-check.ts'
 
-// Requests for one operation of the document, of every kind, with marks still in them.
+// Requests of every kind for one operation of the document, still with placeholders.
 
-export type Who = 'nobody' | 'user' | 'admin' | 'garbage'
-export type Request = { who: Who; path: string; head: string[]; body: Body | null; isGood: boolean }
+export type CallerKind = 'anonymous' | 'user' | 'admin' | 'invalid'
+export type Request = { caller: CallerKind; path: string; head: string[]; body: Body | null; isGood: boolean }
 
-const garbage = [
+const invalidCredentials = [
   ...[
     `Bearer v4.public.${canary}`,
     'Bearer',
@@ -19,9 +19,9 @@ const garbage = [
     'Bearer null',
   ],
   ...[
-    `Bearer ${mark('access')}x`,
-    `Bearer ${mark('refresh')}`,
-    `Token ${mark('access')}`,
+    `Bearer ${placeholder('access')}x`,
+    `Bearer ${placeholder('refresh')}`,
+    `Token ${placeholder('access')}`,
     `Bearer ${'A'.repeat(6000)}`,
   ],
   ...[
@@ -31,8 +31,8 @@ const garbage = [
   ],
 ]
 
-/** Headers that a request may do with or without, none of which anybody has to heed. */
-const odd = [
+/** Optional headers that the API may ignore. */
+const optionalHeaders = [
   ...[
     `User-Agent: ${canary}`,
     'User-Agent:',
@@ -54,7 +54,7 @@ const odd = [
   ],
   ...[
     `Cookie: __Host-latchkey=lkr_${canary}`,
-    `Cookie: __Host-latchkey=${mark('refresh')}`,
+    `Cookie: __Host-latchkey=${placeholder('refresh')}`,
     `Cookie: ${canary}`,
     'Cookie: ;;=;',
   ],
@@ -67,19 +67,19 @@ const odd = [
   ],
 ]
 
-const credentials = (who: Who, bad: string): string[] => {
-  if (who === 'nobody') return []
-  return [`Authorization: ${who === 'garbage' ? bad : `Bearer ${mark('access')}`}`]
+const credentials = (caller: CallerKind, bad: string): string[] => {
+  if (caller === 'anonymous') return []
+  return [`Authorization: ${caller === 'invalid' ? bad : `Bearer ${placeholder('access')}`}`]
 }
 
-const callers = (operation: Operation, path: string): fc.Arbitrary<Who> => {
-  const weights: Record<Who, number> = path.includes('/admin/')
-    ? { admin: 8, user: 1, nobody: 1, garbage: 1 }
+const callers = (operation: Operation, path: string): fc.Arbitrary<CallerKind> => {
+  const weights: Record<CallerKind, number> = path.includes('/admin/')
+    ? { admin: 8, user: 1, anonymous: 1, invalid: 1 }
     : operation.security.length > 0
-      ? { user: 8, admin: 1, nobody: 1, garbage: 2 }
-      : { nobody: 8, user: 1, garbage: 1, admin: 0 }
-  const all = Object.entries(weights) as [Who, number][]
-  return fc.oneof(...all.map(([who, weight]) => ({ weight, arbitrary: fc.constant(who) })))
+      ? { user: 8, admin: 1, anonymous: 1, invalid: 2 }
+      : { anonymous: 8, user: 1, invalid: 1, admin: 0 }
+  const all = Object.entries(weights) as [CallerKind, number][]
+  return fc.oneof(...all.map(([caller, weight]) => ({ weight, arbitrary: fc.constant(caller) })))
 }
 
 const someId = '018f0000-0000-7000-8000-000000000001'
@@ -108,8 +108,11 @@ const idFor = (path: string) => {
         ? 'mailId'
         : 'victimId'
   return fc.oneof(
-    { weight: 5, arbitrary: fc.constantFrom(mark(own)).map(id => ({ id, isGood: true })) },
-    { weight: 1, arbitrary: fc.constantFrom(mark('userId'), someId).map(id => ({ id, isGood: true })) },
+    { weight: 5, arbitrary: fc.constantFrom(placeholder(own)).map(id => ({ id, isGood: true })) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(placeholder('userId'), someId).map(id => ({ id, isGood: true })),
+    },
     { weight: 3, arbitrary: fc.constantFrom(...oddIds).map(id => ({ id, isGood: false })) },
   )
 }
@@ -138,16 +141,16 @@ const written = (found: Record<string, unknown>): string => {
 const queryOf = (parameters: Parameter[]): fc.Arbitrary<Query> => {
   const values = parameters.map(({ name, schema }) => [name, goodValue(name, schema)])
   const good = fc.record<Record<string, unknown>>(Object.fromEntries(values), { requiredKeys: [] })
-  const spoilt = fc.constantFrom(...oddQueries).map((text): Query => ({ text, isGood: false }))
-  // Nothing but a list gives a cursor.
-  const described = good.map((found): Query => ({ text: written(found), isGood: !('cursor' in found) }))
-  if (parameters.length === 0) return fc.oneof({ weight: 8, arbitrary: described }, spoilt)
-  // One alone: others that are refused would hide what becomes of it.
+  const malformed = fc.constantFrom(...oddQueries).map((text): Query => ({ text, isGood: false }))
+  // A valid cursor comes only from a list, so a query with a generated one counts as invalid.
+  const documented = good.map((found): Query => ({ text: written(found), isGood: !('cursor' in found) }))
+  if (parameters.length === 0) return fc.oneof({ weight: 8, arbitrary: documented }, malformed)
+  // Only one hostile parameter, because another rejected one would hide its effect.
   const hostile = fc
     .constantFrom(...parameters)
     .chain(({ name, schema }) => hostileText(schema).map(value => ({ [name]: value })))
     .map((found): Query => ({ text: written(found), isGood: false }))
-  return fc.oneof({ weight: 3, arbitrary: described }, { weight: 4, arbitrary: hostile }, spoilt)
+  return fc.oneof({ weight: 3, arbitrary: documented }, { weight: 4, arbitrary: hostile }, malformed)
 }
 
 const bodyOf = ({ requestBody }: Operation): fc.Arbitrary<Body | null> => {
@@ -161,20 +164,20 @@ export const requestsFor = (path: string, operation: Operation): fc.Arbitrary<Re
   const has = path.includes('{')
   return fc
     .record({
-      who: callers(operation, path),
-      bad: fc.constantFrom(...garbage),
+      caller: callers(operation, path),
+      bad: fc.constantFrom(...invalidCredentials),
       id: has ? idFor(path) : fc.constant({ id: '', isGood: true }),
       query: queryOf(parameters.filter(each => each.in === 'query')),
       headers: fc.oneof(
         { weight: 2, arbitrary: fc.constant<string[]>([]) },
-        { weight: 1, arbitrary: fc.subarray(odd, { maxLength: 3 }) },
+        { weight: 1, arbitrary: fc.subarray(optionalHeaders, { maxLength: 3 }) },
       ),
       body: bodyOf(operation),
     })
-    .map(({ who, bad, id, query, headers, body }) => ({
-      who,
+    .map(({ caller, bad, id, query, headers, body }) => ({
+      caller,
       path: path.replace(/\{\w+\}/, id.id) + query.text,
-      head: [...credentials(who, bad), ...headers],
+      head: [...credentials(caller, bad), ...headers],
       body,
       isGood: id.isGood && query.isGood && (body?.isGood ?? true),
     }))

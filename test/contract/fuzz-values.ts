@@ -1,17 +1,17 @@
 import fc from 'fast-check'
-import type { Schema } from './described.ts'
+import type { Schema } from './openapi-check.ts'
 
-// Values that nobody sends who means well. What only the running test knows stands in them as a mark, which is put
-// right before they are sent.
+// Hostile and malformed values. A value that only the running test knows, such as a token, is a placeholder that is
+// replaced before the request is sent.
 
-/** In whatever a request carries, and in nothing that a refusal or a log line may hold. */
+/** Appears in every part of a request, and must never appear in an error reply or a log line. */
 export const canary = 'cnry5f2b9e'
 
-/** The name of no field. A refusal may say that there is none of this name; a log line need not. */
+/** An unknown field name. An error reply may quote it, but a log line must not. */
 export const oddName = 'unheard_of'
 
-/** What is filled in, by name: of the caller, of somebody else, or of a mail. */
-export const marks = [
+/** The names of placeholders: values of the caller, of another user (`victimId`), or of an email. */
+export const placeholders = [
   'email',
   'password',
   'refresh',
@@ -20,15 +20,15 @@ export const marks = [
   'sessionId',
   'victimId',
   'mailId',
-  'proof',
+  'token',
   'slug',
 ] as const
-export type Mark = (typeof marks)[number]
-export const mark = (name: Mark): string => `qX${name}Xq`
+export type Placeholder = (typeof placeholders)[number]
+export const placeholder = (name: Placeholder): string => `qX${name}Xq`
 
-const lone = '\ud800'
-// What stores and encoders choke on.
-const poison = [`${canary}\0`, '\0', `${lone}${canary}`, `${canary}\udfff`]
+const loneSurrogate = '\ud800'
+// Characters that stores and encoders reject: NUL and lone surrogates.
+const unstorable = [`${canary}\0`, '\0', `${loneSurrogate}${canary}`, `${canary}\udfff`]
 const hostileTexts = [
   ...['', ' ', 'null', 'true', '-1', '1e999', 'NaN', '123456', '__proto__', '[object Object]'],
   ...[`\u202E${canary}`, `\uFEFF${canary}`, `${canary}\u2028`],
@@ -57,13 +57,20 @@ const hostileTexts = [
     `lkr_${canary}`,
     `lkp_${'A'.repeat(64)}`,
   ],
-  ...[mark('access'), mark('refresh'), mark('userId'), `+${'9'.repeat(40)}`, '２０２０', 'x'.repeat(256)],
+  ...[
+    placeholder('access'),
+    placeholder('refresh'),
+    placeholder('userId'),
+    `+${'9'.repeat(40)}`,
+    '２０２０',
+    'x'.repeat(256),
+  ],
 ]
 
-type Ends = { minLength?: number; maxLength?: number }
+type LengthLimits = { minLength?: number; maxLength?: number }
 
-/** Texts that lie at the edges of a schema, and just beyond. */
-const edges = ({ minLength = 1, maxLength = 64 }: Ends): fc.Arbitrary<string> =>
+/** Texts with lengths at the limits of a schema and just beyond. */
+const boundaryTexts = ({ minLength = 1, maxLength = 64 }: LengthLimits): fc.Arbitrary<string> =>
   fc
     .tuple(
       fc.constantFrom(minLength - 1, minLength, maxLength, maxLength + 1),
@@ -75,15 +82,15 @@ const edges = ({ minLength = 1, maxLength = 64 }: Ends): fc.Arbitrary<string> =>
 
 export const hostileText = (schema: Schema): fc.Arbitrary<string> =>
   fc.oneof(
-    { weight: 2, arbitrary: fc.constantFrom(...poison) },
+    { weight: 2, arbitrary: fc.constantFrom(...unstorable) },
     { weight: 3, arbitrary: fc.constantFrom(...hostileTexts) },
-    { weight: 1, arbitrary: edges(schema) },
+    { weight: 1, arbitrary: boundaryTexts(schema) },
   )
 
-/** An object of one field, also where that is `__proto__`. */
-export const own = (name: string, value: unknown): Record<string, unknown> =>
+/** An object with one own property, also if its name is `__proto__`. */
+export const withField = (name: string, value: unknown): Record<string, unknown> =>
   Object.fromEntries([[name, value]])
-const deep = (depth: number): unknown => (depth === 0 ? canary : [deep(depth - 1)])
+const nested = (depth: number): unknown => (depth === 0 ? canary : [nested(depth - 1)])
 export const wrongValues: unknown[] = [
   ...[
     null,
@@ -103,13 +110,13 @@ export const wrongValues: unknown[] = [
     [canary, canary],
   ],
   ...[
-    own('__proto__', { is_active: canary }),
+    withField('__proto__', { is_active: canary }),
     { toString: canary },
     { length: 1 },
     { $ne: canary },
     { constructor: { prototype: {} } },
   ],
-  ...[deep(60), { [oddName]: { [oddName]: canary } }, Array.from({ length: 300 }, () => canary)],
+  ...[nested(60), { [oddName]: { [oddName]: canary } }, Array.from({ length: 300 }, () => canary)],
 ]
 
 export const extraNames = [
@@ -130,5 +137,5 @@ export const extraNames = [
   'toString',
   'roles[]',
   'x'.repeat(3000),
-  lone,
+  loneSurrogate,
 ]

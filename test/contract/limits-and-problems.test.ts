@@ -16,12 +16,12 @@ test.after.always(() => world[Symbol.asyncDispose]())
 
 const minute = 60_000
 
-test('the limits are those that are promised', t => {
-  const said = limitNames.map(name => {
+test('default rate limits → exactly the documented ones', t => {
+  const actual = limitNames.map(name => {
     const { points, window, by } = defaultLimits[name]
     return `${name}: ${points} in ${window / minute} min by ${by}`
   })
-  t.deepEqual(said, [
+  t.deepEqual(actual, [
     'register: 5 in 15 min by ip',
     'login: 10 in 15 min by ip',
     'login_device: 10 in 15 min by device',
@@ -46,19 +46,19 @@ test('the limits are those that are promised', t => {
   ])
 })
 
-test('one line overrides one limit and leaves the rest', t => {
+test('RATE_LIMITS entry → overrides this limit only', t => {
   const limits = parseLimits('login=3/90s, mail=1/1d')
   t.deepEqual(limits, {
     ...defaultLimits,
     login: { points: 3, window: 90_000, by: 'ip' },
     mail: { points: 1, window: 1440 * minute, by: 'recipient' },
   })
-  t.is(defaultLimits.login.points, 10, 'the defaults themselves stay')
+  t.is(defaultLimits.login.points, 10, 'the defaults are unchanged')
   t.deepEqual(parseLimits(''), defaultLimits)
   t.is(parseLimits('off'), 'off')
 })
 
-test('a limit that is misspelt is a fault, never no limit', t => {
+test('malformed RATE_LIMITS → rejected, never treated as no limit', t => {
   const wrong = [
     'Off',
     'login',
@@ -80,21 +80,21 @@ test('a limit that is misspelt is a fault, never no limit', t => {
     '__proto__=10/15m',
   ]
   for (const text of wrong) t.is(parseLimits(text), null, text)
-  t.false('points' in {}, 'nothing leaks into other objects')
+  t.false('points' in {}, 'Object.prototype is unchanged')
 })
 
-test('every problem is a client error or a server error, under a code that never changes', t => {
+test('every problem code has a 4xx or 5xx status, a unique title and a help text', t => {
   for (const code of codes) {
     t.regex(code, /^[A-Z]+(_[A-Z]+)*$/)
     t.true(problemStatus(code) >= 400 && problemStatus(code) < 600, code)
     t.regex(problemTitle(code), /^[A-Z].*[^.]$/, code)
     t.regex(problemHelp(code), /^[A-Z`].*\.$/, code)
   }
-  t.is(new Set(codes.map(problemTitle)).size, codes.length, 'two problems that read the same')
+  t.is(new Set(codes.map(problemTitle)).size, codes.length, 'two problems have the same title')
 })
 
 for (const code of codes)
-  test(`the type of ${code} is an address that explains it`, async t => {
+  test(`type URL of ${code} → a page that explains the problem`, async t => {
     const path = `/problems/${problemSlug(code)}`
     t.regex(path, /^\/problems\/[a-z]+(-[a-z]+)*$/)
     const { status, headers, text } = await world.client.get(path)
@@ -104,7 +104,7 @@ for (const code of codes)
     t.true(text.includes(problemTitle(code)))
   })
 
-test('every reason of a problem is a sentence, and somewhere in the code a problem has it', t => {
+test('every problem reason is a sentence and is used in the code', t => {
   const code = sources('src/**/*.ts')
     .filter(({ path }) => path !== 'src/platform/catalog/problem-details.ts')
     .map(({ text }) => text)
@@ -118,14 +118,15 @@ test('every reason of a problem is a sentence, and somewhere in the code a probl
     }
 })
 
-test('the page of a problem lists its reasons', async t => {
+test('page of a problem → lists its reasons', async t => {
   const { text } = await world.client.get('/problems/forbidden')
   t.true(text.includes('has no <code>Origin</code> header'))
-  const told = text.replaceAll(/<\/?code>/g, '`')
-  for (const sentence of Object.values(detailsOf('FORBIDDEN'))) t.true(told.includes(`<li>${sentence}</li>`))
+  const withBackticks = text.replaceAll(/<\/?code>/g, '`')
+  for (const sentence of Object.values(detailsOf('FORBIDDEN')))
+    t.true(withBackticks.includes(`<li>${sentence}</li>`))
 })
 
-test('a reply names its problem by that address, and itself by its request', async t => {
+test('error reply → has the type URL of its problem and the request id', async t => {
   const { status, headers, body } = await world.client.get('/nowhere')
   t.is(status, 404)
   t.is(headers.get('content-type'), 'application/problem+json')

@@ -2,11 +2,11 @@ import test from 'ava'
 import { readConfig } from '../../src/platform/config/config.ts'
 import { parsePostgresUrl } from '../../src/platform/config/postgres-url.ts'
 
-// DATABASE_URL: the forms that libpq knows are taken, or refused with a message that is true.
+// DATABASE_URL: every form that libpq knows is accepted, or rejected with a correct reason.
 
 const ada = { user: 'ada', database: 'app' }
 
-const taken: Record<string, object> = {
+const accepted: Record<string, object> = {
   'postgres://localhost': { host: 'localhost' },
   'postgresql://ada@localhost/app': { ...ada, host: 'localhost' },
   'POSTGRES://ada@localhost:5433/app': { ...ada, host: 'localhost', port: 5433 },
@@ -17,7 +17,7 @@ const taken: Record<string, object> = {
   'postgres://ada@[2001:db8::1]:5433/app': { ...ada, host: '2001:db8::1', port: 5433 },
   'postgres://ada@[fe80::1%25eth0]/app': { ...ada, host: 'fe80::1%eth0' },
   'postgres://localhost/a%20name': { host: 'localhost', database: 'a name' },
-  // Sockets.
+  // Unix sockets.
   'postgres://ada@/app?host=/var/run/postgresql': { ...ada, host: '/var/run/postgresql', tls: 'off' },
   'postgres://ada:word@/app?host=/run/pg&port=5433': {
     ...{ ...ada, password: 'word', host: '/run/pg', port: 5433, tls: 'off' },
@@ -27,7 +27,7 @@ const taken: Record<string, object> = {
   'postgres://ada@%2Frun%2Fpg:5433/app': { ...ada, host: '/run/pg', port: 5433, tls: 'off' },
   'postgres://ada@/app?host=/run/pg&sslmode=verify-full': { ...ada, host: '/run/pg', tls: 'off' },
   'postgres://ada@localhost/app?host=/run/pg': { ...ada, host: '/run/pg', tls: 'off' },
-  // Parameters in the place of parts.
+  // Query parameters instead of URL parts.
   'postgres://?host=db&port=5433&user=ada&password=a%26b&dbname=app': {
     ...{ ...ada, host: 'db', port: 5433, password: 'a&b' },
   },
@@ -53,7 +53,7 @@ const taken: Record<string, object> = {
     ...{ host: 'db', tls: 'full', certificate: '/a.crt', key: '/a.key' },
   },
   'postgres://db?sslnegotiation=direct': { host: 'db', tls: 'full', directTls: true },
-  // As hosting services write them.
+  // URLs as hosting services write them.
   'postgres://ada@db/app?sslmode=require&channel_binding=require': {
     ...{ ...ada, host: 'db', tls: 'full', channelBinding: true },
   },
@@ -66,12 +66,12 @@ const taken: Record<string, object> = {
   },
 }
 
-for (const [url, address] of Object.entries(taken))
-  test(`DATABASE_URL=${url} → taken`, t => {
+for (const [url, address] of Object.entries(accepted))
+  test(`DATABASE_URL=${url} → parsed into its parts`, t => {
     t.deepEqual(parsePostgresUrl(url), address)
   })
 
-const refused: Record<string, RegExp> = {
+const rejected: Record<string, RegExp> = {
   '5ecret': /postgres:\/\/user:password@host/,
   'mysql://ada:5ecret@db/app': /postgres:\/\/user:password@host/,
   'postgres:ada:5ecret@db': /postgres:\/\/user:password@host/,
@@ -99,9 +99,9 @@ const refused: Record<string, RegExp> = {
   'postgres://ada:5ecret@db/app?statement_timeout=0': /no parameters but host, port/,
 }
 
-for (const [url, reason] of Object.entries(refused))
+for (const [url, reason] of Object.entries(rejected))
   for (const name of ['DATABASE_URL', 'DATABASE_REPLICA_URLS'])
-    test(`${name}=${url} → refused, with a reason that holds none of it`, t => {
+    test(`${name}=${url} → rejected with a reason that does not quote it`, t => {
       const env = {
         ...{ NODE_ENV: 'test', DATABASE_URL: 'postgres://db/app', REDIS_URL: 'redis://db' },
         ...{ APP_SECRET: 'of-tests-alone-7Gk2vQx9LmZr4TbY8wNc', [name]: url },

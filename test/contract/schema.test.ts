@@ -25,7 +25,7 @@ const query = async <Row extends object>(
 
 const server = process.env.TEST_DATABASE_URL ?? ''
 
-/** An empty database of this test's own. */
+/** Creates an empty database for this test. */
 const emptyDatabase = async (t: ExecutionContext): Promise<string> => {
   const name = `lk_${randomBytes(6).toString('hex')}`
   await query(server, `CREATE DATABASE ${name}`)
@@ -35,7 +35,7 @@ const emptyDatabase = async (t: ExecutionContext): Promise<string> => {
   return url.href
 }
 
-const migrated = async (t: ExecutionContext): Promise<string> => {
+const createMigratedDatabase = async (t: ExecutionContext): Promise<string> => {
   const url = await emptyDatabase(t)
   await migrate({ DATABASE_URL: url, APP_SECRET: testSecret }, silent)
   return url
@@ -53,8 +53,8 @@ const tablesOf = async (url: string): Promise<string[]> =>
 const openMigrations = (url: string) =>
   openPostgres({ url, log: silent, entities, migrations, within: null, poolSize: 3 })
 
-test('the entities say what the migrations made: tables, columns, types, nullability, keys', async t => {
-  const url = await migrated(t)
+test('entities → match the migrated tables: columns, types, nullability and keys', async t => {
+  const url = await createMigratedDatabase(t)
   const expected = entities.map(({ options: { tableName = '', columns, uniques = [] } }) => ({
     table: tableName,
     columns: Object.entries(columns)
@@ -71,7 +71,7 @@ test('the entities say what the migrations made: tables, columns, types, nullabi
   t.deepEqual(await tablesOf(url), expected.map(({ table }) => table).sort())
 
   for (const { table, columns, uniques } of expected) {
-    // Postgres itself reads the entity's name of a type: `timestamptz` is `timestamp with time zone`.
+    // Postgres resolves the type names of the entity: `timestamptz` is `timestamp with time zone`.
     const found = await query(
       url,
       `SELECT attname::text AS name, attnotnull = false AS nullable, atthasdef AS standard,
@@ -100,8 +100,8 @@ test('the entities say what the migrations made: tables, columns, types, nullabi
   }
 })
 
-test('a row that the entities write with nothing but what they demand is taken', async t => {
-  const database = await openMigrations(await migrated(t))
+test('row with only the required columns of its entity → accepted by the table', async t => {
+  const database = await openMigrations(await createMigratedDatabase(t))
   t.teardown(() => database.destroy())
   for (const { options } of entities) {
     const samples: Record<string, unknown> = {
@@ -110,21 +110,21 @@ test('a row that the entities write with nothing but what they demand is taken',
       integer: 1,
       timestamptz: new Date(),
     }
-    // What the columns of these names may hold is in the table.
+    // Check constraints of the tables limit the values of these columns.
     const named: Record<string, string> = { status: 'retired', currency: 'GTQ' }
-    const demanded = Object.entries(options.columns).filter(
+    const required = Object.entries(options.columns).filter(
       ([, column]) => !column?.nullable && column?.default === undefined,
     )
-    // One key signs already.
+    // The status above is `retired`, because a signing key exists already.
     const row = Object.fromEntries(
-      demanded.map(([name, column]) => [name, named[name] ?? samples[`${column?.type}`]]),
+      required.map(([name, column]) => [name, named[name] ?? samples[`${column?.type}`]]),
     )
     await t.notThrowsAsync(database.getRepository(options.name).insert(row), options.name)
   }
 })
 
-test('every migration can be undone, and done again', async t => {
-  const url = await migrated(t)
+test('every migration can be reverted and run again', async t => {
+  const url = await createMigratedDatabase(t)
   const database = await openMigrations(url)
   t.teardown(() => database.destroy())
   const before = await tablesOf(url)
@@ -135,12 +135,12 @@ test('every migration can be undone, and done again', async t => {
     `SELECT typname FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typrelid = 0 AND typelem = 0
      UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace`,
   )
-  t.deepEqual(left, [], 'types and functions go too')
+  t.deepEqual(left, [], 'types and functions are removed too')
   await database.runMigrations({ transaction: 'each' })
   t.deepEqual(await tablesOf(url), before)
 })
 
-test('the migrations run in the order of their times', t => {
+test('migrations are listed in the order of their timestamps, which are unique', t => {
   const times = migrations.map(({ name }) => Number(/\d{13}$/.exec(name)?.[0]))
   t.deepEqual(
     times,
@@ -151,7 +151,7 @@ test('the migrations run in the order of their times', t => {
 
 const program = fileURLToPath(new URL('../../src/migrate.ts', import.meta.url))
 
-const ended = async (child: ChildProcess): Promise<{ code: number; output: string }> => {
+const exitOf = async (child: ChildProcess): Promise<{ code: number; output: string }> => {
   let output = ''
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding('utf8').on('data', text => {
@@ -162,18 +162,18 @@ const ended = async (child: ChildProcess): Promise<{ code: number; output: strin
 }
 
 const migrateProcess = (url: string) =>
-  ended(
+  exitOf(
     spawn(process.execPath, [program], {
       env: { PATH: process.env.PATH, DATABASE_URL: url, APP_SECRET: testSecret, NODE_ENV: 'test' },
     }),
   )
 
-test('three processes that migrate an empty database at once all succeed, and make one signing key', async t => {
+test('three processes migrate an empty database simultaneously → all succeed, one signing key', async t => {
   const url = await emptyDatabase(t)
   const all = await Promise.all([1, 2, 3].map(() => migrateProcess(url)))
   for (const { code, output } of all) t.is(code, 0, output)
   const worked = all.filter(({ output }) => output.includes(migrations[0]?.name ?? '-'))
-  t.is(worked.length, 1, 'one works, the others wait for it')
+  t.is(worked.length, 1, 'one process migrates, and two wait for it')
   t.deepEqual(await query(url, 'SELECT status, count(*)::int FROM signing_keys GROUP BY status'), [
     { status: 'signing', count: 1 },
   ])
@@ -186,8 +186,8 @@ test('three processes that migrate an empty database at once all succeed, and ma
   t.deepEqual(locks, [])
 })
 
-test('migrating again changes nothing: neither users nor the key that signs', async t => {
-  const url = await migrated(t)
+test('migrating again → changes neither users nor the signing key', async t => {
+  const url = await createMigratedDatabase(t)
   await query(url, `INSERT INTO users (id, email) VALUES (gen_random_uuid(), 'ada@example.com')`)
   const everything = () =>
     Promise.all(['users', 'signing_keys', 'migrations'].map(table => query(url, `SELECT * FROM ${table}`)))
@@ -196,7 +196,7 @@ test('migrating again changes nothing: neither users nor the key that signs', as
   t.deepEqual(await everything(), before)
 })
 
-test('an upgrade with resets in the audit log → only passwords that a link to the present mailbox set count as proven', async t => {
+test('upgrade with old resets → only a reset to the current address marks a password as mailed', async t => {
   const url = await emptyDatabase(t)
   const at = migrations.findIndex(({ name }) => name.startsWith('PurchaseClaims'))
   const older = await openPostgres({
@@ -231,7 +231,7 @@ test('an upgrade with resets in the audit log → only passwords that a link to 
   t.deepEqual(proven, [{ email: 'again@x.example' }, { email: 'proven@x.example' }])
 })
 
-test('a role that may only make tables in its schema suffices: no extension is asked for', async t => {
+test('database role with only CREATE in its schema → migrates without any extension', async t => {
   const url = await emptyDatabase(t)
   const role = `lk_${randomBytes(6).toString('hex')}`
   const password = randomBytes(12).toString('hex')
@@ -241,13 +241,13 @@ test('a role that may only make tables in its schema suffices: no extension is a
     await query(url, `DROP OWNED BY ${role}`)
     await query(url, `DROP ROLE ${role}`)
   })
-  const weak = new URL(url)
-  weak.username = role
-  weak.password = password
-  await t.throwsAsync(query(weak.href, 'CREATE EXTENSION citext'), {
+  const limited = new URL(url)
+  limited.username = role
+  limited.password = password
+  await t.throwsAsync(query(limited.href, 'CREATE EXTENSION citext'), {
     message: /permission denied|not available/,
   })
-  await migrate({ DATABASE_URL: weak.href, APP_SECRET: testSecret }, silent)
+  await migrate({ DATABASE_URL: limited.href, APP_SECRET: testSecret }, silent)
   t.deepEqual(await query(url, 'SELECT extname FROM pg_extension'), [{ extname: 'plpgsql' }])
   t.is((await tablesOf(url)).length, entities.length)
 })

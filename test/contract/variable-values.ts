@@ -2,13 +2,13 @@ import fc from 'fast-check'
 import { limitNames } from '../../src/platform/catalog/limits.ts'
 import { variables } from '../../src/platform/config/variables.ts'
 
-// What variables of the environment may hold, for whoever reads a great many environments.
+// Generators of valid values for environment variables, for property tests of the configuration.
 
-/** What no fault may quote. */
+/** A text that no error message may quote. */
 export const canary = 'cNaRy7Qx'
 
-/** All that each process needs. */
-export const sound = {
+/** The minimal valid environment of every process. */
+export const minimalEnv = {
   NODE_ENV: 'test',
   DATABASE_URL: 'postgres://app@localhost/app',
   REDIS_URL: 'redis://localhost',
@@ -26,15 +26,15 @@ const authority = fc.oneof(
   fc.tuple(host, port).map(parts => parts.join(':')),
 )
 const joined = (...parts: fc.Arbitrary<string>[]) => fc.tuple(...parts).map(found => found.join(''))
-const anOrigin = joined(fc.constantFrom('http://', 'https://'), authority)
+const webOrigin = joined(fc.constantFrom('http://', 'https://'), authority)
 const path = fc
   .array(fc.stringMatching(/^\/[a-z0-9~_-]{1,8}$/), { maxLength: 3 })
   .map(segments => segments.join(''))
 
 export const urls = {
-  origin: anOrigin,
-  base: joined(anOrigin, path),
-  /** Of any kind, with credentials, queries and fragments too. */
+  origin: webOrigin,
+  base: joined(webOrigin, path),
+  /** URLs of any kind, also with credentials, queries and fragments. */
   any: fc.webUrl({
     validSchemes: ['http', 'https', 'ftp', 'HTTPS'],
     authoritySettings: { withUserInfo: true, withPort: true, withIPv4: true, withIPv6: true },
@@ -43,8 +43,8 @@ export const urls = {
   }),
 }
 
-/** The ends of each duration, in milliseconds. */
-export const spans = {
+/** The minimum and maximum of each duration, in milliseconds. */
+export const durationRanges = {
   ACCESS_TOKEN_TTL: [m, 60 * m],
   REFRESH_TOKEN_TTL: [5 * m, 400 * d],
   SESSION_MAX_AGE: [5 * m, 400 * d],
@@ -52,7 +52,7 @@ export const spans = {
 } as const
 
 const unit = fc.constantFrom(...(Object.keys(units) as (keyof typeof units)[]))
-const span = ([least, most]: readonly [number, number]) =>
+const durationWithin = ([least, most]: readonly [number, number]) =>
   fc.tuple(fc.integer({ min: least / 1000, max: most / 1000 }), unit).map(([seconds, each]) => {
     const amount = Math.floor((seconds * 1000) / units[each])
     const whole = amount * units[each]
@@ -77,16 +77,16 @@ const values: Record<string, fc.Arbitrary<string>> = {
   REDIS_PREFIX: fc.stringMatching(/^[a-z0-9-]{1,32}$/),
   SMTP_URL: host.map(at => `smtp://${at}`),
   MAIL_FROM: host.map(at => `Ann <ann@${at}>`),
-  // Fourteen characters that differ, and some more.
+  // 14 different characters, then 18 to 50 random ones.
   APP_SECRET: fc.string({ minLength: 18, maxLength: 50 }).map(word => `aB3dE5gH7jK9mN${word}`),
   PUBLIC_URL: urls.base,
   FRONTEND_URL: urls.base,
-  CORS_ORIGINS: listOf(anOrigin),
+  CORS_ORIGINS: listOf(webOrigin),
   PORT: whole(0, 65_535),
   HOST: fc.constantFrom('0.0.0.0', '::', 'localhost'),
   METRICS_HOST: fc.constantFrom('0.0.0.0', '::1', 'localhost'),
   API_PROCESSES: whole(1, 64),
-  ...Object.fromEntries(Object.entries(spans).map(([name, ends]) => [name, span(ends)])),
+  ...Object.fromEntries(Object.entries(durationRanges).map(([name, ends]) => [name, durationWithin(ends)])),
   REQUIRE_VERIFIED_EMAIL: flag,
   REGISTRATION_PRIVACY: flag,
   BCRYPT_COST: whole(4, 16),
@@ -102,7 +102,7 @@ const values: Record<string, fc.Arbitrary<string>> = {
   LOG_LEVEL: fc.constantFrom('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
 }
 
-/** A text that the variable takes: of one that is not listed here, its default or its example. */
+/** Valid values of a variable. For one that is not listed above it is its default or example. */
 export const goodValue = (name: string): fc.Arbitrary<string> => {
   const variable = (variables as Record<string, { default?: string; example?: string }>)[name]
   return values[name] ?? fc.constant(variable?.default ?? variable?.example ?? '')

@@ -1,7 +1,7 @@
 import { withoutRefs } from '../../src/platform/api-docs/openapi-schemas.ts'
-import { faultsOf, unnamed } from './json-schema.ts'
+import { schemaErrors, undeclaredProperties } from './json-schema.ts'
 
-// The document of the API, and whether a reply is one that it describes.
+// Reads the OpenAPI document, and checks whether a reply conforms to it.
 
 export type Schema = { readonly [keyword: string]: unknown }
 type Content = Record<string, { schema: Schema }>
@@ -26,41 +26,41 @@ export const operationsOf = ({ paths }: Document) =>
     Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
   )
 
-/** The document, with the schema in the place of each reference to one. */
+/** Returns the document with every `$ref` replaced by its schema. */
 export const readDocument = (body: Document): Document => withoutRefs(body)
 
-const nowhere = (ref: string): Schema => {
-  throw new Error(`${ref} is left in the document`)
+const unresolvedRef = (ref: string): Schema => {
+  throw new Error(`${ref} is an unresolved reference in the document`)
 }
 
-/** What of a value a schema of the document does not allow. */
-export const faultsOfBody = (schema: Schema, value: unknown, at: string): string[] =>
-  faultsOf(schema, value, at, nowhere)
+/** The ways in which a value violates a schema of the document. */
+export const bodyErrors = (schema: Schema, value: unknown, at: string): string[] =>
+  schemaErrors(schema, value, at, unresolvedRef)
 
 type Replied = { status: number; header: (name: string) => string | null; text: string; body: unknown }
 
-/** Headers that a client acts on. One that a reply carries must be in the document. */
+/** Headers that clients act on. A reply may carry one only if the document lists it. */
 const documentedHeaders = [
   ...['Location', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'Set-Cookie', 'WWW-Authenticate'],
   'X-Request-Id',
 ]
 
-const undescribedHeaders = ({ headers = {} }: Response, { status, header }: Replied): string[] =>
+const undocumentedHeaders = ({ headers = {} }: Response, { status, header }: Replied): string[] =>
   documentedHeaders
     .filter(name => header(name) !== null && !(name in headers))
     .map(name => `the header ${name} of ${status} is not in the document`)
 
-const undescribedCode = ({ 'x-problem-codes': codes = [] }: Response, { body }: Replied): string[] => {
+const undocumentedCode = ({ 'x-problem-codes': codes = [] }: Response, { body }: Replied): string[] => {
   const { code } = body as { code: string }
   return codes.includes(code) ? [] : [`the code ${code} is not in the document`]
 }
 
-/** What of a reply the document does not say: its status, its headers, its kind of content, or its shape. */
-export const undescribed = (operation: Operation, reply: Replied): string[] => {
+/** The ways in which a reply violates the document: status, headers, content type, problem code or schema. */
+export const replyErrors = (operation: Operation, reply: Replied): string[] => {
   const { status, header, text, body } = reply
   const response = operation.responses[status]
   if (!response) return [`${status} is not in the document: ${text}`]
-  const headers = undescribedHeaders(response, reply)
+  const headers = undocumentedHeaders(response, reply)
   if (!response.content) return text === '' ? headers : [`${status} should have no content`]
   const [type = ''] = (header('content-type') ?? '').split(';')
   const schema = response.content[type]?.schema
@@ -69,8 +69,8 @@ export const undescribed = (operation: Operation, reply: Replied): string[] => {
   const isProblem = type === 'application/problem+json'
   return [
     ...headers,
-    ...faultsOfBody(schema, value, 'reply'),
-    ...unnamed(schema, value, 'reply'),
-    ...(isProblem ? undescribedCode(response, reply) : []),
+    ...bodyErrors(schema, value, 'reply'),
+    ...undeclaredProperties(schema, value, 'reply'),
+    ...(isProblem ? undocumentedCode(response, reply) : []),
   ]
 }

@@ -19,23 +19,23 @@ const entries = (Object.keys(variables) as VariableName[]).map((name): Entry => 
 
 const isNeeded = ({ needed }: Entry): boolean => needed.length > 0
 
-/** As a file of variables holds it: quoted where a shell would take it apart. */
+/** One line of a `.env` file. Quoted if a shell would split the value. */
 const line = (name: string, value: string): string =>
   `${name}=${/^[\w@%+=:,./-]*$/.test(value) ? value : `"${value}"`}`
 
 const wrap = (text: string): string => text.replace(/(.{1,108})(?:\s+|$)/g, '# $1\n').trimEnd()
 
 const neededEntry = ({ name, help, needed, example }: Entry): string =>
-  `${wrap(`${help} Needed by ${needed.join(', ')}.`)}\n${line(name, example)}\n`
+  `${wrap(`${help} Required by ${needed.join(', ')}.`)}\n${line(name, example)}\n`
 
 const optionalEntry = ({ name, help, standard, example }: Entry): string =>
   `${wrap(standard || !example ? help : `${help} For example:`)}\n# ${line(name, standard || example)}\n`
 
-/** The text of `.env.example`: needed variables with an example, all others commented out with their default. */
+/** The text of `.env.example`: required variables with an example, optional ones commented out with their default. */
 export const envExample = (): string =>
   [
-    '# What `npm run api`, `worker` and `migrate` read from `.env`. An empty variable counts as unset. `npm start` needs\n# none of it; what is set here it takes instead of its own servers.\n#\n# Replace APP_SECRET and set PUBLIC_URL: production refuses the example and plain http. To run the processes by hand on\n# your own machine, set NODE_ENV=development.\n',
+    '# The variables of `npm run api`, `worker` and `migrate`, as read from `.env`. An empty variable counts as unset.\n# `npm start` needs no variable, and uses those that are set instead of its own servers.\n#\n# Replace APP_SECRET and set PUBLIC_URL: production refuses the example and plain http. To run the processes by hand on\n# your own machine, set NODE_ENV=development.\n',
     ...entries.filter(isNeeded).map(neededEntry),
-    '# What follows may stay away: these are the defaults.\n',
+    '# All variables below are optional, and show their defaults.\n',
     ...entries.filter(entry => !isNeeded(entry)).map(optionalEntry),
   ].join('\n')

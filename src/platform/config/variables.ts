@@ -21,8 +21,8 @@ import {
   url,
 } from './variable-rules.ts'
 
-// Every environment variable: its rule, its default, and the words that `.env.example` and the README
-// carry. `example` is what `.env.example` shows.
+// Every environment variable: its rule, its default, and the words of `.env.example` and docs/configuration.md.
+// `example` is what `.env.example` shows.
 
 /** Refused as APP_SECRET, as everybody can read it. */
 export const exampleSecret = 'change-me-to-the-output-of-openssl-rand-base64-32'

@@ -118,7 +118,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     for (const id of [userId, cookie.body.user.id]) t.is(await sessionsOf(id), 0)
   })
 
-  test('login with an unverified address → 403 EMAIL_NOT_VERIFIED for the right password only, and no session', async t => {
+  test('login with an unverified address → 403 EMAIL_NOT_VERIFIED for the right password only, no session', async t => {
     const { email, userId } = await aRegistered()
     const before = await world.sql('SELECT * FROM users WHERE id = $1', [userId])
     const right = await login(email)

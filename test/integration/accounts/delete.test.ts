@@ -555,10 +555,10 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       [account.userId],
     )
     const session = await world.redis.hgetall(world.keys.session(account.userId, account.sessionId))
-    const proof = await world.redis.hgetall(world.keys.proof(account.userId, 'reset_password'))
+    const resetToken = await world.redis.hgetall(world.keys.proof(account.userId, 'reset_password'))
     const { text, body } = await exported(account)
     const secrets = [
-      ...[password, row?.password_hash, session.current, proof.token, proof.code],
+      ...[password, row?.password_hash, session.current, resetToken.token, resetToken.code],
       ...[account.access, account.refresh, next.access_token, next.refresh_token],
       ...[verifying, reset].flatMap(({ link, code }) => [tokenOf(link), `"${code}"`]),
     ]

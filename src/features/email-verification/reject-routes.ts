@@ -8,7 +8,7 @@ import { rejectAccount } from './reject-account.ts'
 const postReject = route({
   method: 'POST',
   path: '/api/v1/auth/reject-account',
-  summary: 'Remove an account that somebody else made with your address',
+  summary: 'Remove an account that someone else made with your address',
   description:
     'Takes the token of the email that asks to verify the address, while nothing has confirmed that. Sessions end and the account is erased at once. One that holds a payment is closed and loses the address. The same token again gets the same answer.',
   auth: 'none',
@@ -24,7 +24,7 @@ const postReject = route({
 
 const pages = linkRoutes({
   name: 'reject-account',
-  summary: 'Remove an account that somebody else made with your address',
+  summary: 'Remove an account that someone else made with your address',
   button: 'reject',
   done: { name: 'account-removed', page: 'reject_done', again: 'reject_again' },
   invalid: 'invalid_reject',

@@ -56,7 +56,7 @@ const catalogue = {
   EMAIL_NOT_VERIFIED: [
     403,
     'The e-mail address is not verified',
-    'The email address must be verified first. At a login the password is right, and a session goes on once the address is verified. Ask for another email if need be.',
+    'The email address must be verified first. At a login the password is right, and a session continues once the address is verified. Ask for another email if you need one.',
   ],
   FORBIDDEN: [
     403,
@@ -124,7 +124,7 @@ const catalogue = {
   SERVICE_UNAVAILABLE: [
     503,
     'The service is not available for the moment',
-    'Try again after `Retry-After` seconds. No refresh token was spent.',
+    'Try again after `Retry-After` seconds. No refresh token was used up.',
   ],
 } as const satisfies Record<string, readonly [status: number, title: string, help: string]>
 

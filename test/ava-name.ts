@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
 
-/** AVA's name of a test file, as it stands before the titles of its tests. `url` is `test.meta.file`. */
+/** The name that AVA prints before the titles of a test file. `url` is `test.meta.file`. */
 export const avaName = (url: string): string =>
   relative(folder, fileURLToPath(url))
     .replace(/\.test\.ts$/, '')

@@ -1,11 +1,11 @@
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 
-// AVA's TAP reporter dies of a test that hangs or exits (avajs/ava#3461) and names no line of the test
-// (avajs/ava#3326). So this reads the default reporter, as it writes where there is no terminal.
+// AVA's TAP reporter crashes on a test that hangs or exits (avajs/ava#3461) and does not report the line of a failed test
+// (avajs/ava#3326). So this parses the output of the default reporter, as it is without a terminal.
 
-/** What a run came to. A file that crashed, or holds no test, counts as a failed test. */
-export type Tally = { passed: number; failed: number; skipped: number }
+/** The counts of a run. A file that crashed or has no test counts as a failed test. */
+export type Counts = { passed: number; failed: number; skipped: number }
 
 /** Why a test failed: a wrong value, a wait that timed out, a server that did not answer, or a file that crashed. */
 export type Cause = 'assertion' | 'timeout' | 'environment' | 'crash'
@@ -14,17 +14,17 @@ export type Cause = 'assertion' | 'timeout' | 'environment' | 'crash'
 export type Failure = { name: string; cause: Cause }
 
 export type Listener = {
-  /** Gets each line that a person should read. */
+  /** Receives each line to be printed. */
   say: (line: string) => void
-  /** Gets the name of the file of each test that passed. */
+  /** Receives the file name of each passed test. */
   passed: (file: string) => void
 }
 
 const separator = ' › '
 const alreadyCounted = /^ *✘ (Timed out while running tests|\d+ tests? remaining in )/
-const sum =
+const summary =
   /^ *(\d+) (?:(?:tests?|hooks?) failed|uncaught exceptions?|unhandled rejections?|tests? remained pending)/
-const empty = /^[─\s]*$/
+const emptyLine = /^[─\s]*$/
 
 const timeout = /Timed out after \d+ ms|Test timeout exceeded|Timed out while running tests|remaining in |◌/
 const environment =
@@ -39,53 +39,53 @@ const causes = [
   ['environment', environment],
 ] as const
 
-/** Why a test failed, by the text that AVA shows of it. */
+/** The cause of a failure, derived from the text that AVA prints. */
 export const causeOf = (text: string): Cause => {
   const found = causes.find(([, pattern]) => pattern.test(text))
   return found?.[0] ?? 'assertion'
 }
 
-// AVA repeats the name above the text, without the message that it puts behind the name at first.
+// AVA prints the name again above the details, without the message that followed it in the summary.
 const detailsOf = (details: ReadonlyMap<string, string[]>, title: string): string[] | undefined =>
   details.get(title) ??
   (title.includes(separator) ? [...details].find(([name]) => name.startsWith(`${title} `))?.[1] : undefined)
 
 const fileOf = (name: string): string => name.split(separator).slice(0, -1).join(separator)
 
-/** Reads what AVA writes and hands it on in short: all that failed, and for each test that passed its file. */
+/** Parses the output of AVA. Prints failures in full, and reports only the file of each passed test. */
 export const readAvaOutput = async (
   output: Readable,
   { say, passed }: Listener,
-): Promise<Tally & { failures: Failure[] }> => {
-  const tally: Tally = { passed: 0, failed: 0, skipped: 0 }
+): Promise<Counts & { failures: Failure[] }> => {
+  const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
   const details = new Map<string, string[]>()
-  let shown: string[] | undefined
-  let summed = 0
-  let gap = true
+  let currentDetails: string[] | undefined
+  let summaryFailures = 0
+  let lastWasEmpty = true
   for await (const line of createInterface({ input: output })) {
     const name = /^ *✔ (?:\[expected fail\] )?(.*?)(?: \([\d.]+\w+\))?$/.exec(line)?.[1]
     if (name !== undefined) {
-      tally.passed++
+      counts.passed++
       passed(fileOf(name))
       continue
     }
     if (/^ *- \[(skip|todo)\]/.test(line)) {
-      tally.skipped++
+      counts.skipped++
       continue
     }
     if (/^ *\d+ tests? (passed|skipped|todo)/.test(line)) continue
-    if (!empty.test(line) || !gap) {
-      gap = empty.test(line)
-      say(gap ? '' : line)
+    if (!emptyLine.test(line) || !lastWasEmpty) {
+      lastWasEmpty = emptyLine.test(line)
+      say(lastWasEmpty ? '' : line)
     }
     if (/^ *[✘◌] /.test(line) && !alreadyCounted.test(line)) {
-      tally.failed++
+      counts.failed++
       const failed = line.replace(/^ *[✘◌] (?:\[fail\]: )?/, '').replace(/ \([\d.]+\w+\)$/, '')
       details.set(failed, [line])
-    } else shown = detailsOf(details, line.trim()) ?? shown
-    shown?.push(line)
-    summed += Number(sum.exec(line)?.[1] ?? 0)
+    } else currentDetails = detailsOf(details, line.trim()) ?? currentDetails
+    currentDetails?.push(line)
+    summaryFailures += Number(summary.exec(line)?.[1] ?? 0)
   }
   const failures = [...details].map(([name, text]) => ({ name, cause: causeOf(text.join('\n')) }))
-  return { ...tally, failed: Math.max(tally.failed, summed), failures }
+  return { ...counts, failed: Math.max(counts.failed, summaryFailures), failures }
 }

@@ -4,7 +4,7 @@ import { type ReplyHeaders, readHeaders } from './reply-headers.ts'
 export type Reply = {
   status: number
   headers: ReplyHeaders
-  /** The parsed body where it is JSON. */
+  /** The parsed body if it is JSON, otherwise null. */
   body: ReturnType<typeof JSON.parse>
   text: string
 }
@@ -22,8 +22,14 @@ export type Client = {
   patch: (path: string, body?: unknown, options?: Options) => Promise<Reply>
 }
 
-// What `fetch` would send, at a quarter of its CPU: a test file sends too few requests for it to become quick.
-const always = { accept: '*/*', 'accept-language': '*', 'sec-fetch-mode': 'cors', 'user-agent': 'node' }
+// The headers that `fetch` sends. `node:http` needs a quarter of its CPU, because a test file is too short to warm
+// `fetch` up.
+const defaultHeaders = {
+  accept: '*/*',
+  'accept-language': '*',
+  'sec-fetch-mode': 'cors',
+  'user-agent': 'node',
+}
 
 const lowerCase = (headers: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
@@ -38,12 +44,12 @@ export const openClient = (url: string): Client => {
     const target = new URL(url + (path.startsWith('/') ? path : `/api/v1/auth/${path}`))
     const content = typeof body === 'string' || body === undefined ? body : JSON.stringify(body)
     const { promise, resolve, reject } = Promise.withResolvers<Reply>()
-    const asking = request(
+    const outgoing = request(
       {
         ...{ agent, hostname, port, method },
         path: target.pathname + target.search,
         headers: {
-          ...always,
+          ...defaultHeaders,
           ...(content !== undefined && {
             'content-type': 'application/json',
             'content-length': String(Buffer.byteLength(content)),
@@ -72,8 +78,8 @@ export const openClient = (url: string): Client => {
         })
       },
     )
-    asking.on('error', reject)
-    asking.end(content)
+    outgoing.on('error', reject)
+    outgoing.end(content)
     return promise
   }
   return {

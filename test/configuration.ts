@@ -1,6 +1,6 @@
 import { type Config, readConfig } from '../src/platform/config/config.ts'
 
-/** The configuration that an environment stands for. Throws where it is wrong. */
+/** The configuration of an environment. Throws if the environment is invalid. */
 export const configOf = (env: Record<string, string>): Config => {
   const read = readConfig(env, 'worker')
   if ('errors' in read) throw new Error(read.errors.join('\n'))

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis'
 
 /**
- * How many commands the nodes of a cluster have refused since they began because their keys lie in different slots.
- * `urls` is the comma-separated list.
+ * How many commands the nodes of a cluster have rejected since their start because the keys are in different slots.
+ * `urls` is a comma-separated list.
  */
 export const crossSlotErrors = async (urls: string): Promise<number> => {
   const counts = urls.split(',').map(async url => {

@@ -1,25 +1,25 @@
 import { fileURLToPath } from 'node:url'
 
-// What the shell, `.env` and a running `npm start` say must not change a result. So a test run hands on what programs
-// and Docker need, and nothing else.
+// Variables of the shell, of `.env` or of a running `npm start` must not change a test result. So a test run passes on
+// only the variables that programs and Docker need.
 
-const handedOn =
+const passedOn =
   /^(?:PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|LANG|XDG_RUNTIME_DIR|LC_\w+|DOCKER_\w+|TESTCONTAINERS_\w+|LATCHKEY_(?:SERVICES|REDIS)|NODE_V8_COVERAGE|FUZZ_\w+)$/
 
-/** The environment of the tests, out of that of the shell. */
+/** The environment of the tests, derived from that of the shell. */
 export const testEnvironment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
-  ...Object.fromEntries(Object.entries(env).filter(([name]) => handedOn.test(name))),
+  ...Object.fromEntries(Object.entries(env).filter(([name]) => passedOn.test(name))),
   TZ: 'UTC',
   FORCE_COLOR: '0',
   TERM: 'dumb',
   NODE_ENV: 'test',
-  // A thread for each file loads the same modules.
+  // Every test file runs in its own thread and loads the same modules, so compiled code is shared.
   NODE_COMPILE_CACHE: fileURLToPath(new URL('../.latchkey/compiled', import.meta.url)),
 })
 
 /**
- * Servers that a shell names for the tests alone. DATABASE_URL and REDIS_URL are those of a service, with data that no
- * test may touch.
+ * Uses the servers of TEST_DATABASE_URL and TEST_REDIS_URL. DATABASE_URL and REDIS_URL of the shell belong to a service
+ * whose data no test may touch.
  */
 export const testServers = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
   ...testEnvironment(env),
@@ -27,8 +27,8 @@ export const testServers = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
   REDIS_URL: env.TEST_REDIS_URL,
 })
 
-/** Takes from this process what its tests may not depend on: the Postgres driver, for one, reads variables too. */
-export const forgetShell = (): void => {
+/** Removes other variables from this process, because libraries such as the Postgres driver read them too. */
+export const removeShellVariables = (): void => {
   const kept = testEnvironment(process.env)
   for (const name of Object.keys(process.env)) if (!(name in kept)) delete process.env[name]
 }

@@ -2,12 +2,13 @@ import { appendFileSync } from 'node:fs'
 import test, { registerCompletionHandler } from 'ava'
 import { avaName } from './ava-name.ts'
 
-// AVA loads this before each test file. It tells the run when the file has ended, which AVA's output does not.
+// AVA loads this before each test file. It reports when the file has ended, because the output of AVA does not.
 
-/** One line of the file that `TEST_ENDS` names: a test file, and the milliseconds that it took. */
+/** One line of the file in `TEST_ENDS`: a test file and its duration in milliseconds. */
 export type FileEnd = { file: string; took: number }
 
-// AVA has them on for code that was compiled. Here nothing is, and reading those of packages costs a tenth of a file.
+// AVA enables source maps for compiled code. These tests are not compiled, and reading the maps of packages takes a tenth
+// of the time of a file.
 process.setSourceMapsEnabled(false)
 
 const ends = process.env.TEST_ENDS

@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-/** The two processes that run the service for test files. */
+/** The two processes that run the service for test files (world-host.ts). */
 export type Hosts = {
-  /** Their addresses, for TEST_HOSTS. */
+  /** Their URLs, for TEST_HOSTS. */
   urls: string
-  /** Ends both, and returns what was wrong with them: a crash, an error that nothing caught, a process that hangs. */
+  /** Ends both. Returns an error for each crash, uncaught error or process that does not exit. */
   end: () => Promise<string[]>
 }
 
@@ -24,22 +24,20 @@ const start = async (env: NodeJS.ProcessEnv): Promise<Started> => {
   return { child, url: message[0].url, ended }
 }
 
-const faultOf = async ({ child, ended }: Started): Promise<string[]> => {
+const stop = async ({ child, ended }: Started): Promise<string[]> => {
   const crashed = child.exitCode !== null || child.signalCode !== null
   if (child.connected) child.disconnect()
-  const hangs = await Promise.race([ended.then(() => false), sleep(endTimeout, true, { ref: false })])
-  if (hangs) {
+  const isHanging = await Promise.race([ended.then(() => false), sleep(endTimeout, true, { ref: false })])
+  if (isHanging) {
     child.kill('SIGKILL')
     await ended
-    return [`A process that runs the service did not end within ${endTimeout / 1000} s and was killed`]
+    return [`A process that runs the service did not exit within ${endTimeout / 1000} s and was killed`]
   }
   if (crashed)
     return [
-      `A process that runs the service ended before the tests did: ${child.signalCode ?? child.exitCode}`,
+      `A process that runs the service exited before the tests ended: ${child.signalCode ?? child.exitCode}`,
     ]
-  return child.exitCode === 0
-    ? []
-    : ['A process that runs the service met an error that nothing caught: see above']
+  return child.exitCode === 0 ? [] : ['A process that runs the service had an uncaught error: see above']
 }
 
 /** Starts the processes that run the service for test files. They also end when this process is killed. */
@@ -48,11 +46,11 @@ export const startHosts = async (env: NodeJS.ProcessEnv): Promise<Hosts> => {
   const started = settled.flatMap(each => (each.status === 'fulfilled' ? [each.value] : []))
   for (const each of settled)
     if (each.status === 'rejected') {
-      await Promise.all(started.map(faultOf))
+      await Promise.all(started.map(stop))
       throw each.reason
     }
   return {
     urls: started.map(({ url }) => url).join(','),
-    end: async () => (await Promise.all(started.map(faultOf))).flat(),
+    end: async () => (await Promise.all(started.map(stop))).flat(),
   }
 }

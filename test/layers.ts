@@ -1,9 +1,9 @@
-// The layers of the tests, from quick to slow. A pass is one run of AVA over its files.
+// The test layers, from fast to slow. A pass is one run of AVA over its files.
 
 export type Pass = {
   /** Globs of test files. */
   files: string[]
-  /** Whether the tests need no Postgres and no Redis. */
+  /** The tests need neither Postgres nor Redis. */
   alone?: boolean
   /** Runs over a Redis Cluster of three masters. */
   cluster?: boolean
@@ -15,15 +15,15 @@ const folder = (name: string): string => `test/${name}/**/*.test.ts`
 
 const unit: Pass = { files: [folder('unit')], alone: true }
 const quick: Pass = { files: ['unit', 'contract', 'house', 'integration'].map(folder) }
-// They stop and freeze servers: many at once would take the slowness of the machine for a fault.
+// These tests stop and freeze servers. With many files at once, a slow machine would look like a fault.
 const fault: Pass = { files: [folder('fault')], atOnce: 2 }
 const cluster: Pass[] = [
   { files: [folder('cluster')], atOnce: 2 },
-  // The features that use scripts over several keys.
+  // The features whose Redis scripts use several keys.
   { files: ['lockout', 'limits', 'sessions'].map(name => folder(`integration/${name}`)), cluster: true },
 ]
 
-/** What `node test/run.ts <layer>` runs. Without a layer it is `quick`. */
+/** The passes of `node test/run.ts <layer>`. The default layer is `quick`. */
 export const layers: Readonly<Record<string, Pass[]>> = {
   unit: [unit],
   quick: [quick],

@@ -4,7 +4,7 @@ import { type Deps, open } from '../src/deps.ts'
 import type { Clock } from '../src/platform/base/clock.ts'
 import { type Log, openLog } from '../src/platform/base/log.ts'
 import type { Config } from '../src/platform/config/config.ts'
-import { type Timeouts, timeouts } from '../src/platform/config/timeouts.ts'
+import { timeouts as productionTimeouts, type Timeouts } from '../src/platform/config/timeouts.ts'
 import type { Hasher } from '../src/platform/crypto/password.ts'
 import { compileAll } from '../src/platform/mail/render.ts'
 import type { Keys } from '../src/platform/redis/keys.ts'
@@ -20,14 +20,14 @@ import { testSecret } from './template.ts'
 import { slowness } from './until.ts'
 import { keepWarnings } from './warnings.ts'
 
-// The service in the process of the test itself, for tests that call its functions or travel in time. Loading it takes
-// seconds: a test that only speaks HTTP, SQL and email takes `openWorld` of world.ts.
+// A world (see world.ts) whose service runs in the process of the test, for tests that call its functions. Loading the
+// service takes seconds, so a test that only uses HTTP, SQL and email uses `openWorld` of world.ts.
 
 export type LocalInstance = {
   url: string
   deps: Deps
   client: Client
-  /** Opens the connections to Postgres, so that requests that come together are not spread by that. */
+  /** Opens the Postgres connections in advance, so that opening them does not spread simultaneous requests over time. */
   warm: () => Promise<void>
   close: () => Promise<void>
 }
@@ -40,34 +40,35 @@ export type LocalWorld = AsyncDisposable & {
   /** Every line that the service has logged. */
   logs: string[]
   mails: MailSink
-  /** SQL on the world's database, past the service. */
+  /** Runs SQL on the world's database directly. */
   sql: <Row extends object>(text: string, values?: unknown[]) => Promise<Row[]>
   redis: RedisConnection
   keys: Keys
   keysLike: (pattern: string) => Promise<string[]>
   dropKeys: (keys: string[]) => Promise<void>
+  /** Sets the clock of the service to this many milliseconds after the real time. */
   travel: (milliseconds: number) => Promise<void>
   /** Another instance of the API over the same stores. */
   instance: () => Promise<LocalInstance>
-  /** A process of its own, with its log lines. It is killed with the world. */
+  /** Starts a separate process and collects its log lines. It is killed when the world closes. */
   spawn: (name: 'api' | 'worker', env?: Record<string, string>) => Spawned
 } & Omit<LocalInstance, 'close'>
 
 export type WorldOptions = {
   /** Runs the email worker too. */
   worker?: boolean
-  /** Uses one Redis server also where the suite runs over a cluster: for tests that cut its connections by a proxy. */
+  /** Uses a single Redis server even if the run uses a cluster: for tests that cut its connections by a proxy. */
   singleRedis?: boolean
-  /** What differs from the environment of most tests: rate limits off, bcrypt at its lowest cost. */
+  /** Overrides of the default test environment, which has rate limits off and the lowest bcrypt cost. */
   env?: Record<string, string>
 }
 
 type Options = WorldOptions & {
-  /** The timeouts of production, for tests of what is too slow. Other tests give a busy machine more time. */
-  within?: Timeouts
-  /** Servers of the test's own in place of the shared ones. The database is used as it is. */
+  /** The production timeouts, for tests of slow stores. By default they are longer, for a busy machine. */
+  timeouts?: Timeouts
+  /** Servers of the test instead of the shared ones. The database is used as it is. */
   servers?: { databaseUrl?: string; redisUrl?: string }
-  /** Hash threads for this cost that others use too. */
+  /** Returns shared hash threads for this cost. */
   hasherOf?: (cost: string | undefined) => Hasher | undefined
 }
 
@@ -77,45 +78,47 @@ const testVariable = (name: string): string => {
   return value
 }
 
-const admin = async (run: (client: pg.Client) => Promise<unknown>): Promise<void> => {
+const withServer = async (run: (client: pg.Client) => Promise<unknown>): Promise<void> => {
   const client = new pg.Client({ connectionString: testVariable('TEST_DATABASE_URL') })
   await client.connect()
   await run(client).finally(() => client.end())
 }
 
-const makeDatabase = async (name: string): Promise<string> => {
-  await admin(client => client.query(`CREATE DATABASE ${name} TEMPLATE ${testVariable('TEST_TEMPLATE')}`))
+const createDatabase = async (name: string): Promise<string> => {
+  await withServer(client =>
+    client.query(`CREATE DATABASE ${name} TEMPLATE ${testVariable('TEST_TEMPLATE')}`),
+  )
   const url = new URL(testVariable('TEST_DATABASE_URL'))
   url.pathname = `/${name}`
   return url.href
 }
 
-/** Timeouts for a machine that has other work to do. */
-export const ample = Object.fromEntries(
-  Object.entries(timeouts).map(([what, time]) => [what, 8 * slowness * time]),
+/** The timeouts of the service, eight times longer and multiplied by the slowness of this machine. */
+export const generousTimeouts = Object.fromEntries(
+  Object.entries(productionTimeouts).map(([what, time]) => [what, 8 * slowness * time]),
 ) as Timeouts
 
 /** Writes the log of the service into an array. */
 export const logTo = (lines: string[], level: Config['LOG_LEVEL']): Log =>
   openLog('test', level, { write: line => lines.push(line) })
 
-type Place = {
+type InstanceOptions = {
   env: Record<string, string>
   clock: Clock
   log: Log
-  within?: Timeouts
+  timeouts?: Timeouts
   hasher?: Hasher | undefined
 }
 
-/** Opens an instance of the API over the stores that this environment names. */
+/** Opens an instance of the API that uses the stores of this environment. */
 export const openInstance = async ({
   env,
   clock,
   log,
-  within = ample,
+  timeouts = generousTimeouts,
   hasher,
-}: Place): Promise<LocalInstance> => {
-  const deps = await open(configOf(env), log, clock, within, hasher ? { hasher } : {})
+}: InstanceOptions): Promise<LocalInstance> => {
+  const deps = await open(configOf(env), log, clock, timeouts, hasher ? { hasher } : {})
   const api = await startApi(deps, { grace: 0 })
   const url = `http://127.0.0.1:${api.port}`
   const close = async () => {
@@ -135,16 +138,16 @@ export const openLocalWorld = async (options: Options = {}): Promise<LocalWorld>
     worker = false,
     singleRedis = false,
     env: given = {},
-    within = ample,
+    timeouts = generousTimeouts,
     servers = {},
     hasherOf,
   } = options
   await using opened = new AsyncDisposableStack()
   const id = randomBytes(6).toString('hex')
   const database = `lk_${id}`
-  const databaseUrl = servers.databaseUrl ?? (await makeDatabase(database))
+  const databaseUrl = servers.databaseUrl ?? (await createDatabase(database))
   if (!servers.databaseUrl)
-    opened.defer(() => admin(client => client.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)))
+    opened.defer(() => withServer(client => client.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)))
 
   const mails = opened.use(await openMailSink())
   const env: Record<string, string> = {
@@ -168,10 +171,10 @@ export const openLocalWorld = async (options: Options = {}): Promise<LocalWorld>
   opened.defer(() => keepWarnings(logs))
 
   const hasher = hasherOf?.(env.BCRYPT_COST)
-  const first = await openInstance({ env, clock, log, within, hasher })
+  const first = await openInstance({ env, clock, log, timeouts, hasher })
   opened.defer(first.close)
   const { url, deps, client, warm } = first
-  // MJML would hold up the API that runs beside it. Languages other than English are compiled when one is sent.
+  // Compiling MJML blocks the API in the same process, so English is compiled in advance and other languages on demand.
   if (worker) await compileAll(deps.theme, ['en'])
   if (!servers.redisUrl) opened.defer(() => dropPrefix(deps))
   if (worker) opened.defer(startWorker(deps).close)
@@ -192,7 +195,7 @@ export const openLocalWorld = async (options: Options = {}): Promise<LocalWorld>
       clock.shift = milliseconds
     },
     instance: async () => {
-      const another = await openInstance({ env, clock, log, within, hasher })
+      const another = await openInstance({ env, clock, log, timeouts, hasher })
       all.defer(another.close)
       return another
     },

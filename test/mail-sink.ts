@@ -4,37 +4,37 @@ import PostalMime, { type Email } from 'postal-mime'
 import { SMTPServer } from 'smtp-server'
 import { until } from './until.ts'
 
-/** One email as it came over the wire. `ehlo` is what the client called itself. */
+/** A received email. `ehlo` is the host name that the client sent. */
 export type CaughtEmail = { ehlo: string; to: string[]; raw: string; mail: Email; link: string; code: string }
 
-/** What the server says to the content of an email in place of accepting it. */
+/** The reply with which the server rejects the content of an email. */
 export type Refusal = { message: string; responseCode: number }
 
-/** A mail server, as tests see it. */
+/** The mail server of a test. */
 export type Mailbox = {
   url: string
-  /** Waits until this many emails have come for an address, with `link` in their link, and returns the last. */
+  /** Waits for this many emails to an address whose link contains `link`, and returns the last. */
   to: (address: string, count?: number, link?: string) => Promise<CaughtEmail>
-  /** The emails that have come for an address so far. */
+  /** The emails to an address so far. */
   sentTo: (address: string) => Promise<CaughtEmail[]>
-  /** Every email that has come so far. */
+  /** All emails so far. */
   all: () => Promise<CaughtEmail[]>
-  /** Emails that came in whole and that the server never answered. */
+  /** Emails that were received completely but never answered. */
   stalled: () => Promise<CaughtEmail[]>
-  /** Refuses the content of each email from now on; null accepts again. */
+  /** Rejects the content of each email from now on. Null accepts again. */
   answer: (refusal: Refusal | null) => Promise<void>
-  /** The server falls silent at the end of this many emails to come. */
+  /** Does not answer the content of this many next emails. */
   stall: (count: number) => Promise<void>
 }
 
 export type MailSink = AsyncDisposable & Mailbox & { caught: CaughtEmail[] }
 
-/** A real mail server on a port of its own that keeps what it is sent. */
+/** Opens a real mail server on its own port that records emails. */
 export const openMailSink = async (): Promise<MailSink> => {
   const caught: CaughtEmail[] = []
   const stalled: CaughtEmail[] = []
   let refusal: Error | null = null
-  let stalls = 0
+  let stallsLeft = 0
   const server = new SMTPServer({
     disabledCommands: ['AUTH', 'STARTTLS'],
     closeTimeout: 200,
@@ -43,17 +43,17 @@ export const openMailSink = async (): Promise<MailSink> => {
       stream.on('data', chunk => chunks.push(chunk))
       stream.on('end', async () => {
         if (refusal) return done(refusal)
-        const silent = stalls > 0
-        if (silent) stalls--
+        const isStalled = stallsLeft > 0
+        if (isStalled) stallsLeft--
         const raw = Buffer.concat(chunks).toString('latin1')
         const mail = await PostalMime.parse(Buffer.concat(chunks))
         const text = mail.text ?? ''
         const link = /https?:\/\/\S+[?&]token=\S+/.exec(text)?.[0] ?? ''
         const code = /^\s*(\d{6}|\d{8})\s*$/m.exec(text)?.[1] ?? ''
         const to = session.envelope.rcptTo.map(({ address }) => address)
-        const kept = silent ? stalled : caught
+        const kept = isStalled ? stalled : caught
         kept.push({ ehlo: String(session.hostNameAppearsAs), to, raw, mail, link, code })
-        if (!silent) done()
+        if (!isStalled) done()
       })
     },
   })
@@ -65,7 +65,7 @@ export const openMailSink = async (): Promise<MailSink> => {
   return {
     url: `smtp://127.0.0.1:${port}`,
     caught,
-    // An email whose job was lost waits for the sweeper, for 20 s at most.
+    // An email whose job was lost waits for the sweeper, at most 20 s.
     to: (address, count = 1, part = '') =>
       until(
         `email ${count} to ${address}${part && ` with a link to ${part}`}`,
@@ -82,7 +82,7 @@ export const openMailSink = async (): Promise<MailSink> => {
       refusal = given && Object.assign(new Error(given.message), { responseCode: given.responseCode })
     },
     stall: async count => {
-      stalls = count
+      stallsLeft = count
     },
     [Symbol.asyncDispose]: () => new Promise<void>(resolve => server.close(() => resolve())),
   }

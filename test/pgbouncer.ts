@@ -3,10 +3,10 @@ import { programs } from '../src/dev-services/binaries.ts'
 
 const find = (): string | undefined => programs('pgbouncer', process.env)[0]
 
-/** The program of PgBouncer, if it is on this machine. */
+/** The path of the PgBouncer program, if it is installed. */
 export const pgBouncer = find()
 
-/** Installs PgBouncer where that can be done, or says that the tests through it are skipped. */
+/** Installs PgBouncer if possible, otherwise prints that its tests are skipped. */
 export const providePgBouncer = async (say: (line: string) => void): Promise<void> => {
   if (find()) return
   const fault = canAptInstall() ? await aptInstall(['pgbouncer']).catch(String) : ''

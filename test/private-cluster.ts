@@ -13,7 +13,7 @@ export type ClusterNode = { port: number; busPort: number }
 const slotsInAll = 16_384
 const timeoutMs = 30_000
 
-/** What `CLUSTER INFO` says of itself and of how many it knows. */
+/** The state and the number of known nodes in `CLUSTER INFO`. */
 const infoOf = async (node: Redis): Promise<{ ok: boolean; known: number }> => {
   const info = String(await node.cluster('INFO'))
   return {
@@ -28,8 +28,8 @@ const untilTrue = async (what: string, ask: () => Promise<boolean>): Promise<voi
 }
 
 /**
- * Makes one cluster of servers on 127.0.0.1 that know of nobody yet: the first `masters` share the slots, each other
- * one follows one of them. Resolves when all of them agree.
+ * Forms a cluster of separate servers on 127.0.0.1. The first `masters` of them share the slots, and each other server
+ * replicates one of these. Resolves when all nodes agree.
  */
 export const formCluster = async (
   nodes: ClusterNode[],
@@ -71,7 +71,7 @@ const startNode = async (program: string, password: string): Promise<ClusterNode
   await using stack = new AsyncDisposableStack()
   const dataDir = await openDataDir('test', 'redis')
   stack.defer(() => rm(dataDir.base, { recursive: true, force: true }))
-  // The standard port of the bus, 10 000 above the other, may be beyond the last.
+  // The default bus port is 10,000 above the client port and may exceed 65,535.
   const { child, port, busPort } = await onFreePort(undefined, async busPort => {
     const lines = ['cluster-enabled yes', `cluster-port ${busPort}`, `masterauth ${password}`]
     return { busPort, ...(await runRedis(dataDir, program, { password }, lines)) }
@@ -81,7 +81,7 @@ const startNode = async (program: string, password: string): Promise<ClusterNode
   return { port, busPort, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }
 
-/** Starts a cluster of three masters of our own on 127.0.0.1. It keeps nothing. */
+/** Starts a private cluster of three masters on 127.0.0.1, without persistence. */
 export const startPrivateCluster = async (program: string): Promise<Server> => {
   await using stack = new AsyncDisposableStack()
   const password = randomBytes(24).toString('base64url')

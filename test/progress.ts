@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import type { FileEnd } from './file-times.ts'
 
-type Say = (line: string) => void
+type Print = (line: string) => void
 
 export type Progress = {
-  /** A test of this file has passed. */
+  /** Counts a passed test of this file. */
   passed: (file: string) => void
   /** Reads which files have ended, and prints them. */
-  look: () => Promise<void>
-  /** Prints the files that were not printed yet, and returns the times of all. */
+  poll: () => Promise<void>
+  /** Prints the remaining files, and returns the durations of all files. */
   end: () => Promise<FileEnd[]>
 }
 
@@ -16,14 +16,14 @@ const separator = ' › '
 
 const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)} s`
 
-/** Prints each test file when it ends. `path` is the file that test files write their ends to. */
-export const openProgress = (path: string, say: Say): Progress => {
+/** Prints each test file when it ends. `path` is the file to which test files report their end. */
+export const openProgress = (path: string, say: Print): Progress => {
   const counts = new Map<string, number>()
   const printed = new Set<string>()
-  // AVA's output may come a moment after the end of a file: so a file is printed at the second look.
+  // The output of AVA may arrive shortly after the end of a file. So a file is printed on the second poll.
   const seen: FileEnd[] = []
 
-  // AVA leaves out the folders that all files share, and the whole name of a lone file.
+  // AVA omits the folders that all files share, and the name of the file if it is the only one.
   const nameOf = (file: string): string =>
     [...counts.keys()].find(name => file === name || file.endsWith(`${separator}${name}`)) ?? ''
   const print = ({ file, took }: FileEnd): void => {
@@ -31,7 +31,7 @@ export const openProgress = (path: string, say: Say): Progress => {
     if (printed.has(name)) return
     printed.add(name)
     const count = counts.get(name)
-    // What failed AVA prints itself, with the reason.
+    // AVA itself prints failed tests with the reason.
     if (count) say(`✔ ${file}: ${count} passed (${seconds(took)})`)
   }
   const read = async (): Promise<FileEnd[]> => {
@@ -41,23 +41,23 @@ export const openProgress = (path: string, say: Say): Progress => {
       .slice(0, -1)
       .map(line => JSON.parse(line) as FileEnd)
   }
-  const look = async (): Promise<void> => {
+  const poll = async (): Promise<void> => {
     for (const end of seen) print(end)
     seen.push(...(await read()).slice(seen.length))
   }
   return {
     passed: file => counts.set(file, (counts.get(file) ?? 0) + 1),
-    look,
+    poll,
     end: async () => {
-      await look()
-      await look()
+      await poll()
+      await poll()
       for (const [file, count] of counts) if (!printed.has(file)) say(`✔ ${file}: ${count} passed`)
       return seen
     },
   }
 }
 
-/** The files that took longest, in words. */
+/** The slowest files, as lines of text. */
 export const slowest = (ends: readonly FileEnd[], count = 10): string[] =>
   [...ends]
     .sort((a, b) => b.took - a.took)

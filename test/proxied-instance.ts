@@ -3,43 +3,44 @@ import { openLog } from '../src/platform/base/log.ts'
 import type { Timeouts } from '../src/platform/config/timeouts.ts'
 import { startApi } from '../src/processes/api/server.ts'
 import { openClient, type Reply } from './client.ts'
-import { ample, type LocalInstance, type LocalWorld } from './local-world.ts'
+import { generousTimeouts, type LocalInstance, type LocalWorld } from './local-world.ts'
 import { openProxy, type TcpProxy } from './proxy.ts'
 
-/** An instance of the API whose way to a store can fail. */
+/** An instance of the API with a proxy in front of Redis and of Postgres, so that a test can break the connections. */
 export type ProxiedInstance = Omit<LocalInstance, 'warm'> &
   AsyncDisposable & { redis: TcpProxy; postgres: TcpProxy }
 
-const proxied = async (url: string, port: string): Promise<{ proxy: TcpProxy; url: string }> => {
-  if (url.includes(',')) throw new Error('One proxy for one server: openLocalWorld({ singleRedis: true })')
+const openProxyTo = async (url: string, port: string): Promise<{ proxy: TcpProxy; url: string }> => {
+  if (url.includes(','))
+    throw new Error('A proxy serves one server: use openLocalWorld({ singleRedis: true })')
   const target = new URL(url)
   const proxy = await openProxy(target.hostname, Number(target.port || port))
   return { proxy, url: proxy.through(url) }
 }
 
 /**
- * Another instance of the API over the stores of a world, each behind a proxy. The world itself reaches them
- * directly, so a test can look at what a fault has left. What passes a proxy waits for this process too: with the timeouts
- * of a service a machine that is busy would be a fault of its own.
+ * Opens another instance of the API over the stores of a world, each through a proxy. The world itself connects directly,
+ * so that a test can inspect the stores during a fault. The default timeouts are generous, because the proxies run in
+ * this process and a busy machine would otherwise look like a fault.
  */
 export const openProxiedInstance = async (
   { config, clock, logs }: LocalWorld,
   prepare: (proxies: { redis: TcpProxy; postgres: TcpProxy }) => void = () => {},
-  within: Timeouts = ample,
+  timeouts: Timeouts = generousTimeouts,
 ): Promise<ProxiedInstance> => {
   await using opened = new AsyncDisposableStack()
-  const redis = await proxied(config.REDIS_URL, '6379')
+  const redis = await openProxyTo(config.REDIS_URL, '6379')
   opened.use(redis.proxy)
-  const postgres = await proxied(config.DATABASE_URL, '5432')
+  const postgres = await openProxyTo(config.DATABASE_URL, '5432')
   opened.use(postgres.proxy)
   prepare({ redis: redis.proxy, postgres: postgres.proxy })
 
-  const log = openLog('behind', config.LOG_LEVEL, { write: line => logs.push(line) })
+  const log = openLog('proxied', config.LOG_LEVEL, { write: line => logs.push(line) })
   const own = { ...config, REDIS_URL: redis.url, DATABASE_URL: postgres.url }
-  const deps = opened.use(await open(own, log, clock, within))
+  const deps = opened.use(await open(own, log, clock, timeouts))
   const api = await startApi(deps, { grace: 0 })
   opened.defer(api.close)
-  // What is still cut or held would keep the stores from being closed.
+  // A connection that is still cut or paused would prevent the stores from closing.
   opened.defer(() => {
     redis.proxy.heal()
     postgres.proxy.heal()
@@ -53,16 +54,16 @@ export const openProxiedInstance = async (
   }
 }
 
-/** How long an answer took, in milliseconds, beside the answer. */
-export const timed = async (asking: Promise<Reply>): Promise<{ reply: Reply; took: number }> => {
+/** Returns a reply and how long it took, in milliseconds. */
+export const timed = async (pending: Promise<Reply>): Promise<{ reply: Reply; took: number }> => {
   const began = performance.now()
-  return { reply: await asking, took: performance.now() - began }
+  return { reply: await pending, took: performance.now() - began }
 }
 
-/** Whether this is answered well sooner than a store would be waited for: at one of three times, for a machine that is busy. */
-export const repliesQuickly = async (ask: () => Promise<Reply>): Promise<boolean> => {
+/** Whether a request gets a 200 within 400 ms, far below a store timeout. Tries three times, for a busy machine. */
+export const repliesQuickly = async (send: () => Promise<Reply>): Promise<boolean> => {
   for (let i = 0; i < 3; i++) {
-    const { reply, took } = await timed(ask())
+    const { reply, took } = await timed(send())
     if (reply.status !== 200) return false
     if (took < 400) return true
   }

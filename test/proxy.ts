@@ -1,33 +1,33 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/** What runs between a client and a server, and can fail. Listens on 127.0.0.1. */
+/** A TCP proxy that can simulate network faults. Listens on 127.0.0.1. */
 export type TcpProxy = AsyncDisposable & {
   port: number
-  /** The same address with this proxy in the place of the server. */
+  /** Returns this URL with the proxy instead of the server. */
   through: (url: string) => string
-  /** As a server that died: refuses who comes, and drops who is there. */
+  /** Simulates a dead server: resets new connections and drops existing ones. */
   cut: () => void
-  /** As a server that hangs: accepts who comes, and no byte goes either way. */
+  /** Simulates a hanging server: accepts connections but forwards no byte in either direction. */
   pause: () => void
-  /** As a host that vanished and was replaced: who is there hangs for ever, who comes anew is served. */
+  /** Simulates a host that was replaced: existing connections hang forever, new ones work. */
   strand: () => void
-  /** Everything flows again, also what was held back. */
+  /** Forwards everything again, also the bytes that were held back. */
   heal: () => void
   /**
-   * Once: lets the next bytes that hold `mark` reach the server, and kills the connection as soon as the
-   * server has answered, before the answer reaches the client. Resolves when that has happened.
+   * Forwards the next bytes that contain `mark` to the server, and drops the connection when the server has answered,
+   * before the reply reaches the client. Does so once, and resolves then.
    */
   loseReplyTo: (mark: string) => Promise<void>
 }
 
 type Pair = { client: Socket; server: Socket; held: boolean }
 
-/** A TCP proxy in this process. What a paused one holds back is bounded by the sockets' own buffers. */
+/** Opens a TCP proxy in this process. While paused it buffers no more than the socket buffers hold. */
 export const openProxy = async (targetHost: string, targetPort: number): Promise<TcpProxy> => {
   const pairs = new Set<Pair>()
   let state: 'open' | 'cut' | 'paused' = 'open'
-  let trap: { mark: string; sprung: () => void } | undefined
+  let breakpoint: { mark: string; reached: () => void } | undefined
 
   const drop = (pair: Pair): void => {
     pairs.delete(pair)
@@ -35,12 +35,12 @@ export const openProxy = async (targetHost: string, targetPort: number): Promise
     pair.server.destroy()
   }
 
-  const join = (client: Socket): void => {
+  const connectPair = (client: Socket): void => {
     if (state === 'cut') return void client.resetAndDestroy()
     const server = connect(targetPort, targetHost)
     const pair = { client, server, held: false }
     pairs.add(pair)
-    let losing: (() => void) | undefined
+    let onReply: (() => void) | undefined
     for (const socket of [client, server]) {
       socket.setNoDelay(true)
       socket.on('error', () => drop(pair)).on('close', () => drop(pair))
@@ -51,38 +51,38 @@ export const openProxy = async (targetHost: string, targetPort: number): Promise
         to.once('drain', () => pair.held || from.resume())
       }
     }
-    const ask = forward(client, server)
-    const answer = forward(server, client)
+    const forwardRequest = forward(client, server)
+    const forwardReply = forward(server, client)
     client.on('data', chunk => {
-      if (trap && chunk.includes(trap.mark)) {
-        losing = trap.sprung
-        trap = undefined
+      if (breakpoint && chunk.includes(breakpoint.mark)) {
+        onReply = breakpoint.reached
+        breakpoint = undefined
       }
-      ask(chunk)
+      forwardRequest(chunk)
     })
     server.on('data', chunk => {
-      if (!losing) return answer(chunk)
+      if (!onReply) return forwardReply(chunk)
       drop(pair)
-      losing()
+      onReply()
     })
     client.on('end', () => server.end())
     server.on('end', () => client.end())
-    if (state === 'paused') hold(pair)
+    if (state === 'paused') pausePair(pair)
   }
 
-  const hold = (pair: Pair): void => {
+  const pausePair = (pair: Pair): void => {
     pair.held = true
     pair.client.pause()
     pair.server.pause()
   }
 
-  const release = (pair: Pair): void => {
+  const resumePair = (pair: Pair): void => {
     pair.held = false
     pair.client.resume()
     pair.server.resume()
   }
 
-  const listener = createServer({ allowHalfOpen: true }, join)
+  const listener = createServer({ allowHalfOpen: true }, connectPair)
   listener.listen(0, '127.0.0.1')
   await once(listener, 'listening')
   const { port } = listener.address() as AddressInfo
@@ -101,19 +101,19 @@ export const openProxy = async (targetHost: string, targetPort: number): Promise
     },
     pause: () => {
       state = 'paused'
-      for (const pair of pairs) hold(pair)
+      for (const pair of pairs) pausePair(pair)
     },
     strand: () => {
       state = 'open'
-      for (const pair of pairs) hold(pair)
+      for (const pair of pairs) pausePair(pair)
     },
     heal: () => {
       state = 'open'
-      for (const pair of pairs) release(pair)
+      for (const pair of pairs) resumePair(pair)
     },
     loseReplyTo: mark =>
-      new Promise(sprung => {
-        trap = { mark, sprung }
+      new Promise(reached => {
+        breakpoint = { mark, reached }
       }),
     [Symbol.asyncDispose]: async () => {
       const closed = new Promise<void>(resolve => listener.close(() => resolve()))

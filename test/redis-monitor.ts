@@ -4,9 +4,9 @@ import { createInterface } from 'node:readline'
 import { until } from './until.ts'
 import type { World } from './world.ts'
 
-/** Sees every command that Redis runs on the keys of a world, whoever sends it. */
+/** Records every command that any client runs on the Redis keys of a world. */
 export type RedisMonitor = AsyncDisposable & {
-  /** What ran since the last time of asking: each command's name and arguments. */
+  /** The commands since the last call, each as its name and arguments. */
   seen: () => Promise<string[][]>
 }
 
@@ -16,12 +16,12 @@ const openConnection = (url: string): Socket => {
   const { hostname, port, username, password } = new URL(url)
   const socket = connect(Number(port || 6379), hostname)
   socket.on('error', () => {})
-  const words = [username, password].map(decodeURIComponent).filter(Boolean)
-  if (words.length > 0) socket.write(`AUTH ${words.join(' ')}\r\n`)
+  const args = [username, password].map(decodeURIComponent).filter(Boolean)
+  if (args.length > 0) socket.write(`AUTH ${args.join(' ')}\r\n`)
   return socket
 }
 
-const monitor = (url: string, seen: (words: string[]) => void): Socket => {
+const monitor = (url: string, seen: (args: string[]) => void): Socket => {
   const socket = openConnection(url)
   socket.write('MONITOR\r\n')
   createInterface({ input: socket }).on('line', line => {
@@ -31,20 +31,20 @@ const monitor = (url: string, seen: (words: string[]) => void): Socket => {
 }
 
 /**
- * Watches by MONITOR on connections of its own, one for each node. The driver's monitor mode fails where lines come
- * together with the reply that begins it, as they do on a busy server, so this reads the lines itself.
+ * Records commands by MONITOR on separate connections, one for each node. The monitor mode of ioredis fails if lines
+ * arrive together with the first reply, as they do on a busy server. So this parses the lines itself.
  */
 export const monitorRedis = async ({ env }: Pick<World, 'env'>): Promise<RedisMonitor> => {
   const { REDIS_URL = '', REDIS_PREFIX = '' } = env
   const urls = REDIS_URL.split(',')
   let commands: string[][] = []
-  const isOurs = (words: string[]) => words.some(word => word.includes(REDIS_PREFIX))
-  const sockets = urls.map(url => monitor(url, words => isOurs(words) && commands.push(words)))
+  const isOfWorld = (args: string[]) => args.some(word => word.includes(REDIS_PREFIX))
+  const sockets = urls.map(url => monitor(url, args => isOfWorld(args) && commands.push(args)))
 
   const senders = urls.map(url => openConnection(url).resume())
 
-  const caughtUp = async (): Promise<string[][]> => {
-    // What came before the mark has been seen once the mark has, on every node.
+  const takeCommands = async (): Promise<string[][]> => {
+    // When the mark has arrived from a node, all earlier commands of that node have arrived too.
     const marks = senders.map(socket => ({ socket, mark: `${REDIS_PREFIX}-${randomUUID()}` }))
     await until('the mark in MONITOR', async () => {
       for (const { socket, mark } of marks) socket.write(`echo ${mark}\r\n`)
@@ -54,10 +54,10 @@ export const monitorRedis = async ({ env }: Pick<World, 'env'>): Promise<RedisMo
     commands = []
     return found
   }
-  await caughtUp()
+  await takeCommands()
 
   return {
-    seen: caughtUp,
+    seen: takeCommands,
     [Symbol.asyncDispose]: async () => {
       for (const socket of [...sockets, ...senders]) socket.destroy()
     },

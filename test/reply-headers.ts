@@ -1,11 +1,11 @@
-/** The headers of a reply, as `Headers` has them, without loading what `fetch` needs. */
+/** The headers of a reply with the interface of `Headers`, without loading `fetch`. */
 export type ReplyHeaders = Iterable<[name: string, value: string]> & {
   get: (name: string) => string | null
   keys: () => Iterable<string>
   getSetCookie: () => string[]
 }
 
-/** Reads names and values in turn, as Node's `rawHeaders` has them. Values of one name are joined by a comma. */
+/** Parses alternating names and values, as in Node's `rawHeaders`. Values of the same name are joined by a comma. */
 export const readHeaders = (raw: readonly string[]): ReplyHeaders => {
   const values = new Map<string, string[]>()
   for (let i = 0; i < raw.length; i += 2) {

@@ -9,9 +9,9 @@ import { findRedisProgram } from '../src/dev-services/binaries.ts'
 import { findServices, type Services } from '../src/dev-services/find-services.ts'
 import type { Server } from '../src/dev-services/server-process.ts'
 import { sources } from '../src/dev-services/sources.ts'
-import { type Failure, readAvaOutput, type Tally } from './ava-output.ts'
+import { type Counts, type Failure, readAvaOutput } from './ava-output.ts'
 import { crossSlotErrors } from './cross-slots.ts'
-import { forgetShell, testEnvironment, testServers } from './environment.ts'
+import { removeShellVariables, testEnvironment, testServers } from './environment.ts'
 import type { FileEnd } from './file-times.ts'
 import { startHosts } from './hosts.ts'
 import { layers, type Pass } from './layers.ts'
@@ -26,7 +26,7 @@ import { prepareTemplate } from './template.ts'
 
 type Servers = Pick<Services, 'databaseUrl' | 'redisUrl'> & { template: string }
 
-type Result = Tally & { failures: Failure[]; ends: FileEnd[] }
+type Result = Counts & { failures: Failure[]; ends: FileEnd[] }
 
 const none: Result = { passed: 0, failed: 0, skipped: 0, failures: [], ends: [] }
 
@@ -44,7 +44,7 @@ const interrupt = (): void => {
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt)
 
-const sum = (a: Result, b: Result): Result => ({
+const addResults = (a: Result, b: Result): Result => ({
   passed: a.passed + b.passed,
   failed: a.failed + b.failed,
   skipped: a.skipped + b.skipped,
@@ -52,10 +52,10 @@ const sum = (a: Result, b: Result): Result => ({
   ends: [...a.ends, ...b.ends],
 })
 
-// What the service of a failed test file warned of is often why.
+// The warnings that the service logged during a failed test file often show the cause.
 const printWarnings = async (folder: string, failures: readonly Failure[]): Promise<void> => {
   for (const file of await readdir(folder)) {
-    // AVA leaves out the folders that all files share, and the whole name of a lone file.
+    // AVA omits the folders that all files share, and the name of the file if it is the only one.
     const isOf = ({ name }: Failure) =>
       ` › ${file} › `.includes(` › ${name.split(' › ').slice(0, -1).join(' › ')}`)
     if (!failures.some(isOf)) continue
@@ -63,11 +63,11 @@ const printWarnings = async (folder: string, failures: readonly Failure[]): Prom
   }
 }
 
-/** Runs AVA over files with this environment beside that of all tests. */
+/** Runs AVA over files, with these variables in addition to those of all tests. */
 const runAva = async (
   { files, atOnce = Math.min(8, 3 * availableParallelism()) }: Pass,
   slowness: number,
-  more: NodeJS.ProcessEnv,
+  moreEnv: NodeJS.ProcessEnv,
 ): Promise<Result> => {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'latchkey-tests-'))
   await using warnings = await mkdtempDisposable(join(tmpdir(), 'latchkey-warnings-'))
@@ -81,14 +81,14 @@ const runAva = async (
       TEST_SLOWNESS: String(slowness),
       TEST_WARNINGS: warnings.path,
       TEST_ENDS: ends,
-      ...more,
+      ...moreEnv,
     },
   })
   const ended = once(running, 'exit')
   if (!running.stdout) throw new Error('AVA has no output')
-  const looking = setInterval(() => void progress.look(), 500)
+  const polling = setInterval(() => void progress.poll(), 500)
   const result = await readAvaOutput(running.stdout, { say, passed: progress.passed })
-  clearInterval(looking)
+  clearInterval(polling)
   const [code, signal] = await ended
   const all = { ...result, ends: await progress.end() }
   await printWarnings(warnings.path, all.failures)
@@ -124,23 +124,23 @@ const runPass = async (pass: Pass, services: Servers, slowness: number): Promise
   })
   let result = none
   try {
-    // AVA hears of no signal that came while the hosts started.
+    // A signal that arrived while the hosts started was not passed to AVA.
     if (!interrupted) result = await runAva(pass, slowness, { ...env, TEST_HOSTS: hosts.urls })
   } finally {
-    result = failedFor(result, await hosts.end())
+    result = withFailures(result, await hosts.end())
   }
-  const crossed = cluster ? await crossSlotErrors(cluster.url) : 0
-  const refused = `The Redis Cluster refused ${crossed} commands: their keys lie in different slots (CROSSSLOT)`
-  return failedFor(result, crossed > 0 ? [refused] : [])
+  const crossSlotCount = cluster ? await crossSlotErrors(cluster.url) : 0
+  const refused = `The Redis Cluster refused ${crossSlotCount} commands: their keys lie in different slots (CROSSSLOT)`
+  return withFailures(result, crossSlotCount > 0 ? [refused] : [])
 }
 
-/** The result, with a failed test for each of these faults. */
-const failedFor = (result: Result, faults: string[]): Result => {
+/** Prints these failures and adds them to the result. */
+const withFailures = (result: Result, faults: string[]): Result => {
   for (const fault of faults) say(fault)
   return { ...result, failed: result.failed + faults.length }
 }
 
-const printed = (error: unknown): Result => {
+const failedRun = (error: unknown): Result => {
   say(error instanceof Error ? `${error.stack}${error.cause ? `\n${error.cause}` : ''}` : String(error))
   return { ...none, failed: 1 }
 }
@@ -149,14 +149,14 @@ const passesOf = (words: readonly string[]): Pass[] => {
   const [layer = 'quick'] = words
   const passes = words.length > 1 ? undefined : layers[layer]
   if (passes) return passes
-  const wish = process.env.LATCHKEY_REDIS
-  if (wish && wish !== 'single' && wish !== 'cluster')
+  const requested = process.env.LATCHKEY_REDIS
+  if (requested && requested !== 'single' && requested !== 'cluster')
     throw new Error('LATCHKEY_REDIS must be single or cluster')
   const [breaksServers] = layers.fault ?? []
   const atOnce = words.every(word => /test\/(?:fault|cluster)\b/.test(word))
     ? breaksServers?.atOnce
     : undefined
-  return [{ files: [...words], cluster: wish === 'cluster', ...(atOnce && { atOnce }) }]
+  return [{ files: [...words], cluster: requested === 'cluster', ...(atOnce && { atOnce }) }]
 }
 
 const main = async (words: readonly string[]): Promise<Result> => {
@@ -164,9 +164,9 @@ const main = async (words: readonly string[]): Promise<Result> => {
   const slowness = measureSlowness()
   if (slowness > 1) say(`This machine is slower than expected: timeouts are multiplied by ${slowness}`)
   if (passes.every(({ alone }) => alone))
-    return (await Promise.all(passes.map(pass => runAva(pass, slowness, {})))).reduce(sum)
+    return (await Promise.all(passes.map(pass => runAva(pass, slowness, {})))).reduce(addResults)
   const servers = testServers(process.env)
-  forgetShell()
+  removeShellVariables()
   await using services = await findServices({ purpose: 'test', env: servers, print: say })
   const how = (words: string) => words.replace(/^(?:DATABASE|REDIS)_URL$/, 'TEST_$&')
   say(`Postgres: ${how(services.description.postgres)}\nRedis: ${how(services.description.redis)}`)
@@ -174,15 +174,15 @@ const main = async (words: readonly string[]): Promise<Result> => {
   let result = none
   for (const pass of passes) {
     if (interrupted) break
-    result = sum(
+    result = addResults(
       result,
-      await runPass(pass, { ...services, template: template.name }, slowness).catch(printed),
+      await runPass(pass, { ...services, template: template.name }, slowness).catch(failedRun),
     )
   }
   return result
 }
 
-const result = await main(process.argv.slice(2)).catch(printed)
+const result = await main(process.argv.slice(2)).catch(failedRun)
 if (interrupted) say('Interrupted')
 if (result.ends.length > 10) say(['', 'The slowest files:', ...slowest(result.ends), ''].join('\n'))
 if (result.failures.length > 0) say('Failed tests, by cause:')

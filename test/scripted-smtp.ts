@@ -4,22 +4,22 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 /** A moment in an SMTP session: the start, a command, or `.` for the end of the content. */
 export type SmtpMoment = 'greeting' | 'EHLO' | 'MAIL FROM' | 'RCPT TO' | 'DATA' | '.'
 
-/** What the server says then: a reply without its line break, null for nothing at all, `hang up` for a broken connection. */
+/** The answer of the server: a reply without its line break, null for no reply, or `hang up` to drop the connection. */
 export type SmtpAnswer = (
   moment: SmtpMoment,
   line: string,
-  /** Sends a byte now and then and never ends a reply. */
+  /** Sends one byte every 100 ms and never completes a reply. */
   dribble: () => null,
 ) => Promise<string | null | undefined> | string | null | undefined
 
-/** A mail server that answers what a test tells it to, when the test tells it to. */
+/** A mail server whose replies and delays are controlled by the test. */
 export type ScriptedSmtp = AsyncDisposable & {
   url: string
-  /** Answers like this from now on. Where it returns undefined, the server does what a good one does. */
+  /** Answers like this from now on. If it returns undefined, the server sends the standard reply. */
   answer: (how: SmtpAnswer) => void
-  /** The Message-ID of each email whose content came to its end, accepted or not. */
+  /** The Message-ID of each email that was received completely, accepted or not. */
   contents: string[]
-  /** When each moment came, in milliseconds since 1970. */
+  /** The time of each moment, in milliseconds since 1970. */
   moments: { moment: SmtpMoment; at: number }[]
 }
 
@@ -28,13 +28,13 @@ const standard: Record<SmtpMoment, string> = {
   EHLO: '250-scripted.example\r\n250 PIPELINING',
   'MAIL FROM': '250 2.1.0 ok',
   'RCPT TO': '250 2.1.5 ok',
-  DATA: '354 go on',
-  '.': '250 2.0.0 taken',
+  DATA: '354 continue',
+  '.': '250 2.0.0 accepted',
 }
 
 const commands = ['EHLO', 'MAIL FROM', 'RCPT TO', 'DATA'] as const
 
-/** Opens such a server on a port of its own. It speaks SMTP by itself, so that it can be slow or wrong at any moment. */
+/** Opens a scripted mail server on its own port. It implements SMTP itself, so that it can be slow or wrong at any moment. */
 export const openScriptedSmtp = async (): Promise<ScriptedSmtp> => {
   const contents: string[] = []
   const moments: ScriptedSmtp['moments'] = []

@@ -3,9 +3,10 @@ import { connect } from 'node:net'
 import type { Reply } from './client.ts'
 import { readHeaders } from './reply-headers.ts'
 
-// Sends requests at the same moment, to provoke race conditions (last-byte synchronization: J. Kettle, "Smashing the
-// state machine", 2023). Each request waits, without its last byte, on its own connection that was used before. All
-// last bytes are then written in one turn of the event loop.
+// Sends requests at the same moment, to provoke race conditions.
+//
+// Each request waits without its last byte on its own used connection. All last bytes are then written in one turn of the
+// event loop. This is last-byte synchronization, as in J. Kettle, "Smashing the state machine", 2023.
 
 export type HttpRequest = {
   method?: string

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-/** A process of the service, with the lines that it has written. */
+/** A process of the service, with its log lines so far. */
 export type Spawned = { child: ChildProcess; lines: string[] }
 
-/** Starts `src/<name>.ts` with this environment and no other. */
+/** Starts `src/<name>.ts` with exactly this environment. */
 export const spawnProcess = (name: 'api' | 'worker', env: Record<string, string>): Spawned => {
   const file = fileURLToPath(new URL(`../src/${name}.ts`, import.meta.url))
   const child = spawn(process.execPath, [file], {
@@ -18,7 +18,7 @@ export const spawnProcess = (name: 'api' | 'worker', env: Record<string, string>
   return { child, lines }
 }
 
-/** Kills a process as a crash would, and waits for its end. */
+/** Kills a process by SIGKILL, as a crash does, and waits until it has exited. */
 export const kill = async (child: ChildProcess): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return
   child.kill('SIGKILL')

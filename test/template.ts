@@ -4,14 +4,14 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { queryOnce } from '../src/dev-services/probe.ts'
 
-/** The APP_SECRET under which the template's keys are sealed. */
+/** The APP_SECRET that encrypts the signing keys of the template database. */
 export const testSecret = 'of-tests-alone-7Gk2vQx9LmZr4TbY8wNc'
 
 const migrateScript = fileURLToPath(new URL('../src/migrate.ts', import.meta.url))
 
 /**
- * Makes a migrated database, of which each world copies its own: copying takes a few dozen milliseconds, migrating much
- * longer. Its name goes to TEST_TEMPLATE. Disposing drops it.
+ * Creates a migrated database, which each world copies: that takes a few dozen milliseconds, migrating much longer.
+ * TEST_TEMPLATE has its name. Disposing drops it.
  */
 export const prepareTemplate = async (databaseUrl: string): Promise<AsyncDisposable & { name: string }> => {
   const name = `latchkey_template_${randomBytes(4).toString('hex')}`
@@ -29,8 +29,8 @@ export const prepareTemplate = async (databaseUrl: string): Promise<AsyncDisposa
     DATABASE_URL: template.href,
     APP_SECRET: testSecret,
   }
-  await promisify(execFile)(process.execPath, [migrateScript], { env }).catch(fault => {
-    throw new Error(`The template database does not migrate:\n${fault.stdout}${fault.stderr}`)
+  await promisify(execFile)(process.execPath, [migrateScript], { env }).catch(error => {
+    throw new Error(`Migrating the template database failed:\n${error.stdout}${error.stderr}`)
   })
   made.move()
   return { name, [Symbol.asyncDispose]: drop }

@@ -1,12 +1,12 @@
 import { readTheme } from '../src/platform/config/config.ts'
 import { openTheme, type Theme } from '../src/platform/theme/theme.ts'
 
-/** The theme that an environment stands for. Throws where it is wrong. */
+/** The theme of an environment. Throws if the environment is invalid. */
 export const themeOf = (env: Record<string, string> = {}): Theme => {
   const read = readTheme(env)
   if ('errors' in read) throw new Error(read.errors.join('\n'))
   return openTheme(read.config)
 }
 
-/** Emails and pages without a brand of the deployment. */
+/** The default theme, without a brand. */
 export const plainTheme = themeOf()

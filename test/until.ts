@@ -1,10 +1,10 @@
 /**
- * How many times slower this machine is than a quiet one of two cores, as measured when the run began: at least 1. What
- * a test waits for is given this many times longer, so that a slow machine is no failure.
+ * How many times slower this machine is than an idle one with two cores, measured at the start of the run: at least 1.
+ * Test timeouts are multiplied by it, so that a slow machine fails no test.
  */
 export const slowness = Math.max(1, Number(process.env.TEST_SLOWNESS) || 1)
 
-/** Asks until the answer is there. Throws where it is not after `timeoutMs` milliseconds of a quiet machine. */
+/** Polls until `ask` returns a value. Throws after `timeoutMs`, multiplied by the slowness of this machine. */
 export const until = async <T>(
   what: string,
   ask: () => Promise<T | null | undefined | false> | T | null | undefined | false,

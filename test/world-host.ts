@@ -26,7 +26,7 @@ import { forgetBuyers } from '../src/shop/purchases/forget-buyers.ts'
 import { inviteBuyers } from '../src/shop/purchases/invite-buyers.ts'
 import { reconcile } from '../src/shop/purchases/reconcile.ts'
 import {
-  ample,
+  generousTimeouts,
   type LocalInstance,
   type LocalWorld,
   logTo,
@@ -38,27 +38,27 @@ import type { Refusal } from './mail-sink.ts'
 import { dropKeys, keysOf } from './redis-keys.ts'
 import { isWarning } from './warnings.ts'
 
-// A process that runs the service for test files. `test/run.ts` starts two of them, so that instances of one world are
-// processes of their own. Test files then need not load the service, and its code is compiled once a run. Each test
-// file still has a database, a Redis prefix and a mail server of its own.
+// A process that runs the service for test files. `test/run.ts` starts two of them, so that two instances of one world run
+// in separate processes. Test files then do not load the service, and its code is compiled once a run.
+// Each test file still has its own database, Redis prefix and mail server.
 
 type Hosted = LocalInstance & { clock: Clock; logs: string[]; world?: LocalWorld; worker?: MailWorker }
 
 const hosted = new Map<string, Hosted>()
 
-const at = (id: string): Hosted => {
+const find = (id: string): Hosted => {
   const found = hosted.get(id)
   if (!found) throw new Error('This world is closed')
   return found
 }
-const worldAt = (id: string): LocalWorld => {
-  const { world } = at(id)
+const findWorld = (id: string): LocalWorld => {
+  const { world } = find(id)
   if (!world) throw new Error('This is another instance, not a world')
   return world
 }
-const host = (place: Hosted): string => {
+const register = (instance: Hosted): string => {
   const id = randomUUID()
-  hosted.set(id, place)
+  hosted.set(id, instance)
   return id
 }
 
@@ -71,10 +71,10 @@ export type TokenEmail = Parameters<typeof issueOneTimeToken>[1]
 
 export type NewEmail = Parameters<typeof queueEmail>[1]
 
-/** The jobs of a worker that a test may run by itself. */
+/** The worker jobs that a test can run directly. */
 export type JobName = keyof typeof jobs
 
-// Starting a thread costs more than a test file hashes.
+// All worlds share hash threads, because starting a thread costs more CPU than all hashes of a test file.
 const hasher = openHasher({ cost: 4, threads: 2, maxQueue: 1000, timeoutMs: 60_000 })
 const hasherOf = (cost: string | undefined): Hasher | undefined => (cost === '4' ? hasher : undefined)
 
@@ -83,85 +83,90 @@ const calls = {
     const world = await openLocalWorld({ ...options, hasherOf })
     const { env, url, deps, client, warm, clock, logs, mails } = world
     const close = async () => world[Symbol.asyncDispose]()
-    return { id: host({ url, deps, client, warm, clock, logs, world, close }), env, url, mailsUrl: mails.url }
+    return {
+      id: register({ url, deps, client, warm, clock, logs, world, close }),
+      env,
+      url,
+      mailsUrl: mails.url,
+    }
   },
-  /** Another instance over the stores of a world that another host has opened. */
+  /** Opens an instance over the stores of a world that another host has opened. */
   join: async (env: Record<string, string>, shift: number) => {
     const clock: Clock = { shift }
     const logs: string[] = []
     const log = logTo(logs, env.LOG_LEVEL as 'debug')
     const instance = await openInstance({ env, clock, log, hasher: hasherOf(env.BCRYPT_COST) })
-    return { id: host({ ...instance, clock, logs }), url: instance.url }
+    return { id: register({ ...instance, clock, logs }), url: instance.url }
   },
-  /** Returns the warnings and errors that were logged. */
+  /** Closes a world or an instance. Returns its logged warnings and errors. */
   close: async (id: string) => {
-    const { close, worker, logs } = at(id)
+    const { close, worker, logs } = find(id)
     await worker?.close()
     await close()
     hosted.delete(id)
     return logs.filter(isWarning)
   },
-  logs: async (id: string, from: number) => at(id).logs.slice(from),
-  logLength: async (id: string) => at(id).logs.length,
+  logs: async (id: string, from: number) => find(id).logs.slice(from),
+  logLength: async (id: string) => find(id).logs.length,
   travel: async (id: string, shift: number) => {
-    at(id).clock.shift = shift
+    find(id).clock.shift = shift
   },
-  warm: async (id: string) => at(id).warm(),
+  warm: async (id: string) => find(id).warm(),
   run: async (id: string, job: JobName, config: Partial<Config>): Promise<number> => {
-    const { deps } = at(id)
+    const { deps } = find(id)
     return Number(await jobs[job]({ ...deps, config: { ...deps.config, ...config } }))
   },
-  /** Sends an email as a worker would, whether or not a job for it waits. */
+  /** Delivers an email as a worker does, even without a job for it. */
   deliver: async (id: string, emailId: string) => {
-    using transport = openTransport(worldAt(id).mails.url)
-    return await deliver({ ...at(id).deps, transport }, emailId)
+    using transport = openTransport(findWorld(id).mails.url)
+    return await deliver({ ...find(id).deps, transport }, emailId)
   },
-  /** Puts an email in the outbox and the queue, as a flow does. */
+  /** Adds an email to the outbox and the queue, as the service does. */
   queueEmail: async (id: string, email: NewEmail) => {
-    const { deps } = at(id)
+    const { deps } = find(id)
     await enqueueEmails(deps, [await queueEmail(deps.database.manager, email)])
   },
-  metrics: async (id: string) => at(id).deps.metrics.text(),
+  metrics: async (id: string) => find(id).deps.metrics.text(),
   issueOneTimeToken: async (id: string, email: TokenEmail, to: { userId: string; address: string }) =>
-    issueOneTimeToken(at(id).deps, email, to),
+    issueOneTimeToken(find(id).deps, email, to),
   startWorker: async (id: string) => {
-    const place = at(id)
-    place.worker ??= startWorker(place.deps)
+    const found = find(id)
+    found.worker ??= startWorker(found.deps)
   },
   stopWorker: async (id: string) => {
-    const place = at(id)
-    await place.worker?.close()
-    delete place.worker
+    const found = find(id)
+    await found.worker?.close()
+    delete found.worker
   },
-  sql: async (id: string, text: string, values: unknown[]) => worldAt(id).sql<object>(text, values),
+  sql: async (id: string, text: string, values: unknown[]) => findWorld(id).sql<object>(text, values),
   redis: async (id: string, command: string, args: (string | number | Buffer)[]) => {
-    const { redis } = at(id).deps
+    const { redis } = find(id).deps
     const run = redis[command as 'get'] as unknown
     if (typeof run !== 'function') throw new Error(`Redis has no command ${command}`)
     return run.apply(redis, args) as unknown
   },
-  keysLike: async (id: string, pattern: string) => keysOf(at(id).deps.redis, pattern),
-  dropKeys: async (id: string, keys: (RedisKey & string)[]) => dropKeys(at(id).deps.redis, keys),
+  keysLike: async (id: string, pattern: string) => keysOf(find(id).deps.redis, pattern),
+  dropKeys: async (id: string, keys: (RedisKey & string)[]) => dropKeys(find(id).deps.redis, keys),
   emailTo: async (id: string, address: string, count: number, link: string) =>
-    worldAt(id).mails.to(address, count, link),
-  emailsTo: async (id: string, address: string) => worldAt(id).mails.sentTo(address),
-  emails: async (id: string) => worldAt(id).mails.all(),
-  stalledEmails: async (id: string) => worldAt(id).mails.stalled(),
-  answerEmails: async (id: string, refusal: Refusal | null) => worldAt(id).mails.answer(refusal),
-  stallEmails: async (id: string, count: number) => worldAt(id).mails.stall(count),
-  /** Runs `latchkey` here: a process for each command costs half a second of CPU. */
+    findWorld(id).mails.to(address, count, link),
+  emailsTo: async (id: string, address: string) => findWorld(id).mails.sentTo(address),
+  emails: async (id: string) => findWorld(id).mails.all(),
+  stalledEmails: async (id: string) => findWorld(id).mails.stalled(),
+  answerEmails: async (id: string, refusal: Refusal | null) => findWorld(id).mails.answer(refusal),
+  stallEmails: async (id: string, count: number) => findWorld(id).mails.stall(count),
+  /** Runs `latchkey` in this process, because a separate process costs half a second of CPU. */
   command: async (env: Record<string, string>, words: readonly string[], input: string) => {
     const [stdout, stderr] = [new PassThrough(), new PassThrough()]
     const [out, err] = [text(stdout), text(stderr)]
     const stdin = Readable.from(Buffer.from(input))
-    const code = await runCommandLine([...words], { env, stdin, stdout, stderr, within: ample })
+    const code = await runCommandLine([...words], { env, stdin, stdout, stderr, within: generousTimeouts })
     stdout.end()
     stderr.end()
     return { code, out: await out, err: await err }
   },
 }
 
-/** What a test file may ask of a host. Arguments and results are cloned, dates and buffers included. */
+/** The calls of test files to a host. Arguments and results are cloned, also dates and buffers. */
 export type Calls = typeof calls
 
 export type Called =
@@ -178,7 +183,7 @@ const answer = async (body: Buffer): Promise<Called> => {
   }
 }
 
-// The address is a secret: who may call a host may run any command on its database.
+// The path is a secret, because a caller can run any statement on the database.
 const path = `/${randomBytes(24).toString('base64url')}`
 const server = createServer(async (request, response) => {
   if (request.url !== path) return response.writeHead(404).end()
@@ -189,17 +194,15 @@ server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 process.send?.({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}` })
 
-// In production such an error ends the process. Here the other test files go on, and the run fails at its end.
+// In production such an error ends the process. Here other test files continue, and the run fails at its end.
 const onUncaught = (error: unknown): void => {
-  process.stderr.write(
-    `A process that runs the service met an error that nothing caught: ${inspect(error)}\n`,
-  )
+  process.stderr.write(`Uncaught error in a process that runs the service: ${inspect(error)}\n`)
   process.exitCode = 1
 }
 process.on('uncaughtException', onUncaught).on('unhandledRejection', onUncaught)
 
-// The run has ended, perhaps without a chance to say so. What it left on the servers goes with this process. What still
-// keeps it from ending then is a leak: a timer or a connection that the service does not close.
+// The run has ended or was killed, so this process deletes its databases and keys, and exits. If something still keeps it
+// alive then, the service leaks a timer or a connection.
 process.on('disconnect', async () => {
   const closing = [...hosted.keys()].map(calls.close)
   await Promise.race([Promise.allSettled(closing), sleep(5000, null, { ref: false })])
@@ -208,7 +211,7 @@ process.on('disconnect', async () => {
   await hasher[Symbol.asyncDispose]()
   setTimeout(() => {
     process.stderr.write(
-      `A process that runs the service is kept alive by ${process.getActiveResourcesInfo()}\n`,
+      `A process that runs the service does not exit. Open resources: ${process.getActiveResourcesInfo()}\n`,
     )
     process.exit(1)
   }, 5000).unref()

@@ -13,164 +13,164 @@ import { kill, type Spawned, spawnProcess } from './spawn.ts'
 import { keepWarnings } from './warnings.ts'
 import type { Called, Calls, JobName, NewEmail, TokenEmail } from './world-host.ts'
 
-// The world of one test file: the real service in another process, with a database, a Redis prefix and a mail server
-// that no other file uses.
+// The test environment of one test file, called its world: the real service in another process, with its own database,
+// Redis prefix and mail server.
 
 export type Instance = {
   url: string
   client: Client
-  /** Opens the connections to Postgres, so that requests that come together are not spread by that. */
+  /** Opens the Postgres connections in advance, so that opening them does not spread simultaneous requests over time. */
   warm: () => Promise<void>
-  /** Runs a job of the worker once, configured otherwise where `config` says so, and returns how many it dealt with. */
+  /** Runs a worker job once, with `config` as overrides. Returns how many items it processed. */
   run: (job: JobName, config?: Partial<Config>) => Promise<number>
-  /** What Prometheus would read. */
+  /** The metrics in the format of Prometheus. */
   metrics: () => Promise<string>
   close: () => Promise<void>
 }
 
-/** How many lines each instance had logged. */
+/** The number of log lines of each instance at some moment. */
 export type LogMark = ReadonlyMap<string, number>
 
 export type World = AsyncDisposable & {
   /** The environment that the service was configured from. */
   env: Record<string, string>
   mails: Mailbox
-  /** SQL on the world's database, past the service. */
+  /** Runs SQL on the world's database directly. */
   sql: <Row extends object>(text: string, values?: unknown[]) => Promise<Row[]>
-  /** Redis, past the service: `redis.hgetall(key)`. */
+  /** Sends commands to Redis directly: `redis.hgetall(key)`. */
   redis: RedisCommander
   keys: Keys
-  /** The names of keys that match a pattern, on every node of a cluster. */
+  /** The keys that match a pattern, on every node of a cluster. */
   keysLike: (pattern: string) => Promise<string[]>
   dropKeys: (keys: string[]) => Promise<void>
-  /** What every instance has logged, or has since a mark. */
+  /** The log lines of all instances, or those since a mark. */
   logs: (since?: LogMark) => Promise<string[]>
   logMark: () => Promise<LogMark>
-  /** What has been logged since the last call. */
+  /** The log lines since the last call. */
   newLogs: () => Promise<string[]>
-  /** Moves the clock of every instance to this many milliseconds from the machine's. */
+  /** Sets the clock of every instance to this many milliseconds after the real time. */
   travel: (milliseconds: number) => Promise<void>
-  /** How far that is. */
+  /** The current offset of that clock. */
   clock: Readonly<Clock>
-  /** Another instance of the API over the same stores, in another process, and configured otherwise where `env` says so. */
+  /** Opens another instance of the API over the same stores in another process, with `env` as overrides. */
   instance: (env?: Record<string, string>) => Promise<Instance>
-  /** Makes the token and the code of an email live, as the worker does when it sends it. */
+  /** Issues the token and the code of an email, as the worker does when it sends the email. */
   issueOneTimeToken: (
     email: TokenEmail,
     to: { userId: string; address: string },
   ) => Promise<{ token: string; code: string } | null>
-  /** Sends an email as a worker would, whether or not a job for it waits, and says what came of it. */
+  /** Delivers an email as a worker does, even without a job for it, and returns the outcome. */
   deliver: (emailId: string) => ReturnType<Calls['deliver']>
-  /** Puts an email in the outbox and the queue, as the service does. */
+  /** Adds an email to the outbox and the queue, as the service does. */
   queueEmail: (email: NewEmail) => Promise<void>
-  /** Runs an email worker from now on. */
+  /** Starts an email worker in the process of the service. */
   startWorker: () => Promise<void>
   stopWorker: () => Promise<void>
-  /** A process of its own, with its log lines. It is killed with the world. */
+  /** Starts a separate process and collects its log lines. It is killed when the world closes. */
   spawn: (name: 'api' | 'worker', env?: Record<string, string>) => Spawned
 } & Omit<Instance, 'close'>
 
 const agent = new Agent({ keepAlive: true })
 
-type Ask = <N extends keyof Calls>(name: N, ...args: Parameters<Calls[N]>) => ReturnType<Calls[N]>
+type CallHost = <N extends keyof Calls>(name: N, ...args: Parameters<Calls[N]>) => ReturnType<Calls[N]>
 
-const askAt =
+const callerOf =
   (host: string) =>
   async (...call: unknown[]): Promise<unknown> => {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-    const asking = request(host, { agent, method: 'POST' }, reply => buffer(reply).then(resolve, reject))
-    asking.on('error', reject)
-    asking.end(serialize(call))
+    const outgoing = request(host, { agent, method: 'POST' }, reply => buffer(reply).then(resolve, reject))
+    outgoing.on('error', reject)
+    outgoing.end(serialize(call))
     const called = deserialize(await promise) as Called
     if ('value' in called) return called.value
     throw Object.assign(new Error(called.error.message), called.error)
   }
 
-const hosts = (): [Ask, Ask] => {
+const hosts = (): [CallHost, CallHost] => {
   const urls = process.env.TEST_HOSTS?.split(',')
   if (urls?.length !== 2) throw new Error('TEST_HOSTS is not set: run the tests by "npm test"')
-  // Half of the files begin in the second, so that both have as much to do.
+  // Half of the files use the second host first, so that both hosts have the same load.
   if (test.meta.file.length % 2 === 1) urls.reverse()
-  return urls.map(askAt) as [Ask, Ask]
+  return urls.map(callerOf) as [CallHost, CallHost]
 }
 
-/** Runs `latchkey` with this environment and no other, in a process that runs the service. */
+/** Runs `latchkey` with exactly this environment, in a process that runs the service. */
 export const commandInHost = (
   env: Record<string, string>,
   words: readonly string[],
   input: string,
 ): ReturnType<Calls['command']> => {
-  const [ask] = hosts()
-  return ask('command', env, words, input)
+  const [call] = hosts()
+  return call('command', env, words, input)
 }
 
-/** Opens a world in the processes that run the service for all test files. */
+/** Opens a world in the host processes, which run the service for all test files. */
 export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
-  const [ask, askOther] = hosts()
+  const [call, callOther] = hosts()
   await using opened = new AsyncDisposableStack()
-  const { id, env, url, mailsUrl } = await ask('open', options)
-  const place = { ask, id }
-  const places = [place]
+  const { id, env, url, mailsUrl } = await call('open', options)
+  const remote = { call, id }
+  const remotes = [remote]
   const clock: Clock = { shift: 0 }
   const seen = new Map<string, number>()
-  /** Lines of instances that were closed before the world was. */
+  /** Log lines of instances that were closed before the world. */
   const ended: string[] = []
   let ending = false
 
-  const placed = (place: { ask: Ask; id: string }, url: string): Instance => {
+  const instanceOf = (remote: { call: CallHost; id: string }, url: string): Instance => {
     let open = true
     return {
       url,
       client: openClient(url),
-      warm: () => place.ask('warm', place.id),
-      run: (job, config = {}) => place.ask('run', place.id, job, config),
-      metrics: () => place.ask('metrics', place.id),
+      warm: () => remote.call('warm', remote.id),
+      run: (job, config = {}) => remote.call('run', remote.id, job, config),
+      metrics: () => remote.call('metrics', remote.id),
       close: async () => {
         if (!open) return
         open = false
-        if (!ending) ended.push(...(await place.ask('logs', place.id, 0)))
-        places.splice(places.indexOf(place), 1)
-        await keepWarnings(await place.ask('close', place.id))
+        if (!ending) ended.push(...(await remote.call('logs', remote.id, 0)))
+        remotes.splice(remotes.indexOf(remote), 1)
+        await keepWarnings(await remote.call('close', remote.id))
       },
     }
   }
-  const { close, ...first } = placed(place, url)
+  const { close, ...first } = instanceOf(remote, url)
   opened.defer(close)
 
   const mails: Mailbox = {
     url: mailsUrl,
-    to: (address, count = 1, link = '') => ask('emailTo', id, address, count, link),
-    sentTo: address => ask('emailsTo', id, address),
-    all: () => ask('emails', id),
-    stalled: () => ask('stalledEmails', id),
-    // A cloned error has no fields of its own.
+    to: (address, count = 1, link = '') => call('emailTo', id, address, count, link),
+    sentTo: address => call('emailsTo', id, address),
+    all: () => call('emails', id),
+    stalled: () => call('stalledEmails', id),
+    // Cloning an Error drops its own fields.
     answer: refusal =>
-      ask('answerEmails', id, refusal && { message: refusal.message, responseCode: refusal.responseCode }),
-    stall: count => ask('stallEmails', id, count),
+      call('answerEmails', id, refusal && { message: refusal.message, responseCode: refusal.responseCode }),
+    stall: count => call('stallEmails', id, count),
   }
   const redis = new Proxy({} as RedisCommander, {
     get: (_, command) =>
-      // A proxy that answers to `then` would be taken for a promise.
+      // A proxy with a `then` property would be treated as a promise.
       command === 'then' || typeof command === 'symbol'
         ? undefined
-        : (...args: (string | number | Buffer)[]) => ask('redis', id, command, args),
+        : (...args: (string | number | Buffer)[]) => call('redis', id, command, args),
   })
   const all: AsyncDisposableStack = opened.move()
   return {
     ...{ ...first, env, mails, clock, redis, keys: redisKeys(env.REDIS_PREFIX ?? '') },
     sql: async <Row extends object>(text: string, values: unknown[] = []) =>
-      (await ask('sql', id, text, values)) as Row[],
-    keysLike: pattern => ask('keysLike', id, pattern),
-    dropKeys: keys => ask('dropKeys', id, keys),
+      (await call('sql', id, text, values)) as Row[],
+    keysLike: pattern => call('keysLike', id, pattern),
+    dropKeys: keys => call('dropKeys', id, keys),
     logs: async (since = new Map()) => [
       ...ended,
-      ...(await Promise.all(places.map(each => each.ask('logs', each.id, since.get(each.id) ?? 0)))).flat(),
+      ...(await Promise.all(remotes.map(each => each.call('logs', each.id, since.get(each.id) ?? 0)))).flat(),
     ],
     newLogs: async () => {
       const found = await Promise.all(
-        places.map(async each => {
+        remotes.map(async each => {
           const from = seen.get(each.id) ?? 0
-          const lines = await each.ask('logs', each.id, from)
+          const lines = await each.call('logs', each.id, from)
           seen.set(each.id, from + lines.length)
           return lines
         }),
@@ -179,25 +179,27 @@ export const openWorld = async (options: WorldOptions = {}): Promise<World> => {
     },
     logMark: async () =>
       new Map(
-        await Promise.all(places.map(async each => [each.id, await each.ask('logLength', each.id)] as const)),
+        await Promise.all(
+          remotes.map(async each => [each.id, await each.call('logLength', each.id)] as const),
+        ),
       ),
     travel: async milliseconds => {
       clock.shift = milliseconds
-      await Promise.all(places.map(each => each.ask('travel', each.id, milliseconds)))
+      await Promise.all(remotes.map(each => each.call('travel', each.id, milliseconds)))
     },
     instance: async (more = {}) => {
-      const joined = await askOther('join', { ...env, ...more }, clock.shift)
-      const another = { ask: askOther, id: joined.id }
-      places.push(another)
-      const instance = placed(another, joined.url)
+      const joined = await callOther('join', { ...env, ...more }, clock.shift)
+      const another = { call: callOther, id: joined.id }
+      remotes.push(another)
+      const instance = instanceOf(another, joined.url)
       all.defer(instance.close)
       return instance
     },
-    issueOneTimeToken: (email, to) => ask('issueOneTimeToken', id, email, to),
-    deliver: emailId => ask('deliver', id, emailId),
-    queueEmail: email => ask('queueEmail', id, email),
-    startWorker: () => ask('startWorker', id),
-    stopWorker: () => ask('stopWorker', id),
+    issueOneTimeToken: (email, to) => call('issueOneTimeToken', id, email, to),
+    deliver: emailId => call('deliver', id, emailId),
+    queueEmail: email => call('queueEmail', id, email),
+    startWorker: () => call('startWorker', id),
+    stopWorker: () => call('stopWorker', id),
     spawn: (name, more = {}) => {
       const spawned = spawnProcess(name, { ...env, ...more })
       all.defer(() => kill(spawned.child))

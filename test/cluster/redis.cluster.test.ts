@@ -1,6 +1,6 @@
 import anyTest from 'ava'
 import { type Account, anAccount } from '../fixtures.ts'
-import { ample, type LocalWorld, openLocalWorld } from '../local-world.ts'
+import { generousTimeouts, type LocalWorld, openLocalWorld } from '../local-world.ts'
 import { timed } from '../proxied-instance.ts'
 import { mastersOf } from '../redis-keys.ts'
 import { until } from '../until.ts'
@@ -20,8 +20,10 @@ anyTest.before(async () => {
   const limits = ['register', 'login', 'refresh', 'anonymous', 'bearer'].map(name => `${name}=10000/15m`)
   const env = { RATE_LIMITS: limits.join(',') }
   // Short enough that what hangs is answered in time, long enough for a machine that is busy.
-  const within = { ...ample, redisCommand: 2000 }
-  world = opened.use(await openLocalWorld({ worker: true, within, env, servers: { redisUrl: cluster.url } }))
+  const within = { ...generousTimeouts, redisCommand: 2000 }
+  world = opened.use(
+    await openLocalWorld({ worker: true, timeouts: within, env, servers: { redisUrl: cluster.url } }),
+  )
 })
 anyTest.after.always(() => opened.disposeAsync())
 

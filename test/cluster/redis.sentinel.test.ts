@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import anyTest from 'ava'
 import { type Account, anAccount } from '../fixtures.ts'
-import { ample, type LocalWorld, openLocalWorld } from '../local-world.ts'
+import { generousTimeouts, type LocalWorld, openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
 import { common, type Node, password, program, startNode } from './redis-nodes.ts'
 
@@ -85,8 +85,8 @@ anyTest.before(async () => {
   const hosts = `127.0.0.1:1,127.0.0.1:${sentinel.port}`
   const redisUrl = `redis+sentinel://:${password}@${hosts}/main?sentinelPassword=${secret}`
   // Short enough that what hangs is answered in time, long enough for a machine that is busy.
-  const within = { ...ample, redisCommand: 2000 }
-  world = opened.use(await openLocalWorld({ worker: true, within, servers: { redisUrl } }))
+  const within = { ...generousTimeouts, redisCommand: 2000 }
+  world = opened.use(await openLocalWorld({ worker: true, timeouts: within, servers: { redisUrl } }))
 })
 anyTest.after.always(() => opened.disposeAsync())
 

@@ -14,7 +14,7 @@ import { type Mark, openTrap } from './trap.ts'
 // A process is killed at the very moment at which it says something to a store: before the store hears it, or after
 // the store has answered and before the answer is heard. Its client asks another instance then.
 
-const world = await openLocalWorld({ within: timeouts, worker: true, singleRedis: true })
+const world = await openLocalWorld({ timeouts, worker: true, singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 type Step = Mark & { store: 'postgres' | 'redis' }

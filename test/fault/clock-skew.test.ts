@@ -13,7 +13,7 @@ import { anApi, aWorker, clockOff } from './processes.ts'
 // Two instances over the same stores, one on a machine whose clock is wrong. What is decided in common is decided by
 // the clocks of the stores; an access token alone is judged by the machine that it is shown to.
 
-const world = await openLocalWorld({ within: timeouts, singleRedis: true })
+const world = await openLocalWorld({ timeouts, singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 const { sql, deps } = world

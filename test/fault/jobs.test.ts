@@ -11,7 +11,7 @@ import { brokenInvariants } from './invariants.ts'
 import { startCrowd } from './traffic.ts'
 
 await compileAll(plainTheme, ['en'])
-const world = await openLocalWorld({ within: timeouts, singleRedis: true })
+const world = await openLocalWorld({ timeouts, singleRedis: true })
 const other = await world.instance()
 const workers = () => [startWorker(world.deps), startWorker(other.deps)]
 test.after.always(() => world[Symbol.asyncDispose]())

@@ -11,7 +11,7 @@ import type { Crowd } from './traffic.ts'
 const turn = await takeTurn('postgres')
 const postgres = await openOwnPostgres()
 const world = await openLocalWorld({
-  within: timeouts,
+  timeouts,
   worker: true,
   servers: { databaseUrl: postgres.url },
   env: { RATE_LIMITS: roomyLimits },

@@ -9,7 +9,7 @@ import { lasts, noDoubles, onRoute, roomyLimits, storm, takeTurn } from './storm
 const turn = await takeTurn('postgres')
 const postgres = await openOwnPostgres(['max_connections=40'])
 const world = await openLocalWorld({
-  within: timeouts,
+  timeouts,
   worker: true,
   servers: { databaseUrl: postgres.url },
   env: { RATE_LIMITS: roomyLimits },

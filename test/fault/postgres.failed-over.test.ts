@@ -13,7 +13,7 @@ const postgres = opened.use(await openOwnPostgres())
 const address = opened.use(await openAddress(postgres.url))
 const world = opened.use(
   await openLocalWorld({
-    within: timeouts,
+    timeouts,
     worker: true,
     servers: { databaseUrl: address.of(postgres.url) },
     env: { RATE_LIMITS: roomyLimits },

@@ -13,7 +13,7 @@ import type { Crowd } from './traffic.ts'
 const turn = await takeTurn('redis')
 const redis = await openOwnRedis()
 const world = await openLocalWorld({
-  within: timeouts,
+  timeouts,
   worker: true,
   servers: { redisUrl: redis.url },
   env: { RATE_LIMITS: roomyLimits },

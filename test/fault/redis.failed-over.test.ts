@@ -25,7 +25,7 @@ await admins.second.config('SET', 'requirepass', password)
 const address = opened.use(await openAddress(first.url))
 const world = opened.use(
   await openLocalWorld({
-    within: timeouts,
+    timeouts,
     worker: true,
     servers: { redisUrl: address.of(first.url) },
     env: { RATE_LIMITS: roomyLimits },

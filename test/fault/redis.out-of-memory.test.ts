@@ -10,7 +10,7 @@ const turn = await takeTurn('redis')
 const redis = await openOwnRedis()
 const admin = openAdmin(redis.url)
 const world = await openLocalWorld({
-  within: timeouts,
+  timeouts,
   worker: true,
   servers: { redisUrl: redis.url },
   env: { RATE_LIMITS: roomyLimits },

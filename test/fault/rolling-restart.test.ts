@@ -8,7 +8,7 @@ import { brokenInvariants } from './invariants.ts'
 import { anApi } from './processes.ts'
 import { startCrowd } from './traffic.ts'
 
-const world = await openLocalWorld({ within: timeouts, worker: true })
+const world = await openLocalWorld({ timeouts, worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 test('both instances behind a balancer are replaced under load, and nobody notices', async t => {

@@ -8,7 +8,7 @@ import { openProxy } from '../proxy.ts'
 import { until } from '../until.ts'
 import { type ApiProcess, anApi, aWorker } from './processes.ts'
 
-const world = await openLocalWorld({ within: timeouts, singleRedis: true })
+const world = await openLocalWorld({ timeouts, singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 type Got = { status: number | undefined; closes: boolean }
@@ -114,7 +114,7 @@ for (const store of ['REDIS_URL', 'DATABASE_URL'] as const)
     })
 
 test('a worker that is told to end in the middle of a delivery finishes it', async t => {
-  await using own = await openLocalWorld({ within: timeouts, singleRedis: true })
+  await using own = await openLocalWorld({ timeouts, singleRedis: true })
   await using proxy = await openProxy('127.0.0.1', Number(new URL(own.mails.url).port))
   proxy.pause()
   const { child, lines } = await aWorker(own, { SMTP_URL: proxy.through(own.mails.url) })

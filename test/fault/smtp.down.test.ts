@@ -25,7 +25,7 @@ const port = await onFreePort(undefined, async free => {
   return free
 })
 const world = await openLocalWorld({
-  within: timeouts,
+  timeouts,
   worker: true,
   env: { SMTP_URL: `smtp://127.0.0.1:${port}` },
 })

@@ -6,7 +6,7 @@ import { until } from '../until.ts'
 import { brokenInvariants } from './invariants.ts'
 import { startCrowd } from './traffic.ts'
 
-const world = await openLocalWorld({ within: timeouts, worker: true })
+const world = await openLocalWorld({ timeouts, worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 type Row = { id: string; status: string; attempts: number; last_error: string; recipient: string }

@@ -21,7 +21,7 @@ const aTarpit = async () => {
   const sink = await openMailSink()
   const proxy = await openProxy('127.0.0.1', Number(new URL(sink.url).port))
   proxy.pause()
-  const world = await openLocalWorld({ within: timeouts, env: { SMTP_URL: proxy.through(sink.url) } })
+  const world = await openLocalWorld({ timeouts, env: { SMTP_URL: proxy.through(sink.url) } })
   const close = async () => {
     await world[Symbol.asyncDispose]()
     await proxy[Symbol.asyncDispose]()

@@ -6,7 +6,7 @@ import { until } from '../until.ts'
 
 // A link that would open nothing any more is not sent: its reader would be sent in circles.
 
-const world = await openLocalWorld({ within: timeouts, worker: true })
+const world = await openLocalWorld({ timeouts, worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
 const minute = 60_000

@@ -24,7 +24,7 @@ const moments: Record<string, Mark> = {
 
 for (const [moment, mark] of Object.entries(moments))
   test(`a worker that is killed ${moment} loses no mail: another sends it soon, the same one`, async t => {
-    await using world = await openLocalWorld({ within: timeouts })
+    await using world = await openLocalWorld({ timeouts })
     await using trap = await openTrap(world.mails.url, '25')
     const { child } = await aWorker(world, { SMTP_URL: trap.through(world.mails.url) })
     const sprung = new Promise<void>(resolve => trap.set(mark, resolve))
@@ -54,7 +54,7 @@ for (const [moment, mark] of Object.entries(moments))
   })
 
 test('workers that are killed one after another lose none of the mails of a crowd', async t => {
-  await using world = await openLocalWorld({ within: timeouts })
+  await using world = await openLocalWorld({ timeouts })
   let victim = await aWorker(world)
   await using crowd = await startCrowd(world, { urls: [world.url] })
   for (let i = 0; i < 2; i++) {

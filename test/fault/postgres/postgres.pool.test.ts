@@ -8,7 +8,7 @@ import { openLocalWorld } from '../../local-world.ts'
 import { timed } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
 
-const world = await openLocalWorld({ within: timeouts })
+const world = await openLocalWorld({ timeouts })
 test.after.always(() => world[Symbol.asyncDispose]())
 const { client, deps, sql } = world
 

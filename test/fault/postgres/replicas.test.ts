@@ -2,21 +2,21 @@ import test from 'ava'
 import { timeouts } from '../../../src/platform/config/timeouts.ts'
 import { anAccount } from '../../fixtures.ts'
 import { adminActions, anAdmin } from '../../integration/admin/admin-account.ts'
-import { ample, openLocalWorld } from '../../local-world.ts'
+import { generousTimeouts, openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
 
 // A copy of the database that lags behind for ever: what is read from it is told from what is not.
 
 // Postgres alone is to be late here.
-const within = { ...timeouts, redisCommand: ample.redisCommand }
-const primary = await openLocalWorld({ within })
+const within = { ...timeouts, redisCommand: generousTimeouts.redisCommand }
+const primary = await openLocalWorld({ timeouts: within })
 const copy = await openLocalWorld({ singleRedis: true })
 const proxied = await openProxiedInstance(copy)
 const elsewhere = 'postgres://nobody@127.0.0.1:1/none'
 const over = (replicas: string) =>
   openLocalWorld({
-    within,
+    timeouts: within,
     env: {
       DATABASE_URL: primary.config.DATABASE_URL,
       REDIS_PREFIX: primary.config.REDIS_PREFIX,

@@ -2,7 +2,7 @@ import test from 'ava'
 import { findUser } from '../../../src/features/users/store.ts'
 import { timeouts } from '../../../src/platform/config/timeouts.ts'
 import { anAccount } from '../../fixtures.ts'
-import { ample, openLocalWorld } from '../../local-world.ts'
+import { generousTimeouts, openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance, timed } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
 
@@ -10,7 +10,7 @@ import { until } from '../../until.ts'
 // happens to it, nobody may get the answer of another.
 
 const world = await openLocalWorld()
-const { redisCommand } = ample
+const { redisCommand } = generousTimeouts
 const proxied = await openProxiedInstance(world, undefined, { ...timeouts, redisCommand })
 test.after.always(async () => {
   await proxied[Symbol.asyncDispose]()

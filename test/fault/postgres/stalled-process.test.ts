@@ -3,12 +3,12 @@ import test from 'ava'
 import { timeouts } from '../../../src/platform/config/timeouts.ts'
 import { openRedis } from '../../../src/platform/redis/redis.ts'
 import { anAccount } from '../../fixtures.ts'
-import { ample, openLocalWorld } from '../../local-world.ts'
+import { generousTimeouts, openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance } from '../../proxied-instance.ts'
 
 const world = await openLocalWorld({ singleRedis: true })
 const { redisCommand } = timeouts
-const proxied = await openProxiedInstance(world, undefined, { ...ample, redisCommand })
+const proxied = await openProxiedInstance(world, undefined, { ...generousTimeouts, redisCommand })
 test.after.always(async () => {
   await proxied[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()

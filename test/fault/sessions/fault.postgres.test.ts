@@ -1,12 +1,12 @@
 import test from 'ava'
 import { timeouts } from '../../../src/platform/config/timeouts.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
-import { ample, openLocalWorld } from '../../local-world.ts'
+import { generousTimeouts, openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance, repliesQuickly, timed } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
 
 const world = await openLocalWorld({ singleRedis: true })
-const { redisCommand, hasherThread } = ample
+const { redisCommand, hasherThread } = generousTimeouts
 const proxied = await openProxiedInstance(world, undefined, { ...timeouts, redisCommand, hasherThread })
 test.after.always(async () => {
   await proxied[Symbol.asyncDispose]()

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
-import { ample, openLocalWorld } from '../../local-world.ts'
+import { generousTimeouts, openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance, repliesQuickly, timed } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
 
@@ -8,7 +8,7 @@ import { until } from '../../until.ts'
 const limits = ['register', 'login', 'refresh', 'anonymous', 'bearer'].map(name => `${name}=1000/15m`)
 const world = await openLocalWorld({ singleRedis: true, env: { RATE_LIMITS: limits.join(',') } })
 // Shorter than for others, so that what hangs is told of; long enough for what does not on a machine that is busy.
-const within = { ...ample, redisCommand: 1200 }
+const within = { ...generousTimeouts, redisCommand: 1200 }
 const proxied = await openProxiedInstance(world, undefined, within)
 test.after.always(async () => {
   await proxied[Symbol.asyncDispose]()

@@ -1,4 +1,5 @@
 import cluster from 'node:cluster'
+import { allEmails } from './emails.ts'
 import { openLog } from './platform/base/log.ts'
 import { configOrExit } from './platform/config/config.ts'
 import { exposures } from './platform/config/exposure.ts'
@@ -10,7 +11,7 @@ import { checkTemplatesOrExit } from './platform/mail/check-templates.ts'
 
 if (import.meta.main) {
   const config = configOrExit('api')
-  if (cluster.isPrimary) await checkTemplatesOrExit(config)
+  if (cluster.isPrimary) await checkTemplatesOrExit(config, allEmails)
   const log = openLog('api', config.LOG_LEVEL)
   if (cluster.isPrimary) for (const exposure of exposures(config, 'api')) log.warn(exposure)
   const supervises = cluster.isPrimary && config.API_PROCESSES > 1

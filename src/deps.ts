@@ -1,8 +1,10 @@
+import { allEmails } from './emails.ts'
 import { entities } from './entities.ts'
 import { type KeyRing, openKeyRing } from './features/signing-keys/store.ts'
 import type { Clock } from './platform/base/clock.ts'
 import type { Log } from './platform/base/log.ts'
 import { type CheckPassword, passwordPolicy } from './platform/base/password-policy.ts'
+import type { EmailDefinition } from './platform/catalog/email-definition.ts'
 import type { Config } from './platform/config/config.ts'
 import { type Timeouts, timeouts } from './platform/config/timeouts.ts'
 import { hashThreads } from './platform/crypto/hash-threads.ts'
@@ -29,6 +31,7 @@ export type Deps = {
   config: Config
   clock: Clock
   log: Log
+  emails: readonly EmailDefinition[]
   theme: Theme
   metrics: OpenMetrics
   secrets: Secrets
@@ -58,7 +61,7 @@ export const open = async (
 ): Promise<Deps & AsyncDisposable> => {
   await using opened = new AsyncDisposableStack()
   const metrics = openMetrics(config.METRICS_PORT !== undefined)
-  const theme = openTheme(config)
+  const theme = openTheme(config, allEmails)
   const secrets = deriveSecrets(config.APP_SECRET)
   const keys = redisKeys(config.REDIS_PREFIX)
 
@@ -101,6 +104,7 @@ export const open = async (
       config,
       clock,
       log,
+      emails: allEmails,
       theme,
       metrics,
       secrets,

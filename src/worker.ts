@@ -1,4 +1,5 @@
 import { open } from './deps.ts'
+import { allEmails } from './emails.ts'
 import { openLog } from './platform/base/log.ts'
 import { configError, configOrExit } from './platform/config/config.ts'
 import { exposures } from './platform/config/exposure.ts'
@@ -12,7 +13,7 @@ import { endTimeoutMs, startWorker } from './processes/worker/start-worker.ts'
 
 if (import.meta.main) {
   const config = configOrExit('worker')
-  await checkTemplatesOrExit(config)
+  await checkTemplatesOrExit(config, allEmails)
   const log = openLog('worker', config.LOG_LEVEL)
   for (const exposure of exposures(config, 'worker')) log.warn(exposure)
   try {

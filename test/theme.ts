@@ -1,3 +1,4 @@
+import { allEmails } from '../src/emails.ts'
 import { readTheme } from '../src/platform/config/config.ts'
 import { openTheme, type Theme } from '../src/platform/theme/theme.ts'
 
@@ -5,7 +6,7 @@ import { openTheme, type Theme } from '../src/platform/theme/theme.ts'
 export const themeOf = (env: Record<string, string> = {}): Theme => {
   const read = readTheme(env)
   if ('errors' in read) throw new Error(read.errors.join('\n'))
-  return openTheme(read.config)
+  return openTheme(read.config, allEmails)
 }
 
 /** The default theme, without a brand. */

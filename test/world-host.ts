@@ -16,9 +16,11 @@ import { purgeEmails } from '../src/features/mail-delivery/purge-emails.ts'
 import { sweep } from '../src/features/mail-delivery/sweep.ts'
 import { issueOneTimeToken } from '../src/features/one-time-tokens/issue-one-time-token.ts'
 import type { Clock } from '../src/platform/base/clock.ts'
+import { emailOf } from '../src/platform/catalog/email-definition.ts'
 import type { Config } from '../src/platform/config/config.ts'
 import { type Hasher, openHasher } from '../src/platform/crypto/password.ts'
-import { enqueueEmails, queueEmail } from '../src/platform/mail/outbox.ts'
+import type { Email } from '../src/platform/mail/entity.ts'
+import { enqueueEmails, type NewEmail, queueEmail } from '../src/platform/mail/outbox.ts'
 import { openTransport } from '../src/platform/mail/transport.ts'
 import { runCommandLine } from '../src/processes/cli/run.ts'
 import { type MailWorker, startWorker } from '../src/processes/worker/start-worker.ts'
@@ -67,9 +69,8 @@ const jobs = {
   ...{ purgeEmails, purgeEvents, reconcile, sweep },
 }
 
-export type TokenEmail = Parameters<typeof issueOneTimeToken>[1]
-
-export type NewEmail = Parameters<typeof queueEmail>[1]
+/** An email that a test queues, by its kind. */
+export type QueuedEmail = Omit<NewEmail<string>, 'data'> & { kind: string; data?: Record<string, string> }
 
 /** The worker jobs that a test can run directly. */
 export type JobName = keyof typeof jobs
@@ -122,13 +123,18 @@ const calls = {
     return await deliver({ ...find(id).deps, transport }, emailId)
   },
   /** Adds an email to the outbox and the queue, as the service does. */
-  queueEmail: async (id: string, email: NewEmail) => {
+  queueEmail: async (id: string, { kind, data = {}, ...email }: QueuedEmail) => {
     const { deps } = find(id)
-    await enqueueEmails(deps, [await queueEmail(deps.database.manager, email)])
+    const definition = emailOf(deps.emails, kind)
+    await enqueueEmails(deps, [await queueEmail(deps.database.manager, definition, { ...email, data })])
   },
   metrics: async (id: string) => find(id).deps.metrics.text(),
-  issueOneTimeToken: async (id: string, email: TokenEmail, to: { userId: string; address: string }) =>
-    issueOneTimeToken(find(id).deps, email, to),
+  issueOneTimeToken: async (id: string, email: Email, to: { userId: string; address: string }) => {
+    const { deps } = find(id)
+    const { token } = emailOf(deps.emails, email.kind)
+    if (!token) throw new Error(`${email.kind} has no token`)
+    return issueOneTimeToken(deps, email, token, to)
+  },
   startWorker: async (id: string) => {
     const found = find(id)
     found.worker ??= startWorker(found.deps)

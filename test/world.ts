@@ -5,13 +5,14 @@ import test from 'ava'
 import type { RedisCommander } from 'ioredis'
 import type { Clock } from '../src/platform/base/clock.ts'
 import type { Config } from '../src/platform/config/config.ts'
+import type { Email } from '../src/platform/mail/entity.ts'
 import { type Keys, redisKeys } from '../src/platform/redis/keys.ts'
 import { type Client, openClient } from './client.ts'
 import type { WorldOptions } from './local-world.ts'
 import type { Mailbox } from './mail-sink.ts'
 import { kill, type Spawned, spawnProcess } from './spawn.ts'
 import { keepWarnings } from './warnings.ts'
-import type { Called, Calls, JobName, NewEmail, TokenEmail } from './world-host.ts'
+import type { Called, Calls, JobName, QueuedEmail } from './world-host.ts'
 
 // The test environment of one test file, called its world: the real service in another process, with its own database,
 // Redis prefix and mail server.
@@ -56,13 +57,13 @@ export type World = AsyncDisposable & {
   instance: (env?: Record<string, string>) => Promise<Instance>
   /** Issues the token and the code of an email, as the worker does when it sends the email. */
   issueOneTimeToken: (
-    email: TokenEmail,
+    email: Email,
     to: { userId: string; address: string },
   ) => Promise<{ token: string; code: string } | null>
   /** Delivers an email as a worker does, even without a job for it, and returns the outcome. */
   deliver: (emailId: string) => ReturnType<Calls['deliver']>
   /** Adds an email to the outbox and the queue, as the service does. */
-  queueEmail: (email: NewEmail) => Promise<void>
+  queueEmail: (email: QueuedEmail) => Promise<void>
   /** Starts an email worker in the process of the service. */
   startWorker: () => Promise<void>
   stopWorker: () => Promise<void>

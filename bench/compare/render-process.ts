@@ -1,3 +1,5 @@
+import { allEmails } from '../../src/emails.ts'
+import { emails } from '../../src/platform/catalog/emails.ts'
 import { readTheme } from '../../src/platform/config/config.ts'
 import { compileAll, render } from '../../src/platform/mail/render.ts'
 import { openTheme } from '../../src/platform/theme/theme.ts'
@@ -9,7 +11,7 @@ const circumstances = { time: '2026-05-04T12:00:00.000Z', ip: '198.51.100.7', de
 
 const read = readTheme({})
 if ('errors' in read) throw new Error(read.errors.join('\n'))
-const theme = openTheme(read.config)
+const theme = openTheme(read.config, allEmails)
 await compileAll(theme, ['en'])
 
 const renderThree = async (turn: number): Promise<void> => {
@@ -17,9 +19,9 @@ const renderThree = async (turn: number): Promise<void> => {
   const link = `https://accounts.example.com/api/v1/auth/verify-email?token=lkp_${turn}`
   const code = String(turn % 1_000_000).padStart(6, '0')
   const asked = { name, link, code, hours: '24', remove_link: link }
-  await render(theme, 'verify_email', 'en', { ...asked, ...circumstances })
-  await render(theme, 'reset_password', 'en', { name, link, code, minutes: '60' })
-  await render(theme, 'new_device', 'en', { name, link, ...circumstances })
+  await render(theme, emails.verify_email, 'en', { ...asked, ...circumstances })
+  await render(theme, emails.reset_password, 'en', { name, link, code, minutes: '60' })
+  await render(theme, emails.new_device, 'en', { name, link, ...circumstances })
 }
 
 for (let turn = 0; turn < 3000; turn++) await renderThree(turn)

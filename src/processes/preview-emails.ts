@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { allEmails } from '../emails.ts'
 import { onFreePort } from '../platform/base/free-port.ts'
 import { configErrorText, exitConfig, readTheme } from '../platform/config/config.ts'
 import { checkTemplatesOrExit } from '../platform/mail/check-templates.ts'
@@ -16,14 +17,14 @@ if ('errors' in read) {
   process.exit(exitConfig)
 }
 const { config } = read
-await checkTemplatesOrExit(config)
+await checkTemplatesOrExit(config, allEmails)
 const logo = config.brand.logoUrl ? ` ${new URL(config.brand.logoUrl).origin}` : ''
 const headers = {
   'Content-Type': 'text/html; charset=utf-8',
   'Content-Security-Policy': `default-src 'none'; style-src 'unsafe-inline'; img-src data:${logo}; frame-src 'self'`,
 }
 
-const page = await previewPage(openTheme(config))
+const page = await previewPage(openTheme(config, allEmails))
 const server = createServer((request, reply) => {
   const found = request.url === '/'
   reply.writeHead(found ? 200 : 404, headers).end(found ? page : '')

@@ -1,4 +1,3 @@
-import type { TokenKind } from '../../src/features/one-time-tokens/issue-one-time-token.ts'
 import type { Email } from '../../src/platform/mail/entity.ts'
 import { type Account, anAccount } from '../fixtures.ts'
 import { anAdmin } from '../integration/admin/admin-account.ts'
@@ -71,7 +70,7 @@ const failedMail = async ({ sql }: World, { email }: Account): Promise<string> =
 }
 
 /** Issues a valid token, as the worker does for an email. */
-const issueTokenFor = async (world: World, { email, userId }: Account, kind: TokenKind): Promise<string> => {
+const issueTokenFor = async (world: World, { email, userId }: Account, kind: string): Promise<string> => {
   if (kind === 'reset_password') await world.client.post('forgot-password', { email })
   const [row] = await world.sql<Email>(
     'SELECT * FROM emails WHERE recipient = $1 AND kind = $2 ORDER BY id DESC LIMIT 1',

@@ -23,9 +23,9 @@ const layerNames = ['pure', 'stores', 'verbs', 'routes', 'processes'] as const
 export type Layer = (typeof layerNames)[number]
 
 const layers: readonly (readonly [RegExp, Layer])[] = [
-  [/^(processes|dev-services|shop\/gateway-stub)\/|^\w+\.ts$(?<!^(deps|entities)\.ts)/, 'processes'],
-  [/^platform\/(base|catalog|config|crypto|theme)\/|^shop\/variables\.ts$/, 'pure'],
-  [/^platform\/(postgres|redis|limits|metrics|mail)\/|^(deps|entities)\.ts$/, 'stores'],
+  [/^(processes|dev-services|shop\/gateway-stub)\/|^\w+\.ts$(?<!^(deps|emails|entities)\.ts)/, 'processes'],
+  [/^platform\/(base|catalog|config|crypto|theme)\/|^shop\/(emails|variables)\.ts$/, 'pure'],
+  [/^platform\/(postgres|redis|limits|metrics|mail)\/|^(deps|emails|entities)\.ts$/, 'stores'],
   [/^(platform\/(http|pages|api-docs|health)|guard)\//, 'routes'],
   [/\/(rules|types|schemas|view|last-admin)\.ts$/, 'pure'],
   [/\/(entity|store)\.ts$/, 'stores'],

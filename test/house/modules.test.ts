@@ -4,6 +4,7 @@ import { reached, sources } from './source.ts'
 // The shop is an application on top of the account service.
 
 const tables = [
+  'src/emails.ts',
   'src/entities.ts',
   'src/jobs.ts',
   'src/platform/config/config.ts',

@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
@@ -10,7 +11,10 @@ import type { Origin } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
 import { adminChangeRefusal } from '../users/last-admin.ts'
 
-type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'hasher'>
+type Needs = Pick<
+  Deps,
+  'config' | 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys' | 'queue' | 'hasher'
+>
 
 type Request = { user: User; sessionId: string; password: string; origin: Origin }
 
@@ -36,11 +40,11 @@ export const deleteAccount = async (
 // The epoch that the session was checked in must still stand: after a reset that came meanwhile, whoever knows the old
 // password closes nothing.
 const closeAccount = (
-  { database, config }: Needs,
+  deps: Needs,
   user: User,
   { origin }: { origin: Origin },
 ): Promise<string | Problem<'SESSION_REVOKED' | 'FORBIDDEN'>> =>
-  database.transaction(async manager => {
+  deps.database.transaction(async manager => {
     const isAdmin = user.roles.includes('admin')
     const act = { userId: user.id, actorId: null }
     const refusal = isAdmin ? await adminChangeRefusal(manager, act, { is_active: false }) : null
@@ -49,7 +53,7 @@ const closeAccount = (
       .createQueryBuilder()
       .update(Users)
       .set({
-        erase_after: () => `now() + interval '${config.ACCOUNT_ERASURE_DELAY} milliseconds'`,
+        erase_after: () => `now() + interval '${deps.config.ACCOUNT_ERASURE_DELAY} milliseconds'`,
         session_epoch: () => 'session_epoch + 1',
         updated_at: () => 'now()',
       })
@@ -61,11 +65,10 @@ const closeAccount = (
       .execute()
     const closed = raw[0] as User | undefined
     if (!closed) return new Problem('SESSION_REVOKED')
-    await revokeUserTokens(manager, closed)
+    await revokeUserTokens(manager, deps, closed)
     const data = changesOf(user, closed, ['erase_after'])
     await recordEvent(manager, { type: 'user.deleted', userId: closed.id, origin, data })
-    return queueEmail(manager, {
-      kind: 'account_deleted',
+    return queueEmail(manager, emails.account_deleted, {
       recipient: closed.email,
       userId: closed.id,
       locale: closed.preferred_language ?? 'en',

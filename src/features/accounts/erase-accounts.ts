@@ -37,7 +37,7 @@ const dueAfter = async ({ database }: Needs, last: string): Promise<string[]> =>
         AND NOT EXISTS (SELECT 1 FROM emails WHERE user_id = users.id AND kind = 'email_changed'
                          AND proof_spent_at IS NULL AND created_at > now() - $3 * interval '1 millisecond')
       ORDER BY id LIMIT $2`,
-    [last, batch, emails.email_changed.proof.ttl],
+    [last, batch, emails.email_changed.token.lifetime],
   )
   return due.map(({ id }) => id)
 }

@@ -1,7 +1,8 @@
 import type { Deps } from '../../deps.ts'
 import { moduleRows } from '../../entities.ts'
 import { now } from '../../platform/base/clock.ts'
-import { mailboxKinds } from '../../platform/catalog/emails.ts'
+import { mailboxKinds } from '../../platform/catalog/email-definition.ts'
+import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Email } from '../../platform/mail/entity.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
@@ -64,7 +65,7 @@ const eventsOf =
 
 type Needs = Pick<
   Deps,
-  'clock' | 'log' | 'database' | 'readFromReplica' | 'redis' | 'keys' | 'queue' | 'limiter'
+  'clock' | 'log' | 'emails' | 'database' | 'readFromReplica' | 'redis' | 'keys' | 'queue' | 'limiter'
 >
 
 type Asked = { user: User; sessionId: string; origin: Origin; isTold: boolean }
@@ -81,7 +82,7 @@ export const exportAccount = async (deps: Needs, asked: Asked) => {
   if (taken && !taken.allowed)
     return new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: Math.ceil(taken.resetIn / 1000) })
 
-  const notOwned = isMailboxOwned(user) ? [] : mailboxKinds
+  const notOwned = isMailboxOwned(user) ? [] : mailboxKinds(deps.emails)
   const [sessions, mails, events, modules] = await Promise.all([
     listSessions(deps, { user, currentId: sessionId }),
     latest<Email>(deps, emailsOf, [user.id, user.email, notOwned]),
@@ -101,8 +102,7 @@ export const exportAccount = async (deps: Needs, asked: Asked) => {
 const tellOwner = async (deps: Needs, { user, sessionId, origin }: Asked): Promise<void> => {
   const notice = await deps.database.transaction(async manager => {
     await recordEvent(manager, { type: 'user.exported', userId: user.id, sessionId, origin })
-    return queueEmail(manager, {
-      kind: 'account_exported',
+    return queueEmail(manager, emails.account_exported, {
       recipient: user.email,
       userId: user.id,
       locale: user.preferred_language ?? 'en',

@@ -16,7 +16,7 @@ export const hasEmptyAccount = async (
   user: User,
   { clock }: Pick<Deps, 'clock'>,
 ): Promise<boolean> => {
-  const isNew = now(clock) - user.created_at.getTime() < emails.email_changed.proof.ttl
+  const isNew = now(clock) - user.created_at.getTime() < emails.email_changed.token.lifetime
   if (!isNew || user.roles.includes('admin') || !(await findRegistration(manager, user.id))) return false
   return !(await holdsRows(manager, user.id))
 }

@@ -1,6 +1,7 @@
 import { v7 as uuid } from 'uuid'
 import type { Deps } from '../../deps.ts'
 import { isOutage } from '../../platform/base/store-errors.ts'
+import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
@@ -102,9 +103,9 @@ const insert = (
     const claimed = config.REGISTRATION_PRIVACY && (await clearUnverifiedPassword(manager, profile.email, id))
     const type = user ? 'user.registered' : 'user.registration_refused'
     await recordEvent(manager, { type, userId: id, origin })
-    const kind = user ? 'verify_email' : claimed ? 'reset_password' : 'account_exists'
+    const email = user ? emails.verify_email : claimed ? emails.reset_password : emails.account_exists
     const told = config.REGISTRATION_PRIVACY && (await hasReachedNoticeLimit(manager, profile.email))
-    const dropped = told && kind === 'account_exists'
-    const mail = await queueEmail(manager, { kind, recipient: profile.email, userId: id, locale, dropped })
+    const dropped = told && email === emails.account_exists
+    const mail = await queueEmail(manager, email, { recipient: profile.email, userId: id, locale, dropped })
     return { user, mail }
   })

@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
@@ -9,7 +10,7 @@ import { verifyUndoToken } from '../one-time-tokens/verify-undo-token.ts'
 import type { Origin } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
 
-type Needs = Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
+type Needs = Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
 
 /**
  * Undoes the deletion of an account that is not erased yet. Whoever deleted it knew the password, and may be a thief who
@@ -62,6 +63,6 @@ const reopen = (
       origin,
       data: { after: { erase_after: null } },
     })
-    const mail = await queueEmail(manager, { kind: 'reset_password', recipient: user.email, userId, locale })
+    const mail = await queueEmail(manager, emails.reset_password, { recipient: user.email, userId, locale })
     return { user, mail }
   })

@@ -1,6 +1,7 @@
 import { v7 as uuid } from 'uuid'
 import type { Deps } from '../../deps.ts'
 import { isDuplicate } from '../../platform/base/store-errors.ts'
+import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
@@ -54,8 +55,9 @@ const insert = async (
       await manager.insert(Users, { id, ...profile, ...proven })
       const data = { after: { email_verified: verified, roles, has_password: hash !== null } }
       await recordEvent(manager, { type: 'user.registered', userId: id, actorId, origin, data })
-      const kind = hash === null ? 'reset_password' : verified ? null : 'verify_email'
-      const mail = kind && (await queueEmail(manager, { kind, recipient: email, userId: id, locale: 'en' }))
+      const invitation = hash === null ? emails.reset_password : verified ? null : emails.verify_email
+      const mail =
+        invitation && (await queueEmail(manager, invitation, { recipient: email, userId: id, locale: 'en' }))
       return { user: await manager.findOneByOrFail(Users, { id }), mail }
     })
   } catch (error) {

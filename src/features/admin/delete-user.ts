@@ -12,7 +12,7 @@ type Act = { userId: string; actorId: string; origin: Origin }
 
 /** Closes an account for good: sessions end at once and the next round of the worker erases it. No undo is mailed. */
 export const deleteUser = async (
-  deps: Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys'>,
+  deps: Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys'>,
   { userId, actorId, origin }: Act,
 ): Promise<null | Problem<'NOT_FOUND' | 'FORBIDDEN'>> => {
   const refusal = await deps.database.transaction(async manager => {
@@ -25,7 +25,7 @@ export const deleteUser = async (
       { id: userId },
       { erase_after: () => 'now()', session_epoch: () => 'session_epoch + 1', updated_at: () => 'now()' },
     )
-    await revokeUserTokens(manager, user, [])
+    await revokeUserTokens(manager, deps, user, [])
     const after = await manager.findOneByOrFail(Users, { id: userId })
     const data = changesOf(user, after, ['erase_after'])
     await recordEvent(manager, { type: 'user.deleted', userId, actorId, origin, data })

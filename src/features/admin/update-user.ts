@@ -21,16 +21,21 @@ type Act = { userId: string; actorId: string | null; origin: Origin }
  * may not hold.
  */
 export const updateUser = async (
-  deps: Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys'>,
+  deps: Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys'>,
   { change, ...act }: Act & { change: UserChange },
 ): Promise<User | Problem<'NOT_FOUND' | 'FORBIDDEN' | 'EMAIL_NOT_VERIFIED'>> => {
-  const updated = await deps.database.transaction(manager => apply(manager, change, act))
+  const updated = await deps.database.transaction(manager => apply(manager, deps, change, act))
   if (updated instanceof Problem) return updated
   if (updated.ended) await deleteSessions(deps, act.userId)
   return updated.user
 }
 
-const apply = async (manager: EntityManager, change: UserChange, { userId, actorId, origin }: Act) => {
+const apply = async (
+  manager: EntityManager,
+  deps: Pick<Deps, 'emails'>,
+  change: UserChange,
+  { userId, actorId, origin }: Act,
+) => {
   const refusal = await adminChangeRefusal(manager, { userId, actorId }, change)
   const before = await manager.findOne(Users, { where: { id: userId }, lock: { mode: 'pessimistic_write' } })
   if (!before) return new Problem('NOT_FOUND')
@@ -49,7 +54,7 @@ const apply = async (manager: EntityManager, change: UserChange, { userId, actor
       ...(ended && { session_epoch: () => 'session_epoch + 1' }),
     },
   )
-  if (change.is_active === false) await revokeUserTokens(manager, before)
+  if (change.is_active === false) await revokeUserTokens(manager, deps, before)
   const user = await manager.findOneByOrFail(Users, { id: userId })
   for (const type of events) {
     const data = changesOf(before, user, [type === 'user.roles_changed' ? 'roles' : 'is_active'])

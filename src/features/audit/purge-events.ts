@@ -12,7 +12,7 @@ type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'log'>
 export const purgeEvents = async ({ config, clock, database, log }: Needs): Promise<number> => {
   const { AUDIT_RETENTION, SESSION_MAX_AGE } = config
   if (AUDIT_RETENTION === 'off') return 0
-  const keptFor = Math.max(AUDIT_RETENTION, SESSION_MAX_AGE, emails.email_changed.proof.ttl)
+  const keptFor = Math.max(AUDIT_RETENTION, SESSION_MAX_AGE, emails.email_changed.token.lifetime)
   const before = new Date(now(clock) - keptFor)
   const purged = await purge(database, 'audit_events', [before])
   if (purged > 0) log.info({ events: purged }, 'old audit events deleted')

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
+import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { hasEmptyAccount } from '../accounts/has-empty-account.ts'
@@ -20,6 +21,7 @@ type Needs = Pick<
   | 'clock'
   | 'log'
   | 'metrics'
+  | 'emails'
   | 'database'
   | 'reads'
   | 'redis'
@@ -67,7 +69,7 @@ const move = (deps: Needs, { userId, emailId, address, origin }: Move): Promise<
       { id: userId },
       { email: address, email_verified: true, password_proven_at: null, updated_at: () => 'now()' },
     )
-    await revokeUserTokens(manager, before)
+    await revokeUserTokens(manager, deps, before)
     const notices = before.email_verified ? [await oweNotice(manager, deps, { before, address })] : []
     // Events hold no addresses: the emails to the new and the old one name them.
     const after = { ...before, email_verified: true }
@@ -83,8 +85,7 @@ const oweNotice = async (
   { before, address }: { before: User; address: string },
 ): Promise<string> => {
   const held = (await hasEmptyAccount(manager, before, deps)) ? 'nothing' : 'something'
-  return queueEmail(manager, {
-    kind: 'email_changed',
+  return queueEmail(manager, emails.email_changed, {
     recipient: before.email,
     userId: before.id,
     locale: before.preferred_language ?? 'en',

@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
@@ -33,8 +34,8 @@ export const requestEmailChange = async (
   const mail = await deps.database.transaction(async manager => {
     const where = { id: user.id, session_epoch: user.session_epoch }
     if (!(await manager.findOne(Users, { where, lock: { mode: 'pessimistic_read' } }))) return null
-    const owed = { kind: 'email_change', recipient: newEmail, userId: user.id, locale, dropped } as const
-    const id = await queueEmail(manager, owed)
+    const email = { recipient: newEmail, userId: user.id, locale, dropped }
+    const id = await queueEmail(manager, emails.email_change, email)
     const about = { type: 'email.change_requested', userId: user.id, data: { email_id: id } } as const
     await recordEvent(manager, { ...about, sessionId, origin })
     return id

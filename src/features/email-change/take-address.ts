@@ -1,4 +1,5 @@
 import { type EntityManager, Not } from 'typeorm'
+import type { Deps } from '../../deps.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import type { Origin } from '../sessions/start-session.ts'
@@ -13,13 +14,17 @@ type Taking = { email: string; by: string; origin: Origin }
  * coming back. An administrator's account stays. The restored account gets the rows of modules: what was paid with the
  * address is never erased.
  */
-export const takeAddress = async (manager: EntityManager, { email, by, origin }: Taking): Promise<void> => {
+export const takeAddress = async (
+  manager: EntityManager,
+  deps: Pick<Deps, 'emails'>,
+  { email, by, origin }: Taking,
+): Promise<void> => {
   const other = await manager.findOne(Users, {
     where: { email, email_verified: false, id: Not(by) },
     lock: { mode: 'pessimistic_write' },
   })
   if (!other || other.roles.includes('admin')) return
-  await revokeUserTokens(manager, other, [])
+  await revokeUserTokens(manager, deps, other, [])
   const moved = await updateModuleRows(manager, 'move', [other.id, by])
   const isGuest = other.password_hash === null
   if (isGuest) await merge(manager, other, by)

@@ -1,7 +1,9 @@
+import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
+import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { enqueueEmails, type NewEmail, queueEmail } from '../../platform/mail/outbox.ts'
+import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { changesOf } from '../audit/rules.ts'
 import { resetAttempts } from '../lockout/reset-attempts.ts'
@@ -18,7 +20,7 @@ import { updateModuleRows } from '../users/update-module-rows.ts'
 import { orTaken } from './or-taken.ts'
 import { takeAddress } from './take-address.ts'
 
-type Needs = Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
+type Needs = Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
 
 /**
  * Gives an account back to the address it had, also one that was deleted meanwhile. Whoever moved it knew the
@@ -59,7 +61,7 @@ const restore = (
     })
     if (!before) return null
     const released = await updateModuleRows(manager, 'release', [userId, before.email])
-    await takeAddress(manager, { email: address, by: userId, origin })
+    await takeAddress(manager, deps, { email: address, by: userId, origin })
     await manager.update(
       Users,
       { id: userId },
@@ -74,31 +76,32 @@ const restore = (
       },
     )
     const claimed = await updateModuleRows(manager, 'claim', [userId, address])
-    await revokeUserTokens(manager, before)
+    await revokeUserTokens(manager, deps, before)
     await revokeLaterUndoTokens(manager, { userId, emailId })
     const after = { ...before, email_verified: true, erase_after: null }
     const changes = changesOf(before, after, ['email_verified', 'erase_after'])
     const data = { email_id: emailId, ...changes, ...released, ...claimed }
     await recordEvent(manager, { type: 'email.change_undone', userId, origin, data })
-    const reset = await queueEmail(manager, { kind: 'reset_password', recipient: address, userId, locale })
+    const reset = await queueEmail(manager, emails.reset_password, { recipient: address, userId, locale })
     if (before.email === address) return [reset]
-    return [reset, await queueEmail(manager, undoneNotice(deps, before, { address, origin }))]
+    return [reset, await queueUndoneNotice(manager, deps, before, { address, origin })]
   })
 
 /** The email that tells the address that loses the account. */
-const undoneNotice = (
+const queueUndoneNotice = (
+  manager: EntityManager,
   { clock }: Pick<Deps, 'clock'>,
   before: User,
   { address, origin }: { address: string; origin: Origin },
-): NewEmail => ({
-  kind: 'email_change_undone',
-  recipient: before.email,
-  userId: before.id,
-  locale: before.preferred_language ?? 'en',
-  data: {
-    email: maskEmail(address),
-    time: new Date(now(clock)).toISOString(),
-    ip: origin.ip,
-    device: origin.userAgent,
-  },
-})
+): Promise<string> =>
+  queueEmail(manager, emails.email_change_undone, {
+    recipient: before.email,
+    userId: before.id,
+    locale: before.preferred_language ?? 'en',
+    data: {
+      email: maskEmail(address),
+      time: new Date(now(clock)).toISOString(),
+      ip: origin.ip,
+      device: origin.userAgent,
+    },
+  })

@@ -40,15 +40,15 @@ export const rejectAccount = async (
 
 type Removal = { userId: string; address: string; origin: Origin }
 
-const remove = ({ database }: Needs, { userId, address, origin }: Removal): Promise<boolean> =>
-  database.transaction(async manager => {
+const remove = (deps: Needs, { userId, address, origin }: Removal): Promise<boolean> =>
+  deps.database.transaction(async manager => {
     const user: User | null = await manager.findOne(Users, {
       where: { id: userId, email: address },
       lock: { mode: 'pessimistic_write' },
     })
     if (!user || !(await findRejectable(manager, user))) return false
     const isKept = await holdsRows(manager, userId)
-    await revokeUserTokens(manager, user, [])
+    await revokeUserTokens(manager, deps, user, [])
     // The event of an account that is erased names nobody, or its address and device would be erased with it.
     await recordEvent(manager, { type: 'user.rejected', userId: isKept ? userId : null, origin })
     await manager.update(

@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import { emails } from '../../platform/catalog/emails.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import type { Origin } from '../sessions/start-session.ts'
@@ -11,9 +12,13 @@ export const resendVerification = async (
   deps: Pick<Deps, 'database' | 'queue' | 'log'>,
   { email, locale, overLimit, origin }: { email: string; locale: string; overLimit: boolean; origin: Origin },
 ): Promise<void> => {
-  const owed = { kind: 'verify_email', recipient: email, userId: null, locale, overLimit } as const
   const mail = await deps.database.transaction(async manager => {
-    const id = await queueEmail(manager, owed)
+    const id = await queueEmail(manager, emails.verify_email, {
+      recipient: email,
+      userId: null,
+      locale,
+      overLimit,
+    })
     // No user: nobody is looked up. The row of the email tells whose it is.
     const about = { type: 'email.verification_requested', userId: null, data: { email_id: id } } as const
     await recordEvent(manager, { ...about, origin })

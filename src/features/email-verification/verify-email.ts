@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
@@ -15,6 +16,7 @@ type Needs = Pick<
   | 'clock'
   | 'log'
   | 'metrics'
+  | 'emails'
   | 'database'
   | 'reads'
   | 'redis'
@@ -64,5 +66,5 @@ const verify = (
     if (affected !== 1) return null
     const data = { before: { email_verified: false }, after: { email_verified: true } }
     await recordEvent(manager, { type: 'user.email_verified', userId, origin, data })
-    return queueEmail(manager, { kind: 'welcome', recipient: address, userId, locale })
+    return queueEmail(manager, emails.welcome, { recipient: address, userId, locale })
   })

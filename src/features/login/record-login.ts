@@ -1,5 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
+import { emails } from '../../platform/catalog/emails.ts'
 import { queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import type { Origin } from '../sessions/start-session.ts'
@@ -33,8 +34,7 @@ export const recordLogin = (
     if (!user) return null
     await recordEvent(manager, { type: 'login.succeeded', userId: user.id, origin })
     if (!isNewDevice) return { user, mails: [] }
-    const notice = await queueEmail(manager, {
-      kind: 'new_device',
+    const notice = await queueEmail(manager, emails.new_device, {
       recipient: user.email,
       userId: user.id,
       locale: user.preferred_language ?? 'en',

@@ -17,7 +17,17 @@ const unansweredAtMost = 3
 
 type Needs = Pick<
   Deps,
-  'config' | 'clock' | 'log' | 'theme' | 'metrics' | 'database' | 'reads' | 'redis' | 'keys' | 'secrets'
+  | 'config'
+  | 'clock'
+  | 'log'
+  | 'theme'
+  | 'metrics'
+  | 'emails'
+  | 'database'
+  | 'reads'
+  | 'redis'
+  | 'keys'
+  | 'secrets'
 > & {
   transport: Transport
 }
@@ -45,7 +55,7 @@ export const deliver = async (
   try {
     const mail = await composeEmail(deps, email)
     if (!mail) return await settle(deps, email, 'dropped')
-    const content = await render(deps.theme, mail.kind, mail.locale, mail.vars)
+    const content = await render(deps.theme, mail.email, mail.locale, mail.values)
     const message = {
       from: deps.config.MAIL_FROM,
       to: { name: '', address: mail.to },

@@ -1,20 +1,19 @@
 import type { Deps } from '../../deps.ts'
-import { emails } from '../../platform/catalog/emails.ts'
+import { emailOf } from '../../platform/catalog/email-definition.ts'
 import type { Email } from '../../platform/mail/entity.ts'
-import type { TokenKind } from '../one-time-tokens/issue-one-time-token.ts'
 
 /**
- * Whether an email must not be sent because its mailbox has had as many as it may. The newest link in that mailbox is
- * still valid, so its owner needs no other. A thief who changes the password ends those links: then one more email goes
- * out, or the owner could not reset the password for an hour. An earlier email that is not committed yet is not seen,
- * so this asks for a link that was ended, and not only for one that stands.
+ * Whether an email is dropped because its mailbox has reached its limit. The newest link in that mailbox still works, so
+ * the owner needs no other. But an attacker who changes the password revokes those links. Then one more email is sent, or
+ * the owner could not reset the password for an hour. The query looks for a revoked link, not only for the absence of a
+ * working one: it does not see an earlier email that is not committed yet.
  */
 export const isOverLimit = async (
-  { database, clock }: Pick<Deps, 'database' | 'clock'>,
+  { emails, database, clock }: Pick<Deps, 'emails' | 'database' | 'clock'>,
   { id, kind, recipient, data }: Email,
 ): Promise<boolean> => {
   if (!data.over_limit) return false
-  const { ttl } = emails[kind as TokenKind].proof
+  const lifetime = emailOf(emails, kind).token?.lifetime ?? 0
   const [found] = (await database.query(
     `SELECT bool_or(proof_spent_at IS NOT NULL) AS ended,
             bool_or(proof_spent_at IS NULL AND status IN ('queued', 'sent')
@@ -22,7 +21,7 @@ export const isOverLimit = async (
        FROM emails
       WHERE recipient = $2 AND kind = $3 AND id <> $1
         AND created_at > now() - $4 * interval '1 millisecond'`,
-    [id, recipient, kind, ttl - clock.shift],
+    [id, recipient, kind, lifetime - clock.shift],
   )) as { ended: boolean | null; stands: boolean | null }[]
   return !found?.ended || found.stands === true
 }

@@ -1,26 +1,26 @@
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
-import { type EmailKind, emailKinds, emails } from '../../platform/catalog/emails.ts'
+import type { EmailDefinition } from '../../platform/catalog/email-definition.ts'
+import { emails } from '../../platform/catalog/emails.ts'
 import { purge } from '../../platform/postgres/purge.ts'
 
 /**
- * How long an email is needed in milliseconds, whatever the setting says: while its link works, while a link that was
- * used before it asks what came after, and while the list of sessions asks which of them are older than its confirmation.
+ * The milliseconds for which an email is needed under any setting: while its link works, while a link used earlier checks
+ * which changes came after it, and while the list of sessions compares their age with the confirmation.
  */
-const neededFor = (kind: EmailKind, sessionAge: number): number => {
-  const email = emails[kind]
-  return 'proof' in email ? Math.max(email.proof.ttl, emails.email_changed.proof.ttl, sessionAge) : 0
-}
+const neededFor = ({ token }: EmailDefinition, sessionAge: number): number =>
+  token ? Math.max(token.lifetime, emails.email_changed.token.lifetime, sessionAge) : 0
 
-type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'log'>
+type Needs = Pick<Deps, 'config' | 'clock' | 'emails' | 'database' | 'log'>
 
-/** Deletes emails that were sent or given up, and are older than `EMAIL_RETENTION`. */
-export const purgeEmails = async ({ config, clock, database, log }: Needs): Promise<number> => {
+/** Deletes emails that were sent or have failed, and are older than `EMAIL_RETENTION`. */
+export const purgeEmails = async ({ config, clock, emails: all, database, log }: Needs): Promise<number> => {
   const { EMAIL_RETENTION, SESSION_MAX_AGE } = config
   if (EMAIL_RETENTION === 'off') return 0
-  const byAge = Map.groupBy(emailKinds, kind => Math.max(EMAIL_RETENTION, neededFor(kind, SESSION_MAX_AGE)))
+  const byAge = Map.groupBy(all, email => Math.max(EMAIL_RETENTION, neededFor(email, SESSION_MAX_AGE)))
   let purged = 0
-  for (const [keptFor, kinds] of byAge) {
+  for (const [keptFor, group] of byAge) {
+    const kinds = group.map(({ kind }) => kind)
     purged += await purge(database, 'settled_emails', [new Date(now(clock) - keptFor), kinds])
   }
   if (purged > 0) log.info({ emails: purged }, 'old emails deleted')

@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
-import type { CodePurpose } from '../../platform/catalog/emails.ts'
 import { manyWrongCodes } from '../../platform/catalog/limits.ts'
+import type { CodePurpose } from '../../platform/catalog/token-purposes.ts'
 import type { Taken } from '../../platform/limits/store.ts'
 
 type Needs = Pick<Deps, 'limiter' | 'log' | 'metrics'>

@@ -1,19 +1,20 @@
 import type { Deps } from '../../deps.ts'
-import { type EmailKind, emails, kindsFor, type ProofPurpose } from '../../platform/catalog/emails.ts'
+import { emailOf, kindsFor } from '../../platform/catalog/email-definition.ts'
+import type { TokenPurpose } from '../../platform/catalog/token-purposes.ts'
 import { sameBytes } from '../../platform/crypto/derive.ts'
 import { mailSecrets } from '../../platform/crypto/one-time-token.ts'
 
 export type UsedToken = { emailId: string; address: string; expiresIn: number }
 
-type Row = { id: string; kind: EmailKind; recipient: string; age: string }
+type Row = { id: string; kind: string; recipient: string; age: string }
 
 /**
  * Finds the email whose link was used with this secret and has not expired. It is looked for in Postgres: a newer email
  * may have replaced the proof in Redis meanwhile, or Redis may have lost it. `expiresIn` in milliseconds.
  */
 export const findUsed = async (
-  { database, secrets, clock }: Pick<Deps, 'database' | 'secrets' | 'clock'>,
-  purpose: ProofPurpose,
+  { emails, database, secrets, clock }: Pick<Deps, 'emails' | 'database' | 'secrets' | 'clock'>,
+  purpose: TokenPurpose,
   { userId, secret }: { userId: string; secret: Buffer },
 ): Promise<UsedToken | null> => {
   const rows: Row[] = await database.query(
@@ -21,11 +22,11 @@ export const findUsed = async (
       WHERE (user_id = $1 OR user_id IS NULL AND recipient = (SELECT email FROM users WHERE id = $1))
         AND kind = ANY($2) AND proof_used_at IS NOT NULL
       ORDER BY proof_used_at DESC LIMIT 20`,
-    [userId, kindsFor([purpose])],
+    [userId, kindsFor(emails, [purpose])],
   )
   const row = rows.find(({ id }) => sameBytes(mailSecrets(secrets.mail, purpose, id).secret, secret))
-  const email = row && emails[row.kind]
-  if (!email || !('proof' in email)) return null
-  const expiresIn = email.proof.ttl - Number(row.age) - clock.shift
+  const token = row && emailOf(emails, row.kind).token
+  if (!token) return null
+  const expiresIn = token.lifetime - Number(row.age) - clock.shift
   return expiresIn > 0 ? { emailId: row.id, address: row.recipient, expiresIn } : null
 }

@@ -1,15 +1,16 @@
 import type { Deps } from '../../deps.ts'
-import { kindsFor, type ProofPurpose } from '../../platform/catalog/emails.ts'
+import { kindsFor } from '../../platform/catalog/email-definition.ts'
+import type { TokenPurpose } from '../../platform/catalog/token-purposes.ts'
 
 /** What a used proof has brought about, and which later proof has replaced that. */
-type Effect = { holds: string; replacedBy: readonly ProofPurpose[] }
+type Effect = { holds: string; replacedBy: readonly TokenPurpose[] }
 
 const address: Effect = {
   holds: 'u.email = e.recipient AND u.email_verified',
   replacedBy: ['verify_email', 'change_email', 'undo_email_change'],
 }
 
-const effects: Record<ProofPurpose, Effect> = {
+const effects: Record<TokenPurpose, Effect> = {
   verify_email: address,
   change_email: address,
   undo_email_change: address,
@@ -28,8 +29,8 @@ const effects: Record<ProofPurpose, Effect> = {
  * was used and not only made void, the account is open and shows the effect, and no later proof has replaced it.
  */
 export const isEffectCurrent = async (
-  { database }: Pick<Deps, 'database'>,
-  purpose: ProofPurpose,
+  { emails, database }: Pick<Deps, 'emails' | 'database'>,
+  purpose: TokenPurpose,
   { userId, emailId }: { userId: string; emailId: string },
 ): Promise<boolean> => {
   const { holds, replacedBy } = effects[purpose]
@@ -40,7 +41,7 @@ export const isEffectCurrent = async (
         AND NOT EXISTS (SELECT 1 FROM emails l
                          WHERE (l.user_id = u.id OR l.user_id IS NULL AND l.recipient = u.email)
                            AND l.kind = ANY($3) AND l.proof_used_at > e.proof_used_at)`,
-    [userId, emailId, kindsFor(replacedBy)],
+    [userId, emailId, kindsFor(emails, replacedBy)],
   )
   return found.length === 1
 }

@@ -1,15 +1,8 @@
 import type { Deps } from '../../deps.ts'
-import { type EmailKind, emails } from '../../platform/catalog/emails.ts'
+import type { EmailToken } from '../../platform/catalog/email-definition.ts'
 import { codeHash, mailSecrets, tokenHash, writeProofToken } from '../../platform/crypto/one-time-token.ts'
 import type { Email } from '../../platform/mail/entity.ts'
 import { putToken } from './store.ts'
-import type { UndoKind } from './verify-undo-token.ts'
-
-/** Kinds of mail that carry a proof which Redis keeps. */
-export type TokenKind = Exclude<
-  { [K in EmailKind]: (typeof emails)[K] extends { proof: object } ? K : never }[EmailKind],
-  UndoKind
->
 
 export type IssuedToken = { token: string; code: string }
 
@@ -20,11 +13,11 @@ export type IssuedToken = { token: string; code: string }
  */
 export const issueOneTimeToken = async (
   deps: Pick<Deps, 'clock' | 'database' | 'redis' | 'keys' | 'secrets'>,
-  email: Email & { kind: TokenKind },
+  email: Email,
+  { purpose, lifetime }: EmailToken,
   to: { userId: string; address: string },
 ): Promise<IssuedToken | null> => {
-  const { purpose, ttl } = emails[email.kind].proof
-  const life = ttl - (await ageOf(deps, email.id))
+  const life = lifetime - (await ageOf(deps, email.id))
   if (life <= 0 || email.proof_spent_at) return null
   const { secret, code } = mailSecrets(deps.secrets.mail, purpose, email.id)
   const stands = await putToken(

@@ -1,25 +1,24 @@
 import type { EntityManager } from 'typeorm'
-import { emails, type ProofPurpose } from '../../platform/catalog/emails.ts'
-
-const provingKinds = Object.entries(emails).flatMap(([kind, email]) => ('proof' in email ? [kind] : []))
-
-/** An owner's ways back outlive whatever a thief confirms, resets or deletes. */
-const waysBack: readonly ProofPurpose[] = ['undo_email_change', 'undo_deletion']
+import type { Deps } from '../../deps.ts'
+import { kindsFor } from '../../platform/catalog/email-definition.ts'
+import { type TokenPurpose, tokenPurposes, undoPurposes } from '../../platform/catalog/token-purposes.ts'
 
 /**
- * Spends the mailed proofs of a user but the `kept` ones, sent or still owed, in the transaction of a change after
- * which they may not stand: a password that was reset, an address that moved. What Redis still holds of them opens nothing:
- * `verifyOneTimeToken` asks the row.
+ * Revokes the mailed tokens of a user, sent or still queued, in the transaction of a change that must end them, such as a
+ * reset password or a changed address. The `kept` purposes stay: by default the links that undo a change, or an attacker
+ * who confirms, resets or deletes would take them from the owner. Tokens that Redis still holds are useless, because
+ * `verifyOneTimeToken` checks the row of the email.
  */
 export const revokeUserTokens = async (
   manager: EntityManager,
+  { emails }: Pick<Deps, 'emails'>,
   user: { id: string; email: string },
-  kept = waysBack,
+  kept: readonly TokenPurpose[] = undoPurposes,
 ): Promise<void> => {
-  const kinds = provingKinds.filter(kind => {
-    const { proof } = emails[kind as keyof typeof emails] as { proof: { purpose: ProofPurpose } }
-    return !kept.includes(proof.purpose)
-  })
+  const kinds = kindsFor(
+    emails,
+    tokenPurposes.filter(purpose => !kept.includes(purpose)),
+  )
   await manager.query(
     `UPDATE emails SET proof_spent_at = now()
       WHERE proof_spent_at IS NULL AND kind = ANY($1)

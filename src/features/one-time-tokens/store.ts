@@ -1,5 +1,5 @@
 import type { Clock } from '../../platform/base/clock.ts'
-import { emails, type ProofPurpose } from '../../platform/catalog/emails.ts'
+import { type TokenPurpose, tokenPurposes } from '../../platform/catalog/token-purposes.ts'
 import type { Keys } from '../../platform/redis/keys.ts'
 import type { RedisConnection } from '../../platform/redis/redis.ts'
 import { script } from '../../platform/redis/script.ts'
@@ -9,7 +9,7 @@ type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
 const issueScript = script(import.meta.dirname, 'issue.lua')
 const checkScript = script(import.meta.dirname, 'check.lua')
 
-export type TokenAt = { userId: string; purpose: ProofPurpose }
+export type TokenAt = { userId: string; purpose: TokenPurpose }
 
 /** `life` in milliseconds. Hashes only. Returns false where a newer proof stands already. */
 export const putToken = async (
@@ -51,15 +51,13 @@ export const matchToken = async (
   return reply && { emailId: reply[0], address: reply[1], expiresIn: reply[2] }
 }
 
-const purposes = Object.values(emails).flatMap(email => ('proof' in email ? [email.proof.purpose] : []))
-
 /** Forgets the proofs of a user, which hold addresses, and the guesses at them. */
 export const deleteUserTokens = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
   userId: string,
 ): Promise<void> => {
   const names = [keys.proof, keys.guesses, keys.ownGuesses]
-  await redis.del(...purposes.flatMap(each => names.map(name => name(userId, each))))
+  await redis.del(...tokenPurposes.flatMap(each => names.map(name => name(userId, each))))
 }
 
 /** Remembers that a token is about to remove the account of a user, for as long as the token lives (in milliseconds). */

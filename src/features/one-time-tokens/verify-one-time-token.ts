@@ -1,7 +1,7 @@
 import { v4 as randomUuid } from 'uuid'
 import type { Deps } from '../../deps.ts'
-import type { CodePurpose } from '../../platform/catalog/emails.ts'
 import { defaultLimits } from '../../platform/catalog/limits.ts'
+import type { CodePurpose } from '../../platform/catalog/token-purposes.ts'
 import { codeHash, readProofToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
 import { Emails } from '../../platform/mail/entity.ts'
 import { findPendingMoves, findUserByEmail } from '../users/store.ts'
@@ -14,7 +14,17 @@ export type Presented = { token: string } | { email: string; code: string }
 
 type Needs = Pick<
   Deps,
-  'config' | 'clock' | 'log' | 'metrics' | 'database' | 'reads' | 'redis' | 'keys' | 'limiter' | 'secrets'
+  | 'config'
+  | 'clock'
+  | 'log'
+  | 'metrics'
+  | 'emails'
+  | 'database'
+  | 'reads'
+  | 'redis'
+  | 'keys'
+  | 'limiter'
+  | 'secrets'
 >
 
 type Found = LiveToken & { userId: string }

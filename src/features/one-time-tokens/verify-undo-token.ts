@@ -6,7 +6,7 @@ import { mailSecrets, readProofToken } from '../../platform/crypto/one-time-toke
 import { Emails } from '../../platform/mail/entity.ts'
 
 /** Kinds of mail whose link takes a change back. They live for days or weeks, and several at once. */
-export type UndoKind = 'email_changed' | 'account_deleted'
+type UndoKind = 'email_changed' | 'account_deleted'
 
 /**
  * Finds the mail that an undo link came from, unless it was made void. Such a link must outlast a Redis that forgets, and
@@ -21,13 +21,13 @@ export const verifyUndoToken = async (
   const read = readProofToken(token)
   if (!read) return null
   const { userId, secret } = read
-  const { purpose, ttl } = emails[kind].proof
+  const { purpose, lifetime } = emails[kind].token
   const sent = await database
     .getRepository(Emails)
     .createQueryBuilder()
     .where('user_id = :userId AND kind = :kind', { userId, kind })
     .andWhere('(proof_spent_at IS NULL OR proof_used_at IS NOT NULL)')
-    .andWhere('created_at > :since', { since: new Date(now(clock) - ttl) })
+    .andWhere('created_at > :since', { since: new Date(now(clock) - lifetime) })
     .orderBy('proof_used_at', 'ASC', 'NULLS FIRST')
     .addOrderBy('created_at', 'ASC')
     .limit(50)

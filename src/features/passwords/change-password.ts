@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { isOutage } from '../../platform/base/store-errors.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { enqueueEmails } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { deviceOf } from '../devices/rules.ts'
 import { markDevice } from '../devices/store.ts'
@@ -13,7 +13,7 @@ import type { SessionReply } from '../sessions/rules.ts'
 import { type Origin, startSession } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
 import { activeOnly } from '../users/types.ts'
-import { passwordNotice } from './password-notice.ts'
+import { queuePasswordNotice } from './queue-password-notice.ts'
 import { validateNewPassword } from './validate-new-password.ts'
 
 type Needs = Pick<
@@ -21,6 +21,7 @@ type Needs = Pick<
   | 'config'
   | 'clock'
   | 'log'
+  | 'emails'
   | 'database'
   | 'redis'
   | 'keys'
@@ -103,7 +104,7 @@ const store = (
       .execute()
     const changed = raw[0] as User | undefined
     if (!changed) return null
-    await revokeUserTokens(manager, changed)
+    await revokeUserTokens(manager, deps, changed)
     await recordEvent(manager, { type: 'password.changed', userId: user.id, sessionId, origin })
-    return { user: changed, notice: await queueEmail(manager, passwordNotice(deps, changed, origin)) }
+    return { user: changed, notice: await queuePasswordNotice(manager, deps, { user: changed, origin }) }
   })

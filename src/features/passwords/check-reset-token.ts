@@ -11,7 +11,17 @@ import { verifyResetToken } from './verify-reset-token.ts'
 export const checkResetToken = async (
   deps: Pick<
     Deps,
-    'config' | 'clock' | 'log' | 'metrics' | 'database' | 'reads' | 'redis' | 'keys' | 'limiter' | 'secrets'
+    | 'config'
+    | 'clock'
+    | 'log'
+    | 'metrics'
+    | 'emails'
+    | 'database'
+    | 'reads'
+    | 'redis'
+    | 'keys'
+    | 'limiter'
+    | 'secrets'
   >,
   presented: Presented,
 ): Promise<{ email: string; expiresAt: Date } | Problem<'INVALID_TOKEN'>> => {

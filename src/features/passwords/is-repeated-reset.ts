@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
 import { findUser } from '../users/store.ts'
 
-type Needs = Pick<Deps, 'database' | 'reads' | 'hasher' | 'limiter'>
+type Needs = Pick<Deps, 'emails' | 'database' | 'reads' | 'hasher' | 'limiter'>
 
 /**
  * Tells whether a used token or code comes with the very password that it has set, and that password still stands: a

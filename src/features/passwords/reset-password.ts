@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { enqueueEmails } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { changesOf } from '../audit/rules.ts'
 import { rememberDevice } from '../devices/remember-device.ts'
@@ -14,7 +14,7 @@ import type { Origin } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
 import { updateModuleRows } from '../users/update-module-rows.ts'
 import { isRepeatedReset } from './is-repeated-reset.ts'
-import { passwordNotice } from './password-notice.ts'
+import { queuePasswordNotice } from './queue-password-notice.ts'
 import { validateNewPassword } from './validate-new-password.ts'
 import { verifyResetToken } from './verify-reset-token.ts'
 
@@ -24,6 +24,7 @@ type Needs = Pick<
   | 'clock'
   | 'log'
   | 'metrics'
+  | 'emails'
   | 'database'
   | 'reads'
   | 'redis'
@@ -97,12 +98,12 @@ const replacePassword = (
       .execute()
     if (affected !== 1) return null
     const isReopened = user.erase_after !== null
-    await revokeUserTokens(manager, user, isReopened ? ['undo_email_change'] : undefined)
+    await revokeUserTokens(manager, deps, user, isReopened ? ['undo_email_change'] : undefined)
     await revokeEmptyUndoTokens(manager, user.id)
     const after = { ...user, email_verified: true, erase_after: null }
     const rows = await updateModuleRows(manager, 'claim', [user.id, user.email])
     const data = { ...changesOf(user, after, ['email_verified', 'erase_after']), ...rows }
     await recordEvent(manager, { type: 'password.reset', userId: user.id, origin, data })
     if (isReopened) await recordEvent(manager, { type: 'user.deletion_undone', userId: user.id, origin })
-    return queueEmail(manager, passwordNotice(deps, user, origin))
+    return queuePasswordNotice(manager, deps, { user, origin })
   })

@@ -13,7 +13,17 @@ import { findUser } from '../users/store.ts'
 export const verifyResetToken = async (
   deps: Pick<
     Deps,
-    'config' | 'clock' | 'log' | 'metrics' | 'database' | 'reads' | 'redis' | 'keys' | 'limiter' | 'secrets'
+    | 'config'
+    | 'clock'
+    | 'log'
+    | 'metrics'
+    | 'emails'
+    | 'database'
+    | 'reads'
+    | 'redis'
+    | 'keys'
+    | 'limiter'
+    | 'secrets'
   >,
   presented: Presented,
 ): Promise<{ user: User; emailId: string; isUsed: boolean; expiresIn: number } | null> => {

@@ -1,15 +1,14 @@
 import type { Deps } from '../../deps.ts'
-import { kindsFor } from '../../platform/catalog/emails.ts'
+import { kindsFor } from '../../platform/catalog/email-definition.ts'
 import type { User } from '../users/entity.ts'
-
-const kinds = kindsFor(['verify_email', 'change_email', 'undo_email_change'])
 
 /** When the mailbox of a user confirmed the present address, or null where it did not, or where that is not kept. */
 export const findConfirmation = async (
-  { database }: Pick<Deps, 'database'>,
+  { emails, database }: Pick<Deps, 'emails' | 'database'>,
   { id, email, email_verified }: Pick<User, 'id' | 'email' | 'email_verified'>,
 ): Promise<Date | null> => {
   if (!email_verified) return null
+  const kinds = kindsFor(emails, ['verify_email', 'change_email', 'undo_email_change'])
   const [found]: { at: Date | null }[] = await database.query(
     `SELECT max(proof_used_at) AS at FROM emails
       WHERE (user_id = $1 OR user_id IS NULL AND recipient = $2) AND kind = ANY($3)`,

@@ -11,7 +11,7 @@ const time = (milliseconds: number): string => new Date(milliseconds).toISOStrin
  * registered the address before its owner confirmed it: the list says so.
  */
 export const listSessions = async (
-  deps: Pick<Deps, 'clock' | 'database' | 'redis' | 'keys'>,
+  deps: Pick<Deps, 'clock' | 'emails' | 'database' | 'redis' | 'keys'>,
   { user, currentId }: { user: User; currentId: string },
 ) => {
   const [sessions, confirmed] = await Promise.all([findSessions(deps, user), findConfirmation(deps, user)])

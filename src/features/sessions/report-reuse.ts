@@ -1,5 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
+import { emails } from '../../platform/catalog/emails.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import type { User } from '../users/entity.ts'
@@ -17,8 +18,7 @@ export const reportReuse = async (
   const mails = await deps.database.transaction(async manager => {
     const told = !(await recordEvent(manager, { type: 'session.reused', userId: user.id, sessionId, origin }))
     if (told) return []
-    const mail = await queueEmail(manager, {
-      kind: 'session_reuse',
+    const mail = await queueEmail(manager, emails.session_reuse, {
       recipient: user.email,
       userId: user.id,
       locale: user.preferred_language ?? 'en',

@@ -60,4 +60,4 @@ const pendingMoves: Statement = {
  * requests let fewer than 100 such emails to one address in the life of a code.
  */
 export const findPendingMoves = (reads: PreparedReads, email: string): Promise<Pick<User, 'id'>[]> =>
-  reads.run<Pick<User, 'id'>>(pendingMoves, [email, emails.email_change.proof.ttl])
+  reads.run<Pick<User, 'id'>>(pendingMoves, [email, emails.email_change.token.lifetime])

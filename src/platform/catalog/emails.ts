@@ -1,95 +1,89 @@
-// Every e-mail of the service: what is filled in, and the proof that it carries, if any.
-// Its look is `templates/<kind>.mjml` and `.txt`, its words are `templates/<locale>/<kind>.json`.
+import { defineEmail } from './email-definition.ts'
 
 const hour = 3_600_000
 const day = 24 * hour
 
-type Email = {
-  readonly vars: readonly string[]
-  /** `ttl` in milliseconds. */
-  readonly proof?: { readonly purpose: string; readonly ttl: number }
-}
+const name = 'Ada Lovelace'
+const link = 'https://accounts.example.com/api/v1/auth/link?token=lkp_AZ2Vq1sZc3mXo7Rk9tYw4bNd'
+const shortCode = '048213'
+const longCode = '04821396'
 
+/** When, from where and with which device something happened. */
+const circumstances = { time: '2027-01-31T18:05:00.000Z', ip: '203.0.113.7', device: 'Chrome, Linux' }
+const asQueued = ['time', 'ip', 'device'] as const
+
+const verifyToken = { purpose: 'verify_email', lifetime: day } as const
+
+/** The emails of the core. Modules add their own. */
 export const emails = {
-  verify_email: {
-    vars: ['name', 'time', 'ip', 'device', 'link', 'code', 'hours', 'remove_link'],
-    proof: { purpose: 'verify_email', ttl: day },
-  },
-  /** What a `verify_email` becomes where somebody else has made the account for its owner. */
-  verify_invited: { vars: ['name', 'link', 'code', 'hours'] },
-  welcome: { vars: ['name', 'link'] },
-  welcome_guest: {
-    vars: ['name', 'link', 'code', 'hours'],
-    proof: { purpose: 'reset_password', ttl: day },
-  },
-  purchase_claim: {
-    vars: ['name', 'link', 'code', 'hours'],
-    proof: { purpose: 'reset_password', ttl: day },
-  },
-  account_exists: { vars: ['name', 'link'] },
-  reset_password: {
-    vars: ['name', 'link', 'code', 'minutes'],
-    proof: { purpose: 'reset_password', ttl: hour },
-  },
-  password_changed: { vars: ['name', 'time', 'ip', 'device', 'link'] },
-  email_change: {
-    vars: ['name', 'account', 'link', 'code', 'hours'],
-    proof: { purpose: 'change_email', ttl: day },
-  },
-  email_changed: {
-    vars: ['name', 'email', 'link', 'days'],
-    proof: { purpose: 'undo_email_change', ttl: 7 * day },
-  },
-  email_change_undone: { vars: ['name', 'email', 'time', 'ip', 'device'] },
-  new_device: { vars: ['name', 'time', 'ip', 'device', 'link'] },
-  session_reuse: { vars: ['name', 'time', 'ip', 'device'] },
-  account_exported: { vars: ['name', 'time', 'ip', 'device', 'link'] },
-  account_deleted: {
-    vars: ['name', 'link', 'days'],
-    proof: { purpose: 'undo_deletion', ttl: 400 * day },
-  },
-  purchase_confirmation: { vars: ['name', 'item', 'amount', 'reference', 'link'] },
-} as const satisfies Record<string, Email>
-
-export type EmailKind = keyof typeof emails
-
-/**
- * Without a user these are for the owner of a mailbox, whose account at the address may be a stranger's: they have no name
- * and no language of that account, and are not in its export.
- */
-export const mailboxKinds: readonly EmailKind[] = ['purchase_claim', 'purchase_confirmation']
-
-/** What a mailed link or code is good for. */
-export type ProofPurpose = Extract<(typeof emails)[EmailKind], { proof: unknown }>['proof']['purpose']
-
-/**
- * Digits of the code beside a mailed link. The code of a reset alone opens an account, so it has eight. Those of a
- * verification or a move only confirm an address, for somebody who has the password already, and are shorter to type.
- */
-export const codeDigits = {
-  verify_email: 6,
-  change_email: 6,
-  reset_password: 8,
-} as const satisfies Partial<Record<ProofPurpose, 6 | 8>>
-
-/** A purpose that a code is mailed for. */
-export type CodePurpose = keyof typeof codeDigits
-
-/**
- * What a mail needs, as text. `minutes`, `hours` and `days` are numbers and `time` an ISO 8601 date: they are put into
- * the reader's words, and `amount` (`12500 GTQ`, in minor units). `email` is another address than the reader's, masked, `account` the address that an account has
- * now, in full. `name`, `time`, `ip`, `device` and `email`
- * may be empty; all of them but `time` may hold anything.
- */
-export type EmailVars<K extends EmailKind> = K extends EmailKind
-  ? { readonly [V in (typeof emails)[K]['vars'][number]]: string }
-  : never
-
-export const emailKinds = Object.keys(emails) as EmailKind[]
-
-/** The kinds of email whose link or code is good for one of these. */
-export const kindsFor = (purposes: readonly ProofPurpose[]): EmailKind[] =>
-  emailKinds.filter(kind => {
-    const email: Email = emails[kind]
-    return email.proof !== undefined && purposes.includes(email.proof.purpose as ProofPurpose)
-  })
+  /** Its circumstances are those of the registration. */
+  verify_email: defineEmail('verify_email', {
+    sample: { name, ...circumstances, link, code: shortCode, hours: '24', remove_link: link },
+    token: verifyToken,
+    link: 'verify-email',
+    sendTo: { onlyIf: 'email_unverified' },
+  }),
+  /** Sent instead of `verify_email` if an administrator, an import or a payment created the account. */
+  verify_invited: defineEmail('verify_invited', {
+    sample: { name, link, code: shortCode, hours: '24' },
+    token: verifyToken,
+    link: 'verify-email',
+    sendTo: { onlyIf: 'email_unverified' },
+  }),
+  welcome: defineEmail('welcome', { sample: { name, link } }),
+  account_exists: defineEmail('account_exists', { sample: { name, link }, link: 'forgot-password' }),
+  reset_password: defineEmail('reset_password', {
+    sample: { name, link, code: longCode, minutes: '60' },
+    token: { purpose: 'reset_password', lifetime: hour },
+    link: 'reset-password',
+  }),
+  password_changed: defineEmail('password_changed', {
+    sample: { name, ...circumstances, link },
+    data: asQueued,
+    link: 'forgot-password',
+    sendTo: { anyAddress: true },
+  }),
+  email_change: defineEmail('email_change', {
+    sample: { name, account: 'ada@example.net', link, code: shortCode, hours: '24' },
+    token: { purpose: 'change_email', lifetime: day },
+    link: 'confirm-email',
+    sendTo: { onlyIf: 'address_free', anyAddress: true },
+  }),
+  /** `held`: `nothing` if the account was empty before the change, so that a new mailbox owner may end the undo link. */
+  email_changed: defineEmail('email_changed', {
+    sample: { name, email: 'a••@example.org', link, days: '7' },
+    data: ['email', 'held'],
+    token: { purpose: 'undo_email_change', lifetime: 7 * day },
+    link: 'undo-email-change',
+    sendTo: { anyAddress: true, closedAccounts: true },
+  }),
+  email_change_undone: defineEmail('email_change_undone', {
+    sample: { name, email: 'a••@example.net', ...circumstances },
+    data: ['email', ...asQueued],
+    sendTo: { anyAddress: true },
+  }),
+  new_device: defineEmail('new_device', {
+    sample: { name, ...circumstances, link },
+    data: asQueued,
+    link: 'forgot-password',
+    sendTo: { anyAddress: true },
+  }),
+  session_reuse: defineEmail('session_reuse', {
+    sample: { name, ...circumstances },
+    data: asQueued,
+    sendTo: { anyAddress: true },
+  }),
+  account_exported: defineEmail('account_exported', {
+    sample: { name, ...circumstances, link },
+    data: asQueued,
+    link: 'forgot-password',
+    sendTo: { anyAddress: true },
+  }),
+  /** Its link works until the account is erased, at most as long as the token lives. */
+  account_deleted: defineEmail('account_deleted', {
+    sample: { name, link, days: '30' },
+    token: { purpose: 'undo_deletion', lifetime: 400 * day },
+    link: 'undo-deletion',
+    sendTo: { onlyIf: 'erasure_due', closedAccounts: true },
+  }),
+} as const

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { parse as parseUuid, stringify as uuidText } from 'uuid'
 import { decode, encode } from '../base/base64url.ts'
-import { codeDigits } from '../catalog/emails.ts'
+import { codeDigits } from '../catalog/token-purposes.ts'
 import { hmac, sha256 } from './derive.ts'
 
 // What a mail proves. Token and code are the HMAC of the e-mail's id, so they exist nowhere until the mail

@@ -1,37 +1,46 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { EmailDefinition } from '../catalog/email-definition.ts'
 import { configErrorText, exitConfig } from '../config/config.ts'
-import { templateFaults } from '../theme/template-errors.ts'
+import { templateErrors } from '../theme/template-errors.ts'
 import { isReadable, listed } from '../theme/template-files.ts'
-import { openTemplates } from '../theme/templates.ts'
-import type { ThemeConfig } from '../theme/theme.ts'
-import { wordFaults } from '../theme/word-errors.ts'
+import { openTheme, type ThemeConfig } from '../theme/theme.ts'
+import { wordErrors } from '../theme/word-errors.ts'
 
-const faultsIn = async (folder: string, config: ThemeConfig): Promise<string[]> => {
-  const inTemplates = templateFaults(folder)
+const errorsIn = async (
+  folder: string,
+  { brand, TEMPLATES_DIR }: ThemeConfig,
+  emails: readonly EmailDefinition[],
+): Promise<string[]> => {
+  const inTemplates = templateErrors(folder, emails)
   if (inTemplates.length > 0) return inTemplates
-  const inWords = wordFaults(folder, openTemplates(folder))
+  const inWords = wordErrors(folder, openTheme({ brand, TEMPLATES_DIR }, emails))
   if (inWords.length > 0 || !listed(folder).some(file => file.endsWith('.mjml'))) return inWords
-  const { brand, TEMPLATES_DIR } = config
   const thread = new Worker(new URL('./check-thread.ts', import.meta.url), {
-    workerData: { brand, TEMPLATES_DIR },
+    workerData: { config: { brand, TEMPLATES_DIR }, emails },
   })
-  const [faults] = (await once(thread, 'message')) as [string[]]
-  return faults
+  const [errors] = (await once(thread, 'message')) as [string[]]
+  return errors
 }
 
-/** Every fault of TEMPLATES_DIR and of the files in it. */
-export const templateFolderFaults = async (config: ThemeConfig): Promise<string[]> => {
+/** Every error of TEMPLATES_DIR and of the files in it. */
+export const templateFolderErrors = async (
+  config: ThemeConfig,
+  emails: readonly EmailDefinition[],
+): Promise<string[]> => {
   const folder = config.TEMPLATES_DIR
   if (folder === undefined) return []
   if (!isReadable(folder)) return ['TEMPLATES_DIR must be a folder that can be read']
-  return (await faultsIn(folder, config)).map(fault => `TEMPLATES_DIR: ${fault}`)
+  return (await errorsIn(folder, config, emails)).map(error => `TEMPLATES_DIR: ${error}`)
 }
 
-/** Checks the templates in TEMPLATES_DIR, or prints every fault and ends the process with 78. */
-export const checkTemplatesOrExit = async (config: ThemeConfig): Promise<void> => {
-  const faults = await templateFolderFaults(config)
-  if (faults.length === 0) return
-  process.stderr.write(configErrorText(faults))
+/** Checks the templates in TEMPLATES_DIR. On errors it prints all of them and ends the process with 78. */
+export const checkTemplatesOrExit = async (
+  config: ThemeConfig,
+  emails: readonly EmailDefinition[],
+): Promise<void> => {
+  const errors = await templateFolderErrors(config, emails)
+  if (errors.length === 0) return
+  process.stderr.write(configErrorText(errors))
   process.exit(exitConfig)
 }

@@ -1,8 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import type { EmailDefinition } from '../catalog/email-definition.ts'
 import { openTheme, type ThemeConfig } from '../theme/theme.ts'
-import { mjmlFaults } from './check-mjml.ts'
+import { mjmlErrors } from './check-mjml.ts'
 
-// The memory that MJML takes is given back when this thread ends.
+// A thread of its own: the memory that MJML takes is freed when the thread ends.
 
-const config: ThemeConfig = workerData
-parentPort?.postMessage(await mjmlFaults(openTheme(config), config.TEMPLATES_DIR ?? ''))
+const { config, emails }: { config: ThemeConfig; emails: readonly EmailDefinition[] } = workerData
+parentPort?.postMessage(await mjmlErrors(openTheme(config, emails), config.TEMPLATES_DIR ?? ''))

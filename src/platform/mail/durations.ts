@@ -1,4 +1,4 @@
-import { cut, fill, plain, type Values, valueFor } from '../theme/template.ts'
+import { compileTemplate, fillTemplate, plain, type Values, valueFor } from '../theme/template.ts'
 
 // A duration stands after a preposition ("valid for two hours"). Intl knows it in the nominative alone, which is
 // wrong there in Arabic, so each language brings its words: one for a unit and a plural category of CLDR.
@@ -21,6 +21,6 @@ export const durationsIn = (locale: string, words: Values): ((unit: Unit, amount
     if (Number.isNaN(count)) throw new Error(`${unit} is not a number`)
     const form = `${unit}_${plural.select(count)}`
     const word = valueFor(words, Object.hasOwn(words, form) ? form : `${unit}_other`)
-    return fill(cut(word), { count: digits.format(count) }, plain)
+    return fillTemplate(compileTemplate(word), { count: digits.format(count) }, plain)
   }
 }

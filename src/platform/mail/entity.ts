@@ -1,12 +1,12 @@
 import { EntitySchema } from 'typeorm'
-import type { EmailKind } from '../catalog/emails.ts'
 
 export type EmailStatus = 'queued' | 'sent' | 'failed' | 'dropped'
 
 /** A row of the outbox: a mail that is owed, or was sent. It holds no secret: those derive from `id`. */
 export type Email = {
   id: string
-  kind: EmailKind
+  /** See the catalogue of emails. */
+  kind: string
   recipient: string
   user_id: string | null
   locale: string

@@ -2,7 +2,14 @@ import type { Deps } from '../../deps.ts'
 import type { PasswordKind } from '../base/password-policy.ts'
 import { brandValues, linkSupport } from '../theme/brand-values.ts'
 import { direction } from '../theme/locales.ts'
-import { type Cut, cut, escapeHtml, fill, fillMarkup, type Values } from '../theme/template.ts'
+import {
+  compileTemplate,
+  escapeHtml,
+  fillTemplate,
+  insertWordsInMarkup,
+  type Template,
+  type Values,
+} from '../theme/template.ts'
 import type { Theme } from '../theme/theme.ts'
 import { timesIn } from '../theme/times.ts'
 import { bodyOf, hasScript, type PageName, type PageOptions, type Variant } from './page-bodies.ts'
@@ -49,16 +56,16 @@ const wordsOf = ({ templates }: Theme, locale: string): Values => ({
   ...templates.words(locale, 'pages'),
 })
 
-const compile = (theme: Theme, locale: string, name: PageName, variant: Variant): Cut => {
+const compile = (theme: Theme, locale: string, name: PageName, variant: Variant): Template => {
   const words = { ...wordsOf(theme, locale), locale, dir: direction(locale) }
-  return cut(linkSupport(fillMarkup(documentOf(theme, name, variant), words)))
+  return compileTemplate(linkSupport(insertWordsInMarkup(documentOf(theme, name, variant), words)))
 }
 
-const cache = new WeakMap<Theme, Map<string, Cut>>()
+const cache = new WeakMap<Theme, Map<string, Template>>()
 
 // Templates know no conditions, so each variant of a page is compiled by itself, when it is first shown.
-const compiled = (theme: Theme, locale: string, name: PageName, variant: Variant): Cut => {
-  const ofTheme = cache.get(theme) ?? new Map<string, Cut>()
+const compiled = (theme: Theme, locale: string, name: PageName, variant: Variant): Template => {
+  const ofTheme = cache.get(theme) ?? new Map<string, Template>()
   cache.set(theme, ofTheme)
   const key = [locale, name, ...Object.values(variant)].join(' ')
   const made = ofTheme.get(key) ?? compile(theme, locale, name, variant)
@@ -116,5 +123,5 @@ export const page = <N extends PageName>(
     ...{ frontend: config.FRONTEND_URL ?? '', ...brandValues(theme.brand) },
   }
   const script = hasScript(name) ? showPasswordScript : null
-  return { html: fill(template, values, escapeHtml), csp: pagePolicy({ config, theme, script }) }
+  return { html: fillTemplate(template, values, escapeHtml), csp: pagePolicy({ config, theme, script }) }
 }

@@ -2,7 +2,7 @@ import type { Asset } from '../api-docs/docs.ts'
 import { detailsOf } from '../catalog/problem-details.ts'
 import { codes, problemHelp, problemSlug, problemStatus, problemTitle } from '../catalog/problems.ts'
 import { brandValues } from '../theme/brand-values.ts'
-import { cut, escapeHtml, fill } from '../theme/template.ts'
+import { compileTemplate, escapeHtml, fillTemplate } from '../theme/template.ts'
 import type { Theme } from '../theme/theme.ts'
 import { brandHeader } from './page-header.ts'
 import { pageStyle } from './page-style.ts'
@@ -57,7 +57,7 @@ export const problemAssets = (theme: Theme): Record<string, () => Asset> => ({
       () => ({
         type: 'text/html',
         csp: policy(theme),
-        body: fill(cut(documentOf(theme, code)), brandValues(theme.brand), escapeHtml),
+        body: fillTemplate(compileTemplate(documentOf(theme, code)), brandValues(theme.brand), escapeHtml),
       }),
     ]),
   ),

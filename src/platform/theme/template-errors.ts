@@ -1,41 +1,42 @@
 import { join } from 'node:path'
 import { nearName } from '../base/near-name.ts'
-import { type EmailKind, emailKinds, emails } from '../catalog/emails.ts'
+import type { EmailDefinition } from '../catalog/email-definition.ts'
 import { brandNames } from './brand-values.ts'
 import { namesIn } from './template.ts'
 import { languageOf, listed, readText, templateNames, wordFolders, wordNames } from './template-files.ts'
 
-// What is wrong with the operator's own templates. It is told at start: a fault that shows when an email is rendered
-// would hold that email back.
-
-export const isKind = (name: string): name is EmailKind => emailKinds.some(kind => kind === name)
+// Finds the errors of an operator's own templates at start. An error found only when an email is rendered would delay
+// that email.
 
 const partsOfLayout: Record<string, readonly string[]> = {
   'layout.mjml': ['header', 'content', 'contact'],
   'layout.txt': ['content', 'signature'],
 }
 
-const named = (holes: readonly string[]): string => holes.map(hole => `{{${hole}}}`).join(', ')
+const quoted = (names: readonly string[]): string[] => names.map(name => `{{${name}}}`)
 
-const holeFaults = (file: string, text: string): string[] => {
+const placeholderErrors = (emails: readonly EmailDefinition[], file: string, text: string): string[] => {
   const name = file.replace(/\.\w+$/, '')
-  const own = isKind(name) ? [...emails[name].vars, 'greeting'] : (partsOfLayout[file] ?? [])
+  const email = emails.find(({ kind }) => kind === name)
+  const own = email ? [...email.variables, 'greeting'] : (partsOfLayout[file] ?? [])
   const known = [...own, ...brandNames]
-  const { holes } = namesIn(text)
-  const unknown = holes.filter(hole => !known.includes(hole))
-  const needed = isKind(name) ? ('proof' in emails[name] ? ['link', 'code'] : []) : ['content']
+  const { placeholders } = namesIn(text)
+  const unknown = placeholders.filter(each => !known.includes(each))
+  const needed = email ? (email.token ? ['link', 'code'] : []) : ['content']
   return [
-    ...(unknown.length > 0 ? [`${named(unknown)}: only ${named(known)} can be filled in here`] : []),
-    ...(needed.length === 0 || needed.some(hole => holes.includes(hole))
+    ...(unknown.length > 0
+      ? [`${quoted(unknown).join(', ')}: only ${quoted(known).join(', ')} can be filled in here`]
+      : []),
+    ...(needed.length === 0 || needed.some(each => placeholders.includes(each))
       ? []
-      : [`${needed.map(hole => `{{${hole}}}`).join(' or ')} is missing`]),
+      : [`${quoted(needed).join(' or ')} is missing`]),
   ]
 }
 
 const element = /<!--[\s\S]*?-->|<(\/?)(mj[\w-]*)(?:\s[^>]*?)?(\/?)>/g
 
-/** An element that is not closed. MJML would take it for the parent of all that follows, and leave that out. */
-const nestingFaults = (file: string, text: string): string[] => {
+/** Finds an element that is not closed. MJML would take it for the parent of all that follows, and leave that out. */
+const nestingErrors = (file: string, text: string): string[] => {
   if (!file.endsWith('.mjml')) return []
   const open: { name: string; line: number }[] = []
   for (const { 0: whole, 1: closing, 2: name, 3: isEmpty, index } of text.matchAll(element)) {
@@ -47,8 +48,8 @@ const nestingFaults = (file: string, text: string): string[] => {
   return open.slice(-1).map(({ name, line }) => `line ${line}: <${name}> is not closed`)
 }
 
-/** The text of a file, or null where it cannot be read. */
-export const readable = (path: string): string | null => {
+/** The text of a file, or null if it cannot be read. */
+export const readableText = (path: string): string | null => {
   try {
     return readText(path)
   } catch {
@@ -56,40 +57,43 @@ export const readable = (path: string): string | null => {
   }
 }
 
-export const meant = (given: string, names: readonly string[]): string => {
+/** A question to append to an error about an unknown name. */
+export const didYouMean = (given: string, names: readonly string[]): string => {
   const near = nearName(given, names)
   return near ? ` Did you mean ${near}?` : ''
 }
 
 const isTemplateLike = (file: string): boolean => /\.(mjml|txt|json)$/.test(file)
 
-const nameFaults = (folder: string): string[] => {
+const nameErrors = (folder: string, emails: readonly EmailDefinition[]): string[] => {
+  const templates = templateNames(emails)
   const top = listed(folder)
-    .filter(file => isTemplateLike(file) && !templateNames.includes(file))
+    .filter(file => isTemplateLike(file) && !templates.includes(file))
     .map(file =>
       file.endsWith('.json')
         ? `${file}: words stand in the folder of their language, such as en/${file}`
-        : `${file}: there is no template of this name.${meant(file, templateNames)}`,
+        : `${file}: there is no template of this name.${didYouMean(file, templates)}`,
     )
-  const words = wordNames.map(name => `${name}.json`)
+  const words = wordNames(emails).map(name => `${name}.json`)
   const inside = wordFolders(folder).flatMap(name => {
     if (languageOf(name) === null)
       return [`${name}: a folder of words is named after its language, such as es or pt-BR`]
     return listed(join(folder, name))
       .filter(file => isTemplateLike(file) && !words.includes(file))
-      .map(file => `${name}/${file}: there are no words of this name.${meant(file, words)}`)
+      .map(file => `${name}/${file}: there are no words of this name.${didYouMean(file, words)}`)
   })
   return [...top, ...inside]
 }
 
-/** The faults of names and templates in a folder, each with the file that it is in. */
-export const templateFaults = (folder: string): string[] => [
-  ...nameFaults(folder),
+/** The errors in the names and the templates of a folder, each with its file. */
+export const templateErrors = (folder: string, emails: readonly EmailDefinition[]): string[] => [
+  ...nameErrors(folder, emails),
   ...listed(folder)
-    .filter(file => templateNames.includes(file))
+    .filter(file => templateNames(emails).includes(file))
     .flatMap(file => {
-      const text = readable(join(folder, file))
+      const text = readableText(join(folder, file))
       if (text === null) return [`${file}: cannot be read`]
-      return [...holeFaults(file, text), ...nestingFaults(file, text)].map(fault => `${file}: ${fault}`)
+      const errors = [...placeholderErrors(emails, file, text), ...nestingErrors(file, text)]
+      return errors.map(error => `${file}: ${error}`)
     }),
 ]

@@ -1,17 +1,18 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { emailKinds } from '../catalog/emails.ts'
+import type { EmailDefinition } from '../catalog/email-definition.ts'
 
 // Which files a folder of templates may hold, and how they are read.
 
 /** Templates, at the top of the folder. */
-export const templateNames: readonly string[] = ['layout', ...emailKinds].flatMap(name => [
-  `${name}.mjml`,
-  `${name}.txt`,
-])
+export const templateNames = (emails: readonly EmailDefinition[]): string[] =>
+  ['layout', ...emails.map(({ kind }) => kind)].flatMap(name => [`${name}.mjml`, `${name}.txt`])
 
 /** Words, in the folder of their language. */
-export const wordNames: readonly string[] = ['layout', 'pages', 'durations', ...emailKinds]
+export const wordNames = (emails: readonly EmailDefinition[]): string[] => [
+  ...['layout', 'pages', 'durations'],
+  ...emails.map(({ kind }) => kind),
+]
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 

@@ -1,11 +1,11 @@
-// Templates hold `{{holes}}` and nothing else: no conditions, no raw output, so there is nothing to inject into.
-// A template is cut once, before any value is known: a value that contains a hole is never filled again.
+// Templates hold `{{placeholders}}` and nothing else: no conditions and no raw output, so values cannot inject code.
+// A template is compiled before any value is known: a placeholder inside a value is never replaced.
 
 export type Values = Readonly<Record<string, string>>
-/** Text at even places, the names of holes at odd ones. */
-export type Cut = readonly string[]
+/** A compiled template: text at even indexes, the names of placeholders at odd ones. */
+export type Template = readonly string[]
 
-const hole = /\{\{(.*?)\}\}/
+const placeholder = /\{\{(.*?)\}\}/
 const word = /\{\{t\.(\w+)\}\}/g
 const entities: Values = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
@@ -13,46 +13,47 @@ const entities: Values = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;'
 export const escapeHtml = (text: string): string =>
   /[&<>"']/.test(text) ? text.replace(/[&<>"']/g, sign => entities[sign] ?? '') : text
 
-/** Leaves text as it is: for targets that know no markup. */
+/** Returns the text unchanged: the encoder for targets without markup. */
 export const plain = (text: string): string => text
 
-/** Throws where there is none. */
+/** The value of a name. Throws if it is missing. */
 export const valueFor = (values: Values, name: string): string => {
   const value = Object.hasOwn(values, name) ? values[name] : undefined
-  if (typeof value !== 'string') throw new Error(`Nothing to fill in for {{${name}}}`)
+  if (typeof value !== 'string') throw new Error(`There is no value for {{${name}}}`)
   return value
 }
 
-export const cut = (template: string): Cut => template.split(hole)
+export const compileTemplate = (template: string): Template => template.split(placeholder)
 
-/** Fills every hole. Throws where a value is missing: a mail with a gap in it must not leave. */
-export const fill = (template: Cut, values: Values, encode: (text: string) => string): string =>
+/** Replaces every placeholder. Throws if a value is missing, so that no incomplete email is sent. */
+export const fillTemplate = (template: Template, values: Values, encode: (text: string) => string): string =>
   template.map((part, at) => (at % 2 ? encode(valueFor(values, part)) : part)).join('')
 
-/** The names in a template: of words in `{{t.…}}`, and of holes. */
-export const namesIn = (template: string): { words: string[]; holes: string[] } => {
-  const names = cut(template).filter((_, at) => at % 2 === 1)
-  const ofWords = names.flatMap(name => /^t\.(\w+)$/.exec(name)?.[1] ?? [])
-  return { words: [...new Set(ofWords)], holes: [...new Set(names.filter(name => !/^t\.\w+$/.test(name)))] }
+/** The names in a template: those of words (`{{t.…}}`), and those of all other placeholders. */
+export const namesIn = (template: string): { words: string[]; placeholders: string[] } => {
+  const names = compileTemplate(template).filter((_, at) => at % 2 === 1)
+  const words = names.flatMap(name => /^t\.(\w+)$/.exec(name)?.[1] ?? [])
+  const placeholders = names.filter(name => !/^t\.\w+$/.test(name))
+  return { words: [...new Set(words)], placeholders: [...new Set(placeholders)] }
 }
 
-/** Puts the words of a language in place of `{{t.…}}`. Throws where a word is missing. */
-export const fillWords = (template: string, words: Values, encode: (text: string) => string): string =>
+/** Replaces `{{t.…}}` with the words of a language. Throws if a word is missing. */
+export const insertWords = (template: string, words: Values, encode: (text: string) => string): string =>
   template.replace(word, (_, name: string) => encode(valueFor(words, name)))
 
-// A title and an attribute hold text alone.
+// A title and an attribute hold only text.
 const textOnly = /(<title\b[\s\S]*?<\/title>|<mj-head\b[\s\S]*?<\/mj-head>|<[^>]*>)/
 
 const isolated = (text: string): string => escapeHtml(text).replaceAll('{{brand}}', '<bdi>{{brand}}</bdi>')
 
 /**
- * Puts words into HTML or MJML. The name of the brand in them may be of another writing direction: it is isolated, so
- * that "Acme!" stays "Acme!" in an Arabic sentence. Throws where a word is missing.
+ * Inserts words into HTML or MJML. The brand name in them may have another writing direction, so it is isolated:
+ * "Acme!" stays "Acme!" in an Arabic sentence. Throws if a word is missing.
  */
-export const fillMarkup = (template: string, words: Values): string =>
+export const insertWordsInMarkup = (template: string, words: Values): string =>
   template
     .split(textOnly)
-    .map((part, at) => fillWords(part, words, at % 2 ? escapeHtml : isolated))
+    .map((part, at) => insertWords(part, words, at % 2 ? escapeHtml : isolated))
     .join('')
 
 const strong = /\p{L}/u

@@ -1,9 +1,10 @@
+import { allEmails } from '../../emails.ts'
 import { type AuditType, auditEvents, auditTypes } from '../../platform/catalog/audit-events.ts'
-import { codeDigits, emailKinds, emails } from '../../platform/catalog/emails.ts'
 import { defaultLimits, type LimitedBy, limitNames } from '../../platform/catalog/limits.ts'
 import { counters, gauges, histograms } from '../../platform/catalog/metrics.ts'
 import { detailsOf } from '../../platform/catalog/problem-details.ts'
 import { codes, problemHelp, problemStatus, problemTitle } from '../../platform/catalog/problems.ts'
+import { codeDigits, isCodePurpose } from '../../platform/catalog/token-purposes.ts'
 import { type VariableName, variables } from '../../platform/config/variables.ts'
 import type { Auth, Route } from '../../platform/http/route.ts'
 import { routes } from '../../routes.ts'
@@ -90,17 +91,12 @@ const auditEventTable = (): string =>
 const emailTable = (): string =>
   table(
     ['Email', 'Link works for', 'Digits of the code', 'Values for templates'],
-    emailKinds.map(kind => {
-      const email: { vars: readonly string[]; proof?: { purpose: string; ttl: number } } = emails[kind]
-      const digits: Record<string, number> = codeDigits
-      const purpose = email.proof?.purpose ?? ''
-      return [
-        code(kind),
-        email.proof ? span(email.proof.ttl) : '–',
-        email.vars.includes('code') && digits[purpose] ? `${digits[purpose]}` : '–',
-        email.vars.map(code).join(' '),
-      ]
-    }),
+    allEmails.map(({ kind, variables, token }) => [
+      code(kind),
+      token ? span(token.lifetime) : '–',
+      token && isCodePurpose(token.purpose) ? `${codeDigits[token.purpose]}` : '–',
+      variables.map(code).join(' '),
+    ]),
   )
 
 const callers: Record<Auth, string> = {

@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm'
 import { mayReset } from '../../features/one-time-tokens/rules.ts'
 import { isActive, type User } from '../../features/users/types.ts'
-import type { EmailKind } from '../../platform/catalog/emails.ts'
 import { queueEmail } from '../../platform/mail/outbox.ts'
+import { shopEmails } from '../emails.ts'
 import { Sites } from '../sites/entity.ts'
 import { Purchases } from './entity.ts'
 import { findCustomer } from './find-customer.ts'
@@ -42,15 +42,15 @@ const oweMails = async (manager: EntityManager, purchase: Purchase, user: User):
     amount: `${purchase.amount} ${purchase.currency}`,
     reference: purchase.id,
   }
-  const kind = wayInto(user, purchase.claim)
+  const invitation = invitationFor(user, purchase.claim)
   return [
-    ...(kind ? [await queueEmail(manager, { ...to, kind })] : []),
-    await queueEmail(manager, { ...to, kind: 'purchase_confirmation', data }),
+    ...(invitation ? [await queueEmail(manager, invitation, to)] : []),
+    await queueEmail(manager, shopEmails.purchase_confirmation, { ...to, data }),
   ]
 }
 
 /** The email by which a guest gets into the account, or null where they have their password. */
-const wayInto = (user: User, claim: Claim | null): EmailKind | null => {
-  if (claim === 'waiting') return 'purchase_claim'
-  return claim === 'done' && user.password_hash === null ? 'welcome_guest' : null
+const invitationFor = (user: User, claim: Claim | null) => {
+  if (claim === 'waiting') return shopEmails.purchase_claim
+  return claim === 'done' && user.password_hash === null ? shopEmails.welcome_guest : null
 }

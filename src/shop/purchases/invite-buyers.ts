@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { shopEmails } from '../emails.ts'
 import { purchaseRows } from './entity.ts'
 import { findCustomer } from './find-customer.ts'
 import { recordPurchaseEvent } from './record-purchase-event.ts'
@@ -35,5 +36,5 @@ const invite = async (manager: EntityManager): Promise<string[] | null> => {
   if (claim === 'waiting') return []
   await manager.query(purchaseRows.claim, [user.id, email])
   await recordPurchaseEvent(manager, { type: 'purchase.claimed', before: purchase, id })
-  return [await queueEmail(manager, { kind: 'welcome_guest', recipient: email, userId: user.id, locale })]
+  return [await queueEmail(manager, shopEmails.welcome_guest, { recipient: email, userId: user.id, locale })]
 }

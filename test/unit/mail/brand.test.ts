@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { text as textOf } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import anyTest from 'ava'
+import { allEmails } from '../../../src/emails.ts'
 import { contrast, paletteOf } from '../../../src/platform/base/palette.ts'
-import { emailKinds } from '../../../src/platform/catalog/emails.ts'
+import { emails } from '../../../src/platform/catalog/emails.ts'
 import { readConfig } from '../../../src/platform/config/config.ts'
-import { samples } from '../../../src/platform/mail/preview.ts'
 import { render } from '../../../src/platform/mail/render.ts'
 import { escapeHtml } from '../../../src/platform/theme/template.ts'
 import { kill } from '../../spawn.ts'
@@ -121,10 +121,10 @@ const base = { NODE_ENV: 'test', APP_SECRET: 'x'.repeat(32), DATABASE_URL: 'post
 }
 
 for (const [what, theme] of Object.entries(themes))
-  for (const kind of emailKinds)
-    test(`${kind} with ${what} → shows the brand in every language and never names Latchkey`, async t => {
+  for (const email of allEmails)
+    test(`${email.kind} with ${what} → shows the brand in every language and never names Latchkey`, async t => {
       for (const locale of languages) {
-        const { subject, html, text } = await render(theme, kind, locale, samples[kind])
+        const { subject, html, text } = await render(theme, email, locale, email.sample)
         t.notRegex(`${subject}\n${html}\n${text}`, /latchkey/i, locale)
         t.true(html.includes('Acme Shop'), locale)
         t.true(text.includes('Acme Shop'), locale)
@@ -132,7 +132,7 @@ for (const [what, theme] of Object.entries(themes))
     })
 
 test('BRAND_NAME unset → emails name Latchkey', async t => {
-  const { subject, text } = await render(themeOf(), 'welcome', 'en', samples.welcome)
+  const { subject, text } = await render(themeOf(), emails.welcome, 'en', emails.welcome.sample)
   t.is(subject, 'Welcome to Latchkey')
   t.true(text.endsWith('\n\n-- \nLatchkey\n'))
 })
@@ -141,9 +141,9 @@ test('complete brand → logo, color, support and postal address in the HTML and
   for (const locale of languages) {
     const { html, text } = await render(
       themes['a complete brand'],
-      'verify_email',
+      emails.verify_email,
       locale,
-      samples.verify_email,
+      emails.verify_email.sample,
     )
     t.true(html.includes(`src="${escapeHtml(brand.BRAND_LOGO_URL)}"`))
     t.true(html.includes('alt="Acme Shop"'))
@@ -156,7 +156,7 @@ test('complete brand → logo, color, support and postal address in the HTML and
 })
 
 test('brand without logo and addresses → no image, no empty link and no empty line', async t => {
-  const { html, text } = await render(themes['only a name'], 'welcome', 'en', samples.welcome)
+  const { html, text } = await render(themes['only a name'], emails.welcome, 'en', emails.welcome.sample)
   t.notRegex(html, /<img|mailto:/)
   t.true(text.endsWith('\n\n-- \nAcme Shop\n'))
 })
@@ -176,15 +176,15 @@ for (const name of hostile)
     // The image declares the writing direction of its alternative text, so the other name has the same one.
     const other = /\p{Script=Arabic}/u.test(name) ? 'أكمي' : 'Acme'
     for (const locale of languages) {
-      const { subject, html, text } = await render(theme, 'welcome', locale, samples.welcome)
+      const { subject, html, text } = await render(theme, emails.welcome, locale, emails.welcome.sample)
       t.true(html.includes(`alt="${escapeHtml(name)}"`))
       t.true(subject.replace(/[\u2068\u2069]/g, '').includes(name))
       t.true(text.includes(name))
       const honest = await render(
         themeOf({ ...brand, BRAND_NAME: other }),
-        'welcome',
+        emails.welcome,
         locale,
-        samples.welcome,
+        emails.welcome.sample,
       )
       t.is(html.replaceAll(escapeHtml(name), other), honest.html)
     }
@@ -194,7 +194,7 @@ test('brand name of the other writing direction → isolated by bdi in HTML, by 
   const latin = themeOf({ BRAND_NAME: 'Acme!' })
   const arabic = themeOf({ BRAND_NAME: 'أكمي!' })
   const shown = async (theme: typeof latin, locale: string) =>
-    render(theme, 'welcome', locale, samples.welcome)
+    render(theme, emails.welcome, locale, emails.welcome.sample)
   t.true((await shown(latin, 'ar')).subject.includes('\u2068Acme!\u2069'))
   t.true((await shown(arabic, 'en')).subject.includes('\u2068أكمي!\u2069'))
   t.is((await shown(latin, 'en')).subject, 'Welcome to Acme!')

@@ -6,7 +6,9 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import anyTest from 'ava'
-import { type EmailKind, type EmailVars, emailKinds, emails } from '../../../src/platform/catalog/emails.ts'
+import { allEmails } from '../../../src/emails.ts'
+import type { EmailDefinition, EmailValues } from '../../../src/platform/catalog/email-definition.ts'
+import { emails } from '../../../src/platform/catalog/emails.ts'
 import { compileAll, render as renderEmail } from '../../../src/platform/mail/render.ts'
 import { direction } from '../../../src/platform/theme/locales.ts'
 import { escapeHtml } from '../../../src/platform/theme/template.ts'
@@ -19,34 +21,27 @@ import { plainTheme } from '../../theme.ts'
 const test = anyTest.serial
 
 const locales = plainTheme.templates.locales.tags
-const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>) =>
-  renderEmail(plainTheme, kind, locale, vars)
+const render = <E extends EmailDefinition>(email: E, locale: string, values: EmailValues<E>) =>
+  renderEmail(plainTheme, email, locale, values)
 
 {
   const link = 'https://api.example/v?token=abc'
-  const removeLink = 'https://api.example/r?token=abc'
-  const facts = { time: '2031-05-06T07:08:09Z', ip: '2001:db8::7', device: 'curl/8.1' }
-  const samples: { [K in EmailKind]: EmailVars<K> } = {
-    verify_email: { name: 'Zoltán', link, code: '482913', hours: '37', remove_link: removeLink, ...facts },
-    verify_invited: { name: 'Zoltán', link, code: '482913', hours: '37' },
-    welcome: { name: 'Zoltán', link: 'https://app.example/' },
-    welcome_guest: { name: 'Zoltán', link, code: '482913', hours: '37' },
-    purchase_claim: { name: 'Zoltán', link, code: '482913', hours: '37' },
-    account_exists: { name: 'Zoltán', link },
-    reset_password: { name: 'Zoltán', link, code: '482913', minutes: '41' },
-    password_changed: { name: 'Zoltán', link, ...facts },
-    email_change: { name: 'Zoltán', account: 'zoltan@old.example', link, code: '482913', hours: '37' },
-    email_changed: { name: 'Zoltán', email: 'z••@mail.example', link, days: '13' },
-    email_change_undone: { name: 'Zoltán', email: 'z••@mail.example', ...facts },
-    new_device: { name: 'Zoltán', link, ...facts },
-    session_reuse: { name: 'Zoltán', ...facts },
-    account_exported: { name: 'Zoltán', link, ...facts },
-    account_deleted: { name: 'Zoltán', link, days: '13' },
-    purchase_confirmation: {
-      ...{ name: 'Zoltán', link, item: 'Corner bakery', amount: '1250050 GTQ' },
-      reference: '019a5f7e-7a30-7c4e-9d0b-3f1f6f1d2c4b',
-    },
+  // Values that no template contains by itself.
+  const unusual: Record<string, string> = {
+    ...{ name: 'Zoltán', link, remove_link: 'https://api.example/r?token=abc', code: '482913' },
+    ...{ time: '2031-05-06T07:08:09Z', ip: '2001:db8::7', device: 'curl/8.1' },
+    ...{ minutes: '41', hours: '37', days: '13' },
+    ...{ email: 'z••@mail.example', account: 'zoltan@old.example', amount: '1250050 GTQ' },
   }
+  const samples = Object.fromEntries(
+    allEmails.map(({ kind, sample }) => {
+      const values = Object.entries(sample).map(([name, value]) => [name, unusual[name] ?? value])
+      return [kind, Object.fromEntries(values)]
+    }),
+  ) as { [K in keyof typeof emails]: EmailValues<(typeof emails)[K]> } & Record<
+    string,
+    Record<string, string>
+  >
   const shownAs: Record<string, string> = { time: '07:08', email: 'z••', account: 'zoltan', amount: '12' }
 
   const read = (...path: string[]) => readFile(join(ownTemplates, ...path), 'utf8')
@@ -54,18 +49,20 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     JSON.parse(await read(locale, `${name}.json`))
   const placeholders = (text: string) =>
     new Set([...text.matchAll(/\{\{(.*?)\}\}/g)].map(([, name]) => name ?? ''))
-  const cases = locales.flatMap(locale => emailKinds.map(kind => ({ locale, kind })))
+  const cases = locales.flatMap(locale => allEmails.map(email => ({ locale, email })))
 
   test('every email in every language → compiles', async t => {
     await t.notThrowsAsync(compileAll(plainTheme))
   })
 
-  for (const { locale, kind } of cases) {
+  for (const { locale, email } of cases) {
+    const { kind, variables } = email
+    const values = samples[kind] ?? {}
+
     test(`${kind} in ${locale} → every variable is in both parts and no placeholder is left`, async t => {
-      const sample: Record<string, string> = samples[kind]
-      const { html, text } = await render(kind, locale, samples[kind])
-      for (const name of emails[kind].vars) {
-        const shown = shownAs[name] ?? sample[name] ?? ''
+      const { html, text } = await render(email, locale, values)
+      for (const name of variables) {
+        const shown = shownAs[name] ?? values[name] ?? ''
         t.true(html.includes(shown), `${name} in HTML`)
         t.true(text.includes(shown), `${name} in text`)
       }
@@ -73,7 +70,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     })
 
     test(`${kind} in ${locale} → declares language and direction, loads nothing and is under 40 kB`, async t => {
-      const { html } = await render(kind, locale, samples[kind])
+      const { html } = await render(email, locale, values)
       t.true(html.includes(`<html lang="${locale}" dir="${direction(locale)}"`))
       t.true(html.includes(`role="article" lang="${locale}" dir="${direction(locale)}"`))
       t.notRegex(html, /<(link|img|script|iframe)\b|@import|url\(/)
@@ -81,15 +78,15 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     })
 
     test(`${kind} in ${locale} → the subject is one short line`, async t => {
-      const { subject } = await render(kind, locale, samples[kind])
+      const { subject } = await render(email, locale, values)
       t.regex(subject, /^\S[^\r\n]{5,70}\S$/)
     })
 
     test(`${kind} in ${locale} with a missing variable → an error instead of an email`, async t => {
-      for (const name of emails[kind].vars) {
-        const { [name]: _, ...rest } = samples[kind] as Record<string, string>
-        await t.throwsAsync(render(kind, locale, rest as never), { message: new RegExp(`{{${name}}}`) })
-        await t.throwsAsync(render(kind, locale, { ...rest, [name]: undefined } as never))
+      for (const name of variables) {
+        const { [name]: _, ...rest } = values
+        await t.throwsAsync(render(email, locale, rest as never), { message: new RegExp(`{{${name}}}`) })
+        await t.throwsAsync(render(email, locale, { ...rest, [name]: undefined } as never))
       }
     })
 
@@ -109,7 +106,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
           name,
         )
       const declared = new Set<string>([
-        ...emails[kind].vars,
+        ...variables,
         ...['greeting', 'content', 'header', 'contact', 'signature', 'brand'],
       ])
       for (const name of [...used, ...placeholders(Object.values(words).join(''))])
@@ -139,18 +136,20 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
     })
 
   test('Arabic emails → right to left, except codes, addresses and links', async t => {
-    for (const kind of emailKinds) {
-      const { html } = await render(kind, 'ar', samples[kind])
+    for (const email of allEmails) {
+      const { html } = await render(email, 'ar', samples[email.kind] ?? {})
       t.true(html.includes('<html lang="ar" dir="rtl"'))
       t.notRegex(html, /direction:ltr|text-align:left;color/)
-      if ('code' in samples[kind]) t.regex(html, /dir="ltr"[^>]*>482913</)
-      if ('email' in samples[kind]) t.regex(html, /<bdi dir="ltr"[^>]*>z••/)
-      if ('link' in samples[kind]) t.regex(html, /<a href="[^"]+" dir="ltr"/)
+      if (email.variables.includes('code')) t.regex(html, /dir="ltr"[^>]*>482913</)
+      if (email.variables.includes('email')) t.regex(html, /<bdi dir="ltr"[^>]*>z••/)
+      if (email.variables.includes('link')) t.regex(html, /<a href="[^"]+" dir="ltr"/)
     }
   })
 
   test('time in an email → written in the language of the reader', async t => {
-    t.true((await render('session_reuse', 'es-MX', samples.session_reuse)).text.includes('6 de mayo de 2031'))
+    t.true(
+      (await render(emails.session_reuse, 'es-MX', samples.session_reuse)).text.includes('6 de mayo de 2031'),
+    )
   })
 
   // All durations follow a preposition. Arabic has a dual, whose ending follows the case. It counts 3 to 10
@@ -189,11 +188,11 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
   }
   const withDuration = {
     minutes: (amount: string, locale: string) =>
-      render('reset_password', locale, { ...samples.reset_password, minutes: amount }),
+      render(emails.reset_password, locale, { ...samples.reset_password, minutes: amount }),
     hours: (amount: string, locale: string) =>
-      render('verify_email', locale, { ...samples.verify_email, hours: amount }),
+      render(emails.verify_email, locale, { ...samples.verify_email, hours: amount }),
     days: (amount: string, locale: string) =>
-      render('account_deleted', locale, { ...samples.account_deleted, days: amount }),
+      render(emails.account_deleted, locale, { ...samples.account_deleted, days: amount }),
   }
   for (const [locale, units] of Object.entries(durations))
     for (const unit of ['minutes', 'hours', 'days'] as const)
@@ -208,29 +207,29 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
 
   test('duration that is not a number → an error instead of an email', async t => {
     for (const hours of ['', 'soon', 'NaN'])
-      await t.throwsAsync(render('verify_email', 'en', { ...samples.verify_email, hours }), {
+      await t.throwsAsync(render(emails.verify_email, 'en', { ...samples.verify_email, hours }), {
         message: 'hours is not a number',
       })
   })
 
   test('security notice without time, address or device → sent with "Unknown"', async t => {
     const unknown = { name: '', time: '', ip: '', device: '' }
-    for (const kind of ['session_reuse', 'password_changed', 'new_device'] as const) {
-      const { text } = await render(kind, 'en', { ...unknown, link })
+    for (const email of [emails.session_reuse, emails.password_changed, emails.new_device]) {
+      const { text } = await render<EmailDefinition>(email, 'en', { ...unknown, link })
       for (const label of ['Time', 'IP address', 'Device']) t.true(text.includes(`${label}\nUnknown\n`))
     }
-    const { text } = await render('email_changed', 'en', { name: '', email: '', link, days: '7' })
+    const { text } = await render(emails.email_changed, 'en', { name: '', email: '', link, days: '7' })
     t.true(text.includes('New address\nUnknown\n'))
   })
 
   test('unknown language of an email → English', async t => {
-    const english = await render('welcome', 'en', samples.welcome)
+    const english = await render(emails.welcome, 'en', samples.welcome)
     for (const locale of ['xx', '', '../../etc', '__proto__'])
-      t.deepEqual(await render('welcome', locale, samples.welcome), english)
+      t.deepEqual(await render(emails.welcome, locale, samples.welcome), english)
   })
 
   test('email without a declared variable → does not type-check', t => {
-    type Lacking = { name: string } extends EmailVars<'welcome'> ? true : false
+    type Lacking = { name: string } extends EmailValues<typeof emails.welcome> ? true : false
     const accepted: Lacking = false
     t.false(accepted)
   })
@@ -242,9 +241,9 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
 
   const link = 'https://api.example/verify?token=abc&x=1'
   const verify = (name: string, locale = 'en') =>
-    render('verify_invited', locale, { name, link, code: '482913', hours: '24' })
+    render(emails.verify_invited, locale, { name, link, code: '482913', hours: '24' })
   const reuse = (device: string, ip = '192.0.2.1') =>
-    render('session_reuse', 'en', { name: 'Ana', time: '2026-11-21T06:17:00Z', ip, device })
+    render(emails.session_reuse, 'en', { name: 'Ana', time: '2026-11-21T06:17:00Z', ip, device })
 
   const markup = [
     '<a href=evil>click</a>',
@@ -372,7 +371,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
 
   test('new address of a moved account → shown, but not as a link', async t => {
     const moved = (email: string, locale = 'en') =>
-      render('email_changed', locale, { name: 'Ana', email, link, days: '7' })
+      render(emails.email_changed, locale, { name: 'Ana', email, link, days: '7' })
     for (const locale of locales) {
       const { html, text } = await moved('t••@www.call-support.evil.example', locale)
       for (const part of [html, text]) {
@@ -386,7 +385,10 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
   })
 
   test('hostile link of an email → escaped within its attribute', async t => {
-    const { html, text } = await render('welcome', 'en', { name: '', link: 'https://x/?a="><script>&b=1' })
+    const { html, text } = await render(emails.welcome, 'en', {
+      name: '',
+      link: 'https://x/?a="><script>&b=1',
+    })
     t.true(html.includes('href="https://x/?a=&quot;&gt;&lt;script&gt;&amp;b=1"'))
     t.false(html.includes('<script'))
     t.true(text.includes('https://x/?a="><script>&b=1'))
@@ -406,7 +408,7 @@ const render = <K extends EmailKind>(kind: K, locale: string, vars: EmailVars<K>
 
   test('preview page → shows every email in every language as HTML and text', async t => {
     const page = await (await fetch(url)).text()
-    for (const kind of emailKinds)
+    for (const { kind } of allEmails)
       for (const locale of locales) {
         const [, section = ''] = page.split(`<section id="${kind}-${locale}">`)
         const [shown = ''] = section.split('</section>')

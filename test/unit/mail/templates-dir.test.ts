@@ -5,9 +5,10 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import anyTest from 'ava'
-import { emailKinds } from '../../../src/platform/catalog/emails.ts'
-import { templateFolderFaults } from '../../../src/platform/mail/check-templates.ts'
-import { samples } from '../../../src/platform/mail/preview.ts'
+import { allEmails } from '../../../src/emails.ts'
+import type { EmailDefinition } from '../../../src/platform/catalog/email-definition.ts'
+import { emails } from '../../../src/platform/catalog/emails.ts'
+import { templateFolderErrors } from '../../../src/platform/mail/check-templates.ts'
 import { render } from '../../../src/platform/mail/render.ts'
 import { ownTemplates } from '../../../src/platform/theme/templates.ts'
 import { plainTheme, themeOf } from '../../theme.ts'
@@ -32,20 +33,25 @@ const folderWith = (files: Record<string, string>): string => {
 }
 
 const rendered = (folder: string, locale: string, kind: 'welcome' | 'verify_email' = 'welcome') =>
-  render(themeOf({ TEMPLATES_DIR: folder, BRAND_NAME: 'Acme' }), kind, locale, samples[kind])
+  render<EmailDefinition>(
+    themeOf({ TEMPLATES_DIR: folder, BRAND_NAME: 'Acme' }),
+    emails[kind],
+    locale,
+    emails[kind].sample,
+  )
 
 const body = '<mj-text>{{greeting}} {{t.title}}</mj-text><mj-button href="{{link}}">{{t.button}}</mj-button>'
 
 test('own word in TEMPLATES_DIR → replaces ours, and all other words stay', async t => {
   const folder = folderWith({ 'es/welcome.json': '{"title": "Hola de {{brand}}"}' })
   const own = await rendered(folder, 'es')
-  const ours = await render(themeOf({ BRAND_NAME: 'Acme' }), 'welcome', 'es', samples.welcome)
+  const ours = await render(themeOf({ BRAND_NAME: 'Acme' }), emails.welcome, 'es', emails.welcome.sample)
   t.true(own.html.includes('Hola de <bdi>Acme</bdi>'))
   t.is(own.subject, ours.subject)
   t.is(own.text, ours.text)
   t.deepEqual(
     await rendered(folder, 'en'),
-    await render(themeOf({ BRAND_NAME: 'Acme' }), 'welcome', 'en', samples.welcome),
+    await render(themeOf({ BRAND_NAME: 'Acme' }), emails.welcome, 'en', emails.welcome.sample),
   )
 })
 
@@ -69,8 +75,9 @@ test('own layout → replaces ours in every email', async t => {
     <mj-text>Top of {{brand}}</mj-text>{{content}}<mj-text>{{t.footer}}</mj-text></mj-column></mj-section></mj-body></mjml>`
   const folder = folderWith({ 'layout.mjml': layout, 'layout.txt': 'Top of {{brand}}\n\n{{content}}\n' })
   const theme = themeOf({ TEMPLATES_DIR: folder, BRAND_NAME: 'Acme' })
-  for (const kind of emailKinds) {
-    const { html, text } = await render(theme, kind, 'en', samples[kind])
+  for (const email of allEmails) {
+    const { kind, sample } = email
+    const { html, text } = await render(theme, email, 'en', sample)
     t.true(html.includes('Top of Acme'), kind)
     t.true(text.startsWith('Top of Acme\n\n'), kind)
   }
@@ -97,10 +104,10 @@ test('new folder of words → a new language for every email', async t => {
   t.deepEqual(await errorsOf(folder), [])
   const theme = themeOf({ TEMPLATES_DIR: folder })
   t.deepEqual(theme.templates.locales.tags, ['ar', 'en', 'es', 'fr'])
-  const { html } = await render(theme, 'verify_email', 'fr-CA', samples.verify_email)
+  const { html } = await render(theme, emails.verify_email, 'fr-CA', emails.verify_email.sample)
   t.true(html.includes('<html lang="fr" dir="ltr"'))
   t.true(html.includes('Confirmez'))
-  for (const kind of emailKinds) t.true((await render(theme, kind, 'fr', samples[kind])).html.length > 0)
+  for (const email of allEmails) t.true((await render(theme, email, 'fr', email.sample)).html.length > 0)
 })
 
 test('regional language → needs only the words that differ', async t => {
@@ -125,7 +132,7 @@ test('folder as Kubernetes mounts it, with unrelated files → accepted', async 
 
 /** The errors of a folder that the API and the worker report when they start. */
 const errorsOf = async (folder: string): Promise<string[]> => {
-  const errors = await templateFolderFaults({ brand: plainTheme.brand, TEMPLATES_DIR: folder })
+  const errors = await templateFolderErrors({ brand: plainTheme.brand, TEMPLATES_DIR: folder }, allEmails)
   return errors.map(error => error.replace(/^TEMPLATES_DIR: /, ''))
 }
 

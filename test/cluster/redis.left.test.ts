@@ -10,7 +10,7 @@ import { common, type Node, password, program, startNode, urlOf } from './redis-
 // Whatever moment it is at which a server is left: the process can end, or goes on with another server.
 
 const test = program ? anyTest : anyTest.skip
-const [redis = '', log = ''] = ['storage/redis.ts', 'base/log.ts'].map(
+const [redis = '', log = ''] = ['platform/redis/redis.ts', 'platform/base/log.ts'].map(
   file => new URL(`../../src/${file}`, import.meta.url).pathname,
 )
 

@@ -117,28 +117,27 @@ export const patchRedis = (redis: Redis, onError: OnError): Redis => {
 }
 
 /**
- * Symptom: the command timeout of ioredis covers one attempt at one node, and neither the delays between attempts nor a
- * cluster that is away (https://github.com/redis/ioredis/issues/1604). A pipeline waits for the slots without any timeout
- * (https://github.com/redis/ioredis/pull/1201). Here `timeoutMs` covers a command as a whole.
+ * Symptom: a pipeline ignores `enableOfflineQueue: false`. It waits for the slots of a cluster that has not connected, and
+ * indefinitely if the cluster was closed. No public report found; a reviewer of
+ * https://github.com/redis/ioredis/pull/1201 asks whether this may hang.
  */
-const timeOutWholeCommand = (cluster: Cluster, timeoutMs: number | undefined): void => {
-  if (timeoutMs !== undefined)
-    cluster.delayUntilReady = callback => void process.nextTick(callback, new Error("Cluster isn't ready"))
-  const send = cluster.sendCommand.bind(cluster)
-  cluster.sendCommand = (command, stream, node) => {
-    timeOutAfterReading(command)
-    if (timeoutMs !== undefined) command.setTimeout(timeoutMs)
-    return send(command, stream, node)
-  }
+const failUnreadyPipelines = (cluster: Cluster): void => {
+  if (cluster.options.enableOfflineQueue !== false) return
+  cluster.delayUntilReady = callback => void process.nextTick(callback, new Error("Cluster isn't ready"))
 }
 
-/** Patches every connection of a cluster, and every duplicate of it. Without `timeoutMs`, commands wait indefinitely. */
-export const patchCluster = (cluster: Cluster, timeoutMs: number | undefined, onError: OnError): Cluster => {
+/** Patches every connection of a cluster, and every duplicate of it. */
+export const patchCluster = (cluster: Cluster, onError: OnError): Cluster => {
   cluster.on('+node', node => patchNode(node, onError))
   stopSlotRefreshOnClose(cluster)
   reconnectAfterDisconnect(cluster)
-  timeOutWholeCommand(cluster, timeoutMs)
+  failUnreadyPipelines(cluster)
+  const send = cluster.sendCommand.bind(cluster)
+  cluster.sendCommand = (command, stream, node) => {
+    timeOutAfterReading(command)
+    return send(command, stream, node)
+  }
   const duplicate = cluster.duplicate.bind(cluster)
-  cluster.duplicate = (nodes, options) => patchCluster(duplicate(nodes, options), timeoutMs, onError)
+  cluster.duplicate = (nodes, options) => patchCluster(duplicate(nodes, options), onError)
   return cluster
 }

@@ -31,8 +31,7 @@ const openCluster = (
     dnsLookup: (name, callback) => callback(null, name),
     redisOptions: { ...node, ...credentials(address) },
   })
-  patchCluster(cluster, profile.redis.commandTimeout, onError)
-  return cluster.on('error', onError).on('node error', onError)
+  return patchCluster(cluster, onError).on('error', onError).on('node error', onError)
 }
 
 const openServer = (

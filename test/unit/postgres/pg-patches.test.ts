@@ -1,0 +1,125 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import type { Duplex } from 'node:stream'
+import test from 'ava'
+import pg from 'pg'
+import {
+  batchQueries,
+  beginWithSettings,
+  greetingPid,
+  limitPoolQueue,
+} from '../../../src/platform/postgres/pg-patches.ts'
+
+// Each test of a patch runs pg without and with it. If pg passes without it, remove the patch.
+
+const message = (type: string, body: Buffer): Buffer => {
+  const head = Buffer.alloc(5)
+  head.write(type)
+  head.writeUInt32BE(body.length + 4, 1)
+  return Buffer.concat([head, body])
+}
+
+const greeting = Buffer.concat([
+  message('R', Buffer.alloc(4)),
+  message('K', Buffer.from([0, 0, 0, 42, 0, 0, 0, 1])),
+  message('Z', Buffer.from('I')),
+])
+
+/** A server that greets each client with the process id 42 and answers no query. */
+const openFakePostgres = async () => {
+  const server = createServer(socket => {
+    socket.on('error', () => {}).once('data', () => socket.write(greeting))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    config: {
+      host: '127.0.0.1',
+      port: (server.address() as AddressInfo).port,
+      user: 'test',
+      password: 'test',
+    },
+    [Symbol.dispose]: () => void server.close(),
+  }
+}
+
+/** Resolves with a connected client and closes its socket at the end, as the server answers nothing. */
+const connect = async (config: pg.ClientConfig) => {
+  const client = new pg.Client(config)
+  client.on('error', () => {})
+  await client.connect()
+  const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection
+  return { client, stream, [Symbol.dispose]: () => void stream.destroy() }
+}
+
+test('every connection of a pool is taken → callers above the limit fail at once with ERR_POOL_BUSY', async t => {
+  using server = await openFakePostgres()
+  for (const isPatched of [false, true]) {
+    const pool = new pg.Pool({ ...server.config, max: 1 })
+    if (isPatched) limitPoolQueue(pool, 5)
+    pool.on('error', () => {}).on('connect', client => client.on('error', () => {}))
+    const taken = await pool.connect()
+    const waiting = Array.from({ length: 8 }, () =>
+      pool.connect().then(
+        client => client.release(),
+        (error: Error & { code?: string }) => error.code,
+      ),
+    )
+    const byCallback = new Promise(resolve => pool.connect((error: unknown) => resolve(error)))
+    t.is(pool.waitingCount, isPatched ? 5 : 9)
+    taken.release()
+    t.is((await Promise.all(waiting)).filter(code => code === 'ERR_POOL_BUSY').length, isPatched ? 3 : 0)
+    if (isPatched) t.like(await byCallback, { code: 'ERR_POOL_BUSY' })
+    for (const client of (pool as unknown as { _clients: { connection: { stream: Duplex } }[] })._clients)
+      client.connection.stream.destroy()
+  }
+})
+
+test('many pipelined queries in one turn of the event loop → one write', async t => {
+  using server = await openFakePostgres()
+  for (const isPatched of [false, true]) {
+    using connected = await connect({ ...server.config, pipeline: true })
+    const { client, stream } = connected
+    let writes = 0
+    for (const method of ['_write', '_writev'] as const) {
+      const write = stream[method]?.bind(stream) as (...args: unknown[]) => void
+      stream[method] = (...args: unknown[]) => {
+        writes++
+        write(...args)
+      }
+    }
+    for (let i = 0; i < 20; i++) {
+      if (isPatched) batchQueries(client)
+      client.query({ name: 'one', text: 'SELECT $1::int', values: [i] }).catch(() => {})
+    }
+    await new Promise(resolve => setTimeout(resolve, 50))
+    t.is(writes, isPatched ? 1 : 20)
+  }
+})
+
+test('a server greets with its process id → pg keeps it in the field that we read', async t => {
+  using server = await openFakePostgres()
+  using connected = await connect(server.config)
+  t.is(greetingPid(connected.client), 42)
+})
+
+test('a client begins with settings → each statement has its own transaction and no name', async t => {
+  const sent: unknown[] = []
+  const client = {
+    query: async (query: string | pg.QueryConfig) => {
+      sent.push(typeof query === 'string' ? query : { ...query })
+      return { rows: [] }
+    },
+  } as unknown as pg.ClientBase
+  beginWithSettings(client, 'BEGIN; SET LOCAL a = 1')
+  await client.query({ name: 'one', text: 'SELECT 1' })
+  t.deepEqual(sent.splice(0), ['BEGIN; SET LOCAL a = 1', { text: 'SELECT 1' }, 'COMMIT'])
+  for (const text of ['START TRANSACTION', 'SELECT 2', 'COMMIT', 'SELECT 3']) await client.query(text)
+  t.deepEqual(sent, [
+    'BEGIN; SET LOCAL a = 1',
+    'SELECT 2',
+    'COMMIT',
+    'BEGIN; SET LOCAL a = 1',
+    'SELECT 3',
+    'COMMIT',
+  ])
+})

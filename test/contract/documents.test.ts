@@ -144,7 +144,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     t.deepEqual(stale.map(({ path }) => path).sort(), ['.env.example', 'docs/limits.md'])
   })
 
-  test('npm run docs -- --check without a stale file → exits with 0 and prints nothing', t => {
+  test('npm run docs:check without a stale file → exits with 0 and prints nothing', t => {
     const script = join(root, 'src/processes/docs/write-docs.ts')
     const { status, stdout, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' })
     t.deepEqual([status, stdout, stderr], [0, '', ''])

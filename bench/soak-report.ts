@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { cpus, loadavg, release, totalmem, type } from 'node:os'
-import { grace, holds, isIn, kindOf, promises, type Run, type Struck } from './soak-promises.ts'
-import { type Failure, failureKinds, share, slowest, type Tally } from './soak-tally.ts'
+import { type Counters, type Failure, failureKinds, percentile, slowMs } from '../test/chaos/counters.ts'
+import { allHold, type FaultSpan, graceMs, invariants, isIn, kindOf, type Run } from './soak-invariants.ts'
 
-// What a run has shown, in Markdown, and whether that is what the service promises.
+// Writes what a soak has measured in Markdown, and whether every invariant held.
 
 export const load = (): string => loadavg()[0]?.toFixed(1) ?? ''
 
@@ -18,7 +18,7 @@ const counted = (counts: Map<string, number>): string =>
     .map(([name, count]) => `${name}: ${count}`)
     .join(', ')
 
-const routesTable = ({ routes }: Tally): string =>
+const routesTable = ({ routes }: Counters): string =>
   table(
     ['Request', 'count', 'p50, ms', 'p99, ms', 'most, ms', 'answers'],
     [...routes]
@@ -26,38 +26,38 @@ const routesTable = ({ routes }: Tally): string =>
         ([a], [b]) => Number(a.startsWith('hostile')) - Number(b.startsWith('hostile')) || a.localeCompare(b),
       )
       .map(([route, { statuses, times }]) => [
-        ...[route, times.total, share(times, 0.5).toFixed(1), share(times, 0.99).toFixed(0)],
+        ...[route, times.total, percentile(times, 0.5).toFixed(1), percentile(times, 0.99).toFixed(0)],
         ...[times.most.toFixed(0), counted(statuses)],
       ]),
   )
 
-const kindsOf = (tally: Tally, failures: Failure[]): string[] =>
-  failureKinds.map(kind => String(failures.filter(failure => kindOf(tally, failure) === kind).length))
+const kindsOf = (counters: Counters, failures: Failure[]): string[] =>
+  failureKinds.map(kind => String(failures.filter(failure => kindOf(counters, failure) === kind).length))
 
 const between = <T>(list: T[], from: number, to: number): T[] =>
   list.slice(Math.floor(from / 1000), Math.ceil(to / 1000) + 1)
 
-const faultRow = ({ tally, mails }: Run, fault: Struck): string[] => {
-  const { title, began, healed } = fault
-  const failures = tally.failures.filter(failure => isIn(fault, failure))
-  const felt = failures.filter(failure => kindOf(tally, failure) !== 'busy')
-  const last = Math.max(0, ...felt.map(({ began: at }) => at - healed))
-  const window = (list: number[]) => between(list, began, healed + grace)
-  const requests = window(tally.seconds.requests).reduce((sum, count = 0) => sum + count, 0)
-  const late = mails.delivered.filter(
-    ({ owed, came }) => owed >= began - 1000 && owed <= healed && came > healed,
+const faultRow = ({ counters, emails }: Run, fault: FaultSpan): string[] => {
+  const { title, began, ended } = fault
+  const failures = counters.failures.filter(failure => isIn(fault, failure))
+  const noticed = failures.filter(failure => kindOf(counters, failure) !== 'busy')
+  const last = Math.max(0, ...noticed.map(({ began: at }) => at - ended))
+  const window = (list: number[]) => between(list, began, ended + graceMs)
+  const requests = window(counters.seconds.requests).reduce((sum, count = 0) => sum + count, 0)
+  const late = emails.delivered.filter(
+    ({ queued, arrived }) => queued >= began - 1000 && queued <= ended && arrived > ended,
   )
-  const lastMail = Math.max(0, ...late.map(({ came }) => came - healed))
+  const lastEmail = Math.max(0, ...late.map(({ arrived }) => arrived - ended))
   return [
-    ...[title, seconds(began), seconds(healed - began), String(requests), ...kindsOf(tally, failures)],
-    felt.length === 0 ? '–' : last <= 0 ? 'at once' : `${seconds(last)} s`,
-    `${seconds(Math.max(0, ...window(tally.seconds.slowest).map(most => most ?? 0)))} s`,
-    late.length === 0 ? '–' : `${late.length} by ${seconds(lastMail)} s`,
+    ...[title, seconds(began), seconds(ended - began), String(requests), ...kindsOf(counters, failures)],
+    noticed.length === 0 ? '–' : last <= 0 ? 'at once' : `${seconds(last)} s`,
+    `${seconds(Math.max(0, ...Array.from(window(counters.seconds.slowest), most => most ?? 0)))} s`,
+    late.length === 0 ? '–' : `${late.length} by ${seconds(lastEmail)} s`,
   ]
 }
 
 const faultsTable = (run: Run): string => {
-  const outside = run.tally.failures.filter(failure => !run.struck.some(fault => isIn(fault, failure)))
+  const outside = run.counters.failures.filter(failure => !run.spans.some(fault => isIn(fault, failure)))
   return table(
     [
       ...[
@@ -69,13 +69,13 @@ const faultsTable = (run: Run): string => {
         'hash queue full',
         'no answer',
         '500',
-        'last failure after healing',
+        'last failure after the fault',
       ],
-      ...['slowest answer', 'mails that waited'],
+      ...['slowest answer', 'emails that waited'],
     ],
     [
-      ...run.struck.map(fault => faultRow(run, fault)),
-      ['_outside_', '', '', '', ...kindsOf(run.tally, outside), '', '', ''],
+      ...run.spans.map(fault => faultRow(run, fault)),
+      ['_outside_', '', '', '', ...kindsOf(run.counters, outside), '', '', ''],
     ],
   )
 }
@@ -88,56 +88,58 @@ const memoryTable = (run: Run): string =>
     ]),
   )
 
-const details = ({ tally: { wrongs, notes }, errors }: Run): string => {
-  const lines = wrongs.slice(0, 50).map(({ at, what, detail }) => `- ${seconds(at)} s, ${what}: ${detail}`)
+const details = ({ counters: { violations, notes }, errors }: Run): string => {
+  const lines = violations
+    .slice(0, 50)
+    .map(({ at, what, detail }) => `- ${seconds(at)} s, ${what}: ${detail}`)
   const seen = [...notes, ...errors].map(([what, count]) => `- ${what}: ${count}`)
   return [...lines, ...seen].join('\n')
 }
 
-const mailLines = ({ mails }: Run): string =>
-  `${mails.owed} mails were owed, ${mails.sent} of them delivered; ${mails.twice} came more than once, as at-least-once delivery may. ${mails.dropped} rows were dropped: a later mail had taken their place, or their proof was spent. From the change to the mail server: median ${seconds(mails.median)} s, 99 % within ${seconds(mails.p99)} s, all within ${seconds(mails.most)} s, waits for a broken mail server included.`
+const emailLines = ({ emails }: Run): string =>
+  `${emails.queued} emails were queued, ${emails.sent} of them delivered; ${emails.twice} arrived more than once, as at-least-once delivery allows. ${emails.dropped} rows were dropped: a later email had replaced them, or their token was used. From the change to the mail server: median ${seconds(emails.median)} s, 99 % within ${seconds(emails.p99)} s, all within ${seconds(emails.most)} s, including waits for a mail server with a fault.`
 
 export const markdown = (run: Run): string => {
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim() || 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GB, ${type()} ${release()}`
   const versions = Object.entries(run.versions).map(([name, version]) => `${name} ${version}`)
-  const { tally, flushed } = run
-  const count = [...tally.routes.values()].reduce((sum, { times }) => sum + times.total, 0)
+  const { counters, flushed } = run
+  const count = [...counters.routes.values()].reduce((sum, { times }) => sum + times.total, 0)
   return `# Soak
 
-Two API processes behind a balancer, two workers, a Postgres, a Redis and a mail server; honest clients and hostile
-ones, and every fault once. \`npm run bench:soak\` does it again.
+Two API processes behind a balancer, two workers, a Postgres, a Redis and a mail server; honest clients, attackers,
+and every fault once. \`npm run bench:soak\` repeats it.
 
 ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC; ${run.minutes} minutes, ${run.rate} visits begun each second, ${count} requests; BCRYPT_COST=${run.cost}. Load of the machine ${run.loads.join(' before, ')} after. ${machine}; ${versions.join(', ')}.
 
-**${holds(run) ? 'Every promise was kept.' : 'NOT every promise was kept.'}**
+**${allHold(run) ? 'Every invariant held.' : 'NOT every invariant held.'}**
 
-${table(['What must not be', 'times'], promises(run))}
+${table(['What must not happen', 'times'], invariants(run))}
 
 ## Faults
 
-What fails from the beginning of a fault until ${grace / 1000} s after it was healed counts as its own. Where the machine has not the time for all the passwords that are to be hashed, their queue is full and the answer a 503: that is no part of the fault, and shown apart. An answer over ${slowest / 1000} s is one too many anywhere.
+Failures from the beginning of a fault until ${graceMs / 1000} s after its end count as part of it. If the machine is too slow for all passwords that wait to be hashed, their queue is full and the answer is a 503. The fault does not cause these, so they have a column of their own. No answer may take over ${slowMs / 1000} s.
 
 ${faultsTable(run)}
 
 ## Requests
 
-${routesTable(tally)}
+${routesTable(counters)}
 
-## Mails
+## Emails
 
-${mailLines(run)}
+${emailLines(run)}
 
-## Redis forgets everything
+## Redis loses all data
 
-After the course, \`FLUSHALL\`: of ${flushed.sessions} sessions ${flushed.lost} were lost, as is documented. ${flushed.signedIn ? 'Signing in works' : 'Signing in does NOT work'} again at once${flushed.mailed ? ', and a mail came.' : '; the mail did NOT come.'}
+\`FLUSHALL\` at the end: of ${flushed.sessions} sessions ${flushed.lost} were lost, as documented. ${flushed.signedIn ? 'Signing in works' : 'Signing in does NOT work'} again at once${flushed.mailed ? ', and an email arrived.' : '; the email did NOT arrive.'}
 
 ## Memory
 
 ${memoryTable(run)}
 
-## Worth a line
+## Other events
 
-${details(run) || 'Nothing.'}
+${details(run) || 'None.'}
 `
 }
 

@@ -1,26 +1,26 @@
-import { execFile } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { appendFile, mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { inspect, parseArgs, promisify } from 'node:util'
+import { inspect, parseArgs } from 'node:util'
 import { onFreePort } from '../src/platform/base/free-port.ts'
-import { openBalancer } from './balancer.ts'
-import { type Ask, openAsk } from './soak-ask.ts'
-import { refresh, signIn } from './soak-clients.ts'
-import { chosen, openCourse } from './soak-course.ts'
-import { openMail } from './soak-mail.ts'
-import { type MailTally, noteMail, tallyMails, untilDrained } from './soak-outbox.ts'
-import { openProcess, type Process } from './soak-processes.ts'
-import { holds, type Run } from './soak-promises.ts'
+import { refresh, signIn } from '../test/chaos/account-actions.ts'
+import { openBalancer } from '../test/chaos/balancer.ts'
+import { type Counters, openCounters } from '../test/chaos/counters.ts'
+import { askRedis, type System } from '../test/chaos/faults.ts'
+import { openMailServer } from '../test/chaos/mail-server.ts'
+import { type OpenLoop, openLoop } from '../test/chaos/open-loop.ts'
+import { countEmails, noteDelivery, untilDrained } from '../test/chaos/outbox.ts'
+import { openRecorder } from '../test/chaos/recorder.ts'
+import { openOwnPostgres, openOwnRedis } from '../test/chaos/servers.ts'
+import { openServiceProcess, type ServiceProcess } from '../test/chaos/service-process.ts'
+import { testSecret } from '../test/template.ts'
+import { allHold, type Run } from './soak-invariants.ts'
 import { load, markdown, write } from './soak-report.ts'
-import { askRedis, openPostgresStore, openRedisStore } from './soak-servers.ts'
-import type { Place } from './soak-strikes.ts'
-import { openTally, type Tally } from './soak-tally.ts'
-import { openTraffic, type Traffic } from './soak-traffic.ts'
+import { openSchedule, selectFaults } from './soak-schedule.ts'
+import { versionsOf } from './versions.ts'
 
-// Does the service keep its promises for as long as everything around it breaks, one thing after the other, while
-// honest clients and hostile ones go on? Ends with 0 where it did.
+// Does every invariant hold while each part of the system fails, one after another, under a load of honest clients and
+// attackers? Exits with 0 if so.
 
 const report = fileURLToPath(new URL('./SOAK.md', import.meta.url))
 const cost = '10'
@@ -38,7 +38,7 @@ const { values: given } = parseArgs({
 const minutes = Number(given.minutes)
 const rate = Number(given.rate)
 if (!(minutes > 0 && rate > 0)) throw new Error('--minutes and --rate must be numbers above 0')
-const list = chosen(given.faults)
+const list = selectFaults(given.faults)
 
 const stop = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const)
@@ -46,8 +46,11 @@ for (const name of ['SIGINT', 'SIGTERM'] as const)
 
 const aPort = (): Promise<string> => onFreePort(undefined, async port => String(port))
 
-// All clients come from one address: what is counted by address would refuse them. The rest is as it comes.
+// All clients have one IP address, so limits that count by address are raised. All other limits keep their defaults.
 const limits = 'register=1000000/15m,login=1000000/15m,anonymous=1000000/15m,mail_ip=1000000/1h'
+
+/** Postgres with the durability of production. The fault tests turn it off for speed. */
+const durable = ['fsync=on', 'full_page_writes=on', 'shared_buffers=128MB']
 
 const environment = (databaseUrl: string, redisUrl: string, smtpUrl: string) => ({
   PATH: process.env.PATH ?? '',
@@ -55,7 +58,8 @@ const environment = (databaseUrl: string, redisUrl: string, smtpUrl: string) => 
   DATABASE_URL: databaseUrl,
   REDIS_URL: redisUrl,
   SMTP_URL: smtpUrl,
-  APP_SECRET: randomBytes(32).toString('base64'),
+  // The database was migrated with it.
+  APP_SECRET: testSecret,
   PUBLIC_URL: 'https://auth.soak.test',
   TRUSTED_PROXIES: '1',
   ACCESS_TOKEN_TTL: '2m',
@@ -63,135 +67,138 @@ const environment = (databaseUrl: string, redisUrl: string, smtpUrl: string) => 
   RATE_LIMITS: limits,
 })
 
-const sampled = async (processes: Process[], signal: AbortSignal): Promise<void> => {
+const measure = async (processes: ServiceProcess[], signal: AbortSignal): Promise<void> => {
   while (!signal.aborted) {
     await sleep(10_000, null, { signal }).catch(() => {})
     await Promise.all(processes.map(({ measure }) => measure()))
   }
 }
 
-/** Everything in Redis is gone: no session may be left, everybody may sign in again, and mails go out. */
-const flush = async (
-  place: Place,
-  ask: Ask,
-  tally: Tally,
-  { accounts }: Traffic,
-): Promise<Run['flushed']> => {
+/** Empties Redis. No session may be left, every user can sign in again, and emails are sent. */
+const flush = async (system: System, { rig, accounts }: OpenLoop): Promise<Run['flushed']> => {
   const before = accounts.flatMap(({ session }) => (session ? [session] : []))
-  await askRedis(place.redis.url, redis => redis.flushall())
-  const statuses: number[] = []
+  await askRedis(system.redis.url, redis => redis.flushall())
+  let lost = 0
   for (const { refresh } of before) {
-    const body = { refresh_token: refresh }
-    statuses.push((await ask({ path: 'refresh', body, as: 'refresh (after FLUSHALL)' })).status)
+    const request = { path: 'refresh', body: { refresh_token: refresh }, route: 'refresh (after FLUSHALL)' }
+    const reply = await rig.request({ ...request, actor: 'honest' })
+    if (reply?.status === 401) lost++
   }
-  const account = accounts.find(each => each.maybe === null && each.resets === 0)
-  if (!account) throw new Error('nobody is left to sign in')
-  await signIn({ ask, tally, account })
+  const account = accounts.find(each => each.maybePassword === null && each.resets === 0)
+  if (!account) throw new Error('there is no account left to sign in to')
+  await signIn({ rig, account })
   const signedIn = account.session !== null
-  await refresh({ ask, tally, account })
-  const mailsBefore = place.mail.came.size
-  await ask({ path: 'forgot-password', body: { email: account.email } })
-  for (let left = 300; left > 0 && place.mail.came.size === mailsBefore; left--) await sleep(100)
-  const mailed = place.mail.came.size > mailsBefore
-  return { sessions: before.length, lost: statuses.filter(status => status === 401).length, signedIn, mailed }
+  await refresh({ rig, account })
+  const { arrived } = system.mail
+  const emailsBefore = arrived.size
+  await rig.request({ path: 'forgot-password', body: { email: account.email }, actor: 'honest' })
+  for (let left = 300; left > 0 && arrived.size === emailsBefore; left--) await sleep(100)
+  return { sessions: before.length, lost, signedIn, mailed: arrived.size > emailsBefore }
+}
+
+type Launched = { port: string; process: ServiceProcess }
+
+const launch = async (
+  kind: 'api' | 'worker',
+  name: string,
+  env: Record<string, string>,
+  { counters, errors }: { counters: Counters; errors: Map<string, number> },
+): Promise<Launched> => {
+  const port = await aPort()
+  const own = { ...env, PORT: port, METRICS_PORT: await aPort() }
+  const opened = await openServiceProcess(kind, name, own, {
+    onUnexpectedExit: exited => counters.violation('processes that exited unexpectedly', exited),
+    onError: line => errors.set(line, (errors.get(line) ?? 0) + 1),
+    onBusy: id => counters.busy.add(id),
+    onLine: (from, line) => {
+      if (given.logs) appendFile(`${given.logs}/${from}.log`, `${line}\n`).catch(() => {})
+    },
+  })
+  return { port, process: opened }
+}
+
+const megabytes = (bytes: number): number => bytes / 2 ** 20
+
+const memoryOf = (processes: ServiceProcess[], first: number): Run['memory'] => {
+  const { rss, heapUsed } = process.memoryUsage()
+  const own = {
+    ...{ starts: 1, first: megabytes(first), last: megabytes(rss), heap: megabytes(heapUsed) },
+    most: megabytes(Math.max(first, rss)),
+  }
+  return [
+    ...processes.map(({ name, memory }): Run['memory'][number] => [name, memory]),
+    ['the soak itself, balancer and mail server included', own],
+  ]
 }
 
 const soak = async (): Promise<boolean> => {
   await using stack = new AsyncDisposableStack()
   const before = load()
-  const tally = openTally()
+  const counters = openCounters()
   const errors = new Map<string, number>()
-  const course = openCourse(list, minutes * 60_000, tally)
-  let onLetter: Traffic['onLetter'] = () => {}
+  const schedule = openSchedule(list, minutes * 60_000, counters)
+  let onLink: OpenLoop['onLink'] = () => {}
 
-  const postgres = stack.use(await openPostgresStore())
-  const redis = stack.use(await openRedisStore())
-  const seen = { onLetter: (letter: Parameters<typeof onLetter>[0]) => onLetter(letter) }
-  const mail = stack.use(await openMail({ ...seen, onMail: id => noteMail(tally, id) }))
+  const postgres = stack.use(await openOwnPostgres(durable))
+  const redis = stack.use(await openOwnRedis())
+  const mail = stack.use(
+    await openMailServer({ onLink: email => onLink(email), onEmail: id => noteDelivery(counters, id) }),
+  )
   const env = environment(postgres.url, redis.url, mail.url)
-  const migrate = fileURLToPath(new URL('../src/migrate.ts', import.meta.url))
-  await promisify(execFile)(process.execPath, [migrate], { env, signal: stop.signal })
-
   if (given.logs) await mkdir(given.logs, { recursive: true })
-  const launch = async (kind: 'api' | 'worker', name: string) => {
-    const port = await aPort()
-    const own: Record<string, string> = { ...env, PORT: port, METRICS_PORT: await aPort() }
-    const opened = await openProcess(kind, name, own, {
-      onDeath: dead => tally.wrong('processes that ended by themselves', dead),
-      onError: line => errors.set(line, (errors.get(line) ?? 0) + 1),
-      onBusy: id => tally.busy.add(id),
-      onLine: (from, line) => {
-        if (given.logs) appendFile(`${given.logs}/${from}.log`, `${line}\n`).catch(() => {})
-      },
-    })
-    return { port: Number(port), process: stack.use(opened) }
+  const start = async (kind: 'api' | 'worker', name: string) => {
+    const launched = await launch(kind, name, env, { counters, errors })
+    stack.use(launched.process)
+    return launched
   }
-  const apis = [await launch('api', 'api-1'), await launch('api', 'api-2')]
-  const workers = [await launch('worker', 'worker-1'), await launch('worker', 'worker-2')]
-  const balancer = stack.use(await openBalancer(apis.map(({ port }) => port)))
-  const { ask } = stack.use(openAsk(balancer.port, tally))
-  const place: Place = {
+  const apis = [await start('api', 'api-1'), await start('api', 'api-2')]
+  const workers = [await start('worker', 'worker-1'), await start('worker', 'worker-2')]
+  const balancer = stack.use(await openBalancer())
+  balancer.setInstances(apis.map(({ port }) => `http://127.0.0.1:${port}`))
+  const recorder = openRecorder({ urls: () => [balancer.url], onAnswer: counters.answered })
+  const page = { path: 'verify-email', method: 'GET', route: 'verify-email (page, extra load)' }
+  const system: System = {
     ...{ postgres, redis, mail },
     apis: apis.map(each => each.process),
     workers: workers.map(each => each.process),
-    press: () => ask({ path: 'verify-email', method: 'GET', as: 'verify-email (page, crowd)' }),
+    sendRequest: () => recorder.request({ ...page, actor: 'honest' }),
   }
   await sleep(1500, null, { signal: stop.signal })
 
-  const traffic = openTraffic(ask, tally, course.near)
-  onLetter = traffic.onLetter
+  const traffic = openLoop(recorder, counters, schedule.nearFault)
+  onLink = traffic.onLink
   await traffic.seed(stop.signal)
   const over = new AbortController()
-  const processes = [...place.apis, ...place.workers]
-  const background = [traffic.run(rate, over.signal), sampled(processes, over.signal)]
+  const processes = [...system.apis, ...system.workers]
+  const background = [traffic.run(rate, over.signal), measure(processes, over.signal)]
   const ownStart = process.memoryUsage().rss
-  await course.run(place, stop.signal).finally(() => over.abort())
+  await schedule.run(system, stop.signal).finally(() => over.abort())
   await Promise.all(background)
-  process.stderr.write('the course is over: waiting for mails\n')
+  process.stderr.write('the faults are over: waiting for emails\n')
   await untilDrained(postgres.url, traffic.accounts, drainTimeoutMs, stop.signal)
   await Promise.all(processes.map(({ measure }) => measure()))
-  const mails: MailTally = await tallyMails(postgres.url, mail, traffic.accounts, tally)
-  const flushed = await flush(place, ask, tally, traffic)
+  const emails = await countEmails(postgres.url, mail.arrived, traffic.accounts, counters)
+  const flushed = await flush(system, traffic)
 
-  const own = process.memoryUsage()
-  const megabytes = (bytes: number): number => bytes / 2 ** 20
   const run: Run = {
-    ...{ tally, struck: course.struck, mails, errors, minutes, rate, cost, flushed },
-    memory: [
-      ...processes.map(({ name, memory }): Run['memory'][number] => [name, memory]),
-      [
-        'the soak itself, balancer and mail server included',
-        {
-          ...{
-            starts: 1,
-            first: megabytes(ownStart),
-            last: megabytes(own.rss),
-            heap: megabytes(own.heapUsed),
-          },
-          most: megabytes(Math.max(ownStart, own.rss)),
-        },
-      ],
-    ],
+    ...{ counters, spans: schedule.spans, emails, errors, minutes, rate, cost, flushed },
+    memory: memoryOf(processes, ownStart),
     loads: [before, load()],
-    versions: {
-      Node: process.versions.node,
-      Postgres: await postgres.version(),
-      Redis: await redis.version(),
-    },
+    versions: await versionsOf(postgres.url, redis.url),
   }
   const text = markdown(run)
   process.stdout.write(text)
-  // A short or partial run is for trying: what is written down is a whole one.
+  // Only a whole run replaces the report. A short or partial one is for trying out.
   const target = given.report ?? (minutes >= 10 && !given.faults ? report : null)
   if (target) await write(target, text)
-  return holds(run)
+  return allHold(run)
 }
 
-// Clients that go on trying for a while hold up nobody: everything else has ended.
+// Exit here, since clients that still retry would keep the process alive. Everything else has ended.
 try {
   process.exit((await soak()) ? 0 : 1)
-} catch (fault) {
+} catch (error) {
   const { aborted, reason } = stop.signal
-  process.stderr.write(aborted ? `${reason.message}; nothing is left running\n` : `${inspect(fault)}\n`)
+  process.stderr.write(aborted ? `${reason.message}; nothing is left running\n` : `${inspect(error)}\n`)
   process.exit(aborted ? 130 : 1)
 }

@@ -29,8 +29,8 @@ export type Mailbox = {
 
 export type MailSink = AsyncDisposable & Mailbox & { caught: CaughtEmail[] }
 
-/** Opens a real mail server on its own port that records emails. */
-export const openMailSink = async (): Promise<MailSink> => {
+/** Opens a real mail server on its own port that records emails, or passes them to `receive`. */
+export const openMailSink = async (receive?: (email: CaughtEmail) => void): Promise<MailSink> => {
   const caught: CaughtEmail[] = []
   const stalled: CaughtEmail[] = []
   let refusal: Error | null = null
@@ -51,9 +51,11 @@ export const openMailSink = async (): Promise<MailSink> => {
         const link = /https?:\/\/\S+[?&]token=\S+/.exec(text)?.[0] ?? ''
         const code = /^\s*(\d{6}|\d{8})\s*$/m.exec(text)?.[1] ?? ''
         const to = session.envelope.rcptTo.map(({ address }) => address)
-        const kept = isStalled ? stalled : caught
-        kept.push({ ehlo: String(session.hostNameAppearsAs), to, raw, mail, link, code })
-        if (!isStalled) done()
+        const email = { ehlo: String(session.hostNameAppearsAs), to, raw, mail, link, code }
+        if (isStalled) return void stalled.push(email)
+        if (receive) receive(email)
+        else caught.push(email)
+        done()
       })
     },
   })

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { exited, isRunning, superviseProcess } from '../../src/dev-services/supervise-process.ts'
 import { onFreePort } from '../../src/platform/base/free-port.ts'
-import { childrenOf } from '../soak-processes.ts'
+import { childrenOf } from '../../test/chaos/service-process.ts'
 
 /** A server of ours or of a peer. It ends with this process, however that ends. */
 export type Running = AsyncDisposable & { port: number; url: string; pids: number[] }

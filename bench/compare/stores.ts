@@ -1,40 +1,29 @@
-import { Redis } from 'ioredis'
 import { findPostgresPrograms, findRedisProgram } from '../../src/dev-services/binaries.ts'
 import { findServices } from '../../src/dev-services/find-services.ts'
 import { queryOnce } from '../../src/dev-services/probe.ts'
+import { versionsOf } from '../versions.ts'
 
-/** Postgres and Redis for one run. Every contestant has a database and a numbered Redis of its own in them. */
+/** Postgres and Redis for one run. Each target has a database and a numbered Redis database of its own in them. */
 export type Stores = AsyncDisposable & {
   how: { postgres: string; redis: string }
-  versions: { Postgres: string; Redis: string }
+  versions: Record<string, string>
   /** A new, empty database. */
   database: (name: string) => Promise<string>
-  /** A Redis that holds nothing yet: they are numbered from 1. */
+  /** An empty Redis database. They are numbered from 1. */
   redis: () => string
-}
-
-const redisVersion = async (url: string): Promise<string> => {
-  const redis = new Redis(url)
-  const info = await redis.info('server')
-  redis.disconnect()
-  return /redis_version:(\S+)/.exec(info)?.[1] ?? 'unknown'
 }
 
 const withPath = (url: string, path: string): string => Object.assign(new URL(url), { pathname: path }).href
 
-/** Starts them from the programs on this machine where it has them, and from containers where it does not. */
+/** Starts both from the programs on this machine, or from containers if the programs are not installed. */
 export const openStores = async (): Promise<Stores> => {
   const { DATABASE_URL: _database, REDIS_URL: _redis, ...own } = process.env
   const hasPrograms = findPostgresPrograms(own).length > 0 && findRedisProgram(own)
   const env = hasPrograms && !own.LATCHKEY_SERVICES ? { ...own, LATCHKEY_SERVICES: 'private' } : own
-  const say = (line: string) => process.stderr.write(`${line}\n`)
+  const print = (line: string) => process.stderr.write(`${line}\n`)
   await using stack = new AsyncDisposableStack()
-  const services = stack.use(await findServices({ purpose: 'test', env, print: say }))
-  const [row] = (await queryOnce(services.databaseUrl, 'SHOW server_version')) as { server_version: string }[]
-  const versions = {
-    Postgres: row?.server_version ?? 'unknown',
-    Redis: await redisVersion(services.redisUrl),
-  }
+  const services = stack.use(await findServices({ purpose: 'test', env, print }))
+  const versions = await versionsOf(services.databaseUrl, services.redisUrl)
   let used = 0
   const kept = stack.move()
   return {

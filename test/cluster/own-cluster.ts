@@ -4,18 +4,18 @@ import { common, type Node, password, startNode, urlOf } from './redis-nodes.ts'
 
 export type OwnCluster = AsyncDisposable & {
   url: string
-  /** Three masters; the last follows the first of them, at the start. */
+  /** Three masters, and a replica of the first. A failover may change their roles. */
   nodes: Node[]
-  /** The master that has a replica, and that one: a node that is away for long swaps the two. */
+  /** The master that has a replica, and that replica. A failover swaps the two. */
   pair: () => Promise<[master: Node, replica: Node]>
   slotOf: (key: string) => Promise<number>
-  /** Who serves a slot, as the nodes that live agree. */
+  /** The node that serves a slot, according to the running nodes. */
   ownerOf: (slot: number) => Promise<Node>
 }
 
 type Range = [number, number, [string, number, string], ...unknown[]]
 
-/** Starts a cluster for one test file, of nodes that can be killed: they keep on disk what they have answered. */
+/** Starts a cluster for one test file. Its nodes can be killed: they write each change to disk before they answer. */
 export const startOwnCluster = async (): Promise<OwnCluster> => {
   await using opened = new AsyncDisposableStack()
   const nodes: (Node & { busPort: number })[] = []
@@ -37,16 +37,18 @@ export const startOwnCluster = async (): Promise<OwnCluster> => {
   }
   await formCluster(nodes, password, 3)
 
-  const askAnyone = async <T>(ask: (node: Node) => Promise<T>): Promise<T> =>
+  const askAnyNode = async <T>(ask: (node: Node) => Promise<T>): Promise<T> =>
     Promise.any(
-      nodes.map(node => (node.admin.status === 'ready' ? ask(node) : Promise.reject(new Error('dead')))),
+      nodes.map(node =>
+        node.admin.status === 'ready' ? ask(node) : Promise.reject(new Error('the node is down')),
+      ),
     )
-  const slotOf = async (key: string) => Number(await askAnyone(({ admin }) => admin.cluster('KEYSLOT', key)))
+  const slotOf = async (key: string) => Number(await askAnyNode(({ admin }) => admin.cluster('KEYSLOT', key)))
   const ownerOf = async (slot: number): Promise<Node> => {
-    const ranges = (await askAnyone(({ admin }) => admin.cluster('SLOTS'))) as unknown as Range[]
+    const ranges = (await askAnyNode(({ admin }) => admin.cluster('SLOTS'))) as unknown as Range[]
     const range = ranges.find(([from, to]) => from <= slot && slot <= to)
     const owner = nodes.find(({ port }) => port === range?.[2][1])
-    if (!owner) throw new Error(`Nobody serves slot ${slot}`)
+    if (!owner) throw new Error(`No node serves slot ${slot}`)
     return owner
   }
   const pair = async (): Promise<[Node, Node]> => {
@@ -67,7 +69,7 @@ type Id = string
 
 const idOf = async ({ admin }: Node): Promise<Id> => String(await admin.cluster('MYID'))
 
-/** Moves a slot to another node as operators do, key by key, with `between` called while some keys have moved. */
+/** Moves a slot to another node key by key, as operators do. Calls `between` after each key. */
 export const moveSlot = async (
   slot: number,
   from: Node,
@@ -80,8 +82,8 @@ export const moveSlot = async (
   await between()
   const keys = (await from.admin.call('CLUSTER', 'GETKEYSINSLOT', slot, 1000)) as string[]
   for (const key of keys) {
-    const how = ['127.0.0.1', to.port, '', 0, 5000, 'AUTH', password, 'KEYS', key]
-    await from.admin.call('MIGRATE', ...how)
+    const target = ['127.0.0.1', to.port, '', 0, 5000, 'AUTH', password, 'KEYS', key]
+    await from.admin.call('MIGRATE', ...target)
     await between()
   }
   for (const { admin } of [to, from]) await admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId)

@@ -11,36 +11,36 @@ import {
 } from '../../src/dev-services/server-process.ts'
 import { onFreePort } from '../../src/platform/base/free-port.ts'
 
-/** The Redis of this machine. The tests of topologies are skipped where there is none: they kill its processes. */
+/** The Redis of this machine. Without it the tests of topologies are skipped: they kill its processes. */
 export const program = findRedisProgram(process.env)
 
 export const password = randomBytes(18).toString('base64url')
 
-/** A server of a test's own on 127.0.0.1. It ends with the test, also when that is killed. */
+/** A server for one test on 127.0.0.1. It stops with the test, also when the test is killed. */
 export type Node = AsyncDisposable & {
   port: number
-  /** A connection past the app. */
+  /** A connection that bypasses the service. */
   admin: Redis
-  /** Kills it as a crash would. */
+  /** Kills it, as in a crash. */
   kill: () => Promise<void>
-  /** Starts it again where it was, with what it has kept. */
+  /** Starts it again on the same port with the data on its disk. */
   restart: () => Promise<void>
 }
 
-type Wish = {
-  /** Lines of its configuration, beside port and folder. */
+type NodeOptions = {
+  /** Lines of its configuration, besides port and folder. */
   lines: (port: number) => string[]
   sentinel?: boolean
-  /** How to reach it, where a password does not do. */
-  reach?: RedisOptions
+  /** How the test connects to it, if a password is not enough. */
+  connection?: RedisOptions
 }
 
-const asked = async (admin: Redis): Promise<void> => {
+const ping = async (admin: Redis): Promise<void> => {
   await admin.connect().catch(() => {})
   await admin.ping()
 }
 
-const adminOf = (port: number, reach: RedisOptions): Redis => {
+const adminOf = (port: number, connection: RedisOptions): Redis => {
   const admin = new Redis({
     ...{
       port,
@@ -52,13 +52,13 @@ const adminOf = (port: number, reach: RedisOptions): Redis => {
     },
     lazyConnect: true,
     retryStrategy: () => 100,
-    ...reach,
+    ...connection,
   })
   return admin.on('error', () => {})
 }
 
 /** Starts a server and resolves once it answers. */
-export const startNode = async ({ lines, sentinel = false, reach = {} }: Wish): Promise<Node> => {
+export const startNode = async ({ lines, sentinel = false, connection = {} }: NodeOptions): Promise<Node> => {
   await using opened = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-node-'))
   opened.defer(() => rm(folder, { recursive: true, force: true }))
@@ -70,14 +70,14 @@ export const startNode = async ({ lines, sentinel = false, reach = {} }: Wish): 
       { command: program ?? '', args, cwd: folder, stopSignals },
       join(folder, 'log'),
     )
-    const admin = adminOf(port, reach)
+    const admin = adminOf(port, connection)
     try {
-      await untilServerReady(sentinel ? 'Sentinel' : 'Redis', () => asked(admin), child)
+      await untilServerReady(sentinel ? 'Sentinel' : 'Redis', () => ping(admin), child)
       return { child, admin }
-    } catch (fault) {
+    } catch (error) {
       admin.disconnect()
       await child[Symbol.asyncDispose]()
-      throw fault
+      throw error
     }
   }
   const started = await onFreePort(undefined, async port => {
@@ -104,7 +104,7 @@ export const startNode = async ({ lines, sentinel = false, reach = {} }: Wish): 
   }
 }
 
-/** What a server of a test is configured by, whatever its part is. */
+/** The configuration that every server of a test has. */
 export const common = (port: number): string[] => [
   `port ${port}`,
   `requirepass ${password}`,

@@ -9,7 +9,7 @@ import { kill } from '../spawn.ts'
 import { until } from '../until.ts'
 import { password as adminPassword, common, program, startNode, urlOf } from './redis-nodes.ts'
 
-// A Redis whose user may not do everything, or that throws keys out when it is full.
+// A Redis whose user lacks permissions, or that evicts keys when it is full.
 
 const test = program ? anyTest.serial : anyTest.serial.skip
 
@@ -35,7 +35,7 @@ const openPlace = async (rules: string, more: string[] = []) => {
 
 type Place = Awaited<ReturnType<typeof openPlace>>
 
-/** What the service asks of Redis in an ordinary day. */
+/** Uses each feature of the service that needs Redis. */
 const liveThrough = async (t: ExecutionContext, { world }: Place): Promise<void> => {
   const { client, mails } = world
   const { child } = world.spawn('worker')
@@ -68,7 +68,7 @@ test('a user with the permissions that the documentation names → everything wo
   const [, rules = ''] = /^ACL SETUSER latchkey on >\S+ (.*)$/m.exec(docs) ?? []
   const place = await openPlace(rules)
   await liveThrough(t, place)
-  t.deepEqual(await place.node.admin.call('ACL', 'LOG'), [], 'nothing was refused')
+  t.deepEqual(await place.node.admin.call('ACL', 'LOG'), [], 'no command was refused')
 })
 
 test('a user without INFO → emails are sent', async t => {
@@ -83,7 +83,7 @@ const missing: Record<string, string> = {
   scripts: '~* &* +@all -eval -evalsha',
 }
 for (const [what, rules] of Object.entries(missing))
-  test(`a user without ${what} → the worker ends with 78, and readyz says that the queue is down`, async t => {
+  test(`a user without ${what} → the worker exits with 78, and readyz reports the queue as down`, async t => {
     const { world, readyOnce } = await openPlace(rules)
     t.is((await world.client.post('register', { email: anEmail(), password })).status < 300, true)
     const { child, lines } = world.spawn('worker')
@@ -91,13 +91,13 @@ for (const [what, rules] of Object.entries(missing))
     t.is(code, 78)
     const said = lines.filter(line => /"level":"error".*the worker cannot take jobs/.test(line))
     t.is(said.length, 1)
-    t.true(lines.length < 40, 'it does not ask again and again')
+    t.true(lines.length < 40, 'it does not retry in a loop')
     const { body } = await readyOnce('down')
     t.not(body.status, 'ready')
     t.regex(await world.deps.metrics.text(), /^latchkey_mail_queue_down 1$/m)
   })
 
-test('the API may not queue emails → it says so at error, and readyz that the queue is down', async t => {
+test('the API may not queue emails → it logs an error, and readyz reports the queue as down', async t => {
   const { world, readyOnce } = await openPlace('~* &* +@all -lpush')
   t.is((await world.client.post('register', { email: anEmail(), password })).status, 201)
   const { status, body } = await readyOnce('down')
@@ -106,14 +106,14 @@ test('the API may not queue emails → it says so at error, and readyz that the 
   t.true(world.logs.some(line => /"level":"error".*Redis refuses to queue an email/.test(line)))
 })
 
-test('a user without scripts → requests that need a session are answered 503, not 500 or 401', async t => {
+test('a user without scripts → requests that need a session get 503, not 500 or 401', async t => {
   const { world } = await openPlace('~* &* +@all -eval -evalsha')
   const email = anEmail()
   t.is((await world.client.post('register', { email, password })).status, 202)
   t.is((await world.client.post('login', { email, password })).status, 503)
 })
 
-test('only the worker is refused → the API goes on serving, and says degraded', async t => {
+test('Redis refuses only the worker → the API continues, and readyz reports degraded', async t => {
   const { world, readyOnce } = await openPlace('~* &* +@all -bzpopmin')
   const { child } = world.spawn('worker')
   await once(child, 'exit')
@@ -123,7 +123,7 @@ test('only the worker is refused → the API goes on serving, and says degraded'
   t.is((await world.client.post('register', { email: anEmail(), password })).status, 201)
 })
 
-test('a worker that is permitted again → readyz is ready, without a restart of the API', async t => {
+test('the worker gets its permissions back → readyz reports ready without a restart of the API', async t => {
   const { node, world, readyOnce } = await openPlace('~* &* +@all -bzpopmin')
   const { child } = world.spawn('worker')
   await once(child, 'exit')
@@ -135,7 +135,7 @@ test('a worker that is permitted again → readyz is ready, without a restart of
   await kill(next)
 })
 
-test('a Redis that throws keys out when it is full → readyz and the log say so, until it is set right', async t => {
+test('a Redis that evicts keys when it is full → readyz and the log report it until it is fixed', async t => {
   const { node, world, readyOnce } = await openPlace('~* &* +@all', ['maxmemory-policy allkeys-lru'])
   const { child } = world.spawn('worker')
   const { email } = await anAccount(world.client)
@@ -149,7 +149,7 @@ test('a Redis that throws keys out when it is full → readyz and the log say so
   await kill(child)
 })
 
-test('no worker has been heard of for two minutes → degraded; none ever → ready', async t => {
+test('the last sign of a worker is two minutes old → degraded; there never was one → ready', async t => {
   const { node, ready, readyOnce } = await openPlace('~* &* +@all')
   t.is((await ready()).body.status, 'ready')
   await node.admin.set('{lk}:worker', 'takes jobs', 'PX', 86_400_000 - 121_000)

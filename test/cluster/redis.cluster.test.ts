@@ -7,7 +7,7 @@ import { until } from '../until.ts'
 import { moveSlot, type OwnCluster, startOwnCluster } from './own-cluster.ts'
 import { type Node, password, program } from './redis-nodes.ts'
 
-// A cluster of three masters, the first with a replica. The limits are on: their counters lie all over it.
+// A cluster of three masters, the first with a replica. Rate limits are on: their counters are spread over all masters.
 
 const test = program ? anyTest.serial : anyTest.serial.skip
 const opened = new AsyncDisposableStack()
@@ -19,10 +19,10 @@ anyTest.before(async () => {
   cluster = opened.use(await startOwnCluster())
   const limits = ['register', 'login', 'refresh', 'anonymous', 'bearer'].map(name => `${name}=10000/15m`)
   const env = { RATE_LIMITS: limits.join(',') }
-  // Short enough that what hangs is answered in time, long enough for a machine that is busy.
-  const within = { ...generousTimeouts, redisCommand: 2000 }
+  // Short enough that requests are answered in time when Redis hangs, long enough for a busy machine.
+  const timeouts = { ...generousTimeouts, redisCommand: 2000 }
   world = opened.use(
-    await openLocalWorld({ worker: true, timeouts: within, env, servers: { redisUrl: cluster.url } }),
+    await openLocalWorld({ worker: true, timeouts, env, servers: { redisUrl: cluster.url } }),
   )
 })
 anyTest.after.always(() => opened.disposeAsync())
@@ -31,7 +31,7 @@ const slotOf = ({ userId }: Account) => cluster.slotOf(world.deps.keys.sessions(
 const ownerOf = async (account: Account) => cluster.ownerOf(await slotOf(account))
 const queueOwner = async () => cluster.ownerOf(await cluster.slotOf(world.deps.keys.queue))
 
-/** Somebody whose keys a node has. */
+/** Makes an account whose keys are on this node. */
 const someoneOn = async (node: Node): Promise<Account> =>
   until('an account on the node', async () => {
     const account = await anAccount(world.client)
@@ -47,7 +47,7 @@ const refreshed = async (account: Account): Promise<number> => {
 const servedAgain = (account: Account) =>
   until('its users to be served again', async () => (await refreshed(account)) === 200, 30_000)
 
-/** Waits for a mail. One whose job was lost with a node is not waited for until it is swept by itself. */
+/** Waits for an email. Makes it due for the sweep, in case its job was lost with a node. */
 const mailed = async ({ email }: Account) => {
   await world.sql(`UPDATE emails SET sweep_after = now() WHERE status = 'queued'`)
   return world.mails.to(email)
@@ -56,7 +56,7 @@ const mailed = async ({ email }: Account) => {
 const reports = (account: Account) =>
   world.sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [account.userId])
 
-test('accounts, sessions, limits and mails work wherever their keys lie', async t => {
+test('keys are spread over three masters → accounts, sessions, limits and emails work', async t => {
   const masters = cluster.nodes.slice(0, 3)
   for (const account of await Promise.all(masters.map(someoneOn))) {
     const { email, access, password: word } = account
@@ -76,7 +76,7 @@ test('accounts, sessions, limits and mails work wherever their keys lie', async 
   t.false(world.logs.some(line => line.includes('counted in memory')))
 })
 
-test('a node that knows none of the scripts is sent them', async t => {
+test('a node has none of the scripts → they are sent again, and requests succeed', async t => {
   const account = await anAccount(world.client)
   await Promise.all(mastersOf(world.deps.redis).map(node => node.script('FLUSH')))
   t.is(await refreshed(account), 200)
@@ -84,9 +84,9 @@ test('a node that knows none of the scripts is sent them', async t => {
   t.is(await refreshed(account), 401)
 })
 
-test('a slot that moves to another node costs its users a moment of 503 at most', async t => {
+test('a slot moves to another node → its users get 503 for a moment at most', async t => {
   const [first, second] = cluster.nodes
-  if (!first || !second) throw new Error('no nodes')
+  if (!first || !second) throw new Error('a node is missing')
   const account = await someoneOn(first)
   const during: number[] = []
   await moveSlot(await slotOf(account), first, second, async () => {
@@ -103,18 +103,18 @@ test('a slot that moves to another node costs its users a moment of 503 at most'
   t.is((await world.client.get('me', { token: account.access })).status, 200)
   t.is((await world.client.post('logout-all', undefined, { token: account.access })).status, 204)
   t.is(await refreshed(account), 401)
-  t.deepEqual(await reports(account), [], 'and nobody calls it a theft')
+  t.deepEqual(await reports(account), [], 'no theft is reported')
 })
 
-test('a node that dies: 503 soon for its users, the others are served; all again once it is back', async t => {
+test('a node is killed → its users get 503 soon, others are served; all are served once it is back', async t => {
   const queue = await queueOwner()
-  const [dies] = cluster.nodes.slice(1, 3).filter(node => node !== queue)
-  const [lives] = cluster.nodes.slice(0, 3).filter(node => node !== dies)
-  if (!dies || !lives) throw new Error('no nodes')
-  const [hit, spared] = [await someoneOn(dies), await someoneOn(lives)]
-  const { access: revoked } = await someoneOn(dies)
+  const [killed] = cluster.nodes.slice(1, 3).filter(node => node !== queue)
+  const [running] = cluster.nodes.slice(0, 3).filter(node => node !== killed)
+  if (!killed || !running) throw new Error('a node is missing')
+  const [hit, spared] = [await someoneOn(killed), await someoneOn(running)]
+  const { access: revoked } = await someoneOn(killed)
   t.is((await world.client.post('logout-all', undefined, { token: revoked })).status, 204)
-  await dies.kill()
+  await killed.kill()
   for (let round = 0; round < 3; round++) {
     const asked = await Promise.all([
       timed(world.client.get('me', { token: hit.access })),
@@ -127,20 +127,20 @@ test('a node that dies: 503 soon for its users, the others are served; all again
     )
     t.true(Math.max(...asked.map(({ took }) => took)) < 5000)
   }
-  await until('the others to be served', async () => (await refreshed(spared)) === 200)
-  const crowd = await Promise.all(
+  await until('users of other nodes to be served', async () => (await refreshed(spared)) === 200)
+  const load = await Promise.all(
     Array.from({ length: 20 }, () => world.client.get('sessions', { token: spared.access })),
   )
-  t.deepEqual([...new Set(crowd.map(({ status }) => status))], [200])
+  t.deepEqual([...new Set(load.map(({ status }) => status))], [200])
   t.is((await world.client.get('/readyz')).body.checks.redis, 'up')
 
-  await dies.restart()
+  await killed.restart()
   await servedAgain(hit)
   t.is((await world.client.get('me', { token: revoked })).status, 401)
   t.deepEqual(await reports(hit), [])
 })
 
-test('the node of the queue dies and comes back: the worker goes on, no mail is lost', async t => {
+test('the node of the queue is killed and restarts → the worker continues, no email is lost', async t => {
   const queue = await queueOwner()
   await queue.kill()
   const during = await anAccount(world.client).catch(() => null)
@@ -150,7 +150,7 @@ test('the node of the queue dies and comes back: the worker goes on, no mail is 
   if (during) t.truthy(await mailed(during))
 })
 
-test('a master whose replica takes over: its users are served again within 30 s', async t => {
+test('a master is killed and its replica takes over → its users are served again within 30 s', async t => {
   const [master, replica] = await cluster.pair()
   const account = await someoneOn(master)
   await until('the replica to follow', async () =>
@@ -163,7 +163,7 @@ test('a master whose replica takes over: its users are served again within 30 s'
   t.deepEqual(await reports(account), [])
 })
 
-test('a cluster that is gone altogether and comes back is found again without a restart', async t => {
+test('every node is killed and restarts → the service reconnects without a restart', async t => {
   const account = await anAccount(world.client)
   const others = cluster.nodes.filter(({ admin }) => admin.status === 'ready')
   t.is(others.length, 3)

@@ -7,46 +7,49 @@ import { openRedis } from '../../src/platform/redis/redis.ts'
 import { until } from '../until.ts'
 import { common, type Node, password, program, startNode, urlOf } from './redis-nodes.ts'
 
-// Whatever moment it is at which a server is left: the process can end, or goes on with another server.
+// A client disconnects from Redis at unusual moments. The process must still be able to exit, or to connect again.
 
 const test = program ? anyTest : anyTest.skip
 const [redis = '', log = ''] = ['platform/redis/redis.ts', 'platform/base/log.ts'].map(
   file => new URL(`../../src/${file}`, import.meta.url).pathname,
 )
 
-/** What a process says that opens a connection and does this with it, and how it ends. */
-const processWith = async (url: string, deed: string) => {
+/** Runs a process that opens a connection and then this code. Returns its output and exit code. */
+const runProcess = async (url: string, code: string) => {
   const script = `
     const { openRedis } = await import(process.argv[1])
     const { openLog } = await import(process.argv[2])
     const redis = openRedis(process.argv[3], openLog('test', 'silent'), 3000)
-    const leave = () => {
+    const disconnect = () => {
       redis.disconnect()
-      console.log('left')
+      console.log('disconnected')
     }
-    const heard = event => new Promise(resolve => redis.once(event, resolve))
+    const received = event => new Promise(resolve => redis.once(event, resolve))
     const serve = async () => console.log(await redis.ping())
-    ${deed}`
+    ${code}`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script, redis, log, url], {
     timeout: 40_000,
     killSignal: 'SIGKILL',
   })
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (said += chunk))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (output += chunk))
   const ended = await once(child, 'close')
-  return { said, ended }
+  return { output, ended }
 }
-const well = (...lines: string[]) => ({ said: lines.map(line => `${line}\n`).join(''), ended: [0, null] })
+const outputOf = (...lines: string[]) => ({
+  output: lines.map(line => `${line}\n`).join(''),
+  ended: [0, null],
+})
 
-test('a cluster that is left while it knows no node has an end, for whoever waits on it', async t => {
+test('disconnect from a cluster before any node is known → the connection emits `end`', async t => {
   const port = await onFreePort(undefined, async free => free)
-  const deed = `
+  const code = `
     redis.once('reconnecting', () => {
       redis.once('end', () => console.log('has ended'))
-      leave()
+      disconnect()
     })`
   const url = urlOf(port).replace('redis:', 'redis+cluster:')
-  t.deepEqual(await processWith(url, deed), well('left', 'has ended'))
+  t.deepEqual(await runProcess(url, code), outputOf('disconnected', 'has ended'))
 })
 
 const startCluster = async () => {
@@ -62,11 +65,11 @@ const startCluster = async () => {
   return { url, [Symbol.asyncDispose]: () => node[Symbol.asyncDispose]() }
 }
 
-test('a cluster that is taken up again while it is still being left: it has ended first, and serves again', async t => {
+test('connect again while a disconnect from a cluster runs → it ends first, and then serves', async t => {
   await using cluster = await startCluster()
-  const deed = `
+  const code = `
     for (const round of [1, 2, 3]) {
-      if (redis.status !== 'ready') await heard('ready')
+      if (redis.status !== 'ready') await received('ready')
       await redis.ping()
       redis.once('end', () => console.log('has ended'))
       const lost = redis.blpop('nothing', 5).catch(() => {})
@@ -75,19 +78,19 @@ test('a cluster that is taken up again while it is still being left: it has ende
       if (round > 2) await lost
       await redis.connect()
     }
-    if (redis.status !== 'ready') await heard('ready')
+    if (redis.status !== 'ready') await received('ready')
     await serve()
-    leave()`
+    disconnect()`
   t.deepEqual(
-    await processWith(cluster.url, deed),
-    well('has ended', 'has ended', 'has ended', 'PONG', 'left'),
+    await runProcess(cluster.url, code),
+    outputOf('has ended', 'has ended', 'has ended', 'PONG', 'disconnected'),
   )
 })
 
-test('a cluster that is taken up again before it is well: whoever waits hears of it when it is', async t => {
+test('connect again while a slot of the cluster has no node → `connect` resolves once it has one', async t => {
   await using cluster = await startCluster()
-  const deed = `
-    await heard('ready')
+  const code = `
+    await received('ready')
     const admin = redis.nodes()[0].duplicate()
     await admin.cluster('DELSLOTS', 0)
     redis.disconnect()
@@ -97,52 +100,52 @@ test('a cluster that is taken up again before it is well: whoever waits hears of
     })
     await redis.connect()
     await serve()
-    leave()`
-  t.deepEqual(await processWith(cluster.url, deed), well('PONG', 'left'))
+    disconnect()`
+  t.deepEqual(await runProcess(cluster.url, code), outputOf('PONG', 'disconnected'))
 })
 
-test('a cluster that is left after a node came back while its old connection was ending', async t => {
+test('disconnect after a node returned while its old connection was closing → it can connect again', async t => {
   await using cluster = await startCluster()
-  const deed = `
-    await heard('ready')
+  const code = `
+    await received('ready')
     await redis.ping()
     const { host, port } = redis.nodes()[0].options
     redis.connectionPool.reset([])
     redis.connectionPool.findOrCreate({ host, port })
-    await heard('-node')
+    await received('-node')
     redis.disconnect()
     await redis.connect()
     await serve()
-    leave()`
-  t.deepEqual(await processWith(cluster.url, deed), well('PONG', 'left'))
+    disconnect()`
+  t.deepEqual(await runProcess(cluster.url, code), outputOf('PONG', 'disconnected'))
 })
 
-test('a map of slots that comes while a cluster is away does not keep it away', async t => {
+test('a slot map arrives during a reconnect to a cluster → the reconnect succeeds', async t => {
   await using cluster = await startCluster()
-  const deed = `
-    await heard('ready')
+  const code = `
+    await received('ready')
     await redis.ping()
     const { host, port } = redis.nodes()[0].options
     redis.disconnect(true)
     redis.connectionPool.findOrCreate({ host, port: port + 1 })
-    await heard('ready')
+    await received('ready')
     await serve()
-    leave()`
-  t.deepEqual(await processWith(cluster.url, deed), well('PONG', 'left'))
+    disconnect()`
+  t.deepEqual(await runProcess(cluster.url, code), outputOf('PONG', 'disconnected'))
 })
 
-test('a cluster that is left while its map of slots is asked for', async t => {
+test('disconnect from a cluster while its slot map is requested → the process exits', async t => {
   await using cluster = await startCluster()
-  const deed = `
+  const code = `
     redis.options.slotsRefreshInterval = 50
     redis.once('ready', () => {
       const ask = redis.getInfoFromNode.bind(redis)
       redis.getInfoFromNode = (...args) => {
         ask(...args)
-        leave()
+        disconnect()
       }
     })`
-  t.deepEqual(await processWith(cluster.url, deed), well('left'))
+  t.deepEqual(await runProcess(cluster.url, code), outputOf('disconnected'))
 })
 
 const startSentinel = async (master: Node) => {
@@ -151,12 +154,12 @@ const startSentinel = async (master: Node) => {
     `sentinel monitor main 127.0.0.1 ${master.port} 1`,
     `sentinel auth-pass main ${password}`,
   ]
-  const node = await startNode({ sentinel: true, reach: { password: '' }, lines })
+  const node = await startNode({ sentinel: true, connection: { password: '' }, lines })
   const url = `redis+sentinel://:${password}@127.0.0.1:${node.port}/main`
   return { url, [Symbol.asyncDispose]: () => node[Symbol.asyncDispose]() }
 }
 
-test('a failover that is heard of while a connection is made anew costs none for ever', async t => {
+test('a failover is reported during a reconnect → the connection is restored', async t => {
   await using master = await startNode({ lines: common })
   await using sentinel = await startSentinel(master)
   const connection = openRedis(sentinel.url, openLog('test', 'silent'), 3000)
@@ -166,7 +169,7 @@ test('a failover that is heard of while a connection is made anew costs none for
       () => true,
       () => false,
     )
-  await until('it to serve', serves)
+  await until('Redis to answer', serves)
 
   type Connector = {
     resolve: (at: unknown) => Promise<unknown>
@@ -174,7 +177,7 @@ test('a failover that is heard of while a connection is made anew costs none for
   }
   const { connector } = connection as unknown as { connector: Connector }
   const resolve = connector.resolve.bind(connector)
-  const heard = new Promise<void>(done => {
+  const reconnecting = new Promise<void>(done => {
     connector.resolve = at => {
       connector.resolve = resolve
       connector.failoverDetector.disconnect()
@@ -183,6 +186,6 @@ test('a failover that is heard of while a connection is made anew costs none for
     }
   })
   await master.admin.client('KILL', 'TYPE', 'normal')
-  await heard
-  t.true(await until('it to serve again', serves))
+  await reconnecting
+  t.true(await until('Redis to answer again', serves))
 })

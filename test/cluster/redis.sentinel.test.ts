@@ -5,10 +5,13 @@ import { generousTimeouts, type LocalWorld, openLocalWorld } from '../local-worl
 import { until } from '../until.ts'
 import { common, type Node, password, program, startNode } from './redis-nodes.ts'
 
-// A master with two replicas, and Sentinel before them. Replication is asynchronous: a master that was replaced and does
-// not know it yet takes writes that are lost, and a client whose last refresh was among them has to sign in again. Here
-// it wants both replicas for a write, so it takes none once one of them is the master; and where it is replaced while it
-// lives, none is on its way to them at that moment.
+// A master with two replicas, and Sentinel.
+//
+// Replication is asynchronous: a replaced master that does not know it yet accepts writes that are lost. A client whose
+// last refresh was among them must sign in again. Here a write needs both replicas, so the old master accepts none once
+// a replica is promoted.
+//
+// For a planned failover the test pauses writes first, so that no write is under way to the replicas.
 
 const test = program ? anyTest.serial : anyTest.serial.skip
 const opened = new AsyncDisposableStack()
@@ -20,7 +23,7 @@ let world: LocalWorld
 const startSentinel = (master: number): Promise<Node> =>
   startNode({
     sentinel: true,
-    reach: { password: sentinelPassword },
+    connection: { password: sentinelPassword },
     lines: port => [
       `port ${port}`,
       `requirepass ${sentinelPassword}`,
@@ -48,14 +51,14 @@ const masterPort = async (): Promise<number> => {
 const masterNode = async (): Promise<Node> => {
   const port = await masterPort()
   const found = nodes.find(node => node.port === port)
-  if (!found) throw new Error('Sentinel names a master that is none of ours')
+  if (!found) throw new Error('Sentinel names an unknown master')
   return found
 }
 
 const offsetOf = async ({ admin }: Node): Promise<string | undefined> =>
   /(?:master|slave)_repl_offset:(\d+)/.exec(String(await admin.info('replication')))?.[1]
 
-/** Holds back what is written to the master, and resolves once its replicas have heard all that came before. */
+/** Pauses writes to the master, and resolves once its replicas have received all earlier ones. */
 const holdWrites = async (master: Node): Promise<void> => {
   await master.admin.client('PAUSE', 10_000, 'WRITE')
   await until(
@@ -80,19 +83,19 @@ anyTest.before(async () => {
   ]
   sentinel = opened.use(await startSentinel(master.port))
   await until('Sentinel to know both replicas', async () => (await replicasSeen()) === 2)
-  // The first of the sentinels is gone: the second is asked.
+  // The first sentinel is down: the second is asked.
   const secret = encodeURIComponent(sentinelPassword)
   const hosts = `127.0.0.1:1,127.0.0.1:${sentinel.port}`
   const redisUrl = `redis+sentinel://:${password}@${hosts}/main?sentinelPassword=${secret}`
-  // Short enough that what hangs is answered in time, long enough for a machine that is busy.
-  const within = { ...generousTimeouts, redisCommand: 2000 }
-  world = opened.use(await openLocalWorld({ worker: true, timeouts: within, servers: { redisUrl } }))
+  // Short enough that requests are answered in time when Redis hangs, long enough for a busy machine.
+  const timeouts = { ...generousTimeouts, redisCommand: 2000 }
+  world = opened.use(await openLocalWorld({ worker: true, timeouts, servers: { redisUrl } }))
 })
 anyTest.after.always(() => opened.disposeAsync())
 
 const tokenOnly = ({ refresh, access }: Account) => ({ refresh, access })
 
-/** Refreshes again and again, as a client does: one more try with the same token after a 503. */
+/** Refreshes in a loop, as a client does: after a 503 it presents the same token again. */
 const keepRefreshing = async (account: Account, over: () => boolean) => {
   const statuses: number[] = []
   const times: number[] = []
@@ -110,7 +113,7 @@ const keepRefreshing = async (account: Account, over: () => boolean) => {
 
 type Revoked = { access_token: string; refresh_token: string }
 
-/** Signs in and out again and again, and notes what was revoked, and was said to be. Returns how it was answered. */
+/** Signs in and out in a loop, and records each session whose logout was confirmed. Returns the statuses. */
 const keepRevoking = async (
   { email, password: word }: Account,
   revoked: Revoked[],
@@ -135,7 +138,7 @@ const served = async (account: Account): Promise<boolean> => {
   return (await world.client.post('login', { email, password: word })).status === 200
 }
 
-test('accounts, sessions and mails work over Sentinel, past a sentinel that is gone', async t => {
+test('the first of two sentinels is down → accounts, sessions and emails work over the second', async t => {
   const account = await anAccount(world.client)
   t.truthy(await world.mails.to(account.email))
   t.is((await world.client.get('me', { token: account.access })).status, 200)
@@ -143,7 +146,7 @@ test('accounts, sessions and mails work over Sentinel, past a sentinel that is g
   t.false(world.logs.some(line => line.includes(password) || line.includes(sentinelPassword)))
 })
 
-test('a failover costs a moment of 503, no session, and revives no revoked one', async t => {
+test('a planned failover → 503 for a moment, no session is lost, and revoked ones stay revoked', async t => {
   const accounts = [
     await anAccount(world.client),
     await anAccount(world.client),
@@ -155,11 +158,11 @@ test('a failover costs a moment of 503, no session, and revives no revoked one',
   const refreshing = accounts.map(account => keepRefreshing(account, () => over))
   const revoked: Revoked[] = []
   const revoking = keepRevoking(await anAccount(world.client), revoked, () => over)
-  await until('some to be revoked', () => revoked.length > 3)
+  await until('four sessions to be revoked', () => revoked.length > 3)
   await holdWrites(await masterNode())
   await sentinel.admin.call('SENTINEL', 'failover', 'main')
-  await until('another master', async () => (await masterPort()) !== before)
-  await until('to be served again', () => served(asker), 30_000)
+  await until('Sentinel to name another master', async () => (await masterPort()) !== before)
+  await until('the service to answer again', () => served(asker), 30_000)
   await sleep(1000)
   over = true
 
@@ -183,21 +186,21 @@ test('a failover costs a moment of 503, no session, and revives no revoked one',
   }
 })
 
-test('the worker goes on after a failover: mails arrive', async t => {
+test('a failover has happened → the worker continues, and emails arrive', async t => {
   const { email } = await anAccount(world.client)
   t.truthy(await world.mails.to(email))
 })
 
-test('a master that dies is replaced: served again within 30 s, mails too, without a restart', async t => {
+test('the master is killed → requests and emails work again within 30 s, without a restart', async t => {
   const account = await anAccount(world.client)
-  await until('two replicas again', async () => (await replicasSeen()) === 2, 40_000)
+  await until('Sentinel to see two replicas again', async () => (await replicasSeen()) === 2, 40_000)
   for (const { admin } of nodes) await admin.config('SET', 'min-replicas-to-write', '1')
   const dead = await masterNode()
   await dead.kill()
   const { email, password: word } = account
   const refused = await world.client.post('login', { email, password: word })
   t.is(refused.status, 503)
-  await until('to be served again', () => served(account), 30_000)
+  await until('the service to answer again', () => served(account), 30_000)
   t.not(await masterPort(), dead.port)
   const late = await anAccount(world.client)
   await world.sql(`UPDATE emails SET sweep_after = now() WHERE status = 'queued'`)

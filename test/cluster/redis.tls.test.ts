@@ -13,7 +13,7 @@ import { until } from '../until.ts'
 import { makeAuthority, makeCertificate, makesCertificates } from './certificates.ts'
 import { common, type Node, password, program, startNode } from './redis-nodes.ts'
 
-// Redis over TLS alone, with certificates by an authority that no machine knows.
+// Redis that accepts only TLS, with certificates of an unknown authority.
 
 const builtWithTls = (file: string): boolean =>
   !/bad directive/i.test(
@@ -39,11 +39,11 @@ const tlsLines = (certificate: string) => (port: number) => [
 ]
 
 const start = async (more: string[] = [], certificate = 'good', sentinel = false): Promise<Node> => {
-  const reach = { tls: { ca: readFileSync(`${folder}/ca.crt`), checkServerIdentity: () => undefined } }
+  const connection = { tls: { ca: readFileSync(`${folder}/ca.crt`), checkServerIdentity: () => undefined } }
   const own = tlsLines(certificate)
   const lines = (port: number) => [...own(port).filter(line => !sentinel || line.startsWith('tls')), ...more]
   return opened.use(
-    await startNode({ sentinel, reach: sentinel ? { ...reach, password: '' } : reach, lines }),
+    await startNode({ sentinel, connection: sentinel ? { ...connection, password: '' } : connection, lines }),
   )
 }
 
@@ -76,8 +76,8 @@ anyTest.before(async () => {
   urls.other = `rediss://:${password}@127.0.0.1:${other.port}`
 })
 
-/** An API of its own process, since a process reads its authorities once. */
-const anApi = async (url: string, env: Record<string, string>) => {
+/** Starts an API process: a process reads its certificate authorities only at its start. */
+const startApi = async (url: string, env: Record<string, string>) => {
   const { child, lines } = world.spawn('api', { REDIS_URL: url, ...env })
   const line = await until(
     'the API to listen',
@@ -87,29 +87,29 @@ const anApi = async (url: string, env: Record<string, string>) => {
   return { child, lines, client: openClient(`http://127.0.0.1:${JSON.parse(line).port}`) }
 }
 
-/** It says why, keeps its secrets, goes on without Redis, and grants nothing. */
-const refuses = async (url: string, env: Record<string, string>, reason: RegExp) => {
-  const { child, lines, client } = await anApi(url, env)
+/** Starts an API that must refuse this server. Returns what it answers, and whether its log shows the password. */
+const resultWith = async (url: string, env: Record<string, string>, reason: RegExp) => {
+  const { child, lines, client } = await startApi(url, env)
   const { email } = await anAccount(world.client)
   const login = await client.post('login', { email, password: word })
   const ready = await client.get('/readyz')
   await until('the reason in the log', () => lines.some(line => reason.test(line)))
   await kill(child)
-  return { login: login.status, redis: ready.body.checks.redis, told: lines.join('\n').includes(password) }
+  return { login: login.status, redis: ready.body.checks.redis, leaked: lines.join('\n').includes(password) }
 }
 
 for (const form of ['single', 'sentinel', 'cluster']) {
-  test(`${form}: a server that shows a certificate by an unknown authority is not spoken to`, async t => {
-    const found = await refuses(
+  test(`${form}, a certificate of an unknown authority → the API does not use the server`, async t => {
+    const found = await resultWith(
       urls[form] ?? '',
       {},
       /SELF_SIGNED_CERT|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/,
     )
-    t.deepEqual(found, { login: 503, redis: 'down', told: false })
+    t.deepEqual(found, { login: 503, redis: 'down', leaked: false })
   })
 
-  test(`${form}: with the authority in NODE_EXTRA_CA_CERTS accounts, sessions and mails work`, async t => {
-    const { child, client, lines } = await anApi(urls[form] ?? '', trusting)
+  test(`${form}, the authority is in NODE_EXTRA_CA_CERTS → accounts, sessions and emails work`, async t => {
+    const { child, client, lines } = await startApi(urls[form] ?? '', trusting)
     const worker = world.spawn('worker', { REDIS_URL: urls[form] ?? '', ...trusting })
     const email = anEmail()
     const made = await client.post('register', { email, password: word })
@@ -123,7 +123,7 @@ for (const form of ['single', 'sentinel', 'cluster']) {
   })
 }
 
-test('a certificate for another name is refused, though its authority is known', async t => {
-  const found = await refuses(urls.other ?? '', trusting, /ERR_TLS_CERT_ALTNAME_INVALID/)
-  t.deepEqual(found, { login: 503, redis: 'down', told: false })
+test('a certificate of a known authority for another name → the API does not use the server', async t => {
+  const found = await resultWith(urls.other ?? '', trusting, /ERR_TLS_CERT_ALTNAME_INVALID/)
+  t.deepEqual(found, { login: 503, redis: 'down', leaked: false })
 })

@@ -3,15 +3,15 @@ import { issueTokens } from '../../src/features/sessions/issue-tokens.ts'
 import { firstSecret } from '../../src/features/sessions/rules.ts'
 import { findUser } from '../../src/features/users/store.ts'
 import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { anApi, aWorker, clockOff } from '../chaos/processes.ts'
 import type { Client } from '../client.ts'
 import { type Account, anAccount, anEmail, password, tokenOf } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { kill } from '../spawn.ts'
 import { until } from '../until.ts'
-import { anApi, aWorker, clockOff } from './processes.ts'
 
-// Two instances over the same stores, one on a machine whose clock is wrong. What is decided in common is decided by
-// the clocks of the stores; an access token alone is judged by the machine that it is shown to.
+// Two instances over the same stores, one with a wrong clock. Shared decisions use the clocks of the stores. Only access
+// tokens are checked against the clock of the instance that gets them.
 
 const world = await openLocalWorld({ timeouts, singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
@@ -37,7 +37,7 @@ for (const [text, name] of Object.entries(names)) {
   const off = Number(text)
 
   test.serial(
-    `an instance that is ${name} loses nobody's session, and lets in nobody whose session is over`,
+    `an instance whose clock is ${name} → sessions continue at both, and ended ones stay ended`,
     async t => {
       const wrong = await anApi(world, clockOff(off))
       t.teardown(() => kill(wrong.child))
@@ -45,7 +45,7 @@ for (const [text, name] of Object.entries(names)) {
       const account = await anAccount(right)
       const key = deps.keys.session(account.userId, account.sessionId)
 
-      // A chain goes to and fro, each token is asked for at both, and the answer is one.
+      // Each refresh token is presented to both instances. Both must answer with the same successor.
       let token = account.refresh
       for (const [first, then] of [
         [skewed, right],
@@ -55,7 +55,11 @@ for (const [text, name] of Object.entries(names)) {
         const [one, two] = [await refresh(first, token), await refresh(then, token)]
         t.deepEqual([one.status, two.status], [200, 200])
         t.is(one.body.refresh_token, two.body.refresh_token)
-        t.is((await first.get('me', { token: one.body.access_token })).status, 200, 'by whom it was issued')
+        t.is(
+          (await first.get('me', { token: one.body.access_token })).status,
+          200,
+          'at the instance that issued it',
+        )
         t.is((await then.get('me', { token: two.body.access_token })).status, 200)
         token = two.body.refresh_token
       }
@@ -63,7 +67,7 @@ for (const [text, name] of Object.entries(names)) {
       const { body } = await refresh(skewed, token)
       t.true(Math.abs(body.refresh_expires_in - 7 * 86_400) <= 5, `${body.refresh_expires_in} s`)
 
-      // The time of grace is told by the clock of Redis.
+      // The grace period after a rotation is measured by the clock of Redis.
       await deps.redis.hincrby(key, 'rotated_at', 5 * -second)
       t.is((await refresh(skewed, token)).status, 200, 'after five seconds')
       await deps.redis.hincrby(key, 'rotated_at', 6 * -second)
@@ -71,7 +75,7 @@ for (const [text, name] of Object.entries(names)) {
       t.is((await refresh(skewed, token)).body.code, 'INVALID_REFRESH_TOKEN', 'after eleven')
       t.is(await reused(account), 1)
 
-      // A session that has ended is over by everybody's clock.
+      // A session that ended is over on both instances.
       t.is((await right.post('logout', { refresh_token: late.refresh })).status, 204)
       t.is((await refresh(skewed, late.refresh)).status, 401)
       t.is((await skewed.get('me', { token: late.access })).status, 401)
@@ -79,24 +83,24 @@ for (const [text, name] of Object.entries(names)) {
   )
 
   test.serial(
-    `an instance whose clock is ${name} → access tokens end earlier or later by its error and 30 s at most`,
+    `an instance whose clock is ${name} → access tokens expire off by this error plus at most 30 s`,
     async t => {
       const wrong = await anApi(world, clockOff(off))
       t.teardown(() => kill(wrong.child))
       const account = await anAccount(world.client)
       const user = await findUser(deps.reads, account.userId)
-      if (!user) throw new Error('nobody registered')
-      // Issued so long ago, by a right clock.
+      if (!user) throw new Error('the user is missing')
+      // A token of this age, issued by a correct clock.
       const statusAt = async (age: number): Promise<number> => {
         const { userId, sessionId } = account
         const issue = { user, token: { userId, sessionId, secret: firstSecret() }, authTime: 0, expiresIn: 0 }
         const { access_token: token } = issueTokens({ ...deps, clock: { shift: -age } }, issue)
         return (await wrong.client.get('me', { token })).status
       }
-      // Ahead it ends tokens early, behind late: in both cases a refresh goes on.
+      // A clock ahead ends tokens early, a clock behind ends them late. A refresh works in both cases.
       t.is(await statusAt(ttl - off - minute), 200)
       t.is(await statusAt(ttl - off + 33 * second), 401)
-      // A token that was issued just now by a right clock.
+      // A token that a correct clock issued just now.
       if (Math.abs(off) <= 8 * second) t.is(await statusAt(0), 200)
       const again = await refresh(wrong.client, account.refresh)
       t.is(again.status, 200)
@@ -106,14 +110,14 @@ for (const [text, name] of Object.entries(names)) {
 
   if (Math.abs(off) > minute)
     test.serial(
-      `a link that a worker mails whose clock is ${name} lives for its hour, by the clocks of the stores`,
+      `a worker whose clock is ${name} emails a link → the link is valid for an hour of the stores' clocks`,
       async t => {
         const { child } = await aWorker(world, clockOff(off))
         t.teardown(() => kill(child))
         const email = anEmail()
         await world.client.post('register', { email, password })
         await world.client.post('forgot-password', { email })
-        const { link } = await until('the reset mail', () =>
+        const { link } = await until('the reset email', () =>
           world.mails.caught.find(({ to, mail }) => to.includes(email) && /reset/.test(mail.text ?? '')),
         )
         const rows = await sql<{ user_id: string }>('SELECT id AS user_id FROM users WHERE email = $1', [

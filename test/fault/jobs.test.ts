@@ -3,12 +3,12 @@ import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { addMails } from '../../src/platform/mail/queue.ts'
 import { compileAll } from '../../src/platform/mail/render.ts'
 import { startWorker } from '../../src/processes/worker/start-worker.ts'
+import { brokenInvariants } from '../chaos/invariants.ts'
+import { startLoad } from '../chaos/load.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { plainTheme } from '../theme.ts'
 import { until } from '../until.ts'
-import { brokenInvariants } from './invariants.ts'
-import { startCrowd } from './traffic.ts'
 
 await compileAll(plainTheme, ['en'])
 const world = await openLocalWorld({ timeouts, singleRedis: true })
@@ -25,7 +25,7 @@ const idle = () =>
 const key = (name: string) => `{${config.REDIS_PREFIX}}:mail:${name}`
 
 test.serial(
-  'a mail whose job is added again and again, before and after it was sent, is sent once',
+  'the job of an email is added many times, before and after the send → the email is sent once',
   async t => {
     const emails = Array.from({ length: 10 }, anEmail)
     for (const email of emails) await world.client.post('register', { email, password })
@@ -40,7 +40,7 @@ test.serial(
     await addAll()
     t.is(await queue.getJobCountByTypes('waiting'), ids.length)
     const running = workers()
-    // While they are being sent, too.
+    // Also during the send.
     for (const email of emails) {
       await addAll()
       await world.mails.to(email)
@@ -56,10 +56,10 @@ test.serial(
   },
 )
 
-/** Jobs as no version of this service writes them. */
-const poisons: Record<string, (id: string) => Promise<unknown>> = {
+/** Jobs that no version of this service writes. */
+const invalidJobs: Record<string, (id: string) => Promise<unknown>> = {
   'without any content': id => redis.lpush(key('wait'), id),
-  'whose data is no JSON': id =>
+  'whose data is not JSON': id =>
     redis.hset(key(id), {
       name: 'deliver',
       data: '{oops',
@@ -68,32 +68,28 @@ const poisons: Record<string, (id: string) => Promise<unknown>> = {
       delay: '0',
       priority: '0',
     }),
-  'with an address for an id': () =>
+  'with an email address as its id': () =>
     queue.add('deliver', { to: 'ann@example.com' } as never, { jobId: 'ann@example.com', attempts: 1 }),
-  'of another name, with data': () =>
+  'with another name and data': () =>
     queue.add('__proto__', { id: ['x'], toString: null } as never, { jobId: '../../x', attempts: 1 }),
-  'with an id that is SQL': () =>
-    queue.add('deliver', {}, { jobId: `'; DROP TABLE emails; --`, attempts: 1 }),
+  'with SQL as its id': () => queue.add('deliver', {}, { jobId: `'; DROP TABLE emails; --`, attempts: 1 }),
 }
 
-test.serial(
-  'jobs that nobody could have written stop neither the mails of a crowd nor the worker',
-  async t => {
-    const running = workers()
-    t.teardown(() => Promise.all(running.map(({ close }) => close())))
-    await using crowd = await startCrowd(world, { urls: [world.url] })
-    for (const [what, add] of Object.entries(poisons)) {
-      const id = `poison-${what.replaceAll(' ', '-')}`
-      await add(id)
-      if ((await redis.exists(key(id))) === 1) await redis.lpush(key('wait'), id)
-      const { email } = await anAccount(world.client)
-      t.truthy(await world.mails.to(email), `a mail after a job ${what}`)
-    }
-    await crowd.stop()
-    t.deepEqual(await brokenInvariants(crowd), [])
-    // What cannot be read waits as if its worker had died, and is tried once more.
-    t.true((await redis.llen(key('wait'))) === 0)
-    t.true(world.logs.filter(line => line.includes('"mail worker"')).length < 50, 'no loop')
-    t.false(world.logs.some(line => line.includes('ann@example.com')))
-  },
-)
+test.serial('invalid jobs are in the queue → the worker continues and sends every email', async t => {
+  const running = workers()
+  t.teardown(() => Promise.all(running.map(({ close }) => close())))
+  await using load = await startLoad(world, { urls: [world.url] })
+  for (const [what, add] of Object.entries(invalidJobs)) {
+    const id = `invalid-${what.replaceAll(' ', '-')}`
+    await add(id)
+    if ((await redis.exists(key(id))) === 1) await redis.lpush(key('wait'), id)
+    const { email } = await anAccount(world.client)
+    t.truthy(await world.mails.to(email), `an email after a job ${what}`)
+  }
+  await load.stop()
+  t.deepEqual(await brokenInvariants(load), [])
+  // An unreadable job waits as if its worker had died, and is tried again once.
+  t.true((await redis.llen(key('wait'))) === 0)
+  t.true(world.logs.filter(line => line.includes('"mail worker"')).length < 50, 'the worker does not loop')
+  t.false(world.logs.some(line => line.includes('ann@example.com')))
+})

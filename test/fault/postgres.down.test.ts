@@ -1,12 +1,12 @@
 import test from 'ava'
 import { createVerifier } from '../../src/guard/verifier.ts'
 import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { assertNoDuplicates, highLimits, lastUntilFelt, runFaults, takeTurn } from '../chaos/fault-run.ts'
+import type { Load } from '../chaos/load.ts'
+import { openOwnPostgres } from '../chaos/servers.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
-import { openOwnPostgres } from './servers.ts'
-import { lasts, noDoubles, roomyLimits, storm, takeTurn } from './storm.ts'
-import type { Crowd } from './traffic.ts'
 
 const turn = await takeTurn('postgres')
 const postgres = await openOwnPostgres()
@@ -14,7 +14,7 @@ const world = await openLocalWorld({
   timeouts,
   worker: true,
   servers: { databaseUrl: postgres.url },
-  env: { RATE_LIMITS: roomyLimits },
+  env: { RATE_LIMITS: highLimits },
 })
 const other = await world.instance()
 test.after.always(async () => {
@@ -26,51 +26,51 @@ test.after.always(async () => {
 
 const { client, config, deps } = world
 
-test.serial('Postgres crashes under load and comes back: 503 meanwhile, nothing done by halves', async t => {
+test.serial('Postgres crashes and restarts under load → 503 meanwhile, and nothing is half done', async t => {
   const account = await anAccount(client)
   const { keys } = (await client.get('/.well-known/paseto-keys')).body
   const verify = createVerifier({ issuer: config.PUBLIC_URL, readKeys: async () => keys })
   const session = () => deps.redis.hgetall(deps.keys.session(account.userId, account.sessionId))
   const before = await session()
 
-  const down = (end: () => Promise<void>) => async (crowd: Crowd) => {
+  const down = (end: () => Promise<void>) => async (load: Load) => {
     await end()
     t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 503)
-    t.deepEqual(await session(), before, 'the refresh token is not spent')
+    t.deepEqual(await session(), before, 'the refresh token is not used')
     t.is((await client.post('register', { email: anEmail(), password })).status, 503)
     t.is(typeof (await verify(account.access)), 'object', 'access tokens are verified offline')
     t.deepEqual((await client.get('/.well-known/paseto-keys')).body.keys, keys)
-    await until('readyz names it', async () => {
+    await until('readyz to report it', async () => {
       const { status, body } = await client.get('/readyz')
       return status === 503 && body.checks.postgres === 'down' && body.checks.redis === 'up'
     })
-    await lasts(crowd, 1000)
+    await lastUntilFelt(load, 1000)
     await postgres.start()
   }
-  await storm(t, {
+  await runFaults(t, {
     world,
     urls: [world.url, other.url],
-    gusts: {
+    faults: {
       'an immediate stop': down(() => postgres.stop('immediate')),
       'a kill': down(() => postgres.kill()),
       'a restart': down(() => postgres.stop('clean')),
     },
   })
-  await noDoubles(t, world)
+  await assertNoDuplicates(t, world)
   const next = await client.post('refresh', { refresh_token: account.refresh })
-  t.is(next.status, 200, 'and works afterwards')
+  t.is(next.status, 200, 'the refresh token works afterwards')
   t.is((await client.get('me', { token: next.body.access_token })).status, 200)
 })
 
-test.serial('who logs out while Postgres is away is logged out', async t => {
+test.serial('logout while Postgres is down → the session ends on every instance', async t => {
   const account = await anAccount(client)
   const bystander = await anAccount(client)
   await postgres.stop('immediate')
-  const left = await client.post('logout', { refresh_token: account.refresh })
+  const logout = await client.post('logout', { refresh_token: account.refresh })
   await postgres.start()
-  t.is(left.status, 204)
+  t.is(logout.status, 204)
   await until(
-    'it serves',
+    'the service to answer',
     async () => (await client.get('me', { token: bystander.access })).status === 200,
     30_000,
   )

@@ -1,10 +1,17 @@
 import test from 'ava'
 import pg from 'pg'
 import { timeouts } from '../../src/platform/config/timeouts.ts'
+import {
+  assertNoDuplicates,
+  highLimits,
+  lastUntilFelt,
+  onRoute,
+  runFaults,
+  takeTurn,
+} from '../chaos/fault-run.ts'
+import { openOwnPostgres } from '../chaos/servers.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
-import { openOwnPostgres } from './servers.ts'
-import { lasts, noDoubles, onRoute, roomyLimits, storm, takeTurn } from './storm.ts'
 
 const turn = await takeTurn('postgres')
 const postgres = await openOwnPostgres(['max_connections=40'])
@@ -12,13 +19,13 @@ const world = await openLocalWorld({
   timeouts,
   worker: true,
   servers: { databaseUrl: postgres.url },
-  env: { RATE_LIMITS: roomyLimits },
+  env: { RATE_LIMITS: highLimits },
 })
 const other = await world.instance()
 const own: pg.Client[] = []
-const letGo = () => Promise.all(own.splice(0).map(each => each.end().catch(() => {})))
+const releaseAll = () => Promise.all(own.splice(0).map(each => each.end().catch(() => {})))
 test.after.always(async () => {
-  await letGo()
+  await releaseAll()
   await world[Symbol.asyncDispose]()
   await postgres[Symbol.asyncDispose]()
   await turn[Symbol.asyncDispose]()
@@ -32,33 +39,33 @@ const another = async (): Promise<pg.Client> => {
   return one
 }
 
-const othersGone = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+const endServiceConnections = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                      WHERE pid <> pg_backend_pid() AND application_name = 'latchkey'`
 
-/** Takes every connection that the server has, those of the app included. */
+/** Takes every connection of the server, also those of the service. */
 const takeAll = async (): Promise<void> => {
   const first = await another()
-  await until('every connection is taken', async () => {
-    const { rowCount } = await first.query(othersGone)
+  await until('every connection to be taken', async () => {
+    const { rowCount } = await first.query(endServiceConnections)
     const more = await Promise.allSettled(Array.from({ length: 15 }, another))
     const full = more.some(({ status }) => status === 'rejected')
     return full && rowCount === 0
   })
 }
 
-test.serial('a Postgres that has no connection left: 503 in time, and all is well afterwards', async t => {
-  const met = await storm(t, {
+test.serial('Postgres has no free connection → 503 in time, and the service recovers', async t => {
+  const answers = await runFaults(t, {
     world,
     urls: [world.url, other.url],
-    gusts: {
-      'no connection left': async crowd => {
+    faults: {
+      'no connection left': async load => {
         await takeAll()
-        await lasts(crowd, 2500)
-        await letGo()
+        await lastUntilFelt(load, 2500)
+        await releaseAll()
       },
     },
   })
-  const { median } = onRoute(met['no connection left'], 'me')
+  const { median } = onRoute(answers['no connection left'], 'me')
   t.true(median < 2500, `${median} ms`)
-  await noDoubles(t, world)
+  await assertNoDuplicates(t, world)
 })

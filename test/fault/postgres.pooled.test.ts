@@ -9,17 +9,17 @@ import { findConnection } from '../../src/platform/postgres/postgres-connection.
 import { openPreparedReads } from '../../src/platform/postgres/prepared-read.ts'
 import { migrate } from '../../src/processes/migrate/migrate.ts'
 import { migrations } from '../../src/processes/migrate/migrations.ts'
+import { openPgBouncer } from '../chaos/pgbouncer-server.ts'
+import { openOwnPostgres } from '../chaos/servers.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
 import { runCommand } from '../integration/cli/run-command.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { pgBouncer } from '../pgbouncer.ts'
 import { testSecret } from '../template.ts'
 import { until } from '../until.ts'
-import { openPgBouncer } from './own-pgbouncer.ts'
-import { openOwnPostgres } from './servers.ts'
 
-// PgBouncer between the service and Postgres, the real one. In transaction mode each transaction may get another server
-// connection: what is set for a session, an advisory lock of a session and a statement with a name are lost or leak.
+// A real PgBouncer between the service and Postgres. In transaction mode each transaction may get another server
+// connection: session settings, session-level advisory locks and named statements are lost or leak.
 
 const test = pgBouncer ? anyTest.serial : anyTest.serial.skip
 const silent = openLog('test', 'silent')
@@ -35,9 +35,9 @@ const modes = {
   'session mode': ['pool_mode = session', 'default_pool_size = 60'],
 }
 
-/** An empty database behind a PgBouncer with these settings, and its two addresses. */
-const aPooledDatabase = async (t: ExecutionContext, settings: string[]) => {
-  if (!postgres) throw new Error('there is no Postgres')
+/** Creates an empty database behind a PgBouncer with these settings. Returns both of its URLs. */
+const openPooledDatabase = async (t: ExecutionContext, settings: string[]) => {
+  if (!postgres) throw new Error('Postgres was not started')
   const pooler = await openPgBouncer(postgres, settings)
   const name = `lk_${randomBytes(6).toString('hex')}`
   await queryOnce(postgres.url, `CREATE DATABASE ${name}`)
@@ -50,7 +50,7 @@ const aPooledDatabase = async (t: ExecutionContext, settings: string[]) => {
   return { name, pooled: pooler.urlOf(name), direct: direct.href }
 }
 
-const hostile = {
+const unusualSettings = {
   ...{
     DateStyle: 'SQL, DMY',
     TimeZone: 'Asia/Kolkata',
@@ -61,12 +61,12 @@ const hostile = {
 }
 
 for (const [mode, settings] of Object.entries(modes))
-  test(`PgBouncer in ${mode}, a hostile database → migrating, registering, signing in and emails work`, async t => {
-    const { name, pooled, direct } = await aPooledDatabase(t, settings)
-    for (const [setting, value] of Object.entries(hostile))
+  test(`PgBouncer in ${mode}, a database with unusual settings → migration, sign-up, sign-in and emails work`, async t => {
+    const { name, pooled, direct } = await openPooledDatabase(t, settings)
+    for (const [setting, value] of Object.entries(unusualSettings))
       await queryOnce(direct, `ALTER DATABASE ${name} SET ${setting} = '${value}'`)
 
-    // Several at once: the migration that holds the lock runs, and the rest wait for it.
+    // Three at once: the migration that holds the lock runs, and the other two wait for it.
     const given = { DATABASE_URL: pooled, APP_SECRET: testSecret }
     await Promise.all([1, 2, 3].map(() => migrate(given, silent)))
     t.is((await queryOnce(direct, 'SELECT FROM migrations')).length, migrations.length)
@@ -84,7 +84,7 @@ for (const [mode, settings] of Object.entries(modes))
     const accounts = await Promise.all(
       Array.from({ length: 12 }, () => anAccount(client, { full_name: 'Zoë 日本' })),
     )
-    // More requests at once than there are server connections, and each with a statement that has a name.
+    // More simultaneous requests than server connections, each with a named statement.
     const replies = await Promise.all(
       accounts.flatMap(({ access }) => Array.from({ length: 10 }, () => client.get('me', { token: access }))),
     )
@@ -104,8 +104,8 @@ for (const [mode, settings] of Object.entries(modes))
     t.is(code, 0, err)
   })
 
-test('PgBouncer in transaction mode → statements and waits for a lock end in time, and nothing leaks', async t => {
-  const { pooled, direct } = await aPooledDatabase(t, modes['transaction mode'])
+test('PgBouncer in transaction mode → statements and lock waits time out, and no setting leaks', async t => {
+  const { pooled, direct } = await openPooledDatabase(t, modes['transaction mode'])
   await migrate({ DATABASE_URL: pooled, APP_SECRET: testSecret }, silent)
   const connection = await findConnection(pooled, timeouts)
   const database = await openDatabase(connection, { log: silent, entities: [] })
@@ -115,7 +115,7 @@ test('PgBouncer in transaction mode → statements and waits for a lock end in t
     const began = performance.now()
     const error = await work.then(
       () => null,
-      (fault: { code?: string }) => fault.code,
+      (error: { code?: string }) => error.code,
     )
     return { code: error, took: performance.now() - began }
   }
@@ -135,7 +135,7 @@ test('PgBouncer in transaction mode → statements and waits for a lock end in t
   t.is(reading.code, '55P03')
   await holder.query('ROLLBACK')
 
-  // A statement that fails ends its transaction, and the connection serves the next one.
+  // A failed statement ends its transaction, and the connection serves the next one.
   for (let i = 0; i < 5; i++) {
     await t.throwsAsync(database.query('SELECT 1 / 0'), { message: /division by zero/ })
     t.deepEqual(await database.query('SELECT 1 AS one'), [{ one: 1 }])
@@ -149,15 +149,15 @@ test('PgBouncer in transaction mode → statements and waits for a lock end in t
   )
   t.true(poolOf(database).totalCount > 0)
 
-  // Others who share the server connections have the settings of their own.
+  // Other clients that share the server connections keep their own settings.
   for (let i = 0; i < 6; i++) {
     const [row] = await queryOnce(pooled, `SELECT current_setting('statement_timeout') AS timeout`)
     t.deepEqual(row, { timeout: '0' })
   }
 })
 
-test('PgBouncer in transaction mode → a transaction of several statements is one, and a failed one leaves nothing', async t => {
-  const { pooled } = await aPooledDatabase(t, modes['transaction mode'])
+test('PgBouncer in transaction mode → a transaction of several statements is atomic', async t => {
+  const { pooled } = await openPooledDatabase(t, modes['transaction mode'])
   await migrate({ DATABASE_URL: pooled, APP_SECRET: testSecret }, silent)
   const database = await openPostgres({ url: pooled, log: silent, entities: [] })
   t.teardown(() => database.destroy())
@@ -171,7 +171,7 @@ test('PgBouncer in transaction mode → a transaction of several statements is o
           await manager.query(insert, [anEmail()])
           const [after] = await manager.query('SELECT txid_current() AS id')
           t.is(before.id, after.id)
-          if (i % 2 === 0) throw new Error('changed its mind')
+          if (i % 2 === 0) throw new Error('rolled back')
         })
         .catch(() => {}),
     ),
@@ -179,15 +179,15 @@ test('PgBouncer in transaction mode → a transaction of several statements is o
   t.is(await count(), 10)
 })
 
-test('PgBouncer in statement mode → the service ends at the start and says why', async t => {
-  const { pooled } = await aPooledDatabase(t, ['pool_mode = statement'])
+test('PgBouncer in statement mode → the service exits at its start and says why', async t => {
+  const { pooled } = await openPooledDatabase(t, ['pool_mode = statement'])
   const error = await t.throwsAsync(migrate({ DATABASE_URL: pooled, APP_SECRET: testSecret }, silent))
   t.regex(error?.message ?? '', /statement pooling/)
   t.is((error as Error & { exitCode?: number }).exitCode, 78)
 })
 
-test('an instance is stopped while PgBouncer serves others → passwords still work', async t => {
-  const { pooled } = await aPooledDatabase(t, modes['transaction mode'])
+test('an instance stops while PgBouncer serves another → sign-in still works', async t => {
+  const { pooled } = await openPooledDatabase(t, modes['transaction mode'])
   await migrate({ DATABASE_URL: pooled, APP_SECRET: testSecret }, silent)
   await using world = await openLocalWorld({ servers: { databaseUrl: pooled } })
   const { email } = await anAccount(world.client)

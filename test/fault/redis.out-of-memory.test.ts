@@ -1,10 +1,10 @@
 import test from 'ava'
 import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { highLimits, lastUntilFelt, onRoute, openAdmin, runFaults, takeTurn } from '../chaos/fault-run.ts'
+import { openOwnRedis } from '../chaos/servers.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
-import { openOwnRedis } from './servers.ts'
-import { lasts, onRoute, openAdmin, roomyLimits, storm, takeTurn } from './storm.ts'
 
 const turn = await takeTurn('redis')
 const redis = await openOwnRedis()
@@ -13,7 +13,7 @@ const world = await openLocalWorld({
   timeouts,
   worker: true,
   servers: { redisUrl: redis.url },
-  env: { RATE_LIMITS: roomyLimits },
+  env: { RATE_LIMITS: highLimits },
 })
 const other = await world.instance()
 test.after.always(async () => {
@@ -27,28 +27,31 @@ test.after.always(async () => {
 const { client } = world
 test.serial.afterEach.always(() => admin.config('SET', 'maxmemory', 0))
 
-test.serial('a Redis without memory takes no writes: 503 and never 429, until it has some', async t => {
-  const met = await storm(t, {
-    world,
-    urls: [world.url, other.url],
-    gusts: {
-      'no memory': async crowd => {
-        await admin.config('SET', 'maxmemory', 1)
-        await lasts(crowd, 2000)
-        await admin.config('SET', 'maxmemory', 0)
+test.serial(
+  'Redis is out of memory and refuses writes → 503 and never 429, until it has memory again',
+  async t => {
+    const answersDuring = await runFaults(t, {
+      world,
+      urls: [world.url, other.url],
+      faults: {
+        'no memory': async load => {
+          await admin.config('SET', 'maxmemory', 1)
+          await lastUntilFelt(load, 2000)
+          await admin.config('SET', 'maxmemory', 0)
+        },
       },
-    },
-  })
-  const answers = met['no memory'] ?? []
-  t.deepEqual(
-    answers.filter(({ status }) => status === 429),
-    [],
-  )
-  for (const route of ['me', 'register', 'forgot-password', 'logout'])
-    t.is(onRoute(answers, route).counts[503], undefined, `${route} goes on`)
-})
+    })
+    const answers = answersDuring['no memory'] ?? []
+    t.deepEqual(
+      answers.filter(({ status }) => status === 429),
+      [],
+    )
+    for (const route of ['me', 'register', 'forgot-password', 'logout'])
+      t.is(onRoute(answers, route).counts[503], undefined, `${route} continues`)
+  },
+)
 
-test.serial('who logs out of a Redis without memory is logged out', async t => {
+test.serial('logout while Redis is out of memory → the session ends on every instance', async t => {
   const one = await anAccount(client)
   const another = await anAccount(client)
   const all = await anAccount(client)
@@ -69,5 +72,5 @@ test.serial('who logs out of a Redis without memory is logged out', async t => {
     t.is((await client.post('refresh', { refresh_token: refresh })).body.code, 'INVALID_REFRESH_TOKEN')
     t.is((await client.get('me', { token: access })).body.code, 'SESSION_REVOKED')
   }
-  await until('it serves', async () => (await client.post('login', { email, password })).status === 200)
+  await until('login to work', async () => (await client.post('login', { email, password })).status === 200)
 })

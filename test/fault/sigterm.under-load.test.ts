@@ -2,33 +2,33 @@ import { once } from 'node:events'
 import { Agent, type ClientRequest, request } from 'node:http'
 import test from 'ava'
 import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { type ApiProcess, anApi, aWorker } from '../chaos/processes.ts'
 import { anAccount, password } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { openProxy } from '../proxy.ts'
 import { until } from '../until.ts'
-import { type ApiProcess, anApi, aWorker } from './processes.ts'
 
 const world = await openLocalWorld({ timeouts, singleRedis: true })
 test.after.always(() => world[Symbol.asyncDispose]())
 
-type Got = { status: number | undefined; closes: boolean }
+type Result = { status: number | undefined; closes: boolean }
 
-const answerTo = async (sent: ClientRequest): Promise<Got> => {
+const answerTo = async (sent: ClientRequest): Promise<Result> => {
   const [reply] = await once(sent, 'response')
   reply.resume()
   await once(reply, 'end')
   return { status: reply.statusCode, closes: reply.headers.connection === 'close' }
 }
 
-/** A client with one connection that it keeps. It asks until it is told that this was the last answer on it. */
+/** Sends requests over one connection until an answer closes it. */
 const keepAsking = async (
   { url }: ApiProcess,
   path: string,
   token: string,
   body?: object,
-): Promise<Got[]> => {
+): Promise<Result[]> => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  const answers: Got[] = []
+  const answers: Result[] = []
   try {
     while (!answers.at(-1)?.closes) {
       const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
@@ -42,7 +42,7 @@ const keepAsking = async (
   }
 }
 
-test('an API that is told to end under load answers every request, says that it drains, and ends well', async t => {
+test('SIGTERM to an API under load → it answers every request, reports that it drains, and exits with 0', async t => {
   const api = await anApi(world, { LOG_LEVEL: 'info' })
   const account = await anAccount(world.client)
   const { email, access } = account
@@ -51,19 +51,22 @@ test('an API that is told to end under load answers every request, says that it 
     ...Array.from({ length: 3 }, () => keepAsking(api, 'login', '', { email, password })),
     keepAsking(api, 'forgot-password', '', { email }),
   ])
-  // Its body comes when the process has stopped listening.
+  // Its body is sent once the process has stopped listening.
   const slow = request(`${api.url}/api/v1/auth/login`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', connection: 'keep-alive' },
   })
   slow.write(`{"email": "${email}", `)
   const slowAnswer = answerTo(slow)
-  await until('the load to be felt', () => api.lines.filter(line => line.includes('"request"')).length > 60)
+  await until(
+    '60 requests to be answered',
+    () => api.lines.filter(line => line.includes('"request"')).length > 60,
+  )
 
   const ended = once(api.child, 'exit')
   const began = performance.now()
   api.child.kill('SIGTERM')
-  const ready = await until('readyz to say so', async () => {
+  const ready = await until('readyz to report draining', async () => {
     const reply = await api.client.get('/readyz')
     return reply.status === 503 && reply
   })
@@ -78,7 +81,7 @@ test('an API that is told to end under load answers every request, says that it 
     )
     t.is(each.filter(({ closes }) => closes).length, 1)
   }
-  await until('nobody to be let in', () =>
+  await until('new connections to be refused', () =>
     fetch(`${api.url}/livez`).then(
       () => false,
       () => true,
@@ -92,12 +95,15 @@ test('an API that is told to end under load answers every request, says that it 
 
 for (const store of ['REDIS_URL', 'DATABASE_URL'] as const)
   for (const fault of ['cut', 'pause'] as const)
-    test(`an API that is told to end ends in time while ${store} is ${fault === 'cut' ? 'down' : 'silent'}`, async t => {
+    test(`SIGTERM to an API while ${store} is ${fault === 'cut' ? 'down' : 'silent'} → it exits in time`, async t => {
       const { hostname, port } = new URL(world.config[store])
       await using proxy = await openProxy(hostname, Number(port))
       const api = await anApi(world, { [store]: proxy.through(world.config[store]) })
       const { access } = await anAccount(world.client)
-      await until('it serves', async () => (await api.client.get('me', { token: access })).status === 200)
+      await until(
+        'the API to answer',
+        async () => (await api.client.get('me', { token: access })).status === 200,
+      )
       proxy[fault]()
       const inFlight = Promise.all(
         Array.from({ length: 5 }, () => api.client.get('me', { token: access }).then(({ status }) => status)),
@@ -113,7 +119,7 @@ for (const store of ['REDIS_URL', 'DATABASE_URL'] as const)
       t.true(took < 15_000, `it took ${took} ms`)
     })
 
-test('a worker that is told to end in the middle of a delivery finishes it', async t => {
+test('SIGTERM to a worker during a delivery → it finishes the delivery', async t => {
   await using own = await openLocalWorld({ timeouts, singleRedis: true })
   await using proxy = await openProxy('127.0.0.1', Number(new URL(own.mails.url).port))
   proxy.pause()
@@ -128,7 +134,7 @@ test('a worker that is told to end in the middle of a delivery finishes it', asy
   await until('the delivery to begin', async () => (await row())?.attempts === 1)
   const ended = once(child, 'exit')
   child.kill('SIGTERM')
-  await until('the worker to be told', () => lines.some(line => line.includes('"closing"')))
+  await until('the worker to begin closing', () => lines.some(line => line.includes('"closing"')))
   proxy.heal()
   t.is((await own.mails.to(email)).to[0], email)
   t.deepEqual(await ended, [0, null])

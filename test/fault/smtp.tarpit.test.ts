@@ -3,17 +3,17 @@ import test from 'ava'
 import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { compileAll } from '../../src/platform/mail/render.ts'
 import { startWorker } from '../../src/processes/worker/start-worker.ts'
+import { brokenInvariants } from '../chaos/invariants.ts'
+import { startLoad } from '../chaos/load.ts'
+import { aWorker } from '../chaos/processes.ts'
 import { anAccount } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { openMailSink } from '../mail-sink.ts'
 import { openProxy } from '../proxy.ts'
 import { plainTheme } from '../theme.ts'
 import { until } from '../until.ts'
-import { brokenInvariants } from './invariants.ts'
-import { aWorker } from './processes.ts'
-import { startCrowd } from './traffic.ts'
 
-// A mail server that accepts whoever comes and never says a word.
+// A mail server that accepts connections and never answers.
 
 await compileAll(plainTheme, ['en'])
 
@@ -35,29 +35,29 @@ test.after.always(async () => {
   await second.close()
 })
 
-test('a mail server that never answers holds up neither the API nor, for ever, the mails', async t => {
+test('the mail server never answers → the API is not slower, and emails are sent once it answers again', async t => {
   const { sink, proxy, world } = first
   const worker = startWorker(world.deps)
   t.teardown(worker.close)
-  await using crowd = await startCrowd({ sql: world.sql, mails: sink }, { urls: [world.url] })
-  await crowd.served(150)
-  await until('mails that are held', async () => {
+  await using load = await startLoad({ sql: world.sql, mails: sink }, { urls: [world.url] })
+  await load.served(150)
+  await until('five deliveries to hang', async () => {
     const held = await world.sql('SELECT 1 FROM emails WHERE attempts > 0')
     return held.length >= 5
   })
   t.is(sink.caught.length, 0)
-  // Those who are in the tar stay there; who comes anew is served.
+  // Open connections stay silent. New ones are served.
   proxy.strand()
-  await crowd.stop()
-  t.deepEqual(await brokenInvariants(crowd), [])
+  await load.stop()
+  t.deepEqual(await brokenInvariants(load), [])
 })
 
-test('a worker ends in time though the mail server answers nothing', async t => {
+test('SIGTERM to a worker while the mail server never answers → it exits in time', async t => {
   const { sink, world } = second
   const { child } = await aWorker(world)
-  // More than it sends at once.
+  // More emails than it sends at once.
   for (let i = 0; i < 24; i++) await anAccount(world.client)
-  await until('the mails to be held', async () => {
+  await until('five deliveries to hang', async () => {
     const held = await world.sql('SELECT 1 FROM emails WHERE attempts > 0')
     return held.length >= 5
   })
@@ -68,6 +68,6 @@ test('a worker ends in time though the mail server answers nothing', async t => 
   t.is(code, 0)
   t.true(took < 25_000, `it took ${took} ms`)
   const rows = await world.sql<{ status: string }>('SELECT DISTINCT status FROM emails')
-  t.deepEqual(rows, [{ status: 'queued' }], 'they are still owed')
+  t.deepEqual(rows, [{ status: 'queued' }], 'the emails are still queued')
   t.is(sink.caught.length, 0)
 })

@@ -4,7 +4,7 @@ import { anAccount } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
 
-// A link that would open nothing any more is not sent: its reader would be sent in circles.
+// An email whose link has expired is not sent: its link would only lead to an error page.
 
 const world = await openLocalWorld({ timeouts, worker: true })
 test.after.always(() => world[Symbol.asyncDispose]())
@@ -14,15 +14,15 @@ type Row = { id: string; kind: string; status: string; last_error: string | null
 const rowOf = async (email: string, kind: string) =>
   (await world.sql<Row>('SELECT * FROM emails WHERE recipient = $1 AND kind = $2', [email, kind]))[0]
 const settled = (email: string, kind: string) =>
-  until(`the mail ${kind} to be settled`, async () => {
+  until(`the email ${kind} to be sent or dropped`, async () => {
     const row = await rowOf(email, kind)
     return row && row.status !== 'queued' && row.status
   })
 const mailsTo = (email: string) => world.mails.caught.filter(({ to }) => to.includes(email)).length
-const putOff = Object.assign(new Error('later'), { responseCode: 451 })
+const tryLater = Object.assign(new Error('later'), { responseCode: 451 })
 
-test.serial('mails that the server put off for longer than their links live are dropped', async t => {
-  await world.mails.answer(putOff)
+test.serial('the mail server puts emails off until their links have expired → they are dropped', async t => {
+  await world.mails.answer(tryLater)
   const { email } = await anAccount(world.client)
   await world.client.post('forgot-password', { email })
   const refused = (kind: string) => until('a refusal', async () => (await rowOf(email, kind))?.last_error)
@@ -32,15 +32,15 @@ test.serial('mails that the server put off for longer than their links live are 
   world.clock.shift += 61 * minute
   await world.mails.answer(null)
   t.is(await settled(email, 'reset_password'), 'dropped')
-  t.is(await settled(email, 'verify_email'), 'sent', 'its link lives for a day')
+  t.is(await settled(email, 'verify_email'), 'sent', 'its link is valid for a day')
   t.is(mailsTo(email), 1)
 })
 
-test.serial('and so is one that nobody was there to send', async t => {
+test.serial('no worker ran until the link of an email had expired → the email is dropped', async t => {
   const { email } = await anAccount(world.client)
   await world.mails.to(email)
   world.clock.shift += 24 * 60 * minute
-  // As though it had been owed all that time: its job was lost, and the sweeper finds the row.
+  // As if it had been queued all that time: its job was lost, and the sweep finds the row.
   await world.sql(
     `INSERT INTO emails (id, kind, recipient, locale, sweep_after)
      VALUES (gen_random_uuid(), 'reset_password', $1, 'en', now())`,

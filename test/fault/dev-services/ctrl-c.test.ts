@@ -11,19 +11,19 @@ import { onFreePort } from '../../../src/platform/base/free-port.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 
-// `npm start` in a real terminal, which sends its signals to more than one process.
+// `npm start` in a real terminal, which sends Ctrl-C to every process of the group.
 
 const runs = (command: string, ...args: string[]): boolean => spawnSync(command, args).status === 0
 
-/** A command that runs these words in a terminal of its own, and types what it reads from standard input. */
+/** A command that runs these words in a new terminal, and types its standard input there. */
 const inTerminal = (words: string[]): [string, string[]] | null => {
   if (runs('python3', '-c', 'import pty')) {
     const program = 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)'
     return ['python3', ['-c', program, ...words]]
   }
-  // That of util-linux: others have no such options.
+  // Only the `script` of util-linux has these options.
   if (!runs('script', '--version')) return null
-  // With `exec` no shell is left that the signal would end too.
+  // `exec` replaces the shell, which the signal would end too.
   const line = words.map(word => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
   return ['script', ['--quiet', '--return', '--flush', '--command', `exec ${line}`, '/dev/null']]
 }
@@ -32,7 +32,7 @@ const textOf = (path: string): string => {
   try {
     return readFileSync(path, 'utf8')
   } catch {
-    // A process that ended after its folder was listed.
+    // The process ended after its folder was listed.
     return ''
   }
 }
@@ -48,7 +48,7 @@ const parents = (): { pid: number; parent: number }[] => {
   })
 }
 
-/** The processes below this one, each named by its number and its start. */
+/** The descendants of a process, each named by its id and start time. */
 const below = (pid: number): string[] => {
   const all = parents()
   const pids = [pid]
@@ -85,7 +85,7 @@ else
     child.stdout.on('data', chunk => {
       shown += chunk
     })
-    await until('the service to be up', () => shown.includes('Press Ctrl-C to stop everything'))
+    await until('the service to be ready', () => shown.includes('Ctrl-C ends all of it'))
     const file = join(state.path, 'env')
     t.is((await stat(file)).mode & 0o777, 0o600)
     const started = below(Number(child.pid))
@@ -95,7 +95,7 @@ else
 
     const ended = once(child, 'exit')
     child.stdin.write('\x03')
-    // npm hands on the signal of the same key press a moment later.
+    // npm forwards the signal of the same key press a moment later.
     await sleep(50)
     child.stdin.write('\x03')
     t.deepEqual(await ended, [0, null], shown)

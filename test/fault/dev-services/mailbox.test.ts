@@ -14,7 +14,7 @@ import { createLocalGateway } from '../../../src/shop/gateway-stub/gateway.ts'
 import { until } from '../../until.ts'
 
 // The mailbox of `npm start` holds links that reset passwords, and any page that a developer opens can send requests to
-// 127.0.0.1. The real mailbox, asked as browsers ask.
+// 127.0.0.1. These tests send the real mailbox the requests of browsers.
 
 const test = anyTest.serial
 
@@ -27,9 +27,9 @@ anyTest.after.always(async () => {
 const port = Number(new URL(mailbox.pageUrl).port)
 const own = `localhost:${port}`
 
-type Asked = { method?: string; path?: string; headers?: Record<string, string>; at?: number }
+type MailboxRequest = { method?: string; path?: string; headers?: Record<string, string>; at?: number }
 
-const ask = async ({ method = 'GET', path = '/api/email', headers = {}, at = port }: Asked) => {
+const ask = async ({ method = 'GET', path = '/api/email', headers = {}, at = port }: MailboxRequest) => {
   const { promise, resolve, reject } = Promise.withResolvers<{
     status: number
     headers: object
@@ -51,7 +51,7 @@ const ask = async ({ method = 'GET', path = '/api/email', headers = {}, at = por
 const secret = `lkp_${randomBytes(12).toString('hex')}`
 
 test.before(async () => {
-  await until('the mailbox answers', () =>
+  await until('the mailbox to answer', () =>
     ask({})
       .then(({ status }) => status === 200)
       .catch(() => false),
@@ -70,12 +70,12 @@ const upgrade = {
 }
 const socket = '/socket.io/?EIO=4&transport='
 
-const foreign: Record<string, Asked> = {
+const foreign: Record<string, MailboxRequest> = {
   'a page of another site': { headers: { Origin: evil } },
-  'a page of another site, which asks first': {
+  'a preflight of a page of another site': {
     ...{ method: 'OPTIONS', headers: { Origin: evil, 'Access-Control-Request-Method': 'DELETE' } },
   },
-  'a page of another site, which deletes': {
+  'a page of another site that deletes': {
     method: 'DELETE',
     path: '/api/email/all',
     headers: { Origin: evil },
@@ -83,8 +83,8 @@ const foreign: Record<string, Asked> = {
   'a page in a sandbox': { headers: { Origin: 'null' } },
   'a page of another port of this machine': { headers: { Origin: 'http://localhost:3000' } },
   'a page of this port over https': { headers: { Origin: `https://${own}` } },
-  'a name of a stranger that leads to this machine': { headers: { host: `evil.example:${port}` } },
-  'a page of a name of a stranger that leads to this machine': {
+  'a foreign host name that leads to this machine': { headers: { host: `evil.example:${port}` } },
+  'a page of a foreign host name that leads to this machine': {
     headers: { host: `evil.example:${port}`, Origin: `http://evil.example:${port}` },
   },
   'a name that begins like ours': { headers: { host: `localhost.evil.example:${port}` } },
@@ -102,14 +102,14 @@ const foreign: Record<string, Asked> = {
     path: `${socket}websocket`,
     headers: { ...upgrade, Origin: evil },
   },
-  'a WebSocket to a name of a stranger': {
+  'a WebSocket to a foreign host name': {
     path: `${socket}websocket`,
     headers: { ...upgrade, host: `evil.example:${port}`, Origin: `http://evil.example:${port}` },
   },
 }
 
-for (const [who, asked] of Object.entries(foreign))
-  test(`${who} asks the mailbox → 403, and nothing is told or deleted`, async t => {
+for (const [client, asked] of Object.entries(foreign))
+  test(`${client} sends the mailbox a request → 403, and nothing is shown or deleted`, async t => {
     const { status, headers, body } = await ask(asked)
     t.is(status, 403)
     t.false(body.includes(secret))
@@ -117,7 +117,7 @@ for (const [who, asked] of Object.entries(foreign))
     t.true((await ask({})).body.includes(secret), 'the email is still there')
   })
 
-const welcome: Record<string, Asked> = {
+const allowed: Record<string, MailboxRequest> = {
   curl: {},
   'curl, by address': { headers: { host: `127.0.0.1:${port}` } },
   'a user who types the address': {
@@ -132,17 +132,17 @@ const welcome: Record<string, Asked> = {
   'its own page, which listens': { path: `${socket}polling`, headers: { Origin: `http://${own}` } },
 }
 
-for (const [who, asked] of Object.entries(welcome))
-  test(`${who} asks the mailbox → 200`, async t => {
+for (const [client, asked] of Object.entries(allowed))
+  test(`${client} sends the mailbox a request → 200`, async t => {
     t.is((await ask(asked)).status, 200)
   })
 
-test('its own page opens a WebSocket → it is opened', async t => {
+test('the page of the mailbox opens a WebSocket → 101', async t => {
   const headers = { ...upgrade, Origin: `http://${own}` }
   t.is((await ask({ path: `${socket}websocket`, headers })).status, 101)
 })
 
-test('another site or a name of a stranger asks the stand-in for the payment gateway → 403', async t => {
+test('another site or a foreign host name calls the stub of the payment gateway → 403', async t => {
   const keys = { publicKey: 'pk', secretKey: 'sk', webhookSecret: 'whsec_' }
   const { server, checkouts } = createLocalGateway({ keys, webhookUrl: null })
   server.listen(0, '127.0.0.1')
@@ -170,7 +170,7 @@ test('another site or a name of a stranger asks the stand-in for the payment gat
   )
 })
 
-test('a server of another program in the same process → not touched', async t => {
+test('another HTTP server runs in the same process → it serves any host', async t => {
   const server = createServer((_request, reply) => reply.end('served'))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

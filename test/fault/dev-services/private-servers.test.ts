@@ -27,7 +27,7 @@ const without = (url: string): { bare: string; password: string } => {
   return { bare: bare.href, password }
 }
 
-test('private servers let in only who knows the password, which no command line shows', async t => {
+test('private servers require the password, and no command line shows it', async t => {
   await using services = await findServices({ purpose: 'test', env, print: line => t.log(line) })
   const postgres = without(services.databaseUrl)
   const redis = without(services.redisUrl)
@@ -47,18 +47,18 @@ const owner = `
   setInterval(() => {}, 1000)
 `
 
-const falls = async (probe: () => Promise<void>): Promise<boolean> => {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(100)) {
+const stops = async (probe: () => Promise<void>): Promise<boolean> => {
+  for (const end = Date.now() + 20_000; Date.now() < end; await sleep(100)) {
     const code = await probe().then(
       () => 'up',
-      fault => fault.code ?? fault.message,
+      error => error.code ?? error.message,
     )
     if (/ECONNREFUSED|Connection is closed/.test(code)) return true
   }
   return false
 }
 
-test('an owner that is killed leaves no server behind', async t => {
+test('the process that started private servers is killed → the servers stop', async t => {
   const module = fileURLToPath(new URL('../../../src/dev-services/find-services.ts', import.meta.url))
   const child = spawn(process.execPath, ['--input-type=module', '-e', owner, module], {
     env,
@@ -70,6 +70,6 @@ test('an owner that is killed leaves no server behind', async t => {
   await t.notThrowsAsync(probePostgres(databaseUrl))
   await t.notThrowsAsync(probeRedis(redisUrl))
   child.kill('SIGKILL')
-  t.true(await falls(() => probePostgres(databaseUrl)))
-  t.true(await falls(() => probeRedis(redisUrl)))
+  t.true(await stops(() => probePostgres(databaseUrl)))
+  t.true(await stops(() => probeRedis(redisUrl)))
 })

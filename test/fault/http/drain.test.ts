@@ -18,9 +18,9 @@ const ask = async (url: string, method: string, body?: object) => {
   return { status: reply.statusCode, connection: reply.headers.connection }
 }
 
-test('a process told to end says so, finishes what it has, keeps no connection, and ends', async t => {
+test('SIGTERM → readyz reports draining, open requests finish, connections close, and the process exits', async t => {
   const { child, lines } = world.spawn('api', { LOG_LEVEL: 'info', BCRYPT_COST: '12' })
-  const port = await until('the API listens', () => /"port":(\d+)/.exec(lines.join('\n'))?.[1], 50_000)
+  const port = await until('the API to listen', () => /"port":(\d+)/.exec(lines.join('\n'))?.[1], 50_000)
   const url = `http://127.0.0.1:${port}`
   t.is((await ask(`${url}/livez`, 'GET')).connection, 'keep-alive')
   const inFlight = ask(`${url}/api/v1/auth/login`, 'POST', {
@@ -29,7 +29,7 @@ test('a process told to end says so, finishes what it has, keeps no connection, 
   })
   const ended = once(child, 'exit')
   child.kill('SIGTERM')
-  const drained = await until('readiness says draining', async () => {
+  const drained = await until('readyz to report draining', async () => {
     const reply = await fetch(`${url}/readyz`)
     return reply.status === 503 && { body: await reply.json(), connection: reply.headers.get('connection') }
   })

@@ -4,7 +4,8 @@ import { openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
 
-// A fault is no reason to be refused later: a client that asks again, as it is told to, must not run out of points.
+// Requests that failed in an outage do not count towards limits: a client that retries, as Retry-After asks, must not be
+// rate limited for it.
 
 const world = await openLocalWorld({
   singleRedis: true,
@@ -23,10 +24,14 @@ test.serial.afterEach.always(async () => {
 })
 
 const served = (token: string) =>
-  until('both stores answer', async () => (await proxied.client.get('me', { token })).status === 200, 15_000)
+  until(
+    'both stores to answer',
+    async () => (await proxied.client.get('me', { token })).status === 200,
+    15_000,
+  )
 
 for (const store of ['postgres', 'redis'] as const)
-  test.serial(`of what met a fault of ${store} nothing counts`, async t => {
+  test.serial(`requests fail because ${store} is down → they do not count towards limits`, async t => {
     const account = await anAccount(world.client)
     const { email, password } = account
     const asks = {
@@ -39,7 +44,7 @@ for (const store of ['postgres', 'redis'] as const)
     for (const [name, ask] of Object.entries(asks)) {
       const statuses: number[] = []
       for (let i = 0; i < 5; i++) statuses.push((await ask()).status)
-      // Mails are asked for without Redis too.
+      // Forgot-password works without Redis too.
       const met = name === 'forgot-password' && store === 'redis' ? 202 : 503
       t.deepEqual(statuses, Array(5).fill(met), name)
     }
@@ -51,7 +56,7 @@ for (const store of ['postgres', 'redis'] as const)
     t.deepEqual(after, { refresh: 200, login: 200, 'forgot-password': 202, 'verify-reset-token': 401 })
   })
 
-test.serial('what was answered counts, and what was refused stays refused', async t => {
+test.serial('three answered logins use up the limit → 429 during an outage and after it', async t => {
   const { email, password } = await anAccount(world.client)
   const wrong = { email, password: 'wrong horse 9' }
   for (let i = 0; i < 3; i++) t.is((await world.client.post('login', wrong)).status, 401)
@@ -61,18 +66,22 @@ test.serial('what was answered counts, and what was refused stays refused', asyn
   t.is((await world.client.post('login', { email, password })).status, 429)
 })
 
-test.serial('a right password that met a fault after it was compared holds nobody up', async t => {
-  const { email, password, userId } = await anAccount(world.client)
-  await world.sql(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+test.serial(
+  'the right password, and then an outage, eight times → the next login is not rate limited',
+  async t => {
+    const { email, password, userId } = await anAccount(world.client)
+    await world.sql(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100'; END $$`)
-  await world.sql(
-    `CREATE TRIGGER fail BEFORE UPDATE OF last_login_at ON users FOR EACH ROW EXECUTE FUNCTION fail()`,
-  )
-  for (let i = 0; i < 8; i++) t.is((await world.client.post('login', { email, password })).status, 503)
-  await world.sql('DROP TRIGGER fail ON users')
-  t.is((await world.client.post('login', { email, password })).status, 200)
-  const [user] = await world.sql<{ failed_logins: number }>('SELECT failed_logins FROM users WHERE id = $1', [
-    userId,
-  ])
-  t.is(user?.failed_logins, 0)
-})
+    await world.sql(
+      `CREATE TRIGGER fail BEFORE UPDATE OF last_login_at ON users FOR EACH ROW EXECUTE FUNCTION fail()`,
+    )
+    for (let i = 0; i < 8; i++) t.is((await world.client.post('login', { email, password })).status, 503)
+    await world.sql('DROP TRIGGER fail ON users')
+    t.is((await world.client.post('login', { email, password })).status, 200)
+    const [user] = await world.sql<{ failed_logins: number }>(
+      'SELECT failed_logins FROM users WHERE id = $1',
+      [userId],
+    )
+    t.is(user?.failed_logins, 0)
+  },
+)

@@ -12,7 +12,7 @@ import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { slowness, until } from '../../until.ts'
 
-// Clients that ask for a large file and do not read it.
+// Clients that request a large file and do not read it, or read it slowly.
 
 const world = await openLocalWorld()
 test.after.always(() => world[Symbol.asyncDispose]())
@@ -20,7 +20,7 @@ test.after.always(() => world[Symbol.asyncDispose]())
 const timeoutMs = 3000 * slowness
 const bundle = 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'
 
-/** The service on a port of its own, with less timeoutMs than in production. */
+/** The service on a port of its own, with a shorter timeout than in production. */
 const listen = async (): Promise<{ server: Server; port: number } & AsyncDisposable> => {
   const server = createApp(
     world.deps,
@@ -54,41 +54,44 @@ const open = async (port: number): Promise<Socket> => {
   return socket
 }
 
-test('clients ask for megabytes and read nothing → their connections end, and others are served', async t => {
+test('clients request megabytes and read nothing → their connections close, and other clients are served', async t => {
   await using service = await listen()
   const sockets = await Promise.all(Array.from({ length: 10 }, () => open(service.port)))
-  // What the kernel holds for a client is not on its way any more, so each asks for more than that.
+  // Bytes in the buffers of the kernel count as read, so each client requests more than they hold.
   for (const socket of sockets) socket.write(bundle.repeat(12))
-  await until('all are being answered', async () => (await connections(service.server)) === sockets.length)
+  await until(
+    'every connection to be open',
+    async () => (await connections(service.server)) === sockets.length,
+  )
   t.is(
     (await fetch(`http://127.0.0.1:${service.port}/livez`, { headers: { connection: 'close' } })).status,
     200,
   )
-  await until('every connection has ended', async () => (await connections(service.server)) === 0, 20_000)
+  await until('every connection to close', async () => (await connections(service.server)) === 0, 20_000)
   for (const socket of sockets) socket.destroy()
   t.pass()
 })
 
-test('a client reads slowly, but reads → it gets every byte', async t => {
+test('a client reads slowly → it gets every byte', async t => {
   await using service = await listen()
   const socket = await open(service.port)
   const times = 6
   socket.write(bundle.repeat(times - 1) + bundle.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))
   const began = performance.now()
   let taken = 0
-  const pace = setInterval(() => {
+  const timer = setInterval(() => {
     taken += socket.read()?.length ?? 0
   }, 50 * slowness)
   await once(socket, 'close')
-  clearInterval(pace)
+  clearInterval(timer)
   const took = performance.now() - began
   const reply = await fetch(`http://127.0.0.1:${service.port}/docs/swagger-ui-bundle.js`)
   const size = (await reply.arrayBuffer()).byteLength
   t.true(taken > size * times, `${taken} of ${size * times} bytes in ${took} ms`)
-  t.true(took > timeoutMs, 'as long as one that reads nothing is waited for')
+  t.true(took > timeoutMs, 'longer than the timeout for clients that read nothing')
 })
 
-test('a handler works for longer than a stalled reader is waited for → its reply arrives', async t => {
+test('a handler takes longer than the timeout for stalled readers → its reply arrives', async t => {
   await using service = await listen()
   const { email, password } = await anAccount(world.client)
   const client = openClient(`http://127.0.0.1:${service.port}`)

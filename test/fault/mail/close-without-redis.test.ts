@@ -14,14 +14,18 @@ test.after.always(() => world[Symbol.asyncDispose]())
 const { hostname, port } = new URL(world.config.REDIS_URL)
 
 for (const fault of ['cut', 'pause', 'heal'] as const) {
-  const words = { cut: 'down', pause: 'silent', heal: 'well' }[fault]
-  test(`a worker that is told to end ends in time while Redis is ${words}`, async t => {
+  const state = { cut: 'down', pause: 'silent', heal: 'up' }[fault]
+  test(`SIGTERM to a worker while Redis is ${state} → it exits in time`, async t => {
     await using proxy = await openProxy(hostname, Number(port))
-    // A queue of its own, so that no other worker takes its mail.
+    // A separate queue, so that no other worker takes its email.
     const own = { REDIS_PREFIX: `${world.config.REDIS_PREFIX}-${fault}`, REDIS_URL: world.config.REDIS_URL }
     await using deps = await open({ ...world.config, ...own }, world.deps.log)
     const { child, lines } = world.spawn('worker', { ...own, REDIS_URL: proxy.through(own.REDIS_URL) })
-    await until('the worker to wait', () => lines.some(line => line.includes('waiting for emails')), 50_000)
+    await until(
+      'the worker to be ready',
+      () => lines.some(line => line.includes('waiting for emails')),
+      50_000,
+    )
 
     const { email } = await anAccount(world.client)
     const rows = await world.sql<{ id: string }>('SELECT id FROM emails WHERE recipient = $1', [email])
@@ -29,7 +33,7 @@ for (const fault of ['cut', 'pause', 'heal'] as const) {
       deps.queue,
       rows.map(({ id }) => id),
     )
-    // Redis goes at the worst moment: the mail has left and its job has not ended.
+    // Redis fails at the worst moment: the email is sent and its job has not ended.
     await world.mails.to(email)
     proxy[fault]()
     const began = performance.now()

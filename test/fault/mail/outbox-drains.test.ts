@@ -10,7 +10,7 @@ import { kill } from '../../spawn.ts'
 import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
 
-// Between the commit of a mail and its job anything may end: the sweeper finds the row.
+// A process or Redis may fail between the commit of an email and its job. The sweep then finds the row.
 
 await compileAll(plainTheme)
 const world = await openLocalWorld({ singleRedis: true })
@@ -18,8 +18,8 @@ test.after.always(() => world[Symbol.asyncDispose]())
 
 const { hostname, port } = new URL(world.config.REDIS_URL)
 
-/** An API of its own process, with a Redis that can be taken from it. */
-const anApi = async () => {
+/** Starts an API process whose Redis can fail. */
+const openApi = async () => {
   const proxy = await openProxy(hostname, Number(port))
   const { child, lines } = world.spawn('api', { REDIS_URL: proxy.through(world.config.REDIS_URL) })
   const line = await until(
@@ -33,14 +33,14 @@ const anApi = async () => {
 test.beforeEach(() => world.deps.queue.obliterate({ force: true }))
 
 const jobs = () => world.deps.queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized')
-const timePasses = () => world.sql(`UPDATE emails SET sweep_after = now() WHERE status = 'queued'`)
+const makeDue = () => world.sql(`UPDATE emails SET sweep_after = now() WHERE status = 'queued'`)
 const rowsTo = (email: string) =>
   world.sql<{ status: string }>('SELECT status FROM emails WHERE recipient = $1', [email])
 const userOf = async (email: string) =>
   (await world.sql<{ id: string }>('SELECT id FROM users WHERE email = $1', [email]))[0]
 
 const drain = async (emails: string[]) => {
-  await timePasses()
+  await makeDue()
   const worker = startWorker(world.deps)
   for (const email of emails) await world.mails.to(email)
   await until('the outbox to be empty', async () => {
@@ -50,33 +50,30 @@ const drain = async (emails: string[]) => {
   await worker.close()
 }
 
-test.serial(
-  'an API that is killed between commit and queue leaves a mail that is sent all the same',
-  async t => {
-    const { proxy, child, client } = await anApi()
-    proxy.pause()
-    const email = anEmail()
-    const reply = client.post('register', { email, password }).then(
-      ({ status }) => status,
-      () => 'cut off',
-    )
-    await until('the account to be committed', () => userOf(email))
-    await kill(child)
-    t.is(await reply, 'cut off')
-    await proxy[Symbol.asyncDispose]()
+test.serial('an API is killed between the commit of an email and its job → the email is sent', async t => {
+  const { proxy, child, client } = await openApi()
+  proxy.pause()
+  const email = anEmail()
+  const reply = client.post('register', { email, password }).then(
+    ({ status }) => status,
+    () => 'cut off',
+  )
+  await until('the account to be committed', () => userOf(email))
+  await kill(child)
+  t.is(await reply, 'cut off')
+  await proxy[Symbol.asyncDispose]()
 
-    t.deepEqual(await rowsTo(email), [{ status: 'queued' }])
-    t.is(await jobs(), 0)
-    await drain([email])
-    const { link } = await world.mails.to(email)
-    t.is(world.mails.caught.filter(({ to }) => to.includes(email)).length, 1)
-    t.is((await world.client.post('login', { email, password })).status, 200)
-    t.is((await world.client.post('verify-email', { token: tokenOf(link) })).status, 200)
-  },
-)
+  t.deepEqual(await rowsTo(email), [{ status: 'queued' }])
+  t.is(await jobs(), 0)
+  await drain([email])
+  const { link } = await world.mails.to(email)
+  t.is(world.mails.caught.filter(({ to }) => to.includes(email)).length, 1)
+  t.is((await world.client.post('login', { email, password })).status, 200)
+  t.is((await world.client.post('verify-email', { token: tokenOf(link) })).status, 200)
+})
 
-test.serial('what is registered while Redis is down is mailed when it is back', async t => {
-  const { proxy, child, client } = await anApi()
+test.serial('a registration while Redis is down → its email is sent once Redis is back', async t => {
+  const { proxy, child, client } = await openApi()
   proxy.cut()
   const email = anEmail()
   const { status, body } = await client.post('register', { email, password })
@@ -90,7 +87,7 @@ test.serial('what is registered while Redis is down is mailed when it is back', 
   t.is(world.mails.caught.filter(({ to }) => to.includes(email)).length, 1)
 })
 
-test.serial('a Redis that loses the whole queue loses no mail', async t => {
+test.serial('Redis loses the whole queue → no email is lost', async t => {
   const accounts = await Promise.all(Array.from({ length: 8 }, () => anAccount(world.client)))
   t.is(await jobs(), 8)
   await dropKeys(world.deps.redis, await keysOf(world.deps.redis, `{${world.config.REDIS_PREFIX}}:*`))
@@ -100,7 +97,7 @@ test.serial('a Redis that loses the whole queue loses no mail', async t => {
   for (const email of emails) t.is(world.mails.caught.filter(({ to }) => to.includes(email)).length, 1)
 })
 
-test.serial('a sweep finds nothing to do in a healthy queue', async t => {
+test.serial('the queue is healthy → a sweep does nothing', async t => {
   const { email } = await anAccount(world.client)
   const worker = startWorker(world.deps)
   await world.mails.to(email)

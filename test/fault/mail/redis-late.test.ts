@@ -12,7 +12,7 @@ test.after.always(() => world[Symbol.asyncDispose]())
 const { hostname, port } = new URL(world.config.REDIS_URL)
 
 for (const fault of ['cut', 'pause'] as const)
-  test(`a process that starts while Redis is ${fault === 'cut' ? 'down' : 'silent'} queues mails once it is back`, async t => {
+  test(`Redis is ${{ cut: 'down', pause: 'silent' }[fault]} at the start → emails are queued once it is back`, async t => {
     await using proxy = await openProxy(hostname, Number(port))
     proxy[fault]()
     const config = { ...world.config, REDIS_URL: proxy.through(world.config.REDIS_URL) }
@@ -20,7 +20,7 @@ for (const fault of ['cut', 'pause'] as const)
     const id = uuid()
     await t.throwsAsync(addMails(deps.queue, [id]))
     proxy.heal()
-    await until('the queue to take a mail', () =>
+    await until('the queue to accept an email', () =>
       addMails(deps.queue, [id]).then(
         () => true,
         () => false,

@@ -13,8 +13,8 @@ import { openScriptedSmtp, type SmtpMoment } from '../../scripted-smtp.ts'
 import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
 
-// A mail server that takes its time, at every moment of a session. It is a real one that says what it is told to; the
-// timeoutMs of the worker is a setting.
+// A mail server that answers slowly, at each step of a session. It is a real server with scripted replies; the timeouts of
+// the worker are settings.
 
 await compileAll(plainTheme, ['en'])
 
@@ -27,7 +27,7 @@ type Row = {
   held_for: number | null
 }
 
-const openPlace = async () => {
+const openSetup = async () => {
   const smtp = await openScriptedSmtp()
   const world = await openLocalWorld({ singleRedis: true, env: { SMTP_URL: smtp.url } })
   const rowOf = async (email: string): Promise<Row> => {
@@ -35,7 +35,7 @@ const openPlace = async () => {
       `SELECT *, extract(epoch FROM held_until - now())::float AS held_for FROM emails WHERE recipient = $1`,
       [email],
     )
-    if (!row) throw new Error('There is no row')
+    if (!row) throw new Error('the row is missing')
     return row
   }
   const rowOnce = (email: string, is: (row: Row) => boolean) =>
@@ -45,16 +45,16 @@ const openPlace = async () => {
     })
   const sent = (email: string) => rowOnce(email, ({ status }) => status === 'sent')
   const contentsOf = ({ id }: Row) => smtp.contents.filter(each => each.includes(id)).length
-  /** A worker that is as patient as production, but for what a test changes. */
+  /** Starts a worker with the timeouts of production, but for those that a test changes. */
   const workerOf = (changed: Partial<Timeouts> = {}) => startWorker(world.deps, { ...timeouts, ...changed })
   return { smtp, world, rowOf, rowOnce, sent, contentsOf, workerOf }
 }
 
-const place = await openPlace()
-const { smtp, world, rowOf, rowOnce, sent, contentsOf, workerOf } = place
-const slow = await openPlace()
+const setup = await openSetup()
+const { smtp, world, rowOf, rowOnce, sent, contentsOf, workerOf } = setup
+const slow = await openSetup()
 test.after.always(async () => {
-  for (const each of [place, slow]) {
+  for (const each of [setup, slow]) {
     await each.world[Symbol.asyncDispose]()
     await each.smtp[Symbol.asyncDispose]()
   }
@@ -62,7 +62,7 @@ test.after.always(async () => {
 
 test.serial.afterEach.always(() => smtp.answer(() => undefined))
 
-test('the timeoutMs is at least what RFC 5321 asks: 5 minutes a command, 10 after the content', t => {
+test('timeouts are at least those of RFC 5321: 5 minutes for a command, 10 minutes after the content', t => {
   const minute = 60_000
   t.true(timeouts.smtpGreeting >= 5 * minute)
   t.true(timeouts.smtpReply >= 10 * minute)
@@ -70,7 +70,7 @@ test('the timeoutMs is at least what RFC 5321 asks: 5 minutes a command, 10 afte
   t.true(timeouts.mailUnanswered >= 30 * minute)
 })
 
-test('content answered after longer than a job’s lock lives → the email is sent once', async t => {
+test('the content is answered after the lock of the job expires → the email is sent once', async t => {
   slow.smtp.answer(async moment => {
     if (moment === '.') await sleep(13_000)
     return moment === '.' ? '250 taken' : undefined
@@ -79,7 +79,7 @@ test('content answered after longer than a job’s lock lives → the email is s
   t.teardown(worker.close)
   const { email } = await anAccount(slow.world.client)
   const { id } = await slow.rowOnce(email, found => slow.contentsOf(found) === 1)
-  // By then a hold that was not renewed would be over.
+  // By then a hold that is not renewed would have expired.
   await sleep(10_000)
   using transport = openTransport(slow.smtp.url)
   t.is(await deliver({ ...slow.world.deps, transport }, id), 'held', 'a second job sends nothing')
@@ -115,7 +115,7 @@ for (const at of ['greeting', 'EHLO', 'MAIL FROM', 'RCPT TO', 'DATA', '.'] as Sm
     t.is(contentsOf(row), 1)
   })
 
-test.serial('a call that leads nowhere → the second call is greeted, at the same attempt', async t => {
+test.serial('the first connection is never greeted → a second one is, in the same attempt', async t => {
   let calls = 0
   smtp.answer(moment => (moment === 'greeting' && ++calls === 1 ? null : undefined))
   const worker = workerOf({ smtpSecondCall: 300 })
@@ -126,7 +126,7 @@ test.serial('a call that leads nowhere → the second call is greeted, at the sa
 })
 
 for (const at of ['greeting', 'MAIL FROM'] as SmtpMoment[])
-  test.serial(`${at} is never answered → the next attempt comes soon, as nothing was sent`, async t => {
+  test.serial(`${at} is never answered → the next attempt is soon, because nothing was sent`, async t => {
     let asked = 0
     smtp.answer(moment => (moment === at && ++asked < 2 ? null : undefined))
     const worker = workerOf({ smtpGreeting: 500, smtpReply: 500 })
@@ -138,7 +138,7 @@ for (const at of ['greeting', 'MAIL FROM'] as SmtpMoment[])
   })
 
 test.serial(
-  'content is never answered → sent again late, three times in all, with one Message-ID',
+  'the content is never answered → it is sent again late, three times in all, with the same Message-ID',
   async t => {
     smtp.answer(moment => (moment === '.' ? null : undefined))
     const worker = workerOf({ smtpReply: 300 })
@@ -147,18 +147,18 @@ test.serial(
     t.like(first, { status: 'queued', attempts: 1, last_error: 'ETIMEDOUT, perhaps delivered' })
     t.true(Math.abs((first.held_for ?? 0) - 1800) < 60, 'half an hour')
 
-    // Neither the sweeper nor another job sends it before its time.
+    // Neither the sweep nor another job sends it earlier.
     await world.sql('UPDATE emails SET sweep_after = now() WHERE id = $1', [first.id])
     t.is(await sweep(world.deps), 1)
     await until('the job to end', async () => !(await world.deps.queue.getJob(first.id)))
     t.is(contentsOf(first), 1)
 
-    const timePasses = () =>
+    const makeDue = () =>
       world.sql('UPDATE emails SET held_until = now(), sweep_after = now() WHERE id = $1', [first.id])
-    await timePasses()
+    await makeDue()
     const second = await rowOnce(email, row => row.sends_unanswered === 2)
     t.true(Math.abs((second.held_for ?? 0) - 4 * 3600) < 60, 'four hours')
-    await timePasses()
+    await makeDue()
     const last = await rowOnce(email, row => row.status === 'failed')
     t.like(last, { attempts: 3, last_error: 'ETIMEDOUT, perhaps delivered' })
     t.is(contentsOf(last), 3)
@@ -167,28 +167,34 @@ test.serial(
   },
 )
 
-test.serial('a connection that breaks before content is answered → once more soon, then late', async t => {
-  smtp.answer(moment => (moment === '.' ? 'hang up' : undefined))
-  const worker = workerOf({ mailBroken: 500 })
-  const { email } = await anAccount(world.client)
-  const first = await rowOnce(email, row => row.sends_unanswered === 1)
-  t.regex(first.last_error ?? '', /^(?:ECONNECTION|ESOCKET), perhaps delivered$/)
-  const second = await rowOnce(email, row => row.sends_unanswered === 2)
-  t.true((second.held_for ?? 0) > 3600)
-  t.is(contentsOf(second), 2)
-  await worker.close()
-})
+test.serial(
+  'the connection breaks before the content is answered → it is sent again soon, then late',
+  async t => {
+    smtp.answer(moment => (moment === '.' ? 'hang up' : undefined))
+    const worker = workerOf({ mailBroken: 500 })
+    const { email } = await anAccount(world.client)
+    const first = await rowOnce(email, row => row.sends_unanswered === 1)
+    t.regex(first.last_error ?? '', /^(?:ECONNECTION|ESOCKET), perhaps delivered$/)
+    const second = await rowOnce(email, row => row.sends_unanswered === 2)
+    t.true((second.held_for ?? 0) > 3600)
+    t.is(contentsOf(second), 2)
+    await worker.close()
+  },
+)
 
-test.serial('a server that sends a byte now and then and ends no reply → the attempt ends', async t => {
-  smtp.answer((moment, _, dribble) => (moment === 'RCPT TO' ? dribble() : undefined))
-  const worker = workerOf({ smtpDelivery: 1000 })
-  const { email } = await anAccount(world.client)
-  const row = await rowOnce(email, ({ last_error }) => last_error !== null)
-  t.like(row, { status: 'queued', last_error: 'EABORT', sends_unanswered: 0 })
-  await worker.close()
-})
+test.serial(
+  'the server sends a byte now and then and never ends its reply → the attempt times out',
+  async t => {
+    smtp.answer((moment, _, dribble) => (moment === 'RCPT TO' ? dribble() : undefined))
+    const worker = workerOf({ smtpDelivery: 1000 })
+    const { email } = await anAccount(world.client)
+    const row = await rowOnce(email, ({ last_error }) => last_error !== null)
+    t.like(row, { status: 'queued', last_error: 'EABORT', sends_unanswered: 0 })
+    await worker.close()
+  },
+)
 
-test.serial('five emails wait for a slow server → others are sent meanwhile', async t => {
+test.serial('six emails wait for a slow server → other emails are sent meanwhile', async t => {
   const stuck = new Set<string>()
   smtp.answer((moment, line) =>
     moment === 'RCPT TO' && [...stuck].some(email => line.includes(email)) ? null : undefined,
@@ -199,7 +205,7 @@ test.serial('five emails wait for a slow server → others are sent meanwhile', 
     stuck.add(email)
     await anAccount(world.client, { email })
   }
-  await until('the slow ones to be underway', async () => {
+  await until('the slow deliveries to be under way', async () => {
     const { attempts } = await rowOf('stuck-5@example.com')
     return attempts === 1
   })
@@ -209,47 +215,50 @@ test.serial('five emails wait for a slow server → others are sent meanwhile', 
   await worker.close()
 })
 
-test.serial('Redis loses the queue while content waits for its answer → no second send', async t => {
-  const { promise, resolve } = Promise.withResolvers<string>()
-  smtp.answer(moment => (moment === '.' ? promise : undefined))
-  const workers = [workerOf(), workerOf()]
-  const { email } = await anAccount(world.client)
-  const held = await rowOnce(email, row => contentsOf(row) === 1)
-  await world.deps.queue.obliterate({ force: true })
-  for (let i = 0; i < 3; i++) {
-    await world.sql('UPDATE emails SET sweep_after = now() WHERE id = $1', [held.id])
-    t.is(await sweep(world.deps), 1)
-    await until('the second job to end', async () => !(await world.deps.queue.getJob(held.id)))
-  }
-  t.is(contentsOf(held), 1)
-  resolve('250 taken')
-  t.like(await sent(email), { attempts: 1 })
-  t.is(contentsOf(held), 1)
-  for (const { close } of workers) await close()
-})
+test.serial(
+  'Redis loses the queue while the content waits for its answer → the email is not sent twice',
+  async t => {
+    const { promise, resolve } = Promise.withResolvers<string>()
+    smtp.answer(moment => (moment === '.' ? promise : undefined))
+    const workers = [workerOf(), workerOf()]
+    const { email } = await anAccount(world.client)
+    const held = await rowOnce(email, row => contentsOf(row) === 1)
+    await world.deps.queue.obliterate({ force: true })
+    for (let i = 0; i < 3; i++) {
+      await world.sql('UPDATE emails SET sweep_after = now() WHERE id = $1', [held.id])
+      t.is(await sweep(world.deps), 1)
+      await until('the second job to end', async () => !(await world.deps.queue.getJob(held.id)))
+    }
+    t.is(contentsOf(held), 1)
+    resolve('250 taken')
+    t.like(await sent(email), { attempts: 1 })
+    t.is(contentsOf(held), 1)
+    for (const { close } of workers) await close()
+  },
+)
 
 test.serial(
-  'a worker ends while content waits for its answer → the next does not send it at once',
+  'a worker exits while the content waits for its answer → the next worker does not send it at once',
   async t => {
     smtp.answer(moment => (moment === '.' ? null : undefined))
     const worker = workerOf({ mailClose: 200 })
     const { email } = await anAccount(world.client)
     await rowOnce(email, row => contentsOf(row) === 1)
     await worker.close()
-    const left = await rowOf(email)
-    t.like(left, { status: 'queued', last_error: 'EABORT, perhaps delivered', sends_unanswered: 1 })
-    t.true((left.held_for ?? 0) > 1700)
+    const row = await rowOf(email)
+    t.like(row, { status: 'queued', last_error: 'EABORT, perhaps delivered', sends_unanswered: 1 })
+    t.true((row.held_for ?? 0) > 1700)
 
     smtp.answer(() => undefined)
     const next = workerOf()
     const other = await anAccount(world.client)
     await sent(other.email)
-    t.is(contentsOf(left), 1)
+    t.is(contentsOf(row), 1)
     await next.close()
   },
 )
 
-test.serial('a worker ends before content was sent → the next sends it soon', async t => {
+test.serial('a worker exits before it sent the content → the next worker sends it soon', async t => {
   smtp.answer(moment => (moment === 'RCPT TO' ? null : undefined))
   const worker = workerOf({ mailClose: 200 })
   const { email } = await anAccount(world.client)
@@ -263,7 +272,7 @@ test.serial('a worker ends before content was sent → the next sends it soon', 
 })
 
 test.serial(
-  'Postgres is away when content is accepted → the row is settled later, and nothing is sent again',
+  'Postgres is down when the content is accepted → the row is updated later, and nothing is sent twice',
   async t => {
     await using proxied = await openProxiedInstance(world)
     smtp.answer(moment => {

@@ -9,7 +9,7 @@ test.after.always(() => world[Symbol.asyncDispose]())
 
 const due = () => world.sql(`SELECT 1 FROM emails WHERE status = 'queued' AND sweep_after <= now()`)
 
-test('mails that a sweep could not queue are due at the next, not half a minute later', async t => {
+test('a sweep cannot queue emails → they are due at the next sweep, not half a minute later', async t => {
   await using proxied = await openProxiedInstance(world)
   await anAccount(world.client)
   await world.deps.queue.obliterate({ force: true })

@@ -8,19 +8,19 @@ import { timeouts } from '../../../src/platform/config/timeouts.ts'
 import { openDatabase } from '../../../src/platform/postgres/postgres.ts'
 import { findConnection } from '../../../src/platform/postgres/postgres-connection.ts'
 import { openPreparedReads } from '../../../src/platform/postgres/prepared-read.ts'
+import { canReplicate, openOwnPostgres } from '../../chaos/servers.ts'
 import { makeAuthority, makeCertificate, makesCertificates } from '../../cluster/certificates.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
-import { canReplicate, openOwnPostgres } from '../servers.ts'
 
-// The forms of DATABASE_URL, against servers that speak TLS or not, by TCP and by a Unix socket. In a container there is
-// neither a socket nor a certificate of ours.
+// The forms of DATABASE_URL, against servers with and without TLS, by TCP and by a Unix socket. Skipped in containers,
+// which have neither our socket nor our certificate.
 
 const test = canReplicate && makesCertificates ? anyTest.serial : anyTest.serial.skip
 const silent = openLog('test', 'silent')
 const folder = await mkdtemp(join(tmpdir(), 'lk-'))
 
-const own = async (file: string) => {
+const giveToServer = async (file: string) => {
   const user = unprivilegedUser()
   if (user) await chown(join(folder, file), user.uid, user.gid)
 }
@@ -34,7 +34,7 @@ const opened = async () => {
   ] as const) {
     await makeCertificate(folder, file, name)
     await chmod(join(folder, `${file}.key`), 0o600)
-    for (const end of ['crt', 'key']) await own(`${file}.${end}`)
+    for (const end of ['crt', 'key']) await giveToServer(`${file}.${end}`)
   }
   const tls = (file: string) => [
     ...[
@@ -60,21 +60,21 @@ anyTest.after.always(async () => {
 type Server = 'plain' | 'right' | 'other'
 const urlOf = (server: Server): string => servers?.[server].url ?? ''
 
-type Way = { socket: boolean; ssl: boolean }
+type Connection = { socket: boolean; ssl: boolean }
 
-/** How a connection to this address is made. Pool and reads must agree. */
-const wayOf = async (url: string): Promise<string> => {
+/** How the service connects to this URL. The pool and the reads must agree. */
+const connectionOf = async (url: string): Promise<string> => {
   const connection = await findConnection(url, timeouts)
   const database = await openDatabase(connection, { log: silent, entities: [] })
   using reads = openPreparedReads(connection, silent)
   try {
     const text = `SELECT inet_server_addr() IS NULL AS socket, (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()) AS ssl`
-    const rows: Way[] = [
+    const rows: Connection[] = [
       ...(await database.query(text)),
-      ...(await reads.run<Way>({ name: 'way', text }, [])),
+      ...(await reads.run<Connection>({ name: 'connection', text }, [])),
     ]
-    const ways = rows.map(({ socket, ssl }) => (socket ? 'socket' : ssl ? 'TLS' : 'plain'))
-    return [...new Set(ways)].join(' and ')
+    const kinds = rows.map(({ socket, ssl }) => (socket ? 'socket' : ssl ? 'TLS' : 'plain'))
+    return [...new Set(kinds)].join(' and ')
   } finally {
     await database.destroy()
   }
@@ -85,7 +85,7 @@ const unsupported = /does not support SSL/
 const distrusted = /self.signed|unable to verify|unable to get local issuer/i
 const wrongName = /does not match certificate/
 
-const cases: [server: Server, parameters: string, comesTo: string | RegExp][] = [
+const cases: [server: Server, parameters: string, expected: string | RegExp][] = [
   ['plain', '', 'plain'],
   ['plain', 'sslmode=disable', 'plain'],
   ['plain', 'sslmode=allow', 'plain'],
@@ -111,13 +111,13 @@ const cases: [server: Server, parameters: string, comesTo: string | RegExp][] = 
   ['other', 'sslmode=verify-ca', distrusted],
   ['other', 'sslmode=prefer', 'TLS'],
 ]
-const told = { plain: 'without TLS', right: 'with TLS', other: 'with a certificate of another name' }
+const serverNames = { plain: 'without TLS', right: 'with TLS', other: 'with a certificate of another name' }
 
-for (const [server, parameters, comesTo] of cases)
-  test(`a server ${told[server]}, ?${parameters.replaceAll(folder, '')} → ${comesTo}`, async t => {
+for (const [server, parameters, expected] of cases)
+  test(`a server ${serverNames[server]}, ?${parameters.replaceAll(folder, '')} → ${expected}`, async t => {
     const url = `${urlOf(server)}?${parameters}`
-    if (typeof comesTo === 'string') t.is(await wayOf(url), comesTo)
-    else await t.throwsAsync(wayOf(url), { message: comesTo })
+    if (typeof expected === 'string') t.is(await connectionOf(url), expected)
+    else await t.throwsAsync(connectionOf(url), { message: expected })
   })
 
 const sockets = (): Record<string, string> => {
@@ -131,21 +131,21 @@ const sockets = (): Record<string, string> => {
   }
 }
 
-test('DATABASE_URL names a Unix socket, in any form → the socket is used', async t => {
-  for (const [form, url] of Object.entries(sockets())) t.is(await wayOf(url), 'socket', form)
+test('DATABASE_URL names a Unix socket in any form → the socket is used', async t => {
+  for (const [form, url] of Object.entries(sockets())) t.is(await connectionOf(url), 'socket', form)
 })
 
-test('DATABASE_URL names a Unix socket → the service serves', async t => {
+test('DATABASE_URL names a Unix socket → the service answers requests', async t => {
   const [databaseUrl = ''] = Object.values(sockets())
   await using world = await openLocalWorld({ servers: { databaseUrl } })
   const { access } = await anAccount(world.client)
   t.is((await world.client.get('me', { token: access })).status, 200)
 })
 
-test('a file of a certificate cannot be read → the reason names the parameter, and the exit code is 78', async t => {
+test('a certificate file cannot be read → the error names the parameter, and the exit code is 78', async t => {
   for (const name of ['sslrootcert', 'sslcert', 'sslkey']) {
     const url = `${urlOf('right')}?sslmode=verify-full&${name}=/none/such`
-    const error = await t.throwsAsync(wayOf(url), {
+    const error = await t.throwsAsync(connectionOf(url), {
       message: `The file that ${name} names cannot be read: ENOENT.`,
     })
     t.is((error as Error & { exitCode?: number }).exitCode, 78)

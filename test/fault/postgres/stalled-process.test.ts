@@ -14,30 +14,30 @@ test.after.always(async () => {
   await world[Symbol.asyncDispose]()
 })
 
-const stall = (milliseconds: number): void => {
+const block = (milliseconds: number): void => {
   const end = performance.now() + milliseconds
   while (performance.now() < end);
 }
 
 test.serial(
-  'a process that was held up does not take an answer that lies there for one that never came',
+  'the process is blocked for longer than the Redis timeout → replies that have arrived are still read',
   async t => {
     const redis = openRedis(world.config.REDIS_URL, world.deps.log, redisCommand)
     t.teardown(() => redis.disconnect())
     await once(redis, 'ready')
     const asked = Array.from({ length: 20 }, () => redis.ping())
-    // The commands are on their way, and what comes back waits in the socket.
-    stall(2 * redisCommand)
+    // The commands were sent, and the replies wait in the socket.
+    block(2 * redisCommand)
     t.deepEqual(new Set(await Promise.all(asked)), new Set(['PONG']))
   },
 )
 
-test.serial('an answer that never came is given up, stall or not', async t => {
+test.serial('Redis never answers, and the process is blocked for a while → 503', async t => {
   const { access } = await anAccount(world.client)
   proxied.redis.pause()
   const asked = proxied.client.get('me', { token: access })
   await new Promise(resolve => setTimeout(resolve, 100))
-  stall(600)
+  block(600)
   t.is((await asked).status, 503)
   proxied.redis.heal()
 })

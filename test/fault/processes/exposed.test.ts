@@ -4,18 +4,22 @@ import { onFreePort } from '../../../src/platform/base/free-port.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 
-// What a process opens to other machines, and what it says of that.
+// Which ports a process opens to other machines, and what it warns about.
 
 const world = await openWorld()
 test.after.always(() => world[Symbol.asyncDispose]())
 
-const timeoutMs = 50_000
+const startTimeoutMs = 50_000
 
-/** A process of the service that is ready, and what it has logged at `warn` since its start. */
+/** Starts a process of the service. Returns what it has logged at `warn` since its start. */
 const started = async (name: 'api' | 'worker', env: Record<string, string>) => {
   const { child, lines } = world.spawn(name, { API_PROCESSES: '1', ...env })
   const ready = name === 'api' ? '"listening"' : 'waiting for emails'
-  const line = await until(`${name} is ready`, () => lines.find(each => each.includes(ready)), timeoutMs)
+  const line = await until(
+    `the ${name} to be ready`,
+    () => lines.find(each => each.includes(ready)),
+    startTimeoutMs,
+  )
   const warnings = () =>
     lines.filter(each => each.includes('"level":"warn"')).map(each => String(JSON.parse(each).msg))
   return { child, warnings, port: JSON.parse(line).port as number }
@@ -37,17 +41,17 @@ test.serial('HOST is public in production, or local outside production → no wa
 })
 
 test.serial(
-  'X-Forwarded-For arrives while TRUSTED_PROXIES is 0 → one warning, however many requests',
+  'X-Forwarded-For arrives while TRUSTED_PROXIES is 0 → one warning for any number of requests',
   async t => {
     const forwarded = { headers: { 'X-Forwarded-For': '192.0.2.7' } }
-    const mistaken = await started('api', {})
+    const misconfigured = await started('api', {})
     const ask = (port: number, how = {}) => fetch(`http://127.0.0.1:${port}/livez`, how)
-    await ask(mistaken.port)
-    t.deepEqual(mistaken.warnings(), [])
-    for (let i = 0; i < 3; i++) await ask(mistaken.port, forwarded)
-    await until('the warning', () => mistaken.warnings().length > 0)
-    t.is(mistaken.warnings().length, 1)
-    t.regex(mistaken.warnings()[0] ?? '', /^X-Forwarded-For arrives while TRUSTED_PROXIES is 0/)
+    await ask(misconfigured.port)
+    t.deepEqual(misconfigured.warnings(), [])
+    for (let i = 0; i < 3; i++) await ask(misconfigured.port, forwarded)
+    await until('the warning', () => misconfigured.warnings().length > 0)
+    t.is(misconfigured.warnings().length, 1)
+    t.regex(misconfigured.warnings()[0] ?? '', /^X-Forwarded-For arrives while TRUSTED_PROXIES is 0/)
 
     const right = await started('api', { TRUSTED_PROXIES: '1' })
     await ask(right.port, forwarded)
@@ -69,12 +73,12 @@ const answers = (host: string, port: number): Promise<boolean> =>
 
 for (const name of ['api', 'worker'] as const)
   test.serial(
-    `${name} listens everywhere, METRICS_HOST is unset → /metrics answers on 127.0.0.1 alone`,
+    `the ${name} listens on every address, METRICS_HOST is unset → /metrics answers on 127.0.0.1 only`,
     async t => {
       const [port, another] = [await aPort(), await aPort()]
       const closed = await started(name, { HOST: '0.0.0.0', METRICS_PORT: String(port) })
       t.true(await answers('127.0.0.1', port))
-      // Another address of this machine, as other machines would use it. 127.0.0.2 is one on Linux.
+      // Another address of this machine, as other machines would use it. On Linux 127.0.0.2 is one.
       const other = own ?? '127.0.0.2'
       t.false(await answers(other, port))
       t.false(closed.warnings().some(text => text.startsWith('METRICS_HOST')))

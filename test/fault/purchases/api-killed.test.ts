@@ -1,10 +1,10 @@
 import test from 'ava'
 import { reconcile } from '../../../src/shop/purchases/reconcile.ts'
+import { anApi } from '../../chaos/processes.ts'
 import { anEmail } from '../../fixtures.ts'
 import { openScriptedGateway } from '../../integration/purchases/scripted-gateway.ts'
 import { kill } from '../../spawn.ts'
 import { until } from '../../until.ts'
-import { anApi } from '../processes.ts'
 import { openLocalShop } from './local-shop.ts'
 
 const shop = await openLocalShop()
@@ -14,7 +14,7 @@ test.after.always(async () => {
   await shop[Symbol.asyncDispose]()
 })
 
-test('a site whose API died between the reservation and the checkout is let go', async t => {
+test('the API crashes between the reservation of a site and its checkout → the site is released', async t => {
   gateway.answer(() => {})
   const { child, client } = await anApi(shop, { RECURRENTE_URL: `${gateway.url}/api` })
   const [slug, email] = [await shop.aSite(), anEmail()]
@@ -26,7 +26,7 @@ test('a site whose API died between the reservation and the checkout is let go',
   t.is(await lost, null)
   const { status, held_by: id } = await shop.siteOf(slug)
   t.is(status, 'reserved')
-  if (!id) throw new Error('nobody holds it')
+  if (!id) throw new Error('no purchase holds the site')
 
   const again = () => shop.client.post(`/api/v1/sites/${slug}/purchase`, body, { headers })
   const meanwhile = await again()
@@ -38,5 +38,5 @@ test('a site whose API died between the reservation and the checkout is let go',
   t.is(await reconcile(shop.deps), 1)
   t.deepEqual(await shop.siteOf(slug), { status: 'available', held_by: null })
   t.like(await shop.rowOf(id), { status: 'expired', idempotency_key: null, checkout_id: null })
-  t.is((await again()).status, 201, 'the same key begins anew')
+  t.is((await again()).status, 201, 'the same key starts a new purchase')
 })

@@ -10,7 +10,7 @@ import { plainTheme } from '../../theme.ts'
 import { until } from '../../until.ts'
 import { openLocalShop } from './local-shop.ts'
 
-// A fault is a 5xx, as if the event had never come: the gateway sends it again. A 204 is never taken back.
+// In an outage the reply is a 5xx and nothing is stored: the gateway sends the event again. After a 204 the effects last.
 
 await compileAll(plainTheme, ['en'])
 const shop = await openLocalShop({ singleRedis: true })
@@ -22,16 +22,16 @@ test.after.always(async () => {
 
 const anId = () => `msg_${randomBytes(12).toString('hex')}`
 
-const left = effectsOf(shop)
+const effects = effectsOf(shop)
 
 const heal = () => {
   proxied.redis.heal()
   proxied.postgres.heal()
 }
 
-/** Sends the event as the gateway does, until it is taken. */
+/** Sends the event, as the gateway does, until it is accepted. */
 const redeliver = (purchase: Purchase, id: string) =>
-  until('the event to be taken', async () => {
+  until('the event to be accepted', async () => {
     const { status } = await shop.sendEvent('payment_intent.succeeded', purchase, {
       id,
       client: proxied.client,
@@ -40,57 +40,66 @@ const redeliver = (purchase: Purchase, id: string) =>
   })
 
 for (const fault of ['cut', 'pause'] as const)
-  test.serial(`Postgres is gone (${fault}): 503, nothing is written, and the event works later`, async t => {
-    const purchase = await shop.aPurchase()
-    const id = anId()
-    proxied.postgres[fault]()
-    const refused = await shop.sendEvent('payment_intent.succeeded', purchase, { id, client: proxied.client })
-    heal()
-    t.is(refused.status, 503, refused.text)
-    t.is(refused.body.code, 'SERVICE_UNAVAILABLE')
-    t.truthy(refused.headers.get('retry-after'))
-    t.deepEqual(await left(purchase, id), noEffects)
+  test.serial(
+    `Postgres fails (${fault}) when an event arrives → 503, nothing is stored, a retry works`,
+    async t => {
+      const purchase = await shop.aPurchase()
+      const id = anId()
+      proxied.postgres[fault]()
+      const refused = await shop.sendEvent('payment_intent.succeeded', purchase, {
+        id,
+        client: proxied.client,
+      })
+      heal()
+      t.is(refused.status, 503, refused.text)
+      t.is(refused.body.code, 'SERVICE_UNAVAILABLE')
+      t.truthy(refused.headers.get('retry-after'))
+      t.deepEqual(await effects(purchase, id), noEffects)
 
-    await redeliver(purchase, id)
-    t.deepEqual(await left(purchase, id), allEffects)
-  })
+      await redeliver(purchase, id)
+      t.deepEqual(await effects(purchase, id), allEffects)
+    },
+  )
 
-for (const [moment, mark] of [
+for (const [moment, bytes] of [
   ['the event is written', 'INSERT INTO "webhook_events"'],
   ['the site is sold', 'UPDATE sites'],
-  ['the mail is owed', 'INSERT INTO "emails"'],
+  ['the email is queued', 'INSERT INTO "emails"'],
 ] as const)
-  test.serial(`the connection breaks when ${moment}: 503 and nothing of it stays`, async t => {
+  test.serial(`the connection to Postgres breaks when ${moment} → 503, and nothing is stored`, async t => {
     const purchase = await shop.aPurchase()
     const id = anId()
-    const lost = proxied.postgres.loseReplyTo(mark)
+    const lost = proxied.postgres.loseReplyTo(bytes)
     const refused = await shop.sendEvent('payment_intent.succeeded', purchase, { id, client: proxied.client })
     await lost
     t.is(refused.status, 503, refused.text)
-    t.deepEqual(await left(purchase, id), noEffects)
+    t.deepEqual(await effects(purchase, id), noEffects)
     await redeliver(purchase, id)
-    t.deepEqual(await left(purchase, id), allEffects)
+    t.deepEqual(await effects(purchase, id), allEffects)
   })
 
 test.serial(
-  'the connection breaks when all is committed: the event comes again, and has no effect',
+  'the connection to Postgres breaks after the commit → 503, and a retry changes nothing',
   async t => {
     const purchase = await shop.aPurchase()
     const id = anId()
     const lost = proxied.postgres.loseReplyTo('COMMIT')
-    const unsure = await shop.sendEvent('payment_intent.succeeded', purchase, { id, client: proxied.client })
+    const uncertain = await shop.sendEvent('payment_intent.succeeded', purchase, {
+      id,
+      client: proxied.client,
+    })
     await lost
-    t.is(unsure.status, 503, unsure.text)
-    t.deepEqual(await left(purchase, id), allEffects)
+    t.is(uncertain.status, 503, uncertain.text)
+    t.deepEqual(await effects(purchase, id), allEffects)
     await redeliver(purchase, id)
-    t.deepEqual(await left(purchase, id), allEffects)
+    t.deepEqual(await effects(purchase, id), allEffects)
   },
 )
 
-test.serial('somebody holds the site for too long: 503, and the event works later', async t => {
+test.serial('the row of the site is locked for too long → 503, and a retry works', async t => {
   const purchase = await shop.aPurchase()
   const id = anId()
-  // Past the app, whose own transactions may not rest for long.
+  // A connection that bypasses the service, whose own idle transactions time out.
   const holder = new pg.Client({ connectionString: shop.config.DATABASE_URL })
   await holder.connect()
   await holder.query('BEGIN')
@@ -98,29 +107,32 @@ test.serial('somebody holds the site for too long: 503, and the event works late
   const refused = await shop.sendEvent('payment_intent.succeeded', purchase, { id, client: proxied.client })
   await holder.end()
   t.is(refused.status, 503, refused.text)
-  t.deepEqual(await left(purchase, id), noEffects)
+  t.deepEqual(await effects(purchase, id), noEffects)
   await redeliver(purchase, id)
-  t.deepEqual(await left(purchase, id), allEffects)
+  t.deepEqual(await effects(purchase, id), allEffects)
 })
 
 for (const fault of ['cut', 'pause'] as const)
   test.serial(
-    `Redis is gone (${fault}): the event is taken, and the mails go out when it is back`,
+    `Redis fails (${fault}) when an event arrives → 204, and its emails are sent later`,
     async t => {
       const purchase = await shop.aPurchase()
       const id = anId()
       proxied.redis[fault]()
-      const taken = await shop.sendEvent('payment_intent.succeeded', purchase, { id, client: proxied.client })
+      const accepted = await shop.sendEvent('payment_intent.succeeded', purchase, {
+        id,
+        client: proxied.client,
+      })
       heal()
-      t.is(taken.status, 204, taken.text)
-      t.deepEqual(await left(purchase, id), allEffects)
+      t.is(accepted.status, 204, accepted.text)
+      t.deepEqual(await effects(purchase, id), allEffects)
 
-      // What finds them is the sweeper. It leaves fresh rows alone for a while.
+      // The sweep finds them. It waits for a while before it takes new rows.
       const rows = await shop.sql<{ id: string }>('SELECT id FROM emails WHERE recipient = $1', [
         purchase.email,
       ])
       const jobs = await Promise.all(rows.map(row => shop.deps.queue.getJob(row.id)))
-      // What was held back may arrive after all.
+      // After a pause the delayed commands may still arrive.
       if (fault === 'cut') t.deepEqual(jobs, [undefined, undefined])
       await shop.sql('UPDATE emails SET sweep_after = now() WHERE recipient = $1', [purchase.email])
       const worker = startWorker(shop.deps)
@@ -129,7 +141,7 @@ for (const fault of ['cut', 'pause'] as const)
     },
   )
 
-test.serial('forged events are refused while Postgres is gone, and cost it nothing', async t => {
+test.serial('a forged event arrives while Postgres is down → 401 without a query', async t => {
   const purchase = await shop.aPurchase()
   proxied.postgres.cut()
   const headers = { 'svix-id': anId(), 'svix-timestamp': String(Math.floor(Date.now() / 1000)) }

@@ -16,30 +16,30 @@ test.after.always(async () => {
 test.serial.afterEach.always(() => proxied.postgres.heal())
 
 const { client, deps, sql } = world
-// A transaction that hangs waits for 4 s, and a machine that is busy has each of them wait a while longer.
+// A transaction that hangs waits for 4 s, and longer on a busy machine.
 const timeoutMs = 8000
 
-const healed = (token: string) =>
+const untilHealed = (token: string) =>
   until(
-    'the instance serves again',
+    'the instance to serve again',
     async () => (await proxied.client.get('me', { token })).status === 200,
     20_000,
   )
 
 const faults = {
-  'Postgres is gone': () => proxied.postgres.cut(),
+  'Postgres is down': () => proxied.postgres.cut(),
   'Postgres hangs': () => proxied.postgres.pause(),
 }
 
-for (const [fault, strike] of Object.entries(faults)) {
+for (const [fault, begin] of Object.entries(faults)) {
   test.serial(
-    `${fault}: login, register and refresh say 503, and the refresh token is not spent`,
+    `${fault} → login, register and refresh answer 503, and the refresh token is not used`,
     async t => {
       const account = await anAccount(client)
       const session = () => deps.redis.hgetall(deps.keys.session(account.userId, account.sessionId))
       const before = await session()
       const email = anEmail()
-      strike()
+      begin()
       const asked = {
         login: () => proxied.client.post('login', { email: account.email, password }),
         register: () => proxied.client.post('register', { email, password }),
@@ -59,7 +59,7 @@ for (const [fault, strike] of Object.entries(faults)) {
       t.deepEqual(await session(), before)
 
       proxied.postgres.heal()
-      await healed(account.access)
+      await untilHealed(account.access)
       const refreshed = await proxied.client.post('refresh', { refresh_token: account.refresh })
       t.is(refreshed.status, 200)
       t.is((await proxied.client.post('login', { email: account.email, password })).status, 200)
@@ -73,20 +73,20 @@ for (const [fault, strike] of Object.entries(faults)) {
       )
       const registered = await proxied.client.post('register', { email, password })
       t.true(registered.status === 201 || registered.status === 409, `register answered ${registered.status}`)
-      const halves = await sql(
+      const usersWithoutEmail = await sql(
         'SELECT 1 FROM users u WHERE NOT EXISTS (SELECT 1 FROM emails e WHERE e.user_id = u.id)',
       )
-      t.is(halves.length, 0, 'no user without their mail')
+      t.is(usersWithoutEmail.length, 0, 'each user has an email')
     },
   )
 
-  test.serial(`${fault}: what needs no Postgres is served, and readyz names it`, async t => {
+  test.serial(`${fault} → routes that need no Postgres are served, and readyz reports it`, async t => {
     const account = await anAccount(client)
     const bystander = await anAccount(client)
-    strike()
+    begin()
     for (const path of ['/livez', '/.well-known/paseto-keys', '/openapi.json'])
       t.true(await repliesQuickly(() => proxied.client.get(path)), path)
-    const ready = await until('readyz notices', async () => {
+    const ready = await until('readyz to report it', async () => {
       const answer = await proxied.client.get('/readyz')
       return answer.status === 503 && answer
     })
@@ -95,20 +95,20 @@ for (const [fault, strike] of Object.entries(faults)) {
     t.is((await client.get('me', { token: account.access })).body.code, 'SESSION_REVOKED')
 
     proxied.postgres.heal()
-    await healed(bystander.access)
-    await until('readyz recovers', async () => (await proxied.client.get('/readyz')).status === 200, 10_000)
+    await untilHealed(bystander.access)
+    await until('readyz to recover', async () => (await proxied.client.get('/readyz')).status === 200, 10_000)
   })
 
-  test.serial(`${fault}: a crowd that meets the fault leaves nothing stuck behind`, async t => {
+  test.serial(`${fault} during 40 requests → 503, and 40 later requests are served`, async t => {
     const account = await anAccount(client)
-    strike()
-    const crowd = await Promise.all(
+    begin()
+    const load = await Promise.all(
       Array.from({ length: 40 }, () => timed(proxied.client.get('me', { token: account.access }))),
     )
-    t.deepEqual([...new Set(crowd.map(({ reply }) => reply.status))], [503])
-    t.true(Math.max(...crowd.map(({ took }) => took)) < timeoutMs)
+    t.deepEqual([...new Set(load.map(({ reply }) => reply.status))], [503])
+    t.true(Math.max(...load.map(({ took }) => took)) < timeoutMs)
     proxied.postgres.heal()
-    await healed(account.access)
+    await untilHealed(account.access)
     const after = await Promise.all(
       Array.from({ length: 40 }, () => timed(proxied.client.get('me', { token: account.access }))),
     )
@@ -116,14 +116,14 @@ for (const [fault, strike] of Object.entries(faults)) {
   })
 }
 
-test.serial('a Postgres that moved to another host is found again without a restart', async t => {
+test.serial('Postgres moves to another host → the service reconnects without a restart', async t => {
   const account = await anAccount(client)
   proxied.postgres.strand()
   const { reply, took } = await timed(proxied.client.post('login', { email: account.email, password }))
   t.is(reply.status, 503)
   t.true(took < timeoutMs)
   await until(
-    'every connection is a good one',
+    'every connection to work',
     async () => {
       const asked = Array.from({ length: 20 }, () => proxied.client.get('me', { token: account.access }))
       return (await Promise.all(asked)).every(({ status }) => status === 200)

@@ -28,7 +28,7 @@ const rotationOf = (text: string) => {
   return { userId, sessionId, presented: secretHash(secret), next, idle: deps.config.REFRESH_TOKEN_TTL }
 }
 
-test.serial('the script run twice with the same arguments rotates once', async t => {
+test.serial('the rotation script runs twice with the same arguments → the token is rotated once', async t => {
   const account = await anAccount(client)
   const rotation = rotationOf(account.refresh)
   const first = await rotateSession(deps, rotation)
@@ -44,7 +44,7 @@ test.serial('the script run twice with the same arguments rotates once', async t
 })
 
 test.serial(
-  'a connection that dies before the reply makes the driver send again, and costs no session',
+  'the connection breaks before the reply → the driver resends the script, the session continues',
   async t => {
     await using watch = await monitorRedis(world)
     const account = await anAccount(client)
@@ -77,56 +77,65 @@ test.serial(
   },
 )
 
-test.serial('a refresh that a fault held back does not end the session of a client that went on', async t => {
-  await using watch = await monitorRedis(world)
-  const account = await anAccount(client)
-  proxied.redis.pause()
-  t.is((await proxied.client.post('refresh', { refresh_token: account.refresh })).status, 503)
-  const second = (await client.post('refresh', { refresh_token: account.refresh })).body
-  const third = (await client.post('refresh', { refresh_token: second.refresh_token })).body
-  await watch.seen()
-  proxied.redis.heal()
-  await until('Redis runs what was held back', async () =>
-    (await watch.seen()).some(([, sha, ...rest]) => sha === digest && rest.includes(account.sessionId)),
-  )
-  t.is((await client.get('me', { token: third.access_token })).status, 200)
-  t.is((await client.post('refresh', { refresh_token: third.refresh_token })).status, 200)
-  t.is(
-    (await sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [account.userId]))
-      .length,
-    0,
-  )
-})
+test.serial(
+  'an outage delays a refresh until the client has refreshed elsewhere → the session continues',
+  async t => {
+    await using watch = await monitorRedis(world)
+    const account = await anAccount(client)
+    proxied.redis.pause()
+    t.is((await proxied.client.post('refresh', { refresh_token: account.refresh })).status, 503)
+    const second = (await client.post('refresh', { refresh_token: account.refresh })).body
+    const third = (await client.post('refresh', { refresh_token: second.refresh_token })).body
+    await watch.seen()
+    proxied.redis.heal()
+    await until('Redis to run the delayed script', async () =>
+      (await watch.seen()).some(([, sha, ...rest]) => sha === digest && rest.includes(account.sessionId)),
+    )
+    t.is((await client.get('me', { token: third.access_token })).status, 200)
+    t.is((await client.post('refresh', { refresh_token: third.refresh_token })).status, 200)
+    t.is(
+      (
+        await sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [
+          account.userId,
+        ])
+      ).length,
+      0,
+    )
+  },
+)
 
-test.serial('every command of a session survives a connection that dies before its reply', async t => {
-  const account = await anAccount(client)
-  const { email, password, sessionId, userId } = account
+test.serial(
+  'the connection breaks before the reply to a session command → no session is lost or left',
+  async t => {
+    const account = await anAccount(client)
+    const { email, password, sessionId, userId } = account
 
-  let lost = proxied.redis.loseReplyTo(sessionId)
-  const asked = await proxied.client.get('me', { token: account.access })
-  await lost
-  t.is(asked.status, 200)
+    let lost = proxied.redis.loseReplyTo(sessionId)
+    const asked = await proxied.client.get('me', { token: account.access })
+    await lost
+    t.is(asked.status, 200)
 
-  lost = proxied.redis.loseReplyTo(userId)
-  const loggedIn = await proxied.client.post('login', { email, password })
-  await lost
-  t.is(loggedIn.status, 200)
-  t.is((await client.post('refresh', { refresh_token: loggedIn.body.refresh_token })).status, 200)
+    lost = proxied.redis.loseReplyTo(userId)
+    const loggedIn = await proxied.client.post('login', { email, password })
+    await lost
+    t.is(loggedIn.status, 200)
+    t.is((await client.post('refresh', { refresh_token: loggedIn.body.refresh_token })).status, 200)
 
-  lost = proxied.redis.loseReplyTo(sessionId)
-  const ended = await proxied.client.post('logout', { refresh_token: account.refresh })
-  await lost
-  t.true(ended.status === 204 || ended.status === 503, `logout answered ${ended.status}`)
-  t.is((await client.get('me', { token: account.access })).body.code, 'SESSION_REVOKED')
+    lost = proxied.redis.loseReplyTo(sessionId)
+    const ended = await proxied.client.post('logout', { refresh_token: account.refresh })
+    await lost
+    t.true(ended.status === 204 || ended.status === 503, `logout answered ${ended.status}`)
+    t.is((await client.get('me', { token: account.access })).body.code, 'SESSION_REVOKED')
 
-  lost = proxied.redis.loseReplyTo(userId)
-  const endedAll = await proxied.client.post('logout-all', undefined, { token: loggedIn.body.access_token })
-  await lost
-  t.is(endedAll.status, 204)
-  t.is((await client.get('me', { token: loggedIn.body.access_token })).body.code, 'SESSION_REVOKED')
-})
+    lost = proxied.redis.loseReplyTo(userId)
+    const endedAll = await proxied.client.post('logout-all', undefined, { token: loggedIn.body.access_token })
+    await lost
+    t.is(endedAll.status, 204)
+    t.is((await client.get('me', { token: loggedIn.body.access_token })).body.code, 'SESSION_REVOKED')
+  },
+)
 
-test.serial('Redis may forget every script', async t => {
+test.serial('Redis loses its scripts → refresh, login and logout-all still work', async t => {
   const account = await anAccount(client)
   await deps.redis.script('FLUSH')
   const refreshed = await client.post('refresh', { refresh_token: account.refresh })

@@ -1,19 +1,19 @@
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
+import { type ApiProcess, anApi } from '../../chaos/processes.ts'
 import type { LocalWorld } from '../../local-world.ts'
 import { until } from '../../until.ts'
-import { type ApiProcess, anApi } from '../processes.ts'
 
-// Several processes at one port, and clients who find out which of them answers: each line of the log says who wrote
-// it, and each reply names its line.
+// Several processes at one port, and clients that find out which process answers: the request id of a reply leads to a log
+// line, and the line names its process.
 
-export type Crew = AsyncDisposable &
+export type ProcessGroup = AsyncDisposable &
   ApiProcess & {
-    /** The log lines that have these words. */
-    said: (words: string) => Record<string, unknown>[]
-    /** Who wrote the line of a request. */
-    whoAnswered: (requestId: string) => Promise<number>
-    /** Asks over new connections until `count` processes that live have answered; who they are. */
+    /** The log lines that contain this text. */
+    logged: (text: string) => Record<string, unknown>[]
+    /** The id of the process that answered a request. */
+    pidOf: (requestId: string) => Promise<number>
+    /** Sends requests over new connections until this many running processes have answered. Returns their ids. */
     pids: (count?: number) => Promise<number[]>
   }
 
@@ -26,26 +26,29 @@ export const isAlive = (pid: number): boolean => {
 }
 
 export const isGone = (pid: number): Promise<boolean> =>
-  until(`${pid} to be gone`, () => !isAlive(pid), 50_000)
+  until(`process ${pid} to exit`, () => !isAlive(pid), 50_000)
 
-/** Two processes at one port, and their primary. */
-export const aCrew = async (world: LocalWorld, env: Record<string, string> = {}): Promise<Crew> => {
+/** Starts two processes at one port, and their primary. */
+export const openProcessGroup = async (
+  world: LocalWorld,
+  env: Record<string, string> = {},
+): Promise<ProcessGroup> => {
   const api = await anApi(world, { API_PROCESSES: '2', LOG_LEVEL: 'info', ...env })
   const all = new Set<number>()
-  const said = (words: string) =>
-    api.lines.filter(line => line.startsWith('{') && line.includes(words)).map(line => JSON.parse(line))
-  const whoAnswered = async (requestId: string): Promise<number> => {
-    const line = await until(`${requestId} in the log`, () => said(requestId)[0])
+  const logged = (text: string) =>
+    api.lines.filter(line => line.startsWith('{') && line.includes(text)).map(line => JSON.parse(line))
+  const pidOf = async (requestId: string): Promise<number> => {
+    const line = await until(`${requestId} in the log`, () => logged(requestId)[0])
     all.add(Number(line.pid))
     return Number(line.pid)
   }
   return {
-    ...{ ...api, said, whoAnswered },
+    ...{ ...api, logged, pidOf },
     pids: async (count = 2) => {
       const found = new Set<number>()
       await until(`${count} processes to answer`, async () => {
         const { id } = await ask(api.url, '/livez').catch(() => ({ id: null }))
-        if (id) found.add(await whoAnswered(id))
+        if (id) found.add(await pidOf(id))
         for (const pid of found) if (!isAlive(pid)) found.delete(pid)
         return found.size === count
       })
@@ -61,7 +64,7 @@ export const aCrew = async (world: LocalWorld, env: Record<string, string> = {})
 
 export type Answer = { status: number | undefined; id: string; closes: boolean }
 
-/** One request; over a connection of its own without an `agent`. Rejects where no answer comes within 15 s. */
+/** Sends one request, without an `agent` over a new connection. Rejects if no answer comes within 15 s. */
 export const ask = async (url: string, path: string, token = '', agent?: Agent): Promise<Answer> => {
   const sent = request(url + path, {
     agent: agent ?? false,
@@ -76,27 +79,27 @@ export const ask = async (url: string, path: string, token = '', agent?: Agent):
   return { status: reply.statusCode, id: String(id), closes: connection === 'close' }
 }
 
-/** What a client met: answers, and requests that none came to with the answer before it on the same connection. */
-export type Met = { answers: Answer[]; failed: { after: Answer | undefined; error: string }[] }
+/** The answers to a client, and its failed requests with the last answer on the same connection. */
+export type ClientLog = { answers: Answer[]; failed: { after: Answer | undefined; error: string }[] }
 
-/** A client with one connection, which it opens anew when it is lost. It asks until `isOver` says so after an answer. */
+/** Sends requests over one connection, reopened when it breaks, until `isOver` returns true for the last answer. */
 export const keepAsking = async (
   url: string,
   token: string,
   isOver: (last: Answer | undefined) => boolean,
-): Promise<Met> => {
-  const met: Met = { answers: [], failed: [] }
+): Promise<ClientLog> => {
+  const log: ClientLog = { answers: [], failed: [] }
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   let last: Answer | undefined
-  while (!isOver(last) && met.failed.length < 20) {
+  while (!isOver(last) && log.failed.length < 20) {
     try {
       last = await ask(url, '/api/v1/auth/me', token, agent)
-      met.answers.push(last)
+      log.answers.push(last)
     } catch (error) {
-      met.failed.push({ after: last?.closes ? undefined : last, error: String(error) })
+      log.failed.push({ after: last?.closes ? undefined : last, error: String(error) })
       last = undefined
     }
   }
   agent.destroy()
-  return met
+  return log
 }

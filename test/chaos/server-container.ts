@@ -16,7 +16,7 @@ type Image = {
   signals: { clean: string; immediate: string }
 }
 
-/** A server in a container whose port on the machine stays the same when it is started again. */
+/** Starts a server in a container. Its port on the machine stays the same after a restart. */
 const openContainer = ({ image, port, configure, urlOf, probe, signals }: Image): Promise<OwnServer> =>
   onFreePort(undefined, async host => {
     const { GenericContainer, getContainerRuntimeClient } = await import('testcontainers')
@@ -30,30 +30,30 @@ const openContainer = ({ image, port, configure, urlOf, probe, signals }: Image)
     const url = urlOf(`${container.getHost()}:${host}`)
     const ready = () => untilServerReady(image, () => probe(url))
     await ready()
-    const engine = (await getContainerRuntimeClient()).container.dockerode.getContainer(container.getId())
-    const inspected = await engine.inspect()
+    const docker = (await getContainerRuntimeClient()).container.dockerode.getContainer(container.getId())
+    const inspected = await docker.inspect()
     const [network] = Object.values(inspected.NetworkSettings.Networks)
 
-    const strike = async (signal: string) => {
-      await engine.kill({ signal })
-      await engine.wait()
+    const end = async (signal: string) => {
+      await docker.kill({ signal })
+      await docker.wait()
     }
     const resume = async () => {
-      if ((await engine.inspect()).State.Paused) await engine.unpause()
+      if ((await docker.inspect()).State.Paused) await docker.unpause()
     }
     const kept = opening.move()
     kept.defer(resume)
     return {
       url,
       peer: { host: network?.IPAddress ?? '', port },
-      stop: (how = 'clean') => strike(signals[how]),
-      kill: () => strike('SIGKILL'),
+      stop: (how = 'clean') => end(signals[how]),
+      kill: () => end('SIGKILL'),
       start: async () => {
-        if (!(await engine.inspect()).State.Running) await engine.start()
+        if (!(await docker.inspect()).State.Running) await docker.start()
         await ready()
       },
       pause: async () => {
-        await engine.pause()
+        await docker.pause()
       },
       resume,
       [Symbol.asyncDispose]: () => kept.disposeAsync(),

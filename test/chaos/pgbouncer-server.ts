@@ -8,18 +8,18 @@ import { pgBouncer } from '../pgbouncer.ts'
 import type { OwnServer } from './servers.ts'
 
 export type PgBouncer = AsyncDisposable & {
-  /** The address of a database of the Postgres behind it. */
+  /** The URL of a database of the Postgres behind it. */
   urlOf: (database: string) => string
 }
 
-/** A PgBouncer before a Postgres of the test's own. `settings` are lines of `pgbouncer.ini`. */
+/** Starts a PgBouncer in front of a Postgres. `settings` are lines of `pgbouncer.ini`. */
 export const openPgBouncer = async (postgres: OwnServer, settings: string[]): Promise<PgBouncer> => {
   if (!pgBouncer) throw new Error('pgbouncer is not installed')
   const { username, password } = new URL(postgres.url)
   const dataDir = await openDataDir('test', 'postgres')
   await using opening = new AsyncDisposableStack()
   opening.defer(() => rm(dataDir.base, { recursive: true, force: true }))
-  // The folder belongs to whom the program runs as: it does not run as root.
+  // The folder belongs to the user that PgBouncer runs as: it does not run as root.
   const [users, config] = [join(dataDir.base, 'users.txt'), join(dataDir.base, 'pgbouncer.ini')]
   await writeFile(users, `"${username}" "${password}"\n`, { mode: 0o644 })
   const { urlOf, child } = await onFreePort(undefined, async port => {

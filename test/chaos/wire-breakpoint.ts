@@ -1,32 +1,32 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/** What to wait for on the way to a server, and whether the server is to see and to answer it still. */
-export type Mark = { bytes: string; answered: boolean }
+/** The bytes to wait for, and whether the server still gets and answers them. */
+export type Breakpoint = { bytes: string; answered: boolean }
 
-/** A way to a server on which one moment can be caught. Listens on 127.0.0.1. */
-export type Trap = AsyncDisposable & {
+/** A proxy to a server that stops a connection at one exact moment. Listens on 127.0.0.1. */
+export type WireBreakpoint = AsyncDisposable & {
   through: (url: string) => string
   /**
-   * Once: when the client sends these bytes, they stop (`answered: false`), or they go on, and what stops is the
-   * server's answer. Then `spring` is called. Nothing more passes on that connection.
+   * When the client next sends these bytes, the proxy holds them (`answered: false`), or passes them and holds the
+   * server's answer. Then it calls `onHit`. Nothing more passes on that connection.
    */
-  set: (mark: Mark, spring: () => void) => void
+  set: (breakpoint: Breakpoint, onHit: () => void) => void
 }
 
-/** Opens a way to the server of a url. `port` is the one that its protocol has by custom. */
-export const openTrap = async (url: string, port: string): Promise<Trap> => {
+/** Opens a proxy to the server of a URL. `port` is the default port of its protocol. */
+export const openWireBreakpoint = async (url: string, port: string): Promise<WireBreakpoint> => {
   const target = new URL(url)
   const sockets = new Set<Socket>()
-  let trap: { mark: Mark; spring: () => void } | null = null
+  let pending: { breakpoint: Breakpoint; onHit: () => void } | null = null
 
   const join = (client: Socket): void => {
     const server = connect(Number(target.port || port), target.hostname)
     let state: 'open' | 'last answer' | 'shut' = 'open'
-    let spring = () => {}
+    let report = () => {}
     const shut = () => {
       state = 'shut'
-      spring()
+      report()
     }
     for (const [socket, other] of [
       [client, server],
@@ -40,16 +40,16 @@ export const openTrap = async (url: string, port: string): Promise<Trap> => {
         other.destroy()
       })
     }
-    // What is looked for may come in two pieces.
+    // The bytes may come in two chunks.
     let end = ''
     client.on('data', chunk => {
       const sent = end + chunk.toString('latin1')
-      end = trap ? sent.slice(1 - trap.mark.bytes.length) : ''
-      if (state === 'open' && trap && sent.includes(trap.mark.bytes)) {
-        const { mark, spring: act } = trap
-        trap = null
-        spring = act
-        if (!mark.answered) return shut()
+      end = pending ? sent.slice(1 - pending.breakpoint.bytes.length) : ''
+      if (state === 'open' && pending && sent.includes(pending.breakpoint.bytes)) {
+        const { breakpoint, onHit } = pending
+        pending = null
+        report = onHit
+        if (!breakpoint.answered) return shut()
         state = 'last answer'
       }
       if (state !== 'shut') server.write(chunk)
@@ -70,8 +70,8 @@ export const openTrap = async (url: string, port: string): Promise<Trap> => {
       through.port = String((listener.address() as AddressInfo).port)
       return through.href
     },
-    set: (mark, spring) => {
-      trap = { mark, spring }
+    set: (breakpoint, onHit) => {
+      pending = { breakpoint, onHit }
     },
     [Symbol.asyncDispose]: async () => {
       const closed = once(listener, 'close')

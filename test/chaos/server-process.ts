@@ -15,31 +15,41 @@ export type Program = {
   name: ServerName
   dataDir: DataDir
   command: string
-  /** Calls `run` with the arguments of the program; what they point to may be gone afterwards. */
+  /** Calls `run` with the arguments of the program. Files that they name may be removed afterwards. */
   withArgs: (run: (args: string[]) => Promise<void>) => Promise<void>
   url: string
   port: number
   probe: () => Promise<void>
-  /** The number of the running server's first process. */
+  /** The id of the running server's first process. */
   pid: () => Promise<number>
   signals: { clean: NodeJS.Signals; immediate: NodeJS.Signals }
 }
 
-// A stopped process hears nothing but SIGCONT and SIGKILL, and would outlive us: this one wakes all of them when its
-// input closes, be it that we ask for it or that we were killed. The first process is stopped first, so that it makes
-// no more.
-const standstill = `kill -STOP "$1"; all="$1 $(pgrep -P "$1")"; kill -STOP $all; echo; read _; kill -CONT $all`
-const slaughter = `all="$1 $(pgrep -P "$1")"; kill -KILL $all`
+// A stopped process obeys only SIGCONT and SIGKILL, and would outlive this process. The shell continues all of them when
+// its input closes, also if this process is killed. The first process is stopped first, so that it starts no more.
+const stopUntilClosed = `kill -STOP "$1"; all="$1 $(pgrep -P "$1")"; kill -STOP $all; echo; read _; kill -CONT $all`
+const killAll = `all="$1 $(pgrep -P "$1")"; kill -KILL $all`
 
 const shell = (script: string, pid: number): ChildProcess =>
   spawn('/bin/sh', ['-c', script, 'sh', String(pid)], { detached: true, stdio: ['pipe', 'pipe', 'inherit'] })
 
-/** A server from a program on this machine, running. */
+/** Stops a process and its children. Returns what continues them. */
+export const freeze = async (pid: number): Promise<() => Promise<void>> => {
+  const frozen = shell(stopUntilClosed, pid)
+  if (frozen.stdout) await once(frozen.stdout, 'data')
+  return async () => {
+    const exited = once(frozen, 'exit')
+    frozen.stdin?.end()
+    await exited
+  }
+}
+
+/** Starts a server from a program on this machine. */
 export const openProcess = async (program: Program): Promise<OwnServer> => {
   const { name, dataDir, command, url, port, signals } = program
   let child: ServerProcess | undefined
   let pid = 0
-  let still: ChildProcess | null = null
+  let unfreeze: (() => Promise<void>) | null = null
 
   const start = async () => {
     if (child?.isRunning()) return
@@ -59,9 +69,8 @@ export const openProcess = async (program: Program): Promise<OwnServer> => {
     while (child?.isRunning()) await sleep(10)
   }
   const resume = async () => {
-    still?.stdin?.end()
-    if (still) await once(still, 'exit')
-    still = null
+    await unfreeze?.()
+    unfreeze = null
   }
   const end = async () => {
     await resume()
@@ -69,9 +78,9 @@ export const openProcess = async (program: Program): Promise<OwnServer> => {
     await rm(dataDir.base, { recursive: true, force: true })
   }
 
-  await start().catch(async fault => {
+  await start().catch(async error => {
     await end()
-    throw fault
+    throw error
   })
   return {
     ...{ url, peer: { host: '127.0.0.1', port }, start, resume },
@@ -80,13 +89,12 @@ export const openProcess = async (program: Program): Promise<OwnServer> => {
       await ended()
     },
     kill: async () => {
-      await once(shell(slaughter, pid), 'exit')
+      await once(shell(killAll, pid), 'exit')
       await ended()
       await resume()
     },
     pause: async () => {
-      still = shell(standstill, pid)
-      if (still.stdout) await once(still.stdout, 'data')
+      unfreeze = await freeze(pid)
     },
     [Symbol.asyncDispose]: end,
   }

@@ -15,34 +15,34 @@ import { onFreePort } from '../../src/platform/base/free-port.ts'
 import { openLog } from '../../src/platform/base/log.ts'
 import { migrate } from '../../src/processes/migrate/migrate.ts'
 import { testSecret } from '../template.ts'
-import { openPostgresContainer, openRedisContainer } from './own-container.ts'
-import { openProcess } from './own-process.ts'
+import { openPostgresContainer, openRedisContainer } from './server-container.ts'
+import { openProcess } from './server-process.ts'
 
-// Servers of one test file's own, with faults that servers really have. They run from the programs of this machine,
-// or in containers where there are none.
+// Servers for one test file or one soak, with the faults of real servers. They run from the programs of this machine, or
+// in containers if the programs are not installed.
 
 export type OwnServer = AsyncDisposable & {
   url: string
-  /** Where another server of its kind reaches it. */
+  /** The address at which another server reaches it. */
   peer: { host: string; port: number }
-  /** `clean` closes every connection and keeps all data; `immediate` is a crash that the server hears coming. */
+  /** `clean` closes every connection and keeps all data; `immediate` is a crash by a signal that the server handles. */
   stop: (how?: 'clean' | 'immediate') => Promise<void>
-  /** Again, on the same port with the same data; nothing where it runs. */
+  /** Starts it again on the same port with the same data. Does nothing if it runs. */
   start: () => Promise<void>
-  /** Every process of the server stands still: connections stay, nothing answers. */
+  /** Stops every process of the server: connections stay open, nothing answers. */
   pause: () => Promise<void>
   resume: () => Promise<void>
   /** SIGKILL to all its processes. */
   kill: () => Promise<void>
 }
 
-/** `synchronous_commit` stays on: what was committed outlasts an end of the server, though not of the machine. */
+/** `synchronous_commit` stays on: a commit survives a crash of the server, though not of the machine. */
 const optionsWith = (settings: string[]): string[] =>
   ['fsync=off', 'full_page_writes=off', 'shared_buffers=16MB', ...settings].flatMap(each => ['-c', each])
 
-const way = process.env.LATCHKEY_SERVICES
-const postgresPrograms = way === 'containers' ? [] : findPostgresPrograms(process.env)
-const redisProgram = way === 'containers' ? undefined : findRedisProgram(process.env)
+const services = process.env.LATCHKEY_SERVICES
+const postgresPrograms = services === 'containers' ? [] : findPostgresPrograms(process.env)
+const redisProgram = services === 'containers' ? undefined : findRedisProgram(process.env)
 
 type Postgres = { dataDir: DataDir; folder: string; password: string; options: string[] }
 
@@ -83,7 +83,7 @@ const openRedisProcess = async (command: string): Promise<OwnServer> => {
   })
 }
 
-/** A Postgres of the test's own. The url names a database that is migrated and empty. */
+/** Starts a Postgres. The URL names a database that is migrated and empty. */
 export const openOwnPostgres = async (settings: string[] = []): Promise<OwnServer> => {
   const options = optionsWith(settings)
   const server = await (postgresPrograms.length > 0
@@ -99,14 +99,14 @@ export const openOwnPostgres = async (settings: string[] = []): Promise<OwnServe
   return { ...server, url: url.href }
 }
 
-/** A Redis of the test's own, which keeps what it was told over its ends. */
+/** Starts a Redis that keeps its data over a restart. */
 export const openOwnRedis = (): Promise<OwnServer> =>
   redisProgram ? openRedisProcess(redisProgram) : openRedisContainer()
 
-/** Whether there are the programs for a replica: in containers there is none. */
+/** Whether a replica can be started: not in containers. */
 export const canReplicate = postgresPrograms.length > 0
 
-/** A copy of a Postgres of the test's own that follows it, and that commits there wait for. */
+/** Starts a synchronous replica of a Postgres. */
 export const openReplica = async (primary: OwnServer): Promise<OwnServer> => {
   const [programs] = postgresPrograms
   if (!programs) throw new Error('A replica needs the programs of Postgres')

@@ -6,7 +6,7 @@ import { readHeaders } from './reply-headers.ts'
 // Sends requests at the same moment, to provoke race conditions.
 //
 // Each request waits without its last byte on its own used connection. All last bytes are then written in one turn of the
-// event loop. This is last-byte synchronization, as in J. Kettle, "Smashing the state machine", 2023.
+// event loop. This is last-byte synchronization, as in Kettle, "Smashing the state machine", 2023.
 
 export type HttpRequest = {
   method?: string

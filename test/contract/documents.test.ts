@@ -311,9 +311,9 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   })
 
   test('documented verifier while the issuer answers 500 → one request for twenty tokens', async t => {
-    let asked = 0
+    let requestCount = 0
     const issuer = createServer((_request, reply) => {
-      asked++
+      requestCount++
       reply.writeHead(500).end('{}')
     })
     await new Promise<void>(resolve => issuer.listen(0, '127.0.0.1', resolve))
@@ -322,7 +322,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const { access } = await anAccount(world.client)
     const verify = await documentedVerifier(`http://127.0.0.1:${port}`)
     for (let i = 0; i < 20; i++) await t.throwsAsync(verify(access), { message: /HTTP 500/ })
-    t.is(asked, 1)
+    t.is(requestCount, 1)
   })
 
   test('documented verifier, a text that is not an access token → refuses it', async t => {

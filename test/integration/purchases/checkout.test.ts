@@ -219,11 +219,11 @@ anyTest.after.always(async () => {
   test('20 simultaneous buyers at two instances → one gets the site, 19 get SITE_UNAVAILABLE', async t => {
     const { client: second } = await shop.instance()
     const slug = await shop.aSite()
-    const asked = await Promise.all(
+    const replies = await Promise.all(
       Array.from({ length: 20 }, (_, i) => buy(slug, i % 2 ? second : shop.client)),
     )
-    t.is(asked.filter(({ status }) => status === 201).length, 1)
-    const refused = asked.filter(({ status }) => status !== 201)
+    t.is(replies.filter(({ status }) => status === 201).length, 1)
+    const refused = replies.filter(({ status }) => status !== 201)
     t.deepEqual([...new Set(refused.map(({ body }) => body.code))], ['SITE_UNAVAILABLE'])
     for (const { body } of refused) t.regex(body.detail, /^Another buyer has reserved the site/)
     t.is((await shop.siteOf(slug)).status, 'reserved')
@@ -323,15 +323,15 @@ anyTest.after.always(async () => {
     const [slug, body] = [await shop.aSite(), ada()]
     const first = await buy(slug, 'cart-1', { body })
     const [one, two] = [await anAccount(client), await anAccount(client)]
-    for (const asked of [{ body: ada() }, { token: one.access }, { token: two.access }]) {
-      const reply = await buy(slug, 'cart-1', asked)
+    for (const request of [{ body: ada() }, { token: one.access }, { token: two.access }]) {
+      const reply = await buy(slug, 'cart-1', request)
       t.is(`${reply.status} ${reply.body.code}`, '409 SITE_UNAVAILABLE')
       t.notRegex(reply.text, new RegExp(first.body.purchase_id))
     }
     const other = await shop.aSite()
-    const theirs = await buy(other, 'cart-1', { token: one.access })
-    t.is(theirs.status, 201, 'the same key is a separate key for another buyer')
-    t.deepEqual((await buy(other, 'cart-1', { token: one.access })).body, theirs.body)
+    const otherReply = await buy(other, 'cart-1', { token: one.access })
+    t.is(otherReply.status, 201, 'the same key is a separate key for another buyer')
+    t.deepEqual((await buy(other, 'cart-1', { token: one.access })).body, otherReply.body)
     t.is((await buy(other, 'cart-1', { token: two.access })).body.code, 'SITE_UNAVAILABLE')
   })
 
@@ -639,11 +639,11 @@ anyTest.after.always(async () => {
   const shop = browserShop
   test('browser of an allowed origin sends an idempotency key → CORS allows it', async t => {
     const path = `/api/v1/sites/${await shop.aSite()}/purchase`
-    const asks = {
+    const preflightHeaders = {
       'access-control-request-method': 'POST',
       'access-control-request-headers': 'idempotency-key',
     }
-    const preflight = await shop.client.send('OPTIONS', path, { headers: { origin, ...asks } })
+    const preflight = await shop.client.send('OPTIONS', path, { headers: { origin, ...preflightHeaders } })
     t.is(preflight.headers.get('access-control-allow-origin'), origin)
     t.regex(preflight.headers.get('access-control-allow-headers') ?? '', /(?:^|, ?)idempotency-key(?:,|$)/i)
     const headers = { origin, 'idempotency-key': 'cart-1' }
@@ -666,7 +666,7 @@ anyTest.after.always(async () => {
       t.regex(headers.get('ratelimit') ?? '', new RegExp(`^"purchase";r=${4 - i};t=`))
     }
     const last = slugs[5] ?? ''
-    const asked = shop.gateway.checkouts.size
+    const checkouts = shop.gateway.checkouts.size
     // A signed-in buyer is counted by IP address too, because accounts are free.
     const signedIn = await client.post(`/api/v1/sites/${last}/purchase`, {}, { token: access })
     for (const refused of [await buy(last), signedIn]) {
@@ -674,7 +674,7 @@ anyTest.after.always(async () => {
       t.true(Number(refused.headers.get('retry-after')) > 0)
     }
     t.deepEqual(await shop.siteOf(last), { status: 'available', held_by: null })
-    t.is(shop.gateway.checkouts.size, asked)
+    t.is(shop.gateway.checkouts.size, checkouts)
     t.is((await client.get(`/api/v1/sites/${last}`)).status, 200, 'the limit does not block reading sites')
   })
 }

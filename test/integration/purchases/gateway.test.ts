@@ -229,11 +229,11 @@ anyTest.after.always(async () => {
 
 test('gateway hangs → a reconcile run queries 10 of 25 checkouts, in parallel, and ends', async t => {
   await using shop = await openShop()
-  const asked = { all: 0, now: 0, most: 0 }
+  const load = { all: 0, now: 0, most: 0 }
   await using hanging = createServer((_, reply) => {
-    asked.all++
-    asked.most = Math.max(asked.most, ++asked.now)
-    reply.on('close', () => asked.now--)
+    load.all++
+    load.most = Math.max(load.most, ++load.now)
+    reply.on('close', () => load.now--)
   })
   hanging.listen(0, '127.0.0.1')
   await once(hanging, 'listening')
@@ -244,7 +244,7 @@ test('gateway hangs → a reconcile run queries 10 of 25 checkouts, in parallel,
   const config = { RECURRENTE_URL: `http://127.0.0.1:${port}` }
   t.is(await shop.run('reconcile', config), 10)
   hanging.closeAllConnections()
-  t.like(asked, { all: 10, most: 10 })
+  t.like(load, { all: 10, most: 10 })
   t.is((await shop.sql(`SELECT FROM purchases WHERE look_after > now()`)).length, 10)
   t.is((await shop.sql(`SELECT FROM purchases WHERE status = 'pending'`)).length, 25)
 })

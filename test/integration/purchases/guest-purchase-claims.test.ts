@@ -220,9 +220,9 @@ test('link of the purchase email has expired → any later reset claims the purc
   const { id } = await paidPurchase({ email })
   const { token } = await waitForLink(shop, email, 'reset-password')
   await shop.travel(25 * 3_600_000)
-  const late = await client.post('reset-password', { token, new_password: newPassword })
+  const expiredReply = await client.post('reset-password', { token, new_password: newPassword })
   await shop.travel(0)
-  t.is(late.status, 401)
+  t.is(expiredReply.status, 401)
   await client.post('forgot-password', { email })
   const { code } = await waitForLink(shop, email, 'reset-password', 2)
   t.is((await client.post('reset-password', { email, code, new_password: newPassword })).status, 204)
@@ -310,7 +310,7 @@ test('waiting purchase → data kept until the claim; refunded purchase → data
 })
 
 /** Ways in which an account leaves an address at which a purchase waits. */
-const ways: Record<string, (squatter: Account, confirmation: string) => Promise<unknown>> = {
+const departures: Record<string, (squatter: Account, confirmation: string) => Promise<unknown>> = {
   'moved away by the squatter': squatter => changeEmail(shop, squatter, anEmail()),
   'rejected by the owner of the mailbox': async (_, token) => {
     const { status, text } = await client.post('reject-account', { token })
@@ -322,7 +322,7 @@ const ways: Record<string, (squatter: Account, confirmation: string) => Promise<
   },
 }
 
-for (const [how, leave] of Object.entries(ways))
+for (const [how, leave] of Object.entries(departures))
   test(`account with a waiting purchase is ${how} → the buyer is invited to a new account`, async t => {
     const squatter = await anAccount(client)
     const { email } = squatter

@@ -74,9 +74,9 @@ test.serial('three simultaneous runs at two instances → each purchase queried 
   const other = await shop.instance()
   const purchases = await Promise.all(Array.from({ length: 12 }, () => shop.aPurchase()))
   await payAtGateway(...purchases)
-  const asked = await Promise.all([shop.run('reconcile'), other.run('reconcile'), shop.run('reconcile')])
+  const counts = await Promise.all([shop.run('reconcile'), other.run('reconcile'), shop.run('reconcile')])
   t.is(
-    asked.reduce((sum, each) => sum + each),
+    counts.reduce((sum, each) => sum + each),
     12,
   )
   for (const purchase of purchases) await assertSoldOnce(t, purchase)
@@ -152,9 +152,9 @@ test.serial('paid before the expiry, noticed after it → sold', async t => {
 test.serial('gateway does not answer → an expired purchase stays reserved', async t => {
   await using gateway = await openScriptedGateway()
   const purchase = await shop.aPurchase()
-  const asking = (RECURRENTE_URL: string) => shop.run('reconcile', { RECURRENTE_URL })
+  const runAt = (RECURRENTE_URL: string) => shop.run('reconcile', { RECURRENTE_URL })
   await expire(purchase, '3 hours')
-  t.is(await asking(await unreachableUrl()), 1)
+  t.is(await runAt(await unreachableUrl()), 1)
   await assertReserved(t, purchase)
 
   const unpaid = { status: 'unpaid', total_in_cents: '12500', currency: 'GTQ' }
@@ -177,13 +177,13 @@ test.serial('gateway does not answer → an expired purchase stays reserved', as
     gateway.answer(answer)
     await makeDue(purchase)
     const from = await shop.logMark()
-    t.is(await asking(gateway.url), 1)
+    t.is(await runAt(gateway.url), 1)
     await assertReserved(t, purchase)
     t.regex((await shop.logs(from)).join(''), /the payment gateway did not serve/)
   }
   gateway.answer(replyWith(200, unpaid))
   await makeDue(purchase)
-  await asking(gateway.url)
+  await runAt(gateway.url)
   await assertReleased(t, purchase)
   const { method, path, headers, body } = gateway.requests.at(-1) ?? {}
   t.is(`${method} ${path}`, `GET /checkouts/${purchase.checkoutId}`)

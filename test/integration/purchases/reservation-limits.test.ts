@@ -102,12 +102,12 @@ test('small shop → one network gets the only site, but not the last of two', a
 test('network at its bound → 429 with Retry-After until its first reservation ends, then 201', async t => {
   const { shop, slugs, buy } = await openShopWithSites(2, { RESERVATION_TTL: '1h' })
   const [first = '', second = ''] = slugs
-  const begun = await buy(first, '203.0.113.7')
+  const started = await buy(first, '203.0.113.7')
   const refused = await buy(second, '203.0.113.7')
   t.is(outcomeOf(refused), '429 RATE_LIMIT_EXCEEDED')
   const wait = Number(refused.headers.get('retry-after'))
   t.true(wait > 3500 && wait <= 3601, `${wait}`)
-  await shop.sql("UPDATE purchases SET status = 'expired' WHERE id = $1", [begun.body.purchase_id])
+  await shop.sql("UPDATE purchases SET status = 'expired' WHERE id = $1", [started.body.purchase_id])
   await shop.sql("UPDATE sites SET status = 'available', held_by = NULL WHERE slug = $1", [first])
   t.is(outcomeOf(await buy(second, '203.0.113.7')), '201')
 })

@@ -110,17 +110,17 @@ test('undo during the payment → the purchase belongs to the restored account',
 test('squatter registered the old address → undo gives all its purchases to the restored account', async t => {
   const { owner, undo } = await stolenAccount()
   const squatter = await anAccount(client, { email: owner.email, password: 'a squatter 4 phrase' })
-  const theirs = await paidPurchase({ token: squatter.access, email: owner.email })
+  const squatterPurchase = await paidPurchase({ token: squatter.access, email: owner.email })
   const { id } = await paidPurchase({ email: owner.email })
   t.like(await shop.rowOf(id), { user_id: null, claim: 'waiting' })
   t.is((await undo()).status, 200)
   t.is((await client.get('me', { token: squatter.access })).status, 401)
   await runDeletionJobs()
-  for (const purchase of [theirs.id, id])
+  for (const purchase of [squatterPurchase.id, id])
     t.like(await shop.rowOf(purchase), { user_id: owner.userId, email: owner.email })
   await untilNoEmailQueued(shop)
   const { token } = await resetBy(owner.email, 2)
-  t.deepEqual((await purchasesOf(token)).sort(), [theirs.id, id].sort())
+  t.deepEqual((await purchasesOf(token)).sort(), [squatterPurchase.id, id].sort())
 })
 
 test('administrator without a password has the old address → undo gets 409, nothing changes', async t => {

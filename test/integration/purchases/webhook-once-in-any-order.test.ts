@@ -162,10 +162,10 @@ anyTest.after.always(async () => {
       const id = anId()
       const event = { ...JSON.parse(eventOf('payment_intent.succeeded', purchase)), event_type: type }
       t.is((await shop.post(JSON.stringify(event), { id })).status, 204, type)
-      const [kept] = await shop.sql('SELECT type, outcome, purchase_id FROM webhook_events WHERE id = $1', [
+      const [stored] = await shop.sql('SELECT type, outcome, purchase_id FROM webhook_events WHERE id = $1', [
         id,
       ])
-      t.deepEqual(kept, { type, outcome: 'ignored', purchase_id: null })
+      t.deepEqual(stored, { type, outcome: 'ignored', purchase_id: null })
     }
     t.deepEqual(await effectsOf(purchase), before)
   })

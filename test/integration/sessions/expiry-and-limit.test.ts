@@ -36,9 +36,9 @@ anyTest.after.always(async () => {
     await travel(clock.shift + 10 * minute - 5000)
     t.is((await me(account.access)).status, 200)
     await travel(clock.shift + 5000)
-    const [asked, refreshed] = [await me(account.access), await refresh(account.refresh)]
-    t.is(asked.status, 401)
-    t.is(asked.body.code, 'SESSION_REVOKED')
+    const [meReply, refreshed] = [await me(account.access), await refresh(account.refresh)]
+    t.is(meReply.status, 401)
+    t.is(meReply.body.code, 'SESSION_REVOKED')
     t.is(refreshed.status, 401)
     t.is(refreshed.body.code, 'INVALID_REFRESH_TOKEN')
     t.is(await world.redis.exists(world.keys.session(account.userId, account.sessionId)), 0)
@@ -64,8 +64,11 @@ anyTest.after.always(async () => {
       await travel(clock.shift + 9 * minute)
       const { status, body } = await refresh(token)
       t.is(status, 200, `at ${age} minutes`)
-      const left = Math.min(10, 60 - age) * 60
-      t.true(body.refresh_expires_in > left - 5 && body.refresh_expires_in <= left, `at ${age} minutes`)
+      const expectedSeconds = Math.min(10, 60 - age) * 60
+      t.true(
+        body.refresh_expires_in > expectedSeconds - 5 && body.refresh_expires_in <= expectedSeconds,
+        `at ${age} minutes`,
+      )
       token = body.refresh_token
       access = body.access_token
     }
@@ -152,8 +155,8 @@ anyTest.after.always(async () => {
             401,
             'an ended session was refreshed',
           )
-        const asked = await client.get('me', { token: session.accesses.at(-1)?.token })
-        if (!live) assert.equal(asked.status, 401, 'an access token that outlives its session')
+        const meReply = await client.get('me', { token: session.accesses.at(-1)?.token })
+        if (!live) assert.equal(meReply.status, 401, 'an access token that outlives its session')
       }
       if (live)
         assert.equal(
@@ -251,10 +254,10 @@ anyTest.after.always(async () => {
     )
     t.deepEqual(statusesOf(replies), { 200: 60 })
     const sessions = replies.map(({ body }) => body as Awaited<ReturnType<typeof login>>)
-    const asked = await Promise.all(
+    const meReplies = await Promise.all(
       sessions.map(({ access_token }) => client.get('me', { token: access_token })),
     )
-    const live = sessions.filter((_, i) => asked[i]?.status === 200)
+    const live = sessions.filter((_, i) => meReplies[i]?.status === 200)
     t.is(live.length, 20)
     t.is((await client.get('me', { token: account.access })).status, 401)
     t.deepEqual(await listed(live[0]?.access_token ?? ''), live.map(({ session_id }) => session_id).sort())

@@ -33,7 +33,7 @@ anyTest.after.always(async () => {
     return { account, otherSession: (await client.post('login', { email, password })).body }
   }
 
-  const ways = {
+  const logoutMethods = {
     'its access token': (access: string, _token: string) =>
       client.post('logout', undefined, { token: access }),
     'its access token and an empty body': (access: string, _token: string) =>
@@ -43,7 +43,7 @@ anyTest.after.always(async () => {
       client.post('logout', { refresh_token: token }, { token: 'v4.public.nothing' }),
   }
 
-  for (const [way, logout] of Object.entries(ways))
+  for (const [way, logout] of Object.entries(logoutMethods))
     test(`logout by ${way} → this session ends immediately, and no other`, async t => {
       const { account, otherSession } = await twoSessions()
       const reply = await logout(account.access, account.refresh)
@@ -220,7 +220,7 @@ anyTest.after.always(async () => {
     }
     return [...codes].sort()
   }
-  const ended = ['INVALID_REFRESH_TOKEN', 'SESSION_REVOKED']
+  const endedCodes = ['INVALID_REFRESH_TOKEN', 'SESSION_REVOKED']
 
   test('session list → IP, browser and times of each session, and no secret', async t => {
     const account = await anAccount(client)
@@ -277,8 +277,8 @@ anyTest.after.always(async () => {
     const reply = await revoke(otherSession.session_id, account.access, other.client)
     t.is(reply.status, 204)
     t.is(reply.text, '')
-    t.deepEqual(await codesFor(otherSession.access_token, otherSession.refresh_token), ended)
-    t.deepEqual(await codesFor(successor.access_token, successor.refresh_token), ended)
+    t.deepEqual(await codesFor(otherSession.access_token, otherSession.refresh_token), endedCodes)
+    t.deepEqual(await codesFor(successor.access_token, successor.refresh_token), endedCodes)
     t.deepEqual(idsOf(await list(account.access)), [account.sessionId])
     t.is((await refresh(account.refresh)).status, 200)
     t.is((await revoke(otherSession.session_id, account.access)).status, 404, 'revoking it again')
@@ -292,7 +292,7 @@ anyTest.after.always(async () => {
   test('revoking the current session → it ends', async t => {
     const account = await anAccount(client)
     t.is((await revoke(account.sessionId, account.access)).status, 204)
-    t.deepEqual(await codesFor(account.access, account.refresh), ended)
+    t.deepEqual(await codesFor(account.access, account.refresh), endedCodes)
   })
 
   test('revoking the session of another user → 404, and that session continues', async t => {
@@ -393,9 +393,9 @@ anyTest.after.always(async () => {
       await sql(statement, [account.userId])
 
       for (const by of [client, other.client]) {
-        const asked = await by.get('me', { token: account.access })
-        t.is(asked.status, 401)
-        t.is(asked.body.code, 'SESSION_REVOKED')
+        const meReply = await by.get('me', { token: account.access })
+        t.is(meReply.status, 401)
+        t.is(meReply.body.code, 'SESSION_REVOKED')
         t.is((await by.patch('me', { full_name: 'Mallory' }, { token: account.access })).status, 401)
       }
       const refused = await client.post('refresh', { refresh_token: account.refresh })
@@ -473,15 +473,15 @@ anyTest.after.always(async () => {
   test('Redis restores an older state → sessions ended one by one stay ended', async t => {
     const account = await anAccount(client)
     const { email, password } = account
-    const listed = (await client.post('login', { email, password })).body
-    const left = (await client.post('login', { email, password })).body
+    const revoked = (await client.post('login', { email, password })).body
+    const loggedOut = (await client.post('login', { email, password })).body
     const stolen = (await client.post('login', { email, password })).body
     const keys = await world.keysLike(`*{${account.userId}}:session*`)
     const older = await Promise.all(keys.map(async key => [key, await redis.dumpBuffer(key)] as const))
 
     const at = { token: account.access }
-    t.is((await client.send('DELETE', `sessions/${listed.session_id}`, at)).status, 204)
-    t.is((await client.post('logout', { refresh_token: left.refresh_token })).status, 204)
+    t.is((await client.send('DELETE', `sessions/${revoked.session_id}`, at)).status, 204)
+    t.is((await client.post('logout', { refresh_token: loggedOut.refresh_token })).status, 204)
     const next = (await client.post('refresh', { refresh_token: stolen.refresh_token })).body
     await client.post('refresh', { refresh_token: next.refresh_token })
     t.is(
@@ -492,10 +492,10 @@ anyTest.after.always(async () => {
 
     for (const [key, value] of older) await redis.restore(key, 0, value, 'REPLACE')
     for (const by of [client, other.client])
-      for (const { access_token: token } of [listed, left, stolen, next])
+      for (const { access_token: token } of [revoked, loggedOut, stolen, next])
         t.is((await by.get('me', { token })).body.code, 'SESSION_REVOKED')
     for (const by of [client, other.client])
-      for (const { refresh_token } of [listed, left, stolen])
+      for (const { refresh_token } of [revoked, loggedOut, stolen])
         t.is((await by.post('refresh', { refresh_token })).body.code, 'INVALID_REFRESH_TOKEN')
     t.is(
       (await client.post('refresh', { refresh_token: account.refresh })).status,

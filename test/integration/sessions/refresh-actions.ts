@@ -53,8 +53,8 @@ export const refreshWith =
     else assert.ok(!session.chain.includes(reply.body.refresh_token), 'the refresh returned an old token')
     if (expected === 'next') rotate(session, now, reply.body)
     addAccess(session, now, reply.body)
-    const left = (session.idleUntil - now) / 1000
-    assert.ok(Math.abs(reply.body.refresh_expires_in - left) < 5, 'refresh_expires_in is wrong')
+    const expectedSeconds = (session.idleUntil - now) / 1000
+    assert.ok(Math.abs(reply.body.refresh_expires_in - expectedSeconds) < 5, 'refresh_expires_in is wrong')
   }
 
 export const newestTwice: Action = async (_choice, { real, now, session }) => {
@@ -133,9 +133,9 @@ export const revoke: Action = async ({ by, access: which }, { model, real, now, 
   const live = model.sessions.filter(each => isLive(each, now))
   const ids = listed.body.data.map(({ id }: { id: string }) => id)
   assert.deepEqual(ids.sort(), live.map(({ id }) => id).sort(), 'the session list is wrong')
-  const ended = nthNewest(live, which)
-  assertStatus(await client.send('DELETE', `sessions/${ended.id}`, { token }), 204)
-  ended.ended = 'by its owner'
+  const revoked = nthNewest(live, which)
+  assertStatus(await client.send('DELETE', `sessions/${revoked.id}`, { token }), 204)
+  revoked.ended = 'by its owner'
 }
 
 export const logoutAll: Action = async ({ by }, { model, real, now, session }) => {

@@ -191,9 +191,9 @@ anyTest.after.always(async () => {
     await travelPastRotation(account.userId, account.sessionId, 5000)
     t.is((await refresh(account.refresh)).status, 200)
     await travelPastRotation(account.userId, account.sessionId, 10_001)
-    const late = await refresh(account.refresh)
-    t.is(late.status, 401)
-    t.is(late.body.code, 'INVALID_REFRESH_TOKEN')
+    const lateRetry = await refresh(account.refresh)
+    t.is(lateRetry.status, 401)
+    t.is(lateRetry.body.code, 'INVALID_REFRESH_TOKEN')
     t.is((await refresh(first.body.refresh_token)).status, 401)
     const events = await world.sql(
       `SELECT 1 FROM audit_events WHERE session_id = $1 AND type = 'session.reused'`,
@@ -229,11 +229,11 @@ anyTest.after.always(async () => {
     const onward = await refresh(successor, other.client)
     t.is(onward.status, 200)
     t.false(successors.has(onward.body.refresh_token))
-    const asked = await sendSimultaneously(
+    const meReplies = await sendSimultaneously(
       both,
       replies.map(({ body }) => ({ method: 'GET', path: 'me', token: body.access_token })),
     )
-    t.deepEqual(statusesOf(asked), { 200: 50 })
+    t.deepEqual(statusesOf(meReplies), { 200: 50 })
     t.is((await reportsOf(account.userId)).length, 0)
   })
 
@@ -257,14 +257,14 @@ anyTest.after.always(async () => {
         both,
         times(20, i => refreshOf(i % 4 < 2 ? account.refresh : second.refresh_token)),
       )
-      const given = new Set(replies.flatMap(({ body }) => body.refresh_token ?? []))
-      given.delete(second.refresh_token)
-      t.true(given.size <= 1, 'at most one successor of the successor')
+      const successors = new Set(replies.flatMap(({ body }) => body.refresh_token ?? []))
+      successors.delete(second.refresh_token)
+      t.true(successors.size <= 1, 'at most one successor of the successor')
       // Once the successor is used, its parent counts as stolen.
       const refused = replies.filter(({ status }) => status !== 200)
       t.true(refused.length > 0)
       for (const { status, body } of refused) t.like({ status, code: body.code }, refusal)
-      for (const token of [account.refresh, second.refresh_token, ...given])
+      for (const token of [account.refresh, second.refresh_token, ...successors])
         t.is((await refresh(token)).status, 401)
       t.is((await reportsOf(account.userId)).length, 1)
     }
@@ -344,9 +344,9 @@ anyTest.after.always(async () => {
 
     for (const token of accesses)
       for (const by of [client, other.client]) {
-        const asked = await by.get('me', { token })
-        t.is(asked.status, 401)
-        t.is(asked.body.code, 'SESSION_REVOKED')
+        const reply = await by.get('me', { token })
+        t.is(reply.status, 401)
+        t.is(reply.body.code, 'SESSION_REVOKED')
       }
     for (const token of [chain.third.refresh_token, chain.second.refresh_token, chain.refresh]) {
       const refused = await refresh(token, other.client)
@@ -507,13 +507,13 @@ anyTest.after.always(async () => {
         // The request that ends the session is sent first, between the refreshes, and last, at either instance.
         requests.splice(at, 0, ...requests.splice(-1))
         const replies = await sendSimultaneously(at % 2 ? urls : [...urls].reverse(), requests)
-        const [ended] = replies.splice(at, 1)
-        t.true([200, 204].includes(ended?.status ?? 0), `${ended?.status}`)
+        const [endReply] = replies.splice(at, 1)
+        t.true([200, 204].includes(endReply?.status ?? 0), `${endReply?.status}`)
         t.true(replies.every(({ status }) => status === 200 || status === 401))
 
-        const given = replies.filter(({ status }) => status === 200).map(({ body }) => body)
-        const refreshTokens = [account.refresh, ...given.map(body => body.refresh_token)]
-        const accessTokens = [account.access, ...given.map(body => body.access_token)]
+        const returned = replies.filter(({ status }) => status === 200).map(({ body }) => body)
+        const refreshTokens = [account.refresh, ...returned.map(body => body.refresh_token)]
+        const accessTokens = [account.access, ...returned.map(body => body.access_token)]
         for (const by of [client, other.client]) {
           for (const refresh_token of new Set(refreshTokens))
             t.is(await codeOf(by.post('refresh', { refresh_token })), 'INVALID_REFRESH_TOKEN')
@@ -535,8 +535,8 @@ anyTest.after.always(async () => {
     const replies = await sendSimultaneously(urls, requests)
     t.is(replies[6]?.status, 200)
     t.is((await adminActions(client, admin.access).change(account.userId, { is_active: true })).status, 200)
-    const given = replies.filter(({ body }) => body.refresh_token).map(({ body }) => body)
-    for (const { refresh_token, access_token } of given) {
+    const returned = replies.filter(({ body }) => body.refresh_token).map(({ body }) => body)
+    for (const { refresh_token, access_token } of returned) {
       t.is((await client.post('refresh', { refresh_token })).status, 401)
       t.is((await other.client.get('me', { token: access_token })).status, 401)
     }

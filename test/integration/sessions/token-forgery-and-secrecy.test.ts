@@ -156,9 +156,9 @@ anyTest.after.always(async () => {
   test('access token as refresh token, and the reverse → 401 without a Redis command', async t => {
     await monitor.seen()
     t.is((await refresh(account.access)).status, 401)
-    const asked = await client.get('me', { token: account.refresh })
-    t.is(asked.status, 401)
-    t.is(asked.body.code, 'INVALID_TOKEN')
+    const reply = await client.get('me', { token: account.refresh })
+    t.is(reply.status, 401)
+    t.is(reply.body.code, 'INVALID_TOKEN')
     t.is((await client.post('logout-all', undefined, { token: account.refresh })).status, 401)
     t.deepEqual(await monitor.seen(), [])
   })

@@ -25,14 +25,14 @@ for (const [i, mode] of modes.entries()) {
   test(`${mode}: the access token of an unverified user → 403 until the address is verified`, async t => {
     const { email, access: token } = await anAccount(client)
     t.is((await client.get('me', { token })).status, 200)
-    const asked = [
+    const replies = [
       await at.get('me', { token }),
       await at.patch('me', { full_name: 'Ada' }, { token }),
       await at.get('me/export', { token }),
       await at.get('sessions', { token }),
       await at.get('/api/v1/admin/users', { token }),
     ]
-    for (const { status, body, headers } of asked) {
+    for (const { status, body, headers } of replies) {
       t.is(status, 403)
       t.is(body.code, 'EMAIL_NOT_VERIFIED')
       t.regex(body.detail, /the session then goes on/)
@@ -99,8 +99,8 @@ test('unverified user → can end this session, another one, or all', async t =>
   const { email, access } = await anAccount(client)
   const login = async () => (await client.post('login', { email, password })).body
   const [second, third] = [await login(), await login()]
-  const ended = await at.send('DELETE', `sessions/${second.session_id}`, { token: access })
-  t.is(ended.status, 204)
+  const revoked = await at.send('DELETE', `sessions/${second.session_id}`, { token: access })
+  t.is(revoked.status, 204)
   t.is((await at.post('logout', { refresh_token: third.refresh_token })).status, 204)
   t.is((await at.post('logout-all', undefined, { token: access })).status, 204)
   for (const token of [access, second.access_token, third.access_token])

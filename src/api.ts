@@ -6,17 +6,17 @@ import { exposures } from './platform/config/exposure.ts'
 import { endUnstarted } from './platform/config/shutdown.ts'
 import { checkTemplatesOrExit } from './platform/mail/check-templates.ts'
 
-// With `API_PROCESSES` of 1 this process serves. With more it is their primary, which serves nothing and so loads
-// nothing of what does; they run this file again.
+// `npm run api`. With `API_PROCESSES` of 1 this process serves the API. With more it is the primary of processes that run
+// this file again. The primary serves nothing, so it does not load the code of the server.
 
 if (import.meta.main) {
   const config = configOrExit('api')
   if (cluster.isPrimary) await checkTemplatesOrExit(config, allEmails)
   const log = openLog('api', config.LOG_LEVEL)
   if (cluster.isPrimary) for (const exposure of exposures(config, 'api')) log.warn(exposure)
-  const supervises = cluster.isPrimary && config.API_PROCESSES > 1
+  const isPrimaryOfSeveral = cluster.isPrimary && config.API_PROCESSES > 1
   try {
-    const { run } = supervises
+    const { run } = isPrimaryOfSeveral
       ? await import('./processes/api/primary.ts')
       : await import('./processes/api/process.ts')
     await run(config, log)

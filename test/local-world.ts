@@ -119,7 +119,7 @@ export const openInstance = async ({
   hasher,
 }: InstanceOptions): Promise<LocalInstance> => {
   const deps = await open(configOf(env), log, clock, timeouts, hasher ? { hasher } : {})
-  const api = await startApi(deps, { grace: 0 })
+  const api = await startApi(deps, { graceMs: 0 })
   const url = `http://127.0.0.1:${api.port}`
   const close = async () => {
     await api.close()

@@ -38,7 +38,7 @@ export const openProxiedInstance = async (
   const log = openLog('proxied', config.LOG_LEVEL, { write: line => logs.push(line) })
   const own = { ...config, REDIS_URL: redis.url, DATABASE_URL: postgres.url }
   const deps = opened.use(await open(own, log, clock, timeouts))
-  const api = await startApi(deps, { grace: 0 })
+  const api = await startApi(deps, { graceMs: 0 })
   opened.defer(api.close)
   // A connection that is still cut or paused would prevent the stores from closing.
   opened.defer(() => {

@@ -2,35 +2,34 @@ import type { Log } from '../base/log.ts'
 import { exitCodeOf } from './config.ts'
 
 const reasonOf = (error: unknown): string => {
-  // Several addresses of one name, and none of them answers.
+  // A host name has several addresses, and none of them answered.
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ')
   return error instanceof Error ? error.message : ''
 }
 
-/** Logs why a process cannot do its work, and ends it with the code that tells whether starting again may help. */
+/** Logs why the process cannot start, and exits. The code 78 tells a supervisor that a restart cannot help. */
 export const endUnstarted = (log: Log, err: unknown, message = 'cannot start'): never => {
   log.fatal({ err, reason: reasonOf(err) }, message)
   process.exit(exitCodeOf(err))
 }
 
-/** Closes. The code to exit with: 0, or 1 where `close` fails or takes longer than `timeoutMs` milliseconds. */
+/** Calls `close`. Returns the exit code: 0, or 1 if `close` fails or takes longer than `timeoutMs`. */
 export const closed = async (log: Log, timeoutMs: number, close: () => Promise<void>): Promise<0 | 1> => {
-  const late = new Promise<1>(resolve => setTimeout(resolve, timeoutMs, 1).unref())
-  return Promise.race([close().then(() => 0 as const), late]).catch(err => {
+  const timedOut = new Promise<1>(resolve => setTimeout(resolve, timeoutMs, 1).unref())
+  return Promise.race([close().then(() => 0 as const), timedOut]).catch(err => {
     log.error({ err }, 'closing failed')
     return 1
   })
 }
 
 /**
- * Ends the process on SIGTERM or SIGINT once `close` is done, or after `timeoutMs` milliseconds without it. A second
- * signal ends it at once.
+ * Calls `close` on SIGTERM or SIGINT, then exits: when `close` is done, after `timeoutMs`, or at once on a second signal.
  */
 export const closeOnSignal = (log: Log, timeoutMs: number, close: () => Promise<void>): void => {
-  let closing = false
+  let isClosing = false
   const end = async (signal: string): Promise<void> => {
-    if (closing) process.exit(1)
-    closing = true
+    if (isClosing) process.exit(1)
+    isClosing = true
     log.info({ signal }, 'closing')
     const code = await closed(log, timeoutMs, close)
     log.info({ code }, 'closed')

@@ -2,76 +2,76 @@ import cluster from 'node:cluster'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../../platform/base/log.ts'
 import type { Report } from '../../platform/metrics/metrics.ts'
-import type { Order, Told } from './process.ts'
+import type { ChildMessage, ParentMessage } from './process.ts'
 
 /** How a process ended. */
 export type End = { code: number | null; signal: string | null }
 
-/** A process that serves, as its primary sees it. */
+/** A process that serves the API, as seen by the primary process. */
 export type Child = {
-  /** From 1; whoever takes its place has the same. */
+  /** From 1. A replacement gets the number of the process that it replaces. */
   number: number
   pid: number | undefined
-  /** The port, once it listens; null where it ended before. */
+  /** Resolves with the port when the process listens, or with null if it ended before. */
   started: Promise<number | null>
   ended: Promise<End>
-  /** Resolves when it has ended, or says that it is about to: null. */
+  /** Resolves when the process has ended, or with null when it announces that it is about to end. */
   lost: Promise<End | null>
-  /** Tells it to end as a lone process does on SIGTERM. One that does not listen yet ends at once. */
+  /** Asks the process to finish its requests and end. A process that does not listen yet ends at once. */
   drain: () => void
   kill: () => void
-  /** What it has counted, or null where it does not say within `timeoutMs` milliseconds. */
-  ask: (timeoutMs: number) => Promise<Report | null>
-  /** The last that it said of that. */
+  /** The metrics of the process; null if it does not report them in time. */
+  requestReport: (timeoutMs: number) => Promise<Report | null>
+  /** The last metrics that it reported. */
   lastReport: () => Report
 }
 
-/** Starts a process that runs this program again and serves. */
+/** Starts a process that runs this program again and serves the API. */
 export const startChild = (number: number, log: Log): Child => {
   const worker = cluster.fork()
   const ended = new Promise<End>(resolve =>
     worker.once('exit', (code: number | null, signal: string | null) => resolve({ code, signal })),
   )
-  let listens = false
+  let isListening = false
   const listening = new Promise<number>(resolve =>
     worker.once('listening', ({ port }) => {
-      listens = true
+      isListening = true
       resolve(port)
     }),
   )
   let last: Report = []
-  const heard = Promise.withResolvers<null>()
-  let asked: PromiseWithResolvers<Report> | null = null
-  worker.on('message', (told: Told) => {
-    if ('leaving' in told) return heard.resolve(null)
-    last = told.report
-    asked?.resolve(last)
-    asked = null
+  const leaving = Promise.withResolvers<null>()
+  let requested: PromiseWithResolvers<Report> | null = null
+  worker.on('message', (message: ChildMessage) => {
+    if ('leaving' in message) return leaving.resolve(null)
+    last = message.report
+    requested?.resolve(last)
+    requested = null
   })
-  // Whoever has just died takes no message; its end is heard of in another way.
-  worker.on('error', err => log.debug({ err, child: worker.process.pid }, 'a process takes no message'))
+  // Ignore send errors to a child that has just exited: its `exit` event reports the end.
+  worker.on('error', err => log.debug({ err, child: worker.process.pid }, 'a message to a process failed'))
 
-  const tell = (order: Order): void => {
-    if (worker.isConnected()) worker.send(order, () => {})
+  const send = (message: ParentMessage): void => {
+    if (worker.isConnected()) worker.send(message, () => {})
   }
   return {
     number,
     pid: worker.process.pid,
     started: Promise.race([listening, ended.then(() => null)]),
     ended,
-    lost: Promise.race([heard.promise, ended]),
+    lost: Promise.race([leaving.promise, ended]),
     drain: () => {
-      if (listens) tell('drain')
+      if (isListening) send('drain')
       else worker.process.kill('SIGTERM')
     },
     kill: () => worker.process.kill('SIGKILL'),
-    ask: async timeoutMs => {
-      if (!listens) return null
-      if (!asked) {
-        asked = Promise.withResolvers()
-        tell('report')
+    requestReport: async timeoutMs => {
+      if (!isListening) return null
+      if (!requested) {
+        requested = Promise.withResolvers()
+        send('report')
       }
-      return Promise.race([asked.promise, sleep(timeoutMs, null, { ref: false })])
+      return Promise.race([requested.promise, sleep(timeoutMs, null, { ref: false })])
     },
     lastReport: () => last,
   }

@@ -4,84 +4,85 @@ import type { Log } from '../../platform/base/log.ts'
 import type { Config } from '../../platform/config/config.ts'
 import { closeOnSignal } from '../../platform/config/shutdown.ts'
 import { listenForMetrics } from '../../platform/health/metrics-listener.ts'
-import { openSum } from './aggregate.ts'
+import { openAggregate } from './aggregate.ts'
 import { type Child, startChild } from './child.ts'
 
-// Connections are handed out in turn (SCHED_RR, 0.2 ms of CPU for each). Left to the kernel they go to whoever wakes
-// first: of 64 that were kept open, as a balancer keeps them, four processes got 31, 21, 12 and 0.
+// The primary hands connections to the processes in turn (SCHED_RR, 0.2 ms of CPU for each). With SCHED_NONE the kernel
+// prefers the process that wakes first: of 64 kept-alive connections of a balancer, four processes got 31, 21, 12 and 0.
 const scheduling = cluster.SCHED_RR
 
-/** Above what a process takes by itself, in milliseconds. */
+/** How long the primary may take to end. It is more than one process may take. */
 export const endTimeoutMs = 45_000
 
-/** Whoever ended sooner than this after its start is replaced after a rest, in milliseconds. */
-const soon = 10_000
-const firstRest = 500
-const longestRest = 8000
+/** A process that ends within this time after its start is replaced only after a pause. */
+const earlyEndMs = 10_000
+const firstPauseMs = 500
+const longestPauseMs = 8000
 
 /**
- * Starts `API_PROCESSES` processes that share the port, and others in the place of those that end. Where one cannot
- * start at first, all end, and this process with its code.
+ * Starts `API_PROCESSES` processes that share the port, and replaces each one that ends. If one of the first processes
+ * cannot start, all of them end, and the primary exits with its exit code.
  */
 export const run = async (config: Config, log: Log): Promise<void> => {
   cluster.schedulingPolicy = scheduling
-  // Whoever takes the place of another gets the environment that was checked, and not a file that has changed since.
+  // A replacement gets the environment that was validated at the start, not an env file that may have changed since.
   cluster.setupPrimary({ execArgv: withoutEnvFile(process.execArgv) })
-  const crew = new Set<Child>()
-  const sum = openSum(crew)
-  const metrics = await listenForMetrics(config, sum)
-  let ending = false
+  const children = new Set<Child>()
+  const aggregate = openAggregate(children)
+  const metrics = await listenForMetrics(config, aggregate)
+  let isEnding = false
 
   const start = (number: number): Child => {
     const child = startChild(number, log)
-    crew.add(child)
+    children.add(child)
     child.ended.then(() => {
-      crew.delete(child)
-      sum.keep(child)
+      children.delete(child)
+      aggregate.addEnded(child)
     })
     return child
   }
 
   const end = async (): Promise<void> => {
-    ending = true
-    const ends = await Promise.all([...crew].map(child => endedWell(child, log)))
+    isEnding = true
+    const clean = await Promise.all([...children].map(child => drainCleanly(child, log)))
     await metrics?.[Symbol.asyncDispose]()
-    if (ends.includes(false)) throw new Error('a process did not end well')
+    if (clean.includes(false)) throw new Error('a process failed while closing')
   }
 
-  const replace = async (first: Child): Promise<void> => {
-    for (let child = first, rest = 0; ; child = start(child.number)) {
-      const began = performance.now()
-      const how = await child.lost
-      if (ending) return
-      if (how) log.error({ child: child.pid, ...how }, 'a process has ended and is replaced')
-      else log.info({ child: child.pid }, 'a process ends and is replaced')
-      rest = how && performance.now() - began < soon ? Math.min(rest * 2 || firstRest, longestRest) : 0
-      await sleep(rest)
-      if (ending) return
+  const keepReplaced = async (first: Child): Promise<void> => {
+    for (let child = first, pauseMs = 0; ; child = start(child.number)) {
+      const startedAt = performance.now()
+      const exit = await child.lost
+      if (isEnding) return
+      if (exit) log.error({ child: child.pid, ...exit }, 'a process exited unexpectedly and is replaced')
+      else log.info({ child: child.pid }, 'a process is ending and is replaced')
+      const isEarly = exit && performance.now() - startedAt < earlyEndMs
+      pauseMs = isEarly ? Math.min(pauseMs * 2 || firstPauseMs, longestPauseMs) : 0
+      await sleep(pauseMs)
+      if (isEnding) return
     }
   }
 
   closeOnSignal(log, endTimeoutMs, end)
   process.on('exit', () => {
-    // Where this process fails by itself, the others see it and finish what they have.
-    if (ending) for (const child of crew) child.kill()
+    // If the primary fails by itself, the processes lose their connection to it and finish their requests.
+    if (isEnding) for (const child of children) child.kill()
   })
 
-  // What one cannot do the others cannot either: its words are enough.
+  // The first process starts alone: if it cannot start, no process can, and its one error line is enough.
   const first = start(1)
   const port = await first.started
   const others = port === null ? [] : range(2, config.API_PROCESSES).map(start)
   const all = [first, ...others]
   const failed = await firstOf(all, async child => (await child.started) === null)
-  if (ending) return
+  if (isEnding) return
   if (failed) {
     const { code } = await failed.ended
     await end().catch(() => {})
     process.exit(code || 1)
   }
   log.info({ port, url: config.PUBLIC_URL, processes: all.length }, 'listening')
-  for (const child of all) replace(child)
+  for (const child of all) keepReplaced(child)
 }
 
 const withoutEnvFile = (flags: readonly string[]): string[] =>
@@ -97,11 +98,11 @@ const firstOf = async <T>(all: T[], is: (each: T) => Promise<boolean>): Promise<
   return all[found.indexOf(true)]
 }
 
-// One that is told to end before it serves has nothing to finish, and goes as it likes.
-const endedWell = async (child: Child, log: Log): Promise<boolean> => {
+/** Drains a process and returns whether it exited with 0. A process that never served has nothing to finish: any exit code is fine. */
+const drainCleanly = async (child: Child, log: Log): Promise<boolean> => {
   child.drain()
-  const end = await child.ended
-  const isWell = end.code === 0 || (await child.started) === null
-  if (!isWell) log.error({ child: child.pid, ...end }, 'a process did not end well')
-  return isWell
+  const exit = await child.ended
+  const isClean = exit.code === 0 || (await child.started) === null
+  if (!isClean) log.error({ child: child.pid, ...exit }, 'a process failed while closing')
+  return isClean
 }

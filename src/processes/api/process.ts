@@ -5,22 +5,22 @@ import type { Config } from '../../platform/config/config.ts'
 import { closed, closeOnSignal } from '../../platform/config/shutdown.ts'
 import { addStoreGauges, serveMetrics } from '../../platform/health/metrics.ts'
 import type { Report } from '../../platform/metrics/metrics.ts'
-import { drainGrace, endTimeoutMs, startApi } from './server.ts'
+import { drainGraceMs, endTimeoutMs, startApi } from './server.ts'
 
-/** What a process tells the primary: that it ends and wants to be replaced, or what it has counted. */
-export type Told = { leaving: true } | { report: Report }
+/** What a process sends to the primary: that it is about to end and needs a replacement, or its metrics. */
+export type ChildMessage = { leaving: true } | { report: Report }
 
-/** What the primary tells: that all end, or that it wants to know what was counted. */
-export type Order = 'drain' | 'report'
+/** What the primary sends to a process: finish your requests and end, or report your metrics. */
+export type ParentMessage = 'drain' | 'report'
 
-/** Serves until it is told to end: alone on its port, or as one of those that a primary started. */
+/** Serves the API until a signal: alone on its port, or beside the other processes of a primary. */
 export const run = (config: Config, log: Log): Promise<void> =>
   cluster.worker ? serveBesideOthers(cluster.worker, config, log) : serveAlone(config, log)
 
 const serveAlone = async (config: Config, log: Log): Promise<void> => {
   const deps = await open(config, log)
   const metrics = await serveMetrics(deps)
-  const api = await startApi(deps, { grace: drainGrace })
+  const api = await startApi(deps, { graceMs: drainGraceMs })
   log.info({ port: api.port, url: config.PUBLIC_URL }, 'listening')
   closeOnSignal(log, endTimeoutMs, async () => {
     await api.close()
@@ -31,25 +31,25 @@ const serveAlone = async (config: Config, log: Log): Promise<void> => {
 
 const serveBesideOthers = async (self: Worker, config: Config, plainLog: Log): Promise<void> => {
   const log = plainLog.child({ pid: process.pid })
-  // A terminal tells every process of its group; whoever stops the service tells the primary, and perhaps all as well.
+  // Ctrl-C sends SIGINT to every process of the terminal. The primary gets it too and drains this process.
   process.on('SIGINT', () => {})
   const deps = await open(config, log)
   addStoreGauges(deps)
-  const api = await startApi(deps, { grace: drainGrace })
+  const api = await startApi(deps, { graceMs: drainGraceMs })
 
-  // A primary that is gone hears nothing, and that is no fault here.
-  const tell = (told: Told): Promise<void> =>
+  // Resolves even if the primary is gone: sending is then pointless, and no error.
+  const send = (message: ChildMessage): Promise<void> =>
     new Promise(resolve => {
       if (!self.isConnected()) resolve()
-      else self.send(told, () => resolve())
+      else self.send(message, () => resolve())
     })
-  const report = async () => tell({ report: await deps.metrics.report() })
+  const report = async () => send({ report: await deps.metrics.report() })
 
-  let ending = false
-  const end = async (how: { quietly: boolean }): Promise<void> => {
-    const drained = api.close(how)
-    if (ending) return
-    ending = true
+  let isEnding = false
+  const end = async (options: { quietly: boolean }): Promise<void> => {
+    const drained = api.close(options)
+    if (isEnding) return
+    isEnding = true
     const code = await closed(log, endTimeoutMs, async () => {
       await drained
       await report()
@@ -58,16 +58,16 @@ const serveBesideOthers = async (self: Worker, config: Config, plainLog: Log): P
     process.exit(code)
   }
   process.on('SIGTERM', async signal => {
-    if (ending) return
+    if (isEnding) return
     log.info({ signal }, 'closing')
-    await tell({ leaving: true })
+    await send({ leaving: true })
     await end({ quietly: true })
   })
-  self.on('message', (order: Order) => (order === 'drain' ? end({ quietly: false }) : report()))
+  self.on('message', (message: ParentMessage) => (message === 'drain' ? end({ quietly: false }) : report()))
   self.on('disconnect', () => {
-    // Node would end the process here, with all that it has in flight.
+    // Otherwise Node exits here at once and drops the requests in progress.
     self.exitedAfterDisconnect = true
-    if (!ending) log.warn('the primary process is gone')
+    if (!isEnding) log.warn('the primary process is gone: closing')
     end({ quietly: false })
   })
 }

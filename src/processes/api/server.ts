@@ -7,26 +7,26 @@ import { loadPhoneNumbers } from '../../platform/base/phone-numbers.ts'
 import { createApp } from '../../platform/http/app.ts'
 import { routes } from '../../routes.ts'
 
-/** How long balancers are given to notice, in milliseconds. */
-export const drainGrace = 3000
+/** How long load balancers get to notice that this process is draining. */
+export const drainGraceMs = 3000
 
-/** How long requests in flight may take to finish, in milliseconds. */
+/** How long requests in progress may take to finish. */
 const drainTimeoutMs = 30_000
 
-/** How long a process may take to end, in milliseconds: its stores are closed when its requests are answered. */
-export const endTimeoutMs = drainGrace + drainTimeoutMs + 5000
+/** How long the process may take to end: it closes its connections to the stores after the last request. */
+export const endTimeoutMs = drainGraceMs + drainTimeoutMs + 5000
 
 export type Api = {
   port: number
-  /** `quietly`: other processes go on serving this port, so balancers need not turn elsewhere. */
-  close: (how?: { quietly: boolean }) => Promise<void>
+  /** `quietly`: other processes still serve this port, so `/readyz` does not say `draining` to load balancers. */
+  close: (options?: { quietly: boolean }) => Promise<void>
 }
 
 /**
- * Serves the API on the configured address. Closing lets requests in flight finish; for `grace` milliseconds before it
- * goes on taking new ones, so that balancers see `/readyz` say `draining` and turn elsewhere.
+ * Serves the API on the configured address. Closing accepts requests for another `graceMs` while `/readyz` says
+ * `draining`, so that load balancers choose another server, and then lets the requests in progress finish.
  */
-export const startApi = async (deps: Deps, { grace }: { grace: number }): Promise<Api> => {
+export const startApi = async (deps: Deps, { graceMs }: { graceMs: number }): Promise<Api> => {
   loadPhoneNumbers()
   let closing: Promise<void> | null = null
   let draining = false
@@ -39,7 +39,7 @@ export const startApi = async (deps: Deps, { grace }: { grace: number }): Promis
   await once(server, 'listening')
   const close = async ({ quietly } = { quietly: false }): Promise<void> => {
     draining ||= !quietly
-    closing ??= sleep(grace).then(() => drain(server))
+    closing ??= sleep(graceMs).then(() => drain(server))
     await closing
   }
   return { port: (server.address() as AddressInfo).port, close }

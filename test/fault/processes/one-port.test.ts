@@ -68,7 +68,7 @@ test.serial('metrics of two processes → counts of both, also after one was kil
   )
 
   process.kill(pid ?? 0, 'SIGKILL')
-  await until('its exit to be logged', () => group.logged('has ended and is replaced').length > 0)
+  await until('its exit to be logged', () => group.logged('exited unexpectedly and is replaced').length > 0)
   t.deepEqual(await samples(livez), [asked])
   await group.pids()
   t.deepEqual(await samples(livez), [group.logged('"/livez"').length])

@@ -44,7 +44,7 @@ test('one of two processes is killed → it is replaced, and no request to the o
   for (const { after, error } of clients.flatMap(({ failed }) => failed))
     if (after) t.not(await group.pidOf(after.id), other, error)
   for (const { answers } of clients) t.true(answers.every(({ status }) => status === 200))
-  t.like(group.logged('has ended and is replaced')[0], { child: killed, signal: 'SIGKILL', level: 'error' })
+  t.like(group.logged('exited unexpectedly and is replaced')[0], { child: killed, signal: 'SIGKILL', level: 'error' })
   t.is(group.logged('"listening"').length, 1)
 })
 
@@ -68,7 +68,7 @@ test('SIGTERM to one of two processes → it is replaced before it exits, and no
   )
   for (const { answers } of clients) t.true(answers.every(({ status }) => status === 200))
   t.deepEqual(unready, [])
-  t.is(group.logged('ends and is replaced').length, 1)
+  t.is(group.logged('is ending and is replaced').length, 1)
   t.deepEqual(group.logged('"level":"error"'), [])
 })
 

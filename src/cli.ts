@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 
-// `npx latchkey`: reads the environment, `.env` of the current folder, and what a running `npm start` has left. The first line is for
-// npx, which goes on using the link to this file that an earlier version made.
+// `npx latchkey`: runs one command with the environment, `.env` in the current folder, and the file of a running
+// `npm start`. The first line is for npx, which may still use a link to this file from an earlier version.
 
-// A command takes half the time where Node finds the code that `npm start` has compiled. This goes for what is imported
-// from here on.
+// With the code that `npm start` has compiled, a command takes half the time. This works only for modules that are imported
+// after this call.
 const compiled = join(import.meta.dirname, '../.latchkey/compiled')
 if (existsSync(compiled)) enableCompileCache(compiled)
 

@@ -7,9 +7,9 @@ import { checkTemplatesOrExit } from '../platform/mail/check-templates.ts'
 import { previewPage } from '../platform/mail/preview.ts'
 import { openTheme } from '../platform/theme/theme.ts'
 
-// Shows the mails of this checkout to whoever works on them, and to this machine alone.
+// `npm run emails:preview`: a page with every email of this checkout, which only this machine can open.
 
-const usualPort = 8026
+const defaultPort = 8026
 
 const read = readTheme(process.env)
 if ('errors' in read) {
@@ -29,9 +29,9 @@ const server = createServer((request, reply) => {
   const found = request.url === '/'
   reply.writeHead(found ? 200 : 404, headers).end(found ? page : '')
 })
-const port = await onFreePort(usualPort, async free => {
+const port = await onFreePort(defaultPort, async free => {
   server.listen(free, '127.0.0.1')
   await once(server, 'listening')
   return free
 })
-process.stdout.write(`Every mail in every language: http://localhost:${port}\n`)
+process.stdout.write(`Every email in every language: http://localhost:${port}\n`)

@@ -1,6 +1,6 @@
 import { baseUrl, duration, rule } from '../platform/config/variable-rules.ts'
 
-/** A key of the gateway: it stands in a header. */
+/** A key of the payment gateway. It is sent in a header, so it must hold no other characters. */
 const apiKey = (kind: 'pk' | 'sk') =>
   rule(`must be ${kind}_ and 5 to 250 letters, digits, _ and -`, text =>
     new RegExp(`^${kind}_[\\w-]{5,250}$`).test(text) ? text : null,
@@ -22,19 +22,19 @@ const signingSecrets = rule(
   },
 )
 
-/** They are set together, or none of them is. */
+/** Either all of them are set, or none. */
 export const shopSecrets = [
   'RECURRENTE_PUBLIC_KEY',
   'RECURRENTE_SECRET_KEY',
   'RECURRENTE_WEBHOOK_SECRET',
 ] as const
 
-/** The variables of whoever sells sites. */
+/** The variables of the shop, which sells sites. */
 export const shopVariables = {
   RECURRENTE_PUBLIC_KEY: {
     schema: apiKey('pk'),
     example: 'pk_test_0123456789abcdef',
-    help: 'Selling sites through the payment gateway Recurrente is on where this, the secret key and the webhook secret are set, and off without.',
+    help: 'The public key at the payment gateway Recurrente. The shop, which sells sites, is on if this, the secret key and the webhook secret are set.',
   },
   RECURRENTE_SECRET_KEY: {
     schema: apiKey('sk'),
@@ -44,16 +44,16 @@ export const shopVariables = {
   RECURRENTE_WEBHOOK_SECRET: {
     schema: signingSecrets,
     example: 'whsec_bm90LWEtc2VjcmV0LW9ubHktYW4tZXhhbXBsZSE=',
-    help: 'What Recurrente signs its events with, from its page of webhooks. Two with a comma between them while one takes over from the other.',
+    help: 'The secret that Recurrente signs its events with, from its page of webhooks. To replace it, set the old and the new secret, separated by a comma.',
   },
   RECURRENTE_URL: {
     schema: baseUrl,
     default: 'https://app.recurrente.com/api',
-    help: 'Where the API of Recurrente is.',
+    help: 'The address of the API of Recurrente.',
   },
   RESERVATION_TTL: {
     schema: duration('5m', '1d'),
     default: '30m',
-    help: 'The life of a checkout: for as long its site is kept from other buyers.',
+    help: 'The life of a checkout. During this time its site is reserved for its buyer.',
   },
 } as const

@@ -118,14 +118,20 @@ const test = anyTest.serial
     t.deepEqual(errorsOf(production), [])
     const errors = (changed: Record<string, string | undefined>) => errorsOf({ ...production, ...changed })
     t.deepEqual(errors({ APP_SECRET: undefined }), ['APP_SECRET is not set'])
-    t.deepEqual(errors({ APP_SECRET: secret.slice(0, 31) }), ['APP_SECRET must have 32 characters at least'])
-    t.deepEqual(errors({ APP_SECRET: exampleSecret }), ['APP_SECRET must not be the example'])
-    t.deepEqual(errors({ APP_SECRET: 'a'.repeat(64) }), ['APP_SECRET is too easy to guess'])
-    t.deepEqual(errors({ APP_SECRET: 'password'.repeat(8) }), ['APP_SECRET is too easy to guess'])
+    t.deepEqual(errors({ APP_SECRET: secret.slice(0, 31) }), ['APP_SECRET must have at least 32 characters'])
+    t.deepEqual(errors({ APP_SECRET: exampleSecret }), [
+      'APP_SECRET must not be the example. Generate one: openssl rand -base64 32',
+    ])
+    t.deepEqual(errors({ APP_SECRET: 'a'.repeat(64) }), [
+      'APP_SECRET is too easy to guess. Generate one: openssl rand -base64 32',
+    ])
+    t.deepEqual(errors({ APP_SECRET: 'password'.repeat(8) }), [
+      'APP_SECRET is too easy to guess. Generate one: openssl rand -base64 32',
+    ])
     const https = ['PUBLIC_URL must begin with https:// in production']
     t.deepEqual(errors({ PUBLIC_URL: 'http://id.example.com' }), https)
     t.deepEqual(errors({ PUBLIC_URL: undefined }), https)
-    t.deepEqual(errors({ BCRYPT_COST: '9' }), ['BCRYPT_COST must be 10 at least in production'])
+    t.deepEqual(errors({ BCRYPT_COST: '9' }), ['BCRYPT_COST must be at least 10 in production'])
     t.is(errors({ PUBLIC_URL: '', APP_SECRET: 'x', BCRYPT_COST: '4', PORT: '-1' }).length, 4)
   })
 
@@ -148,14 +154,18 @@ const test = anyTest.serial
     const { DATABASE_URL, APP_SECRET } = production
     t.deepEqual(errorsOf({ DATABASE_URL, APP_SECRET }, 'migrate'), [])
     const weak = { DATABASE_URL, APP_SECRET: 'a'.repeat(64) }
-    t.deepEqual(errorsOf(weak, 'migrate'), ['APP_SECRET is too easy to guess'])
+    t.deepEqual(errorsOf(weak, 'migrate'), [
+      'APP_SECRET is too easy to guess. Generate one: openssl rand -base64 32',
+    ])
   })
 
   for (const NODE_ENV of ['production', 'development', 'test'])
     for (const process of ['api', 'worker', 'migrate'] as const)
       test(`${process} with the secret of .env.example, NODE_ENV=${NODE_ENV} → refused`, t => {
         const env = { ...production, NODE_ENV, APP_SECRET: exampleSecret }
-        t.deepEqual(errorsOf(env, process), ['APP_SECRET must not be the example'])
+        t.deepEqual(errorsOf(env, process), [
+          'APP_SECRET must not be the example. Generate one: openssl rand -base64 32',
+        ])
       })
 
   test('development configuration that exposes the service → one warning for each setting', t => {
@@ -271,7 +281,7 @@ const test = anyTest.serial
   for (const given of invalidOrigins)
     test(`CORS_ORIGINS=${given} → rejected with a message that explains origins`, t => {
       t.deepEqual(errorsOf({ ...minimalEnv, CORS_ORIGINS: given }), [
-        'CORS_ORIGINS must be a comma-separated list of origins such as https://app.example.com or capacitor://localhost: each a scheme, a host and perhaps a port, without path, credentials, * or null',
+        'CORS_ORIGINS must be a comma-separated list of origins such as https://app.example.com or capacitor://localhost: each a scheme, a host and an optional port, without path, credentials, * or null',
       ])
     })
 
@@ -534,7 +544,9 @@ const test = anyTest.serial
     const known = (error: string) =>
       names.includes(nameOf(error) as VariableName) &&
       (rules.has(error) ||
-        /^[A-Z_]+ (is not set|must (not )?be.*|must begin with https:.*|is too easy to guess)$/.test(error))
+        /^[A-Z_]+ (is not set|must (not )?be.*|must begin with https:.*|is too easy to guess\. Generate one: openssl rand -base64 32)$/.test(
+          error,
+        ))
     fc.assert(
       fc.property(env, given => {
         const result = read({ ...given })
@@ -708,7 +720,7 @@ const test = anyTest.serial
       const { status, stdout, stderr } = spawnSync(process.execPath, words, {
         ...{ cwd: root, env, encoding: 'utf8' },
       })
-      const errors = ['APP_SECRET must not be the example']
+      const errors = ['APP_SECRET must not be the example. Generate one: openssl rand -base64 32']
       if (name !== 'migrate') errors.push('PUBLIC_URL must begin with https:// in production')
       t.deepEqual([status, stdout], [78, ''])
       t.is(stderr, configErrorText(errors))

@@ -91,12 +91,12 @@ const rejected: Record<string, RegExp> = {
   'postgres://ada:5ecret@db/app?port=5ecret': /value of port/,
   'postgres://ada:5ecret@db/app?connect_timeout=5ecret': /value of connect_timeout/,
   'postgres://ada:5ecret@db/app?channel_binding=5ecret': /value of channel_binding/,
-  'postgres://ada:5ecret@db/app?client_encoding=latin1': /client_encoding but UTF8/,
+  'postgres://ada:5ecret@db/app?client_encoding=latin1': /client_encoding other than UTF8/,
   'postgres://ada:5ecret@db/app?target_session_attrs=read-write': /target_session_attrs/,
   'postgres://ada:5ecret@db/app?gssencmode=require': /GSSAPI/,
-  'postgres://ada:5ecret@db/app?5ecret=1': /no parameters but host, port/,
-  'postgres://ada:5ecret@db/app?constructor=1': /no parameters but host, port/,
-  'postgres://ada:5ecret@db/app?statement_timeout=0': /no parameters but host, port/,
+  'postgres://ada:5ecret@db/app?5ecret=1': /no parameters other than host, port/,
+  'postgres://ada:5ecret@db/app?constructor=1': /no parameters other than host, port/,
+  'postgres://ada:5ecret@db/app?statement_timeout=0': /no parameters other than host, port/,
 }
 
 for (const [url, reason] of Object.entries(rejected))

@@ -6,7 +6,7 @@ import { folder, rule } from './variable-rules.ts'
 
 // The brand in emails and pages: name, logo, color and addresses.
 
-/** The brand of this deployment, for everything that people see. */
+/** The brand of this deployment, shown in emails and pages. */
 export type Brand = {
   readonly name: string
   readonly logoUrl: string | null
@@ -18,7 +18,7 @@ export type Brand = {
 const invisible = /[\p{Default_Ignorable_Code_Point}\p{White_Space}\u2800]/gu
 const characters = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
-/** One line of at most `max` characters as people count them, of which at least one is visible. */
+/** One line of at most `max` characters (grapheme clusters), of which at least one is visible. */
 const visibleLine = (max: number) =>
   rule(`must be 1 to ${max} visible characters on one line`, text => {
     const value = text.trim().normalize('NFC')
@@ -27,7 +27,7 @@ const visibleLine = (max: number) =>
     return [...characters.segment(value)].length <= max ? value : null
   })
 
-const takenBy = (message: string, schema: v.GenericSchema<string, string>) =>
+const parsedWith = (message: string, schema: v.GenericSchema<string, string>) =>
   rule(message, text => {
     const result = v.safeParse(schema, text)
     return result.success ? result.output : null
@@ -41,7 +41,7 @@ export const themeVariables = {
     help: 'The name of your product in emails and on pages.',
   },
   BRAND_LOGO_URL: {
-    schema: takenBy('must be an https address without credentials', field.httpsUrl),
+    schema: parsedWith('must be an https address without credentials', field.httpsUrl),
     example: 'https://www.example.com/logo.png',
     help: 'A logo that replaces the name at the top of emails and pages. It is shown 40 px high, and its alternative text is `BRAND_NAME`. Choose a PNG that reads well on white and on black: many email programs show no SVG.',
   },
@@ -50,12 +50,12 @@ export const themeVariables = {
       /^#(?:[\da-f]{3}|[\da-f]{6})$/i.test(text) ? text.toLowerCase() : null,
     ),
     example: '#0f5f57',
-    help: 'The color of buttons and links, as `#rgb` or `#rrggbb`. Text on it is black or white, whichever contrasts more. In a file of variables put it in quotes: without them `#` begins a comment.',
+    help: 'The color of buttons and links, as `#rgb` or `#rrggbb`. Text on it is black or white, whichever contrasts more. In a file of variables, put the color in quotes: without them `#` starts a comment.',
   },
   BRAND_SUPPORT_EMAIL: {
-    schema: takenBy('must be one email address', field.email),
+    schema: parsedWith('must be one email address', field.email),
     example: 'support@example.com',
-    help: 'Where people get help. Shown at the end of emails and pages.',
+    help: 'The address at which users get help. Shown at the end of emails and pages.',
   },
   BRAND_ADDRESS: {
     schema: visibleLine(200),
@@ -77,7 +77,7 @@ type Parsed = {
   BRAND_ADDRESS?: string | undefined
 }
 
-/** The palette of a deployment without a color of its own. */
+/** The palette of a deployment without `BRAND_COLOR`. */
 const standardPalette = paletteOf('#0f5f57', '#7fd8cb')
 
 export const brandOf = (parsed: Parsed): Brand => ({

@@ -12,20 +12,22 @@ type Optional =
   | Exclude<keyof typeof themeVariables, 'BRAND_NAME'>
   | (typeof shopSecrets)[number]
 
-/** The configuration, parsed once at the door. Durations are in milliseconds. `brand` is what people see. */
+/** The configuration, parsed once at the start. Durations are in milliseconds. */
 export type Config = Omit<Parsed, Optional> & { [N in Optional]: Parsed[N] | undefined } & { brand: Brand }
 
 export type ProcessName = 'api' | 'worker' | 'migrate'
 
-// Everybody can read the example.
+// The example is public.
 const publishedSecret = ({ APP_SECRET }: Partial<Config>): string[] =>
-  APP_SECRET === exampleSecret ? ['APP_SECRET must not be the example'] : []
+  APP_SECRET === exampleSecret
+    ? ['APP_SECRET must not be the example. Generate one: openssl rand -base64 32']
+    : []
 
 const inProduction = (config: Partial<Config>, process: ProcessName): string[] => {
   if (config.NODE_ENV !== 'production') return []
   const errors: string[] = []
   if (config.APP_SECRET && new Set(config.APP_SECRET).size < 12)
-    errors.push('APP_SECRET is too easy to guess')
+    errors.push('APP_SECRET is too easy to guess. Generate one: openssl rand -base64 32')
   // A migration sends no links, takes no requests and hashes no passwords.
   if (process === 'migrate') return errors
   if (!config.PUBLIC_URL?.startsWith('https:'))
@@ -34,21 +36,21 @@ const inProduction = (config: Partial<Config>, process: ProcessName): string[] =
     errors.push('FRONTEND_URL must begin with https:// in production')
   if (config.RATE_LIMITS === 'off') errors.push('RATE_LIMITS must not be off in production')
   if (config.BCRYPT_COST !== undefined && config.BCRYPT_COST < 10)
-    errors.push('BCRYPT_COST must be 10 at least in production')
+    errors.push('BCRYPT_COST must be at least 10 in production')
   if (!config.RECURRENTE_URL?.startsWith('https:'))
     errors.push('RECURRENTE_URL must begin with https:// in production')
   return errors
 }
 
-/** Half of what sells is not taken for nothing: a shop would be closed, and nobody would know why. */
-const halfAShop = (env: Record<string, string | undefined>): string[] => {
+/** Some but not all secrets of the shop are set. That is an error: the shop would stay closed, and no message would say why. */
+const incompleteShop = (env: Record<string, string | undefined>): string[] => {
   const missing = shopSecrets.filter(name => !env[name])
   return missing.length === shopSecrets.length ? [] : missing.map(name => `${name} is not set`)
 }
 
 type Env = Record<string, string | undefined>
 
-/** Reads some variables. `process` is the one that needs them, null for none. */
+/** Reads the variables of a table. `process` is the process that requires some of them; null requires none. */
 const readVariables = (table: Record<string, Variable>, env: Env, process: ProcessName | null) => {
   const values: Record<string, unknown> = {}
   const errors: string[] = []
@@ -67,11 +69,11 @@ const readVariables = (table: Record<string, Variable>, env: Env, process: Proce
 
 /**
  * Reads the environment for one process. An empty variable counts as unset.
- * Returns the configuration, or every error at once: names and rules, never values.
+ * Returns the configuration, or all errors. An error names the variable and its rule, never its value, which may be a secret.
  */
 export const readConfig = (env: Env, process: ProcessName): { config: Config } | { errors: string[] } => {
   const { values, errors } = readVariables(variables, env, process)
-  errors.push(...halfAShop(env), ...publishedSecret(values), ...inProduction(values, process))
+  errors.push(...incompleteShop(env), ...publishedSecret(values), ...inProduction(values, process))
   if (errors.length > 0) return { errors }
   const config = values as Omit<Config, 'brand'>
   const brand = brandOf(config)
@@ -79,7 +81,7 @@ export const readConfig = (env: Env, process: ProcessName): { config: Config } |
   return { config: { ...config, MAIL_FROM, brand } }
 }
 
-/** What emails look like, for tools that send none and need no other variable. */
+/** Reads the variables of brand and templates only, for tools that show emails and send none. */
 export const readTheme = (env: Env): { config: ThemeConfig } | { errors: string[] } => {
   const { values, errors } = readVariables(themeVariables, env, null)
   const parsed = values as Omit<Config, 'brand'>
@@ -87,22 +89,22 @@ export const readTheme = (env: Env): { config: ThemeConfig } | { errors: string[
   return { config: { brand: brandOf(parsed), TEMPLATES_DIR: parsed.TEMPLATES_DIR } }
 }
 
-/** EX_CONFIG of sysexits.h: a supervisor need not try again. */
+/** EX_CONFIG of sysexits.h. It tells a supervisor that a restart cannot help. */
 export const exitConfig = 78
 
-/** What a process prints of a wrong configuration before it exits. */
+/** The text that a process prints before it exits because of its configuration. */
 export const configErrorText = (errors: readonly string[]): string =>
-  `latchkey cannot start:\n${errors.map(error => `  ${error}\n`).join('')}`
+  `Latchkey cannot start. Correct the configuration:\n${errors.map(error => `  ${error}\n`).join('')}`
 
-/** An error of what surrounds the process, which starting again does not mend. */
+/** An error in the configuration or environment of the process, which a restart cannot fix. */
 export const configError = (message: string): Error =>
   Object.assign(new Error(message), { exitCode: exitConfig })
 
-/** What a process that could not start exits with. */
+/** The exit code of a process that could not start. */
 export const exitCodeOf = (error: unknown): number =>
   error instanceof Error && 'exitCode' in error ? Number(error.exitCode) : 1
 
-/** Reads the environment, or prints every error and ends the process with 78. */
+/** Reads the environment, or prints every error and exits with 78. */
 export const configOrExit = (processName: ProcessName): Config => {
   const result = readConfig(process.env, processName)
   if ('config' in result) return result.config

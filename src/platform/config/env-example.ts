@@ -1,6 +1,6 @@
 import { type VariableName, variables } from './variables.ts'
 
-// The text of `.env.example`, derived from the catalogue of variables. `npm run docs` writes the file.
+// The text of `.env.example`, derived from the table of variables. `npm run docs` writes the file.
 
 type Entry = {
   name: VariableName
@@ -19,7 +19,7 @@ const entries = (Object.keys(variables) as VariableName[]).map((name): Entry => 
 
 const isNeeded = ({ needed }: Entry): boolean => needed.length > 0
 
-/** One line of a `.env` file. Quoted if a shell would split the value. */
+/** One line of the file. The value is quoted if a shell would split or expand it. */
 const line = (name: string, value: string): string =>
   `${name}=${/^[\w@%+=:,./-]*$/.test(value) ? value : `"${value}"`}`
 
@@ -34,8 +34,8 @@ const optionalEntry = ({ name, help, standard, example }: Entry): string =>
 /** The text of `.env.example`: required variables with an example, optional ones commented out with their default. */
 export const envExample = (): string =>
   [
-    '# The variables of `npm run api`, `worker` and `migrate`, as read from `.env`. An empty variable counts as unset.\n# `npm start` needs no variable, and uses those that are set instead of its own servers.\n#\n# Replace APP_SECRET and set PUBLIC_URL: production refuses the example and plain http. To run the processes by hand on\n# your own machine, set NODE_ENV=development.\n',
+    '# Copy this file to `.env`: `npm run api`, `worker` and `migrate` read it. An empty variable counts as unset. `npm start`\n# needs no variable; it uses the servers that are set here instead of starting its own.\n#\n# Replace APP_SECRET and set PUBLIC_URL: production refuses the example secret and plain http. To run the processes on your\n# own machine, set NODE_ENV=development.\n',
     ...entries.filter(isNeeded).map(neededEntry),
-    '# All variables below are optional, and show their defaults.\n',
+    '# The variables below are optional. Each line shows the default, or an example.\n',
     ...entries.filter(entry => !isNeeded(entry)).map(optionalEntry),
   ].join('\n')

@@ -13,7 +13,7 @@ const isLoopback = (host: string): boolean => {
 
 type Exposing = Pick<Config, 'NODE_ENV' | 'HOST' | 'METRICS_HOST' | 'METRICS_PORT' | 'RATE_LIMITS'>
 
-/** What a configuration that is valid opens to other machines, and why that may be a mistake. */
+/** Warnings about a valid configuration that lets other machines connect, which may be a mistake. */
 export const exposures = (config: Exposing, process: 'api' | 'worker'): string[] => {
   const found: string[] = []
   if (process === 'api' && config.NODE_ENV !== 'production' && !isLoopback(config.HOST)) {
@@ -24,7 +24,7 @@ export const exposures = (config: Exposing, process: 'api' | 'worker'): string[]
   }
   if (config.METRICS_PORT !== undefined && !isLoopback(config.METRICS_HOST))
     found.push(
-      'METRICS_HOST lets other machines read /metrics without a password. Let a firewall or a private network keep strangers out.',
+      'METRICS_HOST lets other machines read /metrics without a password. Limit access with a firewall or a private network.',
     )
   return found
 }

@@ -1,14 +1,14 @@
 // The origin of a page (RFC 6454): `https://app.example.com`, `capacitor://localhost`, `chrome-extension://<id>`. It is
-// kept as browsers send it, in lower case and without the default port, so that it is compared as it is.
+// kept in the form that browsers send, lower case and without the default port, so that a plain comparison is enough.
 
-/** Schemes whose pages have the opaque origin `null`, or that no page has. */
+/** Schemes whose pages have the opaque origin `null`, or that have no pages. */
 const withoutOrigin = ['file', 'data', 'blob', 'about', 'javascript', 'ws', 'wss', 'ftp', 'filesystem']
 
 const shape = /^([a-z][a-z0-9+.-]*):\/\/([^/?#@\\\s*]+)\/?$/i
-// What the URL standard calls an opaque host is not parsed any further.
+// The URL standard does not normalise the host of other schemes (an opaque host), so it is only checked.
 const authority = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::(\d{1,5}))?$/i
 
-/** The origin that a text names; null for `*`, `null`, and whatever has a path, credentials or a wildcard. */
+/** The origin in a text; null for `*`, `null`, and a text with a path, credentials or a wildcard. */
 export const parseOrigin = (text: string): string | null => {
   const [, scheme = '', rest = ''] = shape.exec(text) ?? []
   const name = scheme.toLowerCase()
@@ -19,8 +19,8 @@ export const parseOrigin = (text: string): string | null => {
 }
 
 /**
- * Whether the `Origin` of a request is one of these. Browsers send web origins in one form. Of other schemes some send the
- * host as it was registered, so there its case does not count.
+ * Whether the `Origin` of a request is in the list. Browsers send http and https origins in lower case. For other schemes
+ * some send the host as it was registered, so its case is ignored there.
  */
 export const isOneOf = (origins: readonly string[], origin: string): boolean =>
   origins.includes(origin) || (!/^https?:/i.test(origin) && origins.includes(origin.toLowerCase()))

@@ -1,11 +1,11 @@
-// What may follow the `?` of a Postgres address, named as libpq names it.
+// The parameters after the `?` of a Postgres URL, with the names of libpq.
 
-/** `prefer` and `allow` fall back from one to the other, `unverified` trusts any certificate, `authority` any host name. */
+/** `prefer` and `allow` try TLS first or last. `unverified` accepts any certificate, `authority` any host name. */
 export type PostgresTls = 'off' | 'allow' | 'prefer' | 'unverified' | 'authority' | 'full'
 
-/** Where Postgres is, parsed. What is missing, the driver takes from `PGHOST`, `PGUSER` and so on. */
+/** A parsed Postgres URL. The driver takes missing parts from `PGHOST`, `PGUSER` and so on. */
 export type PostgresAddress = {
-  /** A name, an address, or the folder of a Unix socket. */
+  /** A name, an IP address, or the folder of a Unix socket. */
   host?: string
   port?: number
   user?: string
@@ -13,7 +13,7 @@ export type PostgresAddress = {
   database?: string
   tls?: PostgresTls
   directTls?: boolean
-  /** Files. */
+  /** Paths of files. */
   rootCertificate?: string
   certificate?: string
   key?: string
@@ -26,9 +26,10 @@ export type PostgresAddress = {
 
 export type PostgresUrlError = { error: string }
 
-export const oneHost = 'must name one host: it may be a name that leads to the present primary'
-const modes = 'must have a sslmode of disable, allow, prefer, require, verify-ca, verify-full or no-verify'
-const wrongValue = (name: string) => `has a wrong value of ${name}`
+export const oneHost =
+  'must name one host. For failover, use a DNS name or proxy that leads to the current primary'
+const modes = 'must have an sslmode of disable, allow, prefer, require, verify-ca, verify-full or no-verify'
+const wrongValue = (name: string) => `has an invalid value of ${name}`
 
 const sslModes: Record<string, PostgresTls> = {
   disable: 'off',
@@ -42,7 +43,10 @@ const sslModes: Record<string, PostgresTls> = {
   'no-verify': 'unverified',
 }
 const sslFlags: Record<string, PostgresTls> = {
-  ...{ true: 'full', '1': 'full', false: 'off', '0': 'off' },
+  true: 'full',
+  '1': 'full',
+  false: 'off',
+  '0': 'off',
   'no-verify': 'unverified',
 }
 
@@ -73,7 +77,7 @@ const onlyIf =
   (value: string): Part =>
     shape.test(value) ? { take: {} } : { error }
 
-/** Every parameter that is known, and what it comes to. */
+/** Every supported parameter, and the part of the address that it sets. */
 export const parameters: Record<string, (text: string) => Part> = {
   host: value => (value.includes(',') ? { error: oneHost } : { take: { host: value } }),
   port: number('port', port => ({ port })),
@@ -99,12 +103,12 @@ export const parameters: Record<string, (text: string) => Part> = {
   fallback_application_name: ignored,
   options: text(options => ({ options })),
   connect_timeout: number('connect_timeout', connectTimeout => ({ connectTimeout })),
-  client_encoding: onlyIf(/^(?:auto|utf-?8)$/i, 'must not set a client_encoding but UTF8'),
+  client_encoding: onlyIf(/^(?:auto|utf-?8)$/i, 'must not set a client_encoding other than UTF8'),
   target_session_attrs: onlyIf(
     /^any$/,
-    'must not set target_session_attrs, which chooses among several hosts',
+    'must not set target_session_attrs, which selects one of several hosts',
   ),
-  // The driver keeps connections alive in any case, and knows no Kerberos.
+  // The driver always keeps connections alive, and does not support Kerberos.
   keepalives: ignored,
   keepalives_idle: ignored,
   keepalives_interval: ignored,
@@ -114,4 +118,4 @@ export const parameters: Record<string, (text: string) => Part> = {
   uselibpqcompat: onlyIf(/^(?:true|false)$/, wrongValue('uselibpqcompat')),
 }
 
-export const knownParameters = `must carry no parameters but ${Object.keys(parameters).join(', ')}`
+export const knownParameters = `must have no parameters other than ${Object.keys(parameters).join(', ')}`

@@ -7,9 +7,9 @@ import {
   parameters,
 } from './postgres-parameters.ts'
 
-// The forms of a Postgres address: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS.
-// The driver and the ORM each read such a URL in their own way, so it is read here once, and they get its parts.
-// A error says what must be, never what was: the text holds passwords.
+// The forms of a Postgres URL: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS.
+// The driver and the ORM parse a URL differently, so it is parsed here once, and both get its parts.
+// An error states the rule and never quotes the text, which holds passwords.
 
 const forms =
   'must be postgres://user:password@host:5432/database, or postgres://user:password@/database?host=/folder/of/the/socket'
@@ -46,19 +46,19 @@ const ownerOf = (owner = '', path = ''): Part => {
 }
 
 const tlsOf = (address: PostgresAddress, isLibpq: boolean): PostgresAddress => {
-  // A socket leads to this machine: libpq does not look at sslmode there either.
+  // A Unix socket leads to this machine. libpq ignores sslmode there too.
   if (address.host?.startsWith('/')) return { tls: 'off' }
   const { tls, rootCertificate, certificate, directTls } = address
   if (isLibpq) return { tls: rootCertificate ? 'authority' : 'unverified' }
-  // Anybody gets a certificate of an authority of the system: it proves nothing but a name.
+  // Anyone can get a certificate of a public authority. It proves only the host name, so that must be checked.
   if (tls === 'authority' && !rootCertificate) return { tls: 'full' }
   return !tls && (rootCertificate || certificate || directTls) ? { tls: 'full' } : {}
 }
 
-/** Reads the address of a Postgres, or says what it must be. */
+/** Parses a Postgres URL, or returns the rule that it breaks. */
 export const parsePostgresUrl = (url: string): PostgresAddress | PostgresUrlError => {
   const [found, owner, at = '', path, query = ''] = shape.exec(url) ?? []
-  // An unencoded `/`, `?` or `#` in a password ends what comes before the host.
+  // An unencoded `/`, `?` or `#` in a password ends the part before the host.
   if (found === undefined) return { error: url.includes('@') ? `${forms}; ${encoded}` : forms }
   const given = Object.fromEntries(new URLSearchParams(query))
   const address: PostgresAddress = {}

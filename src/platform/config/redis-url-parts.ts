@@ -1,4 +1,4 @@
-// The parts that the forms of REDIS_URL have in common. Null is for what is none.
+// The parts that all forms of REDIS_URL share. Each parser returns null for an invalid text.
 
 export type Host = { host: string; port: number }
 /** A Unix socket. */
@@ -34,11 +34,11 @@ export const userOf = (text: string | undefined): { username?: string; password?
   return username ? { username, password } : { password }
 }
 
-// There is no standard for a Redis that listens on a Unix socket: `unix://` is how most clients write it.
+// There is no standard URL for a Redis on a Unix socket. Most clients write `unix://`.
 const socket =
   /^(?:unix|redis\+(?:unix|socket)):\/\/(?:([^/?#\s]*)@)?(\/[^?#\s%]+)(?:\?(?:db|database)=(\d{1,5}))?$/
 
-/** The parts of such an address. `user` is still encoded. */
+/** The parts of the URL of a Unix socket. `user` is still percent-encoded. */
 export const readSocket = (text: string): { user: string | undefined; path: string; db: number } | null => {
   const [found, user, path = '', db = '0'] = socket.exec(text) ?? []
   return found ? { user, path, db: Number(db) } : null

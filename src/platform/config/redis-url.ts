@@ -1,5 +1,5 @@
-// The forms of REDIS_URL. Several hosts are no URL (RFC 3986 allows one), but the field writes them so.
-// A error says what must be, never what was: the text holds passwords.
+// The forms of REDIS_URL. RFC 3986 allows one host in a URL, but Redis clients commonly accept several.
+// An error states the rule and never quotes the text, which holds passwords.
 
 import {
   databaseOf,
@@ -12,7 +12,7 @@ import {
   userOf,
 } from './redis-url-parts.ts'
 
-/** Where Redis is, parsed. `password` is empty where a user has none. */
+/** A parsed REDIS_URL. `password` is empty for a user without one. */
 export type RedisAddress = { tls: boolean; username?: string; password?: string } & (
   | { kind: 'single'; at: Host | Socket; db: number }
   | {
@@ -31,10 +31,10 @@ export type RedisUrlError = { error: string }
 const forms =
   'must be redis://host:6379, a cluster as redis://host1:7000,redis://host2:7000 or redis+cluster://host:7000, redis+sentinel://host1:26379,host2:26379/<master name>, or unix:///folder/redis.sock?db=0; rediss for TLS'
 const percent = 'must have user and password percent-encoded'
-const noDatabase = 'must not name a database with a cluster, which has one only'
+const noDatabase = 'must not name a database: a cluster has only one'
 const oneUser = 'must name the same user and password, and the same protocol, at every node of a cluster'
 const noMaster = 'must end in /<master name> with Sentinel'
-const noOptions = 'must not carry options, but for sentinelUsername and sentinelPassword with Sentinel'
+const noOptions = 'must have no options other than sentinelUsername and sentinelPassword with Sentinel'
 
 const shape =
   /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^/?#\s]*)@)?([^@/?#\s]+)(?:\/([^?#\s]*))?(?:\?([^#\s]*))?$/
@@ -59,7 +59,12 @@ const sentinelAddress = (parts: Parts, tls: boolean): RedisAddress | RedisUrlErr
   )
   if (Object.keys(others).length > 0) return { error: noOptions }
   return {
-    ...{ kind: 'sentinel', tls, ...user, sentinels, master, db },
+    kind: 'sentinel',
+    tls,
+    ...user,
+    sentinels,
+    master,
+    db,
     ...(sentinelUsername && { sentinelUsername }),
     ...(sentinelPassword && { sentinelPassword }),
   }
@@ -94,7 +99,7 @@ const socketAddress = (text: string): RedisAddress | RedisUrlError => {
     : { error: percent }
 }
 
-/** Reads REDIS_URL, or says what it must be. */
+/** Parses REDIS_URL, or returns the rule that it breaks. */
 export const parseRedisUrl = (text: string): RedisAddress | RedisUrlError => {
   if (/^(?:unix|redis\+(?:unix|socket)):/.test(text)) return socketAddress(text)
   const nodes = text.split(/,\s*(?=rediss?(?:\+\w+)?:\/\/)/).map(partsOf)

@@ -1,6 +1,6 @@
 /**
- * After how long what serves a request counts as not answering, in milliseconds. A request that meets a fault meets one or
- * two of them, and is to be answered within 5 s.
+ * The timeouts while serving a request, in milliseconds. A request runs into at most two of them, and must be answered
+ * within 5 s.
  */
 const ofRequests = {
   redisCommand: 400,
@@ -8,33 +8,33 @@ const ofRequests = {
   postgresConnection: 2000,
   postgresStatement: 1750,
   postgresLock: 1500,
-  /** Waiting for a thread that hashes: a client that waits for longer has left. */
+  /** Waiting for a thread that hashes passwords. A client does not wait longer. */
   hasherThread: 3500,
-  /** Two tries together. */
+  /** Two attempts together. */
   gateway: 3500,
 }
 
 const minute = 60_000
 
-/** How patient the worker is with a mail server, in milliseconds: as RFC 5321, section 4.5.3.2 asks. */
+/** The timeouts of the worker with a mail server, in milliseconds, as RFC 5321, section 4.5.3.2 requires. */
 const ofMail = {
-  /** Until the connection is there. */
+  /** Until the connection is open. */
   smtpConnect: 30_000,
-  /** Until the server greets. */
+  /** Until the server sends its greeting. */
   smtpGreeting: 5 * minute,
-  /** A server that has not greeted by then is called once more beside the first call: the first may lead nowhere. */
+  /** Without a greeting by then, a second connection is opened beside the first, which may be dead. */
   smtpSecondCall: 10_000,
-  /** Until a command, or the end of the content, is answered. */
+  /** Until the server answers a command, or the end of the content. */
   smtpReply: 10 * minute,
-  /** For all of one email. Ends what a server draws out by sending a byte now and then. */
+  /** For one whole email. It ends a delivery that the server delays by sending a byte now and then. */
   smtpDelivery: 30 * minute,
-  /** A delivery that takes longer makes room for another. */
+  /** While a delivery takes longer than this, another one may start beside it. */
   smtpSlow: 30_000,
-  /** Until an email that has perhaps been delivered is sent again. */
+  /** Until an email that may have been delivered is sent again. */
   mailUnanswered: 30 * minute,
-  /** The same where the connection broke before the server could answer: often it has died, and took nothing. */
+  /** The same if the connection broke before the server could answer: often the server died and accepted nothing. */
   mailBroken: 15_000,
-  /** What a worker that is to end gives the deliveries in flight. */
+  /** How long deliveries in progress may take while the worker closes. */
   mailClose: 15_000,
 }
 

@@ -5,7 +5,8 @@ import { parseDuration } from '../base/duration.ts'
 import { parsePostgresUrl } from './postgres-url.ts'
 import { parseRedisUrl } from './redis-url.ts'
 
-// What a variable of the environment may hold. A rule reads the text and says what it must be, never what it was.
+// The rules for environment variables. A rule parses the text. Its message says what the text must be and never quotes
+// it, because it may be a secret.
 
 export const rule = <T>(message: string, parse: (text: string) => T | null | undefined) =>
   v.pipe(
@@ -23,8 +24,8 @@ export const url = (...protocols: string[]) =>
     URL.canParse(text) && protocols.includes(new URL(text).protocol) ? text : null,
   )
 
-/** A URL that `parse` can read; what is wrong with it is told by `parse`. */
-const readableBy = (parse: (text: string) => object) =>
+/** A URL that `parse` accepts. The error message comes from `parse`. */
+const acceptedBy = (parse: (text: string) => object) =>
   v.pipe(
     v.string(),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
@@ -35,8 +36,8 @@ const readableBy = (parse: (text: string) => object) =>
     }),
   )
 
-export const redisUrl = readableBy(parseRedisUrl)
-export const postgresUrl = readableBy(parsePostgresUrl)
+export const redisUrl = acceptedBy(parseRedisUrl)
+export const postgresUrl = acceptedBy(parsePostgresUrl)
 
 export const baseUrl = rule('must be an http(s) address without query, fragment or credentials', text => {
   const parsed = URL.canParse(text) ? new URL(text) : null
@@ -60,7 +61,7 @@ export const duration = (least: string, most: string) =>
     durationWithin(least, most, text),
   )
 
-/** `off` stands for ever. */
+/** `off` means forever. */
 export const durationOrOff = (least: string, most: string) =>
   rule(`must be off, or a duration from ${least} to ${most}, such as 90d`, text =>
     text === 'off' ? ('off' as const) : durationWithin(least, most, text),
@@ -86,7 +87,7 @@ export const parsedBy =
     return result.success ? result.output : null
   }
 
-/** How many proxies stand in front, or the networks that they are in. */
+/** The number of proxies in front of the service, or their networks. */
 export type TrustedProxies = number | BlockList
 
 const networks = (text: string): BlockList | null => {
@@ -95,7 +96,7 @@ const networks = (text: string): BlockList | null => {
     const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(part) ?? []
     const family = isIP(address)
     const bits = family === 4 ? 32 : 128
-    // A network of everybody would let every client write its own address.
+    // A prefix of 0 contains every address, so every client could choose the address that it is counted by.
     const length = Number(prefix ?? bits)
     if (family === 0 || length > bits || length === 0) return null
     list.addSubnet(address, length, family === 4 ? 'ipv4' : 'ipv6')
@@ -108,7 +109,7 @@ export const trustedProxies = rule(
   (text): TrustedProxies | null => (/^(?:\d|10)$/.test(text) ? Number(text) : networks(text)),
 )
 
-/** A folder, as an absolute path. Whether it is there is for the processes that read it to say. */
+/** A folder, as an absolute path. The processes that read it check whether it exists. */
 export const folder = rule('must be a folder', text => resolve(text))
 
 export const flag = rule('must be true, false, on or off', text => {

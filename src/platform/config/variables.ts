@@ -24,10 +24,10 @@ import {
 // Every environment variable: its rule, its default, and the words of `.env.example` and docs/configuration.md.
 // `example` is what `.env.example` shows.
 
-/** Refused as APP_SECRET, as everybody can read it. */
+/** Refused as APP_SECRET because it is public. */
 export const exampleSecret = 'change-me-to-the-output-of-openssl-rand-base64-32'
 
-/** Processes that cannot run without the variable. */
+/** The processes that require the variable. */
 type Needed = readonly ('api' | 'worker' | 'migrate')[]
 
 export type Variable = {
@@ -42,17 +42,17 @@ export const variables = {
   NODE_ENV: {
     schema: oneOf('production', 'development', 'test'),
     default: 'production',
-    help: '`production` refuses weak secrets and plain http addresses. Set `development` to run a process by hand on your own machine; `npm start` does.',
+    help: '`production` refuses weak secrets and plain http addresses. Set `development` to run a process on your own machine. `npm start` sets it itself.',
   },
   DATABASE_URL: {
     schema: postgresUrl,
     needed: ['api', 'worker', 'migrate'],
     example: 'postgres://latchkey:password@localhost:5432/latchkey',
-    help: 'Postgres 15 or newer, with the encoding UTF8: users, outbox, keys. A Unix socket: `postgres://user@/database?host=/var/run/postgresql`. TLS: `?sslmode=verify-full`, with `&sslrootcert=<file>` for an authority of your own.',
+    help: 'Postgres 15 or newer, with the encoding UTF8. It holds users, outbox and keys. A Unix socket: `postgres://user@/database?host=/var/run/postgresql`. TLS: `?sslmode=verify-full`, with `&sslrootcert=<file>` for your own certificate authority.',
   },
   DATABASE_REPLICA_URLS: {
     schema: list(
-      'must be a comma-separated list of addresses such as those of DATABASE_URL',
+      'must be a comma-separated list of addresses in the form of DATABASE_URL',
       parsedBy(postgresUrl),
     ),
     default: '',
@@ -62,7 +62,7 @@ export const variables = {
     schema: redisUrl,
     needed: ['api', 'worker'],
     example: 'redis://:password@localhost:6379',
-    help: 'Redis 7 or newer: sessions, limits, queue. Run it with AOF and `maxmemory-policy noeviction`. One server: `redis://:password@host:6379`. A cluster: `redis://host1:7000,redis://host2:7000`, or `redis+cluster://host:7000` where one address leads to it. Sentinel: `redis+sentinel://:password@host1:26379,host2:26379/<master name>`, with `?sentinelPassword=` where the sentinels have one of their own. A Unix socket: `unix://:password@/run/redis.sock?db=0`. `rediss` in the place of `redis` is TLS; certificates are checked, and `NODE_EXTRA_CA_CERTS` names an authority of your own.',
+    help: 'Redis 7 or newer. It holds sessions, rate limits and the email queue. Run it with AOF and `maxmemory-policy noeviction`. One server: `redis://:password@host:6379`. A cluster: `redis://host1:7000,redis://host2:7000`, or `redis+cluster://host:7000` if one address leads to all nodes. Sentinel: `redis+sentinel://:password@host1:26379,host2:26379/<master name>`, with `?sentinelPassword=` if the sentinels have their own password. A Unix socket: `unix://:password@/run/redis.sock?db=0`. `rediss` instead of `redis` uses TLS and checks certificates. Set `NODE_EXTRA_CA_CERTS` to trust your own certificate authority.',
   },
   REDIS_PREFIX: {
     schema: rule('must be 1 to 32 of a-z, 0-9 and -', text => (/^[a-z0-9-]{1,32}$/.test(text) ? text : null)),
@@ -81,7 +81,7 @@ export const variables = {
       parseEhloName,
     ),
     default: '',
-    help: 'What the worker calls itself to the mail server (EHLO), such as `mail.example.com`. Unset: the domain of `MAIL_FROM`, or else the host of `PUBLIC_URL`; the first that is a fully qualified name.',
+    help: 'The name of the worker in its greeting to the mail server (EHLO), such as `mail.example.com`. Unset: the domain of `MAIL_FROM` or the host of `PUBLIC_URL`, the first that is a fully qualified name.',
   },
   MAIL_FROM: {
     schema: rule(
@@ -89,27 +89,27 @@ export const variables = {
       parseMailbox,
     ),
     default: 'Latchkey <no-reply@localhost>',
-    help: 'The sender of every email (unset: `BRAND_NAME` and `no-reply@localhost`): an address, or a name and an address. In a file of variables, put a name in quotes like this: `MAIL_FROM=\'"Acme, Inc." <no-reply@example.com>\'`.',
+    help: 'The sender of every email: an address, or a name and an address. Unset: `BRAND_NAME` and `no-reply@localhost`. In a file of variables, quote a name like this: `MAIL_FROM=\'"Acme, Inc." <no-reply@example.com>\'`.',
   },
   APP_SECRET: {
-    schema: rule('must have 32 characters at least', text => (text.length >= 32 ? text : null)),
+    schema: rule('must have at least 32 characters', text => (text.length >= 32 ? text : null)),
     needed: ['api', 'worker', 'migrate'],
     example: exampleSecret,
-    help: 'Every key derives from it. Keep it safe, and the same on every instance.',
+    help: 'Every key is derived from this secret. Keep it safe, and use the same one on every instance. Generate it with `openssl rand -base64 32`.',
   },
   PUBLIC_URL: {
     schema: baseUrl,
     default: 'http://localhost:8000',
-    help: 'Where clients reach this service: the base of every address that it writes, issuer and audience of tokens. It may have a path: `https://example.com/accounts`.',
+    help: 'The address at which clients reach this service. Links in emails begin with it, and it is the issuer and audience of tokens. It may have a path: `https://example.com/accounts`.',
   },
   FRONTEND_URL: {
     schema: baseUrl,
     example: 'http://localhost:3000',
-    help: 'The address of your front end. Links to choose a password lead to its page `/reset-password?token=`, a confirmed address ends at its page `/email-verified` or `/email-confirmed`, and buttons of emails and pages lead to it. Links that confirm or undo lead to this service in any case: see the table in `docs/emails.md`. Unset: pages of this service do all of it.',
+    help: 'The address of your front end. Links to choose a password open its page `/reset-password?token=`. After an address is confirmed, the browser goes to its page `/email-verified` or `/email-confirmed`. Buttons of emails and pages lead to it. Links that confirm or undo always open this service: see the table in `docs/emails.md`. Unset: this service shows all of these pages itself.',
   },
   CORS_ORIGINS: {
     schema: list(
-      'must be a comma-separated list of origins such as https://app.example.com or capacitor://localhost: each a scheme, a host and perhaps a port, without path, credentials, * or null',
+      'must be a comma-separated list of origins such as https://app.example.com or capacitor://localhost: each a scheme, a host and an optional port, without path, credentials, * or null',
       parseOrigin,
     ),
     default: '',
@@ -158,7 +158,7 @@ export const variables = {
   },
   ...passwordVariables,
   RATE_LIMITS: {
-    schema: rule('must be `off`, or lines such as login=10/15m,register=5/15m', parseLimits),
+    schema: rule('must be `off`, or a list such as login=10/15m,register=5/15m', parseLimits),
     default: '',
     example: 'login=10/15m,register=5/15m',
     help: 'Overrides of the limits. `off` is for benchmarks only.',
@@ -166,14 +166,14 @@ export const variables = {
   EMAIL_LINK_CONFIRM: {
     schema: oneOf('click', 'instant'),
     default: 'click',
-    help: '`click`: an emailed link shows a page with a button, so that mail scanners cannot use it up. `instant`: opening it is enough. Mail scanners and link previews open links, so they then confirm addresses, also of accounts that the reader never made.',
+    help: '`click`: an emailed link shows a page with a button, so that mail scanners cannot use it up. `instant`: opening it is enough. Mail scanners and link previews open links, so they then confirm addresses, including addresses of accounts that the recipient did not create.',
   },
   ...themeVariables,
   ...shopVariables,
   LOG_LEVEL: {
     schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
     default: 'info',
-    help: 'How much is logged, as JSON lines on standard output.',
+    help: 'The lowest level that is logged. Logs are JSON lines on standard output.',
   },
 } as const satisfies Record<string, Variable>
 

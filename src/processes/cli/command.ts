@@ -5,18 +5,18 @@ import type { Io } from './io.ts'
 
 type Schema = v.GenericSchema
 
-/** What a command is given, by what it says that it needs: the stores that it does not need may be down. */
-export type Given = {
+/** The dependencies of a command, by what it needs. Stores that it does not need may be down. */
+export type CommandDeps = {
   configuration: Pick<Deps, 'config'>
   database: Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'readFromReplica'>
   everything: Deps
 }
 
-export type Needs = keyof Given
+export type Needs = keyof CommandDeps
 
-/** What follows the name of a command. A schema that takes `undefined` makes it optional. */
+/** A positional argument of a command. It is optional if its schema accepts `undefined`. */
 export type Argument = { schema: Schema; help: string }
-/** `value` names what is to follow; without it the option is a flag. */
+/** An option of a command. `value` names its value; without it the option is a flag. */
 export type Option = { help: string } & (
   | { value: string; schema: Schema }
   | { value?: never; schema?: never }
@@ -29,18 +29,18 @@ type OptionsOf<O> = {
   [K in keyof O]: O[K] extends { schema: infer S extends Schema } ? v.InferOutput<S> | undefined : boolean
 }
 
-/** What a command comes to: `data` is what `--json` prints, `text` is for people. Refused ones end with 1. */
+/** The result of a command. `--json` prints `data`, else `text` is printed. If it is not `ok`, the exit code is 1. */
 export type Outcome = { ok: boolean; data: unknown; text: string }
 
-/** The words were wrong: ends with 64. */
-export type Misuse = { misuse: string }
+/** Wrong arguments: the exit code is 64. */
+export type UsageError = { usageError: string }
 
-/** Ctrl-C at a prompt: ends with 130. */
+/** Ctrl-C at a prompt: the exit code is 130. */
 export type Interrupted = { interrupted: true }
 
-type Result = Promise<Outcome | Misuse | Interrupted>
+type Result = Promise<Outcome | UsageError | Interrupted>
 
-/** A command with its types rubbed off, as the table of contents holds it. */
+/** A command without its own types, for the list of all commands. */
 export type Command = {
   name: string
   summary: string
@@ -51,7 +51,7 @@ export type Command = {
   run: (deps: never, input: never, io: Io) => Result
 }
 
-/** A command as a value: its parsing, its help and its types come from this one place. */
+/** Defines a command. Parsing, help and types derive from this one value. */
 export const command = <
   const N extends Needs,
   const A extends Record<string, Argument>,
@@ -61,7 +61,7 @@ export const command = <
     needs: N
     arguments: A
     options: O
-    run: (deps: Given[N], input: { arguments: ArgumentsOf<A>; options: OptionsOf<O> }, io: Io) => Result
+    run: (deps: CommandDeps[N], input: { arguments: ArgumentsOf<A>; options: OptionsOf<O> }, io: Io) => Result
   },
 ): Command => spec as unknown as Command
 
@@ -69,15 +69,15 @@ export const isOptional = ({ schema }: Argument): boolean => v.safeParse(schema,
 
 export const done = (data: unknown, text: string): Outcome => ({ ok: true, data, text })
 
-/** `code` is one of the problems' or as stable as they are. */
-export const refused = (code: string, text: string, more: object = {}): Outcome => ({
+/** A refusal. `code` is a problem code, or one that stays as stable. */
+export const refused = (code: string, text: string, extra: object = {}): Outcome => ({
   ok: false,
-  data: { error: { code, message: text, ...more } },
+  data: { error: { code, message: text, ...extra } },
   text,
 })
 
-// A container may run under a number that has no name.
-const nameOnMachine = (): string => {
+// In a container the process may run under a user id without a name.
+const systemUser = (): string => {
   try {
     return process.env.SUDO_USER || userInfo().username
   } catch {
@@ -85,8 +85,8 @@ const nameOnMachine = (): string => {
   }
 }
 
-/** Who acts where an operator does: nobody with an account, so audit events name the user of the machine. */
+/** The actor of every command. An operator needs no account, so audit events name the user of the machine instead. */
 export const operator = {
   actorId: null,
-  origin: { ip: '', userAgent: 'latchkey command', operator: nameOnMachine() },
+  origin: { ip: '', userAgent: 'latchkey command', operator: systemUser() },
 } as const

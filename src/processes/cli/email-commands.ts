@@ -9,9 +9,10 @@ import { columns } from './help.ts'
 
 const test = command({
   name: 'emails test',
-  summary: 'Send a mail, and say what the mail server answers',
-  description: 'Goes to SMTP_URL at once, past the queue. Only the code of the answer is shown.',
-  arguments: { address: { schema: field.email, help: 'Who gets the mail' } },
+  summary: 'Send a test email and print the reply of the mail server',
+  description:
+    'The email goes to SMTP_URL directly, not through the queue. Only the code of the reply is printed.',
+  arguments: { address: { schema: field.email, help: 'the recipient' } },
   options: {},
   needs: 'configuration',
   run: async ({ config }, { arguments: { address } }) => {
@@ -22,16 +23,16 @@ const test = command({
       from: config.MAIL_FROM,
       to: { name: '', address },
       subject: `${config.brand.name} can send email`,
-      text: `An operator of ${config.PUBLIC_URL} has asked for this mail, to see whether mails arrive. They do.\n`,
+      text: `An operator of ${config.PUBLIC_URL} sent this email to test whether emails arrive. They do.\n`,
       headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
     }
     const sent = await transport.sendMail(mail).then(
       ({ response }) => ({ answer: `SMTP ${String(response).slice(0, 3)}` }),
-      fault => ({ fault: deliveryFault(fault).text }),
+      error => ({ fault: deliveryFault(error).text }),
     )
     return 'answer' in sent
-      ? done(sent, `The mail server took it: ${sent.answer}.`)
-      : refused('NOT_SENT', `The mail was not sent: ${sent.fault}.`, sent)
+      ? done(sent, `The mail server accepted the email: ${sent.answer}.`)
+      : refused('NOT_SENT', `The email was not sent: ${sent.fault}.`, sent)
   },
 })
 
@@ -42,52 +43,63 @@ const limit = v.pipe(
 )
 
 const view = ({ id, kind, recipient, attempts, last_error, created_at }: Email) => ({
-  ...{ id, kind, recipient, attempts, last_error },
+  id,
+  kind,
+  recipient,
+  attempts,
+  last_error,
   created_at: created_at.toISOString(),
 })
 
 const failed = command({
   name: 'emails failed',
-  summary: 'List the mails that were given up',
-  description: 'The newest first.',
+  summary: 'List the emails that could not be delivered',
+  description: 'The newest comes first.',
   arguments: {},
-  options: { limit: { value: 'number', schema: limit, help: 'at most so many (50)' } },
+  options: { limit: { value: 'number', schema: limit, help: 'the most emails to list (default 50)' } },
   needs: 'database',
   run: async (deps, { options: { limit = 50 } }) => {
     const { listEmails } = await import('../../features/admin/list-emails.ts')
     const found = await listEmails(deps, { status: 'failed', limit })
-    const mails = found.slice(0, limit).map(view)
-    const rows = mails.map(mail => [
-      ...[mail.id, mail.kind, mail.recipient, String(mail.attempts), mail.created_at],
-      mail.last_error ?? '-',
+    const emails = found.slice(0, limit).map(view)
+    const rows = emails.map(email => [
+      email.id,
+      email.kind,
+      email.recipient,
+      String(email.attempts),
+      email.created_at,
+      email.last_error ?? '-',
     ])
-    const head = ['ID', 'KIND', 'RECIPIENT', 'ATTEMPTS', 'OWED AT', 'FAULT']
-    const more = found.length > limit ? `\nThere are more: --limit ${limit * 2}` : ''
-    return done(mails, mails.length === 0 ? 'No mail was given up.' : columns([head, ...rows]) + more)
+    const head = ['ID', 'KIND', 'RECIPIENT', 'ATTEMPTS', 'QUEUED AT', 'LAST ERROR']
+    const more = found.length > limit ? `\nThere are more. Use --limit ${limit * 2}.` : ''
+    return done(emails, emails.length === 0 ? 'There are no failed emails.' : columns([head, ...rows]) + more)
   },
 })
 
 const retry = command({
   name: 'emails retry',
-  summary: 'Send mails again that were given up',
-  description: 'A mail whose link has expired meanwhile is dropped.',
-  arguments: { id: { schema: v.optional(field.uuid), help: 'The mail, or none with --all' } },
-  options: { all: { help: 'every mail that was given up until now' } },
+  summary: 'Send emails again that could not be delivered',
+  description: 'An email whose link has expired since is not sent.',
+  arguments: { id: { schema: v.optional(field.uuid), help: 'the email; leave it out with --all' } },
+  options: { all: { help: 'send every failed email' } },
   needs: 'everything',
   run: async (deps, { arguments: { id }, options: { all } }) => {
-    if (all === (id !== undefined)) return { misuse: 'Either <id> or --all is to be given.' }
+    if (all === (id !== undefined)) return { usageError: 'Give either <id> or --all.' }
     if (id === undefined) {
       const retried = await retryAll(deps)
-      return done({ retried }, retried === 1 ? '1 mail is sent again.' : `${retried} mails are sent again.`)
+      return done(
+        { retried },
+        retried === 1 ? '1 email is queued again.' : `${retried} emails are queued again.`,
+      )
     }
     const { retryEmail } = await import('../../features/admin/retry-email.ts')
     return (await retryEmail(deps, { emailId: id, ...operator })) instanceof Problem
-      ? refused('NOT_FOUND', 'No mail that was given up has this id.')
-      : done({ retried: 1 }, '1 mail is sent again.')
+      ? refused('NOT_FOUND', 'There is no failed email with this id.')
+      : done({ retried: 1 }, '1 email is queued again.')
   },
 })
 
-// Page by page towards older ones, so that a mail which fails again meanwhile is not met twice.
+// Goes page by page from new to old emails, so that an email that fails again is not retried twice.
 const retryAll = async (deps: Deps): Promise<number> => {
   const { listEmails } = await import('../../features/admin/list-emails.ts')
   const { retryEmail } = await import('../../features/admin/retry-email.ts')

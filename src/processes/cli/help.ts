@@ -1,6 +1,6 @@
 import { type Command, isOptional } from './command.ts'
 
-/** Rows as columns, with no blanks at the end of a line. */
+/** Rows as aligned columns, without spaces at the end of a line. */
 export const columns = (rows: readonly (readonly string[])[], indent = ''): string => {
   const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map(row => (row[at] ?? '').length)))
   return rows
@@ -11,7 +11,7 @@ export const columns = (rows: readonly (readonly string[])[], indent = ''): stri
 
 const common = [
   ['--json', 'print JSON'],
-  ['-h, --help', 'print this'],
+  ['-h, --help', 'print this help'],
 ]
 
 const usage = (command: Command): string => {
@@ -27,10 +27,10 @@ const optionWords = (command: Command): string[][] =>
     help,
   ])
 
-const ends = `Ends with 0 when it is done, 1 when it is refused, 64 when the words are wrong, 69 when a store does not answer,
-78 when the configuration is wrong. It is configured by the environment or the file .env, as the service is.`
+const exitCodes = `Exit codes: 0 done, 1 refused, 64 wrong arguments, 69 Postgres or Redis does not answer, 78 wrong configuration.
+The command reads the same environment variables and the same file .env as the service.`
 
-/** The commands. `group` is their common first word, such as `users`, where the list is of one group. */
+/** The help for a list of commands. `group` is their common first word, such as `users`, if the list is one group. */
 export const helpForAll = (commands: readonly Command[], group?: string): string =>
   [
     `Usage: latchkey ${group ? `${group} ` : ''}<command> [options]\n`,
@@ -40,7 +40,7 @@ export const helpForAll = (commands: readonly Command[], group?: string): string
     ),
     '',
     columns(common, '  '),
-    `\n${ends}\n`,
+    `\n${exitCodes}\n`,
   ].join('\n')
 
 const wrap = (text: string): string => text.replace(/(.{1,110})(?:\s+|$)/g, '$1\n')

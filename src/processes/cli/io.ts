@@ -1,12 +1,12 @@
 import type { Writable } from 'node:stream'
 import type { Timeouts } from '../../platform/config/timeouts.ts'
 
-/** What surrounds a command: `process` itself, or what a test gives in its place. */
+/** The environment and streams of a command: `process`, or a substitute in tests. */
 export type Io = {
   env: Record<string, string | undefined>
   stdin: NodeJS.ReadableStream & { isTTY?: boolean }
   stdout: Writable
   stderr: Writable & { isTTY?: boolean }
-  /** How long stores may take; those of the service unless a test gives them more time. */
+  /** Timeouts of the stores. Tests may set longer ones than the service has. */
   within?: Timeouts
 }

@@ -4,7 +4,7 @@ import { columns } from './help.ts'
 const list = command({
   name: 'keys list',
   summary: 'List the keys that sign access tokens',
-  description: 'The newest first, without their secrets.',
+  description: 'The newest comes first. Secret keys are not printed.',
   arguments: {},
   options: {},
   needs: 'database',

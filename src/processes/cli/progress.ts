@@ -2,7 +2,7 @@ import type { Io } from './io.ts'
 
 const width = 30
 
-/** Draws how far a file has been read, at a terminal and nowhere else. */
+/** Draws a progress bar of reading a file. Draws nothing if standard error is not a terminal. */
 export const openProgress = (stderr: Io['stderr'], total: number, read: () => number) => {
   let drawn = false
   return {

@@ -1,39 +1,41 @@
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
-import type { Interrupted, Misuse } from './command.ts'
+import type { Interrupted, UsageError } from './command.ts'
 import type { Io } from './io.ts'
 
-// A password on the command line would stand in the list of processes and in the shell's history.
+// A password on the command line would be visible in the list of processes and in the history of the shell.
 
-const longest = 4096
+const maxBytes = 4096
 
 type Terminal = Pick<Io, 'stdin' | 'stderr'>
 
-/** A new password: typed twice at a terminal without being shown, or all of a pipe but its last line break. */
-export const readPassword = async (io: Terminal): Promise<string | Misuse | Interrupted> => {
+/** Reads a new password: typed twice at a terminal without echo, or from a pipe, without the last line break. */
+export const readPassword = async (io: Terminal): Promise<string | UsageError | Interrupted> => {
   if (!io.stdin.isTTY) return readPipe(io.stdin)
   const first = await ask('Password: ', io)
   if (typeof first !== 'string') return first
-  const second = await ask('Once more: ', io)
+  const second = await ask('Repeat the password: ', io)
   if (typeof second !== 'string') return second
-  return first === second ? first : { misuse: 'The two passwords are not the same.' }
+  return first === second ? first : { usageError: 'The two passwords differ.' }
 }
 
-const readPipe = async (stdin: Io['stdin']): Promise<string | Misuse> => {
+const readPipe = async (stdin: Io['stdin']): Promise<string | UsageError> => {
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of stdin) {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
     length += bytes.length
-    if (length > longest) return { misuse: 'The password on standard input is too long.' }
+    if (length > maxBytes) return { usageError: 'The password on standard input is too long.' }
     chunks.push(bytes)
   }
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks))
     const password = text.replace(/\r?\n$/, '')
-    return password === '' ? { misuse: 'There is no password on standard input.' } : password
+    return password === ''
+      ? { usageError: 'Standard input is empty. Pipe the password into the command.' }
+      : password
   } catch {
-    return { misuse: 'The password on standard input is not UTF-8.' }
+    return { usageError: 'The password on standard input is not UTF-8.' }
   }
 }
 

@@ -6,12 +6,12 @@ import { helpFor, helpForAll } from './help.ts'
 import { importCommands } from './import-command.ts'
 import type { Io } from './io.ts'
 import { keyCommands } from './key-commands.ts'
-import { openGiven } from './open-given.ts'
+import { openCommandDeps } from './open-command-deps.ts'
 import { readInput } from './read-input.ts'
 import { userCommands } from './user-commands.ts'
 import { webhookCommands } from './webhook-commands.ts'
 
-/** Every command of an operator. */
+/** Every command of `latchkey`. */
 const commands: Command[] = [
   ...userCommands,
   ...importCommands,
@@ -24,10 +24,10 @@ const commands: Command[] = [
 const exitUsage = 64
 const exitUnavailable = 69
 const exitSoftware = 70
-/** What a shell says of a program that Ctrl-C has ended. */
+/** The exit code by convention of a program that Ctrl-C ended. */
 const exitInterrupted = 130
 
-/** Everything but the name of the command, which may stand behind a flag that all commands take. */
+/** The words without the name of the command. Common flags such as `--json` may come before the name. */
 const withoutName = (argv: string[], [group, verb]: string[]): string[] => {
   const rest = [...argv]
   for (const word of [group, verb]) rest.splice(rest.indexOf(word ?? ''), 1)
@@ -37,14 +37,14 @@ const withoutName = (argv: string[], [group, verb]: string[]): string[] => {
 const isFlag = (word: string): boolean => word === '--json' || word === '--help' || word === '-h'
 
 const run = async (argv: string[], io: Io): Promise<number> => {
-  const say = (text: string): void => {
+  const print = (text: string): void => {
     io.stdout.write(`${text.trimEnd()}\n`)
   }
-  const complain = (text: string): void => {
+  const printError = (text: string): void => {
     io.stderr.write(`${text.trimEnd()}\n`)
   }
-  const misused = (misuse: string, help: string): number => {
-    complain(`${misuse}\n\n${help}`)
+  const failUsage = (usageError: string, help: string): number => {
+    printError(`${usageError}\n\n${help}`)
     return exitUsage
   }
 
@@ -55,43 +55,43 @@ const run = async (argv: string[], io: Io): Promise<number> => {
     const group = commands.filter(each => each.name.startsWith(`${name[0]} `))
     const help = group.length > 0 ? helpForAll(group, name[0]) : helpForAll(commands)
     if (wantsHelp && (name.length === 0 || group.length > 0)) {
-      say(help)
+      print(help)
       return 0
     }
-    return misused(name.length === 0 ? 'A command is missing.' : 'There is no such command.', help)
+    return failUsage(name.length === 0 ? 'No command was given.' : 'Unknown command.', help)
   }
   if (wantsHelp) {
-    say(helpFor(command))
+    print(helpFor(command))
     return 0
   }
   const input = readInput(
     command,
     withoutName(argv, name).filter(word => !isFlag(word)),
   )
-  if ('misuse' in input) return misused(input.misuse, helpFor(command))
+  if ('usageError' in input) return failUsage(input.usageError, helpFor(command))
 
-  const opened = await openGiven(command.needs, io)
+  const opened = await openCommandDeps(command.needs, io)
   if ('errors' in opened) {
-    complain(configErrorText(opened.errors))
+    printError(configErrorText(opened.errors))
     return exitConfig
   }
   await using given = opened
   const outcome = await command.run(given as never, input as never, io)
-  if ('misuse' in outcome) return misused(outcome.misuse, helpFor(command))
+  if ('usageError' in outcome) return failUsage(outcome.usageError, helpFor(command))
   if ('interrupted' in outcome) return exitInterrupted
-  if (argv.includes('--json')) say(JSON.stringify(outcome.data, null, 2))
-  else if (outcome.ok) say(outcome.text)
-  else complain(outcome.text)
+  if (argv.includes('--json')) print(JSON.stringify(outcome.data, null, 2))
+  else if (outcome.ok) print(outcome.text)
+  else printError(outcome.text)
   return outcome.ok ? 0 : 1
 }
 
-/** Runs what the words after `latchkey` ask for, and returns the exit code. Ends no process and throws nothing. */
+/** Runs the command in the words after `latchkey`, and returns its exit code. It does not exit the process and throws nothing. */
 export const runCommandLine = (argv: string[], io: Io): Promise<number> =>
-  run(argv, io).catch(fault => {
-    const { message, code, exitCode } = fault as { message?: string; code?: string; exitCode?: number }
-    const isAway = isOutage(fault)
+  run(argv, io).catch(error => {
+    const { message, code, exitCode } = error as { message?: string; code?: string; exitCode?: number }
+    const isUnavailable = isOutage(error)
     io.stderr.write(
-      `latchkey: ${isAway ? 'a store does not answer: ' : ''}${message || code || 'unknown fault'}\n`,
+      `latchkey: ${isUnavailable ? 'Postgres or Redis does not answer: ' : ''}${message || code || 'unknown error'}\n`,
     )
-    return exitCode ?? (isAway || code === 'ERR_SCHEMA_BEHIND' ? exitUnavailable : exitSoftware)
+    return exitCode ?? (isUnavailable || code === 'ERR_SCHEMA_BEHIND' ? exitUnavailable : exitSoftware)
   })

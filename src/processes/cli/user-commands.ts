@@ -7,18 +7,18 @@ import { type Code, Problem, problemTitle } from '../../platform/catalog/problem
 import { type Command, command, done, type Outcome, operator, refused } from './command.ts'
 import { readPassword } from './read-password.ts'
 
-const email = { schema: field.email, help: 'The address of the account' }
+const email = { schema: field.email, help: 'the email address of the account' }
 
 const create = command({
   name: 'users create',
-  summary: 'Make an account',
-  description: 'Asks for the password, or takes it from a pipe.',
+  summary: 'Create an account',
+  description: 'Asks for the password, or reads it from a pipe.',
   arguments: { email },
   options: {
-    name: { value: 'text', schema: field.fullName, help: 'The name of the person' },
-    admin: { help: 'as an administrator' },
-    verified: { help: 'the address is known to be theirs: no mail asks them to verify it' },
-    invite: { help: 'without a password: a mail lets the person choose one' },
+    name: { value: 'text', schema: field.fullName, help: 'the full name of the user' },
+    admin: { help: 'make the user an administrator' },
+    verified: { help: 'mark the address as verified: no verification email is sent' },
+    invite: { help: 'set no password: an email lets the user choose one' },
   },
   needs: 'everything',
   run: async (deps, { arguments: { email }, options: { name, admin, verified, invite } }, io) => {
@@ -29,25 +29,22 @@ const create = command({
     const { createUser } = await import('../../features/admin/create-user.ts')
     const made = await createUser(deps, given)
     if (made instanceof Problem) return refusal(made, email)
-    const mail = made.mail
-      ? invite
-        ? ', and is mailed a link to choose a password'
-        : ', and is mailed a link'
-      : ''
-    return done(userView(made.user), `${email} has an account now${mail}.`)
+    const purpose = invite ? 'choose a password' : 'verify the address'
+    const mail = made.mail ? ` An email with a link to ${purpose} is queued.` : ''
+    return done(userView(made.user), `${email} has an account now.${mail}`)
   },
 })
 
-const whyNot: Partial<Record<Code, string>> = {
-  FORBIDDEN: 'is the last administrator, and stays one.',
-  EMAIL_NOT_VERIFIED: 'has not verified the address: somebody else may have registered it.',
+const reasons: Partial<Record<Code, string>> = {
+  FORBIDDEN: 'is the last administrator and must stay one.',
+  EMAIL_NOT_VERIFIED: 'has not verified the address. Another person may have registered it.',
   USER_EXISTS: 'has an account already.',
   NOT_FOUND: 'has no account.',
 }
 
 const refusal = ({ code, extra }: Problem, email: string): Outcome => {
   const { errors } = extra
-  if (whyNot[code]) return refused(code, `${email} ${whyNot[code]}`)
+  if (reasons[code]) return refused(code, `${email} ${reasons[code]}`)
   const sentence = errors?.map(({ path, message }) => `${path}: ${message}`).join(' ') ?? problemTitle(code)
   return refused(code, sentence, { errors })
 }
@@ -56,7 +53,7 @@ type Change = {
   verb: string
   summary: string
   description?: string
-  /** What is to change of this user; null where nothing is. */
+  /** The change for this user; null if there is nothing to change. */
   of: (user: User) => UserChange | null
   state: string
 }
@@ -67,40 +64,40 @@ const withRoles = (before: Role[], after: Role[]): UserChange | null =>
 const changes: Change[] = [
   {
     verb: 'promote',
-    summary: 'Make somebody an administrator',
-    description: 'They have to sign in again.',
+    summary: 'Make a user an administrator',
+    description: 'The user has to sign in again.',
     of: ({ roles }) => withRoles(roles, [...new Set<Role>([...roles, 'admin'])]),
     state: 'is an administrator',
   },
   {
     verb: 'demote',
-    summary: 'Make an administrator a user like others',
-    description: 'Ends their sessions. The last administrator stays one.',
+    summary: 'Take the administrator role from a user',
+    description: 'Ends the sessions of the user. The last administrator cannot be demoted.',
     of: ({ roles }) =>
       withRoles(
         roles,
         roles.filter(role => role !== 'admin'),
       ),
-    state: 'is no administrator',
+    state: 'is not an administrator',
   },
   {
     verb: 'deactivate',
-    summary: 'Close an account',
-    description: 'Ends every session at once. The last administrator stays.',
+    summary: 'Deactivate an account',
+    description: 'Ends all its sessions at once. The last administrator cannot be deactivated.',
     of: ({ is_active }) => (is_active ? { is_active: false } : null),
     state: 'is deactivated',
   },
   {
     verb: 'activate',
-    summary: 'Open an account that was deactivated',
+    summary: 'Reactivate an account',
     of: ({ is_active }) => (is_active ? null : { is_active: true }),
     state: 'is active',
   },
 ]
 
-const changeUser = ({ verb, state, of, ...words }: Change): Command =>
+const changeUser = ({ verb, state, of, ...texts }: Change): Command =>
   command({
-    ...words,
+    ...texts,
     name: `users ${verb}`,
     arguments: { email },
     options: {},

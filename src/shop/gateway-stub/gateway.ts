@@ -5,13 +5,13 @@ import { refuseForeign } from '../../platform/http/own-pages-only.ts'
 import { type Body, itemOf, type LocalCheckout, page, view } from './local-checkout.ts'
 import { type SampleType, sampleEvent, signedHeaders } from './sample-events.ts'
 
-// Stands in for the payment gateway on this machine, as it documents itself: checkouts that are created and read with its
-// two keys, a page where one is paid, and a signed event of it. No money moves.
+// A stub of the payment gateway for this machine, built from its documentation. Its two keys create and read checkouts.
+// Each checkout has a page with a button that pays it and sends a signed event. No money moves.
 
-type Wish = {
-  /** Both keys, and the secret that events are signed with. */
+type Options = {
+  /** Both API keys, and the secret that signs events. */
   keys: { publicKey: string; secretKey: string; webhookSecret: string }
-  /** Where events go. None go anywhere without: as with the test keys of the gateway. */
+  /** Where events are sent. Null sends none, like the test keys of the real gateway. */
   webhookUrl: string | null
 }
 
@@ -19,25 +19,31 @@ export type { LocalCheckout }
 
 export type LocalGateway = { server: Server; checkouts: Map<string, LocalCheckout> }
 
-const isOver = ({ expires_at }: Body): boolean =>
+const isExpired = ({ expires_at }: Body): boolean =>
   expires_at !== undefined && Date.parse(expires_at) < Date.now()
 
-/** Serves checkouts at any port; `listen` is for the caller. */
-export const createLocalGateway = ({ keys, webhookUrl }: Wish): LocalGateway => {
+/** Creates the stub. The caller calls `listen`. */
+export const createLocalGateway = ({ keys, webhookUrl }: Options): LocalGateway => {
   const checkouts = new Map<string, LocalCheckout>()
 
-  const tell = async (type: SampleType, checkout: LocalCheckout): Promise<number | null> => {
+  const sendEvent = async (type: SampleType, checkout: LocalCheckout): Promise<number | null> => {
     if (!webhookUrl) return null
     const { amount, currency } = itemOf(checkout)
     const { id: checkoutId, paymentId, metadata } = checkout
-    const about = { checkoutId, paymentId, amount, currency, purchaseId: metadata?.purchase_id ?? '' }
-    const body = sampleEvent(type, { ...about, email: 'buyer@example.com' })
-    const sent = await fetch(webhookUrl, {
+    const body = sampleEvent(type, {
+      checkoutId,
+      paymentId,
+      amount,
+      currency,
+      purchaseId: metadata?.purchase_id ?? '',
+      email: 'buyer@example.com',
+    })
+    const reply = await fetch(webhookUrl, {
       method: 'POST',
       body,
       headers: signedHeaders(keys.webhookSecret, body),
     })
-    return sent.status
+    return reply.status
   }
 
   const create = async (request: IncomingMessage) => {
@@ -54,26 +60,26 @@ export const createLocalGateway = ({ keys, webhookUrl }: Wish): LocalGateway => 
   }
 
   const pay = async (checkout: LocalCheckout) => {
-    if (checkout.status === 'paid' || isOver(checkout)) return { status: 422, body: { error: 'closed' } }
+    if (checkout.status === 'paid' || isExpired(checkout)) return { status: 422, body: { error: 'closed' } }
     checkout.status = 'paid'
-    const webhook = await tell('payment_intent.succeeded', checkout).catch(() => 0)
+    const webhook = await sendEvent('payment_intent.succeeded', checkout).catch(() => 0)
     return { status: 200, body: { status: 'paid', webhook } }
   }
 
   const answer = async (request: IncomingMessage): Promise<{ status: number; body: unknown }> => {
-    const [, place = '', id = '', act = ''] =
+    const [, resource = '', id = '', action = ''] =
       /^(\/api\/checkouts|\/checkout-session)\/?(\w*)\/?(\w*)$/.exec(request.url ?? '') ?? []
     const checkout = checkouts.get(id)
-    if (place === '/checkout-session') {
+    if (resource === '/checkout-session') {
       if (!checkout) return { status: 404, body: { error: 'not found' } }
-      return request.method === 'POST' && act === 'pay'
+      return request.method === 'POST' && action === 'pay'
         ? pay(checkout)
         : { status: 200, body: page(checkout) }
     }
     const { 'x-public-key': publicKey, 'x-secret-key': secretKey } = request.headers
     if (publicKey !== keys.publicKey || secretKey !== keys.secretKey)
       return { status: 401, body: { error: 'keys' } }
-    if (place && !id && request.method === 'POST') return create(request)
+    if (resource && !id && request.method === 'POST') return create(request)
     return checkout ? { status: 200, body: view(checkout) } : { status: 404, body: { error: 'not found' } }
   }
 
@@ -85,7 +91,7 @@ export const createLocalGateway = ({ keys, webhookUrl }: Wish): LocalGateway => 
   const server = createServer((request, reply) => {
     if (refuseForeign(request, reply)) return
     answer(request).then(
-      told => send(reply, told),
+      result => send(reply, result),
       () => send(reply, { status: 400, body: { error: 'not understood' } }),
     )
   })

@@ -1,8 +1,8 @@
 import { escapeHtml } from '../../platform/theme/template.ts'
 
-// A checkout of the stand-in for the payment gateway, and how it is shown.
+// A checkout of the gateway stub, as JSON and as a page.
 
-/** What one is created with. */
+/** The request body that creates a checkout. */
 export type Body = {
   items?: { name?: string; currency?: string; amount_in_cents?: number; quantity?: number }[]
   expires_at?: string
@@ -21,7 +21,7 @@ export const itemOf = ({ items }: Body) => {
   return { name, currency, amount: amount_in_cents * quantity }
 }
 
-/** As the API of the gateway shows one. */
+/** A checkout as the API of the gateway returns it. */
 export const view = (checkout: LocalCheckout) => ({
   id: checkout.id,
   status: checkout.status,
@@ -41,5 +41,5 @@ export const page = (checkout: LocalCheckout): string => {
   const { name, amount, currency } = itemOf(checkout)
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Checkout</title>
 <h1>${escapeHtml(name)}</h1><p>${(amount / 100).toFixed(2)} ${escapeHtml(currency)}: ${checkout.status}</p>
-<form method="post" action="/checkout-session/${checkout.id}/pay"><button>Pay, as it were</button></form>`
+<form method="post" action="/checkout-session/${checkout.id}/pay"><button>Pay (test)</button></form>`
 }

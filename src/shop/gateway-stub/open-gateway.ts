@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { onFreePort } from '../../platform/base/free-port.ts'
 import { createLocalGateway } from './gateway.ts'
 
-const usualPort = 8027
+const defaultPort = 8027
 
-/** The environment of a shop whose payment gateway is a stand-in on this machine, which ends with it. */
+/** Starts a gateway stub on this machine. `env` configures the shop to use it. Disposing stops it. */
 export const openGateway = async (
   serviceUrl: string,
 ): Promise<{ env: Record<string, string>; url: string } & AsyncDisposable> => {
@@ -16,7 +16,7 @@ export const openGateway = async (
     webhookSecret: `whsec_${randomBytes(32).toString('base64')}`,
   }
   const { server } = createLocalGateway({ keys, webhookUrl: `${serviceUrl}/api/v1/webhooks/recurrente` })
-  const port = await onFreePort(usualPort, async free => {
+  const port = await onFreePort(defaultPort, async free => {
     server.listen(free, '127.0.0.1')
     await once(server, 'listening')
     return free

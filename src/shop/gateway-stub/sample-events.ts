@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 
-// Events as the payment gateway documents them (https://docs.recurrente.com, "Webhooks"), and how it signs them. It does
-// not document what it sends of a refund: this is the object of its API with the payment that was given back.
+// Sample events of the payment gateway, as it documents them (https://docs.recurrente.com, "Webhooks"), and their
+// signatures. The event of a refund is not documented. The sample is the refund object of its API with the payment.
 
-/** What an event is about. `amount` in minor units. */
-export type Told = {
+/** The checkout and payment that an event reports. `amount` is in minor units. */
+export type EventSubject = {
   checkoutId: string
   paymentId: string
   amount: number
@@ -14,30 +14,40 @@ export type Told = {
   purchaseId: string
 }
 
-type Sample = (told: Told) => object
+type Sample = (subject: EventSubject) => object
 
-const about = ({ amount, currency }: Told) => ({
+const payment = ({ amount, currency }: EventSubject) => ({
   api_version: '2024-04-24',
   created_at: new Date().toISOString(),
   amount_in_cents: amount,
   currency,
 })
 
-const checkout = ({ checkoutId, purchaseId }: Told, status: string) => ({
+const checkout = ({ checkoutId, purchaseId }: EventSubject, status: string) => ({
   checkout: { id: checkoutId, status, transfer_setups: [], metadata: { purchase_id: purchaseId } },
 })
 
-const customer = ({ email }: Told) => ({ customer: { email, full_name: 'Ada Lovelace', id: 'us_sample' } })
+const customer = ({ email }: EventSubject) => ({
+  customer: { email, full_name: 'Ada Lovelace', id: 'us_sample' },
+})
 
-const card: (status: string, failure: string | null) => Sample = (status, failure) => told => ({
-  ...{ id: told.paymentId, failure_reason: failure, ...about(told), ...customer(told) },
-  // Of a card that failed the gateway names the checkout and no more.
-  ...(failure ? { checkout: { id: told.checkoutId } } : checkout(told, status)),
+const card: (status: string, failure: string | null) => Sample = (status, failure) => subject => ({
+  id: subject.paymentId,
+  failure_reason: failure,
+  ...payment(subject),
+  ...customer(subject),
+  // For a failed card payment the gateway sends only the id of the checkout.
+  ...(failure ? { checkout: { id: subject.checkoutId } } : checkout(subject, status)),
 })
 
 const transfer =
   (status: string): Sample =>
-  told => ({ id: told.paymentId, ...about(told), customer: { id: 'us_sample' }, ...checkout(told, status) })
+  subject => ({
+    id: subject.paymentId,
+    ...payment(subject),
+    customer: { id: 'us_sample' },
+    ...checkout(subject, status),
+  })
 
 const samples = {
   'payment_intent.succeeded': card('paid', null),
@@ -45,24 +55,25 @@ const samples = {
   'bank_transfer_intent.pending': transfer('payment_in_progress'),
   'bank_transfer_intent.succeeded': transfer('paid'),
   'bank_transfer_intent.failed': transfer('unpaid'),
-  'refund.succeeded': told => ({
-    ...{ id: 're_sample', status: 'succeeded', payment_intent_id: told.paymentId, currency: told.currency },
-    ...{
-      customer_refunded_amount_in_cents: told.amount,
-      created_at: new Date().toISOString(),
-      ...customer(told),
-    },
+  'refund.succeeded': subject => ({
+    id: 're_sample',
+    status: 'succeeded',
+    payment_intent_id: subject.paymentId,
+    currency: subject.currency,
+    customer_refunded_amount_in_cents: subject.amount,
+    created_at: new Date().toISOString(),
+    ...customer(subject),
   }),
 } satisfies Record<string, Sample>
 
 export type SampleType = keyof typeof samples
 export const sampleTypes = Object.keys(samples) as SampleType[]
 
-/** The body of an event. */
-export const sampleEvent = (type: SampleType, told: Told): string =>
-  JSON.stringify({ ...samples[type](told), event_type: type })
+/** The body of a sample event. */
+export const sampleEvent = (type: SampleType, subject: EventSubject): string =>
+  JSON.stringify({ ...samples[type](subject), event_type: type })
 
-/** The headers that go with a body; a new id unless one is given. */
+/** The headers of a signed body. The event gets a new id unless one is given. */
 export const signedHeaders = (
   secret: string,
   body: string,

@@ -18,8 +18,8 @@ test('the configuration is invalid, with three processes → each error is print
   const { code, lines } = await runToExit({ APP_SECRET: 'short', PORT: 'x' })
   t.is(code, 78)
   t.deepEqual(lines, [
-    'latchkey cannot start:',
-    '  APP_SECRET must have 32 characters at least',
+    'Latchkey cannot start. Correct the configuration:',
+    '  APP_SECRET must have at least 32 characters',
     '  PORT must be a whole number from 0 to 65535',
   ])
   t.deepEqual((await runToExit({ API_PROCESSES: '65' })).lines.slice(1), [

@@ -262,7 +262,7 @@ anyTest.after.always(async () => {
     const path = await fileOf('good.jsonl', [{ email: anEmail() }])
     const { code, out, err } = await runCommand(env, ['users', 'import', path])
     t.is(code, 0)
-    t.is(out, '1 were imported, 0 had an account, 0 refused.\n')
+    t.is(out, '1 were imported, 0 had an account already, 0 refused.\n')
     t.is(err, '')
   })
 
@@ -275,7 +275,7 @@ anyTest.after.always(async () => {
     const { code, out, err } = await runCommand(env, ['users', 'import', path])
     t.is(code, 1, err)
     t.regex(out + err, /^line 1: the line is longer than 65536 bytes$/m)
-    t.regex(out + err, /1 were imported, 0 had an account, 1 refused\./)
+    t.regex(out + err, /1 were imported, 0 had an account already, 1 refused\./)
   })
 
   test('users import of a missing file → exit code 1 with ENOENT', async t => {

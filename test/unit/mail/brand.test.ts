@@ -234,6 +234,9 @@ test('brand name of the other writing direction → isolated by bdi in HTML, by 
     const child = start({ BRAND_COLOR: 'red', BRAND_LOGO_URL: 'http://x.example/l.png' })
     const [text, [code]] = await Promise.all([textOf(child.stderr), once(child, 'exit')])
     t.is(code, 78)
-    t.regex(text, /^latchkey cannot start:\n {2}BRAND_LOGO_URL must be .*\n {2}BRAND_COLOR must be .*\n$/)
+    t.regex(
+      text,
+      /^Latchkey cannot start. Correct the configuration:\n {2}BRAND_LOGO_URL must be .*\n {2}BRAND_COLOR must be .*\n$/,
+    )
   })
 }

@@ -286,7 +286,7 @@ for (const [name, more] of starts)
     t.is(stdout, '')
     t.is(
       stderr,
-      "latchkey cannot start:\n  TEMPLATES_DIR: welcome.mjml: line 2: <mj-txt> Element mj-txt doesn't exist or is not registered\n",
+      "Latchkey cannot start. Correct the configuration:\n  TEMPLATES_DIR: welcome.mjml: line 2: <mj-txt> Element mj-txt doesn't exist or is not registered\n",
     )
   })
 

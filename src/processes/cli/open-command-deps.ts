@@ -1,16 +1,17 @@
 import { type Config, type ProcessName, readConfig } from '../../platform/config/config.ts'
-import type { Given, Needs } from './command.ts'
+import type { CommandDeps, Needs } from './command.ts'
 import type { Io } from './io.ts'
 
 type Opener<N extends Needs> = {
-  /** The process of the service that needs the same variables. */
+  /** The process of the service that requires the same variables. */
   as: ProcessName
-  open: (config: Config, io: Io) => Promise<Given[N] & AsyncDisposable>
+  open: (config: Config, io: Io) => Promise<CommandDeps[N] & AsyncDisposable>
 }
 
-// The drivers of Postgres and Redis take longer to load than most commands to run. Help and misuse need none of them.
+// Modules are imported when they are needed: the drivers of Postgres and Redis take longer to load than most commands take
+// to run, and help needs none of them.
 
-// Standard output carries what a command answers, and nothing else.
+// Logs go to standard error, so that standard output holds only the result of the command.
 const openCommandLog = async ({ stderr }: Io) => {
   const { openLog } = await import('../../platform/base/log.ts')
   return openLog('command', 'error', stderr)
@@ -29,11 +30,14 @@ const openers: { [N in Needs]: Opener<N> } = {
       const database = await openPostgres({ url: config.DATABASE_URL, entities, log, poolSize: 2 })
       opened.defer(() => database.destroy())
       await checkSchema(database)
-      const all = opened.move()
+      const resources = opened.move()
       return {
-        ...{ config, clock: { shift: 0 }, log, database },
+        config,
+        clock: { shift: 0 },
+        log,
+        database,
         readFromReplica: run => run(database.manager),
-        [Symbol.asyncDispose]: () => all.disposeAsync(),
+        [Symbol.asyncDispose]: () => resources.disposeAsync(),
       }
     },
   },
@@ -46,8 +50,11 @@ const openers: { [N in Needs]: Opener<N> } = {
   },
 }
 
-/** Opens what a command needs, and no more; or says what is wrong with the configuration. */
-export const openGiven = async (needs: Needs, io: Io): Promise<AsyncDisposable | { errors: string[] }> => {
+/** Opens only what a command needs, or returns the errors of the configuration. */
+export const openCommandDeps = async (
+  needs: Needs,
+  io: Io,
+): Promise<AsyncDisposable | { errors: string[] }> => {
   const { as, open } = openers[needs]
   const read = readConfig(io.env, as)
   return 'errors' in read ? read : open(read.config, io)

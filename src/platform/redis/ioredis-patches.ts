@@ -2,10 +2,11 @@ import type { Duplex } from 'node:stream'
 import type { Cluster, Command, Redis } from 'ioredis'
 import { batchWrites } from '../base/batch-writes.ts'
 import {
-  deferFailoverDisconnect,
+  failUnreadyPipelines,
   reconnectAfterDisconnect,
   stopSlotRefreshOnClose,
-} from './ioredis-disconnect-patches.ts'
+} from './ioredis-cluster-patches.ts'
+import { patchSentinel } from './ioredis-sentinel-patches.ts'
 
 // Checked with ioredis 5.11.1. The tests in ioredis-patches.test.ts fail when ioredis no longer needs a patch.
 
@@ -77,20 +78,6 @@ const batchCommands = (redis: Redis): Redis => {
 }
 
 /**
- * Symptom: where no Sentinel can be reached, ioredis only reports "Connection is closed" and hides the reason, such as an
- * untrusted certificate (https://github.com/redis/ioredis/issues/2070).
- */
-const reportSentinelErrors = (redis: Redis, onError: OnError): Redis => {
-  type Connector = { connectToSentinel?: (...args: unknown[]) => Redis }
-  const { connector } = redis as unknown as { connector: Connector }
-  const open = connector.connectToSentinel?.bind(connector)
-  if (!open) return redis
-  connector.connectToSentinel = (...args) => open(...args).on('error', onError)
-  deferFailoverDisconnect(redis)
-  return redis
-}
-
-/**
  * Symptom: the connection that reads the slots of a cluster, a duplicate of a node's, fails and ioredis hides the reason
  * as it does for Sentinel. No public report found.
  */
@@ -105,7 +92,7 @@ const patchNode = (node: Redis, onError: OnError): void => {
  * Sentinels.
  */
 export const patchRedis = (redis: Redis, onError: OnError): Redis => {
-  batchCommands(dropTimedOutCommands(clearSocketTimeoutOnClose(reportSentinelErrors(redis, onError))))
+  batchCommands(dropTimedOutCommands(clearSocketTimeoutOnClose(patchSentinel(redis, onError))))
   const send = redis.sendCommand
   redis.sendCommand = (command, stream) => {
     timeOutAfterReading(command)
@@ -114,16 +101,6 @@ export const patchRedis = (redis: Redis, onError: OnError): Redis => {
   const duplicate = redis.duplicate.bind(redis)
   redis.duplicate = options => patchRedis(duplicate(options), onError)
   return redis
-}
-
-/**
- * Symptom: a pipeline ignores `enableOfflineQueue: false`. It waits for the slots of a cluster that has not connected, and
- * indefinitely if the cluster was closed. No public report found; a reviewer of
- * https://github.com/redis/ioredis/pull/1201 asks whether this may hang.
- */
-const failUnreadyPipelines = (cluster: Cluster): void => {
-  if (cluster.options.enableOfflineQueue !== false) return
-  cluster.delayUntilReady = callback => void process.nextTick(callback, new Error("Cluster isn't ready"))
 }
 
 /** Patches every connection of a cluster, and every duplicate of it. */

@@ -61,10 +61,10 @@ test('this process stalls for longer than the command timeout → a reply in the
   await using server = await openFakeRedis(() => ([name = ''], connection, socket) => {
     if (name !== 'ping') return common([name], connection, socket)
     socket.write('+PONG\r\n')
-    for (const end = performance.now() + 150; performance.now() < end; );
+    for (const end = performance.now() + 600; performance.now() < end; );
     return null
   })
-  const found = await onRedis({ port: server.port, commandTimeout: 50 }, async redis => {
+  const found = await onRedis({ port: server.port, commandTimeout: 300 }, async redis => {
     await redis.connect()
     return outcomeOf(redis.ping())
   })
@@ -131,22 +131,11 @@ test('many commands in one turn of the event loop → one write', async t => {
   t.deepEqual(found, { unpatched: 20, patched: 1 })
 })
 
-test('no Sentinel can be reached → the reason is reported', async t => {
-  const port = await onFreePort(undefined, async free => free)
-  const options = { sentinels: [{ host: '127.0.0.1', port }], name: 'main', sentinelRetryStrategy: () => 20 }
-  const found = await onRedis(options, async (redis, errors) => {
-    redis.connect().catch(() => {})
-    await sleep(100)
-    return errors.includes('ECONNREFUSED')
-  })
-  t.deepEqual(found, { unpatched: false, patched: true })
-})
-
 test('the connection that reads the slots of a cluster fails → the reason is reported', async t => {
   const port = await onFreePort(undefined, async free => free)
   const found = await onCluster(port, { clusterRetryStrategy: () => 20 }, async (cluster, errors) => {
     cluster.connect().catch(() => {})
-    await sleep(100)
+    await sleep(300)
     return errors.includes('ECONNREFUSED')
   })
   t.deepEqual(found, { unpatched: false, patched: true })
@@ -157,24 +146,14 @@ test('this process stalls while a cluster replies → the reply in the socket st
     clusterNode(port, (command, connection, socket) => {
       if (command[0] !== 'ping') return common(command, connection, socket)
       socket.write('+PONG\r\n')
-      for (const end = performance.now() + 150; performance.now() < end; );
+      for (const end = performance.now() + 600; performance.now() < end; );
       return null
     }),
   )
-  const found = await onCluster(server.port, { redisOptions: { commandTimeout: 50 } }, async cluster => {
-    await cluster.connect()
+  const found = await onCluster(server.port, { redisOptions: { commandTimeout: 300 } }, async cluster => {
+    cluster.connect().catch(() => {})
+    if (cluster.status !== 'ready') await new Promise(resolve => cluster.once('ready', resolve))
     return outcomeOf(cluster.ping())
   })
   t.deepEqual(found, { unpatched: 'Command timed out', patched: 'PONG' })
-})
-
-test('a pipeline to a cluster that closed before it connected → it fails at once', async t => {
-  const port = await onFreePort(undefined, async free => free)
-  const options = { enableOfflineQueue: false, redisOptions: { commandTimeout: 100 } }
-  const found = await onCluster(port, options, async cluster => {
-    cluster.disconnect()
-    await sleep(50)
-    return Promise.race([outcomeOf(cluster.pipeline().get('key').exec()), sleep(300, 'pending')])
-  })
-  t.deepEqual(found, { unpatched: 'pending', patched: "Cluster isn't ready" })
 })

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Cluster, Redis } from 'ioredis'
 
-// Checked with ioredis 5.11.1. The tests in ioredis-disconnect-patches.test.ts fail when ioredis no longer needs a patch.
+// Checked with ioredis 5.11.1. The tests in ioredis-cluster-patches.test.ts fail when ioredis no longer needs a patch.
 
 /**
  * Symptom: a cluster that disconnects while it reads its slots keeps reading them, and the process never ends. The reply
@@ -81,16 +81,11 @@ export const reconnectAfterDisconnect = (cluster: Cluster): void => {
 }
 
 /**
- * Symptom: Sentinel announces a failover while ioredis reconnects. ioredis then aborts that attempt and never makes
- * another one. Here it disconnects once the attempt has connected, as that may be to the old master, and asks Sentinel
- * again. No public report found; the detector comes from https://github.com/redis/ioredis/pull/1328.
+ * Symptom: a pipeline ignores `enableOfflineQueue: false`. It waits for the slots of a cluster that has not connected, and
+ * indefinitely if the cluster was closed. No public report found; a reviewer of
+ * https://github.com/redis/ioredis/pull/1201 asks whether this may hang.
  */
-export const deferFailoverDisconnect = (redis: Redis): void => {
-  const internals = redis as unknown as { manuallyClosing?: boolean; connector: { disconnect: () => void } }
-  const disconnect = internals.connector.disconnect.bind(internals.connector)
-  internals.connector.disconnect = () => {
-    if (internals.manuallyClosing || redis.status !== 'connecting') return disconnect()
-    redis.once('connect', disconnect)
-    redis.once('close', () => redis.off('connect', disconnect))
-  }
+export const failUnreadyPipelines = (cluster: Cluster): void => {
+  if (cluster.options.enableOfflineQueue !== false) return
+  cluster.delayUntilReady = callback => void process.nextTick(callback, new Error("Cluster isn't ready"))
 }

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import pg from 'pg'
 import { queryOnce } from '../../src/dev-services/probe.ts'
 import { openLog } from '../../src/platform/base/log.ts'
-import { addMails, openMailQueue } from '../../src/platform/mail/queue.ts'
+import { addEmails, openMailQueue } from '../../src/platform/mail/queue.ts'
 import { redisKeys } from '../../src/platform/redis/keys.ts'
 import type { MailServer } from './mail-server.ts'
 import type { OwnServer } from './servers.ts'
@@ -115,7 +115,7 @@ export const duplicateJobs = async ({ postgres, redis: { url } }: System, hold: 
   const queue = openMailQueue(redis, redisKeys('lk'), openLog('soak', 'silent'))
   try {
     const ids = (rows as { id: string }[]).map(({ id }) => id)
-    await Promise.all(Array.from({ length: 10 }, () => addMails(queue, ids)))
+    await Promise.all(Array.from({ length: 10 }, () => addEmails(queue, ids)))
     await hold()
   } finally {
     await queue.close()

@@ -24,7 +24,7 @@ export const plainWords: Readonly<Record<string, string>> = {
   'going on': 'continuing',
   gust: 'fault',
   gusts: 'faults',
-  sanitize: 'sanitized, safe',
+  harmless: 'sanitized, safe',
   hindrance: 'blocker',
   hindrances: 'blockers',
   'in the midst': 'during',

@@ -1,29 +1,29 @@
 import type { Deps } from '../../deps.ts'
 import { type Email, Emails } from '../../platform/mail/entity.ts'
 
-// One attempt at a time. An attempt holds its row in Postgres, so that a second job for it, which a lost Redis or a late
-// lock can cause, sends nothing while a slow mail server is still to answer the first.
+// One attempt at a time for each email. An attempt has a lease on its row in Postgres. A lost Redis or a late lock can cause
+// a second job for the row: it sends nothing while a slow mail server has not answered the first.
 
 type Needs = Pick<Deps, 'database'>
 
-/** In seconds. A worker that dies lets go of its rows by then, which is before its jobs are taken over. */
-const holdFor = 9
-const renewEvery = 3000
+/** The lease of a dead worker ends before another worker takes over its jobs. */
+const leaseSeconds = 9
+const renewEveryMs = 3000
 
-/** Begins an attempt and counts it. Returns null where the row is settled, or held. */
+/** Begins an attempt and counts it. Returns null if the email is settled, or another attempt has the lease. */
 export const beginAttempt = async ({ database }: Needs, id: string): Promise<Email | null> => {
   const { raw } = await database
     .createQueryBuilder()
     .update(Emails)
-    .set({ attempts: () => 'attempts + 1', held_until: () => `now() + interval '${holdFor} seconds'` })
+    .set({ attempts: () => 'attempts + 1', held_until: () => `now() + interval '${leaseSeconds} seconds'` })
     .where(`id = :id AND status = 'queued' AND (held_until IS NULL OR held_until <= now())`, { id })
     .returning('*')
     .execute()
   return (raw[0] as Email | undefined) ?? null
 }
 
-/** Whether the row is still to be sent, by the attempt that holds it or after the hold: the sweeper then finds it. */
-export const isHeld = async ({ database }: Needs, id: string): Promise<boolean> => {
+/** Lets the sweeper find an email when its lease ends. Returns false if the email is settled. */
+export const sweepAfterLease = async ({ database }: Needs, id: string): Promise<boolean> => {
   const { affected } = await database
     .createQueryBuilder()
     .update(Emails)
@@ -33,36 +33,36 @@ export const isHeld = async ({ database }: Needs, id: string): Promise<boolean> 
   return affected === 1
 }
 
-/** Goes on holding the row until disposed. */
-export const keepHold = ({ database }: Needs, id: string): Disposable => {
+/** Renews the lease of an attempt until disposed. */
+export const keepLease = ({ database }: Needs, id: string): Disposable => {
   const renew = (): void => {
     const renewed = database.query(
-      `UPDATE emails SET held_until = now() + interval '${holdFor} seconds' WHERE id = $1 AND status = 'queued'`,
+      `UPDATE emails SET held_until = now() + interval '${leaseSeconds} seconds' WHERE id = $1 AND status = 'queued'`,
       [id],
     )
-    // The next renewal comes soon; if none succeeds, a second delivery is possible and no email is lost.
+    // The next renewal follows soon. If none succeeds, the email may be delivered twice, but is not lost.
     renewed.catch(() => {})
   }
-  const timer = setInterval(renew, renewEvery)
+  const timer = setInterval(renew, renewEveryMs)
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
-/** Ends an attempt that failed. The next may begin at once. */
+/** Ends a failed attempt. The next one may begin at once. */
 export const endAttempt = async ({ database }: Needs, id: string, fault: string): Promise<void> => {
   await database.getRepository(Emails).update({ id }, { last_error: fault, held_until: null })
 }
 
-/** Ends an attempt that has perhaps delivered the email. The next may begin after so many milliseconds. */
-export const holdAttempt = async (
+/** Ends an attempt that may have delivered the email. The next one may begin after `waitMs`. */
+export const delayNextAttempt = async (
   { database }: Needs,
   id: string,
-  { fault, wait }: { fault: string; wait: number },
+  { fault, waitMs }: { fault: string; waitMs: number },
 ): Promise<void> => {
   await database.query(
     `UPDATE emails SET last_error = $2, sends_unanswered = sends_unanswered + 1,
             held_until = now() + $3 * interval '1 millisecond',
             sweep_after = now() + $3 * interval '1 millisecond'
       WHERE id = $1 AND status = 'queued'`,
-    [id, fault, wait],
+    [id, fault, waitMs],
   )
 }

@@ -6,9 +6,9 @@ import { type Email, Emails } from '../../platform/mail/entity.ts'
 import type { User } from '../users/entity.ts'
 
 /**
- * The email that a closed account receives instead of this one, or null for none. A user who deleted the account and asks
- * for a reset gets the undo link of the deletion again. It is always that one link, however many resets an attacker
- * requests. An administrator's deletion has revoked it.
+ * The email that a closed account receives instead of this one, or null for none. A reset request for a deleted account
+ * sends the undo link of the deletion again: always that one link, however many resets an attacker requests. An
+ * administrator's deletion has revoked it.
  */
 export const emailForClosedAccount = async (
   deps: Pick<Deps, 'emails' | 'database'>,

@@ -1,19 +1,19 @@
 import type { Deps } from '../../deps.ts'
 import { domainOf } from '../../platform/base/mailbox.ts'
 import { type Timeouts, timeouts } from '../../platform/config/timeouts.ts'
-import { type DeliveryFault, deliveryFault } from '../../platform/mail/delivery-error.ts'
+import { type DeliveryFailure, readDeliveryError } from '../../platform/mail/delivery-error.ts'
 import type { Email } from '../../platform/mail/entity.ts'
 import { render } from '../../platform/mail/render.ts'
 import { send, type Transport } from '../../platform/mail/transport.ts'
-import { beginAttempt, endAttempt, holdAttempt, isHeld, keepHold } from './attempt.ts'
+import { beginAttempt, delayNextAttempt, endAttempt, keepLease, sweepAfterLease } from './attempt.ts'
 import { composeEmail } from './compose.ts'
-import { about, settle, settleSent } from './settle.ts'
+import { logFields, settle, settleSent } from './settle.ts'
 
-/** A row that was begun as often without an end kills workers: it is set aside. */
-const attemptsAtMost = 30
+/** An email that was begun this often without an end crashes the workers: it is marked as failed. */
+const maxAttempts = 30
 
-/** An email whose content was sent as often without an answer is given up, so that it is not delivered over and over. */
-const unansweredAtMost = 3
+/** An email whose content was sent this often without a reply fails, so that it is not delivered again and again. */
+const maxUnanswered = 3
 
 type Needs = Pick<
   Deps,
@@ -32,13 +32,13 @@ type Needs = Pick<
   transport: Transport
 }
 
-/** How an attempt ends that is told to: `signal` aborts it. */
+/** `signal` aborts the attempt. */
 type Attempt = { signal?: AbortSignal; within?: Timeouts }
 
 /**
- * Sends one row of the outbox, at least once. The attempt is counted before it is made, so one that ends this
- * process counts too. `sent` and the rest of the outcomes are final, but for two: `held`, where another attempt is in
- * flight, and `queued`, where the email has perhaps been delivered and waits. Throws where a later try may succeed.
+ * Sends one email of the outbox, at least once, or throws if a later attempt may succeed. The attempt is counted before it
+ * starts, so that one which crashes the process counts too. Two outcomes are not final: `held` (another attempt is running)
+ * and `queued` (the email may have been delivered, and waits).
  */
 export const deliver = async (
   deps: Needs,
@@ -47,10 +47,10 @@ export const deliver = async (
 ): Promise<Email['status'] | 'settled' | 'held'> => {
   signal.throwIfAborted()
   const email = await beginAttempt(deps, emailId)
-  if (!email) return (await isHeld(deps, emailId)) ? 'held' : 'settled'
-  if (email.attempts > attemptsAtMost) return settle(deps, email, 'failed', 'too many attempts')
+  if (!email) return (await sweepAfterLease(deps, emailId)) ? 'held' : 'settled'
+  if (email.attempts > maxAttempts) return settle(deps, email, 'failed', 'too many attempts')
 
-  using _ = keepHold(deps, emailId)
+  using _ = keepLease(deps, emailId)
   let isContentSent = false
   try {
     const mail = await composeEmail(deps, email)
@@ -69,35 +69,35 @@ export const deliver = async (
       isContentSent = true
     })
   } catch (error) {
-    const fault = deliveryFault(error)
-    if (fault.final) return settle(deps, email, 'failed', fault.text)
+    const failure = readDeliveryError(error)
+    if (failure.isFinal) return settle(deps, email, 'failed', failure.text)
     deps.metrics.count('mail_attempts_failed')
-    if (isContentSent && fault.refused === null) return await sendAgainLate(deps, email, fault, within)
-    const { text, refused } = fault
+    if (isContentSent && failure.refused === null) return await retryLater(deps, email, failure, within)
+    const { text, refused } = failure
     await endAttempt(deps, email.id, text)
-    deps.log.warn({ ...about(email), fault: text, refused, err: error }, 'mail not sent')
+    deps.log.warn({ ...logFields(email), fault: text, refused, err: error }, 'mail not sent')
     throw new Error(text)
   }
   return settleSent(deps, email)
 }
 
 /**
- * The server did not answer the content, so it may have taken the email. A timeout is not followed by another send for
- * long, nor often: a slow server would deliver the same email each time.
+ * Schedules another attempt after the server did not answer the content: it may have accepted the email. After a timeout
+ * there are few attempts, far apart, because a slow server would deliver the same email each time.
  */
-const sendAgainLate = async (
+const retryLater = async (
   deps: Needs,
   email: Email,
-  { text }: DeliveryFault,
+  { text }: DeliveryFailure,
   within: Timeouts,
 ): Promise<Email['status']> => {
   const fault = `${text}, perhaps delivered`
   const isFirst = email.sends_unanswered === 0
-  if (email.sends_unanswered === unansweredAtMost - 1) return settle(deps, email, 'failed', fault)
+  if (email.sends_unanswered === maxUnanswered - 1) return settle(deps, email, 'failed', fault)
   const isBroken = text === 'ECONNECTION' || text === 'ESOCKET'
-  const wait = isFirst ? (isBroken ? within.mailBroken : within.mailUnanswered) : 8 * within.mailUnanswered
-  await holdAttempt(deps, email.id, { fault, wait })
+  const waitMs = isFirst ? (isBroken ? within.mailBroken : within.mailUnanswered) : 8 * within.mailUnanswered
+  await delayNextAttempt(deps, email.id, { fault, waitMs })
   deps.metrics.count('mails_unanswered')
-  deps.log.warn({ ...about(email), fault, again_in_ms: wait }, 'mail not answered')
+  deps.log.warn({ ...logFields(email), fault, again_in_ms: waitMs }, 'mail not answered')
   return 'queued'
 }

@@ -2,12 +2,12 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { purge } from '../../platform/postgres/purge.ts'
 
-/** A day: long enough to ask why a mail never came. */
-const keptFor = 86_400_000
+/** A day: long enough to find out why an email never arrived. */
+const keptForMs = 86_400_000
 
 /**
- * Forgets mails that nobody was owed. Most were asked for by an address that has no account: it is a stranger's, and
- * there is no reason to keep it. Strangers cause as many as they like, so it is done in slices.
+ * Deletes dropped emails. Most were requested for an address without an account, and there is no reason to store such an
+ * address. Attackers can cause any number of them, so they are deleted in batches.
  */
 export const forgetDropped = ({ database, clock }: Pick<Deps, 'database' | 'clock'>): Promise<number> =>
-  purge(database, 'dropped_emails', [new Date(now(clock) - keptFor)])
+  purge(database, 'dropped_emails', [new Date(now(clock) - keptForMs)])

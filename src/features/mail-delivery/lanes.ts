@@ -1,10 +1,10 @@
 /**
- * Lets so many calls run at once. A call that takes longer than `timeoutMs` milliseconds goes on, and no longer counts: the
- * emails that wait behind a slow one are sent.
+ * Limits how many calls run at once. A call that takes longer than `timeoutMs` continues but no longer counts, so that a
+ * slow email does not block those behind it.
  */
-export const openLanes = (atOnce: number, timeoutMs: number) => {
+export const openLanes = (concurrency: number, timeoutMs: number) => {
   const waiting: (() => void)[] = []
-  let free = atOnce
+  let free = concurrency
 
   const leave = (): void => {
     const next = waiting.shift()
@@ -15,17 +15,17 @@ export const openLanes = (atOnce: number, timeoutMs: number) => {
   return async <T>(run: () => Promise<T>): Promise<T> => {
     if (free > 0) free--
     else await new Promise<void>(resolve => waiting.push(resolve))
-    let counts = true
-    const makeRoom = (): void => {
-      if (counts) leave()
-      counts = false
+    let isCounted = true
+    const release = (): void => {
+      if (isCounted) leave()
+      isCounted = false
     }
-    const slow = setTimeout(makeRoom, timeoutMs)
+    const slow = setTimeout(release, timeoutMs)
     try {
       return await run()
     } finally {
       clearTimeout(slow)
-      makeRoom()
+      release()
     }
   }
 }

@@ -3,10 +3,9 @@ import { emailOf } from '../../platform/catalog/email-definition.ts'
 import type { Email } from '../../platform/mail/entity.ts'
 
 /**
- * Whether an email is dropped because its mailbox has reached its limit. The newest link in that mailbox still works, so
- * the owner needs no other. But an attacker who changes the password revokes those links. Then one more email is sent, or
- * the owner could not reset the password for an hour. The query looks for a revoked link, not only for the absence of a
- * working one: it does not see an earlier email that is not committed yet.
+ * Whether an email is dropped because its mailbox has reached its limit: the newest link in it still works. But an attacker
+ * who changes the password revokes those links. Then one more email is sent, or the owner could not reset the password for
+ * an hour.
  */
 export const isOverLimit = async (
   { emails, database, clock }: Pick<Deps, 'emails' | 'database' | 'clock'>,
@@ -14,6 +13,7 @@ export const isOverLimit = async (
 ): Promise<boolean> => {
   if (!data.over_limit) return false
   const lifetime = emailOf(emails, kind).token?.lifetime ?? 0
+  // It looks for a revoked link, not only for the absence of a working one: an earlier email may not be committed yet.
   const [found] = (await database.query(
     `SELECT bool_or(proof_spent_at IS NOT NULL) AS ended,
             bool_or(proof_spent_at IS NULL AND status IN ('queued', 'sent')

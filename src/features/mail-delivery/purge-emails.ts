@@ -19,9 +19,9 @@ export const purgeEmails = async ({ config, clock, emails: all, database, log }:
   if (EMAIL_RETENTION === 'off') return 0
   const byAge = Map.groupBy(all, email => Math.max(EMAIL_RETENTION, neededFor(email, SESSION_MAX_AGE)))
   let purged = 0
-  for (const [keptFor, group] of byAge) {
+  for (const [keptForMs, group] of byAge) {
     const kinds = group.map(({ kind }) => kind)
-    purged += await purge(database, 'settled_emails', [new Date(now(clock) - keptFor), kinds])
+    purged += await purge(database, 'settled_emails', [new Date(now(clock) - keptForMs), kinds])
   }
   if (purged > 0) log.info({ emails: purged }, 'old emails deleted')
   return purged

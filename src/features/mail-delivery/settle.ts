@@ -5,10 +5,10 @@ import { type Email, Emails } from '../../platform/mail/entity.ts'
 
 type Needs = Pick<Deps, 'database' | 'log' | 'metrics'>
 
-/** What a log line says of an email. */
-export const about = ({ id, kind, attempts }: Email) => ({ email_id: id, kind, attempt: attempts })
+/** The fields of a log line about an email. */
+export const logFields = ({ id, kind, attempts }: Email) => ({ email_id: id, kind, attempt: attempts })
 
-/** Brings a row to its end. */
+/** Stores the final status of an email. */
 export const settle = async (
   { database, log, metrics }: Needs,
   email: Email,
@@ -20,11 +20,11 @@ export const settle = async (
     .getRepository(Emails)
     .update({ id: email.id }, { status, last_error: fault, held_until: null, ...sentAt })
   metrics.count('mails', { outcome: status })
-  log.info({ ...about(email), fault }, `mail ${status}`)
+  log.info({ ...logFields(email), fault }, `mail ${status}`)
   return status
 }
 
-/** The server has taken it. While Postgres is away the row is not told so, and the next attempt would send it again. */
+/** Stores that the server accepted the email. Retries while Postgres is down, or the next attempt would send it again. */
 export const settleSent = async (deps: Needs, email: Email): Promise<Email['status']> => {
   for (const wait of [500, 1000, 2000, 4000, 8000])
     try {
@@ -36,7 +36,7 @@ export const settleSent = async (deps: Needs, email: Email): Promise<Email['stat
   return settle(deps, email, 'sent')
 }
 
-/** Gives a mail up after its last try, so that it shows in the delivery log and can be sent again. */
-export const giveUp = async (deps: Pick<Deps, 'database'>, emailId: string): Promise<void> => {
+/** Marks an email as failed after its last attempt: the delivery log shows it, and an administrator can send it again. */
+export const markFailed = async (deps: Pick<Deps, 'database'>, emailId: string): Promise<void> => {
   await deps.database.getRepository(Emails).update({ id: emailId, status: 'queued' }, { status: 'failed' })
 }

@@ -1,12 +1,11 @@
 import type { Deps } from '../../deps.ts'
-import { addMails } from '../../platform/mail/queue.ts'
+import { addEmails } from '../../platform/mail/queue.ts'
 
-const batch = 500
+const batchSize = 500
 
 /**
- * Queues what a crash or a lost Redis left behind: rows that are owed and that nobody has looked at for a while.
- * Each is looked at again after 30 s, and adding one that waits already changes nothing, so any number of workers
- * may sweep. Returns how many rows were queued.
+ * Queues emails that a crash or a lost Redis left without a job, and checks them again after 30 s. Adding an email that
+ * already has a job changes nothing, so any number of workers may sweep. Returns how many emails were queued.
  */
 export const sweep = async (deps: Pick<Deps, 'database' | 'queue' | 'log'>): Promise<number> => {
   let found = 0
@@ -16,21 +15,21 @@ export const sweep = async (deps: Pick<Deps, 'database' | 'queue' | 'log'>): Pro
         WHERE id IN (SELECT id FROM emails WHERE status = 'queued' AND sweep_after <= now()
                       ORDER BY sweep_after LIMIT $1 FOR UPDATE SKIP LOCKED)
         RETURNING id`,
-      [batch],
+      [batchSize],
     )) as [{ id: string }[], number]
     const ids = rows.map(({ id }) => id)
-    if (ids.length > 0) await addMails(deps.queue, ids).catch(fault => putBack(deps, ids, fault))
+    if (ids.length > 0) await addEmails(deps.queue, ids).catch(error => sweepAgain(deps, ids, error))
     found += rows.length
-    if (rows.length < batch) return found
+    if (rows.length < batchSize) return found
   }
 }
 
-/** What could not be queued is not to wait for another round: the next sweep finds it. */
-const putBack = async (
+/** Lets the next sweep find emails that could not be queued, without the wait of 30 s. */
+const sweepAgain = async (
   { database }: Pick<Deps, 'database'>,
   ids: string[],
-  fault: unknown,
+  error: unknown,
 ): Promise<never> => {
   await database.query('UPDATE emails SET sweep_after = now() WHERE id = ANY($1)', [ids])
-  throw fault
+  throw error
 }

@@ -1,41 +1,40 @@
 import type { Deps } from '../../deps.ts'
 import { isRefusal } from '../../platform/base/store-errors.ts'
-import { tellWorker } from '../../platform/mail/queue-state.ts'
+import { reportWorker } from '../../platform/mail/queue-state.ts'
 
 type Needs = Pick<Deps, 'log' | 'redis' | 'keys'>
 
 export type WorkerWatch = {
-  /** Takes note of what kept the worker from taking jobs. */
+  /** Reports an error that kept the worker from taking jobs. */
   fault: (error: unknown) => void
-  /** Whether Redis refused a command: then the worker is to end. */
+  /** Whether Redis refused a command: then the worker must end. */
   isRefusal: (error: unknown) => boolean
-  /** Tells all instances that this worker takes jobs, unless it met a fault just now. Done every few seconds. */
+  /** Reports to all instances that this worker takes jobs, unless it had an error just now. Called every few seconds. */
   beat: () => Promise<void>
-  /** Resolves with the first command that Redis refused to this user. */
+  /** Resolves with the error of the first command that Redis refused. */
   refused: Promise<Error>
 }
 
-// In milliseconds.
-const faultCounts = 15_000
-const longAfter = 60_000
+const errorMemoryMs = 15_000
+const logEveryMs = 60_000
 
-/** Watches whether a worker can take jobs, and says so at `error` where it cannot. */
+/** Watches whether a worker can take jobs. If it cannot, it logs that at `error`. */
 export const watchWorker = ({ log, redis, keys }: Needs): WorkerWatch => {
   const { promise: refused, resolve } = Promise.withResolvers<Error>()
   let isRefused = false
-  let faultAt = Number.NEGATIVE_INFINITY
-  let wellAt = performance.now()
+  let lastErrorAt = Number.NEGATIVE_INFINITY
+  let healthyAt = performance.now()
 
   const refuse = (error: Error): void => {
     if (isRefused) return
     isRefused = true
-    const words = 'the worker cannot take jobs: Redis refuses a command to its user'
-    log.error({ err: error, reason: error.message }, words)
-    tellWorker({ redis, keys }, 'refused').catch(err => log.warn({ err }, 'mail worker'))
+    const message = 'the worker cannot take jobs: Redis refuses a command to its user'
+    log.error({ err: error, reason: error.message }, message)
+    reportWorker({ redis, keys }, 'refused').catch(err => log.warn({ err }, 'mail worker'))
     resolve(error)
   }
 
-  const met = (error: unknown): boolean => {
+  const noteRefusal = (error: unknown): boolean => {
     if (!(error instanceof Error) || !isRefusal(error)) return false
     refuse(error)
     return true
@@ -43,24 +42,24 @@ export const watchWorker = ({ log, redis, keys }: Needs): WorkerWatch => {
 
   const beat = async (): Promise<void> => {
     if (isRefused) return
-    const isWell =
-      performance.now() - faultAt > faultCounts &&
-      (await tellWorker({ redis, keys }, 'takes jobs').then(
+    const isHealthy =
+      performance.now() - lastErrorAt > errorMemoryMs &&
+      (await reportWorker({ redis, keys }, 'takes jobs').then(
         () => true,
         error => {
-          met(error)
+          noteRefusal(error)
           return false
         },
       ))
-    if (!isWell && performance.now() - wellAt < longAfter) return
-    wellAt = performance.now()
-    if (!isWell) log.error('the worker has not been able to take jobs for a minute: see its warnings')
+    if (!isHealthy && performance.now() - healthyAt < logEveryMs) return
+    healthyAt = performance.now()
+    if (!isHealthy) log.error('the worker has not been able to take jobs for a minute: see its warnings')
   }
 
   const fault = (error: unknown): void => {
-    faultAt = performance.now()
-    if (!met(error)) log.warn({ err: error }, 'mail worker')
+    lastErrorAt = performance.now()
+    if (!noteRefusal(error)) log.warn({ err: error }, 'mail worker')
   }
 
-  return { fault, isRefusal: met, beat, refused }
+  return { fault, isRefusal: noteRefusal, beat, refused }
 }

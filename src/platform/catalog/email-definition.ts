@@ -83,7 +83,7 @@ export const defineEmail = <
 /** The values that an email is rendered with. */
 export type EmailValues<E extends EmailDefinition> = Readonly<Record<E['variables'][number], string>>
 
-/** The definition of a kind. Throws if there is none: a newer version of the service queued the email. */
+/** The definition of a kind. Throws if it is unknown: a newer version of the service queued the email. */
 export const emailOf = (emails: readonly EmailDefinition[], kind: string): EmailDefinition => {
   const email = emails.find(each => each.kind === kind)
   if (!email) throw new TypeError(`There is no email ${kind}`)

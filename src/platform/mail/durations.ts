@@ -1,7 +1,7 @@
 import { compileTemplate, fillTemplate, plain, type Values, valueFor } from '../theme/template.ts'
 
-// A duration stands after a preposition ("valid for two hours"). Intl knows it in the nominative alone, which is
-// wrong there in Arabic, so each language brings its words: one for a unit and a plural category of CLDR.
+// A duration follows a preposition ("valid for two hours"). Intl knows only the nominative, which is wrong there in
+// Arabic. So each language has its own words: one for each unit and plural category of CLDR.
 
 const units = ['minutes', 'hours', 'days'] as const
 export type Unit = (typeof units)[number]
@@ -9,8 +9,8 @@ export type Unit = (typeof units)[number]
 export const isUnit = (name: string): name is Unit => units.some(unit => unit === name)
 
 /**
- * Writes durations in the words of `templates/<locale>/durations.json`. A category without a word of its own takes
- * that of `other`. Throws where the amount is not a number.
+ * Writes durations with the words of `templates/<locale>/durations.json`. A category without a word uses that of `other`.
+ * Throws if the amount is not a number.
  */
 export const durationsIn = (locale: string, words: Values): ((unit: Unit, amount: string) => string) => {
   const plural = new Intl.PluralRules(locale)

@@ -2,7 +2,7 @@ import { EntitySchema } from 'typeorm'
 
 export type EmailStatus = 'queued' | 'sent' | 'failed' | 'dropped'
 
-/** A row of the outbox: a mail that is owed, or was sent. It holds no secret: those derive from `id`. */
+/** A row of the outbox: an email that is queued, or was sent. It holds no secret: tokens derive from `id`. */
 export type Email = {
   id: string
   /** See the catalogue of emails. */
@@ -17,13 +17,13 @@ export type Email = {
   created_at: Date
   sweep_after: Date
   sent_at: Date | null
-  /** Since when the link and the code of the email do nothing new. */
+  /** Since when the token of the email has no further effect: it was used or revoked. */
   proof_spent_at: Date | null
-  /** When one of them did its work. Null where they were only made void. */
+  /** When the token was used. Null if it was only revoked. */
   proof_used_at: Date | null
-  /** Until when no attempt may begin. */
+  /** Until when no other attempt may begin. */
   held_until: Date | null
-  /** How often its content was sent without an answer of the mail server. */
+  /** How often its content was sent without a reply of the mail server. */
   sends_unanswered: number
 }
 

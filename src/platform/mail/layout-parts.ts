@@ -8,10 +8,10 @@ const logo =
 const muted = (line: string): string =>
   `<mj-text css-class="muted" mj-class="muted" font-size="13px" padding="8px 0 0">${line}</mj-text>`
 
-/** The logo, or the name where there is none. */
+/** The logo, or the name if there is no logo. */
 export const headerOf = ({ logoUrl }: Brand): string => (logoUrl ? logo : '<bdi>{{brand}}</bdi>')
 
-/** The lines below the footer: who helps, and the postal address. */
+/** The lines below the footer: the support address and the postal address. */
 export const contactOf = ({ supportEmail, address }: Brand): string => {
   const lines = [supportEmail ? '{{t.support}}' : '', address ? '<bdi>{{brand_address}}</bdi>' : '']
   return lines.filter(Boolean).map(muted).join('')

@@ -1,6 +1,6 @@
 const shape = /^(\d{1,12}) ([A-Z]{3})$/
 
-/** `12500 GTQ`, in minor units, as the reader writes money, in Latin digits. Empty where it is none. */
+/** Writes `12500 GTQ` (minor units) as readers of a language write money, in Latin digits. Empty if it is not an amount. */
 export const moneyIn = (locale: string, text: string): string => {
   const [, minor, currency] = shape.exec(text) ?? []
   if (!minor || !currency) return ''

@@ -4,7 +4,7 @@ import type { Log } from '../base/log.ts'
 import { isRefusal } from '../base/store-errors.ts'
 import type { EmailDefinition } from '../catalog/email-definition.ts'
 import { Emails } from './entity.ts'
-import { addMails, type MailQueue } from './queue.ts'
+import { addEmails, type MailQueue } from './queue.ts'
 
 /**
  * An email to queue. A `dropped` email is written at the same cost and never sent, so that the time of a request tells
@@ -37,8 +37,8 @@ export const enqueueEmails = async (
   deps: { queue: MailQueue; log: Log },
   emailIds: string[],
 ): Promise<void> => {
-  await addMails(deps.queue, emailIds).catch(err => {
+  await addEmails(deps.queue, emailIds).catch(err => {
     if (isRefusal(err)) deps.log.error({ err, reason: err.message }, 'Redis refuses to queue an email')
-    else deps.log.warn({ err }, 'mail waits for the sweeper')
+    else deps.log.warn({ err }, 'email waits for the sweeper')
   })
 }

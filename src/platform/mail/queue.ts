@@ -6,18 +6,18 @@ import { isRefusal } from '../base/store-errors.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RedisConnection } from '../redis/redis.ts'
 
-// The queue alone: the package's entry also loads its workers, sandboxes and a store in Postgres.
+// Loads only the queue: the entry of the package also loads its workers, sandboxes and a store in Postgres.
 const bullmq: Pick<typeof import('bullmq'), 'Queue'> = require('bullmq/dist/cjs/classes/queue.js')
 
-/** A job is the id of a row of `emails` and no more: what it says is read, and its secrets derived, at the moment of sending. */
+/** A job holds only the id of a row of `emails`. The worker reads the content and derives the token when it sends. */
 export type MailQueue = Queue<Record<string, never>>
 
 export const mailQueueName = 'mail'
 
-/** Up to 12 tries, 5 s after the first and twice as long each time: 3 hours or so, spread by half. */
-const mailAttempts = 12
+/** Waits 5 s after the first attempt, then twice as long each time, with 50 % jitter: about 3 hours in all. */
+const maxAttempts = 12
 
-/** Asks Redis nothing at the start: BullMQ never again tries what failed there, so a late Redis would cost the queue. */
+/** Sends Redis no command at start: BullMQ never repeats one that failed there, so a late Redis would break the queue. */
 export const openMailQueue = (redis: RedisConnection, keys: Keys, log: Log): MailQueue => {
   const queue: MailQueue = new bullmq.Queue(mailQueueName, {
     connection: redis,
@@ -25,9 +25,9 @@ export const openMailQueue = (redis: RedisConnection, keys: Keys, log: Log): Mai
     skipWaitingForReady: true,
     skipVersionCheck: true,
     defaultJobOptions: {
-      attempts: mailAttempts,
+      attempts: maxAttempts,
       backoff: { type: 'exponential', delay: 5000, jitter: 0.5 },
-      // The row is the record. A finished job that stayed would also keep its row from being queued again.
+      // The row in Postgres is the record. A finished job that stayed would prevent its email from being queued again.
       removeOnComplete: true,
       removeOnFail: true,
     },
@@ -36,34 +36,32 @@ export const openMailQueue = (redis: RedisConnection, keys: Keys, log: Log): Mai
   return queue
 }
 
-/** How long adding may take, in milliseconds. */
-const timeoutMs = 2500
+const addTimeoutMs = 2500
 
 /**
- * Adding the same e-mail again while it waits changes nothing. Rejects where it takes too long: the driver bounds each
- * command, but what it asks of a cluster in one go may wait for ever while nodes come and go, and whoever sweeps the outbox
- * with it.
+ * Adds a job for each email. Adding a waiting email again changes nothing. Rejects after a timeout: the driver limits the
+ * time of each command, but a batch to a cluster whose nodes change could wait forever, and block the sweeper.
  */
-export const addMails = async (queue: MailQueue, emailIds: string[]): Promise<void> => {
-  const enough = new AbortController()
+export const addEmails = async (queue: MailQueue, emailIds: string[]): Promise<void> => {
+  const done = new AbortController()
   const added = queue.addBulk(emailIds.map(jobId => ({ name: 'deliver', data: {}, opts: { jobId } })))
-  const late = sleep(timeoutMs, null, { signal: enough.signal }).then(() => {
+  const timeout = sleep(addTimeoutMs, null, { signal: done.signal }).then(() => {
     throw Object.assign(new Error('the mail queue does not answer'), { code: 'ETIMEDOUT' })
   })
-  // Whichever comes second is nobody's any more.
-  for (const each of [added, late]) each.catch(() => {})
+  // The promise that loses the race has no handler.
+  for (const each of [added, timeout]) each.catch(() => {})
   try {
-    await Promise.race([added, late])
+    await Promise.race([added, timeout])
     refusedQueues.delete(queue)
   } catch (error) {
     if (isRefusal(error)) refusedQueues.add(queue)
     throw error
   } finally {
-    enough.abort()
+    done.abort()
   }
 }
 
 const refusedQueues = new WeakSet<MailQueue>()
 
-/** Whether Redis refused to take the last emails that were added: its user lacks a permission. */
-export const addRefusal = (queue: MailQueue): boolean => refusedQueues.has(queue)
+/** Whether Redis refused the last emails that were added, because its user lacks a permission. */
+export const isAddRefused = (queue: MailQueue): boolean => refusedQueues.has(queue)

@@ -2,7 +2,7 @@ import { connect, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectSecurely } from 'node:tls'
 import type { Timeouts } from '../config/timeouts.ts'
 
-/** Where to, as the mail library has read it from SMTP_URL. */
+/** The mail server, as nodemailer read it from SMTP_URL. */
 export type MailServer = {
   host?: string
   port?: number
@@ -11,44 +11,44 @@ export type MailServer = {
   tls?: ConnectionOptions
 }
 
-const fault = (code: string, message: string, cause?: unknown): Error =>
+const socketError = (code: string, message: string, cause?: unknown): Error =>
   Object.assign(new Error(message, { cause }), { code })
 
 /**
- * Resolves with a connection on which the server has begun to speak. A call that is not greeted goes on until the
- * timeoutMs is over; meanwhile others are made, since the first may have met a host that vanished. At most two are open.
+ * Resolves with a connection on which the server has sent its greeting. While it waits for the greeting it opens further
+ * connections, because the first may have reached a host that vanished. At most two are open.
  */
 export const openSmtpSocket = async (
   server: MailServer,
   within: Timeouts,
   signal: AbortSignal,
 ): Promise<Socket> => {
-  const calls = new Set<Socket>()
+  const sockets = new Set<Socket>()
   const { promise, resolve, reject } = Promise.withResolvers<Socket>()
-  const call = (): void => {
-    const [, newer] = calls
+  const connectOnce = (): void => {
+    const [, newer] = sockets
     newer?.destroy()
     const socket = open(server, within.smtpConnect)
-    calls.add(socket)
-    greeted(socket).then(resolve, error => {
-      calls.delete(socket)
-      if (calls.size === 0) reject(error)
+    sockets.add(socket)
+    untilGreeted(socket).then(resolve, error => {
+      sockets.delete(socket)
+      if (sockets.size === 0) reject(error)
     })
   }
-  const giveUp = (): void => reject(fault('ETIMEDOUT', 'The mail server does not greet'))
-  call()
-  const again = setInterval(call, within.smtpSecondCall)
-  const late = setTimeout(giveUp, within.smtpGreeting)
+  const giveUp = (): void => reject(socketError('ETIMEDOUT', 'The mail server sent no greeting'))
+  connectOnce()
+  const again = setInterval(connectOnce, within.smtpSecondCall)
+  const timeout = setTimeout(giveUp, within.smtpGreeting)
   signal.addEventListener('abort', giveUp)
   try {
     const greeting = await promise
-    calls.delete(greeting)
+    sockets.delete(greeting)
     return greeting
   } finally {
     clearInterval(again)
-    clearTimeout(late)
+    clearTimeout(timeout)
     signal.removeEventListener('abort', giveUp)
-    for (const each of calls) each.destroy()
+    for (const each of sockets) each.destroy()
   }
 }
 
@@ -58,35 +58,35 @@ const open = (
 ): Socket => {
   const where = {
     ...{ host, port: port ?? (secure ? 465 : 587), autoSelectFamily: true },
-    // A quarter of a second, as Node has it, is too short for a distant server.
+    // Node's default of 250 ms is too short for a distant server.
     autoSelectFamilyAttemptTimeout: Math.min(timeoutMs / 4, 3000),
     ...(localAddress && { localAddress }),
   }
   const socket = secure
     ? connectSecurely({ ...where, ...(isIP(host) ? {} : { servername: host }), ...tls })
     : connect(where)
-  const late = setTimeout(
-    () => socket.destroy(fault('ETIMEDOUT', 'The mail server does not answer')),
+  const timeout = setTimeout(
+    () => socket.destroy(socketError('ETIMEDOUT', 'The mail server does not answer')),
     timeoutMs,
   )
-  socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(late))
-  return socket.once('close', () => clearTimeout(late))
+  socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(timeout))
+  return socket.once('close', () => clearTimeout(timeout))
 }
 
-/** Resolves as soon as there is something to read, and reads nothing. */
-const greeted = (socket: Socket): Promise<Socket> =>
+/** Resolves when the server has sent something, without reading it. */
+const untilGreeted = (socket: Socket): Promise<Socket> =>
   new Promise((resolve, reject) => {
-    // Also once the mail library has the connection: an error of a socket without a listener ends the process.
-    socket.on('error', error => reject(nameOf(error)))
-    socket.once('close', () => reject(fault('ECONNECTION', 'The mail server has hung up')))
+    // The listener stays when nodemailer takes over: a socket error without a listener ends the process.
+    socket.on('error', error => reject(toLibraryError(error)))
+    socket.once('close', () => reject(socketError('ECONNECTION', 'The mail server closed the connection')))
     socket.once('readable', () => {
       if (socket.readableLength > 0) resolve(socket)
       else socket.destroy()
     })
   })
 
-/** By the names that the mail library has for faults. */
-const nameOf = (error: Error & { code?: string; syscall?: string }): Error => {
+/** Gives an error the code that nodemailer uses for it. */
+const toLibraryError = (error: Error & { code?: string; syscall?: string }): Error => {
   if (error.code === 'ETIMEDOUT') return error
-  return fault(error.syscall === 'getaddrinfo' ? 'EDNS' : 'ESOCKET', error.message, error)
+  return socketError(error.syscall === 'getaddrinfo' ? 'EDNS' : 'ESOCKET', error.message, error)
 }

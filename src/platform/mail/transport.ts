@@ -8,7 +8,7 @@ const nodemailer: Pick<typeof import('nodemailer'), 'createTransport'> = require
 
 export type Transport = Transporter & Disposable
 
-/** The message as a plug-in of the mail library sees it. */
+/** The message as a plug-in of nodemailer receives it. */
 type Compiled = {
   data: { onContent?: () => void }
   message: { processFunc: (wrap: (content: Readable) => Readable) => void }
@@ -16,12 +16,12 @@ type Compiled = {
 
 type GotSocket = (error: unknown, socket?: object) => void
 
-/** As many as a worker takes jobs. How many are used at once is decided by its lanes. */
+/** One for each job of a worker. Its lanes decide how many are used at once. */
 export const connectionsAtMost = 20
 
 /**
- * A pooled connection to the mail server, which is told `name` in EHLO. No wait is for ever. Closing it ends what is in
- * flight.
+ * Opens a pool of connections to the mail server. `name` is sent in EHLO. Every wait has a timeout. Disposing the transport
+ * aborts deliveries in flight.
  */
 export const openTransport = (smtpUrl: string, name = '', within: Timeouts = timeouts): Transport => {
   const closing = new AbortController()
@@ -30,7 +30,7 @@ export const openTransport = (smtpUrl: string, name = '', within: Timeouts = tim
     name,
     pool: true,
     maxConnections: connectionsAtMost,
-    // From the connection, which has greeted by then, to the end of STARTTLS.
+    // From the greeted connection to the end of STARTTLS.
     connectionTimeout: 2 * within.smtpGreeting,
     greetingTimeout: within.smtpGreeting,
     socketTimeout: within.smtpReply,
@@ -45,7 +45,7 @@ export const openTransport = (smtpUrl: string, name = '', within: Timeouts = tim
   const transport = nodemailer.createTransport(options as object) as Transporter
   transport.use('stream', ((mail: Compiled, done: () => void) => {
     const { onContent } = mail.data
-    if (onContent) mail.message.processFunc(content => Readable.from(noticed(content, onContent)))
+    if (onContent) mail.message.processFunc(content => Readable.from(withNotice(content, onContent)))
     done()
   }) as never)
   const close = (): void => {
@@ -55,13 +55,13 @@ export const openTransport = (smtpUrl: string, name = '', within: Timeouts = tim
   return Object.assign(transport, { [Symbol.dispose]: close })
 }
 
-/** A stream is filled before it is read. This one begins when the server has asked for the content. */
-async function* noticed(content: Readable, onContent: () => void): AsyncGenerator<Buffer> {
+/** Calls `onContent` when the content is read: the server has asked for it. A plain stream is filled before that. */
+async function* withNotice(content: Readable, onContent: () => void): AsyncGenerator<Buffer> {
   onContent()
   yield* content
 }
 
-/** Sends an email. Tells when its content begins to go out: whatever fails after that, the server may have taken it. */
+/** Sends an email. `onContent` is called when its content starts: after any later error the server may have accepted it. */
 export const send = (
   transport: Transport,
   mail: SendMailOptions,

@@ -1,7 +1,7 @@
 import type { Brand } from '../config/brand.ts'
 import { directionOf } from './template.ts'
 
-/** The values of the brand that templates of emails and pages use. */
+/** The brand values for the templates of emails and pages. */
 export const brandValues = ({
   name,
   logoUrl,
@@ -25,6 +25,6 @@ export const brandNames = [
   ...(['support_email', 'support_link'] as const),
 ]
 
-/** Makes a link of the support address. It reads from left to right in every language. */
+/** Turns the support address into a link. It is written from left to right in every language. */
 export const linkSupport = (html: string): string =>
   html.replaceAll('{{support_email}}', '<a href="{{support_link}}" dir="ltr">{{support_email}}</a>')

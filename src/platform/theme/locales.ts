@@ -11,7 +11,7 @@ export type Locales = {
   readonly tags: readonly string[]
   /**
    * The best language for a reader: the preferred one, else the best of `Accept-Language` (RFC 9110, 12.5.4),
-   * else English. Takes whatever a stranger sends: never throws, and looks at no more than 512 characters.
+   * else English. The input may come from an attacker: it never throws, and reads at most 512 characters.
    */
   pick: (preferred: string | null | undefined, acceptLanguage: string | null | undefined) => string
 }

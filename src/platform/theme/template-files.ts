@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { EmailDefinition } from '../catalog/email-definition.ts'
 
-// Which files a folder of templates may hold, and how they are read.
+// The files that a folder of templates may hold, and how to read them.
 
 /** Templates, at the top of the folder. */
 export const templateNames = (emails: readonly EmailDefinition[]): string[] =>
@@ -18,7 +18,7 @@ const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: fal
 
 export const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
 
-/** Whether a folder is there, and its files can be listed. */
+/** Whether a folder exists and its files can be listed. */
 export const isReadable = (folder: string): boolean => {
   try {
     readdirSync(folder)
@@ -28,13 +28,13 @@ export const isReadable = (folder: string): boolean => {
   }
 }
 
-/** What a folder holds. Kubernetes mounts a folder with names of its own, which begin with a dot. */
+/** The names in a folder, without those that begin with a dot: Kubernetes adds such names to a mounted folder. */
 export const listed = (folder: string): string[] =>
   readdirSync(folder)
     .filter(name => !name.startsWith('.'))
     .sort()
 
-/** Folders that hold words, whatever they are called. */
+/** The folders that hold words, under any name. */
 export const wordFolders = (folder: string): string[] =>
   listed(folder).filter(
     name =>
@@ -42,7 +42,7 @@ export const wordFolders = (folder: string): string[] =>
       listed(join(folder, name)).some(file => /\.(json|mjml|txt)$/.test(file)),
   )
 
-/** The language that a folder is named after, as a BCP 47 tag in its usual form; null where the name is none. */
+/** The language that a folder is named after, as a canonical BCP 47 tag. Null if the name is not a language. */
 export const languageOf = (name: string): string | null => {
   try {
     return Intl.getCanonicalLocales(name)[0] ?? null
@@ -60,7 +60,7 @@ export const languagesIn = (folder: string): ReadonlyMap<string, string> =>
     }),
   )
 
-/** The text of a file. Editors on Windows begin it with a byte order mark and end its lines in their own way. */
+/** The text of a file, without the byte order mark and the CRLF line ends of Windows editors. */
 export const readText = (path: string): string =>
   readFileSync(path, 'utf8')
     .replace(/^\uFEFF/, '')

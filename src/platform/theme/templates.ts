@@ -3,8 +3,8 @@ import { type Locales, openLocales } from './locales.ts'
 import type { Values } from './template.ts'
 import { isFile, isReadable, languagesIn, readText } from './template-files.ts'
 
-// The look and the words of emails and pages. `templates/` holds ours, one folder a language. A file of the same name
-// in TEMPLATES_DIR takes the place of a template, and its words take the place of ours one by one.
+// Templates and words of emails and pages. `templates/` holds ours, with one folder for each language. A template in
+// TEMPLATES_DIR replaces ours of the same name, and each of its words replaces our word.
 
 /** The folder of our own templates, as an absolute path. */
 export const ownTemplates = join(import.meta.dirname, '../../../templates')
@@ -17,19 +17,19 @@ export type Templates = {
   words: (locale: string, name: string) => Values
 }
 
-/** A regional language such as `es-MX` needs only the words that differ: the others come from `es`. */
+/** `es`, then `es-MX`: a regional language needs only the words that differ. */
 const parentsFirst = (locale: string): string[] =>
   locale.split('-').map((_, at, parts) => parts.slice(0, at + 1).join('-'))
 
 /**
- * Opens our templates, with those of another folder over them. Files are read once, when they are first used. A missing
- * folder is ignored: the API and the worker refuse to start without it, and an operator's command renders no email.
+ * Opens our templates, with those of another folder over them. Each file is read once, at its first use. A missing folder is
+ * ignored: the API and the worker do not start without it, and commands of an operator render no email.
  */
 export const openTemplates = (folder: string | undefined): Templates => {
   const folders = [ownTemplates, ...(folder !== undefined && isReadable(folder) ? [folder] : [])]
   const languages = folders.map(languagesIn)
   const read = new Map<string, string | Values>()
-  const kept = <T extends string | Values>(key: string, make: () => T): T => {
+  const cached = <T extends string | Values>(key: string, make: () => T): T => {
     const value = (read.get(key) as T | undefined) ?? make()
     read.set(key, value)
     return value
@@ -47,10 +47,10 @@ export const openTemplates = (folder: string | undefined): Templates => {
   return {
     locales: openLocales([...new Set(languages.flatMap(places => [...places.keys()]))]),
     source: name =>
-      kept(name, () => {
+      cached(name, () => {
         const file = folders.map(place => join(place, name)).findLast(isFile)
         return readText(file ?? join(ownTemplates, name))
       }),
-    words: (locale, name) => kept(`${locale}/${name}`, () => wordsOf(locale, name)),
+    words: (locale, name) => cached(`${locale}/${name}`, () => wordsOf(locale, name)),
   }
 }

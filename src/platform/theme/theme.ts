@@ -2,7 +2,7 @@ import type { EmailDefinition } from '../catalog/email-definition.ts'
 import type { Brand } from '../config/brand.ts'
 import { openTemplates, type Templates } from './templates.ts'
 
-/** The brand and the templates of emails and pages. `emails`: those that there are templates for. */
+/** The brand and the templates of emails and pages. `emails`: those that have templates. */
 export type Theme = {
   readonly brand: Brand
   readonly templates: Templates

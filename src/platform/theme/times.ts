@@ -1,4 +1,4 @@
-/** Writes times for people of a language. Latin digits in every language: the IP address beside them is written so too. */
+/** Formats times for readers of a language, in Latin digits: the IP address beside them has Latin digits too. */
 export const timesIn = (locale: string): Intl.DateTimeFormat =>
   new Intl.DateTimeFormat(`${locale}-u-nu-latn`, {
     year: 'numeric',

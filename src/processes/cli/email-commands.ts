@@ -16,7 +16,7 @@ const test = command({
   options: {},
   needs: 'configuration',
   run: async ({ config }, { arguments: { address } }) => {
-    const { deliveryFault } = await import('../../platform/mail/delivery-error.ts')
+    const { readDeliveryError } = await import('../../platform/mail/delivery-error.ts')
     const { openTransport } = await import('../../platform/mail/transport.ts')
     using transport = openTransport(config.SMTP_URL ?? '', ehloName(config))
     const mail = {
@@ -28,7 +28,7 @@ const test = command({
     }
     const sent = await transport.sendMail(mail).then(
       ({ response }) => ({ answer: `SMTP ${String(response).slice(0, 3)}` }),
-      error => ({ fault: deliveryFault(error).text }),
+      error => ({ fault: readDeliveryError(error).text }),
     )
     return 'answer' in sent
       ? done(sent, `The mail server accepted the email: ${sent.answer}.`)

@@ -3,7 +3,7 @@ import { Worker } from 'bullmq'
 import type { Deps } from '../../deps.ts'
 import { deliver } from '../../features/mail-delivery/deliver.ts'
 import { openLanes } from '../../features/mail-delivery/lanes.ts'
-import { giveUp } from '../../features/mail-delivery/settle.ts'
+import { markFailed } from '../../features/mail-delivery/settle.ts'
 import { watchWorker } from '../../features/mail-delivery/watch-worker.ts'
 import { jobs } from '../../jobs.ts'
 import { ehloName } from '../../platform/config/ehlo-name.ts'
@@ -62,7 +62,7 @@ export const startWorker = (deps: Deps, within: Timeouts = timeouts): MailWorker
   worker.on('failed', job => {
     const wasLastAttempt = job && job.attemptsMade >= (job.opts.attempts ?? 1)
     if (wasLastAttempt)
-      giveUp(deps, job.id ?? '').catch(err =>
+      markFailed(deps, job.id ?? '').catch(err =>
         log.error({ err }, 'failed email could not be marked as failed'),
       )
   })

@@ -1,4 +1,4 @@
-// Ends with one line where this version of Node cannot run the service. Otherwise an old version fails with
+// Exits with one line if this version of Node is too old to run the service. Without it an old version fails with
 // ERR_UNKNOWN_FILE_EXTENSION or a SyntaxError, which name no version. Old versions run this file, so it uses no new syntax.
 const needed = require('../package.json').engines.node.replace('>=', '').split('.').map(Number)
 const own = process.versions.node.split('.').map(Number)

@@ -6,8 +6,8 @@ import { exposures } from './platform/config/exposure.ts'
 import { endUnstarted } from './platform/config/shutdown.ts'
 import { checkTemplatesOrExit } from './platform/mail/check-templates.ts'
 
-// `npm run api`. With `API_PROCESSES` of 1 this process serves the API. With more it is the primary of processes that run
-// this file again. The primary serves nothing, so it does not load the code of the server.
+// `npm run api`. With `API_PROCESSES` of 1 this process serves the API. With more it is the primary: it starts processes
+// that run this file again, and does not load the code of the server itself.
 
 if (import.meta.main) {
   const config = configOrExit('api')

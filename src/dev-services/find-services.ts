@@ -42,14 +42,14 @@ const tryContainer = async (source: Source, purpose: Purpose, print: Print): Pro
   }
 }
 
+type Options = { purpose: Purpose; env: Env; print: Print }
+
 /** Tries the sources of one server in order; null if none is available. An error of a private server is thrown. */
 const findServer = async (
   source: Source,
-  purpose: Purpose,
-  env: Env,
-  print: Print,
+  { purpose, env, print }: Options,
   hasDocker: () => Promise<boolean>,
-) => {
+): Promise<Server | null> => {
   const url = env[source.variable]
   if (url) return { url, description: source.variable, async [Symbol.asyncDispose]() {} }
   const fromContainer = async () => ((await hasDocker()) ? tryContainer(source, purpose, print) : null)
@@ -85,11 +85,7 @@ const installMissing = async (missing: ServerName[], print: Print): Promise<void
  *
  * `print` gets a line for each event that the user should know. Throws an Error that says what to do.
  */
-export const findServices = async (options: {
-  purpose: Purpose
-  env: Env
-  print: Print
-}): Promise<Services> => {
+export const findServices = async (options: Options): Promise<Services> => {
   const { purpose, env, print } = options
   await using stack = new AsyncDisposableStack()
   const found: Partial<Record<ServerName, Server>> = {}
@@ -105,7 +101,7 @@ export const findServices = async (options: {
     if (failed) throw failed.reason
   }
 
-  await all(names.map(name => keep(name, findServer(sources[name], purpose, env, print, hasDocker))))
+  await all(names.map(name => keep(name, findServer(sources[name], options, hasDocker))))
   const missing = names.filter(name => !found[name])
   if (missing.length > 0) {
     await installMissing(missing, print)

@@ -5,21 +5,21 @@ import { bearerOf, challenge, forbidden } from '../platform/http/bearer.ts'
 import { problemJson } from '../platform/http/problem-json.ts'
 import type { Claims, Verifier } from './verifier.ts'
 
-// Guards for the routes of other services. They answer as Latchkey itself does, and load neither its stores nor Koa.
-// They verify offline: a session that has ended is noticed when its token expires, at the latest.
+// Guards for the routes of other services. They reply with the same problems as Latchkey, and load neither its stores nor
+// Koa. They verify tokens offline, so an access token of an ended session is accepted until it expires.
 
-/** What the guards leave in `ctx.state`: claims, or null for a stranger whom `optionalAuth` let pass. */
+/** What the guards add to `ctx.state`: the claims of the token, or null if `optionalAuth` let a request without one pass. */
 export type AuthState = { auth: Claims | null }
 
 type Guard = Middleware<AuthState>
 
-// Not a WeakMap: one entry for each request is a burden for whoever collects garbage.
-const issuer = Symbol('the issuer that a guard asked')
+// A property of `ctx.state`, not an entry in a WeakMap: one entry for each request would burden the garbage collector.
+const issuer = Symbol('issuer of the guard')
 
 type Guarded = { [issuer]?: string }
 
-/** The address in `type` explains the problem, and stands at the issuer. */
-const refuse = (ctx: Context, problem: Problem): void => {
+/** Replies with a problem. Its `type` is a page of the issuer that explains it. */
+const reject = (ctx: Context, problem: Problem): void => {
   const { requestId = randomUUID() } = ctx.state as { requestId?: string }
   const { status, headers, body } = problemJson(problem, requestId, (ctx.state as Guarded)[issuer] ?? '')
   ctx.status = status
@@ -27,7 +27,7 @@ const refuse = (ctx: Context, problem: Problem): void => {
   ctx.set(headers)
 }
 
-const prove = async (ctx: Context, verifier: Verifier): Promise<Claims | null | Problem> => {
+const verifyBearer = async (ctx: Context, verifier: Verifier): Promise<Claims | null | Problem> => {
   const token = bearerOf(ctx.req)
   if (token === null || token instanceof Problem) return token
   try {
@@ -41,39 +41,39 @@ const prove = async (ctx: Context, verifier: Verifier): Promise<Claims | null | 
 }
 
 const guard =
-  (verifier: Verifier, stranger: Problem | null): Guard =>
+  (verifier: Verifier, withoutToken: Problem | null): Guard =>
   async (ctx, next) => {
     const state: AuthState & Guarded = ctx.state
     state[issuer] = verifier.issuer
-    const proven = (await prove(ctx, verifier)) ?? stranger
-    if (proven instanceof Problem) return refuse(ctx, proven)
-    state.auth = proven
+    const auth = (await verifyBearer(ctx, verifier)) ?? withoutToken
+    if (auth instanceof Problem) return reject(ctx, auth)
+    state.auth = auth
     await next()
   }
 
-/** Lets nobody pass but the bearer of an access token, whose claims are `ctx.state.auth` from here on. */
+/** Requires a valid access token. Its claims are `ctx.state.auth` in later middleware. */
 export const requireAuth = (verifier: Verifier): Guard => guard(verifier, new Problem('AUTH_ERROR'))
 
-/** Lets a request without a token pass too: then `ctx.state.auth` is null. A token that is none is refused. */
+/** Accepts a request without a token too: `ctx.state.auth` is then null. An invalid token is rejected. */
 export const optionalAuth = (verifier: Verifier): Guard => guard(verifier, null)
 
-const demand =
-  (name: string, unmet: (claims: Claims) => Problem | null): Guard =>
+const requireClaims =
+  (name: string, check: (claims: Claims) => Problem | null): Guard =>
   async (ctx, next) => {
     if ((ctx.state as Guarded)[issuer] === undefined)
-      throw new Error(`${name} stands behind requireAuth or optionalAuth`)
+      throw new Error(`${name} must come after requireAuth or optionalAuth`)
     const { auth } = ctx.state
-    const problem = auth ? unmet(auth) : new Problem('AUTH_ERROR')
-    if (problem) return refuse(ctx, problem)
+    const problem = auth ? check(auth) : new Problem('AUTH_ERROR')
+    if (problem) return reject(ctx, problem)
     await next()
   }
 
-/** Lets those pass whose e-mail address was verified when their token was issued. */
+/** Requires that the email address of the user was verified when the token was issued. */
 export const requireVerified = (): Guard =>
-  demand('requireVerified', ({ email_verified }) =>
+  requireClaims('requireVerified', ({ email_verified }) =>
     email_verified ? null : new Problem('EMAIL_NOT_VERIFIED', { detail: 'token' }),
   )
 
-/** Lets those pass who had the role when their token was issued. */
+/** Requires that the user had the role when the token was issued. */
 export const requireRole = (role: string): Guard =>
-  demand('requireRole', ({ roles }) => (roles.includes(role) ? null : forbidden()))
+  requireClaims('requireRole', ({ roles }) => (roles.includes(role) ? null : forbidden()))

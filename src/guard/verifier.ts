@@ -1,7 +1,7 @@
 import { importPublic, type PublicKey } from '../platform/crypto/paseto.ts'
 import { openTokenCheck } from '../platform/crypto/token-cache.ts'
 
-/** What an access token says. Times are RFC 3339. */
+/** The claims of an access token. Times are in RFC 3339. */
 export type Claims = Readonly<{
   iss: string
   aud: string
@@ -18,26 +18,29 @@ export type Claims = Readonly<{
   exp: string
 }>
 
-/** Verifies a token. Throws where its key is not known and the issuer cannot be asked for it: that is no 401. */
+/** Verifies a token. Throws if its key is unknown and the issuer cannot be reached, since that must not become a 401. */
 export type Verifier = ((token: string) => Promise<Claims | 'expired' | 'invalid'>) & {
   readonly issuer: string
 }
 
 type Options = {
-  /** `PUBLIC_URL` of the Latchkey that issues the tokens. */
+  /** The `PUBLIC_URL` of the Latchkey instance that issues the tokens. */
   issuer: string
-  /** Who the tokens are for; the issuer itself unless said. */
+  /** The audience of the tokens. Default: the issuer. */
   audience?: string
-  /** Seconds that the clocks of issuer and service may differ by; 30 unless said. */
+  /** By how many seconds the clocks of issuer and service may differ. Default: 30. */
   clockTolerance?: number
-  /** Reads the published keys, by fetch from the issuer unless said. */
+  /** Reads the published keys. Default: a fetch from the issuer. */
   readKeys?: () => Promise<{ kid: string; paserk: string }[]>
 }
 
-/** For a key that is not known, or after a failure: whoever makes up key ids must not make us ask for each. */
-const rereadAfter = 10_000
-/** For keys that are known: one that was withdrawn is not believed for ever. */
-const refreshAfter = 300_000
+/**
+ * The shortest time between two fetches for an unknown key, or after a failure. Otherwise an attacker with invented key ids
+ * could cause a fetch for each request.
+ */
+const unknownKeyMs = 10_000
+/** The age at which known keys are fetched again, so that a withdrawn key stops working. */
+const refreshMs = 300_000
 
 const fetchKeys = async (issuer: string): Promise<{ kid: string; paserk: string }[]> => {
   const reply = await fetch(`${issuer}/.well-known/paseto-keys`, { signal: AbortSignal.timeout(5000) })
@@ -70,28 +73,28 @@ const openKeys = (readKeys: NonNullable<Options['readKeys']>): Keys => {
     return reading
   }
 
-  const isDue = (after: number): boolean => Math.abs(Date.now() - readAt) > after
+  const isDue = (ageMs: number): boolean => Math.abs(Date.now() - readAt) > ageMs
   const findNew = async (kid: string): Promise<PublicKey | null> => {
-    if (reading || isDue(rereadAfter)) await (reading ?? readAgain())
+    if (reading || isDue(unknownKeyMs)) await (reading ?? readAgain())
     const key = known.get(kid)
     if (!key && failed) throw new Error('the keys of the issuer cannot be read', failed)
     return key ?? null
   }
 
   return {
-    // Who brings a known key does not wait for the issuer.
+    // A request with a known key never waits for the issuer.
     find: kid => {
       const key = known.get(kid)
       if (!key) return findNew(kid)
-      if (isDue(failed ? rereadAfter : refreshAfter)) void readAgain()
+      if (isDue(failed ? unknownKeyMs : refreshMs)) void readAgain()
       return key
     },
   }
 }
 
 /**
- * Verifies access tokens offline. Keys are fetched when one is not known, not oftener than every ten seconds, and every
- * five minutes besides. Those that are known go on serving while the issuer cannot be reached.
+ * Creates a verifier that checks access tokens offline. It fetches the keys every five minutes, and for an unknown key at
+ * most every ten seconds. Known keys keep working while the issuer cannot be reached.
  */
 export const createVerifier = (options: Options): Verifier => {
   const { issuer, audience = issuer, clockTolerance = 30, readKeys = () => fetchKeys(issuer) } = options

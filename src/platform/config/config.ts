@@ -68,8 +68,8 @@ const readVariables = (table: Record<string, Variable>, env: Env, process: Proce
 }
 
 /**
- * Reads the environment for one process. An empty variable counts as unset.
- * Returns the configuration, or all errors. An error names the variable and its rule, never its value, which may be a secret.
+ * Reads the environment for one process. An empty variable counts as unset. Returns the configuration, or all errors: each
+ * names the variable and its rule, never the value, which may be a secret.
  */
 export const readConfig = (env: Env, process: ProcessName): { config: Config } | { errors: string[] } => {
   const { values, errors } = readVariables(variables, env, process)

@@ -44,9 +44,9 @@ const sslModes: Record<string, PostgresTls> = {
 }
 const sslFlags: Record<string, PostgresTls> = {
   true: 'full',
-  '1': 'full',
+  1: 'full',
   false: 'off',
-  '0': 'off',
+  0: 'off',
   'no-verify': 'unverified',
 }
 
@@ -104,10 +104,7 @@ export const parameters: Record<string, (text: string) => Part> = {
   options: text(options => ({ options })),
   connect_timeout: number('connect_timeout', connectTimeout => ({ connectTimeout })),
   client_encoding: onlyIf(/^(?:auto|utf-?8)$/i, 'must not set a client_encoding other than UTF8'),
-  target_session_attrs: onlyIf(
-    /^any$/,
-    'must not set target_session_attrs, which selects one of several hosts',
-  ),
+  target_session_attrs: onlyIf(/^any$/, 'must not set target_session_attrs, which selects a host'),
   // The driver always keeps connections alive, and does not support Kerberos.
   keepalives: ignored,
   keepalives_idle: ignored,

@@ -15,7 +15,7 @@ export const openAggregate = (children: ReadonlySet<Child>) => {
   return {
     contentType: sumContentType,
     text: async (): Promise<string> => {
-      // Both are read at the same moment. A process that ends while the others report would otherwise be counted twice.
+      // Both are read at the same moment. A process that ends during the reports would otherwise be counted twice.
       const [running, ended] = [[...children], endedTotal]
       return sumText(await Promise.all(running.map(reportOf)), await ended)
     },

@@ -43,8 +43,8 @@ const reasons: Partial<Record<Code, string>> = {
 }
 
 const refusal = ({ code, extra }: Problem, email: string): Outcome => {
-  const { errors } = extra
   if (reasons[code]) return refused(code, `${email} ${reasons[code]}`)
+  const { errors } = extra
   const sentence = errors?.map(({ path, message }) => `${path}: ${message}`).join(' ') ?? problemTitle(code)
   return refused(code, sentence, { errors })
 }
@@ -58,26 +58,19 @@ type Change = {
   state: string
 }
 
-const withRoles = (before: Role[], after: Role[]): UserChange | null =>
-  before.length === after.length ? null : { roles: after }
-
 const changes: Change[] = [
   {
     verb: 'promote',
     summary: 'Make a user an administrator',
     description: 'The user has to sign in again.',
-    of: ({ roles }) => withRoles(roles, [...new Set<Role>([...roles, 'admin'])]),
+    of: ({ roles }) => (roles.includes('admin') ? null : { roles: [...roles, 'admin'] }),
     state: 'is an administrator',
   },
   {
     verb: 'demote',
     summary: 'Take the administrator role from a user',
     description: 'Ends the sessions of the user. The last administrator cannot be demoted.',
-    of: ({ roles }) =>
-      withRoles(
-        roles,
-        roles.filter(role => role !== 'admin'),
-      ),
+    of: ({ roles }) => (roles.includes('admin') ? { roles: roles.filter(role => role !== 'admin') } : null),
     state: 'is not an administrator',
   },
   {

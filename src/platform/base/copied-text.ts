@@ -4,19 +4,19 @@
 
 // What may be around a copied text and belongs to no text. The joiners U+200C and U+200D and the variation selectors are
 // not here: at the end of a name they change how its last letter or emoji looks.
-const EDGE = /[\p{White_Space}\u00AD\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]/u
+const edge = /[\p{White_Space}\u00AD\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]/u
 // Japanese keyboards type U+30FC, a letter, where a hyphen is meant.
-const HYPHEN = /[\p{Dash}\u30FC\uFF70]/gu
-const SEPARATORS = /[\p{White_Space}\p{Dash}\u30FC\uFF70\p{Default_Ignorable_Code_Point}\p{Cf}]/gu
-const UNSEEN = /[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu
-const DIGIT = /\p{Nd}/u
-const DIGITS = /\p{Nd}/gu
+const hyphens = /[\p{Dash}\u30FC\uFF70]/gu
+const separators = /[\p{White_Space}\p{Dash}\u30FC\uFF70\p{Default_Ignorable_Code_Point}\p{Cf}]/gu
+const unseen = /[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu
+const anyDigit = /\p{Nd}/u
+const everyDigit = /\p{Nd}/gu
 
 // Signs that show: letters, numbers, punctuation and symbols, but those of them that are drawn as nothing.
-const SEEN = /[[\p{L}\p{N}\p{P}\p{S}]--[\p{Default_Ignorable_Code_Point}\u2800\uFFFC\u{1D159}]]/v
+const seen = /[[\p{L}\p{N}\p{P}\p{S}]--[\p{Default_Ignorable_Code_Point}\u2800\uFFFC\u{1D159}]]/v
 
 /** Whether a reader sees anything of a text. */
-export const isVisible = (text: string): boolean => SEEN.test(text)
+export const isVisible = (text: string): boolean => seen.test(text)
 
 /** Cuts signs that match off both ends. A regular expression with `+$` would take the square of the length. */
 const trimBy = (text: string, shape: RegExp): string => {
@@ -27,28 +27,28 @@ const trimBy = (text: string, shape: RegExp): string => {
 }
 
 /** Cuts white space and invisible marks off both ends. */
-export const trimUnseen = (text: string): string => trimBy(text, EDGE)
+export const trimUnseen = (text: string): string => trimBy(text, edge)
 
 // Unicode keeps the ten digits of each script together and in order, so the start of the run tells the value.
 const asciiDigit = (digit: string): string => {
   const point = digit.codePointAt(0) ?? 0
   let zero = point
-  while (DIGIT.test(String.fromCodePoint(zero - 1))) zero--
+  while (anyDigit.test(String.fromCodePoint(zero - 1))) zero--
   return String((point - zero) % 10)
 }
 
-const asciiDigits = (text: string): string => text.replace(DIGITS, asciiDigit)
+const asciiDigits = (text: string): string => text.replace(everyDigit, asciiDigit)
 
 /** A code without what people group and decorate it with: `117 810`, `117-810`, `١١٧٨١٠`. */
-export const plainCode = (text: string): string => asciiDigits(text.replace(SEPARATORS, ''))
+export const plainCode = (text: string): string => asciiDigits(text.replace(separators, ''))
 
 /**
  * A phone number in ASCII signs. Line breaks stay, so that two numbers on two lines do not become one.
  */
 export const plainPhone = (text: string): string =>
-  asciiDigits(trimUnseen(text).replace(UNSEEN, ''))
+  asciiDigits(trimUnseen(text).replace(unseen, ''))
     .replace(/[\p{Zs}\t]/gu, ' ')
-    .replace(HYPHEN, '-')
+    .replace(hyphens, '-')
     .replace(/[\uFF0B\uFE62]/g, '+')
     .replace(/\uFF08/g, '(')
     .replace(/\uFF09/g, ')')

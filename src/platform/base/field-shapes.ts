@@ -6,7 +6,7 @@ import { isVisible, trimUnseen } from './copied-text.ts'
 // end up in a reply or a log.
 
 /** What makes a name read as another one, or as two lines: bidirectional overrides, line and paragraph separators. */
-export const DISORDER = /[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u
+export const misleadingCharacter = /[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u
 
 /** A time in a reply: ISO 8601. */
 export const time = v.pipe(v.string(), v.isoTimestamp())
@@ -20,8 +20,8 @@ type About = {
 }
 
 /** A schema for text: `parse` gives the canonical form, or null where the text breaks the rule. */
-export function field(rule: string, message: string, about: About, parse: (text: string) => string | null) {
-  return v.pipe(
+export const field = (rule: string, message: string, about: About, parse: (text: string) => string | null) =>
+  v.pipe(
     v.string('must be a text'),
     v.metadata(about),
     v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
@@ -31,38 +31,37 @@ export function field(rule: string, message: string, about: About, parse: (text:
       return NEVER
     }),
   )
-}
 
-export function pattern(rule: string, message: string, description: string, shape: RegExp) {
+export const pattern = (rule: string, message: string, description: string, shape: RegExp) => {
   const about = { description, pattern: shape.source }
   return field(rule, message, about, text => (shape.test(text) ? text : null))
 }
 
-export function line(max: number, description: string) {
+export const line = (max: number, description: string) => {
   const about = { description, minLength: 1, maxLength: max }
   return field('text', `must be 1 to ${max} characters on one line, and one of them visible`, about, text => {
     const value = trimUnseen(text).normalize('NFC')
-    return isVisible(value) && !DISORDER.test(value) && !longerThan(max, value) ? value : null
+    return isVisible(value) && !misleadingCharacter.test(value) && !longerThan(max, value) ? value : null
   })
 }
 
 /** Text of several lines. */
-export function prose(max: number, description: string) {
+export const prose = (max: number, description: string) => {
   const about = { description, minLength: 1, maxLength: max }
   return field('text', `must be 1 to ${max} characters, and one of them visible`, about, text => {
     const value = trimUnseen(text.replaceAll('\r\n', '\n')).normalize('NFC')
-    return isVisible(value) && !DISORDER.test(value.replaceAll('\n', '')) && !longerThan(max, value)
+    return isVisible(value) &&
+      !misleadingCharacter.test(value.replaceAll('\n', '')) &&
+      !longerThan(max, value)
       ? value
       : null
   })
 }
 
 /** Counts code points, and no more of them than it takes. */
-export function longerThan(codePoints: number, text: string): boolean {
-  return text.length > codePoints && (text.length > 2 * codePoints || [...text].length > codePoints)
-}
+export const longerThan = (codePoints: number, text: string): boolean =>
+  text.length > codePoints && (text.length > 2 * codePoints || [...text].length > codePoints)
 
 /** An object that the API document calls by this name. Schemas that differ need names that differ. */
-export function named<const E extends v.ObjectEntries>(name: string, entries: E) {
-  return v.pipe(v.object(entries), v.title(name))
-}
+export const named = <const E extends v.ObjectEntries>(name: string, entries: E) =>
+  v.pipe(v.object(entries), v.title(name))

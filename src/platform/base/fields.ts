@@ -1,10 +1,10 @@
 // The one form of each kind of input.
-import { canonicalDomain, LOCAL_PART } from './address-parts.ts'
+import { canonicalDomain, localPart } from './address-parts.ts'
 import { plainCode, plainPhone, plainToken, trimUnseen } from './copied-text.ts'
-import { DISORDER, field, line, longerThan } from './field-shapes.ts'
+import { field, line, longerThan, misleadingCharacter } from './field-shapes.ts'
 import { loadPhoneNumbers } from './phone-numbers.ts'
 
-const CONTROL = /\p{Cc}/u
+const controlCharacter = /\p{Cc}/u
 
 /**
  * The canonical form of an e-mail address (lower case, domain as A-labels), or null if it is none that we mail to:
@@ -13,12 +13,12 @@ const CONTROL = /\p{Cc}/u
  * any folding, because the Kelvin sign lower-cases to "k" and the wide "＠" folds to "@". Spaces and invisible marks
  * around an address come along when it is copied; within it they are refused, and control characters are refused anywhere.
  */
-export function canonicalEmail(text: string): string | null {
-  if (text.length > 512 || CONTROL.test(text)) return null
+export const canonicalEmail = (text: string): string | null => {
+  if (text.length > 512 || controlCharacter.test(text)) return null
   const trimmed = trimUnseen(text)
   const at = trimmed.indexOf('@')
   const local = trimmed.slice(0, at)
-  if (at < 1 || at > 64 || !LOCAL_PART.test(local)) return null
+  if (at < 1 || at > 64 || !localPart.test(local)) return null
   const domain = canonicalDomain(trimmed.slice(at + 1))
   const address = `${local.toLowerCase()}@${domain}`
   return !domain?.includes('.') || address.length > 254 ? null : address
@@ -78,7 +78,7 @@ export const httpsUrl = field(
   'must be an https address without credentials',
   { description: 'An https address.', format: 'uri', maxLength: 2048 },
   text => {
-    const url = text.length > 2048 || DISORDER.test(text) ? null : URL.parse(text)
+    const url = text.length > 2048 || misleadingCharacter.test(text) ? null : URL.parse(text)
     if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') return null
     return url.href.length > 2048 ? null : url.href
   },

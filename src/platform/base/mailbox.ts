@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { canonicalDomain, LOCAL_PART } from './address-parts.ts'
-import { DISORDER } from './field-shapes.ts'
+import { canonicalDomain, localPart } from './address-parts.ts'
+import { misleadingCharacter } from './field-shapes.ts'
 
 /** One mailbox: the name that people see, which may be empty, and the address. */
 export type Mailbox = { readonly name: string; readonly address: string }
@@ -18,7 +18,7 @@ const literal = /^\[(IPv6:)?([^\]]*)\]$/i
  * operator wrote.
  */
 export const parseMailbox = (text: string): Mailbox | null => {
-  if (text.length > 512 || DISORDER.test(text) || !text.isWellFormed()) return null
+  if (text.length > 512 || misleadingCharacter.test(text) || !text.isWellFormed()) return null
   const [, before = '', inAngles] = /^(.*)<([^<>]*)>\s*$/su.exec(text) ?? []
   const [, bare = '', , comment = ''] = /^([^()]*)(\(([^()\\]*)\))?\s*$/su.exec(text) ?? []
   const address = parseAddress((inAngles ?? bare).trim())
@@ -64,9 +64,7 @@ const parseAddress = (text: string): string | null => {
   const domain = text.slice(at + 1)
   const host = parseLiteral(domain) ?? canonicalDomain(domain)
   const address = `${local}@${host}`
-  return at < 1 || at > 64 || !LOCAL_PART.test(local) || host === null || address.length > 254
-    ? null
-    : address
+  return at < 1 || at > 64 || !localPart.test(local) || host === null || address.length > 254 ? null : address
 }
 
 /** An IP address in brackets (RFC 5321, section 4.1.3), or null where the brackets hold anything else. */

@@ -17,8 +17,8 @@ export type CheckPassword = (
   owner: { email: string; fullName?: string | null | undefined },
 ) => PasswordFault | null
 
-const MAX_LENGTH = 256
-const KINDS: Record<PasswordKind, { shape: RegExp; message: string }> = {
+const maxLength = 256
+const kindRules: Record<PasswordKind, { shape: RegExp; message: string }> = {
   letter: { shape: /\p{L}/u, message: 'must hold a letter' },
   digit: { shape: /\p{Nd}/u, message: 'must hold a digit' },
   lower: { shape: /\p{Ll}/u, message: 'must hold a lower-case letter' },
@@ -30,10 +30,10 @@ const KINDS: Record<PasswordKind, { shape: RegExp; message: string }> = {
  * The check of new passwords: null, or the first rule that is broken and a message that does not repeat the
  * password. Reads the common passwords, so make it once, at start.
  */
-export function passwordPolicy(options: {
+export const passwordPolicy = (options: {
   minLength: number
   require: Iterable<PasswordKind>
-}): CheckPassword {
+}): CheckPassword => {
   const { minLength } = options
   const kinds = [...options.require]
   const common = commonPasswords()
@@ -41,9 +41,9 @@ export function passwordPolicy(options: {
     const text = password.normalize('NFC')
     const points = [...text]
     if (points.length < minLength) return fault('too_short', `must be at least ${minLength} characters`)
-    if (points.length > MAX_LENGTH) return fault('too_long', `must be at most ${MAX_LENGTH} characters`)
-    const missing = kinds.find(kind => !KINDS[kind].shape.test(text))
-    if (missing) return fault(`needs_${missing}`, KINDS[missing].message)
+    if (points.length > maxLength) return fault('too_long', `must be at most ${maxLength} characters`)
+    const missing = kinds.find(kind => !kindRules[kind].shape.test(text))
+    if (missing) return fault(`needs_${missing}`, kindRules[missing].message)
     const plain = fold(text)
     if (common.includes(JSON.stringify(plain)) || isSequence(plain))
       return fault('too_common', 'is one of the first to be guessed')
@@ -57,16 +57,12 @@ export function passwordPolicy(options: {
   }
 }
 
-function fault(rule: PasswordRule, message: string): PasswordFault {
-  return { rule, message }
-}
+const fault = (rule: PasswordRule, message: string): PasswordFault => ({ rule, message })
 
-function fold(text: string): string {
-  return text.normalize('NFC').toLowerCase()
-}
+const fold = (text: string): string => text.normalize('NFC').toLowerCase()
 
 // One character over and over, or digits and letters in order (…8901…, abcd…), which no list holds in every length.
-function isSequence(text: string): boolean {
+const isSequence = (text: string): boolean => {
   const codes = [...text].map(char => char.codePointAt(0) ?? 0)
   const steps = codes.slice(1).map((code, at) => code - (codes[at] ?? 0))
   const isDigits = /^[0-9]+$/.test(text)
@@ -77,7 +73,7 @@ function isSequence(text: string): boolean {
 // The text of the list, not the package's module: that one holds dictionaries and keyboards which nobody asks for. It
 // stays as it is written, JSON, and a word is looked for with its quotes: 0.3 ms beside a bcrypt, where a set of 49 000
 // words would cost each start 25 ms and 15 MB.
-function commonPasswords(): string {
+const commonPasswords = (): string => {
   const path = fileURLToPath(import.meta.resolve('@zxcvbn-ts/language-common/src/passwords.json'))
   return fold(readFileSync(path, 'utf8'))
 }

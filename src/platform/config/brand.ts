@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { DISORDER, longerThan } from '../base/field-shapes.ts'
+import { longerThan, misleadingCharacter } from '../base/field-shapes.ts'
 import * as field from '../base/fields.ts'
 import { type Palette, paletteOf } from '../base/palette.ts'
 import { folder, rule } from './variable-rules.ts'
@@ -22,7 +22,8 @@ const characters = new Intl.Segmenter('en', { granularity: 'grapheme' })
 const visibleLine = (max: number) =>
   rule(`must be 1 to ${max} visible characters on one line`, text => {
     const value = text.trim().normalize('NFC')
-    const hidden = !text.isWellFormed() || DISORDER.test(text) || value.replace(invisible, '') === ''
+    const hidden =
+      !text.isWellFormed() || misleadingCharacter.test(text) || value.replace(invisible, '') === ''
     if (hidden || longerThan(8 * max, value)) return null
     return [...characters.segment(value)].length <= max ? value : null
   })

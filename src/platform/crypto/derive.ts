@@ -1,22 +1,20 @@
 import { createHmac, createSecretKey, hash, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto'
 
-const SALT = 'latchkey/v1'
+const hkdfSalt = 'latchkey/v1'
 
 /** One key for each purpose out of the one application secret: HKDF-SHA-256 (RFC 5869), the label as its info. */
-export function deriveKey(appSecret: string, label: string, length = 32): Buffer {
-  return Buffer.from(hkdfSync('sha256', appSecret, SALT, label, length))
-}
+export const deriveKey = (appSecret: string, label: string, length = 32): Buffer =>
+  Buffer.from(hkdfSync('sha256', appSecret, hkdfSalt, label, length))
 
 /** The same for `hmac`: a key that is prepared once makes it five times as fast. */
-export function deriveMacKey(appSecret: string, label: string): KeyObject {
-  return createSecretKey(deriveKey(appSecret, label))
-}
+export const deriveMacKey = (appSecret: string, label: string): KeyObject =>
+  createSecretKey(deriveKey(appSecret, label))
 
 /**
  * HMAC-SHA-256 (32 bytes) over the parts in order, texts as UTF-8. Each part goes in behind its length in bytes,
  * for ('ab', 'c') and ('a', 'bc') must not yield the same code.
  */
-export function hmac(key: KeyObject | Buffer, ...parts: (string | Uint8Array)[]): Buffer {
+export const hmac = (key: KeyObject | Buffer, ...parts: (string | Uint8Array)[]): Buffer => {
   const mac = createHmac('sha256', key)
   for (const part of parts) {
     const bytes = typeof part === 'string' ? Buffer.from(part) : part
@@ -28,11 +26,8 @@ export function hmac(key: KeyObject | Buffer, ...parts: (string | Uint8Array)[])
 }
 
 /** SHA-256 (32 bytes) of bytes, or of a text as UTF-8. */
-export function sha256(bytes: string | Uint8Array): Buffer {
-  return hash('sha256', bytes, 'buffer')
-}
+export const sha256 = (bytes: string | Uint8Array): Buffer => hash('sha256', bytes, 'buffer')
 
 /** Whether both hold the same bytes, in a time that depends on nothing but their length. */
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && timingSafeEqual(a, b)
-}
+export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.byteLength === b.byteLength && timingSafeEqual(a, b)

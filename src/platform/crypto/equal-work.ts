@@ -13,14 +13,14 @@ const formsAtMost = 4
  * `inUse` holds one stored hash of each form that accounts have. Together they cost one bcrypt at the dearest cost in use,
  * PBKDF2 with the most iterations of each digest in use, and each form of argon2 and scrypt once.
  */
-export function padsAfter(hash: string | null, cost: number, inUse: readonly string[]): string[] {
+export const padsAfter = (hash: string | null, cost: number, inUse: readonly string[]): string[] => {
   const own = hash === null ? null : readForeignHash(hash)
   const foreign = inUse.map(readForeignHash).filter(each => each !== null)
   return [...bcryptPads(hash, cost, inUse), ...pbkdf2Pads(own, foreign), ...otherPads(own, inUse)]
 }
 
 // One bcrypt of each cost in between makes up for a cheaper one to the round: 2^r + (2^r + … + 2^(c-1)) = 2^c.
-function bcryptPads(hash: string | null, cost: number, inUse: readonly string[]): string[] {
+const bcryptPads = (hash: string | null, cost: number, inUse: readonly string[]): string[] => {
   const costs = inUse.map(each => bcryptCost(each) ?? 0).filter(each => each <= dearestCost)
   const dearest = Math.max(cost, ...costs)
   const rounds = hash === null ? null : bcryptCost(hash)
@@ -28,8 +28,8 @@ function bcryptPads(hash: string | null, cost: number, inUse: readonly string[])
   return Array.from({ length: Math.max(0, dearest - rounds) }, (_, i) => decoyHash(rounds + i))
 }
 
-function pbkdf2Pads(own: ForeignHash | null, inUse: readonly ForeignHash[]): string[] {
-  return Object.entries(digestBytes).flatMap(([digest, bytes]) => {
+const pbkdf2Pads = (own: ForeignHash | null, inUse: readonly ForeignHash[]): string[] =>
+  Object.entries(digestBytes).flatMap(([digest, bytes]) => {
     const unitsOf = (each: ForeignHash | null) =>
       each?.kind === 'pbkdf2' && each.digest === digest ? pbkdf2Units(each) : 0
     const left = Math.max(0, ...inUse.map(unitsOf)) - unitsOf(own)
@@ -38,9 +38,8 @@ function pbkdf2Pads(own: ForeignHash | null, inUse: readonly ForeignHash[]): str
     )
     return left > 0 ? [`$pbkdf2-${digest}$i=${left}$${salt}$${hash}`] : []
   })
-}
 
-function otherPads(own: ForeignHash | null, inUse: readonly string[]): string[] {
+const otherPads = (own: ForeignHash | null, inUse: readonly string[]): string[] => {
   const forms = new Map<string, string>()
   for (const hash of inUse) {
     const foreign = readForeignHash(hash)
@@ -51,6 +50,4 @@ function otherPads(own: ForeignHash | null, inUse: readonly string[]): string[] 
 }
 
 /** What the work of a hash depends on. */
-function formOf({ salt: _salt, hash: _hash, ...form }: ForeignHash): string {
-  return JSON.stringify(form)
-}
+const formOf = ({ salt: _salt, hash: _hash, ...form }: ForeignHash): string => JSON.stringify(form)

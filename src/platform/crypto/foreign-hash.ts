@@ -12,22 +12,24 @@ type Pbkdf2 = { kind: 'pbkdf2'; digest: 'sha1' | 'sha256' | 'sha512'; iterations
 /** What a foreign hash says. Argon2's `memory` is in KiB. */
 export type ForeignHash = (Argon2 | Scrypt | Pbkdf2) & Bytes
 
-const KIB = 1024
-const GIB = KIB * KIB * KIB
+const kib = 1024
+const gib = kib * kib * kib
 export const digestBytes = { sha1: 20, sha256: 32, sha512: 64 }
 
 const count = (name: string) => `(?<${name}>[1-9][0-9]{0,8})`
-const BASE64 = '\\$(?<salt>[A-Za-z0-9+/]{1,100})\\$(?<hash>[A-Za-z0-9+/]{1,100})$'
-const COSTS = `m=${count('memory')},t=${count('passes')},p=${count('lanes')}`
-const ARGON2 = new RegExp(`^\\$(?<kind>argon2(?:id|i|d))\\$v=19\\$${COSTS}${BASE64}`)
-const SCRYPT = new RegExp(
-  `^\\$scrypt\\$ln=${count('logN')},r=${count('blockSize')},p=${count('lanes')}${BASE64}`,
+const saltAndHash = '\\$(?<salt>[A-Za-z0-9+/]{1,100})\\$(?<hash>[A-Za-z0-9+/]{1,100})$'
+const argon2Costs = `m=${count('memory')},t=${count('passes')},p=${count('lanes')}`
+const argon2Shape = new RegExp(`^\\$(?<kind>argon2(?:id|i|d))\\$v=19\\$${argon2Costs}${saltAndHash}`)
+const scryptShape = new RegExp(
+  `^\\$scrypt\\$ln=${count('logN')},r=${count('blockSize')},p=${count('lanes')}${saltAndHash}`,
 )
-const ROUNDS = `i=${count('iterations')}(?:,l=${count('length')})?`
-const PBKDF2 = new RegExp(`^\\$pbkdf2-(?<digest>sha1|sha256|sha512)\\$${ROUNDS}${BASE64}`)
+const pbkdf2Costs = `i=${count('iterations')}(?:,l=${count('length')})?`
+const pbkdf2Shape = new RegExp(`^\\$pbkdf2-(?<digest>sha1|sha256|sha512)\\$${pbkdf2Costs}${saltAndHash}`)
 // passlib leaves SHA-1 unsaid, gives the rounds without a name, and writes "." for "+" (and reads both).
-const ADAPTED = BASE64.replaceAll('+', '+.')
-const PASSLIB = new RegExp(`^\\$pbkdf2(?:-(?<digest>sha256|sha512))?\\$${count('iterations')}${ADAPTED}`)
+const passlibSaltAndHash = saltAndHash.replaceAll('+', '+.')
+const passlibShape = new RegExp(
+  `^\\$pbkdf2(?:-(?<digest>sha256|sha512))?\\$${count('iterations')}${passlibSaltAndHash}`,
+)
 
 /**
  * Reads argon2 (version 1.3), scrypt or PBKDF2 with a salt of 8 to 64 and a hash of 16 to 64 bytes. Null for what
@@ -35,33 +37,32 @@ const PASSLIB = new RegExp(`^\\$pbkdf2(?:-(?<digest>sha256|sha512))?\\$${count('
  * or 512 MiB over all passes; scrypt more than 128 MiB, 16 lanes or 512 MiB over all lanes; PBKDF2 more than 2 million
  * iterations over all blocks.
  */
-export function readForeignHash(text: string): ForeignHash | null {
-  return readArgon2(text) ?? readScrypt(text) ?? readPbkdf2(text)
-}
+export const readForeignHash = (text: string): ForeignHash | null =>
+  readArgon2(text) ?? readScrypt(text) ?? readPbkdf2(text)
 
-function readArgon2(text: string): ForeignHash | null {
-  const found = ARGON2.exec(text)?.groups
+const readArgon2 = (text: string): ForeignHash | null => {
+  const found = argon2Shape.exec(text)?.groups
   const bytes = readBytes(found)
   if (!found || !bytes) return null
   const [memory, passes, lanes] = [Number(found.memory), Number(found.passes), Number(found.lanes)]
-  if (memory > GIB / 8 / KIB || passes > 16 || lanes > 16) return null
-  if (memory < 8 * lanes || memory * passes > GIB / 2 / KIB) return null
+  if (memory > gib / 8 / kib || passes > 16 || lanes > 16) return null
+  if (memory < 8 * lanes || memory * passes > gib / 2 / kib) return null
   return { kind: found.kind as Argon2['kind'], memory, passes, lanes, ...bytes }
 }
 
 // N is below 2^(16 r): RFC 7914, section 2.
-function readScrypt(text: string): ForeignHash | null {
-  const found = SCRYPT.exec(text)?.groups
+const readScrypt = (text: string): ForeignHash | null => {
+  const found = scryptShape.exec(text)?.groups
   const bytes = readBytes(found)
   if (!found || !bytes) return null
   const [logN, blockSize, lanes] = [Number(found.logN), Number(found.blockSize), Number(found.lanes)]
   const memory = 128 * blockSize * 2 ** logN
-  if (memory > GIB / 8 || lanes > 16 || memory * lanes > GIB / 2 || logN >= 16 * blockSize) return null
+  if (memory > gib / 8 || lanes > 16 || memory * lanes > gib / 2 || logN >= 16 * blockSize) return null
   return { kind: 'scrypt', logN, blockSize, lanes, ...bytes }
 }
 
-function readPbkdf2(text: string): ForeignHash | null {
-  const found = (PBKDF2.exec(text) ?? PASSLIB.exec(text))?.groups
+const readPbkdf2 = (text: string): ForeignHash | null => {
+  const found = (pbkdf2Shape.exec(text) ?? passlibShape.exec(text))?.groups
   const bytes = readBytes(found)
   if (!found || !bytes) return null
   const digest = (found.digest ?? 'sha1') as Pbkdf2['digest']
@@ -72,18 +73,17 @@ function readPbkdf2(text: string): ForeignHash | null {
 }
 
 /** The iterations over all blocks: each block of the output costs all of them (RFC 8018, section 5.2). */
-export function pbkdf2Units({ iterations, hash, digest }: Pbkdf2 & Bytes): number {
-  return iterations * Math.ceil(hash.length / digestBytes[digest])
-}
+export const pbkdf2Units = ({ iterations, hash, digest }: Pbkdf2 & Bytes): number =>
+  iterations * Math.ceil(hash.length / digestBytes[digest])
 
-function readBytes(found: Record<string, string> | undefined): Bytes | null {
+const readBytes = (found: Record<string, string> | undefined): Bytes | null => {
   const [salt, hash] = [fromBase64(found?.salt), fromBase64(found?.hash)]
   if (!salt || salt.length < 8 || salt.length > 64) return null
   return hash && hash.length >= 16 && hash.length <= 64 ? { salt, hash } : null
 }
 
 // Unpadded, and with the unused bits of the last character zero.
-function fromBase64(text = ''): Buffer | null {
+const fromBase64 = (text = ''): Buffer | null => {
   const plain = text.replaceAll('.', '+')
   const bytes = Buffer.from(plain, 'base64')
   return bytes.toString('base64').replace(/=+$/, '') === plain ? bytes : null
@@ -94,12 +94,12 @@ function fromBase64(text = ''): Buffer | null {
  * was typed, so it is tried as it is, and then in NFC: the keyboard of today may decompose what that of then did
  * not. Nothing is cut or hashed before. Throws where there is not enough memory.
  */
-export function matchesForeignHash(password: string, foreign: ForeignHash): boolean {
+export const matchesForeignHash = (password: string, foreign: ForeignHash): boolean => {
   const forms = new Set([password, password.normalize('NFC')])
   return [...forms].some(form => timingSafeEqual(derive(Buffer.from(form), foreign), foreign.hash))
 }
 
-function derive(message: Buffer, foreign: ForeignHash): Buffer {
+const derive = (message: Buffer, foreign: ForeignHash): Buffer => {
   const { salt, hash } = foreign
   if (foreign.kind === 'pbkdf2')
     return pbkdf2Sync(message, salt, foreign.iterations, hash.length, foreign.digest)

@@ -65,7 +65,7 @@ const readers: Reader[] = [
   },
 ]
 
-function readIdentity(bytes: Buffer | null): string | null {
+const readIdentity = (bytes: Buffer | null): string | null => {
   if (!bytes) return null
   // Version 2: PBKDF2 with SHA-1 and 1000 iterations, 16 bytes of salt, 32 of hash.
   if (bytes[0] === 0 && bytes.length === 49)

@@ -14,12 +14,12 @@ type Waiting = {
 type Slot = { worker: Worker | null; current: Waiting | null }
 
 /** `maxQueue` may wait in each lane, for up to `timeoutMs` milliseconds. */
-export function openHashPool(threads: number, maxQueue: number, timeoutMs: number) {
+export const openHashPool = (threads: number, maxQueue: number, timeoutMs: number) => {
   const queue = openHashQueue<Waiting>(maxQueue)
   const slots = Array.from({ length: threads }, (): Slot => ({ worker: null, current: null }))
   let closed = false
 
-  function start(slot: Slot): Worker {
+  const start = (slot: Slot): Worker => {
     // Flags of the main process (--input-type, --inspect) are not for a thread that runs one file.
     const file = new URL('./password-worker.ts', import.meta.url)
     const worker = new Worker(file, { name: 'password', execArgv: [] })
@@ -51,7 +51,7 @@ export function openHashPool(threads: number, maxQueue: number, timeoutMs: numbe
 
   // A thread is started when there is work for it, the first time as after its death: one that cannot start fails a job
   // each time instead of being started over and over. A thread keeps the process alive only while it has work.
-  function next(slot: Slot): void {
+  const next = (slot: Slot): void => {
     const waiting = closed ? undefined : queue.take()
     if (waiting === undefined) {
       slot.worker?.unref()
@@ -90,10 +90,7 @@ export function openHashPool(threads: number, maxQueue: number, timeoutMs: numbe
   }
 }
 
-function busy(): Error {
-  return fault('ERR_HASHER_BUSY', 'too many passwords are waiting')
-}
+const busy = (): Error => fault('ERR_HASHER_BUSY', 'too many passwords are waiting')
 
-function fault(code: string, message: string, cause?: unknown): Error {
-  return Object.assign(new Error(message, cause === undefined ? {} : { cause }), { code })
-}
+const fault = (code: string, message: string, cause?: unknown): Error =>
+  Object.assign(new Error(message, cause === undefined ? {} : { cause }), { code })

@@ -13,11 +13,11 @@ const knownTurns = 3
  * free. They take turns, so neither waits for the end of the other. `next` has no end, since each of it was in another
  * lane before.
  */
-export function openHashQueue<T>(most: number) {
+export const openHashQueue = <T>(most: number) => {
   const lanes: Record<Lane, T[]> = { next: [], known: [], strangers: [] }
   let turns = 0
 
-  function nextLane(): Lane {
+  const nextLane = (): Lane => {
     if (lanes.next.length > 0) return 'next'
     if (lanes.known.length === 0 || lanes.strangers.length === 0) {
       turns = 0

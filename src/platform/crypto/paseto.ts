@@ -22,38 +22,38 @@ export type PublicKey = Key & { readonly type: 'public'; readonly kid: string; r
 export type SecretKey = Key & { readonly type: 'secret'; readonly kid: string; readonly handle: KeyObject }
 export type AccessClaims = Claims & Record<'iss' | 'sub' | 'aud' | 'exp' | 'iat' | 'sid', string>
 
-const HEADER = Buffer.from('v4.public.')
-const ALGORITHM = { name: 'PASETO v4.public' }
-const REQUIRED = ['iss', 'sub', 'aud', 'exp', 'iat', 'sid']
-const MAX_TOKEN = 4096
-const SHAPE = /^v4\.public\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{82})$/
-const FOOTER = /^\{"kid":"(k4\.pid\.[A-Za-z0-9_-]{44})"\}$/
+const tokenHeader = Buffer.from('v4.public.')
+const algorithm = { name: 'PASETO v4.public' }
+const requiredClaims = ['iss', 'sub', 'aud', 'exp', 'iat', 'sid']
+const maxTokenLength = 4096
+const tokenShape = /^v4\.public\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{82})$/
+const footerShape = /^\{"kid":"(k4\.pid\.[A-Za-z0-9_-]{44})"\}$/
 // Seconds in more years than a date can count: leaves the comparing of times to `verifyToken`.
-const ANY_TIME = 1e12
+const anyTime = 1e12
 
 /** The protocol's own reading, without Latchkey's rules on top. */
 export const publicV4 = new PublicProtocol(
   PublicVerify<4, PublicKey>({
     version: 4,
     run: async (key, message, signature, footer, implicit) =>
-      verifyBytes(null, PAE([HEADER, message, footer, implicit]), key.handle, signature),
+      verifyBytes(null, PAE([tokenHeader, message, footer, implicit]), key.handle, signature),
   }),
 )
 
 /** The protocol's own writing: a token of this message, whatever it says. */
-export function signMessage(
+export const signMessage = (
   key: SecretKey,
   message: Buffer,
   footer: Buffer,
   implicit: Buffer = Buffer.alloc(0),
-): string {
-  const signature = signBytes(null, PAE([HEADER, message, footer, implicit]), key.handle)
+): string => {
+  const signature = signBytes(null, PAE([tokenHeader, message, footer, implicit]), key.handle)
   const tail = footer.length > 0 ? `.${encode(footer)}` : ''
-  return `${HEADER}${encode(Buffer.concat([message, signature]))}${tail}`
+  return `${tokenHeader}${encode(Buffer.concat([message, signature]))}${tail}`
 }
 
 /** A new Ed25519 key pair as PASERK texts, and its id. The secret one is to be sealed at once. */
-export function generateKey(): { kid: string; paserkPublic: string; paserkSecret: string } {
+export const generateKey = (): { kid: string; paserkPublic: string; paserkSecret: string } => {
   const { d = '', x = '' } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
   const paserkPublic = `k4.public.${x}`
   const both = Buffer.concat([Buffer.from(d, 'base64url'), Buffer.from(x, 'base64url')])
@@ -61,60 +61,56 @@ export function generateKey(): { kid: string; paserkPublic: string; paserkSecret
 }
 
 /** The PASERK id (`k4.pid.…`, 51 characters) of a `k4.public.…` key. Throws if it is not one. */
-export function keyId(paserkPublic: string): string {
+export const keyId = (paserkPublic: string): string => {
   material(paserkPublic, 'k4.public.', 32)
   // A 33-byte BLAKE2b is a hash of its own, not a cut of the 64-byte one which is all that node:crypto has.
   return `k4.pid.${encode(blake2b(Buffer.from(`k4.pid.${paserkPublic}`), { dkLen: 33 }))}`
 }
 
 /** The verifying key of a `k4.public.…` text. Throws if it is not one. */
-export function importPublic(paserk: string): PublicKey {
+export const importPublic = (paserk: string): PublicKey => {
   const x = encode(material(paserk, 'k4.public.', 32))
   const handle = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
-  return { algorithm: ALGORITHM, extractable: true, type: 'public', kid: keyId(paserk), handle }
+  return { algorithm, extractable: true, type: 'public', kid: keyId(paserk), handle }
 }
 
 /** The signing key of a `k4.secret.…` text. Throws, without naming the text, if it is not one. */
-export function importSecret(paserk: string): SecretKey {
+export const importSecret = (paserk: string): SecretKey => {
   const both = material(paserk, 'k4.secret.', 64)
   const [d, x] = [encode(both.subarray(0, 32)), encode(both.subarray(32))]
   const handle = createPrivateKey({ key: { kty: 'OKP', crv: 'Ed25519', d, x }, format: 'jwk' })
   // Signing with one half and publishing another leaks the secret: both halves must belong together.
   if (createPublicKey(handle).export({ format: 'jwk' }).x !== x) throw new TypeError('not a k4.secret. key')
-  return { algorithm: ALGORITHM, extractable: false, type: 'secret', kid: keyId(`k4.public.${x}`), handle }
+  return { algorithm, extractable: false, type: 'secret', kid: keyId(`k4.public.${x}`), handle }
 }
 
 /** A signed token of these claims with `iat` and `exp` (whole seconds) set, its footer naming the key. */
-export function signToken(
+export const signToken = (
   key: { kid: string; secret: SecretKey },
   claims: Claims,
   { now, ttlSeconds }: { now: Date; ttlSeconds: number },
-): string {
+): string => {
   const { iat: _iat, exp: _exp, ...rest } = claims
   const [iat, exp] = [wholeSeconds(now.valueOf()), wholeSeconds(now.valueOf() + ttlSeconds * 1000)]
   const message = Buffer.from(JSON.stringify({ ...rest, iat, exp }))
   return signMessage(key.secret, message, Buffer.from(`{"kid":"${key.kid}"}`))
 }
 
-function wholeSeconds(time: number): string {
-  return new Date(time).toISOString().replace(/\.\d{3}Z$/, 'Z')
-}
+const wholeSeconds = (time: number): string => new Date(time).toISOString().replace(/\.\d{3}Z$/, 'Z')
 
 /** The id of the key that claims to have signed this token; null for anything that is not shaped as ours. */
-export function tokenKid(token: string): string | null {
-  return parse(token)?.kid ?? null
-}
+export const tokenKid = (token: string): string | null => parse(token)?.kid ?? null
 
 /**
  * The claims of a token that this key signed for this audience: `'invalid'` for whatever else, `'expired'` only
  * when its age is the one thing wrong with it. `allowExpired` takes such a token too (to end its session);
  * `clockTolerance` is in seconds, 0 by default. Never throws for any token.
  */
-export async function verifyToken(
+export const verifyToken = async (
   key: PublicKey,
   token: string,
   expected: { issuer: string; audience: string; now: Date; clockTolerance?: number; allowExpired?: boolean },
-): Promise<{ claims: AccessClaims } | 'expired' | 'invalid'> {
+): Promise<{ claims: AccessClaims } | 'expired' | 'invalid'> => {
   const parts = parse(token)
   if (parts?.kid !== key.kid) return 'invalid'
   const { issuer, audience, now, clockTolerance = 0, allowExpired = false } = expected
@@ -126,13 +122,13 @@ export async function verifyToken(
   return { claims }
 }
 
-async function authenticClaims(
+const authenticClaims = async (
   key: PublicKey,
   token: string,
   expected: { issuer: string; audience: string; now: Date },
-): Promise<AccessClaims | null> {
+): Promise<AccessClaims | null> => {
   try {
-    const options = { ...expected, requiredClaims: REQUIRED, clockTolerance: ANY_TIME }
+    const options = { ...expected, requiredClaims, clockTolerance: anyTime }
     const { claims } = await publicV4.Verify(key, token, options)
     return isAccess(claims) ? claims : null
   } catch (fault) {
@@ -141,25 +137,23 @@ async function authenticClaims(
   }
 }
 
-function isAccess(claims: Claims): claims is AccessClaims {
-  return REQUIRED.every(name => typeof claims[name] === 'string' && claims[name] !== '')
-}
+const isAccess = (claims: Claims): claims is AccessClaims =>
+  requiredClaims.every(name => typeof claims[name] === 'string' && claims[name] !== '')
 
 // JSON.parse keeps the last of two equal names, another reader the first. We write with JSON.stringify, so a
 // payload that does not come out the same again is none of ours.
-function sameText(claims: Claims, payload: Buffer): boolean {
-  return Buffer.from(JSON.stringify(claims)).equals(payload.subarray(0, -64))
-}
+const sameText = (claims: Claims, payload: Buffer): boolean =>
+  Buffer.from(JSON.stringify(claims)).equals(payload.subarray(0, -64))
 
-function parse(token: string): { kid: string; payload: Buffer } | null {
-  if (typeof token !== 'string' || token.length > MAX_TOKEN) return null
-  const [, body = '', tail = ''] = SHAPE.exec(token) ?? []
-  const kid = FOOTER.exec(decode(tail)?.toString('latin1') ?? '')?.[1]
+const parse = (token: string): { kid: string; payload: Buffer } | null => {
+  if (typeof token !== 'string' || token.length > maxTokenLength) return null
+  const [, body = '', tail = ''] = tokenShape.exec(token) ?? []
+  const kid = footerShape.exec(decode(tail)?.toString('latin1') ?? '')?.[1]
   const payload = decode(body)
   return kid && payload && payload.length > 64 ? { kid, payload } : null
 }
 
-function material(paserk: string, header: string, length: number): Buffer {
+const material = (paserk: string, header: string, length: number): Buffer => {
   const bytes = paserk.startsWith(header) ? decode(paserk.slice(header.length)) : null
   if (bytes?.length !== length) throw new TypeError(`not a ${header} key`)
   return bytes

@@ -16,18 +16,18 @@ export type Answer = { done: string | boolean } | { failed: true }
  * goes in as base64(HMAC-SHA-384), 64 characters, so that no byte of it is without effect. NFC, for one word typed
  * on two keyboards is one password (NIST SP 800-63B-4, 3.1.1.2). The key is a label, not a secret.
  */
-function prepare(password: string): Buffer {
+const prepare = (password: string): Buffer => {
   const bytes = Buffer.from(password.normalize('NFC'))
   if (bytes.length <= 72 && !bytes.includes(0)) return bytes
   return Buffer.from(createHmac('sha384', 'latchkey:long-password:v1').update(bytes).digest('base64'))
 }
 
-function isMatch(password: string, hash: string): boolean {
+const isMatch = (password: string, hash: string): boolean => {
   const foreign = readForeignHash(hash)
   return foreign ? matchesForeignHash(password, foreign) : bcrypt.compareSync(prepare(password), hash)
 }
 
-function work(job: Job): Answer {
+const work = (job: Job): Answer => {
   try {
     if (job.kind === 'hash') return { done: bcrypt.hashSync(prepare(job.password), job.cost) }
     if (job.hash !== null && isMatch(job.password, job.hash)) return { done: true }

@@ -40,7 +40,7 @@ type Options = { cost: number; threads?: number; maxQueue?: number; timeoutMs?: 
  * waited in vain), ERR_HASHER_FAILED (the thread died or hashing failed), ERR_HASHER_CLOSED (disposed). None of them
  * holds the password.
  */
-export function openHasher(options: Options): Hasher {
+export const openHasher = (options: Options): Hasher => {
   const { cost, threads = availableParallelism(), maxQueue = threads * 24 } = options
   const { timeoutMs = timeouts.hasherThread } = options
   if (!Number.isInteger(cost) || cost < 4 || cost > 31) throw new RangeError('bcrypt cost must be 4 to 31')
@@ -63,12 +63,10 @@ export function openHasher(options: Options): Hasher {
 }
 
 /** Whether an account may be imported with this hash: bcrypt up to a cost of 16, or what `readForeignHash` reads. */
-export function isImportable(hash: string): boolean {
-  return isReadable(hash, dearestCost)
-}
+export const isImportable = (hash: string): boolean => isReadable(hash, dearestCost)
 
 /** A dearer bcrypt than `cost` is none of ours. Up to 16 it was imported. */
-function isReadable(hash: string, cost: number): boolean {
+const isReadable = (hash: string, cost: number): boolean => {
   const rounds = bcryptCost(hash)
   return rounds === null ? readForeignHash(hash) !== null : rounds <= Math.max(cost, dearestCost)
 }

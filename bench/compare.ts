@@ -3,8 +3,6 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { inspect, parseArgs } from 'node:util'
 import { chart } from './compare/chart.ts'
-import { names } from './compare/contestant.ts'
-import { openContestants } from './compare/contestants.ts'
 import { measureGrowth } from './compare/growth.ts'
 import { measureGuarded } from './compare/guarded.ts'
 import { openLoad } from './compare/load.ts'
@@ -20,9 +18,11 @@ import type { Run, Section } from './compare/run.ts'
 import { measureStartup } from './compare/startup.ts'
 import { measureSteady } from './compare/steady.ts'
 import { openStores } from './compare/stores.ts'
+import { names } from './compare/target.ts'
+import { openTargets } from './compare/targets.ts'
 
-// What does a request cost, beside what others take for it, and do the promises about speed hold? Ends with 0 where it
-// could be measured, whatever was found.
+// Measures what a request costs in this service and in others, and whether the performance budgets hold. Exits with 0 if
+// everything could be measured, even if a budget does not hold.
 
 const parts = {
   guarded: measureGuarded,
@@ -40,10 +40,10 @@ const parts = {
 
 type Part = keyof typeof parts
 const all = Object.keys(parts) as Part[]
-/** Parts that no peer takes part in. */
-const alone: readonly Part[] = ['mails', 'processes', 'growth']
-/** What a short run leaves out. */
-const long: readonly Part[] = ['register']
+/** Parts that measure only Latchkey. */
+const latchkeyOnly: readonly Part[] = ['mails', 'processes', 'growth']
+/** Parts that a quick run leaves out. */
+const slow: readonly Part[] = ['register']
 const isPart = (name: string): name is Part => name in parts
 
 const { values: given } = parseArgs({
@@ -55,29 +55,29 @@ const { values: given } = parseArgs({
   },
 })
 const { quick } = given
-const only = given.only?.split(',') ?? all.filter(part => !(quick && long.includes(part)))
+const only = given.only?.split(',') ?? all.filter(part => !(quick && slow.includes(part)))
 const rounds = Number(given.rounds ?? (quick ? 2 : 5))
 if (!only.every(isPart)) throw new Error(`--only takes some of ${all.join(', ')}`)
 if (!(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds must be a whole number above 0')
 
 let failed = false
-const unmeasured = (part: Part, why: string): Section => ({
-  ...{ title: part, note: `Could not be measured: ${why}` },
+const notMeasured = (part: Part, reason: string): Section => ({
+  ...{ title: part, note: `Could not be measured: ${reason}` },
   ...{ table: { head: ['', ''], rows: [] }, budgets: [] },
 })
 
-// Every process that was started notices that this one is gone, and ends.
+// Every process that was started exits when this one does.
 for (const name of ['SIGINT', 'SIGTERM'] as const)
   process.once(name, () => {
     process.stderr.write(`ended by ${name}\n`)
     process.exit(130)
   })
 
-/** A short or partial run is for trying: what is written down is a whole one. */
-const here = quick || given.only ? null : import.meta.dirname
-const folder = given.out ?? here
+/** Only a whole run replaces the report. A quick or partial one is for trying out. */
+const defaultFolder = quick || given.only ? null : import.meta.dirname
+const folder = given.out ?? defaultFolder
 
-const show = (text: string): void => {
+const print = (text: string): void => {
   process.stdout.write(`${text}\n`)
 }
 
@@ -87,23 +87,25 @@ const compare = async (): Promise<void> => {
   const before = loadOfMachine()
   const stores = stack.use(await openStores())
   const load = stack.use(openLoad())
-  const crowd = quick
+  const loadSize = quick
     ? { sessions: 128, renewals: 64, logins: 32 }
     : { sessions: 256, renewals: 128, logins: 64 }
-  const who = only.every(part => isPart(part) && alone.includes(part)) ? [names.latchkey] : undefined
-  const contestants = stack.use(await openContestants(stores, crowd, who))
-  const run: Run = { stores, load, contestants, quick, rounds, measure: quick ? 1500 : 4000 }
+  const measured = only.every(part => isPart(part) && latchkeyOnly.includes(part))
+    ? [names.latchkey]
+    : undefined
+  const targets = stack.use(await openTargets(stores, loadSize, measured))
+  const run: Run = { stores, load, targets, quick, rounds, measure: quick ? 1500 : 4000 }
   const sections: Section[] = []
   for (const part of all.filter(name => only.includes(name))) {
     process.stderr.write(`${part} …\n`)
-    const section = await parts[part](run).catch((fault: unknown): Section => {
+    const section = await parts[part](run).catch((error: unknown): Section => {
       failed = true
-      return unmeasured(part, fault instanceof Error ? fault.message : inspect(fault))
+      return notMeasured(part, error instanceof Error ? error.message : inspect(error))
     })
     sections.push(section)
-    show(`\n${section.title}\n${section.note}\n\n${terminalTable(section.table)}`)
+    print(`\n${section.title}\n${section.note}\n\n${terminalTable(section.table)}`)
   }
-  show(`\nThe budget\n\n${terminalTable(budgetTable(sections))}`)
+  print(`\nThe budget\n\n${terminalTable(budgetTable(sections))}`)
   if (folder === null) return
   const minutes = (performance.now() - began) / 60_000
   const text = markdown({
@@ -120,7 +122,7 @@ const compare = async (): Promise<void> => {
 try {
   await compare()
   process.exit(failed ? 1 : 0)
-} catch (fault) {
-  process.stderr.write(`${fault instanceof Error ? fault.message : inspect(fault)}\n`)
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : inspect(error)}\n`)
   process.exit(1)
 }

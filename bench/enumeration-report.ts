@@ -9,23 +9,23 @@ const head = [
 export const table = (rows: string[][]): string =>
   [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
 
-/** How busy the machine is, over the last minute. */
+/** The load of the machine over the last minute. */
 export const load = (): string => loadavg()[0]?.toFixed(1) ?? ''
 
 const file = new URL('./ENUMERATION.md', import.meta.url)
 
-const preface = `# Who has an account?
+const preface = `# Account enumeration
 
-Answers to addresses that have an account and to addresses that have none, one after another over one connection to one
-API process on the same machine, in random order; no worker. Times in milliseconds until the head of the answer.
+Requests for email addresses with and without an account, one after another over one connection to one API process on
+the same machine, in random order; no worker. Times in milliseconds until the headers of the answer.
 
-- _Separation_ is how often an answer about an account takes longer than one about none: 0.5 tells nothing, 0 or 1
-  everything.
-- _Answers equal_ compares status, headers and body, but for \`Date\` and the request id.
-- _Times differ_ where 0 is outside the interval: by chance once in twenty rows. Where the machine was busy, the interval
-  is wide and a "no" says little. A low \`BCRYPT_COST\` leaves less for a difference to hide behind.
+- _Separation_ is how often an answer for an account takes longer than one for an unknown address: 0.5 reveals nothing,
+  0 or 1 reveals everything.
+- _Answers equal_ compares status, headers and body, except \`Date\` and the request id.
+- _Times differ_ if 0 is outside the interval: by chance in one of twenty rows. On a busy machine the interval is wide and
+  a "no" proves little. A low \`BCRYPT_COST\` makes differences easier to see.
 
-\`npm run bench:enumeration\` adds a run, the latest first, and takes none away: what one run shows another may miss.
+\`npm run bench:enumeration\` adds a run, the latest first, and keeps earlier ones: a run may miss what another shows.
 `
 
 type Run = { samples: number; cost: string; loads: [string, string]; versions: Record<string, string> }

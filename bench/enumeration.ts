@@ -5,9 +5,8 @@ import { append, load, table } from './enumeration-report.ts'
 import { openInstance } from './instance.ts'
 import { differenceInterval, median, quantile, separation } from './statistics.ts'
 
-// Can the answers, or their times, tell whether an address has an account? Each question is asked of addresses that
-// have one and of addresses that have none, in turn and in random order, over one connection, so that whatever else
-// the machine does falls on both alike.
+// Measures whether answers, or their times, show if an email address has an account. Requests for addresses with and
+// without an account alternate in random order over one connection, so that other work of the machine affects both alike.
 
 const samples = 200
 const warmUp = 10
@@ -24,16 +23,16 @@ const questions: Record<string, Ask> = {
   'register, REGISTRATION_PRIVACY=on': email => ({ path: 'register', body: { email, password } }),
 }
 
-// All of one length, so that no answer is longer for it.
+// All addresses have one length, so that answers have one length too.
 const anEmail = (): string => `u${randomBytes(8).toString('hex')}@example.com`
 
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 
-/** What differs from one answer to the next by itself. */
-const passing = /^(date|x-request-id)$/
+/** Headers that differ in every answer. */
+const volatileHeaders = /^(date|x-request-id)$/
 
 const shapeOf = (reply: IncomingMessage, body: string): string => {
-  const headers = Object.entries(reply.headers).filter(([name]) => !passing.test(name))
+  const headers = Object.entries(reply.headers).filter(([name]) => !volatileHeaders.test(name))
   return JSON.stringify([reply.statusCode, headers.sort(), body.replace(/"request_id":"[^"]*"/, '')])
 }
 
@@ -70,7 +69,7 @@ const measure = async (url: string, name: string, ask: Ask, accounts: string[]):
 }
 
 const times = (answers: Answer[]): number[] => answers.map(({ milliseconds }) => milliseconds)
-const shown = (milliseconds: number): string => milliseconds.toFixed(2)
+const format = (milliseconds: number): string => milliseconds.toFixed(2)
 
 const row = ({ name, known, unknown }: Measured): string[] => {
   const [a, b] = [times(known), times(unknown)]
@@ -78,9 +77,9 @@ const row = ({ name, known, unknown }: Measured): string[] => {
   const [low, high] = differenceInterval(a, b)
   return [
     name,
-    ...[median(a), median(b), median(a) - median(b)].map(shown),
-    `${shown(low)} to ${shown(high)}`,
-    ...[quantile(a, 0.95), quantile(b, 0.95)].map(shown),
+    ...[median(a), median(b), median(a) - median(b)].map(format),
+    `${format(low)} to ${format(high)}`,
+    ...[quantile(a, 0.95), quantile(b, 0.95)].map(format),
     separation(a, b).toFixed(3),
     shapes.size === 1 ? 'yes' : `NO: ${shapes.size} kinds`,
     low > 0 || high < 0 ? '**yes**' : 'no',

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-// The peers are no dependencies of the product: they are installed when somebody measures, and once.
+// The compared services are not dependencies of the product. `npm run bench` installs them, and only once.
 
 const at = (name: string): URL => new URL(name, import.meta.url)
 const installed = at('./node_modules/.package-lock.json')
@@ -10,7 +10,7 @@ const isFresh =
   existsSync(installed) && statSync(installed).mtimeMs >= statSync(at('./package-lock.json')).mtimeMs
 
 if (!isFresh) {
-  process.stderr.write('installing what Latchkey is measured against\n')
+  process.stderr.write('installing the services that Latchkey is compared with\n')
   const { status } = spawnSync('npm', ['ci', '--omit=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
     ...{ cwd: fileURLToPath(at('.')), stdio: ['ignore', 'ignore', 'inherit'] },
   })

@@ -11,13 +11,13 @@ export const median = (samples: readonly number[]): number => quantile(samples, 
 const resample = (samples: readonly number[]): number[] =>
   samples.map(() => samples[Math.floor(Math.random() * samples.length)] ?? Number.NaN)
 
-/** Where the difference of the medians lies, nineteen times of twenty (bootstrap). */
+/** The 95 % confidence interval of the difference of the medians (bootstrap). */
 export const differenceInterval = (a: readonly number[], b: readonly number[]): [number, number] => {
   const differences = Array.from({ length: 2000 }, () => median(resample(a)) - median(resample(b)))
   return [quantile(differences, 0.025), quantile(differences, 0.975)]
 }
 
-/** How often a sample of one is above a sample of the other: 0.5 where nobody can tell them apart by it. */
+/** How often a sample of `a` is above a sample of `b`. At 0.5 they do not differ. */
 export const separation = (a: readonly number[], b: readonly number[]): number => {
   let above = 0
   for (const x of a) for (const y of b) above += x > y ? 1 : x === y ? 0.5 : 0

@@ -1,13 +1,13 @@
 import type { Section } from './run.ts'
 
-// Bars, without a library: readable on light and on dark, by the reader's own setting.
+// Draws bars without a library. They follow the light or dark setting of the reader.
 
 const width = 760
 const barLeft = 250
 const barMost = 400
 const lineHeight = 26
 
-const escaped = (text: string): string => text.replace(/[&<>"]/g, sign => `&#${sign.charCodeAt(0)};`)
+const escaped = (text: string): string => text.replace(/[&<>"]/g, char => `&#${char.charCodeAt(0)};`)
 
 const style = `
     text { font: 13px system-ui, sans-serif; fill: #24292f }

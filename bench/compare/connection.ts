@@ -1,88 +1,75 @@
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type HttpRequest, openHttpConnection, type Reply, serialize } from './http-connection.ts'
 
-// A client that costs next to nothing: one request after the other over one connection that stays open. What a client
-// spends on the same machine is taken from the server, and hides how the servers differ.
+/**
+ * The requests of one connection, sent in turn. With `rotates` each reply holds the refresh token that replaces
+ * `{{token}}` in the next request. With `mayRefuse` a 503 is allowed: the service refuses a password that would wait too
+ * long to be hashed.
+ */
+export type ConnectionSpec = { requests: HttpRequest[]; status: number; rotates?: string; mayRefuse?: true }
 
-/** `{{unique}}` in a body becomes a word that was never used before. */
-export type Ask = { method: 'GET' | 'POST'; path: string; headers: Record<string, string>; body?: string }
-
-export type Reply = { status: number; body: string }
-
-export type Connection = Disposable & { send: (request: string) => Promise<Reply> }
-
-/** A request as it goes over the wire. */
-export const written = ({ method, path, headers, body }: Ask): string => {
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  const content = body === undefined ? '' : 'Content-Type: application/json\r\n'
-  const length = body === undefined ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`
-  const head = `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench/1.0\r\n`
-  return `${head}${lines.join('')}${content}${length}\r\n${body ?? ''}`
+export type Connection = Disposable & {
+  /** Sends the next request. Returns false after a 503 that is allowed, and throws after any other unexpected status. */
+  sendNext: () => Promise<boolean>
+  /** The refresh token that the next request would present. */
+  token: () => string | undefined
 }
 
-/** The body of a chunked message, where all of it is there (RFC 9112, section 7.1). */
-const unchunked = (text: string): { body: string; end: number } | null => {
-  let body = ''
-  for (let at = 0; ; ) {
-    const line = text.indexOf('\r\n', at)
-    if (line < 0) return null
-    const size = Number.parseInt(text.slice(at, line), 16)
-    if (Number.isNaN(size)) throw new Error('a reply in chunks that cannot be read')
-    const next = line + 2 + size + 2
-    if (text.length < next) return null
-    if (size === 0) return { body, end: next }
-    body += text.slice(line + 2, line + 2 + size)
-    at = next
+let uniqueCount = 0
+const uniquePrefix = `${process.pid.toString(36)}${Date.now().toString(36)}`
+
+/** How long a client waits after a 503, in milliseconds. */
+const retryAfterMs = 500
+
+const isExpected = (reply: Reply, { status, mayRefuse }: ConnectionSpec, request: HttpRequest): boolean => {
+  if (reply.status === status) return true
+  if (reply.status === 503 && mayRefuse) return false
+  throw new Error(`${request.method} ${request.path} answered ${reply.status}: ${reply.body.slice(0, 300)}`)
+}
+
+const nextToken = (reply: Reply, before: string): string => {
+  const token = /"refresh_token":"([^"]+)"/.exec(reply.body)?.[1]
+  if (token && token !== before) return token
+  throw new Error('a refresh gave no new token')
+}
+
+const hasPlaceholder = ({ body = '' }: HttpRequest): boolean => /\{\{(unique|token)\}\}/.test(body)
+
+/** Opens a connection that sends these requests in turn. */
+const openConnection = async (port: number, spec: ConnectionSpec): Promise<Connection> => {
+  const { requests } = spec
+  const connection = await openHttpConnection(port)
+  const prepared = requests.map(request => (hasPlaceholder(request) ? null : serialize(request)))
+  let turn = 0
+  let token = spec.rotates
+  const filled = (request: HttpRequest): string => {
+    const body = (request.body ?? '').replace('{{unique}}', () => `${uniquePrefix}${uniqueCount++}`)
+    return serialize({ ...request, body: body.replace('{{token}}', token ?? '') })
   }
-}
-
-/** Reads one reply off the front; null where some of it is still to come. Texts are latin1: one sign, one byte. */
-const readReply = (text: string): Reply | null => {
-  const end = text.indexOf('\r\n\r\n')
-  if (end < 0) return null
-  const head = text.slice(0, end)
-  const status = Number(head.slice(9, 12))
-  const rest = text.slice(end + 4)
-  const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]
-  if (length !== undefined) return rest.length < Number(length) ? null : { status, body: rest }
-  if (/\r\ntransfer-encoding: *chunked/i.test(head)) {
-    const whole = unchunked(rest)
-    return whole && { status, body: whole.body }
-  }
-  return { status, body: '' }
-}
-
-const connected = async (port: number): Promise<Socket> => {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
-  await once(socket, 'connect')
-  return socket
-}
-
-export const openConnection = async (port: number): Promise<Connection> => {
-  const socket = await connected(port)
-  let waiting: { resolve: (reply: Reply) => void; reject: (fault: Error) => void } | null = null
-  let come = ''
-  const fail = (fault: Error): void => waiting?.reject(fault)
-  socket.setEncoding('latin1')
-  socket.on('error', fail)
-  socket.on('close', () => fail(new Error('the server closed the connection')))
-  socket.on('data', (text: string) => {
-    come = come === '' ? text : come + text
-    const reply = readReply(come)
-    if (!reply) return
-    const { resolve } = waiting ?? {}
-    waiting = null
-    come = ''
-    resolve?.(reply)
-  })
   return {
-    send: request => {
-      const { promise, resolve, reject } = Promise.withResolvers<Reply>()
-      waiting = { resolve, reject }
-      if (!socket.writable) reject(new Error('the connection is gone'))
-      else socket.write(request, 'latin1')
-      return promise
+    sendNext: async () => {
+      const at = turn++ % requests.length
+      const request = requests[at] as HttpRequest
+      const reply = await connection.send(prepared[at] ?? filled(request))
+      if (!isExpected(reply, spec, request)) {
+        await sleep(retryAfterMs)
+        return false
+      }
+      if (token !== undefined) token = nextToken(reply, token)
+      return true
     },
-    [Symbol.dispose]: () => socket.destroy(),
+    token: () => token,
+    [Symbol.dispose]: () => connection[Symbol.dispose](),
   }
+}
+
+/** Opens one connection for each of these specifications. */
+export const openConnections = async (
+  port: number,
+  specs: ConnectionSpec[],
+): Promise<Connection[] & Disposable> => {
+  const all = await Promise.all(specs.map(spec => openConnection(port, spec)))
+  return Object.assign(all, {
+    [Symbol.dispose]: () => all.forEach(connection => void connection[Symbol.dispose]()),
+  })
 }

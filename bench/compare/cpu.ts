@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
-// What a process has cost so far, all its threads together: a busy machine makes it slower, and hardly dearer.
+// The CPU time of a process with all its threads. A busy machine changes it far less than elapsed time.
 
 /** Linux counts in hundredths of a second on every machine. */
 const ticks = 100
 
 const fromProc = (pid: number): number => {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // The name may hold blanks and brackets: fields are counted from behind it, the first being the state.
+  // The name may contain spaces and parentheses, so fields are counted after it. The first one is the state.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / ticks
 }

@@ -1,10 +1,10 @@
 import { median } from '../statistics.ts'
-import type { Pressed } from './press.ts'
+import type { ClosedLoopResult } from './closed-loop.ts'
 import type { Table } from './run.ts'
 
-// Figures as people read them.
+// Formats figures for readers.
 
-/** Three digits at least, and no more than help. */
+/** Three significant digits, or more for large numbers. */
 export const shown = (value: number): string => {
   if (!Number.isFinite(value)) return '–'
   if (value >= 1000) return Math.round(value).toLocaleString('en')
@@ -18,25 +18,27 @@ export const spread = (values: readonly number[]): string =>
     ? '–'
     : `${shown(Math.min(...values))}–${shown(Math.max(...values))}`
 
-/** The median of the ratios, each of two that ran in the same round. */
+/** The median of the ratios of two measurements in the same round. */
 export const pairedRatio = (values: readonly number[], reference: readonly number[]): number =>
   median(values.map((value, at) => value / (reference[at] ?? Number.NaN)))
 
-export const of = <K extends keyof Pressed>(rounds: readonly Pressed[], key: K): Pressed[K][] =>
-  rounds.map(round => round[key])
+export const of = <K extends keyof ClosedLoopResult>(
+  rounds: readonly ClosedLoopResult[],
+  key: K,
+): ClosedLoopResult[K][] => rounds.map(round => round[key])
 
-/** How many times as many requests a second, and how many times as many by the same CPU time. */
+/** The ratio of requests a second, and of requests by the same CPU time. */
 export const compared = (
-  rounds: readonly Pressed[],
-  reference: readonly Pressed[],
+  rounds: readonly ClosedLoopResult[],
+  reference: readonly ClosedLoopResult[],
 ): { rate: number; cpu: number } => ({
   rate: pairedRatio(of(rounds, 'rate'), of(reference, 'rate')),
   cpu: pairedRatio(of(reference, 'cpu'), of(rounds, 'cpu')),
 })
 
-/** One line for each, compared with the first. `isLong`: a request takes milliseconds of CPU. */
-export const pressTable = (
-  all: { name: string; rounds: Pressed[] }[],
+/** One row for each service, compared with the first. `isLong`: a request takes milliseconds of CPU. */
+export const closedLoopTable = (
+  all: { name: string; rounds: ClosedLoopResult[] }[],
   { isLong = false }: { isLong?: boolean } = {},
 ): Table => {
   const reference = all[0]?.rounds ?? []
@@ -68,7 +70,7 @@ export const pressTable = (
   }
 }
 
-/** Rate and cost must both hold: a machine that is busy with something else bends the one more than the other. */
+/** Both ratios must hold: other work on the machine distorts one of them more than the other. */
 export const ratioBudget = (
   line: string,
   wanted: number,

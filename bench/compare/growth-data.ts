@@ -1,28 +1,28 @@
 import bcrypt from 'bcrypt'
 import { Redis } from 'ioredis'
 import { redisKeys } from '../../src/platform/redis/keys.ts'
+import { type Account, inBatches, makeAccounts, password, withClient } from './accounts.ts'
 import { latchkeyEnv } from './latchkey.ts'
-import { addPeople, openDeps, type Session, startSessions } from './latchkey-data.ts'
-import { inBatches, type Person, password, people, withClient } from './people.ts'
+import { addAccounts, openDeps, type Session, startSessions } from './latchkey-data.ts'
 import { launch, type Running } from './process.ts'
 import type { Stores } from './stores.ts'
 
-/** A service that has so many people, each with a session. Those of them who are asked for are spread among the rest. */
+/** A service with this many users, each with a session. The users that send requests are spread among all of them. */
 export type Grown = {
   size: number
   running: Running
   sessions: Session[]
   renewals: Session[]
-  logins: Person[]
+  logins: Account[]
 }
 
-const taken = { sessions: 256, renewals: 64, logins: 16 }
+const measuredCounts = { sessions: 256, renewals: 64, logins: 16 }
 
-/** So many of them, from all over. */
-const spreadOut = (all: Person[], count: number): Person[] =>
-  Array.from({ length: count }, (_, at) => all[Math.floor(((at + 0.5) * all.length) / count)] as Person)
+/** Picks this many accounts at equal distances. */
+const spreadOut = (all: Account[], count: number): Account[] =>
+  Array.from({ length: count }, (_, at) => all[Math.floor(((at + 0.5) * all.length) / count)] as Account)
 
-// A session of somebody who signed in is copied, with its time to live: in whatever form the service keeps it.
+// Copies a real session with its time to live, so that the script does not depend on the format of a session.
 const copies = `
 for i = 1, #ARGV, 2 do
   local session = KEYS[3] .. '{' .. ARGV[i] .. '}:session:' .. ARGV[i + 1]
@@ -33,14 +33,14 @@ for i = 1, #ARGV, 2 do
   redis.call('ZREMRANGEBYRANK', index, 0, -2)
 end`
 
-const copySessions = async (redisUrl: string, model: { person: Person; id: string }, rest: Person[]) => {
+const copySessions = async (redisUrl: string, model: { account: Account; id: string }, rest: Account[]) => {
   const redis = new Redis(redisUrl)
   try {
     const keys = redisKeys('lk')
-    const { person, id } = model
-    const from = [keys.session(person.id, id), keys.sessions(person.id), 'lk:']
+    const { account, id } = model
+    const from = [keys.session(account.id, id), keys.sessions(account.id), 'lk:']
     await inBatches(rest, 500, async batch => {
-      // A session's id is as long as a user's, and nobody looks for one.
+      // A session id has the length of a user id, and no request uses these sessions.
       await redis.eval(copies, 3, ...from, ...batch.flatMap(each => [each.id, each.id]))
     })
   } finally {
@@ -57,14 +57,14 @@ const addEvents = (databaseUrl: string): Promise<void> =>
     await client.query('VACUUM ANALYZE')
   })
 
-const sessionIdOf = async (redisUrl: string, { id }: Person): Promise<string> => {
+const sessionIdOf = async (redisUrl: string, { id }: Account): Promise<string> => {
   const redis = new Redis(redisUrl)
   const [session = ''] = await redis.zrange(redisKeys('lk').sessions(id), 0, 0)
   redis.disconnect()
   return session
 }
 
-/** Fills stores of their own with so many people and sessions, and starts an API over them. */
+/** Fills new stores with this many users and sessions, and starts an API on them. */
 export const grow = async (
   stores: Stores,
   size: number,
@@ -73,27 +73,27 @@ export const grow = async (
   const databaseUrl = await stores.database(`bench_${size}`)
   const redisUrl = stores.redis()
   const env = await latchkeyEnv(databaseUrl, redisUrl)
-  const all = people(size, 'grown')
-  await addPeople(databaseUrl, all, await bcrypt.hash(password, 12))
+  const all = makeAccounts(size, 'grown')
+  await addAccounts(databaseUrl, all, await bcrypt.hash(password, 12))
   await addEvents(databaseUrl)
 
-  const chosen = spreadOut(all, taken.sessions + taken.renewals)
+  const chosen = spreadOut(all, measuredCounts.sessions + measuredCounts.renewals)
   await using deps = await openDeps(env)
   const sessions = await startSessions(deps, chosen)
-  const first = chosen[0] as Person
+  const first = chosen[0] as Account
   const known = new Set(chosen)
-  const model = { person: first, id: await sessionIdOf(redisUrl, first) }
+  const model = { account: first, id: await sessionIdOf(redisUrl, first) }
   await copySessions(
     redisUrl,
     model,
-    all.filter(person => !known.has(person)),
+    all.filter(account => !known.has(account)),
   )
-  const turned = sessions.map((session, at) => ({ session, renews: at % 5 === 4 }))
+  const assigned = sessions.map((session, at) => ({ session, renews: at % 5 === 4 }))
   return {
     size,
     running: begun(await launch({ script: '../src/api.ts', env, ready: '/readyz' })),
-    sessions: turned.filter(({ renews }) => !renews).map(({ session }) => session),
-    renewals: turned.filter(({ renews }) => renews).map(({ session }) => session),
-    logins: spreadOut(all, taken.logins),
+    sessions: assigned.filter(({ renews }) => !renews).map(({ session }) => session),
+    renewals: assigned.filter(({ renews }) => renews).map(({ session }) => session),
+    logins: spreadOut(all, measuredCounts.logins),
   }
 }

@@ -1,80 +1,80 @@
-import { pressTable } from './figures.ts'
+import type { ClosedLoopResult } from './closed-loop.ts'
+import { closedLoopTable } from './figures.ts'
 import { type Grown, grow } from './growth-data.ts'
-import type { Pressed } from './press.ts'
-import { cycling, hashing, patient, rotating, latchkeyWords as words } from './requests.ts'
+import { allowRefusals, cycling, hashing, latchkeyRequests as requests, rotating } from './requests.ts'
 import { interleaved, type Run, type Section, warmUp } from './run.ts'
 
-type Asked = {
+type Measured = {
   name: string
   isLong: boolean
-  press: (run: Run, grown: Grown, warmUp: number) => Promise<Pressed>
+  closedLoop: (run: Run, grown: Grown, warmUp: number) => Promise<ClosedLoopResult>
 }
 
-const me: Asked = {
+const me: Measured = {
   ...{ name: 'GET /auth/me', isLong: false },
-  press: (run, { running, sessions }, warmUp) =>
-    run.load.press({
+  closedLoop: (run, { running, sessions }, warmUp) =>
+    run.load.closedLoop({
       ...running,
-      lanes: patient(cycling(sessions.map(words.me), 64)),
+      connections: allowRefusals(cycling(sessions.map(requests.me), 64)),
       warmUp,
       measure: run.measure,
     }),
 }
 
-const refresh: Asked = {
+const refresh: Measured = {
   ...{ name: 'POST /auth/refresh', isLong: false },
-  press: async (run, { running, renewals }, warmUp) => {
-    if (!words.refresh) throw new Error('nothing is renewed')
-    const lanes = rotating(
-      words.refresh,
+  closedLoop: async (run, { running, renewals }, warmUp) => {
+    if (!requests.refresh) throw new Error('the service has no refresh')
+    const connections = rotating(
+      requests.refresh,
       renewals.map(session => session.refresh),
     )
-    const pressed = await run.load.press({ ...running, lanes, warmUp, measure: run.measure })
-    pressed.tokens.forEach((token, at) => {
+    const result = await run.load.closedLoop({ ...running, connections, warmUp, measure: run.measure })
+    result.tokens.forEach((token, at) => {
       const session = renewals[at]
       if (session) session.refresh = token
     })
-    return pressed
+    return result
   },
 }
 
-const login: Asked = {
+const login: Measured = {
   ...{ name: 'POST /auth/login', isLong: true },
-  press: (run, { running, logins }, warmUp) => {
-    const lanes = hashing(logins.map(words.login), 200, 8)
-    return run.load.press({ ...running, lanes, warmUp, measure: run.quick ? 2000 : 6000 })
+  closedLoop: (run, { running, logins }, warmUp) => {
+    const connections = hashing(logins.map(requests.login), 200, 8)
+    return run.load.closedLoop({ ...running, connections, warmUp, measure: run.quick ? 2000 : 6000 })
   },
 }
 
-/** What the service costs when it has many people. */
+/** Measures the service with many users. */
 export const measureGrowth = async (run: Run): Promise<Section> => {
   await using stack = new AsyncDisposableStack()
   const all: Grown[] = []
   for (const size of run.quick ? [1e3, 1e5] : [1e3, 1e5, 1e6]) {
-    process.stderr.write(`filling the stores for ${size.toLocaleString('en')} people\n`)
+    process.stderr.write(`filling the stores for ${size.toLocaleString('en')} users\n`)
     all.push(await grow(run.stores, size, running => stack.use(running)))
   }
   const tables = []
-  for (const asked of [me, refresh, login]) {
-    const rounds = run.quick ? 1 : Math.min(run.rounds, asked === login ? 2 : 3)
+  for (const measured of [me, refresh, login]) {
+    const rounds = run.quick ? 1 : Math.min(run.rounds, measured === login ? 2 : 3)
     const results = await interleaved(rounds, all, (grown, round) =>
-      asked.press(run, grown, warmUp(run, asked === login ? 1 : round)),
+      measured.closedLoop(run, grown, warmUp(run, measured === login ? 1 : round)),
     )
-    const told = all.map(grown => ({
-      name: `${asked.name}, ${grown.size.toLocaleString('en')}`,
+    const rows = all.map(grown => ({
+      name: `${measured.name}, ${grown.size.toLocaleString('en')}`,
       rounds: results.get(grown) ?? [],
     }))
-    tables.push({ isLong: asked.isLong, table: pressTable(told, { isLong: asked.isLong }) })
+    tables.push({ isLong: measured.isLong, table: closedLoopTable(rows, { isLong: measured.isLong }) })
   }
   const [first] = tables
-  // Logins are counted in milliseconds of CPU, and say so in their own line.
-  const rows = tables.flatMap(({ isLong, table }) =>
+  // CPU times of logins are in milliseconds, so their cells name the unit.
+  const cells = tables.flatMap(({ isLong, table }) =>
     table.rows.map(row => row.slice(0, 9).map((cell, at) => (isLong && at === 4 ? `${cell} ms` : cell))),
   )
   return {
-    title: 'Growing: as many people and sessions in the stores',
-    note: 'Each size has a database, a Redis and an API of its own, asked in turn; every user has a session and an event in the audit log, and those who ask are spread over all of them. Ratios are to the smallest.',
-    table: { head: first?.table.head.slice(0, 9) ?? [], rows },
+    title: 'Growth: this many users and sessions in the stores',
+    note: 'Each size has its own database, Redis and API, measured in turn. Every user has a session and an event in the audit log, and the users that send requests are spread over all of them. Ratios are to the smallest size.',
+    table: { head: first?.table.head.slice(0, 9) ?? [], rows: cells },
     budgets: [],
   }
 }

@@ -2,7 +2,7 @@ import { availableParallelism, setPriority } from 'node:os'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import bcrypt from 'bcrypt'
 
-// The most that the machine can hash: as many threads as the service has, at the same priority, and nothing else.
+// Measures the most hashes of this machine: as many threads as the service has, at the same priority, with no other work.
 
 const cost = 12
 

@@ -2,10 +2,10 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-/** How many bcrypt hashes a second as many threads do as the service has, and what one takes, in milliseconds. */
+/** Bcrypt hashes a second on as many threads as the service has, and the time of one, in milliseconds. */
 export type Hashes = { perSecond: number; each: number; threads: number }
 
-/** Does one thing in a process of its own, which tells what it found and ends. */
+/** Runs a script in a new process. Returns the message that it sends before it exits. */
 export const askProcess = async <T>(script: string, args: string[]): Promise<T> => {
   const file = fileURLToPath(new URL(`./${script}`, import.meta.url))
   const child = fork(file, args, { serialization: 'advanced' })
@@ -13,7 +13,7 @@ export const askProcess = async <T>(script: string, args: string[]): Promise<T> 
     const over = new AbortController()
     const answered = once(child, 'message', over).then(([found]) => found as T)
     const gone = once(child, 'exit', over).then((): never => {
-      throw new Error(`${script} ended without an answer`)
+      throw new Error(`${script} exited without a result`)
     })
     const found = await Promise.race([answered, gone])
     over.abort()

@@ -3,20 +3,20 @@ import { startSession } from '../../src/features/sessions/start-session.ts'
 import { findUser } from '../../src/features/users/store.ts'
 import { openLog } from '../../src/platform/base/log.ts'
 import { readConfig } from '../../src/platform/config/config.ts'
-import { inBatches, type Person, withClient } from './people.ts'
+import { type Account, inBatches, withClient } from './accounts.ts'
 
 /** What a client holds: an access token, a refresh token, or a cookie. */
 export type Session = { access: string; refresh: string; cookie: string }
 
-/** Opens the service's own stores in this process, to write what no client could write as quickly. */
+/** Opens the stores of the service in this process: clients could not write the data as fast. */
 export const openDeps = async (env: Record<string, string>): Promise<Deps & AsyncDisposable> => {
   const read = readConfig(env, 'api')
   if ('errors' in read) throw new Error(read.errors.join('\n'))
   return open(read.config, openLog('bench', 'error'))
 }
 
-/** Writes people whose password has this hash. */
-export const addPeople = (databaseUrl: string, all: Person[], hash: string): Promise<void> =>
+/** Writes accounts whose password has this hash. */
+export const addAccounts = (databaseUrl: string, all: Account[], hash: string): Promise<void> =>
   withClient(databaseUrl, client =>
     inBatches(all, 20_000, batch =>
       client.query(
@@ -27,15 +27,15 @@ export const addPeople = (databaseUrl: string, all: Person[], hash: string): Pro
     ),
   )
 
-/** A session for each, as a login begins one, without the hash that a login costs. */
-export const startSessions = async (deps: Deps, all: Person[]): Promise<Session[]> => {
+/** Starts a session for each account, as a login does, but without hashing a password. */
+export const startSessions = async (deps: Deps, all: Account[]): Promise<Session[]> => {
   const sessions: Session[] = []
   const origin = { ip: '127.0.0.1', userAgent: 'bench/1.0' }
   await inBatches(all, 16, async batch => {
     const begun = await Promise.all(
       batch.map(async ({ id }) => {
         const user = await findUser(deps.reads, id)
-        if (!user) throw new Error('somebody who was written is not there')
+        if (!user) throw new Error('an account that was written is missing')
         return startSession(deps, { user, origin })
       }),
     )

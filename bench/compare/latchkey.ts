@@ -2,22 +2,22 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import bcrypt from 'bcrypt'
-import { type Contestant, type Crowd, names, type Start } from './contestant.ts'
-import { addPeople, openDeps, startSessions } from './latchkey-data.ts'
-import { password, people } from './people.ts'
+import { makeAccounts, password } from './accounts.ts'
+import { addAccounts, openDeps, startSessions } from './latchkey-data.ts'
 import { baseEnv, scriptPath } from './process.ts'
-import { latchkeyWords } from './requests.ts'
+import { latchkeyRequests } from './requests.ts'
 import type { Stores } from './stores.ts'
+import { type LoadSize, names, type Start, type Target } from './target.ts'
 
 export const issuer = 'https://accounts.example.com'
 
-/** As the image and `npm run api` start it. */
+/** As the image and `npm run api` set them. */
 const settings = {
   NODE_OPTIONS: '--max-semi-space-size=32',
   NODE_COMPILE_CACHE: scriptPath('../.latchkey/compiled'),
 }
 
-/** As in production; the limits are counted as ever, and never reached. Tokens outlive the run. */
+/** As in production. Limits are counted and never reached, and tokens outlive the run. */
 export const latchkeyEnv = async (databaseUrl: string, redisUrl: string): Promise<Record<string, string>> => {
   const env = {
     ...baseEnv(),
@@ -35,17 +35,23 @@ export const latchkeyEnv = async (databaseUrl: string, redisUrl: string): Promis
   return env
 }
 
-export const latchkey = async (stores: Stores, crowd: Crowd, begin: Start): Promise<Contestant> => {
+export const latchkey = async (stores: Stores, loadSize: LoadSize, begin: Start): Promise<Target> => {
   const databaseUrl = await stores.database('bench_latchkey')
   const env = await latchkeyEnv(databaseUrl, stores.redis())
-  const users = people(crowd.sessions + crowd.renewals, 'session')
-  const logins = people(crowd.logins, 'login')
-  await addPeople(databaseUrl, [...users, ...logins], await bcrypt.hash(password, 12))
+  const users = makeAccounts(loadSize.sessions + loadSize.renewals, 'session')
+  const logins = makeAccounts(loadSize.logins, 'login')
+  await addAccounts(databaseUrl, [...users, ...logins], await bcrypt.hash(password, 12))
   await using deps = await openDeps(env)
   const sessions = await startSessions(deps, users)
   const start = { script: '../src/api.ts', env, ready: '/readyz' }
   return {
-    ...{ name: names.latchkey, words: latchkeyWords, launch: start, running: await begin(start), logins },
-    ...{ sessions: sessions.slice(0, crowd.sessions), renewals: sessions.slice(crowd.sessions) },
+    ...{
+      name: names.latchkey,
+      requests: latchkeyRequests,
+      launch: start,
+      running: await begin(start),
+      logins,
+    },
+    ...{ sessions: sessions.slice(0, loadSize.sessions), renewals: sessions.slice(loadSize.sessions) },
   }
 }

@@ -1,19 +1,19 @@
 import { setPriority } from 'node:os'
-import { type Pace, pace } from './pace.ts'
-import { type Press, press } from './press.ts'
+import { type ClosedLoop, closedLoop } from './closed-loop.ts'
+import { type OpenLoop, openLoop } from './open-loop.ts'
 
-// The process that asks. It does what its parent says, one thing at a time, and ends with it.
+// The process that sends the requests. It runs one job of its parent at a time, and exits with it.
 
-// Where that is allowed, it is served first: a client that waits for a core would count that as the server's time.
+// Raise the priority if that is allowed: time that a client waits for a core would count as time of the server.
 try {
   setPriority(0, -5)
 } catch {}
 
-process.on('message', async (job: Press | Pace) => {
+process.on('message', async (job: ClosedLoop | OpenLoop) => {
   try {
-    process.send?.({ done: job.kind === 'press' ? await press(job) : await pace(job) })
-  } catch (fault) {
-    process.send?.({ fault: fault instanceof Error ? fault.message : String(fault) })
+    process.send?.({ done: job.kind === 'closed' ? await closedLoop(job) : await openLoop(job) })
+  } catch (error) {
+    process.send?.({ error: error instanceof Error ? error.message : String(error) })
   }
 })
 process.on('disconnect', () => process.exit())

@@ -1,35 +1,35 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Pace, Paced } from './pace.ts'
-import type { Press, Pressed } from './press.ts'
+import type { ClosedLoop, ClosedLoopResult } from './closed-loop.ts'
+import type { OpenLoop, OpenLoopResult } from './open-loop.ts'
 
-type Answer = { done: Pressed | Paced } | { fault: string }
+type Answer = { done: ClosedLoopResult | OpenLoopResult } | { error: string }
 
 export type Load = AsyncDisposable & {
-  press: (job: Omit<Press, 'kind'>) => Promise<Pressed>
-  pace: (job: Omit<Pace, 'kind'>) => Promise<Paced>
+  closedLoop: (job: Omit<ClosedLoop, 'kind'>) => Promise<ClosedLoopResult>
+  openLoop: (job: Omit<OpenLoop, 'kind'>) => Promise<OpenLoopResult>
 }
 
-/** Starts the process that asks. An answer that is not the expected one is a fault of the whole run. */
+/** Starts the process that sends the requests. An unexpected answer ends the whole run. */
 export const openLoad = (): Load => {
   const child = fork(fileURLToPath(new URL('./load-process.ts', import.meta.url)), {
     serialization: 'advanced',
   })
-  const run = async (job: Press | Pace): Promise<Pressed | Paced> => {
+  const run = async (job: ClosedLoop | OpenLoop): Promise<ClosedLoopResult | OpenLoopResult> => {
     const over = new AbortController()
     const answered = once(child, 'message', over).then(([answer]) => answer as Answer)
-    const gone = once(child, 'exit', over).then((): Answer => ({ fault: 'the process that asks has ended' }))
+    const gone = once(child, 'exit', over).then((): Answer => ({ error: 'the load process exited' }))
     child.send(job)
     const answer = await Promise.race([answered, gone])
     over.abort()
     await Promise.allSettled([answered, gone])
-    if ('fault' in answer) throw new Error(answer.fault)
+    if ('error' in answer) throw new Error(answer.error)
     return answer.done
   }
   return {
-    press: async job => (await run({ kind: 'press', ...job })) as Pressed,
-    pace: async job => (await run({ kind: 'pace', ...job })) as Paced,
+    closedLoop: async job => (await run({ kind: 'closed', ...job })) as ClosedLoopResult,
+    openLoop: async job => (await run({ kind: 'open', ...job })) as OpenLoopResult,
     [Symbol.asyncDispose]: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGKILL')

@@ -23,7 +23,7 @@ const peers = [
 ]
 const shared = ['koa', '@koa/router', 'pg', 'ioredis', 'bcrypt']
 
-/** The commit that is measured, with a mark where files differ from it. */
+/** The measured commit, with a mark if files differ from it. */
 const commit = (): string => {
   try {
     return execFileSync('git', ['describe', '--always', '--dirty'], {
@@ -34,7 +34,7 @@ const commit = (): string => {
   }
 }
 
-/** What was measured, by name. */
+/** The versions of everything that was measured. */
 export const versions = (): Record<string, string> => ({
   Latchkey: commit(),
   Node: process.versions.node,

@@ -2,22 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { v7 as uuid } from 'uuid'
 import { addEmails } from '../../src/platform/mail/queue.ts'
 import { median } from '../statistics.ts'
+import { inBatches, makeAccounts, withClient } from './accounts.ts'
 import { cpuSeconds } from './cpu.ts'
 import { shown, spread } from './figures.ts'
 import { askProcess } from './hashes.ts'
 import { latchkeyEnv } from './latchkey.ts'
-import { addPeople, openDeps } from './latchkey-data.ts'
-import { inBatches, people, withClient } from './people.ts'
+import { addAccounts, openDeps } from './latchkey-data.ts'
 import { launch } from './process.ts'
 import type { Run, Section } from './run.ts'
 import { openSink, type Sink } from './sink.ts'
 
 const timeoutMs = 120_000
 
-/** People, and a row of the outbox for each, that no sweeper looks for yet. */
-const owe = async (databaseUrl: string, count: number, word: string): Promise<string[]> => {
-  const all = people(count, word)
-  await addPeople(databaseUrl, all, 'none')
+/** Adds accounts and a row of the outbox for each, which the sweep does not take yet. */
+const writeEmails = async (databaseUrl: string, count: number, word: string): Promise<string[]> => {
+  const all = makeAccounts(count, word)
+  await addAccounts(databaseUrl, all, 'none')
   const ids = all.map(() => uuid())
   await withClient(databaseUrl, client =>
     client.query(
@@ -30,11 +30,11 @@ const owe = async (databaseUrl: string, count: number, word: string): Promise<st
   return ids
 }
 
-const untilCame = async (sink: Sink, count: number): Promise<number> => {
+const untilReceived = async (sink: Sink, count: number): Promise<number> => {
   for (const deadline = Date.now() + timeoutMs; ; await sleep(50)) {
-    const came = await sink.came()
-    if (came.count >= count) return came.last
-    if (Date.now() > deadline) throw new Error(`${came.count} of ${count} mails came`)
+    const received = await sink.received()
+    if (received.count >= count) return received.last
+    if (Date.now() > deadline) throw new Error(`${received.count} of ${count} emails arrived`)
   }
 }
 
@@ -49,22 +49,22 @@ const deliver = async (run: Run, counts: number[]): Promise<{ perSecond: number;
   const measured: { perSecond: number; cpu: number }[] = []
   let sent = 0
   for (const [turn, count] of counts.entries()) {
-    const ids = await owe(databaseUrl, count, `mail-${turn}`)
+    const ids = await writeEmails(databaseUrl, count, `mail-${turn}`)
     const before = cpuSeconds(pids)
     const began = performance.timeOrigin + performance.now()
     await inBatches(ids, 1000, batch => addEmails(deps.queue, batch))
     sent += count
-    const last = await untilCame(sink, sent)
+    const last = await untilReceived(sink, sent)
     const cpu = ((cpuSeconds(pids) - before) / count) * 1e6
     measured.push({ perSecond: (count / (last - began)) * 1000, cpu })
   }
-  // The first ones found a worker that had only just begun.
+  // Leave out the first batch: the worker had just started.
   return measured.slice(1)
 }
 
 type Rendered = { perSecond: number; cpu: number }
 
-/** One worker process, and a mail server on the same machine that takes everything. */
+/** Measures one worker process, with a mail server on the same machine that accepts every email. */
 export const measureMails = async (run: Run): Promise<Section> => {
   const rounds = run.quick ? 1 : Math.min(run.rounds, 3)
   const rendered: Rendered[] = []
@@ -84,15 +84,15 @@ export const measureMails = async (run: Run): Promise<Section> => {
     return { line: name, ...texts, held: perSecond >= wanted }
   }
   return {
-    title: 'Mails',
-    note: 'Rendered: subject, HTML and text of three kinds of mail in turn, each for somebody else. Delivered: a worker process takes jobs from the queue, marks the attempt, reads the user, issues the proof, renders, hands over by SMTP and marks the row; the server that takes them runs on the same machine.',
+    title: 'Emails',
+    note: 'Rendered: subject, HTML and text of three kinds of email in turn, each for another user. Delivered: a worker process takes jobs from the queue, records the attempt, reads the user, issues the one-time token, renders, sends by SMTP and updates the row. The mail server runs on the same machine.',
     table: {
-      head: ['', 'mails/s', 'spread', 'CPU µs/mail'],
+      head: ['', 'emails/s', 'spread', 'CPU µs/email'],
       rows: [line('rendered', rendered), line('delivered', delivered)],
     },
     budgets: [
-      budget('mails rendered by one worker', 20_000, rendered),
-      budget('mails delivered to a local sink by one worker', 500, delivered),
+      budget('emails rendered by one worker', 20_000, rendered),
+      budget('emails delivered to a local mail server by one worker', 500, delivered),
     ],
   }
 }

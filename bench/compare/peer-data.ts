@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises'
+import { type Account, inBatches, password, withClient } from './accounts.ts'
 import type { Session } from './latchkey-data.ts'
-import { inBatches, type Person, password, withClient } from './people.ts'
 
-/** Makes the tables of the hand-written services. */
+/** Creates the tables of the hand-written services. */
 export const makeTables = async (databaseUrl: string): Promise<void> => {
   const sql = await readFile(new URL('../peers/accounts.sql', import.meta.url), 'utf8')
   await withClient(databaseUrl, client => client.query(sql))
 }
 
-/** Writes people whose password has this hash into the tables of the hand-written services. */
-export const addToTables = (databaseUrl: string, all: Person[], hash: string): Promise<void> =>
+/** Writes accounts whose password has this hash into the tables of the hand-written services. */
+export const addToTables = (databaseUrl: string, all: Account[], hash: string): Promise<void> =>
   withClient(databaseUrl, async client => {
     await client.query(
       `INSERT INTO users (id, email, password_hash, full_name, preferred_language, last_login_at)
@@ -19,7 +19,7 @@ export const addToTables = (databaseUrl: string, all: Person[], hash: string): P
   })
 
 /** The same for Better Auth. */
-export const addToBetterAuth = (databaseUrl: string, all: Person[], hash: string): Promise<void> =>
+export const addToBetterAuth = (databaseUrl: string, all: Account[], hash: string): Promise<void> =>
   withClient(databaseUrl, async client => {
     const [ids, emails] = [all.map(({ id }) => id), all.map(({ email }) => email)]
     await client.query(
@@ -34,8 +34,8 @@ export const addToBetterAuth = (databaseUrl: string, all: Person[], hash: string
     )
   })
 
-/** Signs everybody in over HTTP, as a client does. */
-export const signIn = async (url: string, path: string, all: Person[]): Promise<Session[]> => {
+/** Signs in with each account over HTTP, as a client does. */
+export const signIn = async (url: string, path: string, all: Account[]): Promise<Session[]> => {
   const sessions: Session[] = []
   await inBatches(all, 16, async batch => {
     const begun = await Promise.all(

@@ -2,32 +2,32 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import bcrypt from 'bcrypt'
-import { type Contestant, type Crowd, names, type Start } from './contestant.ts'
+import { type Account, makeAccounts, password } from './accounts.ts'
 import { addToBetterAuth, addToTables, makeTables, signIn } from './peer-data.ts'
-import { type Person, password, people } from './people.ts'
 import { baseEnv, type Launch, scriptPath } from './process.ts'
-import { betterAuthWords, handWrittenWords, type Words } from './requests.ts'
+import { betterAuthRequests, handWrittenRequests, type TargetRequests } from './requests.ts'
 import type { Stores } from './stores.ts'
+import { type LoadSize, names, type Start, type Target } from './target.ts'
 
-// Whoever only needs a session has a password that is quickly compared; those who are timed have a dear one.
+// Accounts that only need a session have a password of low bcrypt cost. Accounts whose login is timed have cost 12.
 const peer = async (
-  crowd: Crowd,
-  { name, words, start }: { name: string; words: Words; start: Launch },
-  add: (all: Person[], hash: string) => Promise<void>,
+  loadSize: LoadSize,
+  { name, requests, start }: { name: string; requests: TargetRequests; start: Launch },
+  add: (all: Account[], hash: string) => Promise<void>,
   begin: Start,
-): Promise<Contestant> => {
-  const renewals = words.refresh ? crowd.renewals : 0
-  const users = people(crowd.sessions + renewals, 'session')
-  const logins = people(crowd.logins, 'login')
+): Promise<Target> => {
+  const renewals = requests.refresh ? loadSize.renewals : 0
+  const users = makeAccounts(loadSize.sessions + renewals, 'session')
+  const logins = makeAccounts(loadSize.logins, 'login')
   await add(users, await bcrypt.hash(password, 4))
   await add(logins, await bcrypt.hash(password, 12))
   const running = await begin(start)
-  const [somebody] = logins
-  if (!somebody) throw new Error('somebody has to sign in')
-  const sessions = await signIn(running.url, words.login(somebody).path, users)
+  const [first] = logins
+  if (!first) throw new Error('there is no account to sign in with')
+  const sessions = await signIn(running.url, requests.login(first).path, users)
   return {
-    ...{ name, words, launch: start, running, logins },
-    ...{ sessions: sessions.slice(0, crowd.sessions), renewals: sessions.slice(crowd.sessions) },
+    ...{ name, requests, launch: start, running, logins },
+    ...{ sessions: sessions.slice(0, loadSize.sessions), renewals: sessions.slice(loadSize.sessions) },
   }
 }
 
@@ -38,28 +38,28 @@ const peerEnv = (databaseUrl: string, more: Record<string, string> = {}): Record
 
 export const handWritten = async (
   stores: Stores,
-  crowd: Crowd,
+  loadSize: LoadSize,
   begin: Start,
   framework: 'express' | 'fastify',
-): Promise<Contestant> => {
+): Promise<Target> => {
   const databaseUrl = await stores.database(`bench_${framework}`)
   await makeTables(databaseUrl)
   const start = { script: `peers/${framework}.ts`, env: peerEnv(databaseUrl) }
-  const as = { name: names[framework], words: handWrittenWords, start }
-  return peer(crowd, as, (all, hash) => addToTables(databaseUrl, all, hash), begin)
+  const as = { name: names[framework], requests: handWrittenRequests, start }
+  return peer(loadSize, as, (all, hash) => addToTables(databaseUrl, all, hash), begin)
 }
 
 export const betterAuth = async (
   stores: Stores,
-  crowd: Crowd,
+  loadSize: LoadSize,
   begin: Start,
   inRedis: boolean,
-): Promise<Contestant> => {
+): Promise<Target> => {
   const databaseUrl = await stores.database(inRedis ? 'bench_better_auth_redis' : 'bench_better_auth')
   const env = peerEnv(databaseUrl, inRedis ? { REDIS_URL: stores.redis() } : {})
   await promisify(execFile)(process.execPath, [scriptPath('peers/better-auth-migrate.ts')], { env })
   const name = inRedis ? names.betterAuthRedis : names.betterAuth
   const start = { script: 'peers/better-auth.ts', env }
-  const as = { name, words: betterAuthWords, start }
-  return peer(crowd, as, (all, hash) => addToBetterAuth(databaseUrl, all, hash), begin)
+  const as = { name, requests: betterAuthRequests, start }
+  return peer(loadSize, as, (all, hash) => addToBetterAuth(databaseUrl, all, hash), begin)
 }

@@ -4,23 +4,23 @@ import { exited, isRunning, superviseProcess } from '../../src/dev-services/supe
 import { onFreePort } from '../../src/platform/base/free-port.ts'
 import { childrenOf } from '../../test/chaos/service-process.ts'
 
-/** A server of ours or of a peer. It ends with this process, however that ends. */
+/** A server of Latchkey or of a peer. It exits with this process, even if this process is killed. */
 export type Running = AsyncDisposable & { port: number; url: string; pids: number[] }
 
-/** `script` is relative to this package; `ready` a path that answers 200 once it serves, or any answer without. */
+/** `script` is relative to this package. `ready` is a path that answers 200 once it serves; without it any answer will do. */
 export type Launch = {
   script: string
   env: Record<string, string>
   ready?: string
-  /** What tells it its port; `PORT` unless said. */
+  /** The variable that sets its port. By default it is `PORT`. */
   portAs?: string
-  /** How many processes it is, if more than one: some start after the first one serves. */
-  family?: number
+  /** How many processes it has, if more than one: some start after the first one serves. */
+  processCount?: number
 }
 
 export const scriptPath = (script: string): string => fileURLToPath(new URL(`../${script}`, import.meta.url))
 
-/** Whether it serves by now. */
+/** Whether the server answers. */
 export const serves = async (url: string, ready: string | undefined): Promise<boolean> =>
   fetch(`${url}${ready ?? '/'}`, { headers: { connection: 'close' } }).then(
     async reply => {
@@ -31,30 +31,30 @@ export const serves = async (url: string, ready: string | undefined): Promise<bo
   )
 
 const timeoutMs = 30_000
-const familyPatience = 5000
+const childrenTimeoutMs = 5000
 
-/** The processes that one has started, and those, and so on. */
-const treeOf = async (pid: number): Promise<number[]> => {
+/** The descendants of a process. */
+const descendantsOf = async (pid: number): Promise<number[]> => {
   const children = await childrenOf(pid)
-  return [...children, ...(await Promise.all(children.map(treeOf))).flat()]
+  return [...children, ...(await Promise.all(children.map(descendantsOf))).flat()]
 }
 
 export const aPort = (): Promise<string> => onFreePort(undefined, async free => String(free))
 
-/** What every process of the bench is told, and no more of our own environment. */
+/** The only variables of this environment that a measured process gets. */
 export const baseEnv = (): Record<string, string> => ({
   PATH: process.env.PATH ?? '',
   HOME: process.env.HOME ?? '',
   NODE_ENV: 'production',
 })
 
-/** Starts a server on a port of its own and waits until it serves. What it prints on standard output is lost. */
+/** Starts a server on a free port and waits until it answers. Its standard output is discarded. */
 export const launch = async ({
   script,
   env,
   ready,
   portAs = 'PORT',
-  family = 1,
+  processCount = 1,
 }: Launch): Promise<Running> => {
   const port = await aPort()
   const url = `http://127.0.0.1:${port}`
@@ -73,15 +73,18 @@ export const launch = async ({
     await end()
     throw new Error(`${script} did not start`)
   }
-  let pids = await treeOf(child.pid ?? 0)
-  for (const deadline = Date.now() + familyPatience; pids.length < family && Date.now() < deadline; ) {
+  let pids = await descendantsOf(child.pid ?? 0)
+  for (
+    const deadline = Date.now() + childrenTimeoutMs;
+    pids.length < processCount && Date.now() < deadline;
+  ) {
     await sleep(100)
-    pids = await treeOf(child.pid ?? 0)
+    pids = await descendantsOf(child.pid ?? 0)
   }
   return {
     ...{ port: Number(port), url, pids },
     [Symbol.asyncDispose]: async () => {
-      // Nobody asks it any more: there is nothing to drain.
+      // No client uses it any more, so it need not drain.
       for (const pid of pids) {
         try {
           process.kill(pid, 'SIGKILL')

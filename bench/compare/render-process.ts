@@ -4,7 +4,7 @@ import { readTheme } from '../../src/platform/config/config.ts'
 import { compileAll, render } from '../../src/platform/mail/render.ts'
 import { openTheme } from '../../src/platform/theme/theme.ts'
 
-// Renders mails one after the other for a while, each for somebody else, and says how many.
+// Renders emails one after another for a while, each for another user, and reports how many.
 
 const milliseconds = Number(process.argv[2])
 const circumstances = { time: '2026-05-04T12:00:00.000Z', ip: '198.51.100.7', device: 'Firefox, Linux' }
@@ -18,8 +18,8 @@ const renderThree = async (turn: number): Promise<void> => {
   const name = `Ada ${turn}`
   const link = `https://accounts.example.com/api/v1/auth/verify-email?token=lkp_${turn}`
   const code = String(turn % 1_000_000).padStart(6, '0')
-  const asked = { name, link, code, hours: '24', remove_link: link }
-  await render(theme, emails.verify_email, 'en', { ...asked, ...circumstances })
+  const values = { name, link, code, hours: '24', remove_link: link }
+  await render(theme, emails.verify_email, 'en', { ...values, ...circumstances })
   await render(theme, emails.reset_password, 'en', { name, link, code, minutes: '60' })
   await render(theme, emails.new_device, 'en', { name, link, ...circumstances })
 }

@@ -1,31 +1,31 @@
-import type { Ask } from './connection.ts'
-import type { Lane } from './lane.ts'
+import { type Account, password } from './accounts.ts'
+import type { ConnectionSpec } from './connection.ts'
+import type { HttpRequest } from './http-connection.ts'
 import type { Session } from './latchkey-data.ts'
-import { type Person, password } from './people.ts'
 
-// What is asked of whom. Every contestant is asked for the same, in its own words.
+// The requests to each service. All get the same kinds of request in their own format.
 
-const post = (path: string, body: object, headers: Record<string, string> = {}): Ask => ({
+const post = (path: string, body: object, headers: Record<string, string> = {}): HttpRequest => ({
   ...{ method: 'POST', path, headers, body: JSON.stringify(body) },
 })
 
-const get = (path: string, headers: Record<string, string>): Ask => ({ method: 'GET', path, headers })
+const get = (path: string, headers: Record<string, string>): HttpRequest => ({ method: 'GET', path, headers })
 
 const bearer = ({ access }: Session) => ({ Authorization: `Bearer ${access}` })
 
-export type Words = {
-  me: (session: Session) => Ask
-  /** Null where nothing is verified without a store. */
-  guarded: ((session: Session) => Ask) | null
-  /** Null where sessions are renewed without a token for it. */
-  refresh: Ask | null
-  login: (person: Person) => Ask
-  register: { ask: Ask; status: number }
+export type TargetRequests = {
+  me: (session: Session) => HttpRequest
+  /** Null if the service verifies no token without a store. */
+  guarded: ((session: Session) => HttpRequest) | null
+  /** Null if the service has no refresh token. */
+  refresh: HttpRequest | null
+  login: (account: Account) => HttpRequest
+  register: { ask: HttpRequest; status: number }
 }
 
 const unknown = { email: 'new-{{unique}}@example.com', password }
 
-const wordsOf = (base: string, statusOfRegister = 201): Words => ({
+const requestsOf = (base: string, statusOfRegister = 201): TargetRequests => ({
   me: session => get(`${base}/me`, bearer(session)),
   guarded: session => get('/guarded', bearer(session)),
   refresh: post(`${base}/refresh`, { refresh_token: '{{token}}' }),
@@ -33,9 +33,9 @@ const wordsOf = (base: string, statusOfRegister = 201): Words => ({
   register: { ask: post(`${base}/register`, unknown), status: statusOfRegister },
 })
 
-export const latchkeyWords: Words = wordsOf('/api/v1/auth')
-export const handWrittenWords: Words = wordsOf('')
-export const betterAuthWords: Words = {
+export const latchkeyRequests: TargetRequests = requestsOf('/api/v1/auth')
+export const handWrittenRequests: TargetRequests = requestsOf('')
+export const betterAuthRequests: TargetRequests = {
   me: ({ cookie }) => get('/api/auth/get-session', { Cookie: cookie }),
   guarded: null,
   refresh: null,
@@ -43,22 +43,23 @@ export const betterAuthWords: Words = {
   register: { ask: post('/api/auth/sign-up/email', { ...unknown, name: 'Ada Example' }), status: 200 },
 }
 
-/** Shares these out over so many connections. */
-const dealt = <T>(all: T[], connections: number): T[][] =>
-  Array.from({ length: connections }, (_, at) => all.filter((_, index) => index % connections === at))
+/** Distributes these over this many connections. */
+const distribute = <T>(all: T[], connectionCount: number): T[][] =>
+  Array.from({ length: connectionCount }, (_, at) => all.filter((_, index) => index % connectionCount === at))
 
-export const cycling = (asks: Ask[], connections: number): Lane[] =>
-  dealt(asks, connections).map(own => ({ asks: own, status: 200 }))
+export const cycling = (asks: HttpRequest[], connectionCount: number): ConnectionSpec[] =>
+  distribute(asks, connectionCount).map(own => ({ requests: own, status: 200 }))
 
-/** Of processes that have only just begun: a first crowd may be told to come back, and that is counted. */
-export const patient = (lanes: Lane[]): Lane[] => lanes.map(lane => ({ ...lane, mayRefuse: true }))
+/** For processes that have just started: they may answer 503 at first, and these answers are counted. */
+export const allowRefusals = (connections: ConnectionSpec[]): ConnectionSpec[] =>
+  connections.map(connection => ({ ...connection, mayRefuse: true }))
 
-/** Each connection renews a session of its own. */
-export const rotating = (ask: Ask, tokens: string[]): Lane[] =>
-  tokens.map(rotates => ({ asks: [ask], status: 200, rotates }))
+/** Each connection refreshes its own session. */
+export const rotating = (ask: HttpRequest, tokens: string[]): ConnectionSpec[] =>
+  tokens.map(rotates => ({ requests: [ask], status: 200, rotates }))
 
-/** Each connection hashes passwords over and over. */
-export const hashing = (asks: Ask[], status: number, connections: number): Lane[] =>
-  Array.from({ length: connections }, (_, at) => ({
-    ...{ asks: [asks[at % asks.length] as Ask], status, mayRefuse: true },
+/** Each connection sends requests that hash a password. */
+export const hashing = (asks: HttpRequest[], status: number, connectionCount: number): ConnectionSpec[] =>
+  Array.from({ length: connectionCount }, (_, at) => ({
+    ...{ requests: [asks[at % asks.length] as HttpRequest], status, mayRefuse: true },
   }))

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { SMTPServer } from 'smtp-server'
 
-// A mail server that reads what it is sent, keeps nothing, and says how many came by when.
+// A mail server that keeps no email, and reports how many arrived and when the last did.
 
 let count = 0
 let last = 0

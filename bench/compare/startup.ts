@@ -2,21 +2,21 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { median } from '../statistics.ts'
-import { type Contestant, names } from './contestant.ts'
 import { residentMegabytes } from './cpu.ts'
 import { shown, spread } from './figures.ts'
 import { aPort, type Launch, scriptPath, serves } from './process.ts'
-import { contestantOf, interleaved, type Run, type Section } from './run.ts'
+import { interleaved, type Run, type Section, targetOf } from './run.ts'
+import { names, type Target } from './target.ts'
 
 type Started = { milliseconds: number; resident: number }
 
-const gone = async (child: ChildProcess): Promise<void> => {
+const killed = async (child: ChildProcess): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return
   child.kill('SIGKILL')
   await once(child, 'exit')
 }
 
-/** From the moment that a process is asked for until it says that it is ready. */
+/** Measures the time from the start of a process until it is ready. */
 const start = async ({ script, env, ready }: Launch): Promise<Started> => {
   const port = await aPort()
   const url = `http://127.0.0.1:${port}`
@@ -38,25 +38,25 @@ const start = async ({ script, env, ready }: Launch): Promise<Started> => {
     return { milliseconds, resident: residentMegabytes([child.pid ?? 0]) }
   } finally {
     process.removeListener('exit', end)
-    await gone(child)
+    await killed(child)
   }
 }
 
-/** `after` is what each of them holds by now, with everything that was asked of it so far. */
+/** Measures start times and memory. `after` is the memory of a service after all requests so far. */
 export const measureStartup = async (run: Run): Promise<Section> => {
   const rounds = run.quick ? 1 : Math.min(run.rounds, 5)
-  const results = await interleaved(rounds, run.contestants, one => start(one.launch))
-  const after = (one: Contestant) => residentMegabytes(one.running.pids)
-  const own = contestantOf(run, names.latchkey)
+  const results = await interleaved(rounds, run.targets, one => start(one.launch))
+  const after = (one: Target) => residentMegabytes(one.running.pids)
+  const own = targetOf(run, names.latchkey)
   const took = median((results.get(own) ?? []).map(({ milliseconds }) => milliseconds))
   const least = median((results.get(own) ?? []).map(({ resident }) => resident))
   const most = Math.max(least, after(own))
   return {
-    title: 'Starting, and memory',
-    note: 'From the start of the process until it answers; Latchkey when /readyz says that Postgres, Redis and queue are there, the others at their first answer of any kind, connected or not. Resident memory half a second later, and of the process that was measured above, after everything that was asked of it.',
+    title: 'Start and memory',
+    note: 'From the start of the process until it answers: Latchkey until /readyz reports Postgres, Redis and the queue as up, the other services until their first answer of any kind, connected to stores or not. Resident memory half a second later, and of the process measured above after all its requests.',
     table: {
       head: ['', 'ms to ready', 'spread', 'MB after start', 'MB after load'],
-      rows: run.contestants.map(one => {
+      rows: run.targets.map(one => {
         const started = results.get(one) ?? []
         const milliseconds = started.map(each => each.milliseconds)
         const resident = median(started.map(each => each.resident))

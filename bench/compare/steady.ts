@@ -1,45 +1,45 @@
 import { median } from '../statistics.ts'
-import { type Contestant, names } from './contestant.ts'
 import { pairedRatio, shown, spread, times } from './figures.ts'
-import type { Paced } from './pace.ts'
+import type { OpenLoopResult } from './open-loop.ts'
 import { cycling, hashing } from './requests.ts'
 import { interleaved, type Run, type Section } from './run.ts'
+import { names, type Target } from './target.ts'
 
 const rate = 200
 const logins = 16
-const connections = 64
+const connectionCount = 64
 const wanted = 2
 
-type Entry = { one: Contestant; busy: boolean }
+type Entry = { one: Target; busy: boolean }
 
-const timesOf = ({ kinds }: Paced) =>
+const timesOf = ({ kinds }: OpenLoopResult) =>
   kinds.me ?? { count: 0, p50: Number.NaN, p99: Number.NaN, most: Number.NaN }
 
-/** How long an answer takes at a rate that is no effort, while nothing else happens and while people sign in. */
+/** Measures how long an answer takes at a low rate, without other load and while users sign in. */
 export const measureSteady = async (run: Run): Promise<Section> => {
-  const measured = run.contestants.filter(({ name }) => !run.quick || name === names.latchkey)
+  const measured = run.targets.filter(({ name }) => !run.quick || name === names.latchkey)
   const entries = measured.flatMap((one): Entry[] => [
     { one, busy: false },
     { one, busy: true },
   ])
   const rounds = Math.min(run.rounds, 4)
   const results = await interleaved(rounds, entries, ({ one, busy }) => {
-    const { words, sessions, running, logins: people } = one
-    return run.load.pace({
+    const { requests, sessions, running, logins: accounts } = one
+    return run.load.openLoop({
       ...{ port: running.port, pids: running.pids, rate },
-      kinds: [{ name: 'me', of: 1, lanes: cycling(sessions.map(words.me), connections) }],
-      background: busy ? hashing(people.map(words.login), 200, logins) : [],
+      kinds: [{ name: 'me', of: 1, connections: cycling(sessions.map(requests.me), connectionCount) }],
+      background: busy ? hashing(accounts.map(requests.login), 200, logins) : [],
       ...{ warmUp: 1500, measure: run.quick ? 3000 : 5000 },
     })
   })
   const p99 = (entry: Entry | undefined) =>
-    (entry ? (results.get(entry) ?? []) : []).map(paced => timesOf(paced).p99)
+    (entry ? (results.get(entry) ?? []) : []).map(result => timesOf(result).p99)
   const idleOf = ({ one }: Entry) => entries.find(each => each.one === one && !each.busy)
   const own = entries.find(({ one, busy }) => one.name === names.latchkey && busy)
   const ratio = own ? pairedRatio(p99(own), p99(idleOf(own))) : Number.NaN
   return {
-    title: 'Who am I, while others sign in',
-    note: `${rate} requests a second at fixed instants, and times counted from the instant, so that a stall is not hidden by a client that waits with it; ${logins} logins always in flight, or none, in turn. The hashing threads, the stores and the client share the machine’s cores with the one that is measured.`,
+    title: 'GET /auth/me while users sign in',
+    note: `${rate} requests a second at fixed times. A request counts from its scheduled time, so that a stall of the server counts fully. In turn, ${logins} logins are always in flight, or none. The hash threads, the stores and the client share the cores of the machine with the measured service.`,
     table: {
       head: [
         '',
@@ -52,18 +52,18 @@ export const measureSteady = async (run: Run): Promise<Section> => {
         'refused logins',
       ],
       rows: entries.map(entry => {
-        const paced = results.get(entry) ?? []
+        const result = results.get(entry) ?? []
         const idle = idleOf(entry)
         return [
           ...[entry.one.name, entry.busy ? String(logins) : 'none'],
           ...[
-            shown(median(paced.map(each => timesOf(each).p50))),
+            shown(median(result.map(each => timesOf(each).p50))),
             shown(median(p99(entry))),
             spread(p99(entry)),
           ],
           entry.busy ? times(pairedRatio(p99(entry), p99(idle))) : '',
-          shown(Math.max(...paced.map(each => timesOf(each).most))),
-          String(paced.reduce((sum, { refused }) => sum + refused, 0)),
+          shown(Math.max(...result.map(each => timesOf(each).most))),
+          String(result.reduce((sum, { refused }) => sum + refused, 0)),
         ]
       }),
     },

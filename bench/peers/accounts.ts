@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import bcrypt from 'bcrypt'
 import pg from 'pg'
 
-// The stores of the two hand-written services: one pool, one prepared statement for each request but two at a login.
+// The stores of the two hand-written services: one pool, and one prepared statement a request, two for a login.
 
 const cost = 12
 
@@ -44,7 +44,7 @@ const issueRefresh = async (userId: string): Promise<string> => {
   return token
 }
 
-/** What signing in is answered with. */
+/** The reply to a login. */
 export const sessionOf = async (user: User, accessToken: string) => ({
   access_token: accessToken,
   token_type: 'Bearer',
@@ -53,7 +53,7 @@ export const sessionOf = async (user: User, accessToken: string) => ({
   user,
 })
 
-/** Exchanges a refresh token for the next; null where it is none. */
+/** Exchanges a refresh token for the next one. Null if it is not valid. */
 export const rotateRefresh = async (token: string): Promise<{ userId: string; token: string } | null> => {
   const next = newToken()
   const [row] = await run<{ user_id: string }>(
@@ -65,7 +65,7 @@ export const rotateRefresh = async (token: string): Promise<{ userId: string; to
   return row ? { userId: row.user_id, token: next } : null
 }
 
-/** The user, or null where the address is taken. */
+/** The user, or null if the address is taken. */
 export const addUser = async (email: string, password: string): Promise<User | null> => {
   const hash = await bcrypt.hash(password, cost)
   const [user] = await run<User>(

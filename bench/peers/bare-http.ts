@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 
-// The least that an answer costs.
+// The lowest cost of an answer: `node:http` without a framework.
 
 const body = JSON.stringify({ id: '018f0000-0000-7000-8000-000000000000' })
 const headers = { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }

@@ -4,8 +4,8 @@ import type { BetterAuthOptions } from 'better-auth'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 
-// E-mail and password, hashed with the same work as everybody else's. No cookie cache: it would answer without asking
-// whether the session was revoked. What is off is off for every contestant: limits, a log of requests, telemetry.
+// Email and password, hashed at the same cost as in the other services. No cookie cache: it would accept a revoked session.
+// Limits, request log and telemetry are off, as in every peer.
 
 const { DATABASE_URL = '', REDIS_URL, PORT, TOKEN_SECRET = '' } = process.env
 

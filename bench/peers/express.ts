@@ -11,9 +11,9 @@ import {
   userByPassword,
 } from './accounts.ts'
 
-// What a team writes by hand: Express, jsonwebtoken (HS256), bcrypt, pg. Access tokens are not revoked.
+// A typical hand-written service: Express, jsonwebtoken (HS256), bcrypt, pg. Access tokens are not revoked.
 
-// A text would be tried as a public key first, each time: four times the cost of a check.
+// jsonwebtoken would first try a string as a public key, each time: four times the cost of a check.
 const secret = createSecretKey(Buffer.from(process.env.TOKEN_SECRET ?? ''))
 
 const accessToken = (userId: string): string =>

@@ -5,8 +5,8 @@ import { type AuthState, requireAuth } from '../../src/guard/koa.ts'
 import { createVerifier } from '../../src/guard/verifier.ts'
 import { crossOrigin, securityHeaders } from '../../src/platform/http/headers.ts'
 
-// A resource server on the stack that Latchkey itself runs on, with its guard in front of one route, or without:
-// the guard alone is the difference.
+// A resource server on the stack of Latchkey itself, with and without its guard in front of one route, so that the
+// difference is the guard alone.
 
 const { PORT, GUARD, ISSUER = '', KEYS_URL = '' } = process.env
 

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 
-// Tells the thread that sends when the next instant has come. Timers of the event loop know whole milliseconds, and
-// wait behind whatever it is at; this thread sleeps to the microsecond.
+// Signals the sending thread at each scheduled time. Timers of the event loop have whole milliseconds and wait for running
+// code; this thread sleeps with microsecond precision.
 
 const { start, interval, to } = workerData as { start: number; interval: number; to: number }
 const never = new Int32Array(new SharedArrayBuffer(4))

@@ -1,16 +1,16 @@
 import pg from 'pg'
 import { v7 as uuid } from 'uuid'
 
-/** Somebody who has an account. */
-export type Person = { id: string; email: string }
+/** An account of a measured service. */
+export type Account = { id: string; email: string }
 
 export const password = 'correct horse 9'
 
-/** People whom nobody has met before. */
-export const people = (count: number, word: string): Person[] =>
+/** Makes ids and email addresses of new accounts. */
+export const makeAccounts = (count: number, word: string): Account[] =>
   Array.from({ length: count }, (_, at) => ({ id: uuid(), email: `${word}-${at}@example.com` }))
 
-/** Runs statements on a connection of their own. */
+/** Runs statements on a new connection. */
 export const withClient = async <T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> => {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
@@ -21,7 +21,7 @@ export const withClient = async <T>(url: string, use: (client: pg.Client) => Pro
   }
 }
 
-/** One after the other. */
+/** Handles a list in batches, one after another. */
 export const inBatches = async <T>(
   all: T[],
   size: number,

@@ -31,21 +31,23 @@ const inProduction = (config: Partial<Config>, process: ProcessName): string[] =
   // A migration sends no links, takes no requests and hashes no passwords.
   if (process === 'migrate') return errors
   if (!config.PUBLIC_URL?.startsWith('https:'))
-    errors.push('PUBLIC_URL must begin with https:// in production')
+    errors.push('PUBLIC_URL must begin with https:// if NODE_ENV is production')
   if (config.FRONTEND_URL && !config.FRONTEND_URL.startsWith('https:'))
-    errors.push('FRONTEND_URL must begin with https:// in production')
-  if (config.RATE_LIMITS === 'off') errors.push('RATE_LIMITS must not be off in production')
+    errors.push('FRONTEND_URL must begin with https:// if NODE_ENV is production')
+  if (config.RATE_LIMITS === 'off') errors.push('RATE_LIMITS must not be off if NODE_ENV is production')
   if (config.BCRYPT_COST !== undefined && config.BCRYPT_COST < 10)
-    errors.push('BCRYPT_COST must be at least 10 in production')
+    errors.push('BCRYPT_COST must be at least 10 if NODE_ENV is production')
   if (!config.RECURRENTE_URL?.startsWith('https:'))
-    errors.push('RECURRENTE_URL must begin with https:// in production')
+    errors.push('RECURRENTE_URL must begin with https:// if NODE_ENV is production')
   return errors
 }
 
 /** Some but not all secrets of the shop are set. That is an error: the shop would stay closed, and no message would say why. */
 const incompleteShop = (env: Record<string, string | undefined>): string[] => {
   const missing = shopSecrets.filter(name => !env[name])
-  return missing.length === shopSecrets.length ? [] : missing.map(name => `${name} is not set`)
+  return missing.length === shopSecrets.length
+    ? []
+    : missing.map(name => `${name} is not set. Set all three secrets of the shop, or none`)
 }
 
 type Env = Record<string, string | undefined>

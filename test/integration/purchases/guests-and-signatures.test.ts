@@ -593,7 +593,7 @@ anyTest.after.always(async () => {
     ]) {
       const missing = names.filter(name => !subset.includes(name))
       const given = Object.fromEntries(subset.map(name => [name, shop[name]]))
-      const errors = missing.map(name => `${name} is not set`)
+      const errors = missing.map(name => `${name} is not set. Set all three secrets of the shop, or none`)
       t.deepEqual(configErrorsOf(given), errors)
       const empty = Object.fromEntries(missing.map(name => [name, '']))
       t.deepEqual(configErrorsOf({ ...given, ...empty }), errors, 'an empty variable counts as unset')
@@ -648,7 +648,7 @@ anyTest.after.always(async () => {
     }
     t.deepEqual(configErrorsOf(production), [])
     t.deepEqual(configErrorsOf({ ...production, RECURRENTE_URL: 'http://pay.example/api' }), [
-      'RECURRENTE_URL must begin with https:// in production',
+      'RECURRENTE_URL must begin with https:// if NODE_ENV is production',
     ])
     t.deepEqual(configErrorsOf({ ...production, RECURRENTE_URL: 'https://pay.example/api/' }), [])
   })

@@ -1,32 +1,38 @@
-import { allEmails } from './emails.ts'
-import { entities } from './entities.ts'
-import { type KeyRing, openKeyRing } from './features/signing-keys/store.ts'
 import type { Clock } from './platform/base/clock.ts'
 import type { Log } from './platform/base/log.ts'
-import { type CheckPassword, passwordPolicy } from './platform/base/password-policy.ts'
+import type { CheckPassword } from './platform/base/password-policy.ts'
 import type { EmailDefinition } from './platform/catalog/email-definition.ts'
 import type { Config } from './platform/config/config.ts'
-import { type Timeouts, timeouts } from './platform/config/timeouts.ts'
-import { hashThreads } from './platform/crypto/hash-threads.ts'
-import { type Hasher, openHasher } from './platform/crypto/password.ts'
-import { deriveSecrets, type Secrets } from './platform/crypto/secrets.ts'
-import { type CheckToken, openTokenCheck } from './platform/crypto/token-cache.ts'
-import { type Limiter, openLimiter } from './platform/limits/store.ts'
-import { type MailQueue, openMailQueue } from './platform/mail/queue.ts'
-import { type OpenMetrics, openMetrics } from './platform/metrics/metrics.ts'
-import { checkSchema, warnOfLostCommits } from './platform/postgres/check-database.ts'
-import { type Database, openDatabase, openPostgres, poolOf } from './platform/postgres/postgres.ts'
-import { findConnection } from './platform/postgres/postgres-connection.ts'
-import { openPreparedReads, type PreparedReads } from './platform/postgres/prepared-read.ts'
-import { openReplicaReader, type ReadFromReplica } from './platform/postgres/read-from-replica.ts'
-import { type Keys, redisKeys } from './platform/redis/keys.ts'
-import { openRedis, type RedisConnection, redisUp } from './platform/redis/redis.ts'
-import { openTheme, type Theme } from './platform/theme/theme.ts'
+import type { KeyRing } from './platform/crypto/key-ring.ts'
+import type { Hasher } from './platform/crypto/password.ts'
+import type { Secrets } from './platform/crypto/secrets.ts'
+import type { CheckToken } from './platform/crypto/token-cache.ts'
+import type { Limiter } from './platform/limits/store.ts'
+import type { MailQueue } from './platform/mail/queue.ts'
+import type { OpenMetrics } from './platform/metrics/metrics.ts'
+import type { Database } from './platform/postgres/postgres.ts'
+import type { PreparedReads } from './platform/postgres/prepared-read.ts'
+import type { ReadFromReplica } from './platform/postgres/read-from-replica.ts'
+import type { Keys } from './platform/redis/keys.ts'
+import type { RedisConnection } from './platform/redis/redis.ts'
+import type { Theme } from './platform/theme/theme.ts'
 
-/** Seconds by which the clocks of two instances may differ. The same as the default of the guard. */
-const clockTolerance = 30
+/**
+ * SQL for the rows that a module keeps on users. Features run it when they export an account or move an address. All but
+ * `list` are updates of rows with ids.
+ */
+export type UserRows = {
+  /** The rows of a user ($1), for the export of an account. */
+  list: string
+  /** Gives a user ($1) the rows that wait for the owner of a mailbox ($2). */
+  claim: string
+  /** Lets what a user ($1) got by a mailbox ($2) wait for the owner of that mailbox again. */
+  release: string
+  /** Gives the rows of a user ($1) to another one ($2). */
+  move: string
+}
 
-/** What flows are given. A flow names the part that it uses: `Pick<Deps, 'database' | 'log'>`. */
+/** What a verb gets as its first argument. A verb names the part that it uses: `Pick<Deps, 'database' | 'log'>`. */
 export type Deps = {
   config: Config
   clock: Clock
@@ -46,80 +52,6 @@ export type Deps = {
   checkToken: CheckToken
   hasher: Hasher
   checkPassword: CheckPassword
-}
-
-/**
- * Opens everything in order; disposing closes it in reverse. Postgres and its keys must be there; Redis may
- * be late. What is `shared` is used as it is, and stays open.
- */
-export const open = async (
-  config: Config,
-  log: Log,
-  clock: Clock = { shift: 0 },
-  within: Timeouts = timeouts,
-  shared: { hasher?: Hasher } = {},
-): Promise<Deps & AsyncDisposable> => {
-  await using opened = new AsyncDisposableStack()
-  const metrics = openMetrics(config.METRICS_PORT !== undefined)
-  const theme = openTheme(config, allEmails)
-  const secrets = deriveSecrets(config.APP_SECRET)
-  const keys = redisKeys(config.REDIS_PREFIX)
-
-  const connection = await findConnection(config.DATABASE_URL, within)
-  const database = await openDatabase(connection, { entities, log })
-  opened.defer(() => database.destroy())
-  const reads = opened.use(openPreparedReads(connection, log))
-  await checkSchema(database)
-  await warnOfLostCommits(database, log)
-  const replicas = config.DATABASE_REPLICA_URLS.map(url => () => openPostgres({ url, entities, log, within }))
-  const { readFromReplica } = opened.use(openReplicaReader({ database, log, metrics }, replicas))
-  const ring = await openKeyRing(database, secrets)
-  const parties = { issuer: config.PUBLIC_URL, audience: config.PUBLIC_URL }
-  const checkToken = openTokenCheck({ ...parties, clockTolerance, findKey: ring.find })
-
-  const redis = openRedis(config.REDIS_URL, log, within.redisCommand)
-  opened.defer(() => redis.disconnect())
-  await redisUp(redis, 2000)
-
-  const queue = openMailQueue(redis, keys, log)
-  opened.defer(() => queue.close())
-  const limiter = openLimiter({ redis, keys, log, metrics }, config.RATE_LIMITS, config.API_PROCESSES)
-
-  const threads = hashThreads(config.API_PROCESSES)
-  const hasher =
-    shared.hasher ??
-    opened.use(openHasher({ cost: config.BCRYPT_COST, threads, timeoutMs: within.hasherThread }))
-
-  metrics.gauge('passwords_waiting', () => hasher.waiting())
-  metrics.gauge('postgres_connections_waited_for', () => poolOf(database).waitingCount)
-
-  const checkPassword = passwordPolicy({
-    minLength: config.PASSWORD_MIN_LENGTH,
-    require: config.PASSWORD_REQUIRE,
-  })
-
-  const all = opened.move()
-  return {
-    ...{
-      config,
-      clock,
-      log,
-      emails: allEmails,
-      theme,
-      metrics,
-      secrets,
-      database,
-      reads,
-      readFromReplica,
-      redis,
-      keys,
-      queue,
-      limiter,
-      ring,
-      checkToken,
-      hasher,
-      checkPassword,
-    },
-    [Symbol.asyncDispose]: () => all.disposeAsync(),
-  }
+  /** The rows of modules on users, by the name of the module. */
+  userRows: Readonly<Record<string, UserRows>>
 }

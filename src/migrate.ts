@@ -1,5 +1,5 @@
+import { configOrExit } from './config.ts'
 import { openLog } from './platform/base/log.ts'
-import { configOrExit } from './platform/config/config.ts'
 import { endUnstarted } from './platform/config/shutdown.ts'
 import { migrate } from './processes/migrate/migrate.ts'
 

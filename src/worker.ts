@@ -1,7 +1,8 @@
-import { open } from './deps.ts'
-import { allEmails } from './emails.ts'
+import { configOrExit } from './config.ts'
+import { emails } from './modules.ts'
+import { open } from './open.ts'
 import { openLog } from './platform/base/log.ts'
-import { configError, configOrExit } from './platform/config/config.ts'
+import { configError } from './platform/config/config.ts'
 import { exposures } from './platform/config/exposure.ts'
 import { closed, closeOnSignal, endUnstarted } from './platform/config/shutdown.ts'
 import { serveMetrics } from './platform/health/metrics.ts'
@@ -13,7 +14,7 @@ import { endTimeoutMs, startWorker } from './processes/worker/start-worker.ts'
 
 if (import.meta.main) {
   const config = configOrExit('worker')
-  await checkTemplatesOrExit(config, allEmails)
+  await checkTemplatesOrExit(config, emails)
   const log = openLog('worker', config.LOG_LEVEL)
   for (const exposure of exposures(config, 'worker')) log.warn(exposure)
   try {

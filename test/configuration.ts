@@ -1,4 +1,5 @@
-import { type Config, readConfig } from '../src/platform/config/config.ts'
+import { readConfig } from '../src/config.ts'
+import type { Config } from '../src/platform/config/config.ts'
 
 /** The configuration of an environment. Throws if the environment is invalid. */
 export const configOf = (env: Record<string, string>): Config => {

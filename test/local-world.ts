@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { type Deps, open } from '../src/deps.ts'
+import type { Deps } from '../src/deps.ts'
+import { open } from '../src/open.ts'
 import type { Clock } from '../src/platform/base/clock.ts'
 import { type Log, openLog } from '../src/platform/base/log.ts'
 import type { Config } from '../src/platform/config/config.ts'

@@ -1,4 +1,4 @@
-import { open } from '../src/deps.ts'
+import { open } from '../src/open.ts'
 import { openLog } from '../src/platform/base/log.ts'
 import type { Timeouts } from '../src/platform/config/timeouts.ts'
 import { startApi } from '../src/processes/api/server.ts'

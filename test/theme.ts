@@ -1,4 +1,4 @@
-import { allEmails } from '../src/emails.ts'
+import { emails as allEmails } from '../src/modules.ts'
 import { readTheme } from '../src/platform/config/config.ts'
 import { openTheme, type Theme } from '../src/platform/theme/theme.ts'
 

@@ -17,13 +17,13 @@ import { sweep } from '../src/features/mail-delivery/sweep.ts'
 import { issueOneTimeToken } from '../src/features/one-time-tokens/issue-one-time-token.ts'
 import type { Clock } from '../src/platform/base/clock.ts'
 import { emailOf } from '../src/platform/catalog/email-definition.ts'
-import type { Config } from '../src/platform/config/config.ts'
 import { type Hasher, openHasher } from '../src/platform/crypto/password.ts'
 import type { Email } from '../src/platform/mail/entity.ts'
 import { enqueueEmails, type NewEmail, queueEmail } from '../src/platform/mail/outbox.ts'
 import { openTransport } from '../src/platform/mail/transport.ts'
 import { runCommandLine } from '../src/processes/cli/run.ts'
 import { type MailWorker, startWorker } from '../src/processes/worker/start-worker.ts'
+import type { ShopConfig } from '../src/shop/catalog/variables.ts'
 import { forgetBuyers } from '../src/shop/purchases/forget-buyers.ts'
 import { inviteBuyers } from '../src/shop/purchases/invite-buyers.ts'
 import { reconcile } from '../src/shop/purchases/reconcile.ts'
@@ -113,7 +113,7 @@ const calls = {
     find(id).clock.shift = shift
   },
   warm: async (id: string) => find(id).warm(),
-  run: async (id: string, job: JobName, config: Partial<Config>): Promise<number> => {
+  run: async (id: string, job: JobName, config: Partial<ShopConfig>): Promise<number> => {
     const { deps } = find(id)
     return Number(await jobs[job]({ ...deps, config: { ...deps.config, ...config } }))
   },

@@ -4,9 +4,9 @@ import { deserialize, serialize } from 'node:v8'
 import test from 'ava'
 import type { RedisCommander } from 'ioredis'
 import type { Clock } from '../src/platform/base/clock.ts'
-import type { Config } from '../src/platform/config/config.ts'
 import type { Email } from '../src/platform/mail/entity.ts'
 import { type Keys, redisKeys } from '../src/platform/redis/keys.ts'
+import type { ShopConfig } from '../src/shop/catalog/variables.ts'
 import { type Client, openClient } from './client.ts'
 import type { WorldOptions } from './local-world.ts'
 import type { Mailbox } from './mail-sink.ts'
@@ -23,7 +23,7 @@ export type Instance = {
   /** Opens the Postgres connections in advance, so that opening them does not spread simultaneous requests over time. */
   warm: () => Promise<void>
   /** Runs a worker job once, with `config` as overrides. Returns how many items it processed. */
-  run: (job: JobName, config?: Partial<Config>) => Promise<number>
+  run: (job: JobName, config?: Partial<ShopConfig>) => Promise<number>
   /** The metrics in the format of Prometheus. */
   metrics: () => Promise<string>
   close: () => Promise<void>

@@ -1,8 +1,9 @@
-import { type Deps, open } from '../../src/deps.ts'
+import { readConfig } from '../../src/config.ts'
+import type { Deps } from '../../src/deps.ts'
 import { startSession } from '../../src/features/sessions/start-session.ts'
 import { findUser } from '../../src/features/users/store.ts'
+import { open } from '../../src/open.ts'
 import { openLog } from '../../src/platform/base/log.ts'
-import { readConfig } from '../../src/platform/config/config.ts'
 import { type Account, inBatches, withClient } from './accounts.ts'
 
 /** What a client holds: an access token, a refresh token, or a cookie. */

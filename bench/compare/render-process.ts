@@ -1,4 +1,4 @@
-import { allEmails } from '../../src/emails.ts'
+import { emails as allEmails } from '../../src/modules.ts'
 import { emails } from '../../src/platform/catalog/emails.ts'
 import { readTheme } from '../../src/platform/config/config.ts'
 import { compileAll, render } from '../../src/platform/mail/render.ts'

@@ -3,7 +3,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { exampleSecret } from '../platform/config/variables.ts'
-import { shopSecrets } from '../shop/variables.ts'
+import { shopSecrets } from '../shop/catalog/variables.ts'
 import type { Env } from './binaries.ts'
 import { processStartTime } from './process-start.ts'
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { allEmails } from '../emails.ts'
+import { emails as allEmails } from '../modules.ts'
 import { onFreePort } from '../platform/base/free-port.ts'
 import { configErrorText, exitConfig, readTheme } from '../platform/config/config.ts'
 import { checkTemplatesOrExit } from '../platform/mail/check-templates.ts'

@@ -11,8 +11,8 @@ import { counters, gauges, histograms } from '../../src/platform/catalog/metrics
 import { codes } from '../../src/platform/catalog/problems.ts'
 import { docTables } from '../../src/processes/docs/doc-tables.ts'
 import { generatedFiles } from '../../src/processes/docs/generated-docs.ts'
-import { routes } from '../../src/routes.ts'
 import { anAccount } from '../fixtures.ts'
+import { coreRoutes } from '../routes.ts'
 import { openWorld } from '../world.ts'
 
 // The documents agree with the code: derived files, sessions, metrics, security, the Postman collection.
@@ -46,7 +46,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     / -X (\w+)/.exec(call)?.[1] ?? (/ -d /.test(call) ? 'POST' : 'GET')
 
   test('a JSON route that neither README.md nor docs/by-hand.md calls → fails', t => {
-    const spoken = routes(() => false).filter(({ replies, accepts }) => {
+    const spoken = coreRoutes.filter(({ replies, accepts }) => {
       const isPage = Object.values(replies).some(reply => reply === 'html')
       return !isPage && accepts !== 'form'
     })
@@ -68,7 +68,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       .filter(line => line.startsWith('| ') && !line.startsWith('| ---'))
       .map(line => line.split('|').at(-2) ?? '')
     const all = cells.flatMap(cell => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name))
-    const spoken = routes(() => false).map(({ method, path }) => `${method} ${path}`)
+    const spoken = coreRoutes.map(({ method, path }) => `${method} ${path}`)
     const endpoints = all.filter(name => /^(GET|POST|PUT|PATCH|DELETE) /.test(name))
     t.true(endpoints.length > 15)
     for (const each of endpoints) {
@@ -87,7 +87,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 
   test('a page behind an emailed link that docs/by-hand.md lacks → fails', t => {
     const text = page('docs/by-hand.md')
-    const pages = routes(() => false).filter(({ replies }) => Object.values(replies).includes('html'))
+    const pages = coreRoutes.filter(({ replies }) => Object.values(replies).includes('html'))
     t.true(pages.length > 10)
     for (const { path } of pages) t.true(text.includes(`\`${path}\``), path)
   })
@@ -344,7 +344,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   }
   type Collection = { item: Item[]; variable: { key: string }[] }
 
-  const all = routes(() => false)
+  const all = coreRoutes
   const written: Collection = JSON.parse(
     readFileSync(new URL('../../postman/latchkey.postman_collection.json', import.meta.url), 'utf8'),
   )

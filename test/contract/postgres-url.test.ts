@@ -1,5 +1,5 @@
 import test from 'ava'
-import { readConfig } from '../../src/platform/config/config.ts'
+import { readConfig } from '../../src/config.ts'
 import { parsePostgresUrl } from '../../src/platform/config/postgres-url.ts'
 
 // DATABASE_URL: every form that libpq knows is accepted, or rejected with a correct reason.

@@ -4,12 +4,14 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import pg from 'pg'
-import { entities } from '../../src/entities.ts'
+import { loadEntities } from '../../src/modules.ts'
 import { openLog } from '../../src/platform/base/log.ts'
 import { openPostgres } from '../../src/platform/postgres/postgres.ts'
 import { migrate } from '../../src/processes/migrate/migrate.ts'
 import { migrations } from '../../src/processes/migrate/migrations.ts'
 import { testSecret } from '../template.ts'
+
+const entities = await loadEntities()
 
 const silent = openLog('test', 'silent')
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
+import { variables } from '../../src/config.ts'
 import { limitNames } from '../../src/platform/catalog/limits.ts'
-import { variables } from '../../src/platform/config/variables.ts'
 
 // Generators of valid values for environment variables, for property tests of the configuration.
 

@@ -4,7 +4,7 @@ const levelNames = ['platform', 'features', 'shop', 'processes'] as const
 export type Level = (typeof levelNames)[number]
 
 const levels: readonly (readonly [RegExp, Level])[] = [
-  [/^platform\/|^deps\.ts$/, 'platform'],
+  [/^platform\/|^(deps|module)\.ts$/, 'platform'],
   [/^features\//, 'features'],
   [/^shop\//, 'shop'],
   [/^(processes|dev-services|guard)\/|^\w+\.ts$/, 'processes'],
@@ -23,13 +23,13 @@ const layerNames = ['pure', 'stores', 'verbs', 'routes', 'processes'] as const
 export type Layer = (typeof layerNames)[number]
 
 const layers: readonly (readonly [RegExp, Layer])[] = [
-  [/^(processes|dev-services|shop\/gateway-stub)\/|^\w+\.ts$(?<!^(deps|emails|entities)\.ts)/, 'processes'],
-  [/^platform\/(base|catalog|config|crypto|theme)\/|^shop\/(emails|variables)\.ts$/, 'pure'],
-  [/^platform\/(postgres|redis|limits|metrics|mail)\/|^(deps|emails|entities)\.ts$/, 'stores'],
-  [/^(platform\/(http|pages|api-docs|health)|guard)\//, 'routes'],
+  [/^(processes|dev-services|shop\/gateway-stub)\/|^\w+\.ts$(?<!^(deps|module)\.ts)/, 'processes'],
+  [/^platform\/(base|catalog|config|crypto|theme)\/|^shop\/catalog\//, 'pure'],
+  [/^platform\/(postgres|redis|limits|metrics|mail)\/|^deps\.ts$/, 'stores'],
+  [/^(platform\/(http|pages|api-docs|health)|guard)\/|^(shop\/)?module\.ts$/, 'routes'],
   [/\/(rules|types|schemas|view|last-admin)\.ts$/, 'pure'],
   [/\/(entity|store)\.ts$/, 'stores'],
-  [/\/(([a-z]+-)?routes|authenticate|authorize|token-transport)\.ts$/, 'routes'],
+  [/\/(([a-z]+-)?routes|authenticate|authorize|token-transport|route)\.ts$/, 'routes'],
   [/^(features|shop)\/[a-z-]+\/[a-z-]+\.ts$/, 'verbs'],
 ]
 

@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
@@ -7,7 +8,6 @@ import { changesOf } from '../audit/rules.ts'
 import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
 import { adminChangeRefusal } from '../users/last-admin.ts'
 

@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
-import { moduleRows } from '../../entities.ts'
 import { now } from '../../platform/base/clock.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { mailboxKinds } from '../../platform/catalog/email-definition.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
@@ -10,7 +10,6 @@ import type { AuditEvent } from '../audit/entity.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { isMailboxOwned } from '../one-time-tokens/rules.ts'
 import { listSessions } from '../sessions/list-sessions.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import type { User } from '../users/entity.ts'
 import { userView } from '../users/types.ts'
 
@@ -34,8 +33,11 @@ const eventView = ({ type, actor_id, ip, user_agent, data, created_at }: AuditEv
   created_at: created_at.toISOString(),
 })
 
-const rowsOfModules = async ({ readFromReplica }: Pick<Deps, 'readFromReplica'>, userId: string) => {
-  const all = Object.entries(moduleRows).map(
+const rowsOfModules = async (
+  { readFromReplica, userRows }: Pick<Deps, 'readFromReplica' | 'userRows'>,
+  userId: string,
+) => {
+  const all = Object.entries(userRows).map(
     async ([name, { list }]): Promise<[string, Record<string, unknown>[]]> => [
       name,
       await readFromReplica(manager => manager.query(list, [userId])),
@@ -65,7 +67,16 @@ const eventsOf =
 
 type Needs = Pick<
   Deps,
-  'clock' | 'log' | 'emails' | 'database' | 'readFromReplica' | 'redis' | 'keys' | 'queue' | 'limiter'
+  | 'clock'
+  | 'log'
+  | 'emails'
+  | 'database'
+  | 'readFromReplica'
+  | 'redis'
+  | 'keys'
+  | 'queue'
+  | 'limiter'
+  | 'userRows'
 >
 
 type Asked = { user: User; sessionId: string; origin: Origin; isTold: boolean }

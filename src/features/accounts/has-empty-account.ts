@@ -4,7 +4,7 @@ import { now } from '../../platform/base/clock.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import type { User } from '../users/entity.ts'
 import { findRegistration } from '../users/find-registration.ts'
-import { holdsRows } from '../users/holds-rows.ts'
+import { hasModuleRows } from '../users/has-module-rows.ts'
 
 /**
  * Whether an account has held nothing so far that its owner could lose: a visitor made it within the last seven days, and
@@ -14,9 +14,9 @@ import { holdsRows } from '../users/holds-rows.ts'
 export const hasEmptyAccount = async (
   manager: EntityManager,
   user: User,
-  { clock }: Pick<Deps, 'clock'>,
+  deps: Pick<Deps, 'clock' | 'userRows'>,
 ): Promise<boolean> => {
-  const isNew = now(clock) - user.created_at.getTime() < emails.email_changed.token.lifetime
+  const isNew = now(deps.clock) - user.created_at.getTime() < emails.email_changed.token.lifetime
   if (!isNew || user.roles.includes('admin') || !(await findRegistration(manager, user.id))) return false
-  return !(await holdsRows(manager, user.id))
+  return !(await hasModuleRows(manager, deps, user.id))
 }

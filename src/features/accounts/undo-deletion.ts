@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
@@ -7,7 +8,6 @@ import { resetAttempts } from '../lockout/reset-attempts.ts'
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
 import { verifyUndoToken } from '../one-time-tokens/verify-undo-token.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
 
 type Needs = Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>

@@ -1,12 +1,12 @@
 import { v7 as uuid } from 'uuid'
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { isDuplicate } from '../../platform/base/store-errors.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { validateNewPassword } from '../passwords/validate-new-password.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
 import type { Role } from '../users/types.ts'
 

@@ -1,10 +1,10 @@
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { changesOf } from '../audit/rules.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import { Users } from '../users/entity.ts'
 import { adminChangeRefusal } from '../users/last-admin.ts'
 

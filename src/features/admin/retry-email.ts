@@ -1,9 +1,9 @@
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { type Email, Emails } from '../../platform/mail/entity.ts'
 import { enqueueEmails } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import type { Origin } from '../sessions/start-session.ts'
 
 type Act = { emailId: string; actorId: string | null; origin: Origin }
 

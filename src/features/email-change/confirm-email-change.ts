@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
@@ -10,7 +11,6 @@ import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.t
 import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import { type Presented, verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
 import { isActive, maskEmail } from '../users/types.ts'
 import { orTaken } from './or-taken.ts'
@@ -29,6 +29,7 @@ type Needs = Pick<
   | 'queue'
   | 'limiter'
   | 'secrets'
+  | 'userRows'
 >
 
 /**

@@ -1,10 +1,10 @@
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'queue' | 'log' | 'hasher'>

@@ -1,9 +1,10 @@
 import * as v from 'valibot'
 import * as field from '../../platform/base/fields.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { type Route, route } from '../../platform/http/route.ts'
+import type { Route } from '../../platform/http/route.ts'
 import { linkRoutes } from '../../platform/pages/link-routes.ts'
 import { page } from '../../platform/pages/pages.ts'
+import { route } from '../sessions/route.ts'
 import { emailReply } from '../users/types.ts'
 import { confirmEmailChange } from './confirm-email-change.ts'
 import { describeMove } from './describe-move.ts'
@@ -104,4 +105,4 @@ const pages = [
   }),
 ]
 
-export const addressRoutes: Route[] = [postChange, postConfirm, postUndoChange, ...pages]
+export const emailChangeRoutes: Route[] = [postChange, postConfirm, postUndoChange, ...pages]

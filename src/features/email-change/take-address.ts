@@ -1,8 +1,8 @@
 import { type EntityManager, Not } from 'typeorm'
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
 import { updateModuleRows } from '../users/update-module-rows.ts'
 
@@ -16,7 +16,7 @@ type Taking = { email: string; by: string; origin: Origin }
  */
 export const takeAddress = async (
   manager: EntityManager,
-  deps: Pick<Deps, 'emails'>,
+  deps: Pick<Deps, 'emails' | 'userRows'>,
   { email, by, origin }: Taking,
 ): Promise<void> => {
   const other = await manager.findOne(Users, {
@@ -25,7 +25,7 @@ export const takeAddress = async (
   })
   if (!other || other.roles.includes('admin')) return
   await revokeUserTokens(manager, deps, other, [])
-  const moved = await updateModuleRows(manager, 'move', [other.id, by])
+  const moved = await updateModuleRows(manager, deps, 'move', [other.id, by])
   const isGuest = other.password_hash === null
   if (isGuest) await merge(manager, other, by)
   const about = isGuest ? ({ type: 'user.merged', userId: by } as const) : displaced(other, by)

@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
@@ -13,14 +14,16 @@ import { revokeLaterUndoTokens } from '../one-time-tokens/revoke-later-undo-toke
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import { verifyUndoToken } from '../one-time-tokens/verify-undo-token.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
 import { maskEmail } from '../users/types.ts'
 import { updateModuleRows } from '../users/update-module-rows.ts'
 import { orTaken } from './or-taken.ts'
 import { takeAddress } from './take-address.ts'
 
-type Needs = Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
+type Needs = Pick<
+  Deps,
+  'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets' | 'userRows'
+>
 
 /**
  * Gives an account back to the address it had, also one that was deleted meanwhile. Whoever moved it knew the
@@ -60,7 +63,7 @@ const restore = (
       lock: { mode: 'pessimistic_write' },
     })
     if (!before) return null
-    const released = await updateModuleRows(manager, 'release', [userId, before.email])
+    const released = await updateModuleRows(manager, deps, 'release', [userId, before.email])
     await takeAddress(manager, deps, { email: address, by: userId, origin })
     await manager.update(
       Users,
@@ -75,7 +78,7 @@ const restore = (
         updated_at: () => 'now()',
       },
     )
-    const claimed = await updateModuleRows(manager, 'claim', [userId, address])
+    const claimed = await updateModuleRows(manager, deps, 'claim', [userId, address])
     await revokeUserTokens(manager, deps, before)
     await revokeLaterUndoTokens(manager, { userId, emailId })
     const after = { ...before, email_verified: true, erase_after: null }

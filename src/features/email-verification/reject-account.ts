@@ -1,3 +1,5 @@
+import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { readProofToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
 import { eraseAccount } from '../accounts/erase-account.ts'
@@ -6,13 +8,14 @@ import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import { keepRejection } from '../one-time-tokens/store.ts'
 import { verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
-import { holdsRows } from '../users/holds-rows.ts'
+import { hasModuleRows } from '../users/has-module-rows.ts'
 import { findRejectable } from './find-rejectable.ts'
 import { wasRejected } from './was-rejected.ts'
 
-type Needs = Parameters<typeof verifyOneTimeToken>[0] & Parameters<typeof deleteSessions>[0]
+type Needs = Pick<Deps, 'userRows'> &
+  Parameters<typeof verifyOneTimeToken>[0] &
+  Parameters<typeof deleteSessions>[0]
 
 /**
  * Removes an account that somebody else made with this address, at the wish of the mailbox that never confirmed it: by the
@@ -47,7 +50,7 @@ const remove = (deps: Needs, { userId, address, origin }: Removal): Promise<bool
       lock: { mode: 'pessimistic_write' },
     })
     if (!user || !(await findRejectable(manager, user))) return false
-    const isKept = await holdsRows(manager, userId)
+    const isKept = await hasModuleRows(manager, deps, userId)
     await revokeUserTokens(manager, deps, user, [])
     // The event of an account that is erased names nobody, or its address and device would be erased with it.
     await recordEvent(manager, { type: 'user.rejected', userId: isKept ? userId : null, origin })

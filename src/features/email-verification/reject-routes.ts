@@ -1,8 +1,9 @@
 import * as v from 'valibot'
 import * as field from '../../platform/base/fields.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { type Route, route } from '../../platform/http/route.ts'
+import type { Route } from '../../platform/http/route.ts'
 import { linkRoutes } from '../../platform/pages/link-routes.ts'
+import { route } from '../sessions/route.ts'
 import { rejectAccount } from './reject-account.ts'
 
 const postReject = route({

@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
@@ -7,7 +8,6 @@ import { rememberDevice } from '../devices/remember-device.ts'
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
 import { type Presented, verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import { Users } from '../users/entity.ts'
 
 type Needs = Pick<

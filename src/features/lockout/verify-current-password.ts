@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import type { User } from '../users/types.ts'
 import { comparePassword } from './compare-password.ts'
 import { ownSession } from './rules.ts'

@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { wrongPasswords } from '../../platform/catalog/limits.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import type { Origin } from '../sessions/start-session.ts'
 
 /**
  * Keeps a login by a wrong password. One of a stranger counts with its user, whatever Redis forgets: the hundredth

@@ -1,9 +1,9 @@
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
 import { activeOnly } from '../users/types.ts'
 

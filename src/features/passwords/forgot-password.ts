@@ -1,8 +1,8 @@
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import type { Origin } from '../sessions/start-session.ts'
 
 /**
  * Owes a reset mail to an address. Whether anybody has it is not looked up here: the worker drops the mail if nobody

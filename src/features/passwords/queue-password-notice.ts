@@ -1,9 +1,9 @@
 import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { queueEmail } from '../../platform/mail/outbox.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import type { User } from '../users/entity.ts'
 
 /** Queues the email that tells a user that their password was changed. Returns its id. */

@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
@@ -10,7 +11,6 @@ import { revokeEmptyUndoTokens } from '../one-time-tokens/revoke-empty-undo-toke
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import type { Presented } from '../one-time-tokens/verify-one-time-token.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
-import type { Origin } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
 import { updateModuleRows } from '../users/update-module-rows.ts'
 import { isRepeatedReset } from './is-repeated-reset.ts'
@@ -21,6 +21,7 @@ import { verifyResetToken } from './verify-reset-token.ts'
 type Needs = Pick<
   Deps,
   | 'config'
+  | 'userRows'
   | 'clock'
   | 'log'
   | 'metrics'
@@ -101,7 +102,7 @@ const replacePassword = (
     await revokeUserTokens(manager, deps, user, isReopened ? ['undo_email_change'] : undefined)
     await revokeEmptyUndoTokens(manager, user.id)
     const after = { ...user, email_verified: true, erase_after: null }
-    const rows = await updateModuleRows(manager, 'claim', [user.id, user.email])
+    const rows = await updateModuleRows(manager, deps, 'claim', [user.id, user.email])
     const data = { ...changesOf(user, after, ['email_verified', 'erase_after']), ...rows }
     await recordEvent(manager, { type: 'password.reset', userId: user.id, origin, data })
     if (isReopened) await recordEvent(manager, { type: 'user.deletion_undone', userId: user.id, origin })

@@ -3,9 +3,10 @@ import { time } from '../../platform/base/field-shapes.ts'
 import * as field from '../../platform/base/fields.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { clearCookie } from '../../platform/http/cookie.ts'
-import { type Route, route } from '../../platform/http/route.ts'
+import type { Route } from '../../platform/http/route.ts'
+import { route } from '../sessions/route.ts'
 import { sessionReply } from '../sessions/rules.ts'
-import { tokensBy } from '../sessions/token-transport.ts'
+import { isCookieOf, tokensBy } from '../sessions/token-transport.ts'
 import { changePassword } from './change-password.ts'
 import { checkResetToken } from './check-reset-token.ts'
 import { forgotPassword } from './forgot-password.ts'
@@ -91,10 +92,8 @@ const change = (method: 'POST' | 'PUT') =>
       const session = await changePassword(deps, { user, sessionId, current, next, origin: client })
       if (session instanceof Problem) return session
       if (!session) return { status: 204, headers: clearCookie(cookie) }
-      return {
-        status: 200,
-        ...tokensBy(deps, session, cookie?.token?.sessionId === sessionId ? 'cookie' : 'body'),
-      }
+      const transport = isCookieOf(deps, cookie, sessionId) ? 'cookie' : 'body'
+      return { status: 200, ...tokensBy(deps, session, transport) }
     },
   })
 

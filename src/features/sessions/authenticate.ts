@@ -3,7 +3,6 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { bearerOf, challenge } from '../../platform/http/bearer.ts'
-import { type Cookie, cookieText } from '../../platform/http/cookie.ts'
 import { type RefreshToken, readRefreshToken } from './rules.ts'
 
 type Claimed = { userId: string; sessionId: string; isExpired: boolean }
@@ -36,10 +35,4 @@ export const bearerSession = async (
 export const refreshSessionOf = (deps: Pick<Deps, 'secrets'>, body: unknown): RefreshToken | null => {
   const { refresh_token: text } = (body ?? {}) as { refresh_token?: unknown }
   return typeof text === 'string' ? readRefreshToken(deps.secrets, text) : null
-}
-
-/** The cookie of a request; null without one. */
-export const cookieOf = (deps: Pick<Deps, 'secrets' | 'config'>, request: IncomingMessage): Cookie | null => {
-  const found = cookieText(request, deps.config)
-  return found && { kind: found.kind, token: readRefreshToken(deps.secrets, found.text) }
 }

@@ -1,71 +1,56 @@
-import type { IncomingMessage } from 'node:http'
 import type { Deps } from '../../deps.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
+import type { Authorize, AuthResult, IncomingRequest } from '../../platform/http/authorization.ts'
 import { forbidden } from '../../platform/http/bearer.ts'
-import type { Client } from '../../platform/http/client.ts'
-import { type Cookie, foreignPage } from '../../platform/http/cookie.ts'
-import { type TakenLimits, takeLimits } from '../../platform/http/limit.ts'
-import type { Auth, Route } from '../../platform/http/route.ts'
+import { foreignPage } from '../../platform/http/cookie.ts'
+import { takeLimits } from '../../platform/http/limit.ts'
+import type { Auth } from '../../platform/http/route.ts'
 import { mustVerify, type User } from '../users/types.ts'
 import { bearerSession, expired, refreshSessionOf, revoked } from './authenticate.ts'
 import { checkSession } from './check-session.ts'
+import { readRefreshToken } from './rules.ts'
 import { findSession } from './store.ts'
 
-/** A request on its way to a handler. */
-export type IncomingRequest = {
-  route: Route
-  request: IncomingMessage
-  client: Client
-  body: unknown
-  cookie: Cookie | null
-}
-
-/** What a caller has proven, in the shape that `Call` gives it, or why the request goes no further. */
-export type AuthResult = Pick<TakenLimits, 'headers' | 'taken'> & {
-  outcome: Record<string, unknown> | Problem
-}
-
-type Admit = (deps: Deps, arrival: IncomingRequest) => Promise<AuthResult>
-
-const limited = (deps: Deps, { route, client }: IncomingRequest, sessionId = '') =>
+const takeRouteLimits = (deps: Deps, { route, client }: IncomingRequest, sessionId = '') =>
   takeLimits(deps, route.limits, { client, sessionId })
 
-/** Somebody whose credentials are none: counted by address, so that trying tokens is limited too. */
-const stranger = async (deps: Deps, { client }: IncomingRequest, problem: Problem): Promise<AuthResult> => {
+/** Refuses invalid credentials. They are counted by address, so that guessing tokens is limited too. */
+const refuse = async (deps: Deps, { client }: IncomingRequest, problem: Problem): Promise<AuthResult> => {
   const { refusal, ...limits } = await takeLimits(deps, ['anonymous'], { client })
   return { ...limits, outcome: refusal ?? problem }
 }
 
-const none: Admit = async (deps, arrival) => {
-  const { refusal, ...limits } = await limited(deps, arrival)
+const none: Authorize = async (deps, incoming) => {
+  const { refusal, ...limits } = await takeRouteLimits(deps, incoming)
   return { ...limits, outcome: refusal ?? {} }
 }
 
-const bearer: Admit = async (deps, arrival) => {
-  const claimed = (await bearerSession(deps, arrival.request)) ?? new Problem('AUTH_ERROR')
-  if (claimed instanceof Problem) return stranger(deps, arrival, claimed)
+const bearer: Authorize = async (deps, incoming) => {
+  const claimed = (await bearerSession(deps, incoming.request)) ?? new Problem('AUTH_ERROR')
+  if (claimed instanceof Problem) return refuse(deps, incoming, claimed)
   const { userId, sessionId, isExpired } = claimed
-  // One way to Redis and back; Postgres is asked only where there is a reason.
+  // Check the limits and the session in one Redis round trip. Query Postgres only if both pass.
   const [{ refusal, ...limits }, session] = await Promise.all([
-    limited(deps, arrival, sessionId),
+    takeRouteLimits(deps, incoming, sessionId),
     isExpired ? null : findSession(deps, userId, sessionId),
   ])
   if (refusal) return { ...limits, outcome: refusal }
   const user = isExpired ? expired() : await checkSession(deps, claimed, session)
   if (!(user instanceof Problem)) {
-    const isBarred = arrival.route.unverified !== 'allowed' && mustVerify(user, deps.config)
+    const isBarred = incoming.route.unverified !== 'allowed' && mustVerify(user, deps.config)
     const outcome = isBarred ? new Problem('EMAIL_NOT_VERIFIED', { detail: 'session' }) : { user, sessionId }
     return { ...limits, outcome }
   }
   return { ...limits, outcome: user.code === 'TOKEN_EXPIRED' ? user : revoked() }
 }
 
-// Credentials that prove nothing are refused: whoever sends them takes it that they are signed in.
-const optional: Admit = (deps, arrival) =>
-  arrival.request.headers.authorization === undefined ? none(deps, arrival) : bearer(deps, arrival)
+// Reject invalid credentials. Treating the caller as anonymous would hide an expired token from a client that believes
+// it is signed in.
+const optional: Authorize = (deps, incoming) =>
+  incoming.request.headers.authorization === undefined ? none(deps, incoming) : bearer(deps, incoming)
 
-const admin: Admit = async (deps, arrival) => {
-  const { outcome, ...limits } = await bearer(deps, arrival)
+const admin: Authorize = async (deps, incoming) => {
+  const { outcome, ...limits } = await bearer(deps, incoming)
   if (outcome instanceof Problem) return { ...limits, outcome }
   const { roles } = outcome.user as User
   return { ...limits, outcome: roles.includes('admin') ? outcome : forbidden() }
@@ -73,42 +58,42 @@ const admin: Admit = async (deps, arrival) => {
 
 const hasBodyToken = (body: unknown) => (body as { refresh_token?: string }).refresh_token !== undefined
 
-/** The refresh token of a body, or of a cookie that a page of ours sent along; null where there is none. */
+/** The refresh token of the body, or of a cookie that a known page sent. Null without a valid one. */
 const presented = (deps: Deps, { request, body, cookie }: IncomingRequest) => {
   if (hasBodyToken(body)) return refreshSessionOf(deps, body)
   if (!cookie) return null
-  return foreignPage(request, deps.config) ?? cookie.token
+  return foreignPage(request, deps.config) ?? readRefreshToken(deps.secrets, cookie.text)
 }
 
-const refresh: Admit = async (deps, arrival) => {
-  const isMissing = !hasBodyToken(arrival.body) && !arrival.cookie
-  const none = new Problem('INVALID_REFRESH_TOKEN', isMissing ? { detail: 'missing' } : {})
-  const token = presented(deps, arrival) ?? none
-  if (token instanceof Problem) return stranger(deps, arrival, token)
-  // Counted by the script that rotates: a limit before it would hide that a spent token has come.
+const refresh: Authorize = async (deps, incoming) => {
+  const isMissing = !hasBodyToken(incoming.body) && !incoming.cookie
+  const invalid = new Problem('INVALID_REFRESH_TOKEN', isMissing ? { detail: 'missing' } : {})
+  const token = presented(deps, incoming) ?? invalid
+  if (token instanceof Problem) return refuse(deps, incoming, token)
+  // The rotation script counts the limit. A limit before it would hide the reuse of a refresh token.
   return { headers: {}, taken: [], outcome: { refresh: token } }
 }
 
 const isSession = <T>(claimed: T | null | Problem): claimed is T =>
   claimed !== null && !(claimed instanceof Problem)
 
-const bearerOrRefresh: Admit = async (deps, arrival) => {
-  const claimed = await bearerSession(deps, arrival.request)
+const bearerOrRefresh: Authorize = async (deps, incoming) => {
+  const claimed = await bearerSession(deps, incoming.request)
   if (claimed instanceof Problem && claimed.code === 'VALIDATION_ERROR')
-    return stranger(deps, arrival, claimed)
-  const byRefresh = presented(deps, arrival)
-  if (claimed === null && byRefresh instanceof Problem) return stranger(deps, arrival, byRefresh)
-  if (claimed === null && !hasBodyToken(arrival.body) && !arrival.cookie)
-    return stranger(deps, arrival, new Problem('AUTH_ERROR'))
-  // An access token that is none does not shield the session of the refresh token beside it.
+    return refuse(deps, incoming, claimed)
+  const byRefresh = presented(deps, incoming)
+  if (claimed === null && byRefresh instanceof Problem) return refuse(deps, incoming, byRefresh)
+  if (claimed === null && !hasBodyToken(incoming.body) && !incoming.cookie)
+    return refuse(deps, incoming, new Problem('AUTH_ERROR'))
+  // An invalid access token does not protect the session of the refresh token beside it.
   const sessions = [claimed, byRefresh].filter(isSession)
-  // A genuine token ends its session whatever was counted: a thief must not keep the owner from it.
+  // A valid token ends its session whatever the limits say, so that an attacker cannot keep the owner from signing out.
   if (sessions.length > 0) return { headers: {}, taken: [], outcome: { sessions } }
-  const { refusal, ...limits } = await limited(deps, arrival)
+  const { refusal, ...limits } = await takeRouteLimits(deps, incoming)
   return { ...limits, outcome: refusal ?? { sessions } }
 }
 
-const byAuth: Record<Auth, Admit> = { none, optional, bearer, admin, refresh, bearerOrRefresh }
+const byAuth: Record<Auth, Authorize> = { none, optional, bearer, admin, refresh, bearerOrRefresh }
 
-/** Proves the caller and takes the limits of a route, before its handler sees the request. */
-export const authorize: Admit = (deps, arrival) => byAuth[arrival.route.auth](deps, arrival)
+/** Authenticates the caller as the route asks for, and takes the limits of the route. */
+export const authorize: Authorize = (deps, incoming) => byAuth[incoming.route.auth](deps, incoming)

@@ -1,8 +1,8 @@
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { Users } from '../users/entity.ts'
 import { deleteSessions } from './delete-sessions.ts'
-import type { Origin } from './start-session.ts'
 
 /**
  * Ends every session of a user. The epoch in Postgres decides and outlasts a Redis that comes back with

@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import type { Origin } from './start-session.ts'
 import { deleteSession } from './store.ts'
 
 /**

@@ -1,10 +1,10 @@
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import type { User } from '../users/entity.ts'
-import type { Origin } from './start-session.ts'
 
 /**
  * Tells the owner, once, that a spent refresh token of theirs was presented: an audit event and a mail, in

@@ -3,14 +3,15 @@ import * as field from '../../platform/base/fields.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { clearCookie } from '../../platform/http/cookie.ts'
 import { limitHeaders, limitRefusal, refuseEnded } from '../../platform/http/limit.ts'
-import { type Route, route } from '../../platform/http/route.ts'
+import type { Route } from '../../platform/http/route.ts'
 import { liveSessionReply } from '../users/types.ts'
 import { endAllSessions } from './end-all-sessions.ts'
 import { endSession } from './end-session.ts'
 import { listSessions } from './list-sessions.ts'
 import { refreshSession } from './refresh-session.ts'
+import { route } from './route.ts'
 import { tokenReply } from './rules.ts'
-import { tokensBy } from './token-transport.ts'
+import { isCookieOf, tokensBy } from './token-transport.ts'
 
 const postRefresh = route({
   method: 'POST',
@@ -107,8 +108,7 @@ const deleteSession = route({
   handle: async (deps, { user, params, client, cookie }) => {
     const ended = await endSession(deps, { userId: user.id, sessionId: params.id, origin: client })
     if (!ended) return new Problem('NOT_FOUND')
-    const isOwn = cookie?.token?.sessionId === params.id
-    return { status: 204, headers: isOwn ? clearCookie(cookie) : {} }
+    return { status: 204, headers: isCookieOf(deps, cookie, params.id) ? clearCookie(cookie) : {} }
   },
 })
 

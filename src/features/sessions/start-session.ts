@@ -1,14 +1,12 @@
 import { v7 as uuid } from 'uuid'
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import type { User } from '../users/entity.ts'
 import { userView } from '../users/types.ts'
 import { issueTokens } from './issue-tokens.ts'
 import { firstSecret, type SessionReply, secretHash } from './rules.ts'
 import { putSession } from './store.ts'
-
-/** Where a request comes from, as its session remembers. `operator`: who runs a command, by their name on the machine. */
-export type Origin = { ip: string; userAgent: string; operator?: string }
 
 /** Begins a session for someone who has just proven who they are. */
 export const startSession = async (

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
-import { setCookie } from '../../platform/http/cookie.ts'
-import type { TokenReply } from './rules.ts'
+import { type Cookie, setCookie } from '../../platform/http/cookie.ts'
+import { readRefreshToken, type TokenReply } from './rules.ts'
 
 /** Where a client wants its refresh token: in the body, or in a cookie that its scripts cannot read. */
 export const tokenTransport = v.picklist(['body', 'cookie'])
@@ -19,3 +19,10 @@ export const tokensBy = <T extends TokenReply>(
   const cookie = setCookie(config, refresh_token, tokens.refresh_expires_in)
   return { body: body as T, headers: { 'Set-Cookie': cookie } }
 }
+
+/** Whether the cookie of a request holds a refresh token of this session. */
+export const isCookieOf = (
+  { secrets }: Pick<Deps, 'secrets'>,
+  cookie: Cookie | null,
+  sessionId: string,
+): boolean => cookie !== null && readRefreshToken(secrets, cookie.text)?.sessionId === sessionId

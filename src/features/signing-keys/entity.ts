@@ -1,16 +1,9 @@
 import { EntitySchema } from 'typeorm'
+import type { PublishedKey } from '../../platform/crypto/key-ring.ts'
 
-/** Published ahead of its use, signing, then kept for as long as tokens that it signed may live. */
-export type KeyStatus = 'published' | 'signing' | 'retiring' | 'retired'
-
-export type SigningKeyRow = {
-  kid: string
-  public_key: string
+export type SigningKeyRow = PublishedKey & {
   /** The PASERK secret key, sealed under APP_SECRET. */
   sealed_secret: string
-  status: KeyStatus
-  not_before: Date
-  not_after: Date | null
   created_at: Date
 }
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { named, time } from '../../platform/base/field-shapes.ts'
-import { type Route, route } from '../../platform/http/route.ts'
+import { publicRoute, type Route } from '../../platform/http/route.ts'
 
 const keysReply = named('PublicKeys', {
   keys: v.array(
@@ -14,7 +14,7 @@ const keysReply = named('PublicKeys', {
   ),
 })
 
-const getKeys = route({
+const getKeys = publicRoute({
   method: 'GET',
   path: '/.well-known/paseto-keys',
   summary: 'The public keys that verify access tokens',

@@ -1,23 +1,14 @@
+import type { KeyRing, PublishedKey } from '../../platform/crypto/key-ring.ts'
 import { importPublic, importSecret, type PublicKey, type SecretKey } from '../../platform/crypto/paseto.ts'
 import { unseal } from '../../platform/crypto/seal.ts'
 import type { Secrets } from '../../platform/crypto/secrets.ts'
 import type { Database } from '../../platform/postgres/postgres.ts'
-import { type SigningKeyRow, SigningKeys } from './entity.ts'
-
-/** A signing key as resource servers see it. */
-export type PublishedKey = Pick<SigningKeyRow, 'kid' | 'public_key' | 'status' | 'not_before' | 'not_after'>
+import { SigningKeys } from './entity.ts'
 
 type Ring = {
   signing: { kid: string; secret: SecretKey }
   known: Map<string, PublicKey>
   published: PublishedKey[]
-}
-
-export type KeyRing = {
-  signing: () => Ring['signing']
-  published: () => PublishedKey[]
-  /** The key of this id. An id never seen may be a new key of another instance: the ring is read again for it, but not often. */
-  find: (kid: string) => PublicKey | Promise<PublicKey | null>
 }
 
 /** Unknown ids cost nothing to invent, so they may not cost a query each. */

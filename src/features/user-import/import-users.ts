@@ -1,6 +1,6 @@
 import { v7 as uuid } from 'uuid'
 import type { Deps } from '../../deps.ts'
-import type { Origin } from '../sessions/start-session.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { type ImportedUser, readLine } from './rules.ts'
 
 const batchSize = 500

@@ -1,19 +1,20 @@
 import type { EntityManager } from 'typeorm'
-import { type ModuleRows, moduleRows } from '../../entities.ts'
+import type { Deps, UserRows } from '../../deps.ts'
 import type { AuditData } from '../audit/rules.ts'
 
 /**
  * Updates the rows that application modules hold on users, in the transaction of the change that calls for it. `values` are
- * the parameters of the statement, as `ModuleRows` describes them. Returns the ids of the rows for the audit event of that
+ * the parameters of the statement, as `UserRows` describes them. Returns the ids of the rows for the audit event of that
  * change, by the act and the module, and nothing where there are none.
  */
 export const updateModuleRows = async (
   manager: EntityManager,
-  act: Exclude<keyof ModuleRows, 'list'>,
+  { userRows }: Pick<Deps, 'userRows'>,
+  act: Exclude<keyof UserRows, 'list'>,
   values: [string, string],
 ): Promise<AuditData> => {
   const updated: [string, string[]][] = []
-  for (const [name, rows] of Object.entries(moduleRows)) {
+  for (const [name, rows] of Object.entries(userRows)) {
     const [found]: [{ id: string }[], number] = await manager.query(`${rows[act]} RETURNING id`, values)
     if (found.length > 0) updated.push([name, found.map(({ id }) => id)])
   }

@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { Assets } from '../http/asset.ts'
 import type { Route } from '../http/route.ts'
 import { openapi } from './openapi.ts'
 
 // The documentation: static, the same for everybody, and made of the routes. Each page has the narrowest policy
 // under which it works: Swagger UI needs nothing but its own files; Redoc writes its styles into the page and
 // searches in a worker made from a blob.
-
-/** A file that is served as it is. */
-export type Asset = { type: string; body: string | Buffer; csp?: string }
 
 const closed = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
 const swaggerPolicy = `${closed}; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'`
@@ -71,8 +69,8 @@ const once = <T>(make: () => T): (() => T) => {
 
 const js = 'text/javascript'
 
-/** Every static address and what it serves, read at its first request. */
-export const assets = (routes: readonly Route[], publicUrl: string): Record<string, () => Asset> => ({
+/** The pages of the documentation and their files. */
+export const docAssets = (routes: readonly Route[], publicUrl: string): Assets => ({
   '/openapi.json': once(() => ({
     type: 'application/json',
     body: JSON.stringify(openapi(routes, publicUrl)),

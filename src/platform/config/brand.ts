@@ -15,6 +15,9 @@ export type Brand = {
   readonly address: string | null
 }
 
+/** The part of the configuration that a theme is opened from. */
+export type ThemeConfig = { readonly brand: Brand; readonly TEMPLATES_DIR: string | undefined }
+
 const invisible = /[\p{Default_Ignorable_Code_Point}\p{White_Space}\u2800]/gu
 const characters = new Intl.Segmenter('en', { granularity: 'grapheme' })
 

@@ -1,7 +1,5 @@
 import * as v from 'valibot'
-import { shopSecrets } from '../../shop/variables.ts'
-import type { ThemeConfig } from '../theme/theme.ts'
-import { type Brand, brandOf, themeVariables } from './brand.ts'
+import { type Brand, brandOf, type ThemeConfig, themeVariables } from './brand.ts'
 import { exampleSecret, type Variable, type VariableName, variables } from './variables.ts'
 
 type Parsed = { [N in VariableName]: v.InferOutput<(typeof variables)[N]['schema']> }
@@ -10,7 +8,6 @@ type Optional =
   | 'FRONTEND_URL'
   | 'METRICS_PORT'
   | Exclude<keyof typeof themeVariables, 'BRAND_NAME'>
-  | (typeof shopSecrets)[number]
 
 /** The configuration, parsed once at the start. Durations are in milliseconds. */
 export type Config = Omit<Parsed, Optional> & { [N in Optional]: Parsed[N] | undefined } & { brand: Brand }
@@ -30,27 +27,25 @@ const inProduction = (config: Partial<Config>, process: ProcessName): string[] =
     errors.push('APP_SECRET is too easy to guess. Generate one: openssl rand -base64 32')
   // A migration sends no links, takes no requests and hashes no passwords.
   if (process === 'migrate') return errors
-  if (!config.PUBLIC_URL?.startsWith('https:'))
-    errors.push('PUBLIC_URL must begin with https:// if NODE_ENV is production')
-  if (config.FRONTEND_URL && !config.FRONTEND_URL.startsWith('https:'))
-    errors.push('FRONTEND_URL must begin with https:// if NODE_ENV is production')
   if (config.RATE_LIMITS === 'off') errors.push('RATE_LIMITS must not be off if NODE_ENV is production')
   if (config.BCRYPT_COST !== undefined && config.BCRYPT_COST < 10)
     errors.push('BCRYPT_COST must be at least 10 if NODE_ENV is production')
-  if (!config.RECURRENTE_URL?.startsWith('https:'))
-    errors.push('RECURRENTE_URL must begin with https:// if NODE_ENV is production')
   return errors
 }
 
-/** Some but not all secrets of the shop are set. That is an error: the shop would stay closed, and no message would say why. */
-const incompleteShop = (env: Record<string, string | undefined>): string[] => {
-  const missing = shopSecrets.filter(name => !env[name])
-  return missing.length === shopSecrets.length
-    ? []
-    : missing.map(name => `${name} is not set. Set all three secrets of the shop, or none`)
-}
-
 type Env = Record<string, string | undefined>
+type Table = Record<string, Variable>
+
+/** What a module adds to the configuration. `check` returns what is wrong with its variables taken together. */
+export type ModuleVariables = { table: Table; check: (env: Env) => string[] }
+
+const plainHttp = (table: Table, { NODE_ENV, ...values }: Record<string, unknown>): string[] =>
+  Object.entries(table)
+    .filter(([name, { httpsInProduction, default: standard }]) => {
+      const value = values[name] ?? standard
+      return httpsInProduction && value !== undefined && !String(value).startsWith('https:')
+    })
+    .map(([name]) => `${name} must begin with https:// if NODE_ENV is production`)
 
 /** Reads the variables of a table. `process` is the process that requires some of them; null requires none. */
 const readVariables = (table: Record<string, Variable>, env: Env, process: ProcessName | null) => {
@@ -73,9 +68,16 @@ const readVariables = (table: Record<string, Variable>, env: Env, process: Proce
  * Reads the environment for one process. An empty variable counts as unset. Returns the configuration, or all errors: each
  * names the variable and its rule, never the value, which may be a secret.
  */
-export const readConfig = (env: Env, process: ProcessName): { config: Config } | { errors: string[] } => {
-  const { values, errors } = readVariables(variables, env, process)
-  errors.push(...incompleteShop(env), ...publishedSecret(values), ...inProduction(values, process))
+export const readConfigWith = (
+  modules: readonly ModuleVariables[],
+  env: Env,
+  process: ProcessName,
+): { config: Config } | { errors: string[] } => {
+  const table: Table = Object.assign({}, variables, ...modules.map(module => module.table))
+  const { values, errors } = readVariables(table, env, process)
+  errors.push(...modules.flatMap(({ check }) => check(env)), ...publishedSecret(values))
+  errors.push(...inProduction(values, process))
+  if (values.NODE_ENV === 'production' && process !== 'migrate') errors.push(...plainHttp(table, values))
   if (errors.length > 0) return { errors }
   const config = values as Omit<Config, 'brand'>
   const brand = brandOf(config)
@@ -105,11 +107,3 @@ export const configError = (message: string): Error =>
 /** The exit code of a process that could not start. */
 export const exitCodeOf = (error: unknown): number =>
   error instanceof Error && 'exitCode' in error ? Number(error.exitCode) : 1
-
-/** Reads the environment, or prints every error and exits with 78. */
-export const configOrExit = (processName: ProcessName): Config => {
-  const result = readConfig(process.env, processName)
-  if ('config' in result) return result.config
-  process.stderr.write(configErrorText(result.errors))
-  process.exit(exitConfig)
-}

@@ -1,21 +1,19 @@
-import { type VariableName, variables } from './variables.ts'
+import type { Variable } from './variables.ts'
 
 // The text of `.env.example`, derived from the table of variables. `npm run docs` writes the file.
 
 type Entry = {
-  name: VariableName
+  name: string
   help: string
   needed: readonly string[]
   standard: string
   example: string
 }
 
-const entries = (Object.keys(variables) as VariableName[]).map((name): Entry => {
-  const variable: { help: string; default?: string; example?: string; needed?: readonly string[] } =
-    variables[name]
+const entryOf = ([name, variable]: [string, Variable]): Entry => {
   const { help, needed = [], default: standard = '', example = '' } = variable
   return { name, help, needed, standard, example }
-})
+}
 
 const isNeeded = ({ needed }: Entry): boolean => needed.length > 0
 
@@ -32,10 +30,12 @@ const optionalEntry = ({ name, help, standard, example }: Entry): string =>
   `${wrap(standard || !example ? help : `${help} For example:`)}\n# ${line(name, standard || example)}\n`
 
 /** The text of `.env.example`: required variables with an example, optional ones commented out with their default. */
-export const envExample = (): string =>
-  [
+export const envExample = (variables: Readonly<Record<string, Variable>>): string => {
+  const entries = Object.entries(variables).map(entryOf)
+  return [
     '# Copy this file to `.env`: `npm run api`, `worker` and `migrate` read it. An empty variable counts as unset. `npm start`\n# needs no variable; it uses the servers that are set here instead of starting its own.\n#\n# Replace APP_SECRET and set PUBLIC_URL: production refuses the example secret and plain http. To run the processes on your\n# own machine, set NODE_ENV=development.\n',
     ...entries.filter(isNeeded).map(neededEntry),
     '# The variables below are optional. Each line shows the default, or an example.\n',
     ...entries.filter(entry => !isNeeded(entry)).map(optionalEntry),
   ].join('\n')
+}

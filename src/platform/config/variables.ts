@@ -1,5 +1,4 @@
 import type * as v from 'valibot'
-import { shopVariables } from '../../shop/variables.ts'
 import { parseMailbox } from '../base/mailbox.ts'
 import { parseLimits } from '../catalog/limits.ts'
 import { themeVariables } from './brand.ts'
@@ -36,6 +35,8 @@ export type Variable = {
   default?: string
   example?: string
   needed?: Needed
+  /** Whether production refuses an address that begins with `http:`. */
+  httpsInProduction?: boolean
 }
 
 export const variables = {
@@ -100,11 +101,13 @@ export const variables = {
   PUBLIC_URL: {
     schema: baseUrl,
     default: 'http://localhost:8000',
+    httpsInProduction: true,
     help: 'The address at which clients reach this service. Links in emails begin with it, and it is the issuer and audience of tokens. It may have a path: `https://example.com/accounts`.',
   },
   FRONTEND_URL: {
     schema: baseUrl,
     example: 'http://localhost:3000',
+    httpsInProduction: true,
     help: 'The address of your front end. Links to choose a password open its page `/reset-password?token=`. After an address is confirmed, the browser goes to its page `/email-verified` or `/email-confirmed`. Buttons of emails and pages lead to it. Links that confirm or undo always open this service: see the table in `docs/emails.md`. Unset: this service shows all of these pages itself.',
   },
   CORS_ORIGINS: {
@@ -169,7 +172,6 @@ export const variables = {
     help: '`click`: an emailed link shows a page with a button, so that mail scanners cannot use it up. `instant`: opening it is enough. Mail scanners and link previews open links, so they then confirm addresses, including addresses of accounts that the recipient did not create.',
   },
   ...themeVariables,
-  ...shopVariables,
   LOG_LEVEL: {
     schema: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
     default: 'info',

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
 import { named } from '../base/field-shapes.ts'
 import { isOverload } from '../base/store-errors.ts'
-import { type Route, route } from '../http/route.ts'
+import { publicRoute, type Route } from '../http/route.ts'
 import { oldestUnsent } from '../mail/backlog.ts'
 import { type QueueFault, queueFault } from '../mail/queue-state.ts'
 import { pingRedis } from '../redis/redis.ts'
@@ -83,7 +83,7 @@ const queueWords: Record<QueueFault, string> = {
   eviction: 'Redis may throw out sessions and emails that wait: set maxmemory-policy to noeviction',
 }
 
-const getLive = route({
+const getLive = publicRoute({
   method: 'GET',
   path: '/livez',
   summary: 'Whether the process lives',
@@ -103,7 +103,7 @@ const getReady = (draining: () => boolean) => {
     told = found.fault
     return found
   }
-  return route({
+  return publicRoute({
     method: 'GET',
     path: '/readyz',
     summary: 'Whether the service can serve, store by store',

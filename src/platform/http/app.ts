@@ -9,13 +9,12 @@ import { closeStalledReaders, createServer, type Server } from './node-http.ts'
 import { clientErrorHandlers } from './on-client-error.ts'
 import { problemOf } from './problem-json.ts'
 import { checkHead, takeExpectations } from './request-head.ts'
-import type { Route } from './route.ts'
-import { routing } from './routing.ts'
+import { routing, type Served } from './routing.ts'
 import { sendProblem } from './serve.ts'
 import { warnOfUntrustedProxy } from './untrusted-proxy.ts'
 
 /** The whole API over HTTP: from outside in, a log line, a safety net, headers, and the routes. */
-export const createApp = (deps: Deps, routes: readonly Route[], draining: () => boolean): Server => {
+export const createApp = (deps: Deps, served: Served, draining: () => boolean): Server => {
   const app = new Koa()
   app.silent = true
   app.use(logged(deps))
@@ -24,7 +23,7 @@ export const createApp = (deps: Deps, routes: readonly Route[], draining: () => 
   app.use(securityHeaders())
   app.use(checkHead)
   app.use(crossOrigin(deps.config.CORS_ORIGINS))
-  for (const step of routing(deps, routes)) app.use(step)
+  for (const step of routing(deps, served)) app.use(step)
   const server = createServer(
     // A client that drips its request is cut off (slow loris).
     {

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import type { RefreshToken } from '../../features/sessions/rules.ts'
 import { partsOf } from '../base/header-text.ts'
 import { Problem } from '../catalog/problems.ts'
 import type { Config } from '../config/config.ts'
@@ -30,15 +29,15 @@ const write = ({ name, attributes }: Kind, value: string, maxAge: number): strin
 export const setCookie = (where: Where, refreshToken: string, maxAge: number): string =>
   write(isPlain(where) ? plain : guarded, refreshToken, maxAge)
 
-/** The cookie that came with a request, by its kind; `token` is null where these keys did not issue it. */
-export type Cookie = { kind: Kind; token: RefreshToken | null }
+/** The cookie of a request: its kind, and its text, which no one has checked yet. */
+export type Cookie = { kind: Kind; text: string }
 
 /** Headers that take a cookie back, where one came. */
 export const clearCookie = (cookie: Cookie | null): Record<string, string> =>
   cookie ? { 'Set-Cookie': write(cookie.kind, '', 0) } : {}
 
-/** The cookie of a request, and its text. A request with two of them has none: a sibling host may have set one. */
-export const cookieText = (request: IncomingMessage, where: Where): { kind: Kind; text: string } | null => {
+/** The cookie of a request. A request with two of them has none, because a sibling host may have set one of them. */
+export const cookieOf = (request: IncomingMessage, where: Where): Cookie | null => {
   const { cookie } = request.headers
   if (cookie === undefined) return null
   const kinds = isPlain(where) ? [guarded, plain] : [guarded]

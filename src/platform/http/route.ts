@@ -1,7 +1,5 @@
 import type * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
-import type { RefreshToken } from '../../features/sessions/rules.ts'
-import type { User } from '../../features/users/entity.ts'
 import type { LimitName } from '../catalog/limits.ts'
 import type { Code, Problem } from '../catalog/problems.ts'
 import type { Client } from './client.ts'
@@ -10,10 +8,14 @@ import type { Cookie } from './cookie.ts'
 export type Schema = v.GenericSchema
 
 /**
- * Who may call: anybody; anybody, where whoever sends credentials must prove them; the bearer of an access token whose
- * session lives; such a bearer who is an administrator;
- * the holder of a refresh token, in the body or the cookie; or a bearer or holder (to end a session), where an
- * expired access token and a dead session are still good.
+ * Who may call a route:
+ *
+ * - `none`: anyone.
+ * - `optional`: anyone, but credentials that are sent must be valid.
+ * - `bearer`: the bearer of an access token of a live session.
+ * - `admin`: such a bearer with the role `admin`.
+ * - `refresh`: the holder of a refresh token, in the body or the cookie.
+ * - `bearerOrRefresh`: either of them, to end a session. An expired access token and an ended session are accepted.
  */
 export type Auth = 'none' | 'optional' | 'bearer' | 'admin' | 'refresh' | 'bearerOrRefresh'
 
@@ -35,18 +37,11 @@ type Reply<R extends Replies> = {
 
 type Parsed<S> = S extends Schema ? v.InferOutput<S> : undefined
 
-type Bearer = { user: User; sessionId: string }
-type Proven = {
-  none: object
-  optional: Partial<Bearer>
-  bearer: Bearer
-  admin: Bearer
-  refresh: { refresh: RefreshToken }
-  bearerOrRefresh: { sessions: { userId: string; sessionId: string }[] }
-}
+/** What is known of a caller, by the `auth` of a route. The feature that authenticates callers defines it. */
+type Callers = { [A in Auth]?: object }
 
-/** What a handler is told of a request: parsed, checked, and nothing raw. */
-export type Call<A extends Auth, B, Q, P, H> = {
+/** What a handler gets of a request: parsed and checked values. */
+type Call<Caller, B, Q, P, H> = {
   client: Client
   requestId: string
   body: Parsed<B>
@@ -63,7 +58,7 @@ export type Call<A extends Auth, B, Q, P, H> = {
   isOverMailLimit: () => Promise<boolean>
   /** Gives back what the limits of the caller took, and returns the headers that tell so. */
   giveBackLimits: () => Promise<Record<string, string>>
-} & Proven[A]
+} & Caller
 
 type Common = {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -108,26 +103,32 @@ export type Outcome =
   | Problem
 
 /**
- * A route as a value. From this one place come its validation, its limits, its documentation and the stripping
- * of its replies; a reply or a problem that it does not declare does not compile.
+ * Makes the function that declares routes for these callers. A route is a value: its validation, limits, documentation and
+ * the stripping of its replies derive from it. A reply or a problem that it does not declare does not compile.
  */
-export const route = <
-  const A extends Auth,
-  const R extends Replies,
-  const P extends Code = never,
-  B extends Schema | undefined = undefined,
-  Q extends Schema | undefined = undefined,
-  M extends Schema | undefined = undefined,
-  H extends Schema | undefined = undefined,
->(
-  spec: Common & {
-    auth: A
-    body?: B
-    query?: Q
-    params?: M
-    headers?: H
-    replies: R
-    problems: readonly P[]
-    handle: (deps: Deps, call: Call<A, B, Q, M, H>) => Promise<Reply<NoInfer<R>> | Problem<NoInfer<P>>>
-  },
-): Route => spec as unknown as Route
+export const routeFor =
+  <C extends Callers>() =>
+  <
+    const A extends keyof C & Auth,
+    const R extends Replies,
+    const P extends Code = never,
+    B extends Schema | undefined = undefined,
+    Q extends Schema | undefined = undefined,
+    M extends Schema | undefined = undefined,
+    H extends Schema | undefined = undefined,
+  >(
+    spec: Common & {
+      auth: A
+      body?: B
+      query?: Q
+      params?: M
+      headers?: H
+      replies: R
+      problems: readonly P[]
+      handle: (deps: Deps, call: Call<C[A], B, Q, M, H>) => Promise<Reply<NoInfer<R>> | Problem<NoInfer<P>>>
+    },
+  ): Route =>
+    spec as unknown as Route
+
+/** Declares a route that anyone may call. */
+export const publicRoute = routeFor<{ none: object }>()

@@ -1,25 +1,28 @@
 import type { Context, Middleware, Next } from 'koa'
 import type { Deps } from '../../deps.ts'
-import { type Asset, assets } from '../api-docs/docs.ts'
 import { basePath, belowBase } from '../base/base-path.ts'
 import { Problem } from '../catalog/problems.ts'
-import { problemAssets } from '../pages/problem-pages.ts'
+import type { Asset, Assets } from './asset.ts'
+import type { Authorize } from './authorization.ts'
 import { clientOf } from './client.ts'
 import { takeLimits } from './limit.ts'
 import type { Route } from './route.ts'
 import { Router } from './router.ts'
 import { sendProblem, serve } from './serve.ts'
 
+/** What is served. `authorize` authenticates the caller of a route. */
+export type Served = { routes: readonly Route[]; assets: Assets; authorize: Authorize }
+
 /**
- * Finds the route of a request, or says that there is none. `ctx.state.route` is the path of one without parameters; the
- * pattern of others stands where the router puts it.
+ * Finds the route of a request, or answers that there is none. `ctx.state.route` is the path of a route without parameters.
+ * For the others, the router sets their pattern.
  */
-export const routing = (deps: Deps, routes: readonly Route[]): Middleware[] => {
+export const routing = (deps: Deps, { routes, assets, authorize }: Served): Middleware[] => {
   const base = basePath(deps.config.PUBLIC_URL)
   const router = new Router({ strict: true, sensitive: true })
   const named = new Map<string, Serve>()
   for (const route of routes) {
-    const served = serve(deps, route)
+    const served = serve(deps, authorize, route)
     router.register(route.path, [route.method.toLowerCase()], served)
     if (!route.path.includes(':')) named.set(`${route.method} ${route.path}`, served)
   }
@@ -27,8 +30,7 @@ export const routing = (deps: Deps, routes: readonly Route[]): Middleware[] => {
     ctx.status = 303
     ctx.redirect(`${base}/docs`)
   })
-  const all = { ...assets(routes, deps.config.PUBLIC_URL), ...problemAssets(deps.theme) }
-  for (const [path, asset] of Object.entries(all)) router.get(path, ctx => sendAsset(deps, ctx, asset))
+  for (const [path, asset] of Object.entries(assets)) router.get(path, ctx => sendAsset(deps, ctx, asset))
   return [
     ...(base ? [withoutBase(base, router)] : []),
     straight(named),

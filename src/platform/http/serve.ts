@@ -2,11 +2,11 @@ import { Readable } from 'node:stream'
 import type { Context } from 'koa'
 import * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
-import { cookieOf } from '../../features/sessions/authenticate.ts'
-import { authorize } from '../../features/sessions/authorize.ts'
 import { isOutage, isOverload } from '../base/store-errors.ts'
 import { Problem } from '../catalog/problems.ts'
+import type { Authorize } from './authorization.ts'
 import { clientOf } from './client.ts'
+import { cookieOf } from './cookie.ts'
 import { giveBack, limitHeaders, remembering } from './limit.ts'
 import { takeMailLimit } from './mail-limit.ts'
 import { problemJson } from './problem-json.ts'
@@ -15,26 +15,27 @@ import type { Outcome, Route, Schema } from './route.ts'
 import { slicedJson } from './sliced-json.ts'
 import { validate } from './validate.ts'
 
-/** The way of every request: parse, prove, limit, handle, reply. Each step may end it with a problem. */
+/** Serves a route: parse, authorize, limit, handle, reply. Each step may end the request with a problem. */
 export const serve =
-  (deps: Deps, route: Route) =>
+  (deps: Deps, authorize: Authorize, route: Route) =>
   async (ctx: Context): Promise<void> => {
-    const { log, requestId } = ctx.state
+    const { log } = ctx.state
     const { limiter, giveBack } = remembering(deps.limiter)
     const own = { ...deps, log, limiter }
     try {
-      await send(ctx, route, await outcomeOf(own, route, ctx, requestId))
+      await send(ctx, route, await outcomeOf(own, authorize, route, ctx))
     } catch (error) {
       if (isOutage(error) && !isOverload(error)) await giveBack()
       throw error
     }
   }
 
-const outcomeOf = async (deps: Deps, route: Route, ctx: Context, requestId: string): Promise<Outcome> => {
+const outcomeOf = async (deps: Deps, authorize: Authorize, route: Route, ctx: Context): Promise<Outcome> => {
+  const { requestId } = ctx.state
   const client = clientOf(ctx.req, deps.config.TRUSTED_PROXIES, deps.theme.templates.locales)
   const input = await parse(route, ctx)
   if (input instanceof Problem) return input
-  const cookie = cookieOf(deps, ctx.req)
+  const cookie = cookieOf(ctx.req, deps.config)
   const { headers, taken, outcome } = await authorize(deps, {
     route,
     request: ctx.req,

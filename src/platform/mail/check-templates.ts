@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { EmailDefinition } from '../catalog/email-definition.ts'
+import type { ThemeConfig } from '../config/brand.ts'
 import { configErrorText, exitConfig } from '../config/config.ts'
 import { templateErrors } from '../theme/template-errors.ts'
 import { isReadable, listed } from '../theme/template-files.ts'
-import { openTheme, type ThemeConfig } from '../theme/theme.ts'
+import { openTheme } from '../theme/theme.ts'
 import { wordErrors } from '../theme/word-errors.ts'
 
 const errorsIn = async (

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { EmailDefinition } from '../catalog/email-definition.ts'
-import { openTheme, type ThemeConfig } from '../theme/theme.ts'
+import type { ThemeConfig } from '../config/brand.ts'
+import { openTheme } from '../theme/theme.ts'
 import { mjmlErrors } from './check-mjml.ts'
 
 // A thread of its own: the memory that MJML takes is freed when the thread ends.

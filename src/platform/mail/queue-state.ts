@@ -1,8 +1,9 @@
-import type { Deps } from '../../deps.ts'
 import { isRefusal } from '../base/store-errors.ts'
-import { isAddRefused } from './queue.ts'
+import type { Keys } from '../redis/keys.ts'
+import type { RedisConnection } from '../redis/redis.ts'
+import { isAddRefused, type MailQueue } from './queue.ts'
 
-type Needs = Pick<Deps, 'redis' | 'keys' | 'queue'>
+type Needs = { redis: RedisConnection; keys: Keys; queue: MailQueue }
 
 /**
  * Why emails may not be sent. `refused`: the Redis user of the API lacks a permission. `no_worker`: the worker was refused,

@@ -1,8 +1,8 @@
 import * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
-import type { Origin } from '../../features/sessions/start-session.ts'
 import * as field from '../base/fields.ts'
-import { type Route, route } from '../http/route.ts'
+import type { Origin } from '../base/origin.ts'
+import { publicRoute, type Route } from '../http/route.ts'
 import type { EmailPage, PlainPage } from './page-bodies.ts'
 import { page } from './pages.ts'
 
@@ -28,7 +28,7 @@ const base = '/api/v1/auth'
 
 /** The form that a page posts an address with, and the page that follows. */
 export const emailPageRoutes = ({ name, summary, page: asking, sent, act }: EmailPages): Route[] => [
-  route({
+  publicRoute({
     method: 'POST',
     path: `${base}/${name}/confirm`,
     summary: `${summary}: the button of the page`,
@@ -51,7 +51,7 @@ export const emailPageRoutes = ({ name, summary, page: asking, sent, act }: Emai
       return { status: 303, location: `${deps.config.PUBLIC_URL}${base}/${sent.name}?lang=${lang}` }
     },
   }),
-  route({
+  publicRoute({
     method: 'GET',
     path: `${base}/${sent.name}`,
     summary: `${summary}: done`,

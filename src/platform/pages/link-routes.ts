@@ -4,7 +4,7 @@ import * as field from '../base/fields.ts'
 import { Problem } from '../catalog/problems.ts'
 import type { Config } from '../config/config.ts'
 import type { Client } from '../http/client.ts'
-import { type Route, route } from '../http/route.ts'
+import { publicRoute, type Route } from '../http/route.ts'
 import type { ButtonPage, InvalidPage, PlainPage } from './page-bodies.ts'
 import { page } from './pages.ts'
 
@@ -73,7 +73,7 @@ const follow = async (link: Link, deps: Deps, input: Following) => {
 }
 
 const open = (link: Link): Route =>
-  route({
+  publicRoute({
     method: 'GET',
     path: `${base}/${link.name}`,
     summary: `${link.summary}: the page`,
@@ -98,7 +98,7 @@ const open = (link: Link): Route =>
   })
 
 const press = (link: Link): Route =>
-  route({
+  publicRoute({
     method: 'POST',
     path: `${base}/${link.name}/confirm`,
     summary: `${link.summary}: the button of the page`,
@@ -119,7 +119,7 @@ type Plain = { name: string; summary: string; page: PlainPage; again: PlainPage 
 
 /** A page that says that something is done; with `again`, that it was done before. */
 export const plainPage = ({ name, summary, page: first, again }: Plain): Route =>
-  route({
+  publicRoute({
     method: 'GET',
     path: `${base}/${name}`,
     summary,

@@ -1,6 +1,6 @@
-import type { Asset } from '../api-docs/docs.ts'
 import { detailsOf } from '../catalog/problem-details.ts'
 import { codes, problemHelp, problemSlug, problemStatus, problemTitle } from '../catalog/problems.ts'
+import type { Assets } from '../http/asset.ts'
 import { brandValues } from '../theme/brand-values.ts'
 import { compileTemplate, escapeHtml, fillTemplate } from '../theme/template.ts'
 import type { Theme } from '../theme/theme.ts'
@@ -49,7 +49,7 @@ ${reasons(code)}</main>
 `
 
 /** The page of each problem, and their style sheet. */
-export const problemAssets = (theme: Theme): Record<string, () => Asset> => ({
+export const problemAssets = (theme: Theme): Assets => ({
   '/problems/own.css': () => ({ type: 'text/css', body: pageStyle(theme.brand) + style }),
   ...Object.fromEntries(
     codes.map(code => [

@@ -1,5 +1,5 @@
 import type { EmailDefinition } from '../catalog/email-definition.ts'
-import type { Brand } from '../config/brand.ts'
+import type { Brand, ThemeConfig } from '../config/brand.ts'
 import { openTemplates, type Templates } from './templates.ts'
 
 /** The brand and the templates of emails and pages. `emails`: those that have templates. */
@@ -8,9 +8,6 @@ export type Theme = {
   readonly templates: Templates
   readonly emails: readonly EmailDefinition[]
 }
-
-/** The part of the configuration that a theme is opened from. */
-export type ThemeConfig = { readonly brand: Brand; readonly TEMPLATES_DIR: string | undefined }
 
 export const openTheme = (config: ThemeConfig, emails: readonly EmailDefinition[]): Theme => ({
   emails,

@@ -1,5 +1,5 @@
 import cluster, { type Worker } from 'node:cluster'
-import { open } from '../../deps.ts'
+import { open } from '../../open.ts'
 import type { Log } from '../../platform/base/log.ts'
 import type { Config } from '../../platform/config/config.ts'
 import { closed, closeOnSignal } from '../../platform/config/shutdown.ts'

@@ -3,9 +3,12 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Deps } from '../../deps.ts'
+import { authorize } from '../../features/sessions/authorize.ts'
+import { loadRoutes } from '../../modules.ts'
+import { docAssets } from '../../platform/api-docs/docs.ts'
 import { loadPhoneNumbers } from '../../platform/base/phone-numbers.ts'
 import { createApp } from '../../platform/http/app.ts'
-import { routes } from '../../routes.ts'
+import { problemAssets } from '../../platform/pages/problem-pages.ts'
 
 /** How long load balancers get to notice that this process is draining. */
 export const drainGraceMs = 3000
@@ -30,11 +33,9 @@ export const startApi = async (deps: Deps, { graceMs }: { graceMs: number }): Pr
   loadPhoneNumbers()
   let closing: Promise<void> | null = null
   let draining = false
-  const server = createApp(
-    deps,
-    routes(() => draining, deps.config),
-    () => closing !== null,
-  )
+  const routes = await loadRoutes({ draining: () => draining, config: deps.config })
+  const assets = { ...docAssets(routes, deps.config.PUBLIC_URL), ...problemAssets(deps.theme) }
+  const server = createApp(deps, { routes, assets, authorize }, () => closing !== null)
   server.listen(deps.config.PORT, deps.config.HOST)
   await once(server, 'listening')
   const close = async ({ quietly } = { quietly: false }): Promise<void> => {

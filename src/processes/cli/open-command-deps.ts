@@ -1,4 +1,6 @@
-import { type Config, type ProcessName, readConfig } from '../../platform/config/config.ts'
+import { readConfig } from '../../config.ts'
+import { loadEntities } from '../../modules.ts'
+import type { Config, ProcessName } from '../../platform/config/config.ts'
 import type { CommandDeps, Needs } from './command.ts'
 import type { Io } from './io.ts'
 
@@ -22,7 +24,7 @@ const openers: { [N in Needs]: Opener<N> } = {
   database: {
     as: 'migrate',
     open: async (config, io) => {
-      const { entities } = await import('../../entities.ts')
+      const entities = await loadEntities()
       const { checkSchema } = await import('../../platform/postgres/check-database.ts')
       const { openPostgres } = await import('../../platform/postgres/postgres.ts')
       const log = await openCommandLog(io)
@@ -44,7 +46,7 @@ const openers: { [N in Needs]: Opener<N> } = {
   everything: {
     as: 'api',
     open: async (config, io) => {
-      const { open } = await import('../../deps.ts')
+      const { open } = await import('../../open.ts')
       return open(config, await openCommandLog(io), undefined, io.within)
     },
   },

@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
 import * as field from '../../platform/base/fields.ts'
 import { baseUrl, parsedBy, rule } from '../../platform/config/variable-rules.ts'
+import { shopConfig } from '../../shop/catalog/variables.ts'
 import {
   type EventSubject,
   type SampleType,
@@ -56,7 +57,7 @@ const send = command({
   },
   needs: 'database',
   run: async ({ config, database }, { arguments: { type }, options }) => {
-    const [secret] = config.RECURRENTE_WEBHOOK_SECRET ?? []
+    const [secret] = shopConfig(config).RECURRENTE_WEBHOOK_SECRET ?? []
     if (!secret) return refused('NOT_CONFIGURED', 'RECURRENTE_WEBHOOK_SECRET is not set.')
     const base = options.url ?? config.PUBLIC_URL
     if (!v.is(url, base))

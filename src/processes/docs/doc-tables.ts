@@ -1,20 +1,15 @@
-import { allEmails } from '../../emails.ts'
+import { variables } from '../../config.ts'
+import { emails as allEmails } from '../../modules.ts'
 import { type AuditType, auditEvents, auditTypes } from '../../platform/catalog/audit-events.ts'
 import { defaultLimits, type LimitedBy, limitNames } from '../../platform/catalog/limits.ts'
 import { counters, gauges, histograms } from '../../platform/catalog/metrics.ts'
 import { detailsOf } from '../../platform/catalog/problem-details.ts'
 import { codes, problemHelp, problemStatus, problemTitle } from '../../platform/catalog/problems.ts'
 import { codeDigits, isCodePurpose } from '../../platform/catalog/token-purposes.ts'
-import { type VariableName, variables } from '../../platform/config/variables.ts'
-import type { Auth, Route } from '../../platform/http/route.ts'
-import { routes } from '../../routes.ts'
+import { code, table } from './markdown.ts'
+import { routeTables } from './route-tables.ts'
 
 // The tables of the documentation in Markdown, derived from the catalogues.
-
-const code = (text: string): string => (text ? `\`${text}\`` : '–')
-
-const table = (head: string[], rows: string[][]): string =>
-  [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
 
 const day = 86_400_000
 const hour = 3_600_000
@@ -27,9 +22,7 @@ const span = (milliseconds: number): string => {
 const configuration = (): string =>
   table(
     ['Name', 'Default', 'Meaning'],
-    (Object.keys(variables) as VariableName[]).map(name => {
-      const variable: { help: string; default?: string; needed?: readonly string[] } = variables[name]
-      const { help, default: standard = '', needed = [] } = variable
+    Object.entries(variables).map(([name, { help, default: standard = '', needed = [] }]) => {
       return [code(name), needed.length > 0 ? `required (${needed.join(', ')})` : code(standard), help]
     }),
   )
@@ -99,30 +92,6 @@ const emailTable = (): string =>
     ]),
   )
 
-const callers: Record<Auth, string> = {
-  none: 'anyone',
-  optional: 'anyone; an access token, if sent, must be valid',
-  bearer: 'access token',
-  admin: 'access token of an administrator',
-  refresh: 'refresh token',
-  bearerOrRefresh: 'access token or refresh token',
-}
-
-const routeRow = ({ method, path, summary, auth, limits }: Route): string[] => [
-  ...[code(`${method} ${path}`), summary, callers[auth], limits.map(code).join(' ') || '–'],
-]
-
-const routeTable = (all: readonly Route[]): string =>
-  table(['Route', 'What it does', 'Caller', 'Limits'], all.map(routeRow))
-
-/** A page for people: it opens by a link or a form, and no client calls it. */
-const isPage = ({ replies, accepts }: Route): boolean =>
-  accepts === 'form' || Object.values(replies).some(reply => reply === 'html')
-
-const core = routes(() => false)
-const withShop = routes(() => false, { RECURRENTE_SECRET_KEY: 'sk_test_0123456789abcdef' })
-const paths = new Set(core.map(({ path }) => path))
-
 /** Every derived table, by the name of its marker: `<!-- generated: limits -->`. */
 export const docTables: Readonly<Record<string, () => string>> = {
   configuration,
@@ -132,7 +101,5 @@ export const docTables: Readonly<Record<string, () => string>> = {
   metrics,
   'audit events': auditEventTable,
   emails: emailTable,
-  routes: () => routeTable(core.filter(route => !isPage(route))),
-  'page routes': () => routeTable(core.filter(isPage)),
-  'shop routes': () => routeTable(withShop.filter(({ path }) => !paths.has(path))),
+  ...routeTables,
 }

@@ -1,11 +1,14 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import { variables } from '../../config.ts'
+import { loadRoutes } from '../../modules.ts'
 import { openapi } from '../../platform/api-docs/openapi.ts'
 import { postman } from '../../platform/api-docs/postman.ts'
 import { envExample } from '../../platform/config/env-example.ts'
-import { routes } from '../../routes.ts'
 import { docTables } from './doc-tables.ts'
+
+const routes = await loadRoutes({ draining: () => false, config: {} })
 
 /** A file of the repository that is derived from the code: what it holds, and what it must hold. */
 export type GeneratedFile = { path: string; current: string; expected: string }
@@ -22,16 +25,7 @@ const withTables = (page: string): string =>
 
 // Biome formats the file, so only the content is compared.
 const collection = (current: string): string => {
-  const made: unknown = JSON.parse(
-    JSON.stringify(
-      postman(
-        openapi(
-          routes(() => false),
-          'http://localhost:8000',
-        ),
-      ),
-    ),
-  )
+  const made: unknown = JSON.parse(JSON.stringify(postman(openapi(routes, 'http://localhost:8000'))))
   const isFresh = current !== '' && isDeepStrictEqual(JSON.parse(current), made)
   return isFresh ? current : `${JSON.stringify(made, null, 2)}\n`
 }
@@ -49,7 +43,7 @@ export const generatedFiles = (root: string): GeneratedFile[] => {
   if (missing.length > 0) throw new Error(`No page shows these tables: ${missing.join(', ')}`)
   return [
     ...files,
-    file('.env.example', envExample),
+    file('.env.example', () => envExample(variables)),
     file('postman/latchkey.postman_collection.json', collection),
   ]
 }

@@ -1,6 +1,6 @@
 import { MigrationExecutor } from 'typeorm'
-import { entities } from '../../entities.ts'
 import { createFirstKey } from '../../features/signing-keys/create-first-key.ts'
+import { loadEntities } from '../../modules.ts'
 import type { Log } from '../../platform/base/log.ts'
 import type { Config } from '../../platform/config/config.ts'
 import { deriveSecrets } from '../../platform/crypto/secrets.ts'
@@ -19,6 +19,7 @@ export const migrate = async (
   log: Log,
 ): Promise<void> => {
   const { DATABASE_URL: url, APP_SECRET } = config
+  const entities = await loadEntities()
   const database = await openPostgres({ url, entities, log, migrations, poolSize: 1, within: null })
   const runner = database.createQueryRunner()
   try {

@@ -5,7 +5,7 @@ import { deliver } from '../../features/mail-delivery/deliver.ts'
 import { openLanes } from '../../features/mail-delivery/lanes.ts'
 import { markFailed } from '../../features/mail-delivery/settle.ts'
 import { watchWorker } from '../../features/mail-delivery/watch-worker.ts'
-import { jobs } from '../../jobs.ts'
+import { loadJobs } from '../../modules.ts'
 import { ehloName } from '../../platform/config/ehlo-name.ts'
 import { type Timeouts, timeouts } from '../../platform/config/timeouts.ts'
 import { mailQueueName } from '../../platform/mail/queue.ts'
@@ -24,6 +24,8 @@ const lanes = 5
 
 /** How often the worker reports that it takes jobs. */
 const heartbeatMs = 10_000
+
+const jobs = await loadJobs()
 
 /** `refused` resolves when Redis refuses a command to the worker, which then takes no more jobs. */
 export type MailWorker = { close: () => Promise<void>; refused: Promise<Error> }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
 import { timeouts } from '../../platform/config/timeouts.ts'
+import { shopConfig } from '../catalog/variables.ts'
 
 type Needs = Pick<Deps, 'config' | 'log' | 'metrics'>
 
@@ -19,10 +20,11 @@ const codeOf = (error: unknown): string => {
 }
 
 const ask = async <S extends v.GenericSchema>(
-  { config }: Needs,
+  deps: Needs,
   { method, path, body, key, answer }: Question<S>,
   signal: AbortSignal,
 ): Promise<v.InferOutput<S>> => {
+  const config = shopConfig(deps.config)
   const reply = await fetch(`${config.RECURRENTE_URL}${path}`, {
     method,
     signal,

@@ -1,7 +1,7 @@
 import { v7 as uuid } from 'uuid'
 import type { Deps } from '../../deps.ts'
-import type { Origin } from '../../features/sessions/start-session.ts'
 import type { User } from '../../features/users/types.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { sha256 } from '../../platform/crypto/derive.ts'
 import type { Counter } from '../../platform/limits/store.ts'

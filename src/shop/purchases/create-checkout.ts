@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
+import { shopConfig } from '../catalog/variables.ts'
 import { askGateway } from './ask-gateway.ts'
 import { gatewayId } from './rules.ts'
 import type { Reserved } from './store.ts'
@@ -19,7 +20,7 @@ export const createCheckout = async (
   purchase: Reserved,
   slug: string,
 ): Promise<{ id: string; url: string } | null> => {
-  const { FRONTEND_URL, RECURRENTE_URL } = deps.config
+  const { FRONTEND_URL, RECURRENTE_URL } = shopConfig(deps.config)
   const made = await askGateway(deps, {
     answer: created(RECURRENTE_URL),
     method: 'POST',

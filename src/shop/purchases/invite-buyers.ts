@@ -1,9 +1,9 @@
 import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
-import { shopEmails } from '../emails.ts'
-import { purchaseRows } from './entity.ts'
+import { shopEmails } from '../catalog/emails.ts'
 import { findCustomer } from './find-customer.ts'
+import { purchaseRows } from './purchase-rows.ts'
 import { recordPurchaseEvent } from './record-purchase-event.ts'
 import type { Purchase } from './rules.ts'
 

@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
+import { isShop } from '../catalog/variables.ts'
 import { endPurchase } from './end-purchase.ts'
 import { readCheckout } from './read-checkout.ts'
-import { isShop } from './rules.ts'
 import { claimOpenPurchases, type OpenPurchase } from './store.ts'
 import { takeEvent } from './take-event.ts'
 

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm'
 import { recordEvent } from '../../features/audit/record-event.ts'
 import { changesOf } from '../../features/audit/rules.ts'
-import type { Origin } from '../../features/sessions/start-session.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import type { AuditType } from '../../platform/catalog/audit-events.ts'
 import { Sites } from '../sites/entity.ts'
 import { Purchases } from './entity.ts'

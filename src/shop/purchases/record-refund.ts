@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import type { Origin } from '../../features/sessions/start-session.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { Purchases } from './entity.ts'
 import { recordPurchaseEvent } from './record-purchase-event.ts'

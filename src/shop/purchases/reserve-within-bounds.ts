@@ -1,10 +1,11 @@
 import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
-import type { Origin } from '../../features/sessions/start-session.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { isDuplicate } from '../../platform/base/store-errors.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { sha256 } from '../../platform/crypto/derive.ts'
 import type { Counter } from '../../platform/limits/store.ts'
+import { shopConfig } from '../catalog/variables.ts'
 import { readSite } from '../sites/read-site.ts'
 import { recordPurchaseEvent } from './record-purchase-event.ts'
 import { type Reservation, type Reserved, reserveSite } from './store.ts'
@@ -24,7 +25,7 @@ export const reserveWithinBounds = async (
   asked: Omit<Reservation, 'life' | 'networks'>,
   { networks, origin }: { networks: readonly Counter[]; origin: Origin },
 ): Promise<Reserved | null | Problem<'RATE_LIMIT_EXCEEDED'>> => {
-  const { RATE_LIMITS: limits, RESERVATION_TTL: life } = config
+  const { RATE_LIMITS: limits, RESERVATION_TTL: life } = shopConfig(config)
   const bounds = limits === 'off' ? [] : networks.map(counter => boundOf(counter, limits.purchase.points))
   const reservation = { ...asked, life, networks: bounds.map(({ key }) => key) }
   const reserved = await database

@@ -1,7 +1,6 @@
 import * as v from 'valibot'
 import { emailReply } from '../../features/users/types.ts'
 import { named, time } from '../../platform/base/field-shapes.ts'
-import type { Config } from '../../platform/config/config.ts'
 import { type Currency, currencies } from '../sites/rules.ts'
 
 /** In the order that a purchase goes through them: it skips some, and never goes back. */
@@ -65,9 +64,6 @@ export type PaymentNews = {
 /** Whether a purchase in this status may become that: forward alone, in whatever order events arrive. */
 export const leadsTo = (from: PurchaseStatus, to: PurchaseStatus): boolean =>
   purchaseStatuses.indexOf(to) > purchaseStatuses.indexOf(from)
-
-/** Whether sites are sold at all. The three variables are set together. */
-export const isShop = (config: Partial<Config>): boolean => config.RECURRENTE_SECRET_KEY !== undefined
 
 /** A purchase together with its site, as lists read it. `is_payable` is false as well where another amount came already. */
 export type PurchaseRow = Purchase & { site_slug: string; site_name: string; is_payable: boolean }

@@ -1,6 +1,8 @@
 import * as v from 'valibot'
+import { route } from '../../features/sessions/route.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { type Route, route } from '../../platform/http/route.ts'
+import type { Route } from '../../platform/http/route.ts'
+import { shopConfig } from '../catalog/variables.ts'
 import { readEvent } from './read-event.ts'
 import { takeEvent } from './take-event.ts'
 import { verifySignature } from './verify-signature.ts'
@@ -31,7 +33,7 @@ const postEvent = route({
     const by = headers['svix-id'] === undefined ? 'webhook' : 'svix'
     const id = headers[`${by}-id`]
     const signed = { id, timestamp: headers[`${by}-timestamp`], signature: headers[`${by}-signature`] }
-    const secrets = deps.config.RECURRENTE_WEBHOOK_SECRET ?? []
+    const secrets = shopConfig(deps.config).RECURRENTE_WEBHOOK_SECRET ?? []
     if (id === undefined || !verifySignature(secrets, signed, body)) return new Problem('INVALID_SIGNATURE')
     const event = readEvent(Buffer.from(body).toString())
     if (!event) return new Problem('VALIDATION_ERROR')

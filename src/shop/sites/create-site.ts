@@ -1,7 +1,7 @@
 import { v7 as uuid } from 'uuid'
 import type { Deps } from '../../deps.ts'
 import { recordEvent } from '../../features/audit/record-event.ts'
-import type { Origin } from '../../features/sessions/start-session.ts'
+import type { Origin } from '../../platform/base/origin.ts'
 import { isDuplicate } from '../../platform/base/store-errors.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { Sites } from './entity.ts'

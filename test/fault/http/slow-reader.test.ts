@@ -4,12 +4,14 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import pg from 'pg'
+import { authorize } from '../../../src/features/sessions/authorize.ts'
+import { docAssets } from '../../../src/platform/api-docs/docs.ts'
 import { createApp } from '../../../src/platform/http/app.ts'
 import { stalledAfter } from '../../../src/platform/http/node-http.ts'
-import { routes } from '../../../src/routes.ts'
 import { openClient } from '../../client.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
+import { coreRoutes } from '../../routes.ts'
 import { slowness, until } from '../../until.ts'
 
 // Clients that request a large file and do not read it, or read it slowly.
@@ -22,11 +24,8 @@ const bundle = 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'
 
 /** The service on a port of its own, with a shorter timeout than in production. */
 const listen = async (): Promise<{ server: Server; port: number } & AsyncDisposable> => {
-  const server = createApp(
-    world.deps,
-    routes(() => false),
-    () => false,
-  )
+  const assets = docAssets(coreRoutes, world.deps.config.PUBLIC_URL)
+  const server = createApp(world.deps, { routes: coreRoutes, assets, authorize }, () => false)
   if (server.timeout !== stalledAfter) throw new Error(`the service waits for ${server.timeout} ms`)
   server.timeout = timeoutMs
   server.listen(0, '127.0.0.1')

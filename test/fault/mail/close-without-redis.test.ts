@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import test from 'ava'
-import { open } from '../../../src/deps.ts'
+import { open } from '../../../src/open.ts'
 import { addEmails } from '../../../src/platform/mail/queue.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'

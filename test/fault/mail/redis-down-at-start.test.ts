@@ -1,6 +1,6 @@
 import test from 'ava'
 import { v7 as uuid } from 'uuid'
-import { open } from '../../../src/deps.ts'
+import { open } from '../../../src/open.ts'
 import { addEmails } from '../../../src/platform/mail/queue.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { openProxy } from '../../proxy.ts'

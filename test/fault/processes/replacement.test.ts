@@ -44,7 +44,11 @@ test('one of two processes is killed → it is replaced, and no request to the o
   for (const { after, error } of clients.flatMap(({ failed }) => failed))
     if (after) t.not(await group.pidOf(after.id), other, error)
   for (const { answers } of clients) t.true(answers.every(({ status }) => status === 200))
-  t.like(group.logged('exited unexpectedly and is replaced')[0], { child: killed, signal: 'SIGKILL', level: 'error' })
+  t.like(group.logged('exited unexpectedly and is replaced')[0], {
+    child: killed,
+    signal: 'SIGKILL',
+    level: 'error',
+  })
   t.is(group.logged('"listening"').length, 1)
 })
 

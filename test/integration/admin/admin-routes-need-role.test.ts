@@ -2,10 +2,9 @@ import test from 'ava'
 import { v7 as uuid } from 'uuid'
 import { detailsOf } from '../../../src/platform/catalog/problem-details.ts'
 import type { Route } from '../../../src/platform/http/route.ts'
-import { routes } from '../../../src/routes.ts'
 import type { Client, Reply } from '../../client.ts'
-import { configOf } from '../../configuration.ts'
 import { anAccount, password } from '../../fixtures.ts'
+import { allRoutes } from '../../routes.ts'
 import { openShop } from '../purchases/shop.ts'
 import { adminActions, anAdmin } from './admin-account.ts'
 
@@ -14,9 +13,7 @@ const other = await world.instance()
 test.after.always(() => world[Symbol.asyncDispose]())
 const clients = [world.client, other.client]
 
-const adminRoutes = routes(() => false, configOf(world.env)).filter(({ path }) =>
-  path.startsWith('/api/v1/admin'),
-)
+const adminRoutes = allRoutes.filter(({ path }) => path.startsWith('/api/v1/admin'))
 const routesWithId = adminRoutes.filter(({ path }) => path.includes(':id'))
 
 /** Bodies for routes that refuse an empty one. */

@@ -1,9 +1,9 @@
 import anyTest from 'ava'
 import type { AuditType } from '../../../src/platform/catalog/audit-events.ts'
-import { routes } from '../../../src/routes.ts'
 import { signedHeaders } from '../../../src/shop/gateway-stub/sample-events.ts'
 import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
+import { allRoutes } from '../../routes.ts'
 import {
   aVerifiedAccount,
   changeEmail,
@@ -307,7 +307,7 @@ const routesWithoutEvent: Record<string, string> = {
 }
 
 const name = ({ method, path }: { method: string; path: string }): string => `${method} ${path}`
-const all = routes(() => false, { RECURRENTE_SECRET_KEY: 'sk_test_0123456789' })
+const all = allRoutes
 const changing = all.filter(({ method, path }) => method !== 'GET' || path.endsWith('/export')).map(name)
 
 test('every route except GET, and every export → has a case here, or a reason why it stores no event', t => {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import anyTest from 'ava'
-import { cookieText, setCookie } from '../../../src/platform/http/cookie.ts'
+import { cookieOf, setCookie } from '../../../src/platform/http/cookie.ts'
 import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
@@ -555,7 +555,7 @@ anyTest.after.always(async () => {
         /^__Host-latchkey=lkr_x; Path=\/; HttpOnly; Secure; SameSite=Strict; Max-Age=1$/,
       )
     const request = { headers: { cookie: 'latchkey=lkr_x' } } as IncomingMessage
-    t.is(cookieText(request, { NODE_ENV: 'production', PUBLIC_URL: 'http://latchkey.test' }), null)
-    t.truthy(cookieText(request, { NODE_ENV: 'development', PUBLIC_URL: 'http://latchkey.test' }))
+    t.is(cookieOf(request, { NODE_ENV: 'production', PUBLIC_URL: 'http://latchkey.test' }), null)
+    t.truthy(cookieOf(request, { NODE_ENV: 'development', PUBLIC_URL: 'http://latchkey.test' }))
   })
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import anyTest from 'ava'
-import { allEmails } from '../../../src/emails.ts'
+import { emails as allEmails } from '../../../src/modules.ts'
 import { anAccount, anEmail, tokenOf } from '../../fixtures.ts'
 import { openWorld, type World } from '../../world.ts'
 

@@ -2,11 +2,11 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import anyTest from 'ava'
-import { allEmails } from '../../../src/emails.ts'
+import { emails as allEmails } from '../../../src/modules.ts'
 import { codes, problemSlug } from '../../../src/platform/catalog/problems.ts'
 import { ownTemplates } from '../../../src/platform/theme/templates.ts'
-import { routes } from '../../../src/routes.ts'
 import { anAccount, anEmail, tokenOf } from '../../fixtures.ts'
+import { coreRoutes } from '../../routes.ts'
 import { plainTheme } from '../../theme.ts'
 import { commandInHost, openWorld } from '../../world.ts'
 import { requestResetMail } from '../passwords/user-with-reset-mail.ts'
@@ -68,7 +68,7 @@ for (const { kind } of allEmails)
   })
 
 test('every page of a branded service → carries the brand in every language and never names Latchkey', async t => {
-  const pages = routes(() => false).filter(({ replies }) => Object.values(replies).includes('html'))
+  const pages = coreRoutes.filter(({ replies }) => Object.values(replies).includes('html'))
   t.true(pages.length > 15)
   const { email } = await anAccount(client)
   const token = tokenOf((await requestResetMail(world, email)).caught.link)

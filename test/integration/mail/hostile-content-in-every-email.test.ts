@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava'
-import { allEmails } from '../../../src/emails.ts'
+import { emails as allEmails } from '../../../src/modules.ts'
 import { escapeHtml } from '../../../src/platform/theme/template.ts'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import type { CaughtEmail } from '../../mail-sink.ts'

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { mock } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import anyTest from 'ava'
-import { readConfig } from '../../../src/platform/config/config.ts'
+import { readConfig } from '../../../src/config.ts'
+import { shopConfig } from '../../../src/shop/catalog/variables.ts'
 import { sampleEvent } from '../../../src/shop/gateway-stub/sample-events.ts'
 import { verifySignature } from '../../../src/shop/purchases/verify-signature.ts'
 import { anAccount, anEmail } from '../../fixtures.ts'
@@ -638,7 +639,7 @@ anyTest.after.always(async () => {
       'worker',
     )
     if ('errors' in read) throw new Error(read.errors.join())
-    t.deepEqual(read.config.RECURRENTE_WEBHOOK_SECRET, [old, nextSecret])
+    t.deepEqual(shopConfig(read.config).RECURRENTE_WEBHOOK_SECRET, [old, nextSecret])
   })
 
   test('http gateway URL in production → configuration error', t => {

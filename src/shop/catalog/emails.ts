@@ -1,4 +1,4 @@
-import { defineEmail } from '../platform/catalog/email-definition.ts'
+import { defineEmail } from '../../platform/catalog/email-definition.ts'
 
 const day = 86_400_000
 

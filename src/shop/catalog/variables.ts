@@ -1,4 +1,6 @@
-import { baseUrl, duration, rule } from '../platform/config/variable-rules.ts'
+import type * as v from 'valibot'
+import type { Config, ModuleVariables } from '../../platform/config/config.ts'
+import { baseUrl, duration, rule } from '../../platform/config/variable-rules.ts'
 
 /** A key of the payment gateway. It is sent in a header, so it must hold no other characters. */
 const apiKey = (kind: 'pk' | 'sk') =>
@@ -29,8 +31,7 @@ export const shopSecrets = [
   'RECURRENTE_WEBHOOK_SECRET',
 ] as const
 
-/** The variables of the shop, which sells sites. */
-export const shopVariables = {
+const shopTable = {
   RECURRENTE_PUBLIC_KEY: {
     schema: apiKey('pk'),
     example: 'pk_test_0123456789abcdef',
@@ -49,6 +50,7 @@ export const shopVariables = {
   RECURRENTE_URL: {
     schema: baseUrl,
     default: 'https://app.recurrente.com/api',
+    httpsInProduction: true,
     help: 'The address of the API of Recurrente.',
   },
   RESERVATION_TTL: {
@@ -57,3 +59,27 @@ export const shopVariables = {
     help: 'The life of a checkout. During this time its site is reserved for its buyer.',
   },
 } as const
+
+type Parsed = { [N in keyof typeof shopTable]: v.InferOutput<(typeof shopTable)[N]['schema']> }
+type Secret = (typeof shopSecrets)[number]
+
+/** The configuration of a service with a shop. */
+export type ShopConfig = Config & Omit<Parsed, Secret> & { [N in Secret]: Parsed[N] | undefined }
+
+/** The configuration as the shop reads it. The service has parsed it with the table above. */
+export const shopConfig = (config: Config): ShopConfig => config as ShopConfig
+
+/** Whether sites are sold. */
+export const isShop = (config: object): boolean =>
+  (config as Partial<ShopConfig>).RECURRENTE_SECRET_KEY !== undefined
+
+/** Some of the secrets without the others is an error: the shop would be closed without a reason that anyone sees. */
+export const shopVariables: ModuleVariables = {
+  table: shopTable,
+  check: env => {
+    const missing = shopSecrets.filter(name => !env[name])
+    return missing.length === shopSecrets.length
+      ? []
+      : missing.map(name => `${name} is not set. Set all three secrets of the shop, or none`)
+  },
+}

@@ -1,0 +1,17 @@
+import { routeFor } from '../../platform/http/route.ts'
+import type { User } from '../users/types.ts'
+import type { RefreshToken } from './rules.ts'
+
+type Bearer = { user: User; sessionId: string }
+
+type Callers = {
+  none: object
+  optional: Partial<Bearer>
+  bearer: Bearer
+  admin: Bearer
+  refresh: { refresh: RefreshToken }
+  bearerOrRefresh: { sessions: { userId: string; sessionId: string }[] }
+}
+
+/** Declares a route whose handler knows the user and the session of the caller. */
+export const route = routeFor<Callers>()

@@ -1,0 +1,28 @@
+import type { EntitySchema } from 'typeorm'
+import type { Deps, UserRows } from './deps.ts'
+import type { EmailDefinition } from './platform/catalog/email-definition.ts'
+import type { ModuleVariables } from './platform/config/config.ts'
+import type { Route } from './platform/http/route.ts'
+
+/** What the API tells a module when it asks for the routes. `draining`: the process is about to end. */
+export type RouteContext = { draining: () => boolean; config: object }
+
+/** `run` is called repeatedly, `pauseMs` milliseconds after its last call has ended. Any number of workers may run it. */
+export type Job = { run: (deps: Deps) => Promise<unknown>; pauseMs: number }
+
+/**
+ * A part of the service: a feature, or an application on top of the features. A process loads only what it uses: the
+ * worker loads no routes, the API no jobs, and the help of a command no entities.
+ */
+export type Module = {
+  name: string
+  /** The environment variables of the module. */
+  variables?: ModuleVariables
+  /** The emails that the module sends. */
+  emails?: readonly EmailDefinition[]
+  entities?: () => Promise<EntitySchema[]>
+  /** The rows that the module keeps on users, if another feature moves, exports or keeps them. */
+  userRows?: UserRows
+  routes?: (context: RouteContext) => Promise<Route[]>
+  jobs?: () => Promise<Job[]>
+}

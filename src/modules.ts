@@ -1,0 +1,89 @@
+import type { EntitySchema } from 'typeorm'
+import type { Job, Module, RouteContext } from './module.ts'
+import type { EmailDefinition } from './platform/catalog/email-definition.ts'
+import { emails as coreEmails } from './platform/catalog/emails.ts'
+import type { Route } from './platform/http/route.ts'
+import { shop } from './shop/module.ts'
+
+// The table of contents: what the service consists of, in the order of its documentation.
+
+const minute = 60_000
+
+export const modules: readonly Module[] = [
+  { name: 'users', entities: async () => [(await import('./features/users/entity.ts')).Users] },
+  {
+    name: 'accounts',
+    routes: async () => (await import('./features/accounts/routes.ts')).accountRoutes,
+    jobs: async () => {
+      const { eraseAccounts } = await import('./features/accounts/erase-accounts.ts')
+      return [{ run: eraseAccounts, pauseMs: 10 * minute }]
+    },
+  },
+  { name: 'login', routes: async () => (await import('./features/login/routes.ts')).loginRoutes },
+  { name: 'sessions', routes: async () => (await import('./features/sessions/routes.ts')).sessionRoutes },
+  {
+    name: 'email-verification',
+    routes: async () => (await import('./features/email-verification/routes.ts')).verificationRoutes,
+  },
+  { name: 'passwords', routes: async () => (await import('./features/passwords/routes.ts')).passwordRoutes },
+  {
+    name: 'email-change',
+    routes: async () => (await import('./features/email-change/routes.ts')).emailChangeRoutes,
+  },
+  { name: 'admin', routes: async () => (await import('./features/admin/routes.ts')).adminRoutes },
+  {
+    name: 'audit',
+    entities: async () => [(await import('./features/audit/entity.ts')).AuditEvents],
+    jobs: async () => {
+      const { purgeEvents } = await import('./features/audit/purge-events.ts')
+      return [{ run: purgeEvents, pauseMs: 10 * minute }]
+    },
+  },
+  {
+    name: 'signing-keys',
+    entities: async () => [(await import('./features/signing-keys/entity.ts')).SigningKeys],
+    routes: async () => (await import('./features/signing-keys/routes.ts')).keyRoutes,
+  },
+  {
+    name: 'mail-delivery',
+    entities: async () => [(await import('./platform/mail/entity.ts')).Emails],
+    jobs: async () => {
+      const { sweep } = await import('./features/mail-delivery/sweep.ts')
+      const { forgetDropped } = await import('./features/mail-delivery/forget-dropped.ts')
+      const { purgeEmails } = await import('./features/mail-delivery/purge-emails.ts')
+      return [
+        { run: sweep, pauseMs: 5000 },
+        { run: forgetDropped, pauseMs: 10 * minute },
+        { run: purgeEmails, pauseMs: 10 * minute },
+      ]
+    },
+  },
+  shop,
+  {
+    name: 'health',
+    routes: async ({ draining }) => (await import('./platform/health/health.ts')).healthRoutes(draining),
+  },
+]
+
+/** Every email of the service. */
+export const emails: readonly EmailDefinition[] = [
+  ...Object.values(coreEmails),
+  ...modules.flatMap(({ emails: ofModule = [] }) => ofModule),
+]
+
+/** Loads every entity of the database. */
+export const loadEntities = async (): Promise<EntitySchema[]> =>
+  (await Promise.all(modules.map(({ entities }) => entities?.() ?? []))).flat()
+
+/** The rows that modules keep on users, by the name of the module. */
+export const userRows = Object.fromEntries(
+  modules.flatMap(({ name, userRows: rows }) => (rows ? [[name, rows] as const] : [])),
+)
+
+/** Loads every route of the service, as configured. */
+export const loadRoutes = async (context: RouteContext): Promise<Route[]> =>
+  (await Promise.all(modules.map(({ routes }) => routes?.(context) ?? []))).flat()
+
+/** Loads every job of the worker. */
+export const loadJobs = async (): Promise<Job[]> =>
+  (await Promise.all(modules.map(({ jobs }) => jobs?.() ?? []))).flat()

@@ -1,0 +1,102 @@
+import type { Deps } from './deps.ts'
+import { openKeyRing } from './features/signing-keys/store.ts'
+import { emails, loadEntities, userRows } from './modules.ts'
+import type { Clock } from './platform/base/clock.ts'
+import type { Log } from './platform/base/log.ts'
+import { passwordPolicy } from './platform/base/password-policy.ts'
+import type { Config } from './platform/config/config.ts'
+import { type Timeouts, timeouts } from './platform/config/timeouts.ts'
+import { hashThreads } from './platform/crypto/hash-threads.ts'
+import { type Hasher, openHasher } from './platform/crypto/password.ts'
+import { deriveSecrets } from './platform/crypto/secrets.ts'
+import { openTokenCheck } from './platform/crypto/token-cache.ts'
+import { openLimiter } from './platform/limits/store.ts'
+import { openMailQueue } from './platform/mail/queue.ts'
+import { openMetrics } from './platform/metrics/metrics.ts'
+import { checkSchema, warnOfLostCommits } from './platform/postgres/check-database.ts'
+import { openDatabase, openPostgres, poolOf } from './platform/postgres/postgres.ts'
+import { findConnection } from './platform/postgres/postgres-connection.ts'
+import { openPreparedReads } from './platform/postgres/prepared-read.ts'
+import { openReplicaReader } from './platform/postgres/read-from-replica.ts'
+import { redisKeys } from './platform/redis/keys.ts'
+import { openRedis, redisUp } from './platform/redis/redis.ts'
+import { openTheme } from './platform/theme/theme.ts'
+
+/** Seconds by which the clocks of two instances may differ. The same as the default of the guard. */
+const clockTolerance = 30
+
+/**
+ * Opens everything in order; disposing closes it in reverse. Postgres and its keys must be there; Redis may
+ * be late. What is `shared` is used as it is, and stays open.
+ */
+export const open = async (
+  config: Config,
+  log: Log,
+  clock: Clock = { shift: 0 },
+  within: Timeouts = timeouts,
+  shared: { hasher?: Hasher } = {},
+): Promise<Deps & AsyncDisposable> => {
+  await using opened = new AsyncDisposableStack()
+  const metrics = openMetrics(config.METRICS_PORT !== undefined)
+  const theme = openTheme(config, emails)
+  const secrets = deriveSecrets(config.APP_SECRET)
+  const keys = redisKeys(config.REDIS_PREFIX)
+
+  const entities = await loadEntities()
+  const connection = await findConnection(config.DATABASE_URL, within)
+  const database = await openDatabase(connection, { entities, log })
+  opened.defer(() => database.destroy())
+  const reads = opened.use(openPreparedReads(connection, log))
+  await checkSchema(database)
+  await warnOfLostCommits(database, log)
+  const replicas = config.DATABASE_REPLICA_URLS.map(url => () => openPostgres({ url, entities, log, within }))
+  const { readFromReplica } = opened.use(openReplicaReader({ database, log, metrics }, replicas))
+  const ring = await openKeyRing(database, secrets)
+  const parties = { issuer: config.PUBLIC_URL, audience: config.PUBLIC_URL }
+  const checkToken = openTokenCheck({ ...parties, clockTolerance, findKey: ring.find })
+
+  const redis = openRedis(config.REDIS_URL, log, within.redisCommand)
+  opened.defer(() => redis.disconnect())
+  await redisUp(redis, 2000)
+
+  const queue = openMailQueue(redis, keys, log)
+  opened.defer(() => queue.close())
+  const limiter = openLimiter({ redis, keys, log, metrics }, config.RATE_LIMITS, config.API_PROCESSES)
+
+  const threads = hashThreads(config.API_PROCESSES)
+  const hasher =
+    shared.hasher ??
+    opened.use(openHasher({ cost: config.BCRYPT_COST, threads, timeoutMs: within.hasherThread }))
+
+  metrics.gauge('passwords_waiting', () => hasher.waiting())
+  metrics.gauge('postgres_connections_waited_for', () => poolOf(database).waitingCount)
+
+  const checkPassword = passwordPolicy({
+    minLength: config.PASSWORD_MIN_LENGTH,
+    require: config.PASSWORD_REQUIRE,
+  })
+
+  const all = opened.move()
+  return {
+    config,
+    clock,
+    log,
+    emails,
+    theme,
+    metrics,
+    secrets,
+    database,
+    reads,
+    readFromReplica,
+    redis,
+    keys,
+    queue,
+    limiter,
+    ring,
+    checkToken,
+    hasher,
+    checkPassword,
+    userRows,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  }
+}

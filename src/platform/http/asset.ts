@@ -1,0 +1,5 @@
+/** A file that is served as it is. `csp` is its `Content-Security-Policy`. */
+export type Asset = { type: string; body: string | Buffer; csp?: string }
+
+/** Assets by their path. Each is read at its first request. */
+export type Assets = Readonly<Record<string, () => Asset>>

@@ -1,0 +1,37 @@
+import { loadRoutes } from '../../modules.ts'
+import type { Auth, Route } from '../../platform/http/route.ts'
+import { code, table } from './markdown.ts'
+
+// The tables of routes, of the core and of the shop.
+
+const callers: Record<Auth, string> = {
+  none: 'anyone',
+  optional: 'anyone; an access token, if sent, must be valid',
+  bearer: 'access token',
+  admin: 'access token of an administrator',
+  refresh: 'refresh token',
+  bearerOrRefresh: 'access token or refresh token',
+}
+
+const routeRow = ({ method, path, summary, auth, limits }: Route): string[] => [
+  ...[code(`${method} ${path}`), summary, callers[auth], limits.map(code).join(' ') || '–'],
+]
+
+const routeTable = (all: readonly Route[]): string =>
+  table(['Route', 'What it does', 'Caller', 'Limits'], all.map(routeRow))
+
+/** A page for people: it opens by a link or a form, and no client calls it. */
+const isPage = ({ replies, accepts }: Route): boolean =>
+  accepts === 'form' || Object.values(replies).some(reply => reply === 'html')
+
+const draining = () => false
+const core = await loadRoutes({ draining, config: {} })
+const withShop = await loadRoutes({ draining, config: { RECURRENTE_SECRET_KEY: 'sk_test_0123456789abcdef' } })
+const paths = new Set(core.map(({ path }) => path))
+
+/** The tables of routes, by the name of their marker. */
+export const routeTables: Readonly<Record<string, () => string>> = {
+  routes: () => routeTable(core.filter(route => !isPage(route))),
+  'page routes': () => routeTable(core.filter(isPage)),
+  'shop routes': () => routeTable(withShop.filter(({ path }) => !paths.has(path))),
+}

@@ -1,0 +1,35 @@
+import type { Module } from '../module.ts'
+import { shopEmails } from './catalog/emails.ts'
+import { isShop, shopVariables } from './catalog/variables.ts'
+import { purchaseRows } from './purchases/purchase-rows.ts'
+
+const minute = 60_000
+
+/** The shop sells sites. It is on where the secrets of its payment gateway are configured. */
+export const shop: Module = {
+  name: 'purchases',
+  variables: shopVariables,
+  emails: Object.values(shopEmails),
+  entities: async () => {
+    const { Sites } = await import('./sites/entity.ts')
+    const { Purchases, WebhookEvents } = await import('./purchases/entity.ts')
+    return [Sites, Purchases, WebhookEvents]
+  },
+  userRows: purchaseRows,
+  routes: async ({ config }) => {
+    if (!isShop(config)) return []
+    const { siteRoutes } = await import('./sites/routes.ts')
+    const { purchaseRoutes } = await import('./purchases/routes.ts')
+    return [...siteRoutes, ...purchaseRoutes]
+  },
+  jobs: async () => {
+    const { reconcile } = await import('./purchases/reconcile.ts')
+    const { inviteBuyers } = await import('./purchases/invite-buyers.ts')
+    const { forgetBuyers } = await import('./purchases/forget-buyers.ts')
+    return [
+      { run: reconcile, pauseMs: minute / 4 },
+      { run: inviteBuyers, pauseMs: minute },
+      { run: forgetBuyers, pauseMs: 10 * minute },
+    ]
+  },
+}

@@ -1,0 +1,43 @@
+import test from 'ava'
+import { arrowsOf, circlesOf, folderOf, upwardArrows } from './graph.ts'
+import { sources } from './source.ts'
+
+const file = (path: string, ...targets: string[]) => {
+  const code = targets.map(target => `import type { A } from '${target}'`).join('\n')
+  return { path, text: code, code, lines: targets.length }
+}
+
+const arrows = arrowsOf(sources('src/**/*.ts'))
+
+test('a file in a folder of a level, or at the top of src/ → the name of its folder', t => {
+  t.is(folderOf('src/features/login/login.ts'), 'features/login')
+  t.is(folderOf('src/guard/koa.ts'), 'guard')
+  t.is(folderOf('src/deps.ts'), 'deps')
+})
+
+test('two folders that import types of each other, over a third → the circle is found', t => {
+  const found = arrowsOf([
+    file('src/features/a/x.ts', '../b/y.ts'),
+    file('src/features/b/y.ts', '../c/z.ts'),
+    file('src/features/c/z.ts', '../a/x.ts'),
+    file('src/features/d/w.ts', '../a/x.ts'),
+  ])
+  t.deepEqual(circlesOf(found), [['features/a', 'features/b', 'features/c']])
+})
+
+test('an import from platform/ to features/ → it is found as one that goes up', t => {
+  const found = upwardArrows(arrowsOf([file('src/platform/http/x.ts', '../../features/a/y.ts')]))
+  t.is(found.length, 1)
+})
+
+test('no circle of folders: each can be read without those above it', t => {
+  t.true(arrows.length > 100)
+  t.deepEqual(circlesOf(arrows), [])
+})
+
+test('imports go down a level or stay: processes, shop, features, platform', t => {
+  t.deepEqual(
+    upwardArrows(arrows).map(({ file: from, target }) => `${from} → ${target}`),
+    [],
+  )
+})

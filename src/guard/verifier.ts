@@ -1,4 +1,4 @@
-import { importPublic, type PublicKey } from '../platform/crypto/paseto.ts'
+import { importPublic, type PublicKey } from '../platform/crypto/paseto-keys.ts'
 import { openTokenCheck } from '../platform/crypto/token-cache.ts'
 
 /** The claims of an access token. Times are in RFC 3339. */

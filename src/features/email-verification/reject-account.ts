@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { readProofToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
+import { readOneTimeToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
 import { eraseAccount } from '../accounts/erase-account.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
@@ -28,7 +28,7 @@ export const rejectAccount = async (
   { token, origin }: { token: string; origin: Origin },
 ): Promise<{ isRepeat: boolean } | Problem<'INVALID_TOKEN'>> => {
   const proof = await verifyOneTimeToken(deps, 'verify_email', { token })
-  const read = readProofToken(token)
+  const read = readOneTimeToken(token)
   if (read && proof && !proof.isUsed) {
     // Before the account is gone: with it goes the row that the token is checked by.
     await keepRejection(deps, proof.userId, tokenHash(read.secret), proof.expiresIn)

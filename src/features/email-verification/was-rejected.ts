@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { readProofToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
+import { readOneTimeToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
 import { isRejection } from '../one-time-tokens/store.ts'
 
 /** Whether this token has removed its account, which is still gone: Postgres says so. */
@@ -7,7 +7,7 @@ export const wasRejected = async (
   deps: Pick<Deps, 'database' | 'redis' | 'keys'>,
   token: string,
 ): Promise<boolean> => {
-  const read = readProofToken(token)
+  const read = readOneTimeToken(token)
   if (!read || !(await isRejection(deps, read.userId, tokenHash(read.secret)))) return false
   const found: unknown[] = await deps.database.query(
     `SELECT 1 FROM users WHERE id = $1 AND email <> id || '@rejected.invalid'`,

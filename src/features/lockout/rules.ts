@@ -19,7 +19,7 @@ export const strangers = (email: string): Budget => ({
   of: accountKey(email),
   name: 'strangers',
   life: day,
-  lane: 'strangers',
+  lane: 'unknown',
 })
 
 export const knownDevice = (userId: string, device: string): Budget => ({

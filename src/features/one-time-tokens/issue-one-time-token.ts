@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import type { EmailToken } from '../../platform/catalog/email-definition.ts'
-import { codeHash, mailSecrets, tokenHash, writeProofToken } from '../../platform/crypto/one-time-token.ts'
+import { codeHash, mailSecrets, tokenHash, writeOneTimeToken } from '../../platform/crypto/one-time-token.ts'
 import type { Email } from '../../platform/mail/entity.ts'
 import { putToken } from './store.ts'
 
@@ -31,7 +31,7 @@ export const issueOneTimeToken = async (
       life,
     },
   )
-  return stands ? { token: writeProofToken(to.userId, secret), code } : null
+  return stands ? { token: writeOneTimeToken(to.userId, secret), code } : null
 }
 
 /** In milliseconds; of a row that is gone, for ever. */

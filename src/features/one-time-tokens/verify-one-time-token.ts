@@ -2,7 +2,7 @@ import { v4 as randomUuid } from 'uuid'
 import type { Deps } from '../../deps.ts'
 import { defaultLimits } from '../../platform/catalog/limits.ts'
 import type { CodePurpose } from '../../platform/catalog/token-purposes.ts'
-import { codeHash, readProofToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
+import { codeHash, readOneTimeToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
 import { Emails } from '../../platform/mail/entity.ts'
 import { findPendingMoves, findUserByEmail } from '../users/store.ts'
 import { countWrongCode } from './count-wrong-code.ts'
@@ -70,7 +70,7 @@ const match = async (
 }
 
 const usedBefore = async (deps: Needs, purpose: CodePurpose, token: string): Promise<Checked | null> => {
-  const read = readProofToken(token)
+  const read = readOneTimeToken(token)
   const used = read && (await findUsed(deps, purpose, read))
   return used && { ...used, userId: read.userId, isUsed: true }
 }
@@ -89,7 +89,7 @@ const locate = async (
   ownerId: string | null,
 ): Promise<Located[]> => {
   if ('token' in presented) {
-    const read = readProofToken(presented.token)
+    const read = readOneTimeToken(presented.token)
     return read ? [{ userId: read.userId, by: 'token', hash: tokenHash(read.secret), isOwner: false }] : []
   }
   const { email, code } = presented

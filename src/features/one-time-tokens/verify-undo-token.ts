@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { sameBytes } from '../../platform/crypto/derive.ts'
-import { mailSecrets, readProofToken } from '../../platform/crypto/one-time-token.ts'
+import { mailSecrets, readOneTimeToken } from '../../platform/crypto/one-time-token.ts'
 import { Emails } from '../../platform/mail/entity.ts'
 
 /** Kinds of mail whose link takes a change back. They live for days or weeks, and several at once. */
@@ -18,7 +18,7 @@ export const verifyUndoToken = async (
   kind: UndoKind,
   token: string,
 ): Promise<{ userId: string; emailId: string; address: string; isUsed: boolean } | null> => {
-  const read = readProofToken(token)
+  const read = readOneTimeToken(token)
   if (!read) return null
   const { userId, secret } = read
   const { purpose, lifetime } = emails[kind].token

@@ -1,4 +1,4 @@
-import { generateKey } from '../../platform/crypto/paseto.ts'
+import { generateKey } from '../../platform/crypto/paseto-keys.ts'
 import { seal } from '../../platform/crypto/seal.ts'
 import type { Secrets } from '../../platform/crypto/secrets.ts'
 import type { Database } from '../../platform/postgres/postgres.ts'

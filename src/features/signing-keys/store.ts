@@ -1,5 +1,10 @@
 import type { KeyRing, PublishedKey } from '../../platform/crypto/key-ring.ts'
-import { importPublic, importSecret, type PublicKey, type SecretKey } from '../../platform/crypto/paseto.ts'
+import {
+  importPublic,
+  importSecret,
+  type PublicKey,
+  type SecretKey,
+} from '../../platform/crypto/paseto-keys.ts'
 import { unseal } from '../../platform/crypto/seal.ts'
 import type { Secrets } from '../../platform/crypto/secrets.ts'
 import type { Database } from '../../platform/postgres/postgres.ts'

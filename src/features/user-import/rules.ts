@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import * as field from '../../platform/base/fields.ts'
-import { whyNotTaken, withoutFramework } from '../../platform/crypto/framework-hash.ts'
+import { importRefusal, toPhcFormat } from '../../platform/crypto/framework-hash.ts'
 import { isImportable } from '../../platform/crypto/password.ts'
 
 /** In bytes. */
@@ -13,9 +13,9 @@ const hash = v.pipe(
     const given = dataset.value
     // Django stores `!` and some letters for an account without a password.
     if (given.startsWith('!')) return null
-    const read = withoutFramework(given)
+    const read = toPhcFormat(given)
     if (isImportable(read)) return read
-    addIssue({ message: whyNotTaken(given) })
+    addIssue({ message: importRefusal(given) })
     return NEVER
   }),
 )

@@ -2,17 +2,17 @@ import { createHmac, createSecretKey, hash, hkdfSync, type KeyObject, timingSafe
 
 const hkdfSalt = 'latchkey/v1'
 
-/** One key for each purpose out of the one application secret: HKDF-SHA-256 (RFC 5869), the label as its info. */
+/** Derives the key of one purpose from the application secret: HKDF-SHA-256 (RFC 5869), with the label as its info. */
 export const deriveKey = (appSecret: string, label: string, length = 32): Buffer =>
   Buffer.from(hkdfSync('sha256', appSecret, hkdfSalt, label, length))
 
-/** The same for `hmac`: a key that is prepared once makes it five times as fast. */
+/** Derives a key for `hmac`, which is five times as fast with a prepared key. */
 export const deriveMacKey = (appSecret: string, label: string): KeyObject =>
   createSecretKey(deriveKey(appSecret, label))
 
 /**
- * HMAC-SHA-256 (32 bytes) over the parts in order, texts as UTF-8. Each part goes in behind its length in bytes,
- * for ('ab', 'c') and ('a', 'bc') must not yield the same code.
+ * HMAC-SHA-256 (32 bytes) over the parts in order, texts as UTF-8. The length of each part comes before it, so that
+ * ('ab', 'c') and ('a', 'bc') yield different codes.
  */
 export const hmac = (key: KeyObject | Buffer, ...parts: (string | Uint8Array)[]): Buffer => {
   const mac = createHmac('sha256', key)
@@ -28,6 +28,6 @@ export const hmac = (key: KeyObject | Buffer, ...parts: (string | Uint8Array)[])
 /** SHA-256 (32 bytes) of bytes, or of a text as UTF-8. */
 export const sha256 = (bytes: string | Uint8Array): Buffer => hash('sha256', bytes, 'buffer')
 
-/** Whether both hold the same bytes, in a time that depends on nothing but their length. */
+/** Whether both are equal, in a time that depends only on their lengths. */
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.byteLength === b.byteLength && timingSafeEqual(a, b)

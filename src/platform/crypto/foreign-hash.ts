@@ -1,7 +1,7 @@
 // Password hashes that other systems made, in the PHC string format and in passlib's
 // (https://github.com/P-H-C/phc-string-format, https://passlib.readthedocs.io/en/stable/modular_crypt_format.html).
-// They come from a file, and each costs what it says itself: one hash that asks for an hour or for all memory
-// would take a thread from everybody's logins. So a hash is read strictly and within limits, or not at all.
+// They come from an import file, and each names its own cost. A hash that costs an hour or all memory would block a thread
+// for every sign-in. So hashes are parsed strictly, and refused above a limit.
 import { argon2Sync, pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto'
 
 type Bytes = { salt: Buffer; hash: Buffer }
@@ -9,7 +9,7 @@ type Argon2 = { kind: 'argon2id' | 'argon2i' | 'argon2d'; memory: number; passes
 type Scrypt = { kind: 'scrypt'; logN: number; blockSize: number; lanes: number }
 type Pbkdf2 = { kind: 'pbkdf2'; digest: 'sha1' | 'sha256' | 'sha512'; iterations: number }
 
-/** What a foreign hash says. Argon2's `memory` is in KiB. */
+/** A parsed hash. Argon2's `memory` is in KiB. */
 export type ForeignHash = (Argon2 | Scrypt | Pbkdf2) & Bytes
 
 const kib = 1024
@@ -25,17 +25,17 @@ const scryptShape = new RegExp(
 )
 const pbkdf2Costs = `i=${count('iterations')}(?:,l=${count('length')})?`
 const pbkdf2Shape = new RegExp(`^\\$pbkdf2-(?<digest>sha1|sha256|sha512)\\$${pbkdf2Costs}${saltAndHash}`)
-// passlib leaves SHA-1 unsaid, gives the rounds without a name, and writes "." for "+" (and reads both).
+// passlib omits SHA-1, writes the rounds without a name, and writes "." for "+" (and reads both).
 const passlibSaltAndHash = saltAndHash.replaceAll('+', '+.')
 const passlibShape = new RegExp(
   `^\\$pbkdf2(?:-(?<digest>sha256|sha512))?\\$${count('iterations')}${passlibSaltAndHash}`,
 )
 
 /**
- * Reads argon2 (version 1.3), scrypt or PBKDF2 with a salt of 8 to 64 and a hash of 16 to 64 bytes. Null for what
- * is none of them, is not in canonical form, or would cost too much: argon2 more than 128 MiB, 16 passes, 16 lanes
- * or 512 MiB over all passes; scrypt more than 128 MiB, 16 lanes or 512 MiB over all lanes; PBKDF2 more than 2 million
- * iterations over all blocks.
+ * Parses argon2 (version 1.3), scrypt or PBKDF2 with a salt of 8 to 64 and a hash of 16 to 64 bytes. Returns null for
+ * another text, for one that is not in canonical form, and above these limits: argon2 128 MiB, 16 passes, 16 lanes and
+ * 512 MiB over all passes; scrypt 128 MiB, 16 lanes and 512 MiB over all lanes; PBKDF2 2 million iterations over all
+ * blocks.
  */
 export const readForeignHash = (text: string): ForeignHash | null =>
   readArgon2(text) ?? readScrypt(text) ?? readPbkdf2(text)
@@ -50,7 +50,7 @@ const readArgon2 = (text: string): ForeignHash | null => {
   return { kind: found.kind as Argon2['kind'], memory, passes, lanes, ...bytes }
 }
 
-// N is below 2^(16 r): RFC 7914, section 2.
+// N must be below 2^(16 r): RFC 7914, section 2.
 const readScrypt = (text: string): ForeignHash | null => {
   const found = scryptShape.exec(text)?.groups
   const bytes = readBytes(found)
@@ -72,7 +72,7 @@ const readPbkdf2 = (text: string): ForeignHash | null => {
   return pbkdf2Units(read) > 2_000_000 ? null : read
 }
 
-/** The iterations over all blocks: each block of the output costs all of them (RFC 8018, section 5.2). */
+/** The iterations over all blocks: each block of the output costs all iterations (RFC 8018, section 5.2). */
 export const pbkdf2Units = ({ iterations, hash, digest }: Pbkdf2 & Bytes): number =>
   iterations * Math.ceil(hash.length / digestBytes[digest])
 
@@ -82,7 +82,7 @@ const readBytes = (found: Record<string, string> | undefined): Bytes | null => {
   return hash && hash.length >= 16 && hash.length <= 64 ? { salt, hash } : null
 }
 
-// Unpadded, and with the unused bits of the last character zero.
+// Without padding, and with zeros in the unused bits of the last character.
 const fromBase64 = (text = ''): Buffer | null => {
   const plain = text.replaceAll('.', '+')
   const bytes = Buffer.from(plain, 'base64')
@@ -90,9 +90,9 @@ const fromBase64 = (text = ''): Buffer | null => {
 }
 
 /**
- * Whether the password has this hash; takes as long as the hash asks for, on this thread. Other systems hashed what
- * was typed, so it is tried as it is, and then in NFC: the keyboard of today may decompose what that of then did
- * not. Nothing is cut or hashed before. Throws where there is not enough memory.
+ * Whether the password has this hash. Blocks this thread for as long as the hash costs, and throws if memory runs out.
+ * Other systems hashed the password as typed, so it is tried as typed and in NFC: a keyboard of today may decompose what
+ * the one of then did not. Nothing is cut or hashed before.
  */
 export const matchesForeignHash = (password: string, foreign: ForeignHash): boolean => {
   const forms = new Set([password, password.normalize('NFC')])

@@ -1,5 +1,5 @@
-// The forms in which web frameworks store PBKDF2, scrypt, argon2 and bcrypt. An import writes them as the PHC string format
-// does, so that there is one form to read, to compare and to make up for.
+// The formats in which web frameworks store PBKDF2, scrypt, argon2 and bcrypt. An import converts them to the PHC string
+// format, so that every other part of the code handles one format.
 // Django: https://docs.djangoproject.com/en/stable/topics/auth/passwords/ · Werkzeug (Flask): werkzeug.security ·
 // ASP.NET Core Identity: PasswordHasher<TUser>.
 
@@ -15,7 +15,7 @@ const scrypt = (n: string, r: string, p: string, salt: Buffer, hash: Buffer): st
   return Number.isInteger(logN) ? `$scrypt$ln=${logN},r=${r},p=${p}$${plain(salt)}$${plain(hash)}` : null
 }
 
-/** The bytes of base64 with its padding, or null where the text is none. */
+/** The bytes of padded base64, or null if the text is not that. */
 const fromBase64 = (text = ''): Buffer | null => {
   const bytes = Buffer.from(text, 'base64')
   return bytes.toString('base64') === text ? bytes : null
@@ -26,7 +26,7 @@ const fromHex = (text = ''): Buffer | null =>
 
 type Reader = { shape: RegExp; read: (groups: Record<string, string>) => string | null }
 
-// Salts of Django and Werkzeug are texts, and go into the hash as they are written.
+// The salts of Django and Werkzeug are texts, hashed as they are written.
 const readers: Reader[] = [
   {
     shape: /^pbkdf2_(?<digest>sha1|sha256)\$(?<i>\d+)\$(?<salt>[^$]+)\$(?<hash>[^$]+)$/,
@@ -58,7 +58,7 @@ const readers: Reader[] = [
       return bytes && scrypt(n, r, p, Buffer.from(salt), bytes)
     },
   },
-  // ASP.NET: a byte of the version, then numbers of four bytes, the highest first.
+  // ASP.NET: one byte of version, then numbers of four bytes, big-endian.
   {
     shape: /^(?<base64>A[A-Za-z0-9+/]{40,200}={0,2})$/,
     read: ({ base64 }) => readIdentity(fromBase64(base64)),
@@ -77,8 +77,8 @@ const readIdentity = (bytes: Buffer | null): string | null => {
   return pbkdf2(digest, iterations, bytes.subarray(13, 13 + length), bytes.subarray(13 + length))
 }
 
-/** The hash in the PHC string format or as plain bcrypt, where a framework wrote it in a form of its own. */
-export const withoutFramework = (text: string): string => {
+/** Converts the hash of a framework to the PHC string format or to plain bcrypt. Returns any other text as it is. */
+export const toPhcFormat = (text: string): string => {
   for (const { shape, read } of readers) {
     const groups = shape.exec(text)?.groups
     if (groups) return read(groups) ?? text
@@ -86,8 +86,8 @@ export const withoutFramework = (text: string): string => {
   return text
 }
 
-/** Forms that are known and not taken: either too quick to compute, or made by a function that is not here. */
-const others: [shape: RegExp, name: string][] = [
+/** Known formats that are refused: too fast to compute, or made by a function that Node does not have. */
+const refusedFormats: [shape: RegExp, name: string][] = [
   [/^bcrypt_sha256\$|^\$bcrypt-sha256\$/, 'bcrypt over SHA-256'],
   [/^\$2x\$/, 'bcrypt of the broken version $2x$'],
   [/^\$(?:y|gy|7)\$/, 'yescrypt'],
@@ -95,7 +95,7 @@ const others: [shape: RegExp, name: string][] = [
   [/^\$(?:1|apr1)\$/, 'MD5-crypt ($1$, $apr1$)'],
   [/^\$[PH]\$/, 'phpass ($P$, $H$)'],
   [/^\$S\$/, 'Drupal 7 ($S$)'],
-  [/^\{[A-Za-z0-9-]+\}/, 'LDAP ({SSHA} and the like)'],
+  [/^\{[A-Za-z0-9-]+\}/, 'LDAP ({SSHA} and similar)'],
   [/^(?:md5|sha1|unsalted_md5|unsalted_sha1|crypt)\$/, 'MD5, SHA-1 or crypt of Django'],
   [/^\*[0-9A-F]{40}$/i, 'MySQL'],
   [/^[0-9a-f]{32}$/i, 'MD5 without iterations'],
@@ -103,18 +103,18 @@ const others: [shape: RegExp, name: string][] = [
   [/^[0-9a-f]{64}$|^[0-9a-f]{128}$/i, 'SHA-256 or SHA-512 without iterations'],
 ]
 
-const taken: [shape: RegExp, name: string][] = [
+const acceptedFormats: [shape: RegExp, name: string][] = [
   [/^(?:bcrypt\$)?\$2[aby]\$/, 'bcrypt'],
   [/^(?:argon2)?\$argon2/, 'argon2'],
   [/^\$?scrypt[$:]/, 'scrypt'],
   [/^\$?pbkdf2[-_:$]/, 'PBKDF2'],
 ]
 
-/** Why a hash cannot be imported: in words that hold none of it. */
-export const whyNotTaken = (text: string): string => {
-  const nameIn = (forms: [RegExp, string][]) => forms.find(([shape]) => shape.test(text))?.[1]
-  const [other, known] = [nameIn(others), nameIn(taken)]
-  if (other) return `is of a form that is not taken: ${other}`
-  if (known) return `is ${known} of a version, a cost or a spelling that is not taken`
+/** Why a hash cannot be imported. The text does not repeat the hash. */
+export const importRefusal = (text: string): string => {
+  const nameIn = (formats: [RegExp, string][]) => formats.find(([shape]) => shape.test(text))?.[1]
+  const [refused, accepted] = [nameIn(refusedFormats), nameIn(acceptedFormats)]
+  if (refused) return `is of a form that is not taken: ${refused}`
+  if (accepted) return `is ${accepted} of a version, a cost or a spelling that is not taken`
   return 'must be a hash of bcrypt, argon2, scrypt or PBKDF2: in the PHC string format, or as passlib, Django, Werkzeug or ASP.NET Core Identity write it'
 }

@@ -1,6 +1,6 @@
-// A few threads that hash passwords, and those who wait for them. In the libuv pool four logins in flight would hold up
-// every DNS look-up and file read behind them. A queue without an end would answer a flood of logins only after the
-// clients have left. Here it fails at once, so that the caller can say "try again".
+// Threads that hash passwords, and a queue of jobs for them. In the libuv pool, four sign-ins would block every DNS look-up
+// and file read behind them. The queue is limited: a flood of sign-ins fails at once instead of after its clients have
+// left, so that the caller can answer "try again".
 import { Worker } from 'node:worker_threads'
 import { type Lane, openHashQueue } from './hash-queue.ts'
 import type { Answer, Job } from './password-worker.ts'
@@ -9,18 +9,18 @@ type Waiting = {
   job: Job
   timer: NodeJS.Timeout
   resolve: (done: string | boolean) => void
-  reject: (fault: Error) => void
+  reject: (error: Error) => void
 }
 type Slot = { worker: Worker | null; current: Waiting | null }
 
-/** `maxQueue` may wait in each lane, for up to `timeoutMs` milliseconds. */
+/** In each lane, `maxQueue` jobs may wait for up to `timeoutMs` milliseconds. */
 export const openHashPool = (threads: number, maxQueue: number, timeoutMs: number) => {
   const queue = openHashQueue<Waiting>(maxQueue)
   const slots = Array.from({ length: threads }, (): Slot => ({ worker: null, current: null }))
   let closed = false
 
   const start = (slot: Slot): Worker => {
-    // Flags of the main process (--input-type, --inspect) are not for a thread that runs one file.
+    // Without `execArgv`, the thread would inherit flags of the process, such as --input-type and --inspect.
     const file = new URL('./password-worker.ts', import.meta.url)
     const worker = new Worker(file, { name: 'password', execArgv: [] })
     let cause: unknown
@@ -29,10 +29,10 @@ export const openHashPool = (threads: number, maxQueue: number, timeoutMs: numbe
       const waiting = slot.current
       slot.current = null
       if ('done' in answer) waiting?.resolve(answer.done)
-      else waiting?.reject(fault('ERR_HASHER_FAILED', 'the password could not be hashed'))
+      else waiting?.reject(hasherError('ERR_HASHER_FAILED', 'the password could not be hashed'))
       next(slot)
     })
-    // An 'exit' always follows; without a listener the error would end the whole process.
+    // Without a listener, the error would end the process. An 'exit' always follows.
     worker.on('error', error => {
       cause = error
     })
@@ -41,7 +41,7 @@ export const openHashPool = (threads: number, maxQueue: number, timeoutMs: numbe
       slot.current = null
       slot.worker = null
       waiting?.reject(
-        fault(closed ? 'ERR_HASHER_CLOSED' : 'ERR_HASHER_FAILED', 'the password thread ended', cause),
+        hasherError(closed ? 'ERR_HASHER_CLOSED' : 'ERR_HASHER_FAILED', 'the password thread ended', cause),
       )
       next(slot)
     })
@@ -49,8 +49,8 @@ export const openHashPool = (threads: number, maxQueue: number, timeoutMs: numbe
     return worker
   }
 
-  // A thread is started when there is work for it, the first time as after its death: one that cannot start fails a job
-  // each time instead of being started over and over. A thread keeps the process alive only while it has work.
+  // Start a thread only for a job, also after it has died. A thread that cannot start then fails one job each time instead
+  // of restarting in a loop. A thread keeps the process alive only while it has a job.
   const next = (slot: Slot): void => {
     const waiting = closed ? undefined : queue.take()
     if (waiting === undefined) {
@@ -66,14 +66,14 @@ export const openHashPool = (threads: number, maxQueue: number, timeoutMs: numbe
 
   return {
     run(job: Job, lane: Lane): Promise<string | boolean> {
-      if (closed) return Promise.reject(fault('ERR_HASHER_CLOSED', 'the password threads are closed'))
+      if (closed) return Promise.reject(hasherError('ERR_HASHER_CLOSED', 'the password threads are closed'))
       const free = slots.find(slot => slot.current === null)
       if (!free && queue.isFull(lane)) return Promise.reject(busy())
       const { promise, resolve, reject } = Promise.withResolvers<string | boolean>()
-      const giveUp = () => {
+      const onTimeout = () => {
         if (queue.remove(waiting)) reject(busy())
       }
-      const waiting: Waiting = { job, timer: setTimeout(giveUp, timeoutMs), resolve, reject }
+      const waiting: Waiting = { job, timer: setTimeout(onTimeout, timeoutMs), resolve, reject }
       queue.add(waiting, lane)
       if (free) next(free)
       return promise
@@ -83,14 +83,14 @@ export const openHashPool = (threads: number, maxQueue: number, timeoutMs: numbe
       closed = true
       for (let waiting = queue.take(); waiting; waiting = queue.take()) {
         clearTimeout(waiting.timer)
-        waiting.reject(fault('ERR_HASHER_CLOSED', 'the password threads are closed'))
+        waiting.reject(hasherError('ERR_HASHER_CLOSED', 'the password threads are closed'))
       }
       await Promise.all(slots.map(slot => slot.worker?.terminate()))
     },
   }
 }
 
-const busy = (): Error => fault('ERR_HASHER_BUSY', 'too many passwords are waiting')
+const busy = (): Error => hasherError('ERR_HASHER_BUSY', 'too many passwords are waiting')
 
-const fault = (code: string, message: string, cause?: unknown): Error =>
+const hasherError = (code: string, message: string, cause?: unknown): Error =>
   Object.assign(new Error(message, cause === undefined ? {} : { cause }), { code })

@@ -1,40 +1,39 @@
 /**
- * Who waits for a hash thread. `next` has waited for a comparison already and goes first. `known` is somebody who has
- * proven something: a device that is known to the account, an open session, a mailed token. `strangers` is everybody
- * else: who registers, or signs in on a new device.
+ * The lane in which a job waits for a hash thread. `next` is for a request that has waited for a comparison already: it
+ * goes first. `known` is for a device that the account knows, an open session or a mailed token. `unknown` is for every
+ * other request, such as a registration or a sign-in on a new device.
  */
-export type Lane = 'next' | 'known' | 'strangers'
+export type Lane = 'next' | 'known' | 'unknown'
 
-/** Turns of `known` for each turn of `strangers`, while both wait. */
+/** Turns of `known` for each turn of `unknown`, while both wait. */
 const knownTurns = 3
 
 /**
- * A queue of three lanes. `known` and `strangers` hold `most` each, so a flood of one leaves the places of the other
- * free. They take turns, so neither waits for the end of the other. `next` has no end, since each of it was in another
- * lane before.
+ * A queue of three lanes. `known` and `unknown` hold `maxPerLane` jobs each, so a flood in one lane leaves the other free.
+ * They take turns, so neither starves. `next` has no limit, as each of its requests was in another lane before.
  */
-export const openHashQueue = <T>(most: number) => {
-  const lanes: Record<Lane, T[]> = { next: [], known: [], strangers: [] }
+export const openHashQueue = <T>(maxPerLane: number) => {
+  const lanes: Record<Lane, T[]> = { next: [], known: [], unknown: [] }
   let turns = 0
 
   const nextLane = (): Lane => {
     if (lanes.next.length > 0) return 'next'
-    if (lanes.known.length === 0 || lanes.strangers.length === 0) {
+    if (lanes.known.length === 0 || lanes.unknown.length === 0) {
       turns = 0
-      return lanes.known.length > 0 ? 'known' : 'strangers'
+      return lanes.known.length > 0 ? 'known' : 'unknown'
     }
     turns = (turns + 1) % (knownTurns + 1)
-    return turns === 0 ? 'strangers' : 'known'
+    return turns === 0 ? 'unknown' : 'known'
   }
 
   return {
-    isFull: (lane: Lane): boolean => lane !== 'next' && lanes[lane].length >= most,
+    isFull: (lane: Lane): boolean => lane !== 'next' && lanes[lane].length >= maxPerLane,
     add: (entry: T, lane: Lane): void => {
       lanes[lane].push(entry)
     },
-    /** Takes out the one whose turn it is. */
+    /** Removes and returns the next job. */
     take: (): T | undefined => lanes[nextLane()].shift(),
-    /** Returns whether it still waited. */
+    /** Returns whether the job still waited. */
     remove: (entry: T): boolean =>
       Object.values(lanes).some(lane => {
         const at = lane.indexOf(entry)

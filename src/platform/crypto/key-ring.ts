@@ -1,6 +1,6 @@
-import type { PublicKey, SecretKey } from './paseto.ts'
+import type { PublicKey, SecretKey } from './paseto-keys.ts'
 
-/** Published ahead of its use, signing, then kept for as long as tokens that it signed may live. */
+/** A key is published before it signs, and kept until the last token that it signed has expired. */
 export type KeyStatus = 'published' | 'signing' | 'retiring' | 'retired'
 
 /** A signing key as resource servers see it. */
@@ -17,6 +17,6 @@ export type PublishedKey = {
 export type KeyRing = {
   signing: () => { kid: string; secret: SecretKey }
   published: () => PublishedKey[]
-  /** The key of this id. An id never seen may be a new key of another instance: the ring is read again for it, but not often. */
+  /** The key with this id. An unknown id may be a new key of another instance, so it is looked up, but not often. */
   find: (kid: string) => PublicKey | Promise<PublicKey | null>
 }

@@ -4,8 +4,8 @@ import { decode, encode } from '../base/base64url.ts'
 import { codeDigits } from '../catalog/token-purposes.ts'
 import { hmac, sha256 } from './derive.ts'
 
-// What a mail proves. Token and code are the HMAC of the e-mail's id, so they exist nowhere until the mail
-// is written, and a job that runs twice writes the same ones. Stores hold hashes.
+// The token and the code of an email are HMACs of the email's id. They exist nowhere until the email is written, and a job
+// that runs twice writes the same ones. Stores hold only hashes.
 
 const prefix = 'lkp_'
 
@@ -22,23 +22,23 @@ export const mailSecrets = (mailKey: KeyObject, purpose: string, emailId: string
 }
 
 /** `lkp_` and the base64url of user id (16 bytes) and secret (32). */
-export const writeProofToken = (userId: string, secret: Buffer): string =>
+export const writeOneTimeToken = (userId: string, secret: Buffer): string =>
   prefix + encode(Buffer.concat([parseUuid(userId), secret]))
 
-/** Reads a mailed token; null where it cannot be one. */
-export const readProofToken = (text: string): { userId: string; secret: Buffer } | null => {
+/** Parses a mailed token; null if the text is not one. */
+export const readOneTimeToken = (text: string): { userId: string; secret: Buffer } | null => {
   if (!text.startsWith(prefix)) return null
   const bytes = decode(text.slice(prefix.length))
   if (bytes?.length !== 48) return null
   try {
     return { userId: uuidText(bytes.subarray(0, 16)), secret: bytes.subarray(16) }
   } catch {
-    return null // 16 bytes that are no UUID
+    return null // The 16 bytes are not a UUID.
   }
 }
 
 export const tokenHash = (secret: Buffer): string => encode(sha256(secret))
 
-/** All codes are soon tried, so a dump must not suffice: the hash is keyed. */
+/** A keyed hash, as an attacker with a dump of the store could try all codes. */
 export const codeHash = (mailKey: KeyObject, userId: string, purpose: string, code: string): string =>
   encode(hmac(mailKey, 'code hash', userId, purpose, code))

@@ -1,5 +1,5 @@
-// One thread of the password pool: prepares and bcrypts one password at a time, or compares it with the hash of
-// another system, so that neither the main thread nor the libuv pool ever waits for it.
+// One thread of the password pool. It hashes or compares one password at a time, so that neither the main thread nor the
+// libuv pool waits for it.
 import { createHmac } from 'node:crypto'
 import { getPriority, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
@@ -8,13 +8,14 @@ import { matchesForeignHash, readForeignHash } from './foreign-hash.ts'
 
 export type Job =
   | { kind: 'hash'; password: string; cost: number }
-  | { kind: 'compare'; password: string; hash: string | null; pads: string[] }
+  | { kind: 'compare'; password: string; hash: string | null; decoys: string[] }
 export type Answer = { done: string | boolean } | { failed: true }
 
 /**
- * What bcrypt gets to see. It reads 72 bytes and no more, and other implementations end at a NUL: such a password
- * goes in as base64(HMAC-SHA-384), 64 characters, so that no byte of it is without effect. NFC, for one word typed
- * on two keyboards is one password (NIST SP 800-63B-4, 3.1.1.2). The key is a label, not a secret.
+ * The input of bcrypt: the password in NFC, as one word typed on two keyboards is one password (NIST SP 800-63B-4,
+ * 3.1.1.2). bcrypt reads only 72 bytes, and other implementations stop at a NUL.
+ *
+ * Such a password becomes base64(HMAC-SHA-384), 64 characters, so that every byte counts. The key is a label, not a secret.
  */
 const prepare = (password: string): Buffer => {
   const bytes = Buffer.from(password.normalize('NFC'))
@@ -31,14 +32,14 @@ const work = (job: Job): Answer => {
   try {
     if (job.kind === 'hash') return { done: bcrypt.hashSync(prepare(job.password), job.cost) }
     if (job.hash !== null && isMatch(job.password, job.hash)) return { done: true }
-    for (const pad of job.pads) isMatch(job.password, pad)
+    for (const decoy of job.decoys) isMatch(job.password, decoy)
     return { done: false }
   } catch {
     return { failed: true }
   }
 }
 
-// On Linux a priority belongs to the thread; elsewhere this would slow the whole process down.
+// On Linux a priority belongs to the thread. Elsewhere this would slow down the whole process.
 if (process.platform === 'linux') {
   try {
     setPriority(0, Math.min(19, getPriority(0) + 10))

@@ -1,13 +1,14 @@
-import { type AccessClaims, type PublicKey, tokenKid, verifyToken } from './paseto.ts'
+import { type AccessClaims, tokenKid, verifyToken } from './paseto.ts'
+import type { PublicKey } from './paseto-keys.ts'
 
-// A client sends the same access token with every request, and checking its signature costs more than all else that
-// happens before a handler. So a token that was found authentic is remembered: its whole text, for as long as the key
-// that signed it is the one of its id, and no longer than it is good.
+// A client sends the same access token with every request, and verifying its signature costs more than everything else
+// before a handler. So the cache keeps a verified token, by its whole text, until it expires or the key with its id
+// changes.
 
-/** When it is good, in milliseconds. */
-type Known = { key: PublicKey; claims: AccessClaims; from: number; until: number }
+/** `from` and `until` are in milliseconds. */
+type Verified = { key: PublicKey; claims: AccessClaims; from: number; until: number }
 
-/** The claims of an authentic access token, `isExpired` where its age is the one thing wrong with it. */
+/** Returns the claims of an authentic access token. `isExpired` means that only its age is wrong. */
 export type CheckToken = (
   token: string,
   now: Date,
@@ -16,60 +17,60 @@ export type CheckToken = (
 type Options = {
   issuer: string
   audience: string
-  /** Seconds that the clocks of issuer and reader may differ by. */
+  /** Seconds by which the clocks of issuer and verifier may differ. */
   clockTolerance: number
-  /** The key of this id, for as long as what it signed is good. What it throws, the check throws. */
+  /** The key with this id, as long as its tokens are valid. The check throws what this throws. */
   findKey: (kid: string) => PublicKey | null | Promise<PublicKey | null>
-  /** How many tokens are remembered, some 1 kB each. */
-  atMost?: number
+  /** How many tokens the cache holds, about 1 kB each. */
+  maxTokens?: number
 }
 
-/** Checks access tokens offline, the signature of each once. Of those remembered the latest used are kept. */
+/** Checks access tokens offline, and the signature of each only once. The cache keeps the most recently used tokens. */
 export const openTokenCheck = (options: Options): CheckToken => {
-  const { issuer, audience, findKey, atMost = 10_000 } = options
+  const { issuer, audience, findKey, maxTokens = 10_000 } = options
   const tolerance = options.clockTolerance * 1000
   const expected = { issuer, audience, clockTolerance: options.clockTolerance, allowExpired: true }
-  // Two generations: what was not seen during a whole one is forgotten with it.
-  let young = new Map<string, Known>()
-  let old = new Map<string, Known>()
+  // Two generations: a token that is not used for a whole generation is dropped with it.
+  let young = new Map<string, Verified>()
+  let old = new Map<string, Verified>()
 
-  const recall = (token: string): Known | undefined => young.get(token) ?? old.get(token)
-  const remember = (token: string, known: Known): void => {
+  const find = (token: string): Verified | undefined => young.get(token) ?? old.get(token)
+  const store = (token: string, cached: Verified): void => {
     if (young.has(token)) return
-    if (young.size >= atMost / 2) [old, young] = [young, new Map()]
-    young.set(token, known)
+    if (young.size >= maxTokens / 2) [old, young] = [young, new Map()]
+    young.set(token, cached)
   }
-  const forget = (token: string): void => {
+  const drop = (token: string): void => {
     young.delete(token)
     old.delete(token)
   }
 
   return async (token, now) => {
-    const known = recall(token)
-    const kid = known?.key.kid ?? tokenKid(token)
+    const cached = find(token)
+    const kid = cached?.key.kid ?? tokenKid(token)
     const found = kid === null ? null : findKey(kid)
     const key = found instanceof Promise ? await found : found
-    if (known && known.key !== key) forget(token)
+    if (cached && cached.key !== key) drop(token)
     if (!key) return 'invalid'
-    const genuine = known?.key === key ? known : await genuineOf(key, token, { ...expected, now })
+    const valid = cached?.key === key ? cached : await verify(key, token, { ...expected, now })
     const at = now.getTime()
-    if (!genuine || genuine.from > at + tolerance) return 'invalid'
-    const isExpired = genuine.until < at - tolerance
-    if (isExpired) forget(token)
-    else remember(token, genuine)
-    return { claims: genuine.claims, isExpired }
+    if (!valid || valid.from > at + tolerance) return 'invalid'
+    const isExpired = valid.until < at - tolerance
+    if (isExpired) drop(token)
+    else store(token, valid)
+    return { claims: valid.claims, isExpired }
   }
 }
 
-const genuineOf = async (
+const verify = async (
   key: PublicKey,
   token: string,
   expected: Parameters<typeof verifyToken>[2],
-): Promise<Known | null> => {
-  const verified = await verifyToken(key, token, expected)
-  if (typeof verified === 'string') return null
-  const { claims } = verified
-  // Every request with this token gets the same object: none of them may change what the next one is told.
+): Promise<Verified | null> => {
+  const result = await verifyToken(key, token, expected)
+  if (typeof result === 'string') return null
+  const { claims } = result
+  // Requests with the same token share this object, so none of them may change it.
   for (const value of Object.values(claims)) Object.freeze(value)
   const from = Math.max(Date.parse(claims.iat), claims.nbf ? Date.parse(claims.nbf) : 0)
   return { key, claims: Object.freeze(claims), from, until: Date.parse(claims.exp) }

@@ -2,7 +2,7 @@ import { argon2Sync, pbkdf2Sync, scryptSync } from 'node:crypto'
 import anyTest from 'ava'
 import bcrypt from 'bcrypt'
 import { importUsers } from '../../../src/features/user-import/import-users.ts'
-import { whyNotTaken } from '../../../src/platform/crypto/framework-hash.ts'
+import { importRefusal } from '../../../src/platform/crypto/framework-hash.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 
@@ -303,7 +303,7 @@ anyTest.after.always(async () => {
     invalidLines.push([
       `an unknown or too expensive hash: ${hash?.slice(0, 24)}`,
       email => ({ email, password_hash: hash }),
-      `password_hash ${whyNotTaken(hash ?? '')}`,
+      `password_hash ${importRefusal(hash ?? '')}`,
     ])
 
   for (const [name, line, reason] of invalidLines)

@@ -3,7 +3,8 @@ import { verify } from 'paseto-ts/v4'
 import type { Pool } from 'pg'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import { openKeyRing } from '../../../src/features/signing-keys/store.ts'
-import { generateKey, importSecret, signToken } from '../../../src/platform/crypto/paseto.ts'
+import { signToken } from '../../../src/platform/crypto/paseto.ts'
+import { generateKey, importSecret } from '../../../src/platform/crypto/paseto-keys.ts'
 import { seal } from '../../../src/platform/crypto/seal.ts'
 import { deriveSecrets } from '../../../src/platform/crypto/secrets.ts'
 import { anAccount } from '../../fixtures.ts'
@@ -158,7 +159,7 @@ anyTest.after.always(async () => {
   })
 
   test('retired key → it is not published', async t => {
-    const { generateKey } = await import('../../../src/platform/crypto/paseto.ts')
+    const { generateKey } = await import('../../../src/platform/crypto/paseto-keys.ts')
     const { kid, paserkPublic } = generateKey()
     await world.sql(
       `INSERT INTO signing_keys (kid, public_key, sealed_secret, status) VALUES ($1, $2, 'none', 'retired')`,

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import anyTest from 'ava'
 import bcrypt from 'bcrypt'
 import { bcryptCost } from '../../../src/platform/crypto/bcrypt-hash.ts'
-import { padsAfter } from '../../../src/platform/crypto/equal-work.ts'
+import { decoysAfter } from '../../../src/platform/crypto/equal-work.ts'
 import { pbkdf2Units, readForeignHash } from '../../../src/platform/crypto/foreign-hash.ts'
 import { openHasher } from '../../../src/platform/crypto/password.ts'
 
@@ -55,20 +55,20 @@ const mixes: Record<string, string[]> = {
 
 for (const [mix, inUse] of Object.entries(mixes))
   test(`${mix} in use → a wrong password costs the same for each hash and for no account`, t => {
-    const work = workOf(padsAfter(null, 5, inUse))
+    const work = workOf(decoysAfter(null, 5, inUse))
     const ours = bcryptOf(5)
     for (const hash of [...inUse, ours, bcryptOf(4)])
-      t.deepEqual(workOf([hash, ...padsAfter(hash, 5, inUse)]), work)
+      t.deepEqual(workOf([hash, ...decoysAfter(hash, 5, inUse)]), work)
   })
 
 test('no hash in use costs more than ours → one bcrypt at our cost', t => {
-  t.deepEqual(workOf(padsAfter(null, 6, [bcryptOf(4)])), { bcrypt: 64 })
-  t.deepEqual(padsAfter(bcryptOf(6), 6, [bcryptOf(4)]), [])
+  t.deepEqual(workOf(decoysAfter(null, 6, [bcryptOf(4)])), { bcrypt: 64 })
+  t.deepEqual(decoysAfter(bcryptOf(6), 6, [bcryptOf(4)]), [])
 })
 
 test('bcrypt hash above cost 16, which import refuses → not padded for and not compared', async t => {
   const costliest = bcryptOf(4).replace('$04$', '$31$')
-  t.deepEqual(workOf(padsAfter(null, 4, [costliest])), { bcrypt: 16 })
+  t.deepEqual(workOf(decoysAfter(null, 4, [costliest])), { bcrypt: 16 })
   await using hasher = openHasher({ cost: 4, threads: 1, timeoutMs: 60_000 })
   t.deepEqual(await hasher.compare(word, costliest, { inUse: [costliest] }), {
     matches: false,
@@ -78,13 +78,13 @@ test('bcrypt hash above cost 16, which import refuses → not padded for and not
 
 test('many scrypt and argon2 parameters in use → the same four are padded for', t => {
   const inUse = [1, 2, 3, 4].map(argon2Of).concat([5, 6, 7].map(scryptOf))
-  const pads = padsAfter(null, 4, inUse)
+  const pads = decoysAfter(null, 4, inUse)
   t.is(pads.length, 1 + 4)
-  t.deepEqual(workOf(padsAfter(null, 4, inUse.toReversed())), workOf(pads))
+  t.deepEqual(workOf(decoysAfter(null, 4, inUse.toReversed())), workOf(pads))
 })
 
 test('invalid hashes among those in use → ignored', t => {
-  t.deepEqual(workOf(padsAfter(null, 4, ['', '!', 'no hash', '$2b$99$x'])), { bcrypt: 16 })
+  t.deepEqual(workOf(decoysAfter(null, 4, ['', '!', 'no hash', '$2b$99$x'])), { bcrypt: 16 })
 })
 
 test('correct password → matches without padding work', async t => {

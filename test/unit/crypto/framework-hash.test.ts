@@ -1,7 +1,7 @@
 import test from 'ava'
 import bcrypt from 'bcrypt'
 import { matchesForeignHash, readForeignHash } from '../../../src/platform/crypto/foreign-hash.ts'
-import { whyNotTaken, withoutFramework } from '../../../src/platform/crypto/framework-hash.ts'
+import { importRefusal, toPhcFormat } from '../../../src/platform/crypto/framework-hash.ts'
 import { isImportable } from '../../../src/platform/crypto/password.ts'
 
 // Hash formats of web frameworks. The hashes of Django 3.2 and Werkzeug 2.2 were made by them. Those of
@@ -58,7 +58,7 @@ const vectors: Record<string, [hash: string, form: RegExp]> = {
 
 for (const [name, [hash, form]] of Object.entries(vectors))
   test(`hash of ${name} → converted to the PHC string format, and its password matches`, t => {
-    const phc = withoutFramework(hash)
+    const phc = toPhcFormat(hash)
     t.regex(phc, form)
     t.true(isImportable(phc))
     const foreign = readForeignHash(phc)
@@ -69,7 +69,7 @@ for (const [name, [hash, form]] of Object.entries(vectors))
   })
 
 test('bcrypt hash of Django → converted to plain bcrypt, and its password matches', t => {
-  const hash = withoutFramework('bcrypt$$2b$12$P6mOzsWgXk70JRMvzjHM3eNf2kiW7C6V712c0YP0iGhQj6VJCnAaG')
+  const hash = toPhcFormat('bcrypt$$2b$12$P6mOzsWgXk70JRMvzjHM3eNf2kiW7C6V712c0YP0iGhQj6VJCnAaG')
   t.true(isImportable(hash))
   t.true(bcrypt.compareSync(password, hash))
 })
@@ -81,7 +81,7 @@ test('hash in the format of PHC, bcrypt or passlib → unchanged', t => {
     '$pbkdf2$1212$OB.dtnSEXZK8U5cgxU/GYQ$y5LKPOplRmok7CZp/aqVDVg8zGI',
     '',
   ])
-    t.is(withoutFramework(hash), hash)
+    t.is(toPhcFormat(hash), hash)
 })
 
 const hash32 = 'A'.repeat(43)
@@ -142,8 +142,8 @@ const refused: Record<string, [hash: string, reason: RegExp]> = {
 
 for (const [name, [hash, reason]] of Object.entries(refused))
   test(`import of ${name} → refused with a reason that names the format, without parts of the hash`, t => {
-    t.false(isImportable(withoutFramework(hash)))
-    const message = whyNotTaken(hash)
+    t.false(isImportable(toPhcFormat(hash)))
+    const message = importRefusal(hash)
     t.regex(message, reason)
     for (const part of hash.split(/[$:{}=,]/).filter(each => each.length > 7)) t.false(message.includes(part))
   })

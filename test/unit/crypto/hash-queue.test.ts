@@ -6,7 +6,7 @@ const takeMany = <T>(queue: { take: () => T | undefined }, count: number): (T | 
   Array.from({ length: count }, () => queue.take())
 
 test('only one lane has entries → served in the order they were added', t => {
-  for (const lane of ['known', 'strangers'] as const) {
+  for (const lane of ['known', 'unknown'] as const) {
     const queue = openHashQueue<string>(3)
     for (const entry of ['a', 'b', 'c']) queue.add(entry, lane)
     t.deepEqual(takeMany(queue, 4), ['a', 'b', 'c', undefined])
@@ -15,7 +15,7 @@ test('only one lane has entries → served in the order they were added', t => {
 
 test('both lanes have entries → three turns for known clients, then one for unknown ones', t => {
   const queue = openHashQueue<string>(10)
-  for (let i = 1; i <= 4; i++) queue.add(`unknown ${i}`, 'strangers')
+  for (let i = 1; i <= 4; i++) queue.add(`unknown ${i}`, 'unknown')
   for (let i = 1; i <= 7; i++) queue.add(`known ${i}`, 'known')
   t.deepEqual(takeMany(queue, 12), [
     ...['known 1', 'known 2', 'known 3', 'unknown 1'],
@@ -26,7 +26,7 @@ test('both lanes have entries → three turns for known clients, then one for un
 
 test('known clients keep arriving → unknown clients still get a quarter of the turns', t => {
   const queue = openHashQueue<string>(100)
-  for (let i = 0; i < 100; i++) queue.add('unknown', 'strangers')
+  for (let i = 0; i < 100; i++) queue.add('unknown', 'unknown')
   const turns = Array.from({ length: 40 }, () => {
     queue.add('known', 'known')
     return queue.take()
@@ -36,8 +36,8 @@ test('known clients keep arriving → unknown clients still get a quarter of the
 
 test('one lane is full → the other lane keeps all its places', t => {
   for (const [full, other] of [
-    ['strangers', 'known'],
-    ['known', 'strangers'],
+    ['unknown', 'known'],
+    ['known', 'unknown'],
   ] as const) {
     const queue = openHashQueue<number>(2)
     for (const entry of [1, 2]) queue.add(entry, full)
@@ -54,7 +54,7 @@ test('one lane is full → the other lane keeps all its places', t => {
 test('entry that follows a comparison → served before both lanes, even if they are full', t => {
   const queue = openHashQueue<string>(1)
   queue.add('known', 'known')
-  queue.add('unknown', 'strangers')
+  queue.add('unknown', 'unknown')
   t.false(queue.isFull('next'))
   queue.add('next', 'next')
   t.deepEqual(takeMany(queue, 3), ['next', 'known', 'unknown'])
@@ -62,10 +62,10 @@ test('entry that follows a comparison → served before both lanes, even if they
 
 test('entry is removed → not served, and its place is free', t => {
   const queue = openHashQueue<string>(2)
-  for (const entry of ['a', 'b']) queue.add(entry, 'strangers')
+  for (const entry of ['a', 'b']) queue.add(entry, 'unknown')
   t.true(queue.remove('a'))
   t.false(queue.remove('a'))
-  t.false(queue.isFull('strangers'))
+  t.false(queue.isFull('unknown'))
   t.deepEqual(takeMany(queue, 2), ['b', undefined])
 })
 

@@ -4,17 +4,19 @@ import { PAE } from 'paseto'
 import { sign as signForeign, verify as verifyForeign } from 'paseto-ts/v4'
 import { encode } from '../../../src/platform/base/base64url.ts'
 import {
-  generateKey,
-  importPublic,
-  importSecret,
-  keyId,
-  type PublicKey,
   publicV4,
   signMessage,
   signToken,
   tokenKid,
   verifyToken,
 } from '../../../src/platform/crypto/paseto.ts'
+import {
+  generateKey,
+  importPublic,
+  importSecret,
+  keyId,
+  type PublicKey,
+} from '../../../src/platform/crypto/paseto-keys.ts'
 import { openTokenCheck } from '../../../src/platform/crypto/token-cache.ts'
 import pids from './vectors/k4.pid.json' with { type: 'json' }
 import publics from './vectors/k4.public.json' with { type: 'json' }
@@ -439,11 +441,11 @@ const test = anyTest.serial
     return { key, checked: () => checks }
   }
 
-  const openCheck = (atMost = 100) => {
+  const openCheck = (maxTokens = 100) => {
     const { key, checked } = counting()
     const ring = new Map([[key.kid, key]])
     const check = openTokenCheck({
-      ...{ issuer, audience: issuer, clockTolerance: 5, atMost },
+      ...{ issuer, audience: issuer, clockTolerance: 5, maxTokens },
       findKey: async kid => ring.get(kid) ?? null,
     })
     return { ring, key, check, checked }

@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import anyTest from 'ava'
 import { createVerifier } from '../../../src/guard/verifier.ts'
-import { generateKey, importSecret, signToken } from '../../../src/platform/crypto/paseto.ts'
+import { signToken } from '../../../src/platform/crypto/paseto.ts'
+import { generateKey, importSecret } from '../../../src/platform/crypto/paseto-keys.ts'
 import { openResourceServer } from '../../integration/guard/resource-server.ts'
 
 // The guard: how it fetches keys, and what it loads.

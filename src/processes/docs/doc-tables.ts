@@ -59,19 +59,24 @@ const reasons = (): string =>
     codes.flatMap(name => Object.values(detailsOf(name)).map(sentence => [code(name), sentence])),
   )
 
-const labelled = (labels: readonly string[]): string => labels.map(code).join(', ') || '–'
+const metricRow = (name: string, type: string, labels: readonly string[], help: string): string[] => [
+  code(`latchkey_${name}`),
+  type,
+  labels.map(code).join(', ') || '–',
+  help,
+]
 
 const metrics = (): string =>
   table(
     ['Metric', 'Type', 'Labels', 'Meaning'],
     [
-      ...Object.entries(counters).map(([name, { help, labels }]) => [
-        ...[code(`latchkey_${name}_total`), 'counter', labelled(labels), help],
-      ]),
-      ...Object.entries(histograms).map(([name, { help, labels }]) => [
-        ...[code(`latchkey_${name}`), 'histogram', labelled(labels), help],
-      ]),
-      ...Object.entries(gauges).map(([name, { help }]) => [code(`latchkey_${name}`), 'gauge', '–', help]),
+      ...Object.entries(counters).map(([name, { help, labels }]) =>
+        metricRow(`${name}_total`, 'counter', labels, help),
+      ),
+      ...Object.entries(histograms).map(([name, { help, labels }]) =>
+        metricRow(name, 'histogram', labels, help),
+      ),
+      ...Object.entries(gauges).map(([name, { help }]) => metricRow(name, 'gauge', [], help)),
     ],
   )
 

@@ -4,9 +4,9 @@ import { type LimitName, type Limits, limitNames } from '../catalog/limits.ts'
 import type { OpenMetrics } from '../metrics/metrics.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RedisConnection } from '../redis/redis.ts'
-import { script } from '../redis/script.ts'
+import { takeInMemory, takeInRedis, tightest } from './counters.ts'
 
-/** What is left of a limit after a request: `resetIn` is in milliseconds. */
+/** The state of a limit after a request. `window` and `resetIn` are in milliseconds. */
 export type Quota = {
   name: LimitName
   allowed: boolean
@@ -17,37 +17,30 @@ export type Quota = {
 }
 
 export type Taken = Quota & {
-  /** Gives the point back, once, to the counters that it was taken from. */
+  /** Gives the point back to the counters that it was taken from. Further calls do nothing. */
   giveBack: () => Promise<void>
 }
 
-/** `times` multiplies the points of a limit: a network has more than each caller in it. */
+/** `times` multiplies the points of a limit, as a network gets more of them than one client. */
 export type Counter = { key: string; times: number }
 
 /**
- * Takes a point under a key, or from each of several counters, or from none of them. Their keys share a hash tag. Null if
- * limits are off.
+ * Takes a point from one counter, or from several counters whose keys share a hash tag: from all of them or from none.
+ * Resolves with null if limits are off.
  */
 export type Limiter = (name: LimitName, key: string | readonly Counter[]) => Promise<Taken | null>
 
-type Left = { remaining: number; resetIn: number }
-type Count = { allowed: boolean; left: Left[]; giveBack: () => Promise<unknown> }
+/** How long nothing may be counted in memory before the limiter reports that Redis counts again. */
+const recoveredAfterMs = 3000
 
-const takeScript = script(import.meta.dirname, 'take.lua')
-const giveBackScript = script(import.meta.dirname, 'give-back.lua')
-
-/** In milliseconds. */
-const calm = 3000
-
-/** Counted in each process by itself: the documentation is served without a store, and must not wait for one. */
-const inProcessAlone: readonly LimitName[] = ['docs']
+/** Limits that every process counts in memory, as pages of documentation must not wait for a store. */
+const alwaysInMemory: readonly LimitName[] = ['docs']
 
 type Needs = { redis: RedisConnection; keys: Keys; log: Log; metrics: OpenMetrics }
 
 /**
- * Counts in Redis, or in this process for as long as Redis does not answer: a fault neither lets everyone
- * through nor shuts everyone out. Each of `processes` that share a port lets its share through then, for they do not
- * know of each other. Returns null where limits are off.
+ * Counts in Redis, and in memory while Redis does not answer, so that an outage neither lifts the limits nor refuses
+ * everyone. In memory, each of the `processes` that share a port allows its share, as it cannot see the counts of others.
  */
 export const openLimiter = (
   { redis, keys, log, metrics }: Needs,
@@ -55,26 +48,27 @@ export const openLimiter = (
   processes: number,
 ): Limiter => {
   if (limits === 'off') return async () => null
-  const inProcess = Object.fromEntries(
+  const memory = Object.fromEntries(
     limitNames.map(name => {
       const { points, window } = limits[name]
       return [name, new RateLimiterMemory({ points, duration: window / 1000 })]
     }),
   ) as Record<LimitName, RateLimiterMemory>
 
-  // With a part of a cluster gone some keys are counted here and some there: it is said once, and taken back when
-  // nothing was counted here for a while.
+  // While a part of a cluster is away, some keys are counted in memory and some in Redis. Log the change once, and the
+  // recovery only after a while without counts in memory.
   let inMemory = false
-  let lastAlone = 0
+  let lastInMemory = 0
   metrics.gauge('limiter_in_memory', () => Number(inMemory))
-  const counted = (alone: boolean, err?: unknown): void => {
-    if (alone) {
+  const report = (isInMemory: boolean, err?: unknown): void => {
+    if (isInMemory) {
       metrics.count('limits_in_memory')
-      lastAlone = performance.now()
+      lastInMemory = performance.now()
     }
-    if (alone === inMemory || (!alone && performance.now() - lastAlone < calm)) return
-    inMemory = alone
-    if (alone) log.error({ err }, 'limits are counted in memory: redis does not answer')
+    if (isInMemory === inMemory) return
+    if (!isInMemory && performance.now() - lastInMemory < recoveredAfterMs) return
+    inMemory = isInMemory
+    if (isInMemory) log.error({ err }, 'limits are counted in memory: redis does not answer')
     else log.warn('limits are counted in redis again')
   }
 
@@ -83,23 +77,23 @@ export const openLimiter = (
     const counters = typeof key === 'string' ? [{ key, times: 1 }] : key
     const names = counters.map(({ key }) => `${keys.limit(name)}:${key}`)
     const allowances = counters.map(({ times }) => points * times)
-    const count = inProcessAlone.includes(name)
-      ? await takeOwn(inProcess[name], names, allowances)
-      : await takeShared(redis, names, allowances, window).then(
+    const count = alwaysInMemory.includes(name)
+      ? await takeInMemory(memory[name], names, allowances)
+      : await takeInRedis(redis, names, allowances, window).then(
           taken => {
-            counted(false)
+            report(false)
             return taken
           },
           err => {
-            counted(true, err)
+            report(true, err)
             const shares = allowances.map(allowance => Math.ceil(allowance / processes))
-            return takeOwn(inProcess[name], names, shares)
+            return takeInMemory(memory[name], names, shares)
           },
         )
-    let isGiven = !count.allowed
+    let isGivenBack = !count.allowed
     const giveBack = async () => {
-      if (isGiven) return
-      isGiven = true
+      if (isGivenBack) return
+      isGivenBack = true
       await count.giveBack()
     }
     const { remaining, resetIn } = tightest(count.left)
@@ -113,35 +107,4 @@ export const openLimiter = (
       giveBack,
     }
   }
-}
-
-/** Of several counters the caller hears of the one that decides: it has the fewest points, or is whole the latest. */
-const tightest = ([first = { remaining: 0, resetIn: 0 }, ...others]: Left[]): Left =>
-  others.reduce((least, each) => {
-    const isTighter = each.remaining - least.remaining || least.resetIn - each.resetIn
-    return isTighter < 0 ? each : least
-  }, first)
-
-const takeShared = async (
-  redis: RedisConnection,
-  names: string[],
-  allowances: number[],
-  window: number,
-): Promise<Count> => {
-  const [taken, ...rest] = (await takeScript(redis, names, [window, ...allowances])) as number[]
-  const left = names.map((_, i) => ({ remaining: rest[2 * i] ?? 0, resetIn: rest[2 * i + 1] ?? window }))
-  return { allowed: taken === 1, left, giveBack: () => giveBackScript(redis, names, []) }
-}
-
-const takeOwn = async (own: RateLimiterMemory, names: string[], allowances: number[]): Promise<Count> => {
-  const counts = await Promise.all(names.map(key => own.penalty(key)))
-  const left = counts.map(({ consumedPoints, msBeforeNext }, i) => ({
-    remaining: (allowances[i] ?? 0) - consumedPoints,
-    resetIn: msBeforeNext,
-  }))
-  const giveBack = () => Promise.all(names.map(key => own.reward(key)))
-  const allowed = left.every(({ remaining }) => remaining >= 0)
-  if (allowed) return { allowed, left, giveBack }
-  await giveBack()
-  return { allowed, left: left.map(each => ({ ...each, remaining: each.remaining + 1 })), giveBack }
 }

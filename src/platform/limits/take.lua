@@ -1,8 +1,8 @@
--- Takes a point from every counter of one limit, or from none if one of them has no point left: a caller who is
--- refused uses up nothing of the networks around them.
--- KEYS  counters: the caller, then the networks that the caller is in
+-- Takes a point from every counter of one limit, or from none if one of them has no point left, so that a refused client
+-- uses up no points of its networks.
+-- KEYS  counters: the client, then the networks of the client
 -- ARGV  1 window (ms), then the points of each counter
--- Returns {1 if taken, then the points left and the milliseconds until they are whole again, of each counter}
+-- Returns {1 if taken, then for each counter the points left and the milliseconds until all of them are back}
 local window, taken, reply = tonumber(ARGV[1]), 1, {}
 local used = redis.call('MGET', unpack(KEYS))
 for i = 1, #KEYS do

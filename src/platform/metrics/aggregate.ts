@@ -1,20 +1,20 @@
 import { AggregatorRegistry } from 'prom-client'
 import type { Report } from './metrics.ts'
 
-// What several processes have counted, as one text. Prometheus takes a counter that falls for one that began anew, and
-// would count all of it again: so what an ended process has counted stays in the sum.
+// The metrics of several processes as one text. Prometheus treats a counter that falls as restarted and would count all of
+// it again. So the total keeps the counters of processes that have ended.
 
-/** `number` (from 1) is that of a process and of whoever takes its place. */
+/** `number` (from 1) belongs to a process and to its replacement. */
 export type NumberedReport = { number: number; report: Report }
 
 const isOurs = ({ name }: Report[number]): boolean => name.startsWith('latchkey_')
 
-/** What stays true of a process when it has ended, or does not answer: its counters. */
-export const lasting = (report: Report): Report =>
+/** The metrics of a process that stay valid after it has ended, or while it does not answer: its counters. */
+export const countersOf = (report: Report): Report =>
   report.filter(metric => isOurs(metric) && String(metric.type) !== 'gauge')
 
-// Memory, event loop and the like are of one process each and would say nothing as a sum.
-const numbered = ({ number, report }: NumberedReport): Report =>
+// Metrics of Node, such as memory and event loop lag, mean nothing as a sum. They get the number of their process.
+const labelled = ({ number, report }: NumberedReport): Report =>
   report.map(metric =>
     isOurs(metric)
       ? metric
@@ -25,14 +25,14 @@ const numbered = ({ number, report }: NumberedReport): Report =>
         },
   )
 
-const add = (reports: Report[]) => AggregatorRegistry.aggregate(reports)
+const aggregate = (reports: Report[]) => AggregatorRegistry.aggregate(reports)
 
-/** Adds the counters of one that has ended to those of others. */
-export const addLasting = (sum: Report, report: Report): Promise<Report> =>
-  add([sum, lasting(report)]).getMetricsAsJSON()
+/** Adds the counters of a process that has ended to a total. */
+export const addCounters = (total: Report, report: Report): Promise<Report> =>
+  aggregate([total, countersOf(report)]).getMetricsAsJSON()
 
-/** Everything, in the text format of Prometheus: `ended` is what those that have ended left. */
-export const sumText = (reports: NumberedReport[], ended: Report): Promise<string> =>
-  add([...reports.map(numbered), ended]).metrics()
+/** The text format of Prometheus. `ended` holds the counters of the processes that have ended. */
+export const aggregateText = (reports: NumberedReport[], ended: Report): Promise<string> =>
+  aggregate([...reports.map(labelled), ended]).metrics()
 
-export const sumContentType = AggregatorRegistry.PROMETHEUS_CONTENT_TYPE
+export const aggregateContentType = AggregatorRegistry.PROMETHEUS_CONTENT_TYPE

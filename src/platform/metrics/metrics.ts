@@ -9,19 +9,19 @@ import {
   type Metrics,
 } from '../catalog/metrics.ts'
 
-/** Everything that one process has counted, for another that adds it up. */
+/** The metrics of one process, for the process that aggregates them. */
 export type Report = MetricObjectWithValues<MetricValue<string>>[]
 
 export type OpenMetrics = Metrics & {
-  /** Says where a gauge is read from. One that cannot be read is left out. */
+  /** Registers how to read a gauge. A gauge whose read fails is left out. */
   gauge: (name: GaugeName, read: () => number | Promise<number>) => void
-  /** Everything, in the text format of Prometheus. */
+  /** All metrics in the text format of Prometheus. */
   text: () => Promise<string>
   report: () => Promise<Report>
   contentType: string
 }
 
-const nowhere: OpenMetrics = {
+const disabled: OpenMetrics = {
   count: () => {},
   timed: () => {},
   gauge: () => {},
@@ -30,9 +30,9 @@ const nowhere: OpenMetrics = {
   contentType: 'text/plain',
 }
 
-/** Counts in this process; does nothing where nobody is to look. */
-export const openMetrics = (wanted: boolean): OpenMetrics => {
-  if (!wanted) return nowhere
+/** Counts in this process. Does nothing, and loads no library, if no metrics are served. */
+export const openMetrics = (isEnabled: boolean): OpenMetrics => {
+  if (!isEnabled) return disabled
   const prometheus: typeof import('prom-client') = require('prom-client')
   const registry = new prometheus.Registry()
   prometheus.collectDefaultMetrics({ register: registry })

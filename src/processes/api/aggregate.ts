@@ -1,4 +1,9 @@
-import { addLasting, lasting, sumContentType, sumText } from '../../platform/metrics/aggregate.ts'
+import {
+  addCounters,
+  aggregateContentType,
+  aggregateText,
+  countersOf,
+} from '../../platform/metrics/aggregate.ts'
 import type { Report } from '../../platform/metrics/metrics.ts'
 import type { Child } from './child.ts'
 
@@ -9,19 +14,19 @@ const timeoutMs = 4500
 export const openAggregate = (children: ReadonlySet<Child>) => {
   let endedTotal: Promise<Report> = Promise.resolve([])
   const reportOf = async (child: Child) => {
-    const report = (await child.requestReport(timeoutMs)) ?? lasting(child.lastReport())
+    const report = (await child.requestReport(timeoutMs)) ?? countersOf(child.lastReport())
     return { number: child.number, report }
   }
   return {
-    contentType: sumContentType,
+    contentType: aggregateContentType,
     text: async (): Promise<string> => {
       // Both are read at the same moment. A process that ends during the reports would otherwise be counted twice.
       const [running, ended] = [[...children], endedTotal]
-      return sumText(await Promise.all(running.map(reportOf)), await ended)
+      return aggregateText(await Promise.all(running.map(reportOf)), await ended)
     },
     /** Keeps the counters of a process that has ended. Call it when the process leaves `children`. */
     addEnded: (child: Child): void => {
-      endedTotal = endedTotal.then(total => addLasting(total, child.lastReport()))
+      endedTotal = endedTotal.then(total => addCounters(total, child.lastReport()))
     },
   }
 }

@@ -123,7 +123,7 @@ for (const [text, name] of Object.entries(names)) {
         const rows = await sql<{ user_id: string }>('SELECT id AS user_id FROM users WHERE email = $1', [
           email,
         ])
-        const left = await deps.redis.pttl(deps.keys.proof(rows[0]?.user_id ?? '', 'reset_password'))
+        const left = await deps.redis.pttl(deps.keys.oneTimeToken(rows[0]?.user_id ?? '', 'reset_password'))
         t.true(left <= 60 * minute && left > 58 * minute, `${left / minute} minutes`)
         world.clock.shift = 61 * minute
         const token = tokenOf(link)

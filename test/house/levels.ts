@@ -1,4 +1,4 @@
-// The levels of folders, and the layers of files inside a folder. Both are told by the path alone.
+// The levels of folders, and the layers of files inside a folder. The path alone decides both.
 
 const levelNames = ['platform', 'features', 'shop', 'processes'] as const
 export type Level = (typeof levelNames)[number]
@@ -27,7 +27,7 @@ const layers: readonly (readonly [RegExp, Layer])[] = [
   [/^platform\/(base|catalog|config|crypto|theme)\/|^shop\/catalog\//, 'pure'],
   [/^platform\/(postgres|redis|limits|metrics|mail)\/|^deps\.ts$/, 'stores'],
   [/^(platform\/(http|pages|api-docs|health)|guard)\/|^(shop\/)?module\.ts$/, 'routes'],
-  [/\/(rules|types|schemas|view|last-admin)\.ts$/, 'pure'],
+  [/\/(rules|types|changes|schemas|view|last-admin)\.ts$/, 'pure'],
   [/\/(entity|store)\.ts$/, 'stores'],
   [/\/(([a-z]+-)?routes|authenticate|authorize|token-transport|route)\.ts$/, 'routes'],
   [/^(features|shop)\/[a-z-]+\/[a-z-]+\.ts$/, 'verbs'],

@@ -8,10 +8,9 @@ import type { Email } from '../../platform/mail/entity.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import type { AuditEvent } from '../audit/entity.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { isMailboxOwned } from '../one-time-tokens/rules.ts'
 import { listSessions } from '../sessions/list-sessions.ts'
 import type { User } from '../users/entity.ts'
-import { userView } from '../users/types.ts'
+import { isMailboxOwned, userView } from '../users/types.ts'
 
 const most = 5000
 

@@ -1,8 +1,8 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
+import { changesOf } from '../audit/changes.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { changesOf } from '../audit/rules.ts'
 import { type User, Users } from '../users/entity.ts'
 import { isActive } from '../users/types.ts'
 

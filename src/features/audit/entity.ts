@@ -1,6 +1,6 @@
 import { EntitySchema } from 'typeorm'
 import type { AuditType } from '../../platform/catalog/audit-events.ts'
-import type { AuditData } from './rules.ts'
+import type { AuditData } from './changes.ts'
 
 export type AuditEvent = {
   id: string

@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm'
 import { v7 as uuid } from 'uuid'
 import type { AuditType } from '../../platform/catalog/audit-events.ts'
+import type { AuditData } from './changes.ts'
 import { AuditEvents } from './entity.ts'
-import type { AuditData } from './rules.ts'
 
 export type AuditedEvent = {
   type: AuditType

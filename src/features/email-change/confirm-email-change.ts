@@ -5,15 +5,15 @@ import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { hasEmptyAccount } from '../accounts/has-empty-account.ts'
+import { changesOf } from '../audit/changes.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { changesOf } from '../audit/rules.ts'
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
-import { type Presented, verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
+import { type PresentedToken, verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
 import { type User, Users } from '../users/entity.ts'
 import { isActive, maskEmail } from '../users/types.ts'
-import { orTaken } from './or-taken.ts'
+import { addressTakenProblem } from './address-taken-problem.ts'
 
 type Needs = Pick<
   Deps,
@@ -40,12 +40,16 @@ type Needs = Pick<
  */
 export const confirmEmailChange = async (
   deps: Needs,
-  { presented, ownerId = null, origin }: { presented: Presented; ownerId?: string | null; origin: Origin },
+  {
+    presented,
+    ownerId = null,
+    origin,
+  }: { presented: PresentedToken; ownerId?: string | null; origin: Origin },
 ): Promise<{ email: string; isRepeat: boolean } | Problem<'INVALID_TOKEN' | 'DUPLICATE_ENTRY'>> => {
   const proof = await verifyOneTimeToken(deps, 'change_email', presented, ownerId)
   if (!proof) return new Problem('INVALID_TOKEN')
   const { address } = proof
-  const notices = proof.isUsed ? null : await move(deps, { ...proof, origin }).catch(orTaken)
+  const notices = proof.isUsed ? null : await move(deps, { ...proof, origin }).catch(addressTakenProblem)
   if (notices instanceof Problem) return notices
   if (notices) {
     await enqueueEmails(deps, notices)

@@ -7,7 +7,7 @@ import { page } from '../../platform/pages/pages.ts'
 import { route } from '../sessions/route.ts'
 import { emailReply } from '../users/types.ts'
 import { confirmEmailChange } from './confirm-email-change.ts'
-import { describeMove } from './describe-move.ts'
+import { describeEmailChange } from './describe-email-change.ts'
 import { requestEmailChange } from './request-email-change.ts'
 import { undoEmailChange } from './undo-email-change.ts'
 
@@ -88,7 +88,7 @@ const pages = [
     },
     invalid: 'invalid_change',
     show: async (deps, { lang, ...asked }) => {
-      const move = await describeMove(deps, asked.token)
+      const move = await describeEmailChange(deps, asked.token)
       return move && page(deps, lang, 'email_confirm_account', { ...asked, ...move })
     },
     mayBeInstant: true,

@@ -5,8 +5,8 @@ import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { changesOf } from '../audit/changes.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { changesOf } from '../audit/rules.ts'
 import { resetAttempts } from '../lockout/reset-attempts.ts'
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
@@ -17,8 +17,8 @@ import { deleteSessions } from '../sessions/delete-sessions.ts'
 import { type User, Users } from '../users/entity.ts'
 import { maskEmail } from '../users/types.ts'
 import { updateModuleRows } from '../users/update-module-rows.ts'
-import { orTaken } from './or-taken.ts'
-import { takeAddress } from './take-address.ts'
+import { addressTakenProblem } from './address-taken-problem.ts'
+import { evictUnverifiedAccount } from './evict-unverified-account.ts'
 
 type Needs = Pick<
   Deps,
@@ -38,7 +38,9 @@ export const undoEmailChange = async (
   const undo = await verifyUndoToken(deps, 'email_changed', token)
   if (!undo) return new Problem('INVALID_TOKEN')
   const { userId, address } = undo
-  const mails = undo.isUsed ? null : await restore(deps, { ...undo, locale, origin }).catch(orTaken)
+  const mails = undo.isUsed
+    ? null
+    : await restore(deps, { ...undo, locale, origin }).catch(addressTakenProblem)
   if (mails instanceof Problem) return mails
   if (mails) {
     await enqueueEmails(deps, mails)
@@ -64,7 +66,7 @@ const restore = (
     })
     if (!before) return null
     const released = await updateModuleRows(manager, deps, 'release', [userId, before.email])
-    await takeAddress(manager, deps, { email: address, by: userId, origin })
+    await evictUnverifiedAccount(manager, deps, { email: address, by: userId, origin })
     await manager.update(
       Users,
       { id: userId },

@@ -5,7 +5,7 @@ import { readOneTimeToken, tokenHash } from '../../platform/crypto/one-time-toke
 import { eraseAccount } from '../accounts/erase-account.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
-import { keepRejection } from '../one-time-tokens/store.ts'
+import { storeRejection } from '../one-time-tokens/store.ts'
 import { verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
 import { type User, Users } from '../users/entity.ts'
@@ -31,7 +31,7 @@ export const rejectAccount = async (
   const read = readOneTimeToken(token)
   if (read && proof && !proof.isUsed) {
     // Before the account is gone: with it goes the row that the token is checked by.
-    await keepRejection(deps, proof.userId, tokenHash(read.secret), proof.expiresIn)
+    await storeRejection(deps, proof.userId, tokenHash(read.secret), proof.expiresIn)
     if (await remove(deps, { ...proof, origin })) {
       await deleteSessions(deps, proof.userId)
       await erase(deps, proof.userId)

@@ -7,7 +7,7 @@ import { recordEvent } from '../audit/record-event.ts'
 import { rememberDevice } from '../devices/remember-device.ts'
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
-import { type Presented, verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
+import { type PresentedToken, verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
 import { Users } from '../users/entity.ts'
 
 type Needs = Pick<
@@ -26,7 +26,7 @@ type Needs = Pick<
   | 'secrets'
 >
 
-type Verify = { presented: Presented; locale: string; origin: Origin & { network: string } }
+type Verify = { presented: PresentedToken; locale: string; origin: Origin & { network: string } }
 
 /**
  * Verifies the address that an email was sent to, once, and owes the welcome. The same token or code again gets the same

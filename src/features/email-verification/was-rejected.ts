@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { readOneTimeToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
-import { isRejection } from '../one-time-tokens/store.ts'
+import { hasRejection } from '../one-time-tokens/store.ts'
 
 /** Whether this token has removed its account, which is still gone: Postgres says so. */
 export const wasRejected = async (
@@ -8,7 +8,7 @@ export const wasRejected = async (
   token: string,
 ): Promise<boolean> => {
   const read = readOneTimeToken(token)
-  if (!read || !(await isRejection(deps, read.userId, tokenHash(read.secret)))) return false
+  if (!read || !(await hasRejection(deps, read.userId, tokenHash(read.secret)))) return false
   const found: unknown[] = await deps.database.query(
     `SELECT 1 FROM users WHERE id = $1 AND email <> id || '@rejected.invalid'`,
     [read.userId],

@@ -2,9 +2,9 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import type { EmailDefinition, SendCondition } from '../../platform/catalog/email-definition.ts'
 import type { Email } from '../../platform/mail/entity.ts'
-import { mayReset } from '../one-time-tokens/rules.ts'
 import type { User } from '../users/entity.ts'
 import { findUserByEmail } from '../users/store.ts'
+import { mayReset } from '../users/types.ts'
 
 type Needs = Pick<Deps, 'clock' | 'reads'>
 

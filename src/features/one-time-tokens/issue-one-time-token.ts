@@ -1,8 +1,8 @@
 import type { Deps } from '../../deps.ts'
 import type { EmailToken } from '../../platform/catalog/email-definition.ts'
-import { codeHash, mailSecrets, tokenHash, writeOneTimeToken } from '../../platform/crypto/one-time-token.ts'
+import { codeHash, emailSecrets, tokenHash, writeOneTimeToken } from '../../platform/crypto/one-time-token.ts'
 import type { Email } from '../../platform/mail/entity.ts'
-import { putToken } from './store.ts'
+import { storeToken } from './store.ts'
 
 export type IssuedToken = { token: string; code: string }
 
@@ -19,8 +19,8 @@ export const issueOneTimeToken = async (
 ): Promise<IssuedToken | null> => {
   const life = lifetime - (await ageOf(deps, email.id))
   if (life <= 0 || email.proof_spent_at) return null
-  const { secret, code } = mailSecrets(deps.secrets.mail, purpose, email.id)
-  const stands = await putToken(
+  const { secret, code } = emailSecrets(deps.secrets.mail, purpose, email.id)
+  const stands = await storeToken(
     deps,
     { userId: to.userId, purpose },
     {

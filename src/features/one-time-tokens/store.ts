@@ -9,16 +9,16 @@ type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
 const issueScript = script(import.meta.dirname, 'issue.lua')
 const checkScript = script(import.meta.dirname, 'check.lua')
 
-export type TokenAt = { userId: string; purpose: TokenPurpose }
+export type TokenKey = { userId: string; purpose: TokenPurpose }
 
 /** `life` in milliseconds. Hashes only. Returns false where a newer proof stands already. */
-export const putToken = async (
+export const storeToken = async (
   { redis, keys, clock }: Store,
-  { userId, purpose }: TokenAt,
+  { userId, purpose }: TokenKey,
   proof: { emailId: string; token: string; code: string; address: string; life: number },
 ): Promise<boolean> => {
   const args = [proof.emailId, proof.token, proof.code, proof.address, Math.ceil(proof.life), clock.shift]
-  return (await issueScript(redis, [keys.proof(userId, purpose)], args)) === 'issued'
+  return (await issueScript(redis, [keys.oneTimeToken(userId, purpose)], args)) === 'issued'
 }
 
 export type LiveToken = { emailId: string; address: string; expiresIn: number }
@@ -39,13 +39,13 @@ type Matched = {
  */
 export const matchToken = async (
   { redis, keys, clock }: Store,
-  { userId, purpose }: TokenAt,
+  { userId, purpose }: TokenKey,
   { by, hash, isOwner, guesses, guessesInAll, window }: Matched,
 ): Promise<LiveToken | 'wrong' | null> => {
   const inAll = isOwner ? keys.ownGuesses(userId, purpose) : keys.guesses(userId, purpose)
   const counter = isOwner ? 'own_attempts' : 'attempts'
   const args = [by, hash, guesses, clock.shift, guessesInAll, window, counter]
-  const found = await checkScript(redis, [keys.proof(userId, purpose), inAll], args)
+  const found = await checkScript(redis, [keys.oneTimeToken(userId, purpose), inAll], args)
   const reply = found as [string, string, number] | 'wrong' | null
   if (reply === 'wrong') return 'wrong'
   return reply && { emailId: reply[0], address: reply[1], expiresIn: reply[2] }
@@ -56,12 +56,12 @@ export const deleteUserTokens = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
   userId: string,
 ): Promise<void> => {
-  const names = [keys.proof, keys.guesses, keys.ownGuesses]
+  const names = [keys.oneTimeToken, keys.guesses, keys.ownGuesses]
   await redis.del(...tokenPurposes.flatMap(each => names.map(name => name(userId, each))))
 }
 
 /** Remembers that a token is about to remove the account of a user, for as long as the token lives (in milliseconds). */
-export const keepRejection = async (
+export const storeRejection = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
   userId: string,
   hash: string,
@@ -70,7 +70,7 @@ export const keepRejection = async (
   await redis.set(keys.rejected(userId), hash, 'PX', Math.ceil(life))
 }
 
-export const isRejection = async (
+export const hasRejection = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
   userId: string,
   hash: string,

@@ -6,11 +6,11 @@ import { codeHash, readOneTimeToken, tokenHash } from '../../platform/crypto/one
 import { Emails } from '../../platform/mail/entity.ts'
 import { findPendingMoves, findUserByEmail } from '../users/store.ts'
 import { countWrongCode } from './count-wrong-code.ts'
-import { findUsed } from './find-used.ts'
+import { findUsedToken } from './find-used-token.ts'
 import { type LiveToken, matchToken } from './store.ts'
 
 /** What a client presents: the token of a link, or the address and the code of the same mail. */
-export type Presented = { token: string } | { email: string; code: string }
+export type PresentedToken = { token: string } | { email: string; code: string }
 
 type Needs = Pick<
   Deps,
@@ -40,7 +40,7 @@ type Checked = Found & { isUsed: boolean }
 export const verifyOneTimeToken = async (
   deps: Needs,
   purpose: CodePurpose,
-  presented: Presented,
+  presented: PresentedToken,
   ownerId: string | null = null,
 ): Promise<Checked | null> => {
   const compare = async () => match(deps, purpose, await locate(deps, purpose, presented, ownerId))
@@ -71,7 +71,7 @@ const match = async (
 
 const usedBefore = async (deps: Needs, purpose: CodePurpose, token: string): Promise<Checked | null> => {
   const read = readOneTimeToken(token)
-  const used = read && (await findUsed(deps, purpose, read))
+  const used = read && (await findUsedToken(deps, purpose, read))
   return used && { ...used, userId: read.userId, isUsed: true }
 }
 
@@ -85,7 +85,7 @@ type Located = { userId: string; by: 'token' | 'code'; hash: string; isOwner: bo
 const locate = async (
   deps: Pick<Deps, 'reads' | 'secrets'>,
   purpose: CodePurpose,
-  presented: Presented,
+  presented: PresentedToken,
   ownerId: string | null,
 ): Promise<Located[]> => {
   if ('token' in presented) {

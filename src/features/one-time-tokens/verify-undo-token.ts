@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { sameBytes } from '../../platform/crypto/derive.ts'
-import { mailSecrets, readOneTimeToken } from '../../platform/crypto/one-time-token.ts'
+import { emailSecrets, readOneTimeToken } from '../../platform/crypto/one-time-token.ts'
 import { Emails } from '../../platform/mail/entity.ts'
 
 /** Kinds of mail whose link takes a change back. They live for days or weeks, and several at once. */
@@ -32,7 +32,7 @@ export const verifyUndoToken = async (
     .addOrderBy('created_at', 'ASC')
     .limit(50)
     .getMany()
-  const mail = sent.find(({ id }) => sameBytes(mailSecrets(secrets.mail, purpose, id).secret, secret))
+  const mail = sent.find(({ id }) => sameBytes(emailSecrets(secrets.mail, purpose, id).secret, secret))
   if (!mail) return null
   return { userId, emailId: mail.id, address: mail.recipient, isUsed: mail.proof_used_at !== null }
 }

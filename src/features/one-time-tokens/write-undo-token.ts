@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import type { EmailToken } from '../../platform/catalog/email-definition.ts'
-import { mailSecrets, writeOneTimeToken } from '../../platform/crypto/one-time-token.ts'
+import { emailSecrets, writeOneTimeToken } from '../../platform/crypto/one-time-token.ts'
 import type { Email } from '../../platform/mail/entity.ts'
 
 /**
@@ -15,5 +15,5 @@ export const writeUndoToken = (
   userId: string,
 ): string | null => {
   if (email.proof_spent_at || email.created_at.getTime() + lifetime <= now(clock)) return null
-  return writeOneTimeToken(userId, mailSecrets(secrets.mail, purpose, email.id).secret)
+  return writeOneTimeToken(userId, emailSecrets(secrets.mail, purpose, email.id).secret)
 }

@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import type { Presented } from '../one-time-tokens/verify-one-time-token.ts'
+import type { PresentedToken } from '../one-time-tokens/verify-one-time-token.ts'
 import { verifyResetToken } from './verify-reset-token.ts'
 
 /**
@@ -23,7 +23,7 @@ export const checkResetToken = async (
     | 'limiter'
     | 'secrets'
   >,
-  presented: Presented,
+  presented: PresentedToken,
 ): Promise<{ email: string; expiresAt: Date } | Problem<'INVALID_TOKEN'>> => {
   const reset = await verifyResetToken(deps, presented)
   if (!reset || reset.isUsed) return new Problem('INVALID_TOKEN')

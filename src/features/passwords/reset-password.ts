@@ -2,14 +2,14 @@ import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails } from '../../platform/mail/outbox.ts'
+import { changesOf } from '../audit/changes.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { changesOf } from '../audit/rules.ts'
 import { rememberDevice } from '../devices/remember-device.ts'
 import { resetAttempts } from '../lockout/reset-attempts.ts'
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { revokeEmptyUndoTokens } from '../one-time-tokens/revoke-empty-undo-tokens.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
-import type { Presented } from '../one-time-tokens/verify-one-time-token.ts'
+import type { PresentedToken } from '../one-time-tokens/verify-one-time-token.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
 import { type User, Users } from '../users/entity.ts'
 import { updateModuleRows } from '../users/update-module-rows.ts'
@@ -37,7 +37,7 @@ type Needs = Pick<
   | 'limiter'
 >
 
-type Reset = { presented: Presented; newPassword: string; origin: Origin & { network: string } }
+type Reset = { presented: PresentedToken; newPassword: string; origin: Origin & { network: string } }
 
 /**
  * Sets a new password for whoever holds the mailbox. What stood before falls with it: sessions, a pending change of

@@ -1,9 +1,9 @@
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
-import { mayReset } from '../one-time-tokens/rules.ts'
-import { type Presented, verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
+import { type PresentedToken, verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
 import type { User } from '../users/entity.ts'
 import { findUser } from '../users/store.ts'
+import { mayReset } from '../users/types.ts'
 
 /**
  * Finds whose password a token or code resets, without spending it; null where there is nobody: no such proof, an account
@@ -25,7 +25,7 @@ export const verifyResetToken = async (
     | 'limiter'
     | 'secrets'
   >,
-  presented: Presented,
+  presented: PresentedToken,
 ): Promise<{ user: User; emailId: string; isUsed: boolean; expiresIn: number } | null> => {
   const proof = await verifyOneTimeToken(deps, 'reset_password', presented)
   const user = proof && (await findUser(deps.reads, proof.userId))

@@ -1,13 +1,15 @@
 import { v7 as uuid } from 'uuid'
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
-import { type ImportedUser, readLine } from './rules.ts'
+import { parseLine } from './parse-line.ts'
+import type { ImportedUser } from './schemas.ts'
+import type { Line } from './types.ts'
 
 const batchSize = 500
-/** Refused lines that are told one by one. A broken file of millions of lines must not fill the memory. */
-const listedAtMost = 10_000
+/** Rejected lines that are listed one by one. A broken file of millions of lines must not fill the memory. */
+const maxListed = 10_000
 
-// The event of each account is written by the statement that makes it.
+// One statement inserts the accounts and their audit events, so that no account exists without its event.
 const insert = async (database: Deps['database'], users: ImportedUser[], origin: Origin): Promise<number> => {
   const inserted: unknown[] = await database.query(
     `WITH line AS (
@@ -34,8 +36,8 @@ const insert = async (database: Deps['database'], users: ImportedUser[], origin:
   return inserted.length
 }
 
-// What `insert` would do, for a run that writes nothing: addresses of earlier lines count as taken too.
-const rehearsal = (database: Deps['database']) => {
+// Counts what `insert` would insert, without writing. Addresses of earlier lines count as taken too.
+const countInsertable = (database: Deps['database']) => {
   const taken = new Set<string>()
   return async (users: ImportedUser[]): Promise<number> => {
     const emails = users.map(({ email }) => email)
@@ -51,9 +53,9 @@ const rehearsal = (database: Deps['database']) => {
 
 type Options = {
   dryRun: boolean
-  /** Who imports, for the audit events. */
+  /** The operator who imports, for the audit events. */
   origin?: Origin
-  /** Told now and then, and at the end, how many lines were read. */
+  /** Called after each batch and at the end, with the number of lines read. */
   onProgress?: (count: number) => void
 }
 
@@ -61,26 +63,28 @@ type Imported = {
   imported: number
   existing: number
   refused: { line: number; reason: string }[]
-  /** How many more lines were refused than `refused` lists. */
+  /** The number of rejected lines that `refused` does not list. */
   unlisted?: number
 }
 
 /**
- * Takes over the accounts of another system, one JSON object a line: `email`, and where known `password_hash`,
- * `email_verified`, `full_name`, `phone`, `address`, `preferred_language`, `roles`, `created_at`. A line that breaks
- * a rule is refused, by its number (from 1) and a reason that holds none of its values, and the rest goes on. An
- * address that has an account, or had an earlier line, counts as existing and is left alone. Nobody is mailed.
+ * Imports the accounts of another system, one JSON object per line: `email` and optionally `password_hash`,
+ * `email_verified`, `full_name`, `phone`, `address`, `preferred_language`, `roles`, `created_at`. No email is sent.
  *
- * Passwords go on working, and each becomes a hash of ours at the first login. Who has none, or one over 72 bytes
- * that the other system cut for bcrypt, resets it. Throws where the database or the file fails: what was imported
- * until then stays, and the same file can be imported again.
+ * An invalid line is rejected with its number (from 1) and a reason that contains none of its values, and the import
+ * continues. An address that has an account, or appeared on an earlier line, counts as existing and is left unchanged.
+ *
+ * Imported passwords stay valid, and each gets a hash of our own at the first login. Two kinds of users reset theirs: those
+ * without a password, and those with one over 72 bytes that the other system truncated for bcrypt.
+ *
+ * Throws if the database or the file fails. Lines imported before that stay, and the same file can be imported again.
  */
 export const importUsers = async (
   { database }: Pick<Deps, 'database'>,
-  lines: AsyncIterable<string | { reason: string }>,
+  lines: AsyncIterable<Line>,
   { dryRun, origin = { ip: '', userAgent: 'import' }, onProgress }: Options,
 ): Promise<Imported> => {
-  const add = dryRun ? rehearsal(database) : (users: ImportedUser[]) => insert(database, users, origin)
+  const add = dryRun ? countInsertable(database) : (users: ImportedUser[]) => insert(database, users, origin)
   const result: Imported = { imported: 0, existing: 0, refused: [] }
   let batch: ImportedUser[] = []
   let line = 0
@@ -91,17 +95,17 @@ export const importUsers = async (
     batch = []
     onProgress?.(line)
   }
-  const refuse = (reason: string): void => {
-    if (result.refused.length < listedAtMost) result.refused.push({ line, reason })
+  const reject = (reason: string): void => {
+    if (result.refused.length < maxListed) result.refused.push({ line, reason })
     else result.unlisted = (result.unlisted ?? 0) + 1
   }
   for await (const text of lines) {
     line += 1
-    // A byte order mark is trimmed off too.
+    // `trim` also removes a byte order mark.
     const content = typeof text === 'string' ? text.trim() : text
     if (content === '') continue
-    const read = typeof content === 'string' ? readLine(content) : content
-    if ('reason' in read) refuse(read.reason)
+    const read = typeof content === 'string' ? parseLine(content) : content
+    if ('reason' in read) reject(read.reason)
     else if (batch.push(read.user) === batchSize) await flush()
   }
   await flush()

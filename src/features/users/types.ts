@@ -89,6 +89,20 @@ export const mustVerify = (
 /** The same as `isActive`, for a statement on `users`. */
 export const activeOnly = 'is_active AND erase_after IS NULL'
 
+/**
+ * Whether only the owner of the mailbox can sign in: the account has no password, or an emailed link set it. A verified
+ * address is not enough: another person may have registered it and set the password before the owner confirmed the address.
+ */
+export const isMailboxOwned = (user: Pick<User, 'password_hash' | 'password_proven_at'>): boolean =>
+  user.password_hash === null || user.password_proven_at !== null
+
+/**
+ * Whether an emailed link may set a password: the account is active, or its owner deleted it and it is not erased yet. An
+ * administrator's deletion is due for erasure at once, so it cannot be undone.
+ */
+export const mayReset = (user: Pick<User, 'is_active' | 'erase_after'>, time: number): boolean =>
+  user.is_active && (user.erase_after === null || user.erase_after.getTime() > time)
+
 /** An address as a mail may show it to somebody who has a right to a hint and no more: `a••@example.com`. */
 export const maskEmail = (email: string): string =>
   `${email.slice(0, 1)}••${email.slice(email.lastIndexOf('@'))}`

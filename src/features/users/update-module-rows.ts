@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm'
 import type { Deps, UserRows } from '../../deps.ts'
-import type { AuditData } from '../audit/rules.ts'
+import type { AuditData } from '../audit/changes.ts'
 
 /**
  * Updates the rows that application modules hold on users, in the transaction of the change that calls for it. `values` are

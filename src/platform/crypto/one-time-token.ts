@@ -12,7 +12,7 @@ const prefix = 'lkp_'
 const digitsOf = (purpose: string): number => (codeDigits as Record<string, number>)[purpose] ?? 6
 
 /** Token secret (32 bytes) and code (see `codeDigits`) of one email. */
-export const mailSecrets = (mailKey: KeyObject, purpose: string, emailId: string) => {
+export const emailSecrets = (mailKey: KeyObject, purpose: string, emailId: string) => {
   const digits = digitsOf(purpose)
   const number = hmac(mailKey, 'code', purpose, emailId).readUIntBE(0, 6) % 10 ** digits
   return {

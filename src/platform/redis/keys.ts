@@ -6,7 +6,7 @@ export type Keys = ReturnType<typeof redisKeys>
 export const redisKeys = (prefix: string) => ({
   session: (userId: string, sessionId: string) => `${prefix}:{${userId}}:session:${sessionId}`,
   sessions: (userId: string) => `${prefix}:{${userId}}:sessions`,
-  proof: (userId: string, purpose: string) => `${prefix}:{${userId}}:proof:${purpose}`,
+  oneTimeToken: (userId: string, purpose: string) => `${prefix}:{${userId}}:proof:${purpose}`,
   guesses: (userId: string, purpose: string) => `${prefix}:{${userId}}:guesses:${purpose}`,
   ownGuesses: (userId: string, purpose: string) => `${prefix}:{${userId}}:guesses:${purpose}:own`,
   proved: (userId: string) => `${prefix}:{${userId}}:proved`,

@@ -21,10 +21,10 @@ const importAccounts = command({
     const dryRun = options['dry-run']
     const source = await openFile(file)
     if (typeof source === 'string') return refused('NOT_FOUND', `The file cannot be read: ${source}.`)
-    const { readLines } = await import('../../features/user-import/read-lines.ts')
+    const { splitLines } = await import('../../features/user-import/split-lines.ts')
     const stream = source.handle.createReadStream()
     using progress = openProgress(stderr, source.size, () => stream.bytesRead)
-    const result = await importUsers(deps, readLines(stream), {
+    const result = await importUsers(deps, splitLines(stream), {
       dryRun,
       origin: operator.origin,
       onProgress: progress.draw,

@@ -1,6 +1,5 @@
 import type { EntityManager } from 'typeorm'
-import { mayReset } from '../../features/one-time-tokens/rules.ts'
-import { isActive, type User } from '../../features/users/types.ts'
+import { isActive, mayReset, type User } from '../../features/users/types.ts'
 import { queueEmail } from '../../platform/mail/outbox.ts'
 import { shopEmails } from '../catalog/emails.ts'
 import { Sites } from '../sites/entity.ts'

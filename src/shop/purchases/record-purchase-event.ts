@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm'
+import { changesOf } from '../../features/audit/changes.ts'
 import { recordEvent } from '../../features/audit/record-event.ts'
-import { changesOf } from '../../features/audit/rules.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import type { AuditType } from '../../platform/catalog/audit-events.ts'
 import { Sites } from '../sites/entity.ts'

@@ -1,7 +1,7 @@
 import { In, IsNull } from 'typeorm'
 import type { Deps } from '../../deps.ts'
+import { changesOf } from '../../features/audit/changes.ts'
 import { recordEvent } from '../../features/audit/record-event.ts'
-import { changesOf } from '../../features/audit/rules.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { Sites } from './entity.ts'

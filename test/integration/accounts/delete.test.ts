@@ -555,7 +555,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       [account.userId],
     )
     const session = await world.redis.hgetall(world.keys.session(account.userId, account.sessionId))
-    const resetToken = await world.redis.hgetall(world.keys.proof(account.userId, 'reset_password'))
+    const resetToken = await world.redis.hgetall(world.keys.oneTimeToken(account.userId, 'reset_password'))
     const { text, body } = await exported(account)
     const secrets = [
       ...[password, row?.password_hash, session.current, resetToken.token, resetToken.code],

@@ -118,7 +118,7 @@ test.serial('Redis loses the token → the link is dead, and a new email brings 
   const { email, ids, userId } = await accountWithEmails()
   await deliver(ids[0])
   const { link } = await world.mails.to(email)
-  await world.redis.del(world.keys.proof(userId, 'verify_email'))
+  await world.redis.del(world.keys.oneTimeToken(userId, 'verify_email'))
   t.is((await verify(tokenOf(link))).status, 401)
   t.is((await world.client.post('resend-verification', { email })).status, 202)
   const id = (await rowsTo(email)).at(-1)?.id ?? uuid()

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { request } from 'node:http'
 import anyTest from 'ava'
 import { v7 as uuid } from 'uuid'
-import { mailSecrets } from '../../../src/platform/crypto/one-time-token.ts'
+import { emailSecrets } from '../../../src/platform/crypto/one-time-token.ts'
 import { deriveSecrets } from '../../../src/platform/crypto/secrets.ts'
 import { pagePolicy } from '../../../src/platform/pages/page-policy.ts'
 import type { Client, Reply } from '../../client.ts'
@@ -285,7 +285,7 @@ anyTest.after.always(async () => {
   test('used link after Redis lost its token and the password changed → 200 again', async t => {
     const { userId, token, access } = await mailedAccount()
     t.is((await world.client.post('verify-email', { token })).status, 200)
-    await world.redis.del(world.keys.proof(userId, 'verify_email'))
+    await world.redis.del(world.keys.oneTimeToken(userId, 'verify_email'))
     const body = { current_password: password, new_password: 'another horse 10' }
     t.is((await world.client.post('change-password', body, { token: access })).status, 200)
     t.is((await world.client.post('verify-email', { token })).status, 200)
@@ -381,7 +381,7 @@ anyTest.after.always(async () => {
     Array.from({ length: count }, (_, i) => String((Number(code) + 1 + i) % 1_000_000).padStart(6, '0'))
   const guess = (email: string, code: string, at = world) => at.client.post('verify-email', { email, code })
   const attemptsAt = (userId: string) =>
-    world.redis.hget(world.keys.proof(userId, 'verify_email'), 'attempts')
+    world.redis.hget(world.keys.oneTimeToken(userId, 'verify_email'), 'attempts')
 
   test('four wrong guesses → the right code still works', async t => {
     const { email, code } = await mailedAccount()
@@ -451,7 +451,7 @@ anyTest.after.always(async () => {
   const idOfCode = (begins: string, secret: KeyObject): string => {
     for (let tries = 0; tries < 100_000; tries++) {
       const made = uuid()
-      if (mailSecrets(secret, 'verify_email', made).code.startsWith(begins)) return made
+      if (emailSecrets(secret, 'verify_email', made).code.startsWith(begins)) return made
     }
     throw new Error(`no code begins with ${begins}`)
   }

@@ -188,7 +188,7 @@ anyTest.after.always(async () => {
       [email],
     )
     t.truthy(row?.proof_spent_at)
-    t.is(await world.redis.exists(world.keys.proof(userId, 'reset_password')), 0)
+    t.is(await world.redis.exists(world.keys.oneTimeToken(userId, 'reset_password')), 0)
   })
 }
 

@@ -243,7 +243,7 @@ anyTest.after.always(async () => {
     t.deepEqual(comparable(await verifyToken({ email: anEmail(), code: wrong })), known)
     t.deepEqual(comparable(await verifyToken({ token: `lkp_${'A'.repeat(64)}` })), known)
     const withoutToken = await userWithResetMail(world)
-    await world.redis.del(world.keys.proof(withoutToken.userId, 'reset_password'))
+    await world.redis.del(world.keys.oneTimeToken(withoutToken.userId, 'reset_password'))
     t.deepEqual(
       comparable(await verifyToken({ email: withoutToken.email, code: withoutToken.reset.code })),
       known,

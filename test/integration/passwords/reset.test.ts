@@ -85,7 +85,7 @@ anyTest.after.always(async () => {
     // The reply stays the same after a newer email has replaced the token, or Redis has lost it.
     await resetAgain(email)
     t.true(await repeatsReply(email, [{ token }]))
-    await world.redis.del(world.keys.proof(userId, 'reset_password'))
+    await world.redis.del(world.keys.oneTimeToken(userId, 'reset_password'))
     t.true(await repeatsReply(email, [{ token }]))
   })
 
@@ -253,8 +253,8 @@ anyTest.after.always(async () => {
 {
   // A user may reset the password because an attacker knows the old one. So the reset revokes everything it opened.
 
-  type Presented = { token: string } | { email: string; code: string }
-  const ways: [string, (email: string, reset: MailedToken) => Presented][] = [
+  type PresentedToken = { token: string } | { email: string; code: string }
+  const ways: [string, (email: string, reset: MailedToken) => PresentedToken][] = [
     ['token', (_email, { token }) => ({ token })],
     ['address and code', (email, { code }) => ({ email, code })],
   ]

@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { readLines } from '../../../src/features/user-import/read-lines.ts'
+import { splitLines } from '../../../src/features/user-import/split-lines.ts'
 
 // Reads the lines of an import from a file of any size.
 
@@ -11,7 +11,7 @@ const linesOf = async (chunks: Iterable<Buffer>) => {
   async function* all() {
     yield* chunks
   }
-  return Array.fromAsync(readLines(all()))
+  return Array.fromAsync(splitLines(all()))
 }
 
 test('text split into any chunks → its lines with whole characters', async t => {

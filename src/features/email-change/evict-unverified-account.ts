@@ -14,7 +14,7 @@ type Taking = { email: string; by: string; origin: Origin }
  * coming back. An administrator's account stays. The restored account gets the rows of modules: what was paid with the
  * address is never erased.
  */
-export const takeAddress = async (
+export const evictUnverifiedAccount = async (
   manager: EntityManager,
   deps: Pick<Deps, 'emails' | 'userRows'>,
   { email, by, origin }: Taking,

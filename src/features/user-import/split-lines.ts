@@ -1,23 +1,23 @@
-import { longestLine, tooLong } from './rules.ts'
+import { type Line, maxLineBytes, tooLong } from './types.ts'
 
 const notText = { reason: 'the line is not UTF-8' }
 
 /**
- * Reads lines out of bytes: each as a text without its end, or why it is none. A line that is too long is not kept, only
- * counted, so a file takes no more memory than its longest good line.
+ * Splits bytes into lines without their line feed. A line that is not UTF-8 or too long yields the reason instead. The
+ * bytes of a line that is too long are counted but not stored, so memory is bounded by the longest valid line.
  */
-export async function* readLines(bytes: AsyncIterable<Buffer>): AsyncGenerator<string | { reason: string }> {
+export async function* splitLines(bytes: AsyncIterable<Buffer>): AsyncGenerator<Line> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let parts: Buffer[] = []
   let length = 0
 
   const add = (part: Buffer): void => {
     length += part.length
-    if (length > longestLine) parts = []
+    if (length > maxLineBytes) parts = []
     else if (part.length > 0) parts.push(part)
   }
-  const end = (): string | { reason: string } => {
-    const line = length > longestLine ? null : Buffer.concat(parts)
+  const end = (): Line => {
+    const line = length > maxLineBytes ? null : Buffer.concat(parts)
     parts = []
     length = 0
     if (!line) return tooLong

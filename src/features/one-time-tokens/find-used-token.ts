@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { emailOf, kindsFor } from '../../platform/catalog/email-definition.ts'
 import type { TokenPurpose } from '../../platform/catalog/token-purposes.ts'
 import { sameBytes } from '../../platform/crypto/derive.ts'
-import { mailSecrets } from '../../platform/crypto/one-time-token.ts'
+import { emailSecrets } from '../../platform/crypto/one-time-token.ts'
 
 export type UsedToken = { emailId: string; address: string; expiresIn: number }
 
@@ -12,7 +12,7 @@ type Row = { id: string; kind: string; recipient: string; age: string }
  * Finds the email whose link was used with this secret and has not expired. It is looked for in Postgres: a newer email
  * may have replaced the proof in Redis meanwhile, or Redis may have lost it. `expiresIn` in milliseconds.
  */
-export const findUsed = async (
+export const findUsedToken = async (
   { emails, database, secrets, clock }: Pick<Deps, 'emails' | 'database' | 'secrets' | 'clock'>,
   purpose: TokenPurpose,
   { userId, secret }: { userId: string; secret: Buffer },
@@ -24,7 +24,7 @@ export const findUsed = async (
       ORDER BY proof_used_at DESC LIMIT 20`,
     [userId, kindsFor(emails, [purpose])],
   )
-  const row = rows.find(({ id }) => sameBytes(mailSecrets(secrets.mail, purpose, id).secret, secret))
+  const row = rows.find(({ id }) => sameBytes(emailSecrets(secrets.mail, purpose, id).secret, secret))
   const token = row && emailOf(emails, row.kind).token
   if (!token) return null
   const expiresIn = token.lifetime - Number(row.age) - clock.shift

@@ -28,7 +28,7 @@ const errorsOf = async (theme: Theme, kind: string): Promise<string[]> => {
     const html = await toHtml(mjml)
     const names = compileTemplate(mjml).filter((_, at) => at % 2 === 1)
     const lost = names.filter(name => !html.includes(`{{${name}}}`))
-    return lost.map(name => `${kind}.mjml: {{${name}}} stands where MJML leaves it out`)
+    return lost.map(name => `${kind}.mjml: {{${name}}} must stand inside an element such as <mj-text>`)
   } catch (error) {
     const { errors } = error as { errors?: MjmlError[] }
     return errors?.map(each => describe(theme, kind, each)) ?? [`${kind}.mjml: is not MJML`]

@@ -71,7 +71,7 @@ const nameErrors = (folder: string, emails: readonly EmailDefinition[]): string[
     .filter(file => isTemplateLike(file) && !templates.includes(file))
     .map(file =>
       file.endsWith('.json')
-        ? `${file}: words stand in the folder of their language, such as en/${file}`
+        ? `${file}: words belong in the folder of their language, such as en/${file}`
         : `${file}: there is no template of this name.${didYouMean(file, templates)}`,
     )
   const words = wordNames(emails).map(name => `${name}.json`)

@@ -50,7 +50,7 @@ anyTest.after.always(async () => {
       const newEmail = anEmail()
       const { token, code, caught } = await requestEmailChange(world, account, newEmail)
       t.deepEqual(caught.to, [newEmail])
-      t.is(caught.mail.subject, 'Confirm your new e-mail address')
+      t.is(caught.mail.subject, 'Confirm your new email address')
       t.deepEqual(await rowOf(world, userId), before)
       t.is((await login(newEmail, password)).status, 401)
       t.is((await login(email, password)).status, 200)

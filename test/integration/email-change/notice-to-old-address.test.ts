@@ -31,7 +31,7 @@ test.serial('email change → one notice to the old address, which masks the new
   await changeEmail(world, account, newEmail)
   const { caught, path } = await waitForLink(world, account.email, 'undo-email-change')
   t.deepEqual(caught.to, [account.email])
-  t.is(caught.mail.subject, 'Security notice: your e-mail address was changed')
+  t.is(caught.mail.subject, 'Security notice: your email address was changed')
   t.regex(path, /^\/api\/v1\/auth\/undo-email-change\?token=lkp_[\w-]+&lang=en$/)
   const { text = '', html = '' } = caught.mail
   for (const part of [text, html]) {

@@ -304,7 +304,7 @@ test('account created by an operator → email without registration data and rem
   const email = anEmail()
   t.is((await runCommand(world.env, ['users', 'create', email], 'correct horse 10')).code, 0)
   const { mail, link } = await world.mails.to(email)
-  t.is(mail.subject, 'Confirm the e-mail address of your new account')
+  t.is(mail.subject, 'Confirm the email address of your new account')
   t.notRegex(mail.text ?? '', /reject-account|did not create|IP address/)
   t.notRegex((await client.get(link.slice(origin.length))).text, /did not create|IP address/)
   t.is((await reject(tokenOf(link))).status, 401)

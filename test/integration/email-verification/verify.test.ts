@@ -695,7 +695,7 @@ anyTest.after.always(async () => {
     ['an unknown language', { preferred_language: 'tlh' }, { 'accept-language': 'xx' }, 'en'],
   ]
   const subjects: Record<string, string> = {
-    en: 'Confirm your e-mail address',
+    en: 'Confirm your email address',
     es: 'Confirma tu correo electrónico',
   }
   for (const [name, profile, headers, locale] of languages)

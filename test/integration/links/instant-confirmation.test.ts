@@ -115,8 +115,8 @@ anyTest.after.always(async () => {
     t.is(location, 'http://latchkey.test/api/v1/auth/account-restored?lang=en')
     const page = await world.client.get(location.slice('http://latchkey.test'.length))
     t.is(page.status, 200)
-    t.regex(page.text, /Your account stays/)
-    t.regex(page.text, /mailed you a link to choose a new one/)
+    t.regex(page.text, /You keep your account/)
+    t.regex(page.text, /sent you a link to choose a new one/)
     t.is((await resetAndLogin(email)).status, 200)
 
     const again = await pressed(token)
@@ -124,7 +124,7 @@ anyTest.after.always(async () => {
     const already = again.headers.get('location') ?? ''
     t.is(already, `${location}&again=1`)
     const alreadyPage = await world.client.get(already.slice('http://latchkey.test'.length))
-    t.regex(alreadyPage.text, /Your account already stays/)
+    t.regex(alreadyPage.text, /You already kept your account/)
     t.is(await eventsOf(userId, 'user.deletion_undone'), 1)
   })
 

@@ -54,7 +54,7 @@ anyTest.after.always(async () => {
         headersOf((await honest()).raw),
         'no other headers than an honest email has',
       )
-      t.is(mail.subject, 'Confirm your e-mail address')
+      t.is(mail.subject, 'Confirm your email address')
       t.is((await world.mails.sentTo(email)).length, 1)
       t.notRegex(mail.html ?? '', /<script|<img|<mj-|href="https?:\/\/evil|root:/)
       t.deepEqual(

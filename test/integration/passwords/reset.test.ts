@@ -454,7 +454,7 @@ anyTest.after.always(async () => {
       { new_password: 'password1' },
     )
     t.is(common.status, 400)
-    t.regex(common.text, /one of the first that others would guess/)
+    t.regex(common.text, /too common and easy to guess/)
     const long = await submitForm(
       client,
       { path: formPath, page: common.text },

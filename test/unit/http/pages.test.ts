@@ -60,11 +60,11 @@ const englishErrors: Record<Rule, RegExp> = {
   too_long: /too long/,
   needs_letter: /needs a letter/,
   needs_digit: /needs a digit/,
-  needs_lower: /needs a lower-case letter/,
-  needs_upper: /needs an upper-case letter/,
+  needs_lower: /needs a lowercase letter/,
+  needs_upper: /needs an uppercase letter/,
   needs_symbol: /needs a symbol/,
-  too_common: /would guess/,
-  same_as_email: /is your e-mail address/,
+  too_common: /easy to guess/,
+  same_as_email: /is your email address/,
   same_as_name: /is your name/,
 }
 const errors = Object.keys(englishErrors)

@@ -150,7 +150,7 @@ const broken: [what: string, files: Record<string, string>, fault: RegExp][] = [
   [
     'words outside the folder of a language',
     { 'welcome.json': '{}' },
-    /^welcome\.json: words stand in the folder .* en\/welcome\.json$/,
+    /^welcome\.json: words belong in the folder .* en\/welcome\.json$/,
   ],
   [
     'a folder not named after a language',
@@ -240,7 +240,7 @@ const broken: [what: string, files: Record<string, string>, fault: RegExp][] = [
   [
     'text where MJML drops it',
     { 'welcome.mjml': '{{link}}' },
-    /^welcome\.mjml: \{\{link\}\} stands where MJML leaves it out$/,
+    /^welcome\.mjml: \{\{link\}\} must stand inside an element such as <mj-text>$/,
   ],
   [
     'a layout with a wrong color',

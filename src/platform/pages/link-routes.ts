@@ -56,7 +56,7 @@ export const invalidPage = (
 ) => {
   if (shown === 'invalid_change') return page(deps, lang, shown, {})
   const name = shown === 'invalid_verify' ? 'resend-verification' : 'forgot-password'
-  return page(deps, lang, shown, { action: `${at === 'button' ? '../../' : ''}${name}/confirm?lang=${lang}` })
+  return page(deps, lang, shown, { action: `${at === 'button' ? '../' : ''}${name}/confirm?lang=${lang}` })
 }
 
 const follow = async (link: Link, deps: Deps, input: Following) => {

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
-import pg, { type Pool } from 'pg'
+import type { Pool } from 'pg'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
-import { limitNames } from '../../src/platform/catalog/limits.ts'
 import type { Database } from '../../src/platform/postgres/postgres.ts'
 import type { Reply } from '../client.ts'
 import type { LocalWorld } from '../local-world.ts'
@@ -11,21 +10,6 @@ import { until } from '../until.ts'
 import { type Allowed, brokenInvariants } from './invariants.ts'
 import { type Load, startLoad } from './load.ts'
 import type { Answer } from './recorder.ts'
-
-/** Rate limits that count, and that no client reaches. */
-export const highLimits = limitNames.map(name => `${name}=100000/15m`).join(',')
-
-/**
- * Waits until no other file breaks a server of this kind. Several such files at once on two cores would look like a
- * fault that continues.
- */
-export const takeTurn = async (kind: 'redis' | 'postgres'): Promise<AsyncDisposable> => {
-  const client = new pg.Client({ connectionString: process.env.TEST_DATABASE_URL })
-  client.on('error', () => {})
-  await client.connect()
-  await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [`faults of ${kind}`])
-  return { [Symbol.asyncDispose]: () => client.end() }
-}
 
 type FaultRun = {
   world: LocalWorld

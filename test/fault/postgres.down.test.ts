@@ -1,28 +1,14 @@
 import test from 'ava'
 import { createVerifier } from '../../src/guard/verifier.ts'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
-import { assertNoDuplicates, highLimits, lastUntilFelt, runFaults, takeTurn } from '../chaos/fault-run.ts'
+import { assertNoDuplicates, lastUntilFelt, runFaults } from '../chaos/fault-run.ts'
+import { openPostgresFaultWorld } from '../chaos/fault-world.ts'
 import type { Load } from '../chaos/load.ts'
-import { openOwnPostgres } from '../chaos/servers.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
-import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
 
-const turn = await takeTurn('postgres')
-const postgres = await openOwnPostgres()
-const world = await openLocalWorld({
-  timeouts,
-  worker: true,
-  servers: { databaseUrl: postgres.url },
-  env: { RATE_LIMITS: highLimits },
-})
-const other = await world.instance()
-test.after.always(async () => {
-  await postgres.start()
-  await world[Symbol.asyncDispose]()
-  await postgres[Symbol.asyncDispose]()
-  await turn[Symbol.asyncDispose]()
-})
+const setup = await openPostgresFaultWorld()
+const { world, urls, server: postgres, other } = setup
+test.after.always(() => setup[Symbol.asyncDispose]())
 
 const { client, config, deps } = world
 
@@ -49,7 +35,7 @@ test.serial('Postgres crashes and restarts under load → 503 meanwhile, and not
   }
   await runFaults(t, {
     world,
-    urls: [world.url, other.url],
+    urls,
     faults: {
       'an immediate stop': down(() => postgres.stop('immediate')),
       'a kill': down(() => postgres.kill()),

@@ -1,34 +1,16 @@
 import test from 'ava'
 import pg from 'pg'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
-import {
-  assertNoDuplicates,
-  highLimits,
-  lastUntilFelt,
-  onRoute,
-  runFaults,
-  takeTurn,
-} from '../chaos/fault-run.ts'
-import { openOwnPostgres } from '../chaos/servers.ts'
-import { openLocalWorld } from '../local-world.ts'
+import { assertNoDuplicates, lastUntilFelt, onRoute, runFaults } from '../chaos/fault-run.ts'
+import { openPostgresFaultWorld } from '../chaos/fault-world.ts'
 import { until } from '../until.ts'
 
-const turn = await takeTurn('postgres')
-const postgres = await openOwnPostgres(['max_connections=40'])
-const world = await openLocalWorld({
-  timeouts,
-  worker: true,
-  servers: { databaseUrl: postgres.url },
-  env: { RATE_LIMITS: highLimits },
-})
-const other = await world.instance()
+const setup = await openPostgresFaultWorld(['max_connections=40'])
+const { world, urls, server: postgres } = setup
 const own: pg.Client[] = []
 const releaseAll = () => Promise.all(own.splice(0).map(each => each.end().catch(() => {})))
 test.after.always(async () => {
   await releaseAll()
-  await world[Symbol.asyncDispose]()
-  await postgres[Symbol.asyncDispose]()
-  await turn[Symbol.asyncDispose]()
+  await setup[Symbol.asyncDispose]()
 })
 
 const another = async (): Promise<pg.Client> => {
@@ -56,7 +38,7 @@ const takeAll = async (): Promise<void> => {
 test.serial('Postgres has no free connection → 503 in time, and the service recovers', async t => {
   const answers = await runFaults(t, {
     world,
-    urls: [world.url, other.url],
+    urls,
     faults: {
       'no connection left': async load => {
         await takeAll()

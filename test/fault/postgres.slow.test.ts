@@ -1,42 +1,21 @@
 import test from 'ava'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
-import {
-  assertNoDuplicates,
-  highLimits,
-  lastUntilFelt,
-  poolOf,
-  runFaults,
-  takeTurn,
-} from '../chaos/fault-run.ts'
+import { assertNoDuplicates, lastUntilFelt, poolOf, runFaults } from '../chaos/fault-run.ts'
+import { openPostgresFaultWorld } from '../chaos/fault-world.ts'
 import { lockUsers } from '../chaos/faults.ts'
-import { openOwnPostgres } from '../chaos/servers.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
-import { openLocalWorld } from '../local-world.ts'
 import { timed } from '../proxied-instance.ts'
 import { until } from '../until.ts'
 
-const turn = await takeTurn('postgres')
-const postgres = await openOwnPostgres()
-const world = await openLocalWorld({
-  timeouts,
-  worker: true,
-  servers: { databaseUrl: postgres.url },
-  env: { RATE_LIMITS: highLimits },
-})
-const other = await world.instance()
-test.after.always(async () => {
-  await postgres.resume()
-  await world[Symbol.asyncDispose]()
-  await postgres[Symbol.asyncDispose]()
-  await turn[Symbol.asyncDispose]()
-})
+const setup = await openPostgresFaultWorld()
+const { world, urls, server: postgres } = setup
+test.after.always(() => setup[Symbol.asyncDispose]())
 
 const { client } = world
 
 test.serial('Postgres hangs or waits for locks → 503 in time, and the pool recovers', async t => {
   await runFaults(t, {
     world,
-    urls: [world.url, other.url],
+    urls,
     faults: {
       'a standstill': async load => {
         await postgres.pause()

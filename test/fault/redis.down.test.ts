@@ -1,30 +1,16 @@
 import test from 'ava'
 import { createVerifier } from '../../src/guard/verifier.ts'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
-import { highLimits, lastUntilFelt, onRoute, runFaults, takeTurn } from '../chaos/fault-run.ts'
+import { lastUntilFelt, onRoute, runFaults } from '../chaos/fault-run.ts'
+import { openRedisFaultWorld } from '../chaos/fault-world.ts'
 import type { Load } from '../chaos/load.ts'
-import { openOwnRedis } from '../chaos/servers.ts'
 import { openClient } from '../client.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
-import { openLocalWorld } from '../local-world.ts'
 import { kill } from '../spawn.ts'
 import { until } from '../until.ts'
 
-const turn = await takeTurn('redis')
-const redis = await openOwnRedis()
-const world = await openLocalWorld({
-  timeouts,
-  worker: true,
-  servers: { redisUrl: redis.url },
-  env: { RATE_LIMITS: highLimits },
-})
-const other = await world.instance()
-test.after.always(async () => {
-  await redis.start().catch(() => {})
-  await world[Symbol.asyncDispose]()
-  await redis[Symbol.asyncDispose]()
-  await turn[Symbol.asyncDispose]()
-})
+const setup = await openRedisFaultWorld()
+const { world, urls, server: redis } = setup
+test.after.always(() => setup[Symbol.asyncDispose]())
 
 const { client, config } = world
 
@@ -48,7 +34,7 @@ test.serial('Redis stops and restarts under load → 503 meanwhile, and no sessi
   }
   const answersDuring = await runFaults(t, {
     world,
-    urls: [world.url, other.url],
+    urls,
     faults: { 'a stop': down(() => redis.stop()), 'a kill': down(() => redis.kill()) },
   })
   for (const [fault, answers] of Object.entries(answersDuring)) {

@@ -1,27 +1,16 @@
 import test from 'ava'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
-import { highLimits, openAdmin, runFaults, takeTurn, untilServed } from '../chaos/fault-run.ts'
+import { openAdmin, runFaults, untilServed } from '../chaos/fault-run.ts'
+import { openRedisFaultWorld } from '../chaos/fault-world.ts'
 import { isSlow503 } from '../chaos/invariants.ts'
-import { openOwnRedis } from '../chaos/servers.ts'
 import { anAccount, anEmail, password, tokenOf } from '../fixtures.ts'
-import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
 
-const turn = await takeTurn('redis')
-const redis = await openOwnRedis()
+const setup = await openRedisFaultWorld()
+const { world, urls, server: redis, other } = setup
 const admin = openAdmin(redis.url)
-const world = await openLocalWorld({
-  timeouts,
-  worker: true,
-  servers: { redisUrl: redis.url },
-  env: { RATE_LIMITS: highLimits },
-})
-const other = await world.instance()
 test.after.always(async () => {
-  await world[Symbol.asyncDispose]()
+  await setup[Symbol.asyncDispose]()
   admin.disconnect()
-  await redis[Symbol.asyncDispose]()
-  await turn[Symbol.asyncDispose]()
 })
 
 const { client, mails } = world
@@ -52,7 +41,7 @@ test.serial(
 
     await runFaults(t, {
       world,
-      urls: [world.url, other.url],
+      urls,
       faults: {
         FLUSHALL: async load => {
           // Jobs that wait at that moment are lost too.
@@ -91,7 +80,7 @@ test.serial(
 test.serial('Redis loses its scripts under load → they are sent again, and no client notices', async t => {
   const answers = await runFaults(t, {
     world,
-    urls: [world.url, other.url],
+    urls,
     faults: {
       'SCRIPT FLUSH': async load => {
         for (let i = 0; i < 5; i++) {

@@ -1,27 +1,16 @@
 import test from 'ava'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
-import { highLimits, lastUntilFelt, onRoute, openAdmin, runFaults, takeTurn } from '../chaos/fault-run.ts'
-import { openOwnRedis } from '../chaos/servers.ts'
+import { lastUntilFelt, onRoute, openAdmin, runFaults } from '../chaos/fault-run.ts'
+import { openRedisFaultWorld } from '../chaos/fault-world.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
-import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
 
-const turn = await takeTurn('redis')
-const redis = await openOwnRedis()
+const setup = await openRedisFaultWorld()
+const { world, urls, server: redis, other } = setup
 const admin = openAdmin(redis.url)
-const world = await openLocalWorld({
-  timeouts,
-  worker: true,
-  servers: { redisUrl: redis.url },
-  env: { RATE_LIMITS: highLimits },
-})
-const other = await world.instance()
 test.after.always(async () => {
   await admin.config('SET', 'maxmemory', 0)
-  await world[Symbol.asyncDispose]()
+  await setup[Symbol.asyncDispose]()
   admin.disconnect()
-  await redis[Symbol.asyncDispose]()
-  await turn[Symbol.asyncDispose]()
 })
 
 const { client } = world
@@ -32,7 +21,7 @@ test.serial(
   async t => {
     const answersDuring = await runFaults(t, {
       world,
-      urls: [world.url, other.url],
+      urls,
       faults: {
         'no memory': async load => {
           await admin.config('SET', 'maxmemory', 1)

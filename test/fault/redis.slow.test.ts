@@ -1,31 +1,17 @@
 import test from 'ava'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
-import { highLimits, lastUntilFelt, onRoute, openAdmin, runFaults, takeTurn } from '../chaos/fault-run.ts'
-import { openOwnRedis } from '../chaos/servers.ts'
+import { lastUntilFelt, onRoute, openAdmin, runFaults } from '../chaos/fault-run.ts'
+import { openRedisFaultWorld } from '../chaos/fault-world.ts'
 import { anAccount } from '../fixtures.ts'
-import { openLocalWorld } from '../local-world.ts'
 import { timed } from '../proxied-instance.ts'
 import { until } from '../until.ts'
 
-const turn = await takeTurn('redis')
-const redis = await openOwnRedis()
+const setup = await openRedisFaultWorld()
+const { world, urls, server: redis } = setup
 const admin = openAdmin(redis.url)
-const world = await openLocalWorld({
-  timeouts,
-  worker: true,
-  servers: { redisUrl: redis.url },
-  env: { RATE_LIMITS: highLimits },
-})
-const other = await world.instance()
 test.after.always(async () => {
-  await redis.resume()
-  await world[Symbol.asyncDispose]()
+  await setup[Symbol.asyncDispose]()
   admin.disconnect()
-  await redis[Symbol.asyncDispose]()
-  await turn[Symbol.asyncDispose]()
 })
-
-const urls = [world.url, other.url]
 
 test.serial('Redis hangs → 503 in time, and a clean recovery', async t => {
   const answersDuring = await runFaults(t, {

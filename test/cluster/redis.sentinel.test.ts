@@ -62,7 +62,7 @@ const offsetOf = async ({ admin }: Node): Promise<string | undefined> =>
 const holdWrites = async (master: Node): Promise<void> => {
   await master.admin.client('PAUSE', 10_000, 'WRITE')
   await until(
-    'the replicas to have heard all',
+    'the replicas to have received every write',
     async () => new Set(await Promise.all(nodes.map(offsetOf))).size === 1,
   )
 }

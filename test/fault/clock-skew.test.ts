@@ -83,7 +83,7 @@ for (const [text, name] of Object.entries(names)) {
   )
 
   test.serial(
-    `an instance whose clock is ${name} → access tokens expire off by this error plus at most 30 s`,
+    `an instance whose clock is ${name} → access tokens expire early or late by its error plus 30 s`,
     async t => {
       const wrong = await anApi(world, clockOff(off))
       t.teardown(() => kill(wrong.child))

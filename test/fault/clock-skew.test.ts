@@ -1,6 +1,6 @@
 import test from 'ava'
 import { issueTokens } from '../../src/features/sessions/issue-tokens.ts'
-import { firstSecret } from '../../src/features/sessions/rules.ts'
+import { firstSecret } from '../../src/features/sessions/refresh-token.ts'
 import { findUser } from '../../src/features/users/store.ts'
 import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { anApi, aWorker, clockOff } from '../chaos/processes.ts'

@@ -10,7 +10,8 @@ import type { AuditEvent } from '../audit/entity.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { listSessions } from '../sessions/list-sessions.ts'
 import type { User } from '../users/entity.ts'
-import { isMailboxOwned, userView } from '../users/types.ts'
+import { isMailboxOwned } from '../users/user-state.ts'
+import { userView } from '../users/view.ts'
 
 const most = 5000
 

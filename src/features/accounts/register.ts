@@ -6,14 +6,15 @@ import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { deviceId } from '../devices/device-id.ts'
 import { rememberDevice } from '../devices/remember-device.ts'
-import { deviceOf } from '../devices/rules.ts'
 import { markDevice } from '../devices/store.ts'
 import { validateNewPassword } from '../passwords/validate-new-password.ts'
-import type { SessionReply } from '../sessions/rules.ts'
+import type { SessionReply } from '../sessions/schemas.ts'
 import { startSession } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
-import { type UserReply, userView } from '../users/types.ts'
+import type { UserReply } from '../users/schemas.ts'
+import { userView } from '../users/view.ts'
 import { clearUnverifiedPassword } from './clear-unverified-password.ts'
 import { hasReachedNoticeLimit } from './has-reached-notice-limit.ts'
 import type { Profile } from './update-profile.ts'
@@ -72,7 +73,7 @@ const begin = async (
 ): Promise<SessionReply | { user: UserReply }> => {
   try {
     const session = await startSession(deps, { user, origin })
-    await markDevice(deps, user.id, deviceOf(origin))
+    await markDevice(deps, user.id, deviceId(origin))
     return session
   } catch (error) {
     if (!isOutage(error)) throw error

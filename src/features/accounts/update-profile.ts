@@ -4,7 +4,7 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import { changesOf } from '../audit/changes.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { type User, Users } from '../users/entity.ts'
-import { isActive } from '../users/types.ts'
+import { isActive } from '../users/user-state.ts'
 
 const fields = ['full_name', 'phone', 'address', 'preferred_language', 'picture_url'] as const
 

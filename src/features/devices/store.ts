@@ -5,34 +5,34 @@ import { script } from '../../platform/redis/script.ts'
 type Store = { redis: RedisConnection; keys: Keys }
 
 const markScript = script(import.meta.dirname, 'mark.lua')
-const forgetScript = script(import.meta.dirname, 'forget.lua')
+const resetScript = script(import.meta.dirname, 'reset.lua')
 
 /**
- * Whether a device is known: somebody signed in from it before (`signedIn`), or it proved something without a sign-in.
- * `of` is a user's id, or what stands for one that is not there.
+ * Whether a device is known: it has signed in before (`signedIn`), or it presented a mailed token or registered the
+ * account. `of` is the id of a user, or the account key of an address without a user.
  */
 export const findDevice = async (
   { redis, keys }: Store,
   of: string,
   device: string,
 ): Promise<{ isKnown: boolean; signedIn: boolean }> => {
-  const [seen, proved] = await Promise.all(
+  const [seen, verified] = await Promise.all(
     [keys.seen(of), keys.proved(of)].map(key => redis.zscore(key, device)),
   )
-  return { isKnown: (seen ?? proved ?? null) !== null, signedIn: (seen ?? null) !== null }
+  return { isKnown: (seen ?? verified ?? null) !== null, signedIn: (seen ?? null) !== null }
 }
 
-/** Whether any device of a user is known by a sign-in. */
+/** Whether a user has signed in from any device before. */
 export const hasDevices = async ({ redis, keys }: Store, userId: string): Promise<boolean> =>
   (await redis.exists(keys.seen(userId))) === 1
 
-/** Remembers a device that somebody signed in from. */
+/** Stores a device that has signed in. */
 export const markDevice = async ({ redis, keys }: Store, userId: string, device: string): Promise<void> => {
   await markScript(redis, [keys.seen(userId)], [device])
 }
 
-/** Remembers a device that proved something without a sign-in. Its first sign-in is still that of a new device. */
-export const markProvedDevice = async (
+/** Stores a device that is known without a sign-in. Its first sign-in still sends the email about a new device. */
+export const markVerifiedDevice = async (
   { redis, keys }: Store,
   userId: string,
   device: string,
@@ -40,12 +40,12 @@ export const markProvedDevice = async (
   await markScript(redis, [keys.proved(userId)], [device])
 }
 
-/** No device is known any more: those of a thief must not be. */
-export const forgetDevices = async ({ redis, keys }: Store, userId: string): Promise<void> => {
-  await forgetScript(redis, [keys.seen(userId), keys.proved(userId)], [])
+/** Makes every device unknown, because one may be an attacker's. The next sign-in counts as one from a new device. */
+export const resetDevices = async ({ redis, keys }: Store, userId: string): Promise<void> => {
+  await resetScript(redis, [keys.seen(userId), keys.proved(userId)], [])
 }
 
-/** Leaves no trace of the devices of a user. */
+/** Deletes everything that is stored on the devices of a user. */
 export const deleteDevices = async ({ redis, keys }: Store, userId: string): Promise<void> => {
   await redis.del(keys.seen(userId), keys.proved(userId))
 }

@@ -12,7 +12,8 @@ import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import { type PresentedToken, verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
 import { type User, Users } from '../users/entity.ts'
-import { isActive, maskEmail } from '../users/types.ts'
+import { isActive } from '../users/user-state.ts'
+import { maskEmail } from '../users/view.ts'
 import { addressTakenProblem } from './address-taken-problem.ts'
 
 type Needs = Pick<

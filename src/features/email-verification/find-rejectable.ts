@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm'
 import type { User } from '../users/entity.ts'
 import { findRegistration, type Registration } from '../users/find-registration.ts'
-import { isActive } from '../users/types.ts'
+import { isActive } from '../users/user-state.ts'
 
 /**
  * The registration of an account that its mailbox may still reject: a visitor made it, and no mailed link or code has ever

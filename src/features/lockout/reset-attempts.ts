@@ -1,15 +1,16 @@
 import type { Deps } from '../../deps.ts'
-import { forgetDevices } from '../devices/store.ts'
+import { resetDevices } from '../devices/store.ts'
 import { deleteAttempts } from './store.ts'
 
 /**
- * After a password was replaced, and that committed: earlier wrong ones hold nobody up, and who signed in by the old one
- * is no known device. A fault is no reason to fail.
+ * Deletes the counted attempts and the known devices of a user. Call it after the transaction that replaced the password
+ * has committed: a device that signed in with the old password may be an attacker's. A failure is only logged, because the
+ * new password is already stored.
  */
 export const resetAttempts = async (
   deps: Pick<Deps, 'log' | 'redis' | 'keys'>,
   user: { id: string; email: string },
 ): Promise<void> => {
-  const forgotten = Promise.all([deleteAttempts(deps, user), forgetDevices(deps, user.id)])
-  await forgotten.catch(err => deps.log.warn({ err }, 'attempts and devices were not forgotten'))
+  const reset = Promise.all([deleteAttempts(deps, user), resetDevices(deps, user.id)])
+  await reset.catch(err => deps.log.warn({ err }, 'attempts and devices were not reset'))
 }

@@ -4,17 +4,20 @@ import { wrongPasswords } from '../../platform/catalog/limits.ts'
 import type { Keys } from '../../platform/redis/keys.ts'
 import type { RedisConnection } from '../../platform/redis/redis.ts'
 import { script } from '../../platform/redis/script.ts'
-import { accountKey, type Budget } from './rules.ts'
+import { type AttemptCounter, accountKey } from './attempt-counter.ts'
 
 type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
 
 const countScript = script(import.meta.dirname, 'count.lua')
 const refundScript = script(import.meta.dirname, 'refund.lua')
 
-/** Returns how many were taken in a row, with this one, and the milliseconds to wait; it is taken only where none. */
+/**
+ * Counts an attempt, unless the caller still has to wait. Returns the attempts in a row including this one, and the
+ * milliseconds to wait.
+ */
 export const countAttempt = async (
   { redis, keys, clock }: Store,
-  { of, name, life }: Budget,
+  { of, name, life }: AttemptCounter,
 ): Promise<{ id: string; inRow: number; wait: number }> => {
   const { free, wait, longestWait } = wrongPasswords
   const id = randomBytes(9).toString('base64url')
@@ -23,24 +26,24 @@ export const countAttempt = async (
   return { id, inRow, wait: toWait }
 }
 
-/** The password was compared with nothing: the attempt does not count. */
+/** Takes back an attempt whose password was not compared. */
 export const refundAttempt = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
-  { of, name }: Budget,
+  { of, name }: AttemptCounter,
   id: string,
 ): Promise<void> => {
   await refundScript(redis, [keys.attempts(of)], [name, id])
 }
 
-/** The password was right: the next wrong one is the first again. */
+/** Resets one counter after the right password. */
 export const clearAttempts = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
-  { of, name }: Budget,
+  { of, name }: AttemptCounter,
 ): Promise<void> => {
   await redis.hdel(keys.attempts(of), name, `${name}:until`, `${name}:latest`, `${name}:before`)
 }
 
-/** The password is another one: every budget is whole again. */
+/** Deletes every counter of an account after its password was replaced. */
 export const deleteAttempts = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
   user: { id: string; email: string },

@@ -4,16 +4,16 @@ import { wrongPasswords } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { deviceOf } from '../devices/rules.ts'
+import { deviceId } from '../devices/device-id.ts'
 import { findDevice, hasDevices, markDevice } from '../devices/store.ts'
+import { accountKey, knownDevice, unknownDevices } from '../lockout/attempt-counter.ts'
 import { comparePassword } from '../lockout/compare-password.ts'
-import { accountKey, knownDevice, strangers } from '../lockout/rules.ts'
 import { clearAttempts } from '../lockout/store.ts'
-import type { SessionReply } from '../sessions/rules.ts'
+import type { SessionReply } from '../sessions/schemas.ts'
 import { startSession } from '../sessions/start-session.ts'
 import type { User } from '../users/entity.ts'
 import { findHashesInUse, findUserByEmail } from '../users/store.ts'
-import { isActive } from '../users/types.ts'
+import { isActive } from '../users/user-state.ts'
 import { recordFailedLogin } from './record-failed-login.ts'
 import { recordLogin } from './record-login.ts'
 
@@ -57,11 +57,11 @@ export const login = async (deps: Needs, attempt: Attempt): Promise<LoggedIn | R
 const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
   const { database, reads, config } = deps
   const [found, inUse] = await Promise.all([findUserByEmail(reads, email), findHashesInUse(reads)])
-  const device = deviceOf(origin)
+  const device = deviceId(origin)
   const { isKnown, signedIn } = await findDevice(deps, found?.id ?? accountKey(email), device)
-  const budget = found && isKnown ? knownDevice(found.id, device) : strangers(email)
+  const counter = found && isKnown ? knownDevice(found.id, device) : unknownDevices(email)
   const hash = found && (isKnown || !isClosed(found, config)) ? found.password_hash : null
-  const compared = await comparePassword(deps, { password, hash, budget, inUse })
+  const compared = await comparePassword(deps, { password, hash, counter, inUse })
   if (compared instanceof Problem) return compared
   if (!found || !compared.matches) {
     const counts = !isKnown && config.RATE_LIMITS !== 'off'
@@ -72,12 +72,12 @@ const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
   if (hindrance) {
     await recordEvent(database.manager, { type: 'login.refused', userId: found.id, origin })
     // Who is told that the password was right has tried no wrong one.
-    if (hindrance.code !== 'INVALID_CREDENTIALS') await clearAttempts(deps, budget)
+    if (hindrance.code !== 'INVALID_CREDENTIALS') await clearAttempts(deps, counter)
     return hindrance
   }
 
   // Before what may meet a fault: whoever has to try the right password again is not held up.
-  await clearAttempts(deps, budget)
+  await clearAttempts(deps, counter)
   const newHash = compared.needsRehash
     ? await deps.hasher.hash(password, { next: true })
     : found.password_hash

@@ -5,7 +5,7 @@ import { emails } from '../../platform/catalog/emails.ts'
 import { queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { type User, Users } from '../users/entity.ts'
-import { activeOnly } from '../users/types.ts'
+import { activeOnly } from '../users/user-state.ts'
 
 /** `clears`: whether the wrong passwords that strangers tried are forgotten with it. */
 type Login = { found: User; newHash: string | null; isNewDevice: boolean; clears: boolean; origin: Origin }

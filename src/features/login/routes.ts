@@ -3,7 +3,7 @@ import * as field from '../../platform/base/fields.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { route } from '../sessions/route.ts'
-import { sessionReply } from '../sessions/rules.ts'
+import { sessionReply } from '../sessions/schemas.ts'
 import { tokensBy, tokenTransport } from '../sessions/token-transport.ts'
 import { login } from './login.ts'
 

@@ -3,7 +3,7 @@ import { now } from '../../platform/base/clock.ts'
 import type { EmailDefinition, LinkTarget } from '../../platform/catalog/email-definition.ts'
 import type { Email } from '../../platform/mail/entity.ts'
 import type { Values } from '../../platform/theme/template.ts'
-import { deviceName } from '../devices/rules.ts'
+import { deviceName } from '../devices/user-agent.ts'
 import type { IssuedToken } from '../one-time-tokens/issue-one-time-token.ts'
 import type { User } from '../users/entity.ts'
 

@@ -4,7 +4,7 @@ import type { EmailDefinition, SendCondition } from '../../platform/catalog/emai
 import type { Email } from '../../platform/mail/entity.ts'
 import type { User } from '../users/entity.ts'
 import { findUserByEmail } from '../users/store.ts'
-import { mayReset } from '../users/types.ts'
+import { mayReset } from '../users/user-state.ts'
 
 type Needs = Pick<Deps, 'clock' | 'reads'>
 

@@ -4,16 +4,16 @@ import { isOutage } from '../../platform/base/store-errors.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { deviceOf } from '../devices/rules.ts'
+import { deviceId } from '../devices/device-id.ts'
 import { markDevice } from '../devices/store.ts'
 import { resetAttempts } from '../lockout/reset-attempts.ts'
 import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
-import type { SessionReply } from '../sessions/rules.ts'
+import type { SessionReply } from '../sessions/schemas.ts'
 import { startSession } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
-import { activeOnly } from '../users/types.ts'
+import { activeOnly } from '../users/user-state.ts'
 import { queuePasswordNotice } from './queue-password-notice.ts'
 import { validateNewPassword } from './validate-new-password.ts'
 
@@ -69,7 +69,7 @@ export const changePassword = async (
   await deleteSessions(deps, user.id)
   await resetAttempts(deps, user)
   const began = startSession(deps, { user: changed.user, origin })
-  const marked = markDevice(deps, user.id, deviceOf(origin))
+  const marked = markDevice(deps, user.id, deviceId(origin))
   return Promise.all([began, marked])
     .then(([session]) => session)
     .catch(err => {

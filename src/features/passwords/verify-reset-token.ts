@@ -3,7 +3,7 @@ import { now } from '../../platform/base/clock.ts'
 import { type PresentedToken, verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
 import type { User } from '../users/entity.ts'
 import { findUser } from '../users/store.ts'
-import { mayReset } from '../users/types.ts'
+import { mayReset } from '../users/user-state.ts'
 
 /**
  * Finds whose password a token or code resets, without spending it; null where there is nobody: no such proof, an account

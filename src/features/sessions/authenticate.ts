@@ -3,7 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { bearerOf, challenge } from '../../platform/http/bearer.ts'
-import { type RefreshToken, readRefreshToken } from './rules.ts'
+import { type RefreshToken, readRefreshToken } from './refresh-token.ts'
 
 type Claimed = { userId: string; sessionId: string; isExpired: boolean }
 

@@ -5,10 +5,11 @@ import { forbidden } from '../../platform/http/bearer.ts'
 import { foreignPage } from '../../platform/http/cookie.ts'
 import { takeLimits } from '../../platform/http/limit.ts'
 import type { Auth } from '../../platform/http/route.ts'
-import { mustVerify, type User } from '../users/types.ts'
+import type { User } from '../users/types.ts'
+import { mustVerify } from '../users/user-state.ts'
 import { bearerSession, expired, refreshSessionOf, revoked } from './authenticate.ts'
 import { checkSession } from './check-session.ts'
-import { readRefreshToken } from './rules.ts'
+import { readRefreshToken } from './refresh-token.ts'
 import { findSession } from './store.ts'
 
 const takeRouteLimits = (deps: Deps, { route, client }: IncomingRequest, sessionId = '') =>

@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { User } from '../users/entity.ts'
 import { findUserOfSession } from '../users/store.ts'
-import { isActive } from '../users/types.ts'
+import { isActive } from '../users/user-state.ts'
 
 /**
  * Whether a session of a genuine access token still lives: it is in Redis, as `session` tells, its end was not kept, its

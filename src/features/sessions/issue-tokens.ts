@@ -2,7 +2,8 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { signToken } from '../../platform/crypto/paseto.ts'
 import type { User } from '../users/entity.ts'
-import { type RefreshToken, type TokenReply, writeRefreshToken } from './rules.ts'
+import { type RefreshToken, writeRefreshToken } from './refresh-token.ts'
+import type { TokenReply } from './schemas.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'ring' | 'secrets'>
 

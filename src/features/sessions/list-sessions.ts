@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { namesOf } from '../devices/rules.ts'
+import { parseUserAgent } from '../devices/user-agent.ts'
 import type { User } from '../users/entity.ts'
 import { findConfirmation } from './find-confirmation.ts'
 import { findSessions } from './store.ts'
@@ -22,7 +22,7 @@ export const listSessions = async (
     expires_at: time(session.expiresAt),
     ip: session.ip,
     user_agent: session.userAgent,
-    ...namesOf(session.userAgent),
+    ...parseUserAgent(session.userAgent),
     current: session.id === currentId,
     ...(confirmed !== null &&
       session.createdAt < confirmed.getTime() && { created_before_verification: true as const }),

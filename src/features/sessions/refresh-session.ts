@@ -2,10 +2,11 @@ import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import type { Quota } from '../../platform/limits/store.ts'
 import { findUserOfSession } from '../users/store.ts'
-import { isActive, mustVerify } from '../users/types.ts'
+import { isActive, mustVerify } from '../users/user-state.ts'
 import { issueTokens } from './issue-tokens.ts'
+import { nextSecret, type RefreshToken, secretHash } from './refresh-token.ts'
 import { reportReuse } from './report-reuse.ts'
-import { nextSecret, type RefreshToken, secretHash, type TokenReply } from './rules.ts'
+import type { TokenReply } from './schemas.ts'
 import { deleteSession, markSessionStolen, rotateSession } from './store.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { routeFor } from '../../platform/http/route.ts'
 import type { User } from '../users/types.ts'
-import type { RefreshToken } from './rules.ts'
+import type { RefreshToken } from './refresh-token.ts'
 
 type Bearer = { user: User; sessionId: string }
 

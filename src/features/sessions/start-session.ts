@@ -3,9 +3,10 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import type { User } from '../users/entity.ts'
-import { userView } from '../users/types.ts'
+import { userView } from '../users/view.ts'
 import { issueTokens } from './issue-tokens.ts'
-import { firstSecret, type SessionReply, secretHash } from './rules.ts'
+import { firstSecret, secretHash } from './refresh-token.ts'
+import type { SessionReply } from './schemas.ts'
 import { putSession } from './store.ts'
 
 /** Begins a session for someone who has just proven who they are. */

@@ -4,7 +4,7 @@ import type { Quota } from '../../platform/limits/store.ts'
 import type { Keys } from '../../platform/redis/keys.ts'
 import type { RedisConnection } from '../../platform/redis/redis.ts'
 import { script } from '../../platform/redis/script.ts'
-import { rotationGrace, sessionsAtMost } from './rules.ts'
+import { maxSessions, rotationGraceMs } from './limits.ts'
 
 type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
 
@@ -44,7 +44,7 @@ export const putSession = async (
         life.idle,
         life.max,
         clock.shift,
-        sessionsAtMost,
+        maxSessions,
         keys.session(session.userId, ''),
       ],
     ),
@@ -74,7 +74,16 @@ export const rotateSession = async (
   const [outcome, expiresIn, authTime, epoch, count = 0, resetIn = 0] = (await rotateScript(
     redis,
     [keys.session(at.userId, at.sessionId), keys.sessions(at.userId)],
-    [at.sessionId, at.presented, at.next, rotationGrace, at.idle, clock.shift, ...counted, at.isHeld ? 1 : 0],
+    [
+      at.sessionId,
+      at.presented,
+      at.next,
+      rotationGraceMs,
+      at.idle,
+      clock.shift,
+      ...counted,
+      at.isHeld ? 1 : 0,
+    ],
   )) as [Rotation['outcome'], number, string, string, number?, number?]
   const left = {
     allowed: outcome !== 'limited',

@@ -1,7 +1,8 @@
 import * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
 import { type Cookie, setCookie } from '../../platform/http/cookie.ts'
-import { readRefreshToken, type TokenReply } from './rules.ts'
+import { readRefreshToken } from './refresh-token.ts'
+import type { TokenReply } from './schemas.ts'
 
 /** Where a client wants its refresh token: in the body, or in a cookie that its scripts cannot read. */
 export const tokenTransport = v.picklist(['body', 'cookie'])

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Role } from './types.ts'
-import { activeOnly } from './types.ts'
+import { activeOnly } from './user-state.ts'
 
 type Act = { userId: string; actorId: string | null }
 

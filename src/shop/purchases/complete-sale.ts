@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm'
-import { isActive, mayReset, type User } from '../../features/users/types.ts'
+import type { User } from '../../features/users/types.ts'
+import { isActive, mayReset } from '../../features/users/user-state.ts'
 import { queueEmail } from '../../platform/mail/outbox.ts'
 import { shopEmails } from '../catalog/emails.ts'
 import { Sites } from '../sites/entity.ts'

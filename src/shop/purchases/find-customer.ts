@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm'
 import { v7 as uuid } from 'uuid'
 import { recordEvent } from '../../features/audit/record-event.ts'
 import { type User, Users } from '../../features/users/entity.ts'
-import { isMailboxOwned } from '../../features/users/types.ts'
+import { isMailboxOwned } from '../../features/users/user-state.ts'
 import type { Claim, Purchase } from './rules.ts'
 
 const origin = { ip: '', userAgent: 'payment' }

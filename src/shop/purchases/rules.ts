@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { emailReply } from '../../features/users/types.ts'
+import { emailReply } from '../../features/users/schemas.ts'
 import { named, time } from '../../platform/base/field-shapes.ts'
 import { type Currency, currencies } from '../sites/rules.ts'
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import test from 'ava'
-import { nextSecret, readRefreshToken, secretHash } from '../../../src/features/sessions/rules.ts'
+import { nextSecret, readRefreshToken, secretHash } from '../../../src/features/sessions/refresh-token.ts'
 import { rotateSession } from '../../../src/features/sessions/store.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'

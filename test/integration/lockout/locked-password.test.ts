@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { strangers } from '../../../src/features/lockout/rules.ts'
+import { unknownDevices } from '../../../src/features/lockout/attempt-counter.ts'
 import type { Client, Reply } from '../../client.ts'
 import { anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
@@ -71,7 +71,7 @@ anyTest.after.always(async () => {
   test('Redis loses its keys after 100 wrong passwords → unknown devices stay locked', async t => {
     const { email, userId } = await anOwner()
     await lockPassword(email)
-    await world.dropKeys([world.keys.attempts(strangers(email).of), world.keys.seen(userId)])
+    await world.dropKeys([world.keys.attempts(unknownDevices(email).of), world.keys.seen(userId)])
     t.is((await loginFrom(client, email, password)).status, 401)
     t.is((await loginFrom(client, email, password)).status, 401)
   })

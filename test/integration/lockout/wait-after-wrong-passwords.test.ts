@@ -1,6 +1,6 @@
 import anyTest from 'ava'
+import { unknownDevices } from '../../../src/features/lockout/attempt-counter.ts'
 import { comparePassword } from '../../../src/features/lockout/compare-password.ts'
-import { strangers } from '../../../src/features/lockout/rules.ts'
 import { clearAttempts, countAttempt } from '../../../src/features/lockout/store.ts'
 import { openHasher } from '../../../src/platform/crypto/password.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
@@ -150,7 +150,7 @@ anyTest.after.always(async () => {
 
   test('attempts of unknown devices → their Redis key expires within a day and hides the address', async t => {
     const email = anEmail()
-    const counter = strangers(email)
+    const counter = unknownDevices(email)
     await countAttempt(deps, counter)
     const key = deps.keys.attempts(counter.of)
     t.false(key.includes(email))
@@ -169,17 +169,14 @@ anyTest.after.always(async () => {
     await using hasher = openHasher({ cost: 14, threads: 1, maxQueue: 0 })
     const running = hasher.hash('correct horse 9')
     const deps = { ...world.deps, hasher }
-    const counter = strangers(anEmail())
-    const ask = () => comparePassword(deps, { password: 'wrong horse 9', hash: null, budget: counter })
+    const counter = unknownDevices(anEmail())
+    const ask = () => comparePassword(deps, { password: 'wrong horse 9', hash: null, counter })
     for (let i = 0; i < 8; i++) await t.throwsAsync(ask, { code: 'ERR_HASHER_BUSY' })
     await running
-    t.deepEqual(
-      await comparePassword(world.deps, { password: 'wrong horse 9', hash: null, budget: counter }),
-      {
-        matches: false,
-        needsRehash: false,
-      },
-    )
+    t.deepEqual(await comparePassword(world.deps, { password: 'wrong horse 9', hash: null, counter }), {
+      matches: false,
+      needsRehash: false,
+    })
     t.is((await countAttempt(world.deps, counter)).inRow, 2, 'the compared attempt counts')
   })
 
@@ -187,9 +184,9 @@ anyTest.after.always(async () => {
     await using hasher = openHasher({ cost: 14, threads: 1, maxQueue: 0 })
     const running = hasher.hash('correct horse 9')
     const deps = { ...world.deps, hasher }
-    const counter = strangers(anEmail())
+    const counter = unknownDevices(anEmail())
     const refusedAttempts = Array.from({ length: 4 }, () =>
-      comparePassword(deps, { password: 'wrong horse 9', hash: null, budget: counter }),
+      comparePassword(deps, { password: 'wrong horse 9', hash: null, counter }),
     )
     t.true((await Promise.allSettled(refusedAttempts)).every(({ status }) => status === 'rejected'))
     await running

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import anyTest from 'ava'
-import { readRefreshToken, writeRefreshToken } from '../../../src/features/sessions/rules.ts'
+import { readRefreshToken, writeRefreshToken } from '../../../src/features/sessions/refresh-token.ts'
 import { deriveSecrets } from '../../../src/platform/crypto/secrets.ts'
 import { anAccount } from '../../fixtures.ts'
 import { monitorRedis } from '../../redis-monitor.ts'

@@ -1,0 +1,24 @@
+import Bowser from 'bowser'
+
+// For a browser that it does not know, Bowser returns words of the user agent itself.
+const browsers = new Set(Object.values(Bowser.BROWSER_MAP))
+
+/** The browser and system that a user agent names, such as `Firefox` and `Windows`. Null where it names none. */
+export const parseUserAgent = (userAgent: string): { browser: string | null; system: string | null } => {
+  if (userAgent === '') return { browser: null, system: null }
+  const { browser, os } = Bowser.parse(userAgent)
+  return {
+    browser: browser.name && browsers.has(browser.name) ? browser.name : null,
+    system: os.name || null,
+  }
+}
+
+/**
+ * A short name of a device for emails: `Firefox, Linux`, or a program such as `curl`. It copies no other text of the user
+ * agent, because a reader would take an attacker's words for ours.
+ */
+export const deviceName = (userAgent: string): string => {
+  const { browser, system } = parseUserAgent(userAgent)
+  const program = /^[A-Za-z][A-Za-z-]{0,23}(?=\/[0-9.]+(?:\s|$))/.exec(userAgent)?.[0] ?? null
+  return [browser ?? program, system].filter(name => name !== null).join(', ')
+}

@@ -1,0 +1,25 @@
+import type { UserReply } from './schemas.ts'
+import type { User } from './types.ts'
+
+export const userView = (user: User): UserReply => ({
+  id: user.id,
+  email: user.email,
+  email_verified: user.email_verified,
+  full_name: user.full_name,
+  phone: user.phone,
+  address: user.address,
+  preferred_language: user.preferred_language,
+  picture_url: user.picture_url,
+  roles: user.roles,
+  is_active: user.is_active,
+  // Passwords are the only factor so far.
+  mfa_enabled: false,
+  last_login_at: user.last_login_at?.toISOString() ?? null,
+  last_password_change_at: user.last_password_change_at?.toISOString() ?? null,
+  created_at: user.created_at.toISOString(),
+  updated_at: user.updated_at.toISOString(),
+})
+
+/** Hides most of an address, for the email to a reader who may only get a hint of it: `a••@example.com`. */
+export const maskEmail = (email: string): string =>
+  `${email.slice(0, 1)}••${email.slice(email.lastIndexOf('@'))}`

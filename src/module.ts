@@ -1,6 +1,7 @@
 import type { EntitySchema } from 'typeorm'
 import type { Deps, UserRows } from './deps.ts'
 import type { EmailDefinition } from './platform/catalog/email-definition.ts'
+import type { Counter } from './platform/catalog/metrics.ts'
 import type { ModuleVariables } from './platform/config/config.ts'
 import type { Route } from './platform/http/route.ts'
 
@@ -20,6 +21,8 @@ export type Module = {
   variables?: ModuleVariables
   /** The emails that the module sends. */
   emails?: readonly EmailDefinition[]
+  /** The counters that Prometheus shows for the module. */
+  counters?: readonly Counter[]
   entities?: () => Promise<EntitySchema[]>
   /** The rows that the module keeps on users, if another feature moves, exports or keeps them. */
   userRows?: UserRows

@@ -1,9 +1,10 @@
 import type { Deps } from './deps.ts'
 import { openKeyRing } from './features/signing-keys/store.ts'
-import { emails, loadEntities, userRows } from './modules.ts'
+import { counters, emails, loadEntities, userRows } from './modules.ts'
 import type { Clock } from './platform/base/clock.ts'
 import type { Log } from './platform/base/log.ts'
 import { passwordPolicy } from './platform/base/password-policy.ts'
+import { gauges } from './platform/catalog/metrics.ts'
 import type { Config } from './platform/config/config.ts'
 import { type Timeouts, timeouts } from './platform/config/timeouts.ts'
 import { hashThreads } from './platform/crypto/hash-threads.ts'
@@ -37,7 +38,7 @@ export const open = async (
   shared: { hasher?: Hasher } = {},
 ): Promise<Deps & AsyncDisposable> => {
   await using opened = new AsyncDisposableStack()
-  const metrics = openMetrics(config.METRICS_PORT !== undefined)
+  const metrics = openMetrics(config.METRICS_PORT !== undefined, counters)
   const theme = openTheme(config, emails)
   const secrets = deriveSecrets(config.APP_SECRET)
   const keys = redisKeys(config.REDIS_PREFIX)
@@ -68,8 +69,8 @@ export const open = async (
     shared.hasher ??
     opened.use(openHasher({ cost: config.BCRYPT_COST, threads, timeoutMs: within.hasherThread }))
 
-  metrics.gauge('passwords_waiting', () => hasher.waiting())
-  metrics.gauge('postgres_connections_waited_for', () => poolOf(database).waitingCount)
+  metrics.gauge(gauges.passwords_waiting, () => hasher.waiting())
+  metrics.gauge(gauges.postgres_connections_waited_for, () => poolOf(database).waitingCount)
 
   const checkPassword = passwordPolicy({
     minLength: config.PASSWORD_MIN_LENGTH,

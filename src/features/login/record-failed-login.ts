@@ -1,6 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { wrongPasswords } from '../../platform/catalog/limits.ts'
+import { counters } from '../../platform/catalog/metrics.ts'
 import { recordEvent } from '../audit/record-event.ts'
 
 /**
@@ -21,6 +22,6 @@ export const recordFailedLogin = async (
     const isLast = counted[0]?.failed_logins === wrongPasswords.atMost
     return isLast && recordEvent(manager, { type: 'password.closed', userId, origin })
   })
-  metrics.count('logins_failed')
-  if (closed) metrics.count('passwords_closed')
+  metrics.count(counters.logins_failed)
+  if (closed) metrics.count(counters.passwords_closed)
 }

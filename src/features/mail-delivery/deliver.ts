@@ -1,5 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { domainOf } from '../../platform/base/mailbox.ts'
+import { counters } from '../../platform/catalog/metrics.ts'
 import { type Timeouts, timeouts } from '../../platform/config/timeouts.ts'
 import { type DeliveryFailure, readDeliveryError } from '../../platform/mail/delivery-error.ts'
 import type { Email } from '../../platform/mail/entity.ts'
@@ -71,7 +72,7 @@ export const deliver = async (
   } catch (error) {
     const failure = readDeliveryError(error)
     if (failure.isFinal) return settle(deps, email, 'failed', failure.text)
-    deps.metrics.count('mail_attempts_failed')
+    deps.metrics.count(counters.mail_attempts_failed)
     if (isContentSent && failure.refused === null) return await retryLater(deps, email, failure, within)
     const { text, refused } = failure
     await endAttempt(deps, email.id, text)
@@ -97,7 +98,7 @@ const retryLater = async (
   const isBroken = text === 'ECONNECTION' || text === 'ESOCKET'
   const waitMs = isFirst ? (isBroken ? within.mailBroken : within.mailUnanswered) : 8 * within.mailUnanswered
   await delayNextAttempt(deps, email.id, { fault, waitMs })
-  deps.metrics.count('mails_unanswered')
+  deps.metrics.count(counters.mails_unanswered)
   deps.log.warn({ ...logFields(email), fault, again_in_ms: waitMs }, 'mail not answered')
   return 'queued'
 }

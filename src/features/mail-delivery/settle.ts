@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Deps } from '../../deps.ts'
 import { isOutage } from '../../platform/base/store-errors.ts'
+import { counters } from '../../platform/catalog/metrics.ts'
 import { type Email, Emails } from '../../platform/mail/entity.ts'
 
 type Needs = Pick<Deps, 'database' | 'log' | 'metrics'>
@@ -19,7 +20,7 @@ export const settle = async (
   await database
     .getRepository(Emails)
     .update({ id: email.id }, { status, last_error: fault, held_until: null, ...sentAt })
-  metrics.count('mails', { outcome: status })
+  metrics.count(counters.mails, { outcome: status })
   log.info({ ...logFields(email), fault }, `mail ${status}`)
   return status
 }

@@ -1,5 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { manyWrongCodes } from '../../platform/catalog/limits.ts'
+import { counters } from '../../platform/catalog/metrics.ts'
 import type { CodePurpose } from '../../platform/catalog/token-purposes.ts'
 import type { Taken } from '../../platform/limits/store.ts'
 
@@ -24,7 +25,7 @@ export const countWrongCode = async <Found extends object>(
   else taken?.giveBack().catch(err => deps.log.warn({ err }, 'a code that was not wrong stays counted'))
   if (found !== null && found !== 'wrong') return found
   const reason = isClosed ? 'closed' : found === 'wrong' ? 'wrong' : 'no_code'
-  deps.metrics.count('codes_refused', { purpose, reason })
+  deps.metrics.count(counters.codes_refused, { purpose, reason })
   return null
 }
 
@@ -37,6 +38,6 @@ const tell = ({ log, metrics }: Needs, taken: Taken | null): void => {
   if (count === Math.ceil(points * manyWrongCodes))
     log.warn(about, 'many mailed codes were wrong: somebody may be guessing')
   if (remaining > 0) return
-  metrics.count('codes_closed')
+  metrics.count(counters.codes_closed)
   log.error(about, 'mailed codes are closed: too many were wrong. Links go on working.')
 }

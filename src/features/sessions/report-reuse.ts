@@ -2,6 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
+import { counters } from '../../platform/catalog/metrics.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import type { User } from '../users/entity.ts'
@@ -26,6 +27,6 @@ export const reportReuse = async (
     })
     return [mail]
   })
-  if (mails.length > 0) deps.metrics.count('session_reuses')
+  if (mails.length > 0) deps.metrics.count(counters.session_reuses)
   await enqueueEmails(deps, mails)
 }

@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import { gauges } from '../catalog/metrics.ts'
 import { oldestUnsent } from '../mail/backlog.ts'
 import { Emails } from '../mail/entity.ts'
 import { queueFault } from '../mail/queue-state.ts'
@@ -9,15 +10,15 @@ type Stores = Pick<Deps, 'database' | 'reads' | 'metrics' | 'redis' | 'keys' | '
 
 export const addStoreGauges = (deps: Stores): void => {
   const { database, reads, metrics } = deps
-  metrics.gauge('mail_queue_down', () =>
+  metrics.gauge(gauges.mail_queue_down, () =>
     queueFault(deps).then(
       fault => Number(fault !== null),
       () => 1,
     ),
   )
-  metrics.gauge('mails_unsent', () => database.getRepository(Emails).countBy({ status: 'queued' }))
-  metrics.gauge('oldest_unsent_mail_seconds', () => oldestUnsent(reads))
-  metrics.gauge('mails_failed', () => database.getRepository(Emails).countBy({ status: 'failed' }))
+  metrics.gauge(gauges.mails_unsent, () => database.getRepository(Emails).countBy({ status: 'queued' }))
+  metrics.gauge(gauges.oldest_unsent_mail_seconds, () => oldestUnsent(reads))
+  metrics.gauge(gauges.mails_failed, () => database.getRepository(Emails).countBy({ status: 'failed' }))
 }
 
 /** Serves the metrics of this process. Returns null where `METRICS_PORT` is unset. */

@@ -3,6 +3,7 @@ import Koa, { type Context, type Next } from 'koa'
 import type { Deps } from '../../deps.ts'
 import { basePath } from '../base/base-path.ts'
 import { storeOf } from '../base/store-errors.ts'
+import { counters } from '../catalog/metrics.ts'
 import { behindProxy } from './client.ts'
 import { crossOrigin, securityHeaders } from './headers.ts'
 import { closeStalledReaders, createServer, type Server } from './node-http.ts'
@@ -64,7 +65,7 @@ const logged = ({ log, config, metrics }: Deps) => {
     lines.info({ request_id: requestId, method, route: route ?? null, status, ms }, 'request')
     // A method that nobody has would be a label that a client wrote.
     const counted = { method: route ? method : '', route: route ?? '' }
-    metrics.count('http_requests', { ...counted, status: String(status) })
+    metrics.count(counters.http_requests, { ...counted, status: String(status) })
     metrics.timed(counted.route, took / 1000)
   }
 }
@@ -85,7 +86,7 @@ const caught =
       if (problem.code === 'INTERNAL_ERROR') ctx.state.log.error({ err: error }, 'request failed')
       if (problem.code === 'SERVICE_UNAVAILABLE') {
         const store = storeOf(error)
-        metrics.count('faults', { store })
+        metrics.count(counters.faults, { store })
         ctx.state.log.warn({ err: error, store }, 'request met a fault')
       }
       sendProblem(ctx, problem)

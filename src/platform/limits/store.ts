@@ -1,6 +1,7 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { Log } from '../base/log.ts'
 import { type LimitName, type Limits, limitNames } from '../catalog/limits.ts'
+import { counters, gauges } from '../catalog/metrics.ts'
 import type { OpenMetrics } from '../metrics/metrics.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RedisConnection } from '../redis/redis.ts'
@@ -59,10 +60,10 @@ export const openLimiter = (
   // recovery only after a while without counts in memory.
   let inMemory = false
   let lastInMemory = 0
-  metrics.gauge('limiter_in_memory', () => Number(inMemory))
+  metrics.gauge(gauges.limiter_in_memory, () => Number(inMemory))
   const report = (isInMemory: boolean, err?: unknown): void => {
     if (isInMemory) {
-      metrics.count('limits_in_memory')
+      metrics.count(counters.limits_in_memory)
       lastInMemory = performance.now()
     }
     if (isInMemory === inMemory) return

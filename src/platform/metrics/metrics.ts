@@ -1,20 +1,13 @@
-import type { Counter, MetricObjectWithValues, MetricValue } from 'prom-client'
+import type { MetricObjectWithValues, MetricValue } from 'prom-client'
 import { require } from '../base/lazy-require.ts'
-import {
-  type CounterName,
-  counters,
-  type GaugeName,
-  gauges,
-  histograms,
-  type Metrics,
-} from '../catalog/metrics.ts'
+import { type Counter, type Gauge, type Metrics, requestSeconds } from '../catalog/metrics.ts'
 
 /** The metrics of one process, for the process that aggregates them. */
 export type Report = MetricObjectWithValues<MetricValue<string>>[]
 
 export type OpenMetrics = Metrics & {
   /** Registers how to read a gauge. A gauge whose read fails is left out. */
-  gauge: (name: GaugeName, read: () => number | Promise<number>) => void
+  gauge: (gauge: Gauge, read: () => number | Promise<number>) => void
   /** All metrics in the text format of Prometheus. */
   text: () => Promise<string>
   report: () => Promise<Report>
@@ -30,39 +23,35 @@ const disabled: OpenMetrics = {
   contentType: 'text/plain',
 }
 
-/** Counts in this process. Does nothing, and loads no library, if no metrics are served. */
-export const openMetrics = (isEnabled: boolean): OpenMetrics => {
+/** Counts in this process. Does nothing, and loads no library, if no metrics are served. A scrape shows each of `counters`. */
+export const openMetrics = (isEnabled: boolean, counters: readonly Counter[]): OpenMetrics => {
   if (!isEnabled) return disabled
   const prometheus: typeof import('prom-client') = require('prom-client')
   const registry = new prometheus.Registry()
+  const registers = [registry]
   prometheus.collectDefaultMetrics({ register: registry })
-  const made = Object.fromEntries(
-    Object.entries(counters).map(([name, { help, labels }]) => [
+  const byName = new Map(
+    counters.map(({ name, help, labels }) => [
       name,
-      new prometheus.Counter({
-        name: `latchkey_${name}_total`,
-        help,
-        labelNames: [...labels],
-        registers: [registry],
-      }),
+      new prometheus.Counter({ name: `latchkey_${name}_total`, help, labelNames: [...labels], registers }),
     ]),
-  ) as Record<string, Counter> as Record<CounterName, Counter>
+  )
   const times = new prometheus.Histogram({
-    name: 'latchkey_http_request_seconds',
-    help: histograms.http_request_seconds.help,
-    labelNames: [...histograms.http_request_seconds.labels],
+    name: `latchkey_${requestSeconds.name}`,
+    help: requestSeconds.help,
+    labelNames: [...requestSeconds.labels],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
-    registers: [registry],
+    registers,
   })
   return {
-    count: (name, ...[labels]) => (labels ? made[name].inc(labels) : made[name].inc()),
+    count: ({ name }, ...[labels]) => (labels ? byName.get(name)?.inc(labels) : byName.get(name)?.inc()),
     timed: (route, seconds) => times.observe({ route }, seconds),
-    gauge: (name, read) => {
+    gauge: ({ name, help, across }, read) => {
       new prometheus.Gauge({
         name: `latchkey_${name}`,
-        help: gauges[name].help,
-        aggregator: gauges[name].across,
-        registers: [registry],
+        help,
+        aggregator: across,
+        registers,
         async collect() {
           this.remove()
           const value = await Promise.resolve(read()).catch(() => null)

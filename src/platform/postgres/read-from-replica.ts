@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm'
 import type { Log } from '../base/log.ts'
+import { counters } from '../catalog/metrics.ts'
 import type { OpenMetrics } from '../metrics/metrics.ts'
 import type { Database } from './postgres.ts'
 import { retryRead } from './retry-read.ts'
@@ -65,7 +66,7 @@ export const openReplicaReader = (
       )
       if (answer) return answer.value
     }
-    metrics.count('stale_reads_on_primary')
+    metrics.count(counters.stale_reads_on_primary)
     return onPrimary()
   }
   return {

@@ -1,8 +1,8 @@
 import { variables } from '../../config.ts'
-import { emails as allEmails } from '../../modules.ts'
+import { emails as allEmails, counters } from '../../modules.ts'
 import { type AuditType, auditEvents, auditTypes } from '../../platform/catalog/audit-events.ts'
 import { defaultLimits, type LimitedBy, limitNames } from '../../platform/catalog/limits.ts'
-import { counters, gauges, histograms } from '../../platform/catalog/metrics.ts'
+import { gauges, requestSeconds } from '../../platform/catalog/metrics.ts'
 import { detailsOf } from '../../platform/catalog/problem-details.ts'
 import { codes, problemHelp, problemStatus, problemTitle } from '../../platform/catalog/problems.ts'
 import { codeDigits, isCodePurpose } from '../../platform/catalog/token-purposes.ts'
@@ -70,13 +70,9 @@ const metrics = (): string =>
   table(
     ['Metric', 'Type', 'Labels', 'Meaning'],
     [
-      ...Object.entries(counters).map(([name, { help, labels }]) =>
-        metricRow(`${name}_total`, 'counter', labels, help),
-      ),
-      ...Object.entries(histograms).map(([name, { help, labels }]) =>
-        metricRow(name, 'histogram', labels, help),
-      ),
-      ...Object.entries(gauges).map(([name, { help }]) => metricRow(name, 'gauge', [], help)),
+      ...counters.map(({ name, help, labels }) => metricRow(`${name}_total`, 'counter', labels, help)),
+      metricRow(requestSeconds.name, 'histogram', requestSeconds.labels, requestSeconds.help),
+      ...Object.values(gauges).map(({ name, help }) => metricRow(name, 'gauge', [], help)),
     ],
   )
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
 import { timeouts } from '../../platform/config/timeouts.ts'
+import { shopCounters } from '../catalog/metrics.ts'
 import { shopConfig } from '../catalog/variables.ts'
 
 type Needs = Pick<Deps, 'config' | 'log' | 'metrics'>
@@ -64,7 +65,7 @@ export const askGateway = async <S extends v.GenericSchema>(
     })
   } catch (error) {
     if (question.method === 'GET' && codeOf(error) === 'HTTP_404') return 'gone'
-    deps.metrics.count('gateway_failures')
+    deps.metrics.count(shopCounters.gateway_failures)
     const why = codeOf(error) || (error instanceof Error ? error.name : 'unknown')
     deps.log.warn({ fault: why, method: question.method }, 'the payment gateway did not serve')
     return null

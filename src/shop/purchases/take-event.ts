@@ -1,5 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { enqueueEmails } from '../../platform/mail/outbox.ts'
+import { shopCounters } from '../catalog/metrics.ts'
 import { WebhookEvents } from './entity.ts'
 import type { PaymentNews } from './rules.ts'
 import { settleEarlyRefunds } from './settle-early-refunds.ts'
@@ -48,7 +49,7 @@ export const takeEvent = async (
     const issue = news?.kind === 'paid' ? await settleEarlyRefunds(manager, news) : null
     return issue ? { ...settled, outcome: issue } : settled
   })
-  deps.metrics.count('purchases', { outcome })
+  deps.metrics.count(shopCounters.purchases, { outcome })
   const line = { outcome, event_type: type, purchase_id: purchaseId }
   if (alarming.includes(outcome)) deps.log.error(line, 'a payment that somebody has to look at')
   else deps.log.info(line, 'payment event')

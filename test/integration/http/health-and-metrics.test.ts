@@ -1,8 +1,9 @@
 import anyTest from 'ava'
 import type { Pool } from 'pg'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
+import { counters } from '../../../src/modules.ts'
 import { onFreePort } from '../../../src/platform/base/free-port.ts'
-import { counters, gauges } from '../../../src/platform/catalog/metrics.ts'
+import { gauges } from '../../../src/platform/catalog/metrics.ts'
 import { serveMetrics } from '../../../src/platform/health/metrics.ts'
 import { anAccount, anEmail } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
@@ -41,9 +42,8 @@ anyTest.after.always(async () => {
 
   test('/metrics → every metric of the catalogue with its help text, and those of the process', async t => {
     const text = await textOf()
-    for (const name of Object.keys(counters))
-      t.regex(text, new RegExp(`^# HELP latchkey_${name}_total .`, 'm'))
-    for (const name of Object.keys(gauges)) t.regex(text, new RegExp(`^latchkey_${name} \\d+$`, 'm'))
+    for (const { name } of counters) t.regex(text, new RegExp(`^# HELP latchkey_${name}_total .`, 'm'))
+    for (const { name } of Object.values(gauges)) t.regex(text, new RegExp(`^latchkey_${name} \\d+$`, 'm'))
     t.regex(text, /^nodejs_eventloop_lag_p99_seconds \d/m)
     t.regex(text, /^process_resident_memory_bytes \d/m)
   })

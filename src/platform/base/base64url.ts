@@ -3,9 +3,9 @@ export const encode = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url')
 
 /**
- * The bytes of a base64url text, or null unless the text is the one spelling of them. Node's own decoder skips
- * foreign characters, takes padding and ignores the trailing bits of the last character, so that one token could
- * be written in several ways; writing the bytes again and comparing refuses all of these at once.
+ * Decodes base64url, or returns null if the text is not the canonical encoding. Node's decoder skips other characters,
+ * accepts padding and ignores the unused bits of the last character, so one token would have several spellings. Encoding
+ * the bytes again and comparing refuses all of these.
  */
 export const decode = (text: string): Buffer | null => {
   const bytes = Buffer.from(text, 'base64url')

@@ -1,7 +1,6 @@
 /**
- * The time, and how far it is moved from this machine's. What is decided in Redis reads the time there and adds
- * `shift` (milliseconds), so that instances whose clocks differ agree on a rotation. In production the shift is 0;
- * tests travel with it.
+ * `shift` is added to the time, in milliseconds: 0 in production, other values in tests. Scripts in Redis add it to the
+ * time of Redis, so that instances whose clocks differ agree on a rotation.
  */
 export type Clock = { shift: number }
 

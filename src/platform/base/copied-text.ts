@@ -1,24 +1,26 @@
-// Text that people type or copy by hand: codes, phone numbers, tokens out of an email. Mail programs and keyboards add
-// invisible characters (bidirectional marks, no-break spaces) and write digits of their own script. A code that looks right
-// on the screen must not be refused for them. Callers bound the length first.
+// Text that people type or copy: codes, phone numbers, tokens of an email. Mail programs and keyboards add invisible
+// characters (bidirectional marks, no-break spaces) and write digits of their own script. A code that looks right on the
+// screen must not be refused for that.
+//
+// Callers limit the length first.
 
-// What may be around a copied text and belongs to no text. The joiners U+200C and U+200D and the variation selectors are
-// not here: at the end of a name they change how its last letter or emoji looks.
+// Characters around a copied text that are not part of it. The joiners U+200C and U+200D and the variation selectors are
+// missing here, as at the end of a name they change how its last letter or emoji looks.
 const edge = /[\p{White_Space}\u00AD\u061C\u200B\u200E\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]/u
-// Japanese keyboards type U+30FC, a letter, where a hyphen is meant.
+// Japanese keyboards type the letter U+30FC for a hyphen.
 const hyphens = /[\p{Dash}\u30FC\uFF70]/gu
 const separators = /[\p{White_Space}\p{Dash}\u30FC\uFF70\p{Default_Ignorable_Code_Point}\p{Cf}]/gu
 const unseen = /[\p{Default_Ignorable_Code_Point}\p{Cf}]/gu
 const anyDigit = /\p{Nd}/u
 const everyDigit = /\p{Nd}/gu
 
-// Signs that show: letters, numbers, punctuation and symbols, but those of them that are drawn as nothing.
+// Visible characters: letters, numbers, punctuation and symbols, without those that are drawn as nothing.
 const seen = /[[\p{L}\p{N}\p{P}\p{S}]--[\p{Default_Ignorable_Code_Point}\u2800\uFFFC\u{1D159}]]/v
 
-/** Whether a reader sees anything of a text. */
+/** Whether a text has a visible character. */
 export const isVisible = (text: string): boolean => seen.test(text)
 
-/** Cuts signs that match off both ends. A regular expression with `+$` would take the square of the length. */
+/** Cuts matching characters off both ends. A regular expression with `+$` would take quadratic time. */
 const trimBy = (text: string, shape: RegExp): string => {
   let [from, to] = [0, text.length]
   while (from < to && shape.test(text.charAt(from))) from++
@@ -29,7 +31,7 @@ const trimBy = (text: string, shape: RegExp): string => {
 /** Cuts white space and invisible marks off both ends. */
 export const trimUnseen = (text: string): string => trimBy(text, edge)
 
-// Unicode keeps the ten digits of each script together and in order, so the start of the run tells the value.
+// In Unicode the ten digits of each script are consecutive and in order, so the distance to the first is the value.
 const asciiDigit = (digit: string): string => {
   const point = digit.codePointAt(0) ?? 0
   let zero = point
@@ -39,12 +41,10 @@ const asciiDigit = (digit: string): string => {
 
 const asciiDigits = (text: string): string => text.replace(everyDigit, asciiDigit)
 
-/** A code without what people group and decorate it with: `117 810`, `117-810`, `١١٧٨١٠`. */
+/** A code in ASCII digits and without separators: from `117 810`, `117-810` or `١١٧٨١٠`. */
 export const plainCode = (text: string): string => asciiDigits(text.replace(separators, ''))
 
-/**
- * A phone number in ASCII signs. Line breaks stay, so that two numbers on two lines do not become one.
- */
+/** A phone number in ASCII characters. Line breaks stay, so that two numbers on two lines do not become one. */
 export const plainPhone = (text: string): string =>
   asciiDigits(trimUnseen(text).replace(unseen, ''))
     .replace(/[\p{Zs}\t]/gu, ' ')
@@ -55,8 +55,8 @@ export const plainPhone = (text: string): string =>
     .replace(/\uFF0E/g, '.')
 
 /**
- * A token as it was mailed: without line breaks that a mail program put in, and without the punctuation around a link. No
- * sign of the alphabet of tokens (base64url) is lost.
+ * A token as it was mailed: without the line breaks of a mail program and the punctuation around a link. Keeps every
+ * character of the alphabet of tokens (base64url).
  */
 export const plainToken = (text: string): string =>
   trimBy(

@@ -1,14 +1,14 @@
 import * as v from 'valibot'
 import { isVisible, trimUnseen } from './copied-text.ts'
 
-// A field is a valibot schema that turns text into its canonical form; its metadata is JSON Schema. An issue names the
-// rule as `expected` and says it in `message`, both ours, and does not carry the text, which may be a password and would
-// end up in a reply or a log.
+// A field is a valibot schema that turns text into its canonical form; its metadata is JSON Schema. An issue holds our name
+// of the rule (`expected`) and our message. It does not hold the text, which may be a password and would end up in a reply
+// or a log.
 
-/** What makes a name read as another one, or as two lines: bidirectional overrides, line and paragraph separators. */
+/** Characters that make a name read as another name or as two lines: bidirectional overrides, line separators. */
 export const misleadingCharacter = /[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/u
 
-/** A time in a reply: ISO 8601. */
+/** A time in a reply (ISO 8601). */
 export const time = v.pipe(v.string(), v.isoTimestamp())
 
 type About = {
@@ -19,7 +19,7 @@ type About = {
   pattern?: string
 }
 
-/** A schema for text: `parse` gives the canonical form, or null where the text breaks the rule. */
+/** A schema for text. `parse` returns the canonical form, or null if the text breaks the rule. */
 export const field = (rule: string, message: string, about: About, parse: (text: string) => string | null) =>
   v.pipe(
     v.string('must be a text'),
@@ -58,10 +58,10 @@ export const prose = (max: number, description: string) => {
   })
 }
 
-/** Counts code points, and no more of them than it takes. */
+/** Whether a text has more code points than this. Does not count the code points of a text that is clearly too long. */
 export const longerThan = (codePoints: number, text: string): boolean =>
   text.length > codePoints && (text.length > 2 * codePoints || [...text].length > codePoints)
 
-/** An object that the API document calls by this name. Schemas that differ need names that differ. */
+/** An object with a name in the API document. Different schemas need different names. */
 export const named = <const E extends v.ObjectEntries>(name: string, entries: E) =>
   v.pipe(v.object(entries), v.title(name))

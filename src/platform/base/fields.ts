@@ -1,4 +1,4 @@
-// The one form of each kind of input.
+// The canonical form of each kind of input.
 import { canonicalDomain, localPart } from './address-parts.ts'
 import { plainCode, plainPhone, plainToken, trimUnseen } from './copied-text.ts'
 import { field, line, longerThan, misleadingCharacter } from './field-shapes.ts'
@@ -7,11 +7,12 @@ import { loadPhoneNumbers } from './phone-numbers.ts'
 const controlCharacter = /\p{Cc}/u
 
 /**
- * The canonical form of an e-mail address (lower case, domain as A-labels), or null if it is none that we mail to:
- * the unquoted form of RFC 5321 with an ASCII local part. Quotes, comments, lists, address literals and letters
- * that merely look like ASCII are how one address passes for two, or two for one. What is ASCII is decided before
- * any folding, because the Kelvin sign lower-cases to "k" and the wide "＠" folds to "@". Spaces and invisible marks
- * around an address come along when it is copied; within it they are refused, and control characters are refused anywhere.
+ * Returns the canonical form of an email address (lower case, domain as A-labels), or null. Only the unquoted form of RFC
+ * 5321 with an ASCII local part is accepted: with quotes, comments, lists, address literals or letters that look like
+ * ASCII, one account could claim the address of another.
+ *
+ * ASCII is checked before any folding, as the Kelvin sign lower-cases to "k" and the wide "＠" folds to "@". Spaces and
+ * invisible marks around a copied address are cut off. Within an address they are refused, and control characters always.
  */
 export const canonicalEmail = (text: string): string | null => {
   if (text.length > 512 || controlCharacter.test(text)) return null
@@ -31,7 +32,7 @@ export const email = field(
   canonicalEmail,
 )
 
-/** Any password that may be tried. Nothing is trimmed or cut; what a new one must be is in passwords/rules. */
+/** A password of a sign-in. Nothing is trimmed or cut. `passwordPolicy` checks new passwords. */
 export const password = field(
   'password',
   'must be 1 to 256 characters',
@@ -63,7 +64,7 @@ export const languageTag = field(
   'must be a language tag such as en or pt-BR',
   { description: 'A language tag (BCP 47).', maxLength: 35 },
   text => {
-    // Phones and POSIX systems write `es_GT`.
+    // Phones and POSIX systems write `es_GT` for `es-GT`.
     const tag = text.length > 64 ? '' : trimUnseen(text).replaceAll('_', '-')
     try {
       return tag.length > 35 ? null : (Intl.getCanonicalLocales(tag)[0] ?? null)
@@ -88,7 +89,7 @@ export const uuid = field('uuid', 'must be a UUID', { description: 'A UUID.', fo
   /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text) ? text.toLowerCase() : null,
 )
 
-/** Any text that may be tried as a token: what is none is told by whoever issued it, not by its spelling. */
+/** Any text as a token. The code that issues these tokens parses them, and answers an invalid one. */
 export const opaqueToken = field(
   'token',
   'must be a token as it was issued',
@@ -96,7 +97,7 @@ export const opaqueToken = field(
   text => (text !== '' && text.length <= 4096 && !text.includes('\0') ? text : null),
 )
 
-/** A token out of an email, which a person may have copied. What is none is told by whoever reads it. */
+/** A token of an email, which a person may have copied. The code that parses it answers an invalid one. */
 export const mailedToken = field(
   'token',
   'must be a token as it was mailed',
@@ -104,7 +105,7 @@ export const mailedToken = field(
   text => (text !== '' && text.length <= 4096 && !text.includes('\0') ? plainToken(text) || text : null),
 )
 
-/** A mailed code has 6 or 8 digits, which people may group by spaces or hyphens and write in any script. */
+/** A mailed code: 6 or 8 digits in any script, with spaces or hyphens between them. */
 export const code = field(
   'code',
   'must be the digits of the code',

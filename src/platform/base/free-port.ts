@@ -2,8 +2,7 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-// Below those that a system hands out by itself, from 32768 on: whoever listens anywhere would take one of those from a
-// server that is about to start again.
+// Below the ports that the system assigns, from 32768 on. Any process could get such a port while our server restarts.
 const anyPort = (): number => randomInt(20_000, 32_000)
 
 const freePort = async (wanted = anyPort()): Promise<number> => {
@@ -12,9 +11,10 @@ const freePort = async (wanted = anyPort()): Promise<number> => {
   throw new Error('No port on 127.0.0.1')
 }
 
-// Between the choice of a port and its use another process may take it: then the next one is tried.
-
-/** Calls `start` with a port that is free on 127.0.0.1: the wanted one if it can be. */
+/**
+ * Calls `start` with a port that is free on 127.0.0.1, with the wanted one if it is free. Tries another port if a process
+ * takes the port before `start` uses it.
+ */
 export const onFreePort = async <T>(
   wanted: number | undefined,
   start: (port: number) => Promise<T>,
@@ -23,13 +23,13 @@ export const onFreePort = async <T>(
     const port = await freePort(attempt === 1 ? wanted : undefined)
     try {
       return await start(port)
-    } catch (fault) {
-      if (attempt === 3 || !/address already in use/i.test(String(fault))) throw fault
+    } catch (error) {
+      if (attempt === 3 || !/address already in use/i.test(String(error))) throw error
     }
   }
 }
 
-/** Whether nobody listens there yet. Port 0 is any that is free. */
+/** Whether no process listens on this port. Port 0 stands for any free port. */
 export const isFree = async (port: number, host: string): Promise<boolean> => {
   const server = createServer()
   try {

@@ -1,7 +1,7 @@
 /**
- * Cuts spaces and tabs off both ends of what a header holds: HTTP knows no other white space (RFC 9110, 5.6.3). `trim` also
- * cuts U+00A0 and would take the cookie `\xA0__Host-latchkey` for `__Host-latchkey`, which no browser guards. A regular
- * expression with `+$` would take the square of the length.
+ * Cuts spaces and tabs, the only white space of HTTP (RFC 9110, 5.6.3), off both ends of a header value. `trim` also cuts
+ * U+00A0: it would read the cookie `\xA0__Host-latchkey`, which browsers do not protect, as `__Host-latchkey`. A regular
+ * expression with `+$` would take quadratic time.
  */
 export const trimSpaces = (text: string): string => {
   let [from, to] = [0, text.length]
@@ -12,10 +12,10 @@ export const trimSpaces = (text: string): string => {
 
 const isSpace = (unit: number): boolean => unit === 0x20 || unit === 0x09
 
-/** The parts of a header between two signs, each without the spaces around it. */
+/** The parts of a header value, split at a character and without the spaces around them. */
 export const partsOf = (header: string, between: ',' | ';'): string[] => header.split(between).map(trimSpaces)
 
-/** How often a header was sent, by its name in lower case. Node's `headers` has one value where several were sent. */
+/** How many times a header was sent, by its name in lower case. Node's `headers` merges several into one value. */
 export const timesSent = (rawHeaders: readonly string[], name: string): number => {
   let times = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -2,9 +2,8 @@ import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'p
 
 export type Log = Logger
 
-// Messages of drivers and parsers quote what they were given: a unique violation the address, a parse
-// error the body. So an error is logged by its name, code and place; its words only where the engine
-// itself wrote them.
+// Error messages of drivers and parsers quote their input: a unique violation the address, a parse error the body. So an
+// error is logged with its name, code and stack, and with its message only if the JavaScript engine wrote it.
 const engineErrors = new Set(['TypeError', 'RangeError', 'ReferenceError', 'AssertionError'])
 
 const describe = (error: unknown): Record<string, unknown> => {
@@ -31,16 +30,16 @@ const describe = (error: unknown): Record<string, unknown> => {
   }
 }
 
-/** What a pipe takes whole, whoever else writes to it (PIPE_BUF). */
-const atOnce = 4096
-/** Of what cannot be written. */
-const keptAtMost = 1_000_000
+/** Writes of up to this many bytes to a pipe are atomic, even if other processes write to it too (PIPE_BUF). */
+const maxBatch = 4096
+/** How many bytes are kept while the output cannot be written. */
+const maxUnwritten = 1_000_000
 
-// Lines of one turn of the event loop leave in one write: a system call costs more than a line. What a process says as
-// it ends is not lost.
-const linesOfOneTurn = (): DestinationStream => {
-  const output = pino.destination({ fd: 1, sync: true, maxLength: keptAtMost })
-  // A disk that is full is no reason to end.
+// Lines of one turn of the event loop are written at once, as a system call costs more than a line. The last lines of a
+// process are written at its exit.
+const batchLines = (): DestinationStream => {
+  const output = pino.destination({ fd: 1, sync: true, maxLength: maxUnwritten })
+  // A full disk must not end the process.
   output.on('error', () => {})
   let waiting = ''
   const flush = () => {
@@ -51,14 +50,14 @@ const linesOfOneTurn = (): DestinationStream => {
   process.on('exit', flush)
   return {
     write: line => {
-      if (waiting.length + line.length > atOnce) flush()
+      if (waiting.length + line.length > maxBatch) flush()
       if (!waiting) setImmediate(flush)
       waiting += line
     },
   }
 }
 
-/** JSON lines on standard output, UTC. Log ids, never addresses, tokens, bodies or names. */
+/** Logs JSON lines in UTC to standard output. Log ids, never addresses, tokens, bodies or names. */
 export const openLog = (name: string, level: string, destination?: DestinationStream): Log => {
   const options: LoggerOptions = {
     level,
@@ -79,5 +78,5 @@ export const openLog = (name: string, level: string, destination?: DestinationSt
       censor: '[redacted]',
     },
   }
-  return pino(options, destination ?? linesOfOneTurn())
+  return pino(options, destination ?? batchLines())
 }

@@ -2,20 +2,19 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { canonicalDomain, localPart } from './address-parts.ts'
 import { misleadingCharacter } from './field-shapes.ts'
 
-/** One mailbox: the name that people see, which may be empty, and the address. */
+/** A mailbox: the name that recipients see, which may be empty, and the address. */
 export type Mailbox = { readonly name: string; readonly address: string }
 
-// RFC 5322, section 3.2.4: a quoted string. Everything else in a name is a run of text without these characters: `<`, `>`
-// and `@` would start an address, `:` a group, `\` an escape that is none.
+// A quoted string (RFC 5322, section 3.2.4), or text without these characters: `<`, `>` and `@` would start an address, `:`
+// a group, and `\` has no meaning outside of quotes.
 const part = /"((?:[^"\\]|\\.)*)"|[^"\\<>@:]+/gsu
 const encodedWord = /=\?([\w-]{1,40})(?:\*[\w-]*)?\?([BbQq])\?([!->@-~]*)\?=/g
 const literal = /^\[(IPv6:)?([^\]]*)\]$/i
 
 /**
  * Parses one mailbox of RFC 5322: `address`, `name <address>`, `"name" <address>` or `address (name)`. Returns null for a
- * group, a list, and everything that two programs could read in two ways. A comma, a semicolon or a comment in an unquoted
- * name is kept as text: a parser that splits there, or leaves the comment out, shows recipients another name than the
- * operator wrote.
+ * group, a list, and every text that two programs could read differently. A comma, a semicolon or a comment in an unquoted
+ * name stays text, so that recipients see the name that the operator wrote.
  */
 export const parseMailbox = (text: string): Mailbox | null => {
   if (text.length > 512 || misleadingCharacter.test(text) || !text.isWellFormed()) return null
@@ -40,7 +39,7 @@ const parseName = (text: string): string | null => {
   }
 }
 
-/** Decodes the encoded words of RFC 2047. White space between two of them is no part of the text. Throws for a wrong charset. */
+/** Decodes the encoded words of RFC 2047, without the white space between two of them. Throws for a wrong charset. */
 const decodeWords = (text: string): string =>
   text.replace(/(\?=)\s+(?==\?)/g, '$1').replace(encodedWord, (_, charset, encoding, content) => {
     const bytes =
@@ -57,7 +56,7 @@ const decodeWords = (text: string): string =>
     return new TextDecoder(charset, { fatal: true }).decode(bytes)
   })
 
-/** The domain becomes A-labels; the local part stays as written, as a server may compare it by case. */
+/** Converts the domain to A-labels. The local part stays as written, as a server may compare it case-sensitively. */
 const parseAddress = (text: string): string | null => {
   const at = text.lastIndexOf('@')
   const local = text.slice(0, at)
@@ -67,7 +66,7 @@ const parseAddress = (text: string): string | null => {
   return at < 1 || at > 64 || !localPart.test(local) || host === null || address.length > 254 ? null : address
 }
 
-/** An IP address in brackets (RFC 5321, section 4.1.3), or null where the brackets hold anything else. */
+/** An IP address in brackets (RFC 5321, section 4.1.3), or null if the brackets hold another text. */
 export const parseLiteral = (text: string): string | null => {
   const [, tag, host = ''] = literal.exec(text) ?? []
   return tag === undefined ? (isIPv4(host) ? text : null) : isIPv6(host) ? addressLiteral(host) : null

@@ -1,9 +1,9 @@
-// The name that a misspelt field was meant to have. Only names of the schema are ever said.
+// Finds the field name that a client misspelt. The result is always a name of the schema, never text of the client.
 
-/** A name without its case and its signs, so that `fullName`, `Full-Name` and `full_name` are one. */
+/** A name in lower case and without punctuation, so that `fullName`, `Full-Name` and `full_name` are equal. */
 export const squeezed = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '')
 
-// Letters that are changed, missing, too many, or swapped with the next (Damerau and Levenshtein).
+// The number of letters that are changed, missing, added or swapped with the next (Damerau and Levenshtein).
 const distance = (a: string, b: string): number => {
   const rows: number[][] = Array.from({ length: a.length + 1 }, (_, i) => [i])
   rows[0] = Array.from({ length: b.length + 1 }, (_, j) => j)
@@ -18,9 +18,9 @@ const distance = (a: string, b: string): number => {
   return at(a.length, b.length)
 }
 
-// How unlike two names are, or null where they are too unlike: one letter in four may differ, or one is the beginning or
-// the end of the other, as `name` is of `full_name`. `emailAddress` is nearer to `email` than to `address`.
-const unlikeness = (given: string, known: string): number | null => {
+// The difference of two similar names, null for others. One letter in four may differ, or one name starts or ends the
+// other, such as `name` and `full_name`. `emailAddress` is nearer to `email` than to `address`.
+const difference = (given: string, known: string): number | null => {
   const differs = distance(given, known)
   if (differs <= Math.min(3, Math.floor(Math.max(given.length, known.length) / 4) || 1)) return differs
   const [short, long] = given.length < known.length ? [given, known] : [known, given]
@@ -29,18 +29,18 @@ const unlikeness = (given: string, known: string): number | null => {
   return long.endsWith(short) ? long.length + 1 : null
 }
 
-/** Names that are longer than any of a schema are compared with none. */
+/** Longer than any name of a schema. Longer names are not compared. */
 const longest = 40
 
-/** Which of these names a misspelt one was meant to be; null where none is near, or two are equally near. */
+/** The name that is nearest to a misspelt one; null if no name is near, or two are equally near. */
 export const nearName = (given: string, names: readonly string[]): string | null => {
   const plain = given.length <= longest ? squeezed(given) : ''
   if (plain === '') return null
   const near = names.flatMap(name => {
-    const unlike = unlikeness(plain, squeezed(name))
-    return unlike === null ? [] : [{ name, unlike }]
+    const differs = difference(plain, squeezed(name))
+    return differs === null ? [] : [{ name, differs }]
   })
-  const least = Math.min(...near.map(({ unlike }) => unlike))
-  const [best, another] = near.filter(({ unlike }) => unlike === least)
+  const least = Math.min(...near.map(({ differs }) => differs))
+  const [best, another] = near.filter(({ differs }) => differs === least)
   return best && !another ? best.name : null
 }

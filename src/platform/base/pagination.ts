@@ -2,13 +2,13 @@ import * as v from 'valibot'
 import { decode, encode } from './base64url.ts'
 import { trimUnseen } from './copied-text.ts'
 
-// Lists go by id, newest first: ids sort by time, so a page neither skips nor repeats when rows come in between.
+// Lists are sorted by id, newest first. Ids sort by time, so new rows never make a page skip or repeat a row.
 
 const perPage = 50
 
 const idShape = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** Where the next page begins, as an opaque text. */
+/** The start of the next page, as opaque text. */
 export const writeCursor = (id: string): string => encode(Buffer.from(id))
 
 const readCursor = (text: string): string | null => {
@@ -27,7 +27,7 @@ const rule = <T>(name: string, message: string, parse: (text: string) => T | nul
     }),
   )
 
-/** What every list takes. */
+/** The query parameters of every list. */
 export const pageQuery = {
   cursor: v.exactOptional(rule('cursor', 'must be the next_cursor of a list', readCursor)),
   limit: v.exactOptional(
@@ -37,7 +37,7 @@ export const pageQuery = {
   ),
 }
 
-/** The beginning of something, in the form that it is kept in. Postgres takes no NUL. */
+/** A prefix to search for, normalized like stored text. Control characters are refused, as Postgres accepts no NUL. */
 export const searchQuery = v.pipe(
   v.string(),
   v.minLength(1),
@@ -61,10 +61,10 @@ export const timeQuery = v.pipe(
 
 export type PageQuery = { cursor?: string; limit?: number }
 
-/** How many rows to ask for: one more than a page, which tells whether there is a next one. */
+/** How many rows to query: one more than a page, to find out whether there is a next page. */
 export const rowsFor = ({ limit = perPage }: PageQuery): number => limit + 1
 
-/** A page of rows, as replies show one. */
+/** The reply with a page of rows. */
 export const pageOf = <Row extends { id: string }, View>(
   rows: Row[],
   { limit = perPage }: PageQuery,
@@ -78,5 +78,5 @@ export const pageOf = <Row extends { id: string }, View>(
 export const pageReply = <S extends v.GenericSchema>(item: S) =>
   v.object({ data: v.array(item), next_cursor: v.nullable(v.string()) })
 
-/** A text that a LIKE pattern takes as it is. */
+/** Escapes a text for a LIKE pattern. */
 export const literally = (text: string): string => text.replace(/[\\%_]/g, '\\$&')

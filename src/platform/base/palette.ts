@@ -1,6 +1,6 @@
-// The colors of emails and pages that follow from the color of the brand. Contrast is that of WCAG 2.2.
+// The colors of emails and pages, derived from the color of the brand. Contrast is defined by WCAG 2.2.
 
-/** Colors as `#rrggbb`. `fill` is a button, `on_fill` its text, `edge` its border, `accent` text on the card. */
+/** Colors as `#rrggbb`. `fill` is a button, `on_fill` its text, `edge` its border, `accent` is text on the card. */
 export type Palette = {
   readonly [C in
     | 'fill'
@@ -53,7 +53,7 @@ const mix = ([r, g, b]: Rgb, [r2, g2, b2]: Rgb, share: number): Rgb => [
   b + (b2 - b) * share,
 ]
 
-/** Mixes the color with just enough of `towards` to make text of it readable on the ground. */
+/** Mixes the color with as little of `towards` as text needs to be readable on the ground. */
 const readableOn = (ground: Rgb, color: Rgb, towards: Rgb): Rgb => {
   for (let share = 0; share < 1; share += 0.02) {
     const mixed = parse(hex(mix(color, towards, share)))
@@ -67,18 +67,20 @@ const onGround = (color: Rgb, ground: Rgb, towards: Rgb) => {
   return {
     fill: hex(color),
     on_fill: hex(contrastOf(color, white) > contrastOf(color, black) ? white : black),
-    // A pale button on a white card needs a border to be seen. Its fill stays the color of the brand.
+    // A pale button on a white card needs a border to be visible. Its fill stays the color of the brand.
     edge: hex(contrastOf(color, ground) >= visible ? color : accent),
     accent: hex(accent),
   }
 }
 
-/** The palette of a color, `#rgb` or `#rrggbb`. `dark` is the color for dark mode where it is another one. */
+/** The palette of a color, `#rgb` or `#rrggbb`. `dark` is the color for dark mode, by default the same. */
 export const paletteOf = (color: string, dark: string = color): Palette => {
-  const night = onGround(parse(dark), darkGround, white)
+  const darkMode = onGround(parse(dark), darkGround, white)
   return {
     ...onGround(parse(color), lightGround, black),
-    ...{ dark_fill: night.fill, dark_on_fill: night.on_fill },
-    ...{ dark_edge: night.edge, dark_accent: night.accent },
+    dark_fill: darkMode.fill,
+    dark_on_fill: darkMode.on_fill,
+    dark_edge: darkMode.edge,
+    dark_accent: darkMode.accent,
   }
 }

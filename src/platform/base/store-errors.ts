@@ -1,5 +1,5 @@
-// What a store's own failure looks like, as opposed to a fault of ours. Such a failure is answered with
-// 503 and never with 401: a client would throw away a good session.
+// Tells failures of Postgres, Redis and the hash pool from bugs in this code. A failure is answered with 503 and never with
+// 401, as a client would discard a valid session.
 
 const networkCodes = new Set([
   'ECONNREFUSED',
@@ -18,23 +18,24 @@ const networkCodes = new Set([
 // read-only after a failover, 58 disk.
 const postgresCodes = /^(?:08...|53...|57...|58...|40001|40P01|55P03|25006|25P0[34])$/
 
-// node-postgres and TypeORM mark these by their words alone, ioredis those.
-const postgresWords =
+// Errors of pg, TypeORM and ioredis that have no code, only a message.
+const postgresMessages =
   /^(?:timeout exceeded when trying to connect|timeout expired|Query read timeout|Connection terminated|Client has encountered a connection error|Driver not Connected)/
-const redisWords =
+const redisMessages =
   /^(?:Command timed out|Command aborted due to connection close|Connection is closed|Stream isn't writeable|Connection is not established|Cluster isn't ready|Cluster is ended|None of startup nodes is available|Failed to refresh slots cache|Too many Cluster redirections|All sentinels are unreachable|(?:ERR )?Script attempted to access a non local key|(?:LOADING|READONLY|OOM|MISCONF|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|BUSY|NOPERM|NOAUTH|WRONGPASS) ?)/
 const redisNames = /^(?:MaxRetriesPerRequestError|ClusterAllFailedError)$/
 
 const ownCodes = /^ERR_(?:HASHER_BUSY|HASHER_FAILED|POOL_BUSY)$/
 
-// Outside a script, within one by Redis 7.0, and within one by later versions.
-const refusals =
+// The messages outside of a script, inside a script of Redis 7.0, and inside a script of later versions.
+const permissionMessages =
   /^(?:NOPERM|ERR The user executing the script can't|ERR unknown command|ERR Unknown Redis command|ERR ACL failure in script)/i
 
-/** True where Redis refuses a command or a key to this user: waiting does not help. */
-export const isRefusal = (error: unknown): boolean => error instanceof Error && refusals.test(error.message)
+/** Whether Redis denies its user a command or a key. A retry does not help. */
+export const isRefusal = (error: unknown): boolean =>
+  error instanceof Error && permissionMessages.test(error.message)
 
-/** True where a store or the hash pool could not serve: worth another try later. */
+/** Whether a store or the hash pool cannot serve now. A later retry may succeed. */
 export const isOutage = (error: unknown): boolean => {
   if (!(error instanceof Error)) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
@@ -43,40 +44,40 @@ export const isOutage = (error: unknown): boolean => {
     networkCodes.has(code) ||
     postgresCodes.test(code) ||
     redisNames.test(error.name) ||
-    // TypeORM, of a transaction whose connection broke between two statements.
+    // TypeORM throws this if the connection of a transaction breaks between two statements.
     /^QueryRunner(?:Provider)?AlreadyReleasedError$/.test(error.name) ||
-    postgresWords.test(error.message) ||
-    redisWords.test(error.message) ||
+    postgresMessages.test(error.message) ||
+    redisMessages.test(error.message) ||
     isRefusal(error) ||
     isOutage(error.cause)
   )
 }
 
-const droppedCodes = /^(?:08...|57P0.|ECONNRESET|EPIPE)$/
+const connectionCodes = /^(?:08...|57P0.|ECONNRESET|EPIPE)$/
 
-/** True where Postgres, or the way to it, ended a connection: the next one may do. */
+/** Whether Postgres or the network ended a connection. A new connection may work. */
 export const isConnectionLost = (error: unknown): boolean => {
   if (!(error instanceof Error)) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  const words = /^(?:Connection terminated(?: unexpectedly)?|Client has encountered a connection error.*)$/
-  return droppedCodes.test(code) || words.test(error.message) || isConnectionLost(error.cause)
+  const messages = /^(?:Connection terminated(?: unexpectedly)?|Client has encountered a connection error.*)$/
+  return connectionCodes.test(code) || messages.test(error.message) || isConnectionLost(error.cause)
 }
 
-/** True where too many came at once, and nothing is broken: what limits are for. */
+/** Whether a queue is full because too many requests came at once. Nothing is broken. */
 export const isOverload = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && /^ERR_(?:HASHER|POOL)_BUSY$/.test(String(error.code))
 
-/** What did not serve, for those who watch. */
+/** The store that failed, for metrics and logs. */
 export const storeOf = (error: unknown): 'postgres' | 'redis' | 'passwords' => {
   if (!(error instanceof Error)) return 'postgres'
   const { code, name, message, command } = error as Error & { code?: unknown; command?: unknown }
   if (typeof code === 'string' && code.startsWith('ERR_HASHER_')) return 'passwords'
-  const ofRedis =
-    command !== undefined || isRefusal(error) || redisWords.test(message) || redisNames.test(name)
-  return ofRedis ? 'redis' : 'postgres'
+  const isRedis =
+    command !== undefined || isRefusal(error) || redisMessages.test(message) || redisNames.test(name)
+  return isRedis ? 'redis' : 'postgres'
 }
 
-/** True where an insert or update met the named unique constraint (SQLSTATE 23505). */
+/** Whether an insert or update violated the named unique constraint (SQLSTATE 23505). */
 export const isDuplicate = (error: unknown, constraint: string): boolean =>
   error instanceof Error &&
   'code' in error &&

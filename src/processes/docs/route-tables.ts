@@ -14,7 +14,10 @@ const callers: Record<Auth, string> = {
 }
 
 const routeRow = ({ method, path, summary, auth, limits }: Route): string[] => [
-  ...[code(`${method} ${path}`), summary, callers[auth], limits.map(code).join(' ') || '–'],
+  code(`${method} ${path}`),
+  summary,
+  callers[auth],
+  limits.map(code).join(' ') || '–',
 ]
 
 const routeTable = (all: readonly Route[]): string =>

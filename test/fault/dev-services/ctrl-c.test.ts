@@ -85,11 +85,11 @@ else
     child.stdout.on('data', chunk => {
       shown += chunk
     })
-    await until('the service to be ready', () => shown.includes('Ctrl-C ends all of it'))
+    await until('the service to be ready', () => shown.includes('Press Ctrl-C to stop everything'))
     const file = join(state.path, 'env')
     t.is((await stat(file)).mode & 0o777, 0o600)
     const started = below(Number(child.pid))
-    // `dev.ts`, the printer, and a keeper with its process for the mailbox, the API and the worker.
+    // `dev.ts`, the printer, and a supervisor with its process for the mailbox, the API and the worker.
     t.true(started.length >= 8, started.join(', '))
     t.true(started.every(isRunning))
 

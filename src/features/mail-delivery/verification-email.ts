@@ -7,7 +7,7 @@ import { findRegistration } from '../users/find-registration.ts'
 
 /**
  * The definition of an email and its row, with the circumstances of the registration if it verifies an address. They let
- * the owner of the mailbox recognize an account that an attacker registered. If an administrator, an import or a payment
+ * the owner of the mailbox recognize an account that an attacker registered. If an administrator, an import or a module
  * created the account, the email is `verify_invited`.
  */
 export const withRegistration = async (

@@ -23,7 +23,7 @@ export const emails = {
     link: 'verify-email',
     sendTo: { onlyIf: 'email_unverified' },
   }),
-  /** Sent instead of `verify_email` if an administrator, an import or a payment created the account. */
+  /** Sent instead of `verify_email` if someone else created the account: an administrator, an import or a module. */
   verify_invited: defineEmail('verify_invited', {
     sample: { name, link, code: shortCode, hours: '24' },
     token: verifyToken,

@@ -9,6 +9,7 @@ import anyTest from 'ava'
 import { emails as allEmails } from '../../../src/modules.ts'
 import type { EmailDefinition, EmailValues } from '../../../src/platform/catalog/email-definition.ts'
 import { emails } from '../../../src/platform/catalog/emails.ts'
+import type { NewEmail } from '../../../src/platform/mail/outbox.ts'
 import { compileAll, render as renderEmail } from '../../../src/platform/mail/render.ts'
 import { direction } from '../../../src/platform/theme/locales.ts'
 import { escapeHtml } from '../../../src/platform/theme/template.ts'
@@ -231,6 +232,14 @@ const render = <E extends EmailDefinition>(email: E, locale: string, values: Ema
   test('email without a declared variable → does not type-check', t => {
     type Lacking = { name: string } extends EmailValues<typeof emails.welcome> ? true : false
     const accepted: Lacking = false
+    t.false(accepted)
+  })
+
+  test('email queued without its data → does not type-check', t => {
+    type Queued = { recipient: string; userId: null; locale: string }
+    type Lacking = Queued extends NewEmail<'time'> ? true : false
+    type Needless = Queued & { data: { time: string } } extends NewEmail ? true : false
+    const accepted: Lacking | Needless = false
     t.false(accepted)
   })
 }

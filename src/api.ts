@@ -2,8 +2,8 @@ import cluster from 'node:cluster'
 import { configOrExit } from './config.ts'
 import { emails as allEmails } from './modules.ts'
 import { openLog } from './platform/base/log.ts'
-import { exposures } from './platform/config/exposure.ts'
-import { endUnstarted } from './platform/config/shutdown.ts'
+import { exposureWarnings } from './platform/config/exposure.ts'
+import { exitWithError } from './platform/config/shutdown.ts'
 import { checkTemplatesOrExit } from './platform/mail/check-templates.ts'
 
 // `npm run api`. With `API_PROCESSES` of 1 this process serves the API. With more it is the primary: it starts processes
@@ -13,7 +13,7 @@ if (import.meta.main) {
   const config = configOrExit('api')
   if (cluster.isPrimary) await checkTemplatesOrExit(config, allEmails)
   const log = openLog('api', config.LOG_LEVEL)
-  if (cluster.isPrimary) for (const exposure of exposures(config, 'api')) log.warn(exposure)
+  if (cluster.isPrimary) for (const warning of exposureWarnings(config, 'api')) log.warn(warning)
   const isPrimaryOfSeveral = cluster.isPrimary && config.API_PROCESSES > 1
   try {
     const { run } = isPrimaryOfSeveral
@@ -21,6 +21,6 @@ if (import.meta.main) {
       : await import('./processes/api/process.ts')
     await run(config, log)
   } catch (err) {
-    endUnstarted(log, err)
+    exitWithError(log, err)
   }
 }

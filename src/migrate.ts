@@ -1,6 +1,6 @@
 import { configOrExit } from './config.ts'
 import { openLog } from './platform/base/log.ts'
-import { endUnstarted } from './platform/config/shutdown.ts'
+import { exitWithError } from './platform/config/shutdown.ts'
 import { migrate } from './processes/migrate/migrate.ts'
 
 // `npm run migrate`: brings the database up to date, then exits.
@@ -8,5 +8,5 @@ import { migrate } from './processes/migrate/migrate.ts'
 if (import.meta.main) {
   const config = configOrExit('migrate')
   const log = openLog('migrate', config.LOG_LEVEL)
-  await migrate(config, log).catch(err => endUnstarted(log, err, 'migration failed'))
+  await migrate(config, log).catch(err => exitWithError(log, err, 'migration failed'))
 }

@@ -3,8 +3,8 @@ import { emails } from './modules.ts'
 import { open } from './open.ts'
 import { openLog } from './platform/base/log.ts'
 import { configError } from './platform/config/config.ts'
-import { exposures } from './platform/config/exposure.ts'
-import { closed, closeOnSignal, endUnstarted } from './platform/config/shutdown.ts'
+import { exposureWarnings } from './platform/config/exposure.ts'
+import { closeOnSignal, closeWithin, exitWithError } from './platform/config/shutdown.ts'
 import { serveMetrics } from './platform/health/metrics.ts'
 import { checkTemplatesOrExit } from './platform/mail/check-templates.ts'
 import { compileAll } from './platform/mail/render.ts'
@@ -16,7 +16,7 @@ if (import.meta.main) {
   const config = configOrExit('worker')
   await checkTemplatesOrExit(config, emails)
   const log = openLog('worker', config.LOG_LEVEL)
-  for (const exposure of exposures(config, 'worker')) log.warn(exposure)
+  for (const warning of exposureWarnings(config, 'worker')) log.warn(warning)
   try {
     const deps = await open(config, log)
     await compileAll(deps.theme)
@@ -31,9 +31,9 @@ if (import.meta.main) {
     }
     closeOnSignal(log, endTimeoutMs, close)
     const refusal = await worker.refused
-    await closed(log, endTimeoutMs, close)
+    await closeWithin(log, endTimeoutMs, close)
     throw configError(refusal.message)
   } catch (err) {
-    endUnstarted(log, err)
+    exitWithError(log, err)
   }
 }

@@ -10,7 +10,7 @@ import { parseDuration } from '../../src/platform/base/duration.ts'
 import { defaultLimits, type LimitName, limitNames, parseLimits } from '../../src/platform/catalog/limits.ts'
 import { themeVariables } from '../../src/platform/config/brand.ts'
 import { configErrorText, type ProcessName } from '../../src/platform/config/config.ts'
-import { exposures } from '../../src/platform/config/exposure.ts'
+import { exposureWarnings } from '../../src/platform/config/exposure.ts'
 import { isOneOf, parseOrigin } from '../../src/platform/config/origins.ts'
 import { parseRedisUrl } from '../../src/platform/config/redis-url.ts'
 import { baseUrl, parsedBy } from '../../src/platform/config/variable-rules.ts'
@@ -171,7 +171,7 @@ const test = anyTest.serial
 
   test('development configuration that exposes the service → one warning for each setting', t => {
     const exposedBy = (env: Record<string, string>, process: 'api' | 'worker' = 'api') =>
-      exposures(configOf({ ...minimalEnv, ...env }), process).map(text => text.split(' ')[0])
+      exposureWarnings(configOf({ ...minimalEnv, ...env }), process).map(text => text.split(' ')[0])
     for (const HOST of ['127.0.0.1', '127.8.0.1', '::1', 'localhost', 'api.localhost'])
       t.deepEqual(exposedBy({ HOST, METRICS_HOST: HOST, METRICS_PORT: '1' }), [], HOST)
     for (const HOST of [
@@ -191,7 +191,7 @@ const test = anyTest.serial
           'METRICS_HOST',
         ])
     }
-    const [open] = exposures(configOf({ ...minimalEnv, HOST: '::', RATE_LIMITS: 'off' }), 'api')
+    const [open] = exposureWarnings(configOf({ ...minimalEnv, HOST: '::', RATE_LIMITS: 'off' }), 'api')
     t.regex(open ?? '', /RATE_LIMITS is off/)
   })
 

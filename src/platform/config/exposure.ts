@@ -14,7 +14,7 @@ const isLoopback = (host: string): boolean => {
 type Exposing = Pick<Config, 'NODE_ENV' | 'HOST' | 'METRICS_HOST' | 'METRICS_PORT' | 'RATE_LIMITS'>
 
 /** Warnings about a valid configuration that lets other machines connect, which may be a mistake. */
-export const exposures = (config: Exposing, process: 'api' | 'worker'): string[] => {
+export const exposureWarnings = (config: Exposing, process: 'api' | 'worker'): string[] => {
   const found: string[] = []
   if (process === 'api' && config.NODE_ENV !== 'production' && !isLoopback(config.HOST)) {
     const limits = config.RATE_LIMITS === 'off' ? ' RATE_LIMITS is off.' : ''

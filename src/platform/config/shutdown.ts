@@ -8,13 +8,17 @@ const reasonOf = (error: unknown): string => {
 }
 
 /** Logs why the process cannot start, and exits. The code 78 tells a supervisor that a restart cannot help. */
-export const endUnstarted = (log: Log, err: unknown, message = 'cannot start'): never => {
+export const exitWithError = (log: Log, err: unknown, message = 'cannot start'): never => {
   log.fatal({ err, reason: reasonOf(err) }, message)
   process.exit(exitCodeOf(err))
 }
 
 /** Calls `close`. Returns the exit code: 0, or 1 if `close` fails or takes longer than `timeoutMs`. */
-export const closed = async (log: Log, timeoutMs: number, close: () => Promise<void>): Promise<0 | 1> => {
+export const closeWithin = async (
+  log: Log,
+  timeoutMs: number,
+  close: () => Promise<void>,
+): Promise<0 | 1> => {
   const timedOut = new Promise<1>(resolve => setTimeout(resolve, timeoutMs, 1).unref())
   return Promise.race([close().then(() => 0 as const), timedOut]).catch(err => {
     log.error({ err }, 'closing failed')
@@ -31,7 +35,7 @@ export const closeOnSignal = (log: Log, timeoutMs: number, close: () => Promise<
     if (isClosing) process.exit(1)
     isClosing = true
     log.info({ signal }, 'closing')
-    const code = await closed(log, timeoutMs, close)
+    const code = await closeWithin(log, timeoutMs, close)
     log.info({ code }, 'closed')
     process.exit(code)
   }

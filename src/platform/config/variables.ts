@@ -164,7 +164,7 @@ export const variables = {
     schema: rule('must be `off`, or a list such as login=10/15m,register=5/15m', parseLimits),
     default: '',
     example: 'login=10/15m,register=5/15m',
-    help: 'Overrides of the limits. `off` is for benchmarks only.',
+    help: 'Rate limits that replace the defaults: a comma-separated list of name=count/time. `off` is for benchmarks only.',
   },
   EMAIL_LINK_CONFIRM: {
     schema: oneOf('click', 'instant'),

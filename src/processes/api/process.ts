@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster'
 import { open } from '../../open.ts'
 import type { Log } from '../../platform/base/log.ts'
 import type { Config } from '../../platform/config/config.ts'
-import { closed, closeOnSignal } from '../../platform/config/shutdown.ts'
+import { closeOnSignal, closeWithin } from '../../platform/config/shutdown.ts'
 import { addStoreGauges, serveMetrics } from '../../platform/health/metrics.ts'
 import type { Report } from '../../platform/metrics/metrics.ts'
 import { drainGraceMs, endTimeoutMs, startApi } from './server.ts'
@@ -50,7 +50,7 @@ const serveBesideOthers = async (self: Worker, config: Config, plainLog: Log): P
     const drained = api.close(options)
     if (isEnding) return
     isEnding = true
-    const code = await closed(log, endTimeoutMs, async () => {
+    const code = await closeWithin(log, endTimeoutMs, async () => {
       await drained
       await report()
       await deps[Symbol.asyncDispose]()

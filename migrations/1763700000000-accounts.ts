@@ -54,7 +54,7 @@ export class Accounts1763700000000 implements MigrationInterface {
         created_at timestamptz NOT NULL DEFAULT now()
       )`)
     await db.query(`CREATE INDEX audit_events_user_id_idx ON audit_events (user_id, created_at)`)
-    // A stolen token is presented more than once; its owner is told once.
+    // Keeps one theft event per session: a stolen token may be presented many times, and its owner gets one email.
     await db.query(`
       CREATE UNIQUE INDEX audit_events_reuse_key ON audit_events (session_id) WHERE type = 'session.reused'`)
 

@@ -4,7 +4,7 @@ export class AccountLife1763800000000 implements MigrationInterface {
   async up(db: QueryRunner): Promise<void> {
     await db.query(`ALTER TABLE users ADD COLUMN erase_after timestamptz`)
     await db.query(`CREATE INDEX users_erase_after_idx ON users (erase_after) WHERE erase_after IS NOT NULL`)
-    // Prefix searches of the administration; the plain index serves equality alone.
+    // For prefix searches by administrators. The index of the unique constraint serves only equality.
     await db.query(`CREATE INDEX users_email_prefix_idx ON users (email text_pattern_ops)`)
     await db.query(`CREATE INDEX users_name_prefix_idx ON users (lower(full_name) text_pattern_ops)`)
 
@@ -14,21 +14,21 @@ export class AccountLife1763800000000 implements MigrationInterface {
     await db.query(
       `CREATE INDEX audit_events_actor_id_idx ON audit_events (actor_id) WHERE actor_id IS NOT NULL`,
     )
-    // A refresh asks whether its session was ended.
+    // A refresh looks up whether its session has ended.
     await db.query(
       `CREATE INDEX audit_events_session_id_idx ON audit_events (session_id) WHERE session_id IS NOT NULL`,
     )
     await db.query(`CREATE INDEX audit_events_created_at_idx ON audit_events (created_at)`)
     await db.query(`CREATE INDEX audit_events_type_idx ON audit_events (type, id)`)
 
-    // The delivery log is asked by address, and for what was given up.
+    // The delivery log is searched by address and for failed emails.
     await db.query(`CREATE INDEX emails_recipient_idx ON emails (recipient, id)`)
     await db.query(
       `CREATE INDEX emails_unsent_idx ON emails (status, id) WHERE status IN ('failed', 'dropped')`,
     )
-    // Mails that were asked for by address alone, which are spent, exported and erased by that.
+    // Emails without a user are found by their address when their token is used, and when data is exported or erased.
     await db.query(`CREATE INDEX emails_stray_idx ON emails (recipient) WHERE user_id IS NULL`)
-    // Whose change of address is pending is asked by the new address.
+    // A pending email change is looked up by the new address.
     await db.query(
       `CREATE INDEX emails_email_change_idx ON emails (recipient, id) WHERE kind = 'email_change'`,
     )

@@ -3,7 +3,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm'
 export class FailedLogins1763900000000 implements MigrationInterface {
   async up(db: QueryRunner): Promise<void> {
     await db.query(`ALTER TABLE users ADD COLUMN failed_logins integer NOT NULL DEFAULT 0`)
-    // Whoever watches asks how old the oldest mail is that is owed.
+    // Health checks and metrics read the age of the oldest queued email.
     await db.query(`CREATE INDEX emails_owed_idx ON emails (id) WHERE status = 'queued'`)
   }
 

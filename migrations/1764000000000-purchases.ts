@@ -47,11 +47,11 @@ export class Purchases1764000000000 implements MigrationInterface {
     await db.query('CREATE INDEX purchases_payment_id_idx ON purchases (payment_id)')
     await db.query('CREATE INDEX purchases_email_idx ON purchases (email) WHERE email IS NOT NULL')
     await db.query('CREATE INDEX purchases_issue_idx ON purchases (id) WHERE issue IS NOT NULL')
-    // What the reconciliation looks at: few rows, whatever the table holds.
+    // The reconciliation reads only open purchases, which are few in a table of any size.
     await db.query(
       `CREATE INDEX purchases_open_idx ON purchases (look_after) WHERE status IN ('pending', 'failed')`,
     )
-    // Of whom something is still remembered that need not be.
+    // Purchases that still hold personal data or a key which the purge removes.
     await db.query(
       `CREATE INDEX purchases_remembered_idx ON purchases (updated_at)
         WHERE user_id IS NULL AND email IS NOT NULL OR idempotency_key IS NOT NULL`,
@@ -67,7 +67,7 @@ export class Purchases1764000000000 implements MigrationInterface {
         processed_at timestamptz
       )`)
     await db.query('CREATE INDEX webhook_events_purchase_id_idx ON webhook_events (purchase_id)')
-    // Refunds that were told of before their payments: few, if any.
+    // Refunds whose webhook came before that of their payment: few, if any.
     await db.query(
       `CREATE INDEX webhook_events_refund_idx ON webhook_events ((refund->>'paymentId')) WHERE refund IS NOT NULL`,
     )

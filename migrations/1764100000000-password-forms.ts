@@ -2,8 +2,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm'
 
 export class PasswordForms1764100000000 implements MigrationInterface {
   async up(db: QueryRunner): Promise<void> {
-    // Everything of a hash that its cost depends on: version and cost of bcrypt, else all before the salt. A sign-in asks
-    // which forms there are.
+    // Returns the part of a hash that its cost depends on: version and cost of bcrypt, otherwise everything before the
+    // salt. A sign-in reads which of these are in use.
     await db.query(`CREATE FUNCTION password_form(hash text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
       $$ SELECT CASE WHEN hash ~ '^\\$2[aby]\\$' THEN substr(hash, 1, 7)
            ELSE regexp_replace(hash, '\\$[^$]*\\$[^$]*$', '') END $$`)

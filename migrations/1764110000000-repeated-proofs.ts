@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm'
 
 export class RepeatedProofs1764110000000 implements MigrationInterface {
   async up(db: QueryRunner): Promise<void> {
-    // When the link or the code of an email did its work. NULL where it was only made void.
+    // When the token or code of an email was used. NULL if it was only revoked.
     await db.query('ALTER TABLE emails ADD COLUMN proof_used_at timestamptz')
   }
 

@@ -3,8 +3,9 @@ import type { MigrationInterface, QueryRunner } from 'typeorm'
 export class PurchaseClaims1764120000000 implements MigrationInterface {
   async up(db: QueryRunner): Promise<void> {
     await db.query('ALTER TABLE users ADD COLUMN password_proven_at timestamptz')
-    // A reset is known by its audit event. After a later move the account has another mailbox, which proved nothing about
-    // the password. Where nothing is known the column stays null: the next guest purchase then asks for proof.
+    // The audit log tells when a password was reset. After a later email change, the account has another mailbox, and its
+    // owner has not confirmed the password. Without an event the column stays null, and the next guest purchase asks the
+    // owner for confirmation.
     await db.query(`
       UPDATE users SET password_proven_at = reset.at
         FROM (SELECT user_id, max(created_at) AS at FROM audit_events

@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm'
 
 export class MailHolds1764130000000 implements MigrationInterface {
   async up(db: QueryRunner): Promise<void> {
-    // Until when no worker may begin an attempt: one is in flight, or the email has perhaps arrived already.
+    // No worker may start an attempt before this time, as one is in flight or the email may have arrived already.
     await db.query(`ALTER TABLE emails ADD COLUMN held_until timestamptz`)
     await db.query(`ALTER TABLE emails ADD COLUMN sends_unanswered integer NOT NULL DEFAULT 0`)
   }

@@ -16,8 +16,15 @@ const inWords = (line: string): string =>
     .replaceAll('_', ' ')
     .replace(/-(?=[a-z])/g, ' ')
 
-/** Public names that hold a banned word: columns, Redis keys, metrics and limits, which clients depend on. */
-export const publicNames = ['proof_used_at', 'proof_spent_at', '}:proof:', "name: 'strangers'"]
+/** Public names that hold a banned word: columns, indexes, Redis keys, labels of derived keys, metrics and limits. */
+export const publicNames = [
+  'proof_used_at',
+  'proof_spent_at',
+  'emails_owed_idx',
+  '}:proof:',
+  "'mail proofs'",
+  "name: 'strangers'",
+]
 
 const withoutPublicNames = (line: string): string =>
   publicNames.reduce((text, name) => text.replaceAll(name, ''), line)

@@ -15,7 +15,7 @@ type Needs = Pick<Deps, 'log' | 'database' | 'queue' | 'hasher' | 'checkPassword
 type NewUser = {
   email: string
   fullName: string | null
-  /** Null: the owner chooses one, by a link that is mailed. */
+  /** Null: the owner chooses one by an emailed link. */
   password: string | null
   roles: Role[]
   verified: boolean
@@ -24,8 +24,9 @@ type NewUser = {
 }
 
 /**
- * Makes an account for somebody else. It owes them one mail, in the same transaction: to choose a password where there
- * is none, which verifies the address too, or else to verify the address where nobody vouches for it.
+ * Creates an account for another person and queues at most one email in the same transaction. Without a password, the email
+ * lets the owner choose one, which also verifies the address. With a password, it asks the owner to verify the address,
+ * unless the operator says that it is verified.
  */
 export const createUser = async (
   deps: Needs,
@@ -50,9 +51,9 @@ const insert = async (
   const profile = { email, full_name: fullName, roles, email_verified: verified, password_hash: hash }
   try {
     return await database.transaction(async manager => {
-      // An operator who vouches for the address and sets the password has proven both.
-      const proven = verified && hash !== null && { password_proven_at: () => 'now()' }
-      await manager.insert(Users, { id, ...profile, ...proven })
+      // A password that the operator sets for an address declared as verified counts as set by the owner of the mailbox.
+      const ownedPassword = verified && hash !== null && { password_proven_at: () => 'now()' }
+      await manager.insert(Users, { id, ...profile, ...ownedPassword })
       const data = { after: { email_verified: verified, roles, has_password: hash !== null } }
       await recordEvent(manager, { type: 'user.registered', userId: id, actorId, origin, data })
       const invitation = hash === null ? emails.reset_password : verified ? null : emails.verify_email

@@ -10,7 +10,10 @@ import { adminChangeRefusal } from '../users/last-admin.ts'
 
 type Act = { userId: string; actorId: string; origin: Origin }
 
-/** Closes an account for good: sessions end at once and the next round of the worker erases it. No undo is mailed. */
+/**
+ * Deletes an account permanently: sessions end at once and the next run of the erasure job erases it. No undo link is
+ * emailed.
+ */
 export const deleteUser = async (
   deps: Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys'>,
   { userId, actorId, origin }: Act,

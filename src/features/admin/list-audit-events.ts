@@ -5,7 +5,7 @@ import { type AuditEvent, AuditEvents } from '../audit/entity.ts'
 
 export type AuditFilter = PageQuery & { user_id?: string; type?: AuditType; from?: Date; to?: Date }
 
-/** Security events, the newest first, by user, type and time. */
+/** Security events, newest first, filtered by user, type and time. */
 export const listAuditEvents = (
   { readFromReplica }: Pick<Deps, 'readFromReplica'>,
   filter: AuditFilter,

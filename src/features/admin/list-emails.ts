@@ -4,7 +4,7 @@ import { type Email, type EmailStatus, Emails } from '../../platform/mail/entity
 
 export type EmailFilter = PageQuery & { status?: EmailStatus; recipient?: string }
 
-/** The delivery log, the newest first. */
+/** The delivery log, newest first, filtered by status and recipient. */
 export const listEmails = (
   { readFromReplica }: Pick<Deps, 'readFromReplica'>,
   filter: EmailFilter,

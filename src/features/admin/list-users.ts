@@ -5,12 +5,12 @@ import type { Role } from '../users/types.ts'
 
 export type UserFilter = PageQuery & { search?: string; is_active?: boolean; role?: Role }
 
-// Addresses are in lower-case ASCII. In a Turkish database `lower('I')` is another letter.
+// Addresses are lowercase ASCII. `lower()` is not used: in a Turkish database `lower('I')` is `ı`.
 const asAddress = (text: string): string => text.replace(/[A-Z]/g, letter => letter.toLowerCase())
 
 /**
- * Users, the newest first: by the beginning of an address or of a name, by state, by role. Postgres folds the case of
- * names on both sides: JavaScript writes another sigma at the end of a word.
+ * Users, newest first, filtered by the beginning of an address or a name, by state and by role. Postgres lowercases both
+ * sides of a name comparison: JavaScript would write a different sigma at the end of a word.
  */
 export const listUsers = (
   { readFromReplica }: Pick<Deps, 'readFromReplica'>,

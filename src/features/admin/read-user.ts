@@ -3,7 +3,7 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import type { User } from '../users/entity.ts'
 import { findUser } from '../users/store.ts'
 
-/** A user as an administrator may see one. */
+/** Any user, for an administrator. */
 export const readUser = async (
   { reads }: Pick<Deps, 'reads'>,
   userId: string,

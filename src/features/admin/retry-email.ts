@@ -7,7 +7,7 @@ import { recordEvent } from '../audit/record-event.ts'
 
 type Act = { emailId: string; actorId: string | null; origin: Origin }
 
-/** Sends a mail again that was given up. What its link proves still dies at its hour: then it is dropped. */
+/** Queues a failed email again. The token of its link keeps its expiry: an email whose token has expired is dropped. */
 export const retryEmail = async (
   deps: Pick<Deps, 'database' | 'queue' | 'log'>,
   { emailId, actorId, origin }: Act,
@@ -26,11 +26,11 @@ export const retryEmail = async (
       .where(`id = :emailId AND status = 'failed'`, { emailId })
       .returning('user_id, kind')
       .execute()
-    const [mail] = raw as Pick<Email, 'user_id' | 'kind'>[]
-    if (!mail) return false
+    const [email] = raw as Pick<Email, 'user_id' | 'kind'>[]
+    if (!email) return false
     const change = { before: { status: 'failed' }, after: { status: 'queued' } }
-    const data = { email_id: emailId, kind: mail.kind, ...change }
-    await recordEvent(manager, { type: 'email.retried', userId: mail.user_id, actorId, origin, data })
+    const data = { email_id: emailId, kind: email.kind, ...change }
+    await recordEvent(manager, { type: 'email.retried', userId: email.user_id, actorId, origin, data })
     return true
   })
   if (!found) return new Problem('NOT_FOUND')

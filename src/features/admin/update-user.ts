@@ -16,9 +16,9 @@ export type UserChange = { is_active?: boolean; roles?: Role[] }
 type Act = { userId: string; actorId: string | null; origin: Origin }
 
 /**
- * Changes what an administrator may change. A deactivation ends every session at once, and a change of roles too,
- * since tokens carry them. Nobody takes the last administrator away, and nobody becomes one by an address that they
- * may not hold.
+ * Changes the state or the roles of a user. A deactivation and a change of roles end every session at once, because access
+ * tokens carry the roles. The last administrator cannot be removed, and a user with an unverified address cannot become
+ * one.
  */
 export const updateUser = async (
   deps: Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys'>,
@@ -26,7 +26,7 @@ export const updateUser = async (
 ): Promise<User | Problem<'NOT_FOUND' | 'FORBIDDEN' | 'EMAIL_NOT_VERIFIED'>> => {
   const updated = await deps.database.transaction(manager => apply(manager, deps, change, act))
   if (updated instanceof Problem) return updated
-  if (updated.ended) await deleteSessions(deps, act.userId)
+  if (updated.endsSessions) await deleteSessions(deps, act.userId)
   return updated.user
 }
 
@@ -44,14 +44,14 @@ const apply = async (
   if (isPromotion && !before.email_verified) return new Problem('EMAIL_NOT_VERIFIED', { detail: 'promotion' })
 
   const events = eventsOf(before, change)
-  const ended = events.some(type => type !== 'user.activated')
+  const endsSessions = events.some(type => type !== 'user.activated')
   await manager.update(
     Users,
     { id: userId },
     {
       ...change,
       updated_at: () => 'now()',
-      ...(ended && { session_epoch: () => 'session_epoch + 1' }),
+      ...(endsSessions && { session_epoch: () => 'session_epoch + 1' }),
     },
   )
   if (change.is_active === false) await revokeUserTokens(manager, deps, before)
@@ -60,7 +60,7 @@ const apply = async (
     const data = changesOf(before, user, [type === 'user.roles_changed' ? 'roles' : 'is_active'])
     await recordEvent(manager, { type, userId, actorId, origin, data })
   }
-  return { user, ended }
+  return { user, endsSessions }
 }
 
 const eventsOf = (before: User, { is_active, roles }: UserChange): AuditType[] => {

@@ -5,9 +5,9 @@ import type { AuditData } from './changes.ts'
 export type AuditEvent = {
   id: string
   type: AuditType
-  /** Whom it is about. */
+  /** The user whom the event is about. */
   user_id: string | null
-  /** Who did it, where that was somebody else: an administrator. */
+  /** The administrator or other user who acted, if it was not the user themselves. */
   actor_id: string | null
   session_id: string | null
   ip: string | null

@@ -6,14 +6,14 @@ import { purge } from '../../platform/postgres/purge.ts'
 type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'log'>
 
 /**
- * Deletes audit events that are older than `AUDIT_RETENTION`. Never one that still decides something: a refresh asks
- * whether its session was ended, and the way back of a move asks how the account began.
+ * Deletes audit events that are older than `AUDIT_RETENTION`, but no younger than the flows that read them: a refresh looks
+ * up whether its session was ended, and the undo of an email change looks up how the account began.
  */
 export const purgeEvents = async ({ config, clock, database, log }: Needs): Promise<number> => {
   const { AUDIT_RETENTION, SESSION_MAX_AGE } = config
   if (AUDIT_RETENTION === 'off') return 0
-  const keptFor = Math.max(AUDIT_RETENTION, SESSION_MAX_AGE, emails.email_changed.token.lifetime)
-  const before = new Date(now(clock) - keptFor)
+  const retention = Math.max(AUDIT_RETENTION, SESSION_MAX_AGE, emails.email_changed.token.lifetime)
+  const before = new Date(now(clock) - retention)
   const purged = await purge(database, 'audit_events', [before])
   if (purged > 0) log.info({ events: purged }, 'old audit events deleted')
   return purged

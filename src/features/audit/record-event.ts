@@ -7,7 +7,7 @@ import { AuditEvents } from './entity.ts'
 export type AuditedEvent = {
   type: AuditType
   userId: string | null
-  /** Null for an operator at the command line, who has no account: `origin` then names the user of the machine. */
+  /** Null for an operator at the command line, who has no account. `origin` then names the operating-system user. */
   actorId?: string | null | undefined
   sessionId?: string | undefined
   origin: { ip: string; userAgent: string; operator?: string }
@@ -15,8 +15,8 @@ export type AuditedEvent = {
 }
 
 /**
- * Keeps a security event, in the transaction of what it tells of. Returns false where the same event was kept
- * before: a theft is told once for each session.
+ * Records a security event in the transaction of the change that it describes. Returns false if the same event was recorded
+ * before: a theft is recorded once for each session.
  */
 export const recordEvent = async (manager: EntityManager, event: AuditedEvent): Promise<boolean> => {
   const { operator } = event.origin
@@ -28,7 +28,7 @@ export const recordEvent = async (manager: EntityManager, event: AuditedEvent): 
     .values({
       id: uuid(),
       type: event.type,
-      // Whoever is erased at this moment is left out: the foreign key would refuse the event.
+      // A user who is being erased at this moment becomes null: the foreign key would reject the event.
       user_id: () => '(SELECT id FROM users WHERE id = :userId FOR KEY SHARE)',
       actor_id: event.actorId ?? null,
       session_id: event.sessionId ?? null,

@@ -34,10 +34,14 @@ type Needs = Pick<
 >
 
 /**
- * Moves an account to the address whose mailbox confirms it. Two who want one address are told apart by the unique
- * constraint, at commit. The old address is told, and can undo it: unless it was never verified, for then it may be
- * a stranger's, whom a mistyped address must not make the owner. `ownerId` is the user whose session presents it, if one
- * does. The same token or code again gets the same answer, and does nothing more, while the account has the address by it.
+ * Changes the address of an account to the one whose mailbox confirms it. If two accounts want the same address, the unique
+ * constraint decides at commit. `ownerId` is the user whose session presents the token, if one does.
+ *
+ * The old address gets a notice with an undo link, unless it was never verified: it may be mistyped and belong to another
+ * person, and the link would hand that person the account.
+ *
+ * The same token or code again gets the same answer without any further effect, as long as the account has the address by
+ * it.
  */
 export const confirmEmailChange = async (
   deps: Needs,
@@ -47,22 +51,24 @@ export const confirmEmailChange = async (
     origin,
   }: { presented: PresentedToken; ownerId?: string | null; origin: Origin },
 ): Promise<{ email: string; isRepeat: boolean } | Problem<'INVALID_TOKEN' | 'DUPLICATE_ENTRY'>> => {
-  const proof = await verifyOneTimeToken(deps, 'change_email', presented, ownerId)
-  if (!proof) return new Problem('INVALID_TOKEN')
-  const { address } = proof
-  const notices = proof.isUsed ? null : await move(deps, { ...proof, origin }).catch(addressTakenProblem)
+  const verified = await verifyOneTimeToken(deps, 'change_email', presented, ownerId)
+  if (!verified) return new Problem('INVALID_TOKEN')
+  const { address } = verified
+  const notices = verified.isUsed
+    ? null
+    : await changeAddress(deps, { ...verified, origin }).catch(addressTakenProblem)
   if (notices instanceof Problem) return notices
   if (notices) {
     await enqueueEmails(deps, notices)
     return { email: address, isRepeat: false }
   }
-  const stands = await isEffectCurrent(deps, 'change_email', proof)
+  const stands = await isEffectCurrent(deps, 'change_email', verified)
   return stands ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
 }
 
-type Move = { userId: string; emailId: string; address: string; origin: Origin }
+type Change = { userId: string; emailId: string; address: string; origin: Origin }
 
-const move = (deps: Needs, { userId, emailId, address, origin }: Move): Promise<string[] | null> =>
+const changeAddress = (deps: Needs, { userId, emailId, address, origin }: Change): Promise<string[] | null> =>
   deps.database.transaction(async manager => {
     if (!(await consumeOneTimeToken(manager, emailId))) return null
     const before: User | null = await manager.findOne(Users, {
@@ -76,16 +82,16 @@ const move = (deps: Needs, { userId, emailId, address, origin }: Move): Promise<
       { email: address, email_verified: true, password_proven_at: null, updated_at: () => 'now()' },
     )
     await revokeUserTokens(manager, deps, before)
-    const notices = before.email_verified ? [await oweNotice(manager, deps, { before, address })] : []
-    // Events hold no addresses: the emails to the new and the old one name them.
+    const notices = before.email_verified ? [await queueNotice(manager, deps, { before, address })] : []
+    // Events hold no email addresses: the rows of the emails to the new and the old address do.
     const after = { ...before, email_verified: true }
     const data = { email_id: emailId, notice_id: notices[0], ...changesOf(before, after, ['email_verified']) }
     await recordEvent(manager, { type: 'email.changed', userId, origin, data })
     return notices
   })
 
-/** The email that tells the old address, and can undo the move. */
-const oweNotice = async (
+/** The email that notifies the old address, with a link that undoes the change. */
+const queueNotice = async (
   manager: EntityManager,
   deps: Needs,
   { before, address }: { before: User; address: string },

@@ -4,14 +4,14 @@ import { findUser } from '../users/store.ts'
 type Needs = Parameters<typeof verifyOneTimeToken>[0]
 
 /**
- * The address of the account that the token of a confirmation would move, for the page that asks. Null where the token is
- * not good. Changes nothing.
+ * The present address of the account that this token would change, for the confirmation page. Returns null if the token is
+ * not valid. Changes nothing.
  */
 export const describeEmailChange = async (
   deps: Needs,
   token: string,
 ): Promise<{ account: string } | null> => {
-  const proof = await verifyOneTimeToken(deps, 'change_email', { token })
-  const user = proof && !proof.isUsed && (await findUser(deps.reads, proof.userId))
+  const verified = await verifyOneTimeToken(deps, 'change_email', { token })
+  const user = verified && !verified.isUsed && (await findUser(deps.reads, verified.userId))
   return user ? { account: user.email } : null
 }

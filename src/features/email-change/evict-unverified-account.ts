@@ -6,18 +6,20 @@ import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import { type User, Users } from '../users/entity.ts'
 import { updateModuleRows } from '../users/update-module-rows.ts'
 
-type Taking = { email: string; by: string; origin: Origin }
+type Eviction = { email: string; by: string; origin: Origin }
 
 /**
- * Frees an address for the account that its mailbox restores (`by`), where another account has it and never proved to hold
- * the mailbox: else a thief would register an address that they moved an account away from, and so keep its owner from
- * coming back. An administrator's account stays. The restored account gets the rows of modules: what was paid with the
- * address is never erased.
+ * Frees an address for the account `by` that its mailbox restores, if another account has the address and never verified
+ * it. Otherwise a thief could register the address that they moved an account away from, and so keep its owner from coming
+ * back.
+ *
+ * An administrator's account stays. The restored account gets the rows of modules, so that nothing that was paid for with
+ * the address is erased.
  */
 export const evictUnverifiedAccount = async (
   manager: EntityManager,
   deps: Pick<Deps, 'emails' | 'userRows'>,
-  { email, by, origin }: Taking,
+  { email, by, origin }: Eviction,
 ): Promise<void> => {
   const other = await manager.findOne(Users, {
     where: { email, email_verified: false, id: Not(by) },
@@ -27,15 +29,17 @@ export const evictUnverifiedAccount = async (
   await revokeUserTokens(manager, deps, other, [])
   const moved = await updateModuleRows(manager, deps, 'move', [other.id, by])
   const isGuest = other.password_hash === null
-  if (isGuest) await merge(manager, other, by)
-  const about = isGuest ? ({ type: 'user.merged', userId: by } as const) : displaced(other, by)
+  if (isGuest) await mergeAccounts(manager, other, by)
+  const event = isGuest
+    ? ({ type: 'user.merged', userId: by } as const)
+    : ({ type: 'user.deleted', userId: other.id, actorId: by } as const)
   const data = { ...moved, ...(isGuest && { merged_user_id: other.id }) }
-  await recordEvent(manager, { ...about, origin, data })
+  await recordEvent(manager, { ...event, origin, data })
   await manager.update(
     Users,
     { id: other.id },
     {
-      // A name that no mail reaches (RFC 2606).
+      // An address that no email reaches (RFC 2606).
       email: `${other.id}@${isGuest ? 'merged' : 'displaced'}.invalid`,
       erase_after: () => 'now()',
       session_epoch: () => 'session_epoch + 1',
@@ -44,17 +48,16 @@ export const evictUnverifiedAccount = async (
   )
 }
 
-const displaced = ({ id }: User, by: string) => ({ type: 'user.deleted', userId: id, actorId: by }) as const
+const maxEvents = 5000
 
-const mostEvents = 5000
-
-// An account without a password can be entered by its mailbox alone, the one that presses the link now: the two are one
-// person's. Strangers who try to sign in cause events, so only so many move; the eraser forgets the others.
-const merge = async (manager: EntityManager, { id }: User, by: string): Promise<void> => {
+// Only the owner of the mailbox can sign in to an account without a password, and that owner has followed the link: both
+// accounts belong to one person. Attackers can cause any number of events by trying to sign in, so at most `maxEvents`
+// move; the erasure of the account anonymizes the rest.
+const mergeAccounts = async (manager: EntityManager, { id }: User, by: string): Promise<void> => {
   await manager.query('UPDATE emails SET user_id = $2 WHERE user_id = $1', [id, by])
   await manager.query(
     `UPDATE audit_events SET user_id = $2
-      WHERE id IN (SELECT id FROM audit_events WHERE user_id = $1 ORDER BY id LIMIT ${mostEvents})`,
+      WHERE id IN (SELECT id FROM audit_events WHERE user_id = $1 ORDER BY id LIMIT ${maxEvents})`,
     [id, by],
   )
 }

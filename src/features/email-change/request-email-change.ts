@@ -19,9 +19,11 @@ type Request = {
 }
 
 /**
- * Owes a mail to the new address. Nothing changes until that confirms, and whether the address is somebody's already
- * is not said here: only its mailbox can find out. What was compared must still stand: after a reset that came
- * meanwhile, whoever knows the old password moves nothing.
+ * Queues an email to the new address. Nothing changes until it is confirmed. The answer does not reveal whether another
+ * account has the address: only the owner of its mailbox can find out.
+ *
+ * The email is queued only if the session epoch is still the one of the password comparison. Otherwise an attacker who
+ * knows the old password could still request the change after a reset.
  */
 export const requestEmailChange = async (
   deps: Needs,
@@ -31,16 +33,16 @@ export const requestEmailChange = async (
   if (refusal) return refusal
   // After the password: a caller who does not know it must not use up the emails that an address may get.
   const dropped = (await isOverMailLimit?.()) ?? false
-  const mail = await deps.database.transaction(async manager => {
+  const emailId = await deps.database.transaction(async manager => {
     const where = { id: user.id, session_epoch: user.session_epoch }
     if (!(await manager.findOne(Users, { where, lock: { mode: 'pessimistic_read' } }))) return null
     const email = { recipient: newEmail, userId: user.id, locale, dropped }
     const id = await queueEmail(manager, emails.email_change, email)
-    const about = { type: 'email.change_requested', userId: user.id, data: { email_id: id } } as const
-    await recordEvent(manager, { ...about, sessionId, origin })
+    const data = { email_id: id }
+    await recordEvent(manager, { type: 'email.change_requested', userId: user.id, sessionId, data, origin })
     return id
   })
-  if (!mail) return new Problem('INVALID_CURRENT_PASSWORD')
-  await enqueueEmails(deps, [mail])
+  if (!emailId) return new Problem('INVALID_CURRENT_PASSWORD')
+  await enqueueEmails(deps, [emailId])
   return null
 }

@@ -26,10 +26,11 @@ type Needs = Pick<
 >
 
 /**
- * Gives an account back to the address it had, also one that was deleted meanwhile. Whoever moved it knew the
- * password, so the password goes too: every session ends, and a mail lets the owner choose a new one. The address that
- * loses the account is told. The same token again gets the same answer, and does nothing more, while the account has the
- * address by it.
+ * Gives an account its former address back, even if it was deleted meanwhile. A thief who changed the address knew the
+ * password, so the password is removed too: every session ends, and an email lets the owner choose a new one.
+ *
+ * The address that loses the account is notified. The same token again gets the same answer without any further effect, as
+ * long as the account has the address by it.
  */
 export const undoEmailChange = async (
   deps: Needs,
@@ -92,7 +93,7 @@ const restore = (
     return [reset, await queueUndoneNotice(manager, deps, before, { address, origin })]
   })
 
-/** The email that tells the address that loses the account. */
+/** The email that notifies the address that loses the account. */
 const queueUndoneNotice = (
   manager: EntityManager,
   { clock }: Pick<Deps, 'clock'>,

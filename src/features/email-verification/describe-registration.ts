@@ -6,12 +6,12 @@ import { findRejectable } from './find-rejectable.ts'
 type Needs = Parameters<typeof verifyOneTimeToken>[0]
 
 /**
- * When and from where the account was made that the token of a verification email would confirm, for the page that asks.
- * Null where the token is not good, or the account is not one to reject. Changes nothing.
+ * When and from where the account was registered that this token would verify, for the confirmation page. Returns null if
+ * the token is not valid, or the account cannot be rejected. Changes nothing.
  */
 export const describeRegistration = async (deps: Needs, token: string): Promise<Registration | null> => {
-  const proof = await verifyOneTimeToken(deps, 'verify_email', { token })
-  if (!proof || proof.isUsed) return null
-  const user = await findUser(deps.reads, proof.userId)
-  return user && user.email === proof.address ? findRejectable(deps.database, user) : null
+  const verified = await verifyOneTimeToken(deps, 'verify_email', { token })
+  if (!verified || verified.isUsed) return null
+  const user = await findUser(deps.reads, verified.userId)
+  return user && user.email === verified.address ? findRejectable(deps.database, user) : null
 }

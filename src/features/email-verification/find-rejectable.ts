@@ -4,9 +4,9 @@ import { findRegistration, type Registration } from '../users/find-registration.
 import { isActive } from '../users/user-state.ts'
 
 /**
- * The registration of an account that its mailbox may still reject: a visitor made it, and no mailed link or code has ever
- * proven anything for it. Null for any other account: what was confirmed once is its owner's, and an administrator or a
- * payment has made it on purpose.
+ * The registration of an account that the owner of its mailbox may still reject: a visitor registered it, and no emailed
+ * link or code was ever used for it. Null for any other account: one that was verified once belongs to its owner, and one
+ * made by an administrator or a payment exists on purpose.
  */
 export const findRejectable = async (
   database: DataSource | EntityManager,

@@ -18,23 +18,24 @@ type Needs = Pick<Deps, 'userRows'> &
   Parameters<typeof deleteSessions>[0]
 
 /**
- * Removes an account that somebody else made with this address, at the wish of the mailbox that never confirmed it: by the
- * token of the email that asks for the confirmation. Sessions end and the account is erased at once, with its mails. Where
- * it holds rows of a module, such as a payment, it is closed and loses the address, and an administrator decides. The same
- * token again gets the same answer.
+ * Removes an account that another person registered with this address. The owner of the mailbox requests it with the token
+ * of the verification email. Sessions end, and the account and its emails are erased at once.
+ *
+ * An account with rows of a module, such as a payment, is deactivated instead and loses the address; an administrator then
+ * decides. The same token again gets the same answer.
  */
 export const rejectAccount = async (
   deps: Needs,
   { token, origin }: { token: string; origin: Origin },
 ): Promise<{ isRepeat: boolean } | Problem<'INVALID_TOKEN'>> => {
-  const proof = await verifyOneTimeToken(deps, 'verify_email', { token })
+  const verified = await verifyOneTimeToken(deps, 'verify_email', { token })
   const read = readOneTimeToken(token)
-  if (read && proof && !proof.isUsed) {
-    // Before the account is gone: with it goes the row that the token is checked by.
-    await storeRejection(deps, proof.userId, tokenHash(read.secret), proof.expiresIn)
-    if (await remove(deps, { ...proof, origin })) {
-      await deleteSessions(deps, proof.userId)
-      await erase(deps, proof.userId)
+  if (read && verified && !verified.isUsed) {
+    // Stored before the removal, which erases the email row that the token is verified by.
+    await storeRejection(deps, verified.userId, tokenHash(read.secret), verified.expiresIn)
+    if (await remove(deps, { ...verified, origin })) {
+      await deleteSessions(deps, verified.userId)
+      await erase(deps, verified.userId)
       return { isRepeat: false }
     }
   }
@@ -52,13 +53,14 @@ const remove = (deps: Needs, { userId, address, origin }: Removal): Promise<bool
     if (!user || !(await findRejectable(manager, user))) return false
     const isKept = await hasModuleRows(manager, deps, userId)
     await revokeUserTokens(manager, deps, user, [])
-    // The event of an account that is erased names nobody, or its address and device would be erased with it.
+    // If the account is erased, its event has no user: otherwise its IP address and device would be erased with the
+    // account.
     await recordEvent(manager, { type: 'user.rejected', userId: isKept ? userId : null, origin })
     await manager.update(
       Users,
       { id: userId },
       {
-        // A name that no mail reaches (RFC 2606).
+        // An address that no email reaches (RFC 2606).
         email: `${userId}@rejected.invalid`,
         password_hash: null,
         password_proven_at: null,
@@ -70,9 +72,9 @@ const remove = (deps: Needs, { userId, address, origin }: Removal): Promise<bool
     return true
   })
 
-// What a fault leaves is erased by the worker: the account is closed, and due.
+// If this fails, the worker erases the account: it is closed and due.
 const erase = async (deps: Needs, userId: string): Promise<void> => {
   await eraseAccount(deps, userId).catch(err =>
-    deps.log.warn({ err, user_id: userId }, 'a rejected account is not erased yet'),
+    deps.log.warn({ err, user_id: userId }, 'could not erase a rejected account: the worker tries again'),
   )
 }

@@ -5,24 +5,24 @@ import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 
 /**
- * Owes a new verification mail to an address. Whether anybody has it is not looked up here: the worker drops the
- * mail if nobody does, so the answer cannot tell.
+ * Queues a new verification email. The account is not looked up here, so that the answer cannot reveal whether it exists:
+ * the worker drops the email if there is no account.
  */
 export const resendVerification = async (
   deps: Pick<Deps, 'database' | 'queue' | 'log'>,
   { email, locale, overLimit, origin }: { email: string; locale: string; overLimit: boolean; origin: Origin },
 ): Promise<void> => {
-  const mail = await deps.database.transaction(async manager => {
+  const emailId = await deps.database.transaction(async manager => {
     const id = await queueEmail(manager, emails.verify_email, {
       recipient: email,
       userId: null,
       locale,
       overLimit,
     })
-    // No user: nobody is looked up. The row of the email tells whose it is.
-    const about = { type: 'email.verification_requested', userId: null, data: { email_id: id } } as const
-    await recordEvent(manager, { ...about, origin })
+    // No user, because the account is not looked up. The row of the email names the address.
+    const data = { email_id: id }
+    await recordEvent(manager, { type: 'email.verification_requested', userId: null, data, origin })
     return id
   })
-  await enqueueEmails(deps, [mail])
+  await enqueueEmails(deps, [emailId])
 }

@@ -29,35 +29,35 @@ type Needs = Pick<
 type Verify = { presented: PresentedToken; locale: string; origin: Origin & { network: string } }
 
 /**
- * Verifies the address that an email was sent to, once, and owes the welcome. The same token or code again gets the same
- * answer, and does nothing more, while the address is verified by it.
+ * Verifies the address that an email was sent to, once, and queues the welcome email. The same token or code again gets the
+ * same answer without any further effect, as long as the address is verified by it.
  */
 export const verifyEmail = async (
   deps: Needs,
   { presented, locale, origin }: Verify,
 ): Promise<{ email: string; isRepeat: boolean } | Problem<'INVALID_TOKEN'>> => {
-  const proof = await verifyOneTimeToken(deps, 'verify_email', presented)
-  if (!proof) return new Problem('INVALID_TOKEN')
-  const { address } = proof
-  const welcome = proof.isUsed ? null : await verify(deps, { ...proof, locale, origin })
+  const verified = await verifyOneTimeToken(deps, 'verify_email', presented)
+  if (!verified) return new Problem('INVALID_TOKEN')
+  const { address } = verified
+  const welcome = verified.isUsed ? null : await verify(deps, { ...verified, locale, origin })
   if (welcome) {
     await enqueueEmails(deps, [welcome])
-    await rememberDevice(deps, proof.userId, origin)
+    await rememberDevice(deps, verified.userId, origin)
     return { email: address, isRepeat: false }
   }
-  const stands = await isEffectCurrent(deps, 'verify_email', proof)
+  const stands = await isEffectCurrent(deps, 'verify_email', verified)
   return stands ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
 }
 
-type Proven = { userId: string; emailId: string; address: string; locale: string; origin: Origin }
+type Verification = { userId: string; emailId: string; address: string; locale: string; origin: Origin }
 
 const verify = (
   { database }: Needs,
-  { userId, emailId, address, locale, origin }: Proven,
+  { userId, emailId, address, locale, origin }: Verification,
 ): Promise<string | null> =>
   database.transaction(async manager => {
     if (!(await consumeOneTimeToken(manager, emailId))) return null
-    // The address may have changed since the mail was sent: then it proves nothing any more.
+    // The address of the account may have changed since the email was sent. Then this one must not be verified.
     const { affected } = await manager.update(
       Users,
       { id: userId, email: address },

@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { readOneTimeToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
 import { hasRejection } from '../one-time-tokens/store.ts'
 
-/** Whether this token has removed its account, which is still gone: Postgres says so. */
+/** Whether this token removed its account, and the account is still gone according to Postgres. */
 export const wasRejected = async (
   deps: Pick<Deps, 'database' | 'redis' | 'keys'>,
   token: string,

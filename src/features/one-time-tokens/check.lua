@@ -1,10 +1,16 @@
--- Compares a token or a code with the live proof. A guess at a code is counted before it is compared, and
--- the last allowed guess closes the code; the link goes on working. Asking for another code buys few more: all
--- codes of a user and purpose have some guesses in a time together. The owner's session has guesses of its own.
--- KEYS  1 proof, 2 guesses of the user and purpose
--- ARGV  1 token | code, 2 hash presented, 3 guesses allowed, 4 shift (ms), 5 guesses at all codes, 6 the time they
---       are counted in (ms), 7 field of the proof that counts the guesses
--- Returns {email id, address, milliseconds of life left}, 'wrong' where a live proof has another hash, or nil
+-- Compares a token or a code with the live one of its user and purpose.
+--
+-- A guess at a code is counted before the comparison, so that simultaneous guesses cannot pass the limit together. The last
+-- allowed guess disables the code; the link still works.
+--
+-- A second counter spans all codes of the user and purpose: otherwise an attacker could request a new code for more
+-- guesses. The owner's session has counters of its own.
+--
+-- KEYS  1 live token, 2 guesses of the user and purpose
+-- ARGV  1 token | code, 2 hash presented, 3 guesses allowed at one code, 4 clock shift (ms), 5 guesses allowed at all
+--       codes, 6 the window of that limit (ms), 7 field of the live token that counts its guesses
+-- Returns {email id, address, remaining life in ms}; 'wrong' if the live token has another hash; nil if there is no live
+-- token or no guess is left
 local p = redis.call('HMGET', KEYS[1], 'email_id', 'address', 'expires_at', ARGV[1])
 if not p[1] then return nil end
 local time = redis.call('TIME')

@@ -6,10 +6,12 @@ const lockUser = `SELECT FROM users WHERE id = (
 ) FOR UPDATE`
 
 /**
- * Spends a proof in the transaction of what it proves, so that both happen or neither: Postgres decides which
- * of several comes first, and a fault spends nothing. Returns false where it was spent before. The row of its user
- * is locked first, as by whoever spends all of them: in another order the two would wait for each other. The time of use
- * is read after that lock, so that the proofs of a user are used in the order of these times.
+ * Consumes a token in the same transaction as its effect, so that either both happen or neither. Returns false if it was
+ * consumed before: of several simultaneous requests only one gets true.
+ *
+ * The row of the user is locked first, in the same order as in every flow that revokes all tokens of a user, to prevent
+ * deadlocks. The time of use is read after that lock, so that these times have the order in which a user's tokens were
+ * used.
  */
 export const consumeOneTimeToken = async (manager: EntityManager, emailId: string): Promise<boolean> => {
   await manager.query(lockUser, [emailId])

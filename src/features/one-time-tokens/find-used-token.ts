@@ -9,8 +9,8 @@ export type UsedToken = { emailId: string; address: string; expiresIn: number }
 type Row = { id: string; kind: string; recipient: string; age: string }
 
 /**
- * Finds the email whose link was used with this secret and has not expired. It is looked for in Postgres: a newer email
- * may have replaced the proof in Redis meanwhile, or Redis may have lost it. `expiresIn` in milliseconds.
+ * Finds the email whose link was used with this secret and has not expired. Searches Postgres, because a newer email may
+ * have replaced the token in Redis, or Redis may have lost it. `expiresIn` is in milliseconds.
  */
 export const findUsedToken = async (
   { emails, database, secrets, clock }: Pick<Deps, 'emails' | 'database' | 'secrets' | 'clock'>,

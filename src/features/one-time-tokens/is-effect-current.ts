@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { kindsFor } from '../../platform/catalog/email-definition.ts'
 import type { TokenPurpose } from '../../platform/catalog/token-purposes.ts'
 
-/** What a used proof has brought about, and which later proof has replaced that. */
+/** The effect of a used token as an SQL condition, and the purposes whose later use replaces it. */
 type Effect = { holds: string; replacedBy: readonly TokenPurpose[] }
 
 const address: Effect = {
@@ -14,19 +14,21 @@ const effects: Record<TokenPurpose, Effect> = {
   verify_email: address,
   change_email: address,
   undo_email_change: address,
-  // Whether the password is still the one that was set then, the flow itself compares.
+  // `resetPassword` itself compares whether the password is still the one that was set then.
   reset_password: {
     holds: 'u.email = e.recipient AND u.password_hash IS NOT NULL',
     replacedBy: ['reset_password'],
   },
-  // Undoing a move revives a deleted account too.
+  // Undoing an email change also restores a deleted account.
   undo_deletion: { holds: 'true', replacedBy: ['undo_deletion', 'undo_email_change'] },
 }
 
 /**
- * Tells whether what the proof of this email has brought about still stands, so that a client that presents it again
- * (a lost reply, a second click) gets the same answer. One statement, so that no other change comes between: the proof
- * was used and not only made void, the account is open and shows the effect, and no later proof has replaced it.
+ * Tells whether the effect of the token of this email still stands. Then a client that presents the token again (after a
+ * lost reply or a second click) gets the same answer.
+ *
+ * One statement checks all conditions, so that no other change comes between them: the token was used and not only revoked,
+ * the account is active and shows the effect, and no later token has replaced it.
  */
 export const isEffectCurrent = async (
   { emails, database }: Pick<Deps, 'emails' | 'database'>,

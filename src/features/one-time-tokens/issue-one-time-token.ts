@@ -7,34 +7,34 @@ import { storeToken } from './store.ts'
 export type IssuedToken = { token: string; code: string }
 
 /**
- * Makes the token and the code of a mail live. Its life counts from the row, not from this attempt, and by the clock
- * that wrote the row, not by that of this machine. Returns null where the mail would be dead on arrival: it is too old,
- * was used already, or a newer one has replaced it.
+ * Makes the token and the code of an email live. Their life counts from the creation of the email's row, not from this
+ * attempt, and by the clock of Postgres, not of this machine. Returns null if the link would be dead already: the email is
+ * too old, its token was consumed, or a newer email has replaced it.
  */
 export const issueOneTimeToken = async (
   deps: Pick<Deps, 'clock' | 'database' | 'redis' | 'keys' | 'secrets'>,
   email: Email,
   { purpose, lifetime }: EmailToken,
-  to: { userId: string; address: string },
+  recipient: { userId: string; address: string },
 ): Promise<IssuedToken | null> => {
   const life = lifetime - (await ageOf(deps, email.id))
   if (life <= 0 || email.proof_spent_at) return null
   const { secret, code } = emailSecrets(deps.secrets.mail, purpose, email.id)
-  const stands = await storeToken(
+  const isLive = await storeToken(
     deps,
-    { userId: to.userId, purpose },
+    { userId: recipient.userId, purpose },
     {
       emailId: email.id,
       token: tokenHash(secret),
-      code: codeHash(deps.secrets.mail, to.userId, purpose, code),
-      address: to.address,
+      code: codeHash(deps.secrets.mail, recipient.userId, purpose, code),
+      address: recipient.address,
       life,
     },
   )
-  return stands ? { token: writeOneTimeToken(to.userId, secret), code } : null
+  return isLive ? { token: writeOneTimeToken(recipient.userId, secret), code } : null
 }
 
-/** In milliseconds; of a row that is gone, for ever. */
+/** Age of the row of an email in milliseconds; infinite if the row is gone. */
 const ageOf = async ({ database, clock }: Pick<Deps, 'database' | 'clock'>, id: string): Promise<number> => {
   const [row] = (await database.query(
     'SELECT extract(epoch FROM now() - created_at) * 1000 AS age FROM emails WHERE id = $1',

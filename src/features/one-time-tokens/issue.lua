@@ -1,8 +1,10 @@
--- Makes a mailed proof (a token and a code) the one live proof of its user and purpose.
--- Asked again for the same e-mail it changes nothing, so a job that runs twice refills no guesses; asked
--- for an older e-mail (ids sort by time) it refuses, so a late retry cannot replace a newer link.
--- KEYS  1 proof
--- ARGV  1 e-mail id, 2 hash of the token, 3 hash of the code, 4 address, 5 life (ms), 6 shift (ms)
+-- Makes the token and the code of an email the only live ones of their user and purpose.
+--
+-- The same email again changes nothing, so a job that runs twice grants no new guesses. An older email (ids sort by time) is
+-- refused, so a late retry cannot replace a newer link.
+--
+-- KEYS  1 live token
+-- ARGV  1 email id, 2 hash of the token, 3 hash of the code, 4 address, 5 life (ms), 6 clock shift (ms)
 -- Returns issued | superseded
 local known = redis.call('HGET', KEYS[1], 'email_id')
 if known == ARGV[1] then return 'issued' end

@@ -1,9 +1,10 @@
 import type { EntityManager } from 'typeorm'
 
 /**
- * Ends the ways back of moves before which the account held nothing, once its new mailbox has set a password. Else
- * somebody would move an account of theirs to a victim's address, and take it back with what the victim has put into it.
- * An account that held something keeps its way back, or a thief who moves it away would end it by a reset.
+ * Revokes the undo links of email changes before which the account was empty, once the new mailbox has set a password.
+ * Otherwise an attacker could move an empty account of theirs to a victim's address, and undo that later to take over what
+ * the victim has put into it. An account that held something keeps its undo link: otherwise a thief who moves it away could
+ * revoke the owner's link by a reset.
  */
 export const revokeEmptyUndoTokens = async (manager: EntityManager, userId: string): Promise<void> => {
   await manager.query(

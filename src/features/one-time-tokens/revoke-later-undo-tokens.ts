@@ -1,9 +1,9 @@
 import type { EntityManager } from 'typeorm'
 
 /**
- * Spends the undo links that were mailed after this one, which are those of whoever had the account since. An earlier
- * one stands: a thief who moved twice would else end its owner's way back by taking the second move back. It is
- * the clock of Postgres that tells earlier from later.
+ * Revokes the undo links that were emailed after this one: they belong to addresses that held the account later. Earlier
+ * ones stay valid: otherwise a thief who changes the address twice and undoes the second change would revoke the owner's
+ * link. The clock of Postgres decides which is earlier.
  */
 export const revokeLaterUndoTokens = async (
   manager: EntityManager,

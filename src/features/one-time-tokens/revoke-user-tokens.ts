@@ -4,7 +4,7 @@ import { kindsFor } from '../../platform/catalog/email-definition.ts'
 import { type TokenPurpose, tokenPurposes, undoPurposes } from '../../platform/catalog/token-purposes.ts'
 
 /**
- * Revokes the mailed tokens of a user, sent or still queued, in the transaction of a change that must end them, such as a
+ * Revokes the emailed tokens of a user, sent or still queued, in the transaction of a change that must end them, such as a
  * reset password or a changed address. The `kept` purposes stay: by default the links that undo a change, or an attacker
  * who confirms, resets or deletes would take them from the owner. Tokens that Redis still holds are useless, because
  * `verifyOneTimeToken` checks the row of the email.

@@ -9,58 +9,76 @@ type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
 const issueScript = script(import.meta.dirname, 'issue.lua')
 const checkScript = script(import.meta.dirname, 'check.lua')
 
-export type TokenKey = { userId: string; purpose: TokenPurpose }
+type TokenKey = { userId: string; purpose: TokenPurpose }
 
-/** `life` in milliseconds. Hashes only. Returns false where a newer proof stands already. */
+/** `token` and `code` are hashes, `life` is in milliseconds. Returns false if a newer email has replaced this token. */
 export const storeToken = async (
   { redis, keys, clock }: Store,
   { userId, purpose }: TokenKey,
-  proof: { emailId: string; token: string; code: string; address: string; life: number },
+  {
+    emailId,
+    token,
+    code,
+    address,
+    life,
+  }: {
+    emailId: string
+    token: string
+    code: string
+    address: string
+    life: number
+  },
 ): Promise<boolean> => {
-  const args = [proof.emailId, proof.token, proof.code, proof.address, Math.ceil(proof.life), clock.shift]
+  const args = [emailId, token, code, address, Math.ceil(life), clock.shift]
   return (await issueScript(redis, [keys.oneTimeToken(userId, purpose)], args)) === 'issued'
 }
 
+/** `expiresIn` is in milliseconds. */
 export type LiveToken = { emailId: string; address: string; expiresIn: number }
 
-/** `isOwner`: the owner's session presents it. Guesses from elsewhere then do not count. */
-type Matched = {
+type Comparison = {
   by: 'token' | 'code'
   hash: string
+  /** The session of the owner presents it: guesses of other clients then do not count. */
   isOwner: boolean
-  guesses: number
-  guessesInAll: number
+  /** Guesses allowed at one code. */
+  perCode: number
+  /** Guesses allowed at all codes of one user and purpose, in `window` milliseconds. */
+  perWindow: number
   window: number
 }
 
 /**
- * Compares without spending; a code costs one of `guesses`, and one of the `guessesInAll` that every code of the user
- * and purpose has in a `window` of milliseconds. Null where there is nothing to compare with.
+ * Compares a token or a code with the live one, without consuming it. Each comparison of a code counts as a guess. Returns
+ * null if there is nothing to compare with, or no guess is left.
  */
 export const matchToken = async (
   { redis, keys, clock }: Store,
   { userId, purpose }: TokenKey,
-  { by, hash, isOwner, guesses, guessesInAll, window }: Matched,
+  { by, hash, isOwner, perCode, perWindow, window }: Comparison,
 ): Promise<LiveToken | 'wrong' | null> => {
-  const inAll = isOwner ? keys.ownGuesses(userId, purpose) : keys.guesses(userId, purpose)
+  const guesses = isOwner ? keys.ownGuesses(userId, purpose) : keys.guesses(userId, purpose)
   const counter = isOwner ? 'own_attempts' : 'attempts'
-  const args = [by, hash, guesses, clock.shift, guessesInAll, window, counter]
-  const found = await checkScript(redis, [keys.oneTimeToken(userId, purpose), inAll], args)
+  const args = [by, hash, perCode, clock.shift, perWindow, window, counter]
+  const found = await checkScript(redis, [keys.oneTimeToken(userId, purpose), guesses], args)
   const reply = found as [string, string, number] | 'wrong' | null
   if (reply === 'wrong') return 'wrong'
   return reply && { emailId: reply[0], address: reply[1], expiresIn: reply[2] }
 }
 
-/** Forgets the proofs of a user, which hold addresses, and the guesses at them. */
+/** Deletes the live tokens of a user, which hold addresses, and the counts of guesses. */
 export const deleteUserTokens = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
   userId: string,
 ): Promise<void> => {
   const names = [keys.oneTimeToken, keys.guesses, keys.ownGuesses]
-  await redis.del(...tokenPurposes.flatMap(each => names.map(name => name(userId, each))))
+  await redis.del(...tokenPurposes.flatMap(purpose => names.map(name => name(userId, purpose))))
 }
 
-/** Remembers that a token is about to remove the account of a user, for as long as the token lives (in milliseconds). */
+/**
+ * Stores the hash of the token that is about to remove the account of a user, for the rest of the token's `life` in
+ * milliseconds. A repeated request then gets the same answer, although the account is gone.
+ */
 export const storeRejection = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
   userId: string,

@@ -9,7 +9,7 @@ import { countWrongCode } from './count-wrong-code.ts'
 import { findUsedToken } from './find-used-token.ts'
 import { type LiveToken, matchToken } from './store.ts'
 
-/** What a client presents: the token of a link, or the address and the code of the same mail. */
+/** What a client presents: the token of a link, or the address and the code of the same email. */
 export type PresentedToken = { token: string } | { email: string; code: string }
 
 type Needs = Pick<
@@ -27,82 +27,94 @@ type Needs = Pick<
   | 'secrets'
 >
 
-type Found = LiveToken & { userId: string }
+type Match = LiveToken & { userId: string }
 
-/** `isUsed`: it did its work before. Whether that still stands is for `isEffectCurrent` to say. */
-type Checked = Found & { isUsed: boolean }
+/** `isUsed`: the token was consumed before. `isEffectCurrent` then tells whether its effect still stands. */
+type VerifiedToken = Match & { isUsed: boolean }
 
 /**
- * Finds the proof that this belongs to, without spending it; null where there is none, it has expired or was made void.
- * An address without an account is looked up under an id that nobody has, by the same steps. `ownerId` is the user whose
- * session presents it, if one does.
+ * Verifies the token or the code of an email without consuming it. Returns null if it is unknown, expired or revoked.
+ * `ownerId` is the user whose session presents it, if one does.
+ *
+ * 1. Redis holds the hashes of live tokens: compare with those of each user whom the token or code can belong to.
+ * 2. Postgres has the final word: the row of the email says whether the token was revoked or used.
+ * 3. A token that Redis no longer holds may have been used before: then its email is looked up in Postgres.
  */
 export const verifyOneTimeToken = async (
   deps: Needs,
   purpose: CodePurpose,
   presented: PresentedToken,
   ownerId: string | null = null,
-): Promise<Checked | null> => {
-  const compare = async () => match(deps, purpose, await locate(deps, purpose, presented, ownerId))
+): Promise<VerifiedToken | null> => {
+  const compare = async () => matchAny(deps, purpose, await candidatesFor(deps, purpose, presented, ownerId))
   const compared = 'code' in presented ? await countWrongCode(deps, purpose, compare) : await compare()
-  const found = compared === 'wrong' ? null : compared
-  if ('email' in presented && presented.email !== found?.address) return null
-  const email = found && (await deps.database.getRepository(Emails).findOneBy({ id: found.emailId }))
-  if (found && email && !email.proof_spent_at) return { ...found, isUsed: false }
-  if (found && email?.proof_used_at) return { ...found, isUsed: true }
-  return 'token' in presented ? usedBefore(deps, purpose, presented.token) : null
+  const match = compared === 'wrong' ? null : compared
+  if ('email' in presented && presented.email !== match?.address) return null
+  const email = match && (await deps.database.getRepository(Emails).findOneBy({ id: match.emailId }))
+  if (match && email && !email.proof_spent_at) return { ...match, isUsed: false }
+  if (match && email?.proof_used_at) return { ...match, isUsed: true }
+  return 'token' in presented ? verifyUsedToken(deps, purpose, presented.token) : null
 }
 
-/** 'wrong' where there was something live to compare with, and nothing matched. */
-const match = async (
-  deps: Needs,
-  purpose: CodePurpose,
-  located: readonly Located[],
-): Promise<Found | 'wrong' | null> => {
-  const matched = await Promise.all(
-    located.map(async ({ userId, ...rest }) => {
-      const proof = await matchToken(deps, { userId, purpose }, { ...rest, ...guessesIn(deps) })
-      return proof === null || proof === 'wrong' ? proof : { ...proof, userId }
-    }),
-  )
-  const found = matched.find(proof => proof !== null && proof !== 'wrong')
-  return found ?? (matched.includes('wrong') ? 'wrong' : null)
-}
+/** A user whom the presented token or code can belong to, and the hash to compare with theirs. */
+type Candidate = { userId: string; by: 'token' | 'code'; hash: string; isOwner: boolean }
 
-const usedBefore = async (deps: Needs, purpose: CodePurpose, token: string): Promise<Checked | null> => {
-  const read = readOneTimeToken(token)
-  const used = read && (await findUsedToken(deps, purpose, read))
-  return used && { ...used, userId: read.userId, isUsed: true }
-}
-
-const guessesIn = ({ config }: Pick<Deps, 'config'>) => {
-  const { code, code_day } = config.RATE_LIMITS === 'off' ? defaultLimits : config.RATE_LIMITS
-  return { guesses: code.points, guessesInAll: code_day.points, window: code_day.window }
-}
-
-type Located = { userId: string; by: 'token' | 'code'; hash: string; isOwner: boolean }
-
-const locate = async (
+/**
+ * A token names its user. A code comes with an address: its account, or for `change_email` every user who asked to move to
+ * it. An address without an account gets a random user id, so that the same steps run and timing reveals nothing.
+ */
+const candidatesFor = async (
   deps: Pick<Deps, 'reads' | 'secrets'>,
   purpose: CodePurpose,
   presented: PresentedToken,
   ownerId: string | null,
-): Promise<Located[]> => {
+): Promise<Candidate[]> => {
   if ('token' in presented) {
     const read = readOneTimeToken(presented.token)
     return read ? [{ userId: read.userId, by: 'token', hash: tokenHash(read.secret), isOwner: false }] : []
   }
   const { email, code } = presented
-  const found =
+  const users =
     purpose === 'change_email'
       ? await findPendingMoves(deps.reads, email)
       : [await findUserByEmail(deps.reads, email)].filter(user => user !== null)
-  // Anybody may ask to move to this address, and guess at its codes. The owner's session presents its own code, and
-  // neither can put that out of use.
-  const own = found.find(({ id }) => id === ownerId)
-  const ids = own ? [own.id] : found.length > 0 ? found.map(({ id }) => id) : [randomUuid()]
+  // Any user may ask to move to this address, and any client may guess its codes. If the owner's session presents the code,
+  // compare only the owner's, with guesses of its own, so that neither can lock the owner out.
+  const owner = users.find(({ id }) => id === ownerId)
+  const ids = owner ? [owner.id] : users.length > 0 ? users.map(({ id }) => id) : [randomUuid()]
   return ids.map(userId => {
     const hash = codeHash(deps.secrets.mail, userId, purpose, code)
-    return { userId, by: 'code', hash, isOwner: own !== undefined }
+    return { userId, by: 'code', hash, isOwner: owner !== undefined }
   })
+}
+
+/** Returns 'wrong' if a candidate has a live token and none of them matches, null if there is nothing to compare with. */
+const matchAny = async (
+  deps: Needs,
+  purpose: CodePurpose,
+  candidates: readonly Candidate[],
+): Promise<Match | 'wrong' | null> => {
+  const results = await Promise.all(
+    candidates.map(async ({ userId, ...rest }) => {
+      const result = await matchToken(deps, { userId, purpose }, { ...rest, ...guessLimits(deps) })
+      return result === null || result === 'wrong' ? result : { ...result, userId }
+    }),
+  )
+  const match = results.find(result => result !== null && result !== 'wrong')
+  return match ?? (results.includes('wrong') ? 'wrong' : null)
+}
+
+const guessLimits = ({ config }: Pick<Deps, 'config'>) => {
+  const { code, code_day } = config.RATE_LIMITS === 'off' ? defaultLimits : config.RATE_LIMITS
+  return { perCode: code.points, perWindow: code_day.points, window: code_day.window }
+}
+
+const verifyUsedToken = async (
+  deps: Needs,
+  purpose: CodePurpose,
+  token: string,
+): Promise<VerifiedToken | null> => {
+  const read = readOneTimeToken(token)
+  const used = read && (await findUsedToken(deps, purpose, read))
+  return used && { ...used, userId: read.userId, isUsed: true }
 }

@@ -5,13 +5,15 @@ import { sameBytes } from '../../platform/crypto/derive.ts'
 import { emailSecrets, readOneTimeToken } from '../../platform/crypto/one-time-token.ts'
 import { Emails } from '../../platform/mail/entity.ts'
 
-/** Kinds of mail whose link takes a change back. They live for days or weeks, and several at once. */
+/** Emails whose link undoes a change. The links live for days or weeks, and several are live simultaneously. */
 type UndoKind = 'email_changed' | 'account_deleted'
 
 /**
- * Finds the mail that an undo link came from, unless it was made void. Such a link must outlast a Redis that forgets, and
- * a later change must not replace it, or a thief would change twice: so it is looked for among the mails of the user in
- * Postgres, and from the oldest on, or a thief would change often. Links that were used come last: they undo nothing more.
+ * Finds the email that an undo link came from, unless the link was revoked. Searches the user's emails in Postgres, because
+ * the link must survive a loss of Redis, and because a later change must not replace it: a thief could change twice.
+ *
+ * The oldest come first, so that a thief cannot push the owner's link out of the searched 50 by many changes. Used links
+ * come last: they undo nothing more.
  */
 export const verifyUndoToken = async (
   { database, secrets, clock }: Pick<Deps, 'database' | 'secrets' | 'clock'>,
@@ -22,7 +24,7 @@ export const verifyUndoToken = async (
   if (!read) return null
   const { userId, secret } = read
   const { purpose, lifetime } = emails[kind].token
-  const sent = await database
+  const candidates = await database
     .getRepository(Emails)
     .createQueryBuilder()
     .where('user_id = :userId AND kind = :kind', { userId, kind })
@@ -32,7 +34,7 @@ export const verifyUndoToken = async (
     .addOrderBy('created_at', 'ASC')
     .limit(50)
     .getMany()
-  const mail = sent.find(({ id }) => sameBytes(emailSecrets(secrets.mail, purpose, id).secret, secret))
-  if (!mail) return null
-  return { userId, emailId: mail.id, address: mail.recipient, isUsed: mail.proof_used_at !== null }
+  const email = candidates.find(({ id }) => sameBytes(emailSecrets(secrets.mail, purpose, id).secret, secret))
+  if (!email) return null
+  return { userId, emailId: email.id, address: email.recipient, isUsed: email.proof_used_at !== null }
 }

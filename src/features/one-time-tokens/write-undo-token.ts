@@ -5,8 +5,8 @@ import { emailSecrets, writeOneTimeToken } from '../../platform/crypto/one-time-
 import type { Email } from '../../platform/mail/entity.ts'
 
 /**
- * The token of an undo link, which `verifyUndoToken` finds again by the row that it came from. Null where it would be dead on
- * arrival: the mail is too old, or its proof was spent already.
+ * Writes the token of an undo link; `verifyUndoToken` finds it by the row of the email. Returns null if the link would be
+ * dead already: the email is too old, or its token was consumed.
  */
 export const writeUndoToken = (
   { secrets, clock }: Pick<Deps, 'secrets' | 'clock'>,

@@ -4,7 +4,10 @@ import type { Secrets } from '../../platform/crypto/secrets.ts'
 import type { Database } from '../../platform/postgres/postgres.ts'
 import { SigningKeys } from './entity.ts'
 
-/** Makes a signing key where there is none. Safe to call from several processes: one key signs at a time. */
+/**
+ * Creates a signing key if there is none. Safe to call from several processes: a unique index lets only one key have the
+ * status `signing`.
+ */
 export const createFirstKey = async (deps: { database: Database; secrets: Secrets }): Promise<void> => {
   const keys = deps.database.getRepository(SigningKeys)
   if (await keys.existsBy({ status: 'signing' })) return

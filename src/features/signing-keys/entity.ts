@@ -2,7 +2,7 @@ import { EntitySchema } from 'typeorm'
 import type { PublishedKey } from '../../platform/crypto/key-ring.ts'
 
 export type SigningKeyRow = PublishedKey & {
-  /** The PASERK secret key, sealed under APP_SECRET. */
+  /** The PASERK secret key, encrypted with a key derived from APP_SECRET. */
   sealed_secret: string
   created_at: Date
 }

@@ -16,8 +16,8 @@ type Ring = {
   published: PublishedKey[]
 }
 
-/** Unknown ids cost nothing to invent, so they may not cost a query each. */
-const rereadAfter = 5000
+/** Minimum time between reads, so that an attacker who sends random key ids does not cause a query for each. */
+const minRereadMs = 5000
 
 const readRing = async (database: Database, secrets: Secrets): Promise<Ring> => {
   const rows = await database.getRepository(SigningKeys).find({ order: { created_at: 'ASC' } })
@@ -26,7 +26,7 @@ const readRing = async (database: Database, secrets: Secrets): Promise<Ring> => 
   if (!row) throw new Error('There is no signing key. Run `npm run migrate`.')
   const secret = unseal(secrets.seal, row.sealed_secret, row.kid)
   if (!secret)
-    throw new Error('The signing key cannot be unsealed: APP_SECRET is not the one it was sealed with.')
+    throw new Error('The signing key cannot be decrypted: APP_SECRET is not the one that encrypted it.')
   const known = await Promise.all(
     published.map(async key => [key.kid, await importPublic(key.public_key)] as const),
   )
@@ -37,7 +37,7 @@ const readRing = async (database: Database, secrets: Secrets): Promise<Ring> => 
   }
 }
 
-/** Reads the signing keys, and again when another instance has made one. */
+/** Reads the signing keys. Reads them again if a token names an unknown key, as another instance may have created it. */
 export const openKeyRing = async (database: Database, secrets: Secrets): Promise<KeyRing> => {
   let ring = await readRing(database, secrets)
   let readAt = Date.now()
@@ -49,7 +49,7 @@ export const openKeyRing = async (database: Database, secrets: Secrets): Promise
   }
 
   const findNew = async (kid: string): Promise<PublicKey | null> => {
-    if (reading || Date.now() - readAt > rereadAfter) {
+    if (reading || Date.now() - readAt > minRereadMs) {
       reading ??= readAgain().finally(() => {
         reading = null
       })

@@ -39,6 +39,6 @@ export const readOneTimeToken = (text: string): { userId: string; secret: Buffer
 
 export const tokenHash = (secret: Buffer): string => encode(sha256(secret))
 
-/** A keyed hash, as an attacker with a dump of the store could try all codes. */
+/** Keyed: an attacker with a dump of the store could find the code of a plain hash by trying all codes. */
 export const codeHash = (mailKey: KeyObject, userId: string, purpose: string, code: string): string =>
   encode(hmac(mailKey, 'code hash', userId, purpose, code))

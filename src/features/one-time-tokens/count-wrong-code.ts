@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { manyWrongCodes } from '../../platform/catalog/limits.ts'
 import { counters } from '../../platform/catalog/metrics.ts'
 import type { CodePurpose } from '../../platform/catalog/token-purposes.ts'
-import type { Taken } from '../../platform/limits/store.ts'
+import type { Taken } from '../../platform/limits/limiter.ts'
 
 type Needs = Pick<Deps, 'limiter' | 'log' | 'metrics'>
 

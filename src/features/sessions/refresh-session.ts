@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
-import type { Quota } from '../../platform/limits/store.ts'
+import type { Quota } from '../../platform/limits/limiter.ts'
 import { findUserOfSession } from '../users/store.ts'
 import { isActive, mustVerify } from '../users/user-state.ts'
 import { issueTokens } from './issue-tokens.ts'

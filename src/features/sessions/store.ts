@@ -1,6 +1,6 @@
 import type { Clock } from '../../platform/base/clock.ts'
 import { now } from '../../platform/base/clock.ts'
-import type { Quota } from '../../platform/limits/store.ts'
+import type { Quota } from '../../platform/limits/limiter.ts'
 import type { Keys } from '../../platform/redis/keys.ts'
 import type { RedisConnection } from '../../platform/redis/redis.ts'
 import { script } from '../../platform/redis/script.ts'

@@ -3,7 +3,7 @@ import { type BlockList, isIP } from 'node:net'
 import { partsOf } from '../base/header-text.ts'
 import { pointsOfWiderNetworks } from '../catalog/limits.ts'
 import type { TrustedProxies } from '../config/variable-rules.ts'
-import type { Counter } from '../limits/store.ts'
+import type { Counter } from '../limits/limiter.ts'
 import type { Locales } from '../theme/locales.ts'
 
 /** Who sent a request, as far as the network tells. `network` is what limits count by. */

@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { defaultLimits, type LimitedBy, type LimitName } from '../catalog/limits.ts'
 import { Problem } from '../catalog/problems.ts'
-import type { Counter, Limiter, Quota, Taken } from '../limits/store.ts'
+import type { Counter, Limiter, Quota, Taken } from '../limits/limiter.ts'
 import { type Client, countersOf } from './client.ts'
 
 /** Whose limits are taken. */

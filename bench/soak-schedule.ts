@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { queryOnce } from '../src/dev-services/probe.ts'
+import { askPostgres, askRedis } from '../test/chaos/ask-store.ts'
 import type { Counters } from '../test/chaos/counters.ts'
 import {
-  askRedis,
   duplicateJobs,
   first,
   type Hold,
@@ -65,7 +64,7 @@ const faults: Fault[] = [
   unnoticed('worker-frozen', 'worker: SIGSTOP', 10, ({ workers }, hold) => pause(first(workers), hold)),
   unnoticed('duplicate-jobs', 'ten jobs for each email', 1, duplicateJobs),
   fault('postgres-kill', 'Postgres: all connections ended', 0, ({ postgres }) =>
-    queryOnce(postgres.url, terminateConnections),
+    askPostgres(postgres.url, terminateConnections),
   ),
   fault('postgres-locked', 'Postgres: a lock on users', 5, lockedUsers),
   fault('postgres-frozen', 'Postgres: SIGSTOP', 5, ({ postgres }, hold) => pause(postgres, hold)),

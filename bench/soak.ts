@@ -3,10 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { inspect, parseArgs } from 'node:util'
 import { onFreePort } from '../src/platform/base/free-port.ts'
-import { refresh, signIn } from '../test/chaos/account-actions.ts'
 import { openBalancer } from '../test/chaos/balancer.ts'
 import { type Counters, openCounters } from '../test/chaos/counters.ts'
-import { askRedis, type System } from '../test/chaos/faults.ts'
+import type { System } from '../test/chaos/faults.ts'
 import { openMailServer } from '../test/chaos/mail-server.ts'
 import { type OpenLoop, openLoop } from '../test/chaos/open-loop.ts'
 import { countEmails, noteDelivery, untilDrained } from '../test/chaos/outbox.ts'
@@ -14,6 +13,7 @@ import { openRecorder } from '../test/chaos/recorder.ts'
 import { openOwnPostgres, openOwnRedis } from '../test/chaos/servers.ts'
 import { openServiceProcess, type ServiceProcess } from '../test/chaos/service-process.ts'
 import { testSecret } from '../test/template.ts'
+import { flush } from './soak-flush.ts'
 import { allHold, type Run } from './soak-invariants.ts'
 import { load, markdown, write } from './soak-report.ts'
 import { openSchedule, selectFaults } from './soak-schedule.ts'
@@ -72,28 +72,6 @@ const measure = async (processes: ServiceProcess[], signal: AbortSignal): Promis
     await sleep(10_000, null, { signal }).catch(() => {})
     await Promise.all(processes.map(({ measure }) => measure()))
   }
-}
-
-/** Empties Redis. No session may be left, every user can sign in again, and emails are sent. */
-const flush = async (system: System, { rig, accounts }: OpenLoop): Promise<Run['flushed']> => {
-  const before = accounts.flatMap(({ session }) => (session ? [session] : []))
-  await askRedis(system.redis.url, redis => redis.flushall())
-  let lost = 0
-  for (const { refresh } of before) {
-    const request = { path: 'refresh', body: { refresh_token: refresh }, route: 'refresh (after FLUSHALL)' }
-    const reply = await rig.request({ ...request, actor: 'honest' })
-    if (reply?.status === 401) lost++
-  }
-  const account = accounts.find(each => each.maybePassword === null && each.resets === 0)
-  if (!account) throw new Error('there is no account left to sign in to')
-  await signIn({ rig, account })
-  const signedIn = account.session !== null
-  await refresh({ rig, account })
-  const { arrived } = system.mail
-  const emailsBefore = arrived.size
-  await rig.request({ path: 'forgot-password', body: { email: account.email }, actor: 'honest' })
-  for (let left = 300; left > 0 && arrived.size === emailsBefore; left--) await sleep(100)
-  return { sessions: before.length, lost, signedIn, mailed: arrived.size > emailsBefore }
 }
 
 type Launched = { port: string; process: ServiceProcess }

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import pg from 'pg'
-import { queryOnce } from '../../src/dev-services/probe.ts'
 import { openLog } from '../../src/platform/base/log.ts'
 import { addEmails, openMailQueue } from '../../src/platform/mail/queue.ts'
 import { redisKeys } from '../../src/platform/redis/keys.ts'
+import { askPostgres, askRedis, connectPostgres } from './ask-store.ts'
 import type { MailServer } from './mail-server.ts'
 import type { OwnServer } from './servers.ts'
 import type { ServiceProcess } from './service-process.ts'
@@ -69,17 +68,6 @@ export const rollingRestart = async ({ apis, sendRequest }: System): Promise<voi
   }
 }
 
-/** Sends Redis commands on a connection of its own. */
-export const askRedis = async <T>(url: string, ask: (redis: Redis) => Promise<T>): Promise<T> => {
-  const redis = new Redis(url, { retryStrategy: () => null, connectTimeout: 3000 })
-  redis.on('error', () => {})
-  try {
-    return await ask(redis)
-  } finally {
-    redis.disconnect()
-  }
-}
-
 export const redisWithoutMemory = ({ redis: { url } }: System, hold: Hold): Promise<void> =>
   askRedis(url, redis =>
     during(
@@ -91,9 +79,7 @@ export const redisWithoutMemory = ({ redis: { url } }: System, hold: Hold): Prom
 
 /** Locks the users table, like a migration that hangs. Returns what releases it. */
 export const lockUsers = async (databaseUrl: string): Promise<() => Promise<void>> => {
-  const client = new pg.Client({ connectionString: databaseUrl })
-  client.on('error', () => {})
-  await client.connect()
+  const client = await connectPostgres(databaseUrl)
   await client.query('BEGIN')
   await client.query('LOCK TABLE users IN ACCESS EXCLUSIVE MODE')
   return () => client.end()
@@ -110,11 +96,12 @@ export const terminateConnections = `SELECT pg_terminate_backend(pid) FROM pg_st
 
 /** Adds ten jobs for each of the newest 100 emails, sent or being sent. */
 export const duplicateJobs = async ({ postgres, redis: { url } }: System, hold: Hold): Promise<void> => {
-  const rows = await queryOnce(postgres.url, 'SELECT id FROM emails ORDER BY created_at DESC LIMIT 100')
+  const newest = 'SELECT id FROM emails ORDER BY created_at DESC LIMIT 100'
+  const rows = await askPostgres<{ id: string }>(postgres.url, newest)
   const redis = new Redis(url)
   const queue = openMailQueue(redis, redisKeys('lk'), openLog('soak', 'silent'))
   try {
-    const ids = (rows as { id: string }[]).map(({ id }) => id)
+    const ids = rows.map(({ id }) => id)
     await Promise.all(Array.from({ length: 10 }, () => addEmails(queue, ids)))
     await hold()
   } finally {

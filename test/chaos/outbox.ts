@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { queryOnce } from '../../src/dev-services/probe.ts'
 import type { Account } from './account.ts'
+import { askPostgres } from './ask-store.ts'
 import type { Counters } from './counters.ts'
 
 // Compares what the outbox says was sent with what the mail server received.
@@ -35,6 +35,8 @@ export const noteDelivery = ({ mailDelays, now }: Counters, id: string): void =>
   mailDelays.queued.push(now() - age)
 }
 
+const countQueued = `SELECT count(*) FROM emails WHERE status = 'queued'`
+
 /** Waits until no email is queued and no client waits for a link, for this many milliseconds at most. */
 export const untilDrained = async (
   url: string,
@@ -43,9 +45,9 @@ export const untilDrained = async (
   signal: AbortSignal,
 ): Promise<void> => {
   for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(500, null, { signal })) {
-    const [row] = await queryOnce(url, `SELECT count(*) FROM emails WHERE status = 'queued'`)
+    const [row] = await askPostgres<{ count: string }>(url, countQueued)
     const waiting = accounts.some(({ awaits, busy }) => awaits !== null || busy)
-    if (Number((row as { count: string }).count) === 0 && !waiting) return
+    if (Number(row?.count) === 0 && !waiting) return
   }
 }
 
@@ -56,7 +58,7 @@ export const countEmails = async (
   accounts: Account[],
   { mailDelays }: Counters,
 ): Promise<EmailCounts> => {
-  const rows = (await queryOnce(url, 'SELECT id, status FROM emails')) as Row[]
+  const rows = await askPostgres<Row>(url, 'SELECT id, status FROM emails')
   const by = (status: Row['status']) => rows.filter(row => row.status === status)
   const known = new Set(rows.map(({ id }) => id))
   const sent = by('sent').map(({ id }) => id)

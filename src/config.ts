@@ -1,4 +1,4 @@
-import { modules } from './modules.ts'
+import { limits, modules } from './modules.ts'
 import {
   type Config,
   configErrorText,
@@ -6,7 +6,7 @@ import {
   type ProcessName,
   readConfigWith,
 } from './platform/config/config.ts'
-import { variables as coreVariables, type Variable } from './platform/config/variables.ts'
+import { variables as coreVariables, rateLimitsVariable, type Variable } from './platform/config/variables.ts'
 
 const ofModules = modules.flatMap(({ variables = [] }) => variables)
 
@@ -14,14 +14,17 @@ const ofModules = modules.flatMap(({ variables = [] }) => variables)
 export const variables: Readonly<Record<string, Variable>> = Object.assign(
   {},
   coreVariables,
+  { RATE_LIMITS: rateLimitsVariable(limits) },
   ...ofModules.map(({ table }) => table),
 )
+
+const checks = ofModules.map(({ check }) => check)
 
 /** Reads the environment for one process, or returns every error. */
 export const readConfig = (
   env: Record<string, string | undefined>,
   process: ProcessName,
-): ReturnType<typeof readConfigWith> => readConfigWith(ofModules, env, process)
+): ReturnType<typeof readConfigWith> => readConfigWith({ table: variables, checks }, env, process)
 
 /** Reads the environment, or prints every error and exits with 78. */
 export const configOrExit = (processName: ProcessName): Config => {

@@ -1,6 +1,7 @@
 import type { EntitySchema } from 'typeorm'
 import type { Deps, UserRows } from './deps.ts'
 import type { EmailDefinition } from './platform/catalog/email-definition.ts'
+import type { Limit } from './platform/catalog/limits.ts'
 import type { Counter } from './platform/catalog/metrics.ts'
 import type { ModuleVariables } from './platform/config/config.ts'
 import type { Route } from './platform/http/route.ts'
@@ -21,6 +22,7 @@ export type Module = {
   variables?: ModuleVariables
   /** The emails that the module sends. */
   emails?: readonly EmailDefinition[]
+  limits?: readonly Limit[]
   /** The counters that Prometheus shows for the module. */
   counters?: readonly Counter[]
   entities?: () => Promise<EntitySchema[]>

@@ -2,6 +2,7 @@ import type { EntitySchema } from 'typeorm'
 import type { Job, Module, RouteContext } from './module.ts'
 import type { EmailDefinition } from './platform/catalog/email-definition.ts'
 import { emails as coreEmails } from './platform/catalog/emails.ts'
+import { limits as coreLimits, type Limit } from './platform/catalog/limits.ts'
 import { type Counter, counters as coreCounters } from './platform/catalog/metrics.ts'
 import type { Route } from './platform/http/route.ts'
 import { shop } from './shop/module.ts'
@@ -70,6 +71,12 @@ export const modules: readonly Module[] = [
 export const emails: readonly EmailDefinition[] = [
   ...Object.values(coreEmails),
   ...modules.flatMap(({ emails: ofModule = [] }) => ofModule),
+]
+
+/** Every rate limit of the service. */
+export const limits: readonly Limit[] = [
+  ...Object.values(coreLimits),
+  ...modules.flatMap(({ limits: ofModule = [] }) => ofModule),
 ]
 
 /** Every counter of the service. */

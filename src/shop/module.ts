@@ -1,5 +1,6 @@
 import type { Module } from '../module.ts'
 import { shopEmails } from './catalog/emails.ts'
+import { shopLimits } from './catalog/limits.ts'
 import { shopCounters } from './catalog/metrics.ts'
 import { isShop, shopVariables } from './catalog/variables.ts'
 import { purchaseRows } from './purchases/purchase-rows.ts'
@@ -10,6 +11,7 @@ const minute = 60_000
 export const shop: Module = {
   name: 'purchases',
   variables: shopVariables,
+  limits: Object.values(shopLimits),
   emails: Object.values(shopEmails),
   counters: Object.values(shopCounters),
   entities: async () => {

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { limitNames } from '../../src/platform/catalog/limits.ts'
+import { limits } from '../../src/modules.ts'
 import { timeouts } from '../../src/platform/config/timeouts.ts'
 import { type LocalInstance, type LocalWorld, openLocalWorld } from '../local-world.ts'
 import { type OwnServer, openOwnPostgres, openOwnRedis } from './servers.ts'
@@ -7,7 +7,7 @@ import { type OwnServer, openOwnPostgres, openOwnRedis } from './servers.ts'
 // The world of a fault test: two instances and a worker with the timeouts of production, and a store that can fail.
 
 /** Rate limits that count, and that no client reaches. */
-export const highLimits = limitNames.map(name => `${name}=100000/15m`).join(',')
+export const highLimits = limits.map(({ name }) => `${name}=100000/15m`).join(',')
 
 /**
  * Waits until no other file breaks a server of this kind. Several such files at once on two cores would look like a

@@ -1,5 +1,6 @@
 import test from 'ava'
-import { defaultLimits, limitNames, parseLimits } from '../../src/platform/catalog/limits.ts'
+import { limits } from '../../src/modules.ts'
+import { parseLimits } from '../../src/platform/catalog/limits.ts'
 import { detailsOf } from '../../src/platform/catalog/problem-details.ts'
 import {
   codes,
@@ -17,10 +18,9 @@ test.after.always(() => world[Symbol.asyncDispose]())
 const minute = 60_000
 
 test('default rate limits → exactly the documented ones', t => {
-  const actual = limitNames.map(name => {
-    const { points, window, by } = defaultLimits[name]
-    return `${name}: ${points} in ${window / minute} min by ${by}`
-  })
+  const actual = limits.map(
+    ({ name, points, window, by }) => `${name}: ${points} in ${window / minute} min by ${by}`,
+  )
   t.deepEqual(actual, [
     'register: 5 in 15 min by ip',
     'login: 10 in 15 min by ip',
@@ -35,27 +35,27 @@ test('default rate limits → exactly the documented ones', t => {
     'password_changed: 10 in 60 min by user',
     'mail: 3 in 60 min by recipient',
     'mail_ip: 10 in 60 min by ip',
-    'sites: 1000 in 15 min by ip',
-    'purchase: 5 in 30 min by ip',
-    'webhook: 1000 in 1 min by ip',
     'docs: 300 in 15 min by ip',
     'code: 5 in 1440 min by proof',
     'code_day: 20 in 1440 min by user',
     'repeat: 100 in 1440 min by proof',
     'code_service: 1000 in 60 min by service',
+    'sites: 1000 in 15 min by ip',
+    'purchase: 5 in 30 min by ip',
+    'webhook: 1000 in 1 min by ip',
   ])
 })
 
 test('RATE_LIMITS entry → overrides this limit only', t => {
-  const limits = parseLimits('login=3/90s, mail=1/1d')
-  t.deepEqual(limits, {
-    ...defaultLimits,
-    login: { points: 3, window: 90_000, by: 'ip' },
-    mail: { points: 1, window: 1440 * minute, by: 'recipient' },
+  const defaults = Object.fromEntries(limits.map(limit => [limit.name, limit]))
+  t.deepEqual(parseLimits(limits)('login=3/90s, mail=1/1d'), {
+    ...defaults,
+    login: { name: 'login', points: 3, window: 90_000, by: 'ip' },
+    mail: { name: 'mail', points: 1, window: 1440 * minute, by: 'recipient' },
   })
-  t.is(defaultLimits.login.points, 10, 'the defaults are unchanged')
-  t.deepEqual(parseLimits(''), defaultLimits)
-  t.is(parseLimits('off'), 'off')
+  t.is(defaults.login?.points, 10, 'the defaults are unchanged')
+  t.deepEqual(parseLimits(limits)(''), defaults)
+  t.is(parseLimits(limits)('off'), 'off')
 })
 
 test('malformed RATE_LIMITS → rejected, never treated as no limit', t => {
@@ -79,7 +79,7 @@ test('malformed RATE_LIMITS → rejected, never treated as no limit', t => {
     'constructor=10/15m',
     '__proto__=10/15m',
   ]
-  for (const text of wrong) t.is(parseLimits(text), null, text)
+  for (const text of wrong) t.is(parseLimits(limits)(text), null, text)
   t.false('points' in {}, 'Object.prototype is unchanged')
 })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { variables } from '../../src/config.ts'
-import { limitNames } from '../../src/platform/catalog/limits.ts'
+import { limits } from '../../src/modules.ts'
 
 // Generators of valid values for environment variables, for property tests of the configuration.
 
@@ -64,7 +64,7 @@ const listOf = (part: fc.Arbitrary<string>) =>
   fc.array(part, { minLength: 1, maxLength: 4 }).map(parts => parts.join(', '))
 const flag = fc.constantFrom('true', 'false', 'on', 'off')
 const limit = joined(
-  fc.constantFrom(...limitNames),
+  fc.constantFrom(...limits.map(({ name }) => name)),
   fc.constant('='),
   whole(1, 9_999_999),
   fc.constant('/15m'),

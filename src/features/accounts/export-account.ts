@@ -3,6 +3,7 @@ import { now } from '../../platform/base/clock.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { mailboxKinds } from '../../platform/catalog/email-definition.ts'
 import { emails } from '../../platform/catalog/emails.ts'
+import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Email } from '../../platform/mail/entity.ts'
 import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
@@ -89,7 +90,7 @@ type Asked = { user: User; sessionId: string; origin: Origin; isTold: boolean }
 export const exportAccount = async (deps: Needs, asked: Asked) => {
   const { user, sessionId } = asked
   // By user, as a thief who has the password begins as many sessions as they like.
-  const taken = await deps.limiter('export', user.id)
+  const taken = await deps.limiter(limits.export, user.id)
   if (taken && !taken.allowed)
     return new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: Math.ceil(taken.resetIn / 1000) })
 

@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
-import { wrongPasswords } from '../../platform/catalog/limits.ts'
+import { limits, wrongPasswords } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
@@ -93,7 +93,7 @@ const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
 // People of one office share a network, and most of them sign in from where they did before. Each sign-in costs a hash, so
 // a device that signs in again and again counts against its network.
 const isWithinDeviceLimit = async ({ limiter }: Needs, device: string): Promise<boolean> =>
-  (await limiter('login_device', device))?.allowed ?? false
+  (await limiter(limits.login_device, device))?.allowed ?? false
 
 const isClosed = ({ failed_logins }: User, { RATE_LIMITS }: Deps['config']): boolean =>
   RATE_LIMITS !== 'off' && failed_logins >= wrongPasswords.atMost

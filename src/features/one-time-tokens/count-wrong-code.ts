@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { manyWrongCodes } from '../../platform/catalog/limits.ts'
+import { limits, manyWrongCodes } from '../../platform/catalog/limits.ts'
 import { counters } from '../../platform/catalog/metrics.ts'
 import type { CodePurpose } from '../../platform/catalog/token-purposes.ts'
 import type { Taken } from '../../platform/limits/limiter.ts'
@@ -19,7 +19,7 @@ export const countWrongCode = async <Found extends object>(
   purpose: CodePurpose,
   compare: () => Promise<Found | 'wrong' | null>,
 ): Promise<Found | null> => {
-  const taken = await deps.limiter('code_service', 'all')
+  const taken = await deps.limiter(limits.code_service, 'all')
   const isClosed = taken?.allowed === false
   const found = isClosed ? null : await compare()
   if (found === 'wrong') logThreshold(deps, taken)

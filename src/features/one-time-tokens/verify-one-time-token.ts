@@ -1,6 +1,6 @@
 import { v4 as randomUuid } from 'uuid'
 import type { Deps } from '../../deps.ts'
-import { defaultLimits } from '../../platform/catalog/limits.ts'
+import { configuredLimit, limits } from '../../platform/catalog/limits.ts'
 import type { CodePurpose } from '../../platform/catalog/token-purposes.ts'
 import { codeHash, readOneTimeToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
 import { Emails } from '../../platform/mail/entity.ts'
@@ -105,8 +105,9 @@ const matchAny = async (
 }
 
 const guessLimits = ({ config }: Pick<Deps, 'config'>) => {
-  const { code, code_day } = config.RATE_LIMITS === 'off' ? defaultLimits : config.RATE_LIMITS
-  return { perCode: code.points, perWindow: code_day.points, window: code_day.window }
+  const code = configuredLimit(config.RATE_LIMITS, limits.code)
+  const { points, window } = configuredLimit(config.RATE_LIMITS, limits.code_day)
+  return { perCode: code.points, perWindow: points, window }
 }
 
 const verifyUsedToken = async (

@@ -1,6 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { isOutage } from '../../platform/base/store-errors.ts'
+import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { enqueueEmails } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
@@ -59,7 +60,7 @@ export const changePassword = async (
   if (weak) return weak
   // Each change begins a session with limits of its own, so changes are counted by user. Only a caller who can change the
   // password uses up points: a thief who cannot must not keep the owner from it.
-  const taken = await deps.limiter('password_changed', user.id)
+  const taken = await deps.limiter(limits.password_changed, user.id)
   if (taken && !taken.allowed)
     return new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: Math.ceil(taken.resetIn / 1000) })
 

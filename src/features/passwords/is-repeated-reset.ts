@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import { limits } from '../../platform/catalog/limits.ts'
 import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
 import { findUser } from '../users/store.ts'
 
@@ -14,7 +15,7 @@ export const isRepeatedReset = async (
   { userId, emailId, password }: { userId: string; emailId: string; password: string },
 ): Promise<boolean> => {
   if (!(await isEffectCurrent(deps, 'reset_password', { userId, emailId }))) return false
-  const taken = await deps.limiter('repeat', emailId)
+  const taken = await deps.limiter(limits.repeat, emailId)
   if (taken && !taken.allowed) return false
   const user = await findUser(deps.reads, userId)
   const { matches } = await deps.hasher.compare(password, user?.password_hash ?? null, { lane: 'known' })

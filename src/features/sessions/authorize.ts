@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Authorize, AuthResult, IncomingRequest } from '../../platform/http/authorization.ts'
 import { forbidden } from '../../platform/http/bearer.ts'
@@ -17,8 +18,8 @@ const takeRouteLimits = (deps: Deps, { route, client }: IncomingRequest, session
 
 /** Refuses invalid credentials. They are counted by address, so that guessing tokens is limited too. */
 const refuse = async (deps: Deps, { client }: IncomingRequest, problem: Problem): Promise<AuthResult> => {
-  const { refusal, ...limits } = await takeLimits(deps, ['anonymous'], { client })
-  return { ...limits, outcome: refusal ?? problem }
+  const { refusal, ...counted } = await takeLimits(deps, [limits.anonymous], { client })
+  return { ...counted, outcome: refusal ?? problem }
 }
 
 const none: Authorize = async (deps, incoming) => {

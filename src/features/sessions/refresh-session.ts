@@ -1,5 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
+import { configuredLimit, type Limit } from '../../platform/catalog/limits.ts'
 import type { Quota } from '../../platform/limits/limiter.ts'
 import { findUserOfSession } from '../users/store.ts'
 import { isActive, mustVerify } from '../users/user-state.ts'
@@ -40,7 +41,7 @@ export const refreshSession = async (
     | 'ring'
     | 'secrets'
   >,
-  { token, limit, origin }: { token: RefreshToken; limit: 'refresh' | 'refresh_cookie'; origin: Origin },
+  { token, limit, origin }: { token: RefreshToken; limit: Limit; origin: Origin },
 ): Promise<Refreshed> => {
   const { config, secrets } = deps
   const { userId, sessionId } = token
@@ -57,8 +58,7 @@ export const refreshSession = async (
     next: secretHash(next.secret),
     isHeld: mustVerify(user, config),
   }
-  const limits = config.RATE_LIMITS
-  const counted = limits === 'off' ? null : { ...limits[limit], name: limit }
+  const counted = config.RATE_LIMITS === 'off' ? null : configuredLimit(config.RATE_LIMITS, limit)
   const { outcome, expiresIn, authTime, epoch, quotas } = await rotateSession(deps, rotation, counted)
   if (outcome === 'reused') {
     await markSessionStolen(deps, userId, sessionId)

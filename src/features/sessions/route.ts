@@ -1,10 +1,12 @@
+import { type LimitName, limits } from '../../platform/catalog/limits.ts'
 import { routeFor } from '../../platform/http/route.ts'
 import type { User } from '../users/types.ts'
 import type { RefreshToken } from './refresh-token.ts'
 
 type Bearer = { user: User; sessionId: string }
 
-type Callers = {
+/** What is known of the caller of a route, by its `auth`. */
+export type Callers = {
   none: object
   optional: Partial<Bearer>
   bearer: Bearer
@@ -14,4 +16,4 @@ type Callers = {
 }
 
 /** Declares a route whose handler knows the user and the session of the caller. */
-export const route = routeFor<Callers>()
+export const route = routeFor<Callers, LimitName>({ limits })

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import * as field from '../../platform/base/fields.ts'
+import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { clearCookie } from '../../platform/http/cookie.ts'
 import { limitHeaders, limitRefusal, refuseEnded } from '../../platform/http/limit.ts'
@@ -26,7 +27,7 @@ const postRefresh = route({
   problems: ['INVALID_REFRESH_TOKEN', 'EMAIL_NOT_VERIFIED', 'RATE_LIMIT_EXCEEDED'],
   handle: async (deps, { refresh: token, client, body }) => {
     const byCookie = body.refresh_token === undefined
-    const limit = byCookie ? 'refresh_cookie' : 'refresh'
+    const limit = byCookie ? limits.refresh_cookie : limits.refresh
     const refreshed = await refreshSession(deps, { token, limit, origin: client })
     if (refreshed.outcome === 'reused') return new Problem('INVALID_REFRESH_TOKEN')
     if (refreshed.outcome === 'unverified') return new Problem('EMAIL_NOT_VERIFIED', { detail: 'session' })

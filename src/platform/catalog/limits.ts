@@ -1,8 +1,23 @@
 import { parseDuration } from '../base/duration.ts'
 
-// Every rate limit of the service. `by` says whose requests are counted together.
+/** At most `points` requests in `window` milliseconds. `by` says whose requests are counted together. */
+export type Limit = { name: string; points: number; window: number; by: LimitedBy }
 
-const catalogue = {
+type Definition = { points: number; window: string; by: LimitedBy }
+
+/** Defines limits by their names. `window` is a duration such as `15m`. */
+export const defineLimits = <N extends string>(
+  table: Readonly<Record<N, Definition>>,
+): Readonly<Record<N, Limit>> => {
+  const defined = Object.entries<Definition>(table).map(
+    ([name, { points, window, by }]) =>
+      [name, { name, points, window: parseDuration(window) ?? 0, by }] as const,
+  )
+  return Object.fromEntries(defined) as Record<N, Limit>
+}
+
+/** The rate limits of the core. Modules add their own. */
+export const limits = defineLimits({
   register: { points: 5, window: '15m', by: 'ip' },
   login: { points: 10, window: '15m', by: 'ip' },
   login_device: { points: 10, window: '15m', by: 'device' },
@@ -16,15 +31,14 @@ const catalogue = {
   password_changed: { points: 10, window: '1h', by: 'user' },
   mail: { points: 3, window: '1h', by: 'recipient' },
   mail_ip: { points: 10, window: '1h', by: 'ip' },
-  sites: { points: 1000, window: '15m', by: 'ip' },
-  purchase: { points: 5, window: '30m', by: 'ip' },
-  webhook: { points: 1000, window: '1m', by: 'ip' },
   docs: { points: 300, window: '15m', by: 'ip' },
   code: { points: 5, window: '24h', by: 'proof' },
   code_day: { points: 20, window: '24h', by: 'user' },
   repeat: { points: 100, window: '24h', by: 'proof' },
   code_service: { points: 1000, window: '1h', by: 'service' },
-} as const satisfies Record<string, { points: number; window: string; by: LimitedBy }>
+})
+
+export type LimitName = keyof typeof limits
 
 /** A tenth of the wrong codes that close all codes is reason enough for people to look. */
 export const manyWrongCodes = 0.1
@@ -50,33 +64,30 @@ export type LimitedBy =
   | 'user'
   | 'device'
   | 'service'
-export type LimitName = keyof typeof catalogue
-/** `points` per `window` milliseconds. */
-export type Limit = { points: number; window: number; by: LimitedBy }
-/** `off` switches every limit off: for benchmarks alone. */
-export type Limits = Record<LimitName, Limit> | 'off'
 
-export const limitNames = Object.keys(catalogue) as LimitName[]
+/** The limits by name, as RATE_LIMITS configures them. `off` switches every limit off: for benchmarks alone. */
+export type ConfiguredLimits = Readonly<Record<string, Limit>> | 'off'
 
-export const defaultLimits = Object.fromEntries(
-  limitNames.map(name => [name, { ...catalogue[name], window: parseDuration(catalogue[name].window) ?? 0 }]),
-) as Record<LimitName, Limit>
+/** A limit as configured; as defined if limits are off. */
+export const configuredLimit = (configured: ConfiguredLimits, limit: Limit): Limit =>
+  configured === 'off' ? limit : (configured[limit.name] ?? limit)
 
 const override = /^([a-z_]+)=([1-9]\d{0,6})\/(\w+)$/
 
-/** Reads `login=10/15m,register=5/15m` over the defaults, or `off`. Returns null where the text is neither. */
-export const parseLimits = (text: string): Limits | null => {
-  if (text === 'off') return 'off'
-  const limits = structuredClone(defaultLimits)
-  for (const part of text.split(',').filter(Boolean)) {
-    const [, name, points, window] = override.exec(part.trim()) ?? []
-    const limit = limitNames.includes(name as LimitName) ? limits[name as LimitName] : null
-    const milliseconds = parseDuration(window ?? '')
-    // The counters know whole seconds, and what is set for later than 24 days is done at once.
-    const countable = milliseconds && milliseconds % 1000 === 0 && milliseconds <= 24 * 86_400_000
-    if (!limit || !countable) return null
-    limit.points = Number(points)
-    limit.window = milliseconds
+/** Reads `login=10/15m,register=5/15m` over these limits, or `off`. Returns null if the text is neither. */
+export const parseLimits =
+  (defined: readonly Limit[]) =>
+  (text: string): ConfiguredLimits | null => {
+    if (text === 'off') return 'off'
+    const limits = new Map(defined.map(limit => [limit.name, limit]))
+    for (const part of text.split(',').filter(Boolean)) {
+      const [, name = '', points, duration] = override.exec(part.trim()) ?? []
+      const limit = limits.get(name)
+      const window = parseDuration(duration ?? '')
+      // The counters know whole seconds, and what is set for later than 24 days is done at once.
+      const isCountable = window && window % 1000 === 0 && window <= 24 * 86_400_000
+      if (!limit || !isCountable) return null
+      limits.set(name, { ...limit, points: Number(points), window })
+    }
+    return Object.fromEntries(limits)
   }
-  return limits
-}

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { type Brand, brandOf, type ThemeConfig, themeVariables } from './brand.ts'
-import { exampleSecret, type Variable, type VariableName, variables } from './variables.ts'
+import { exampleSecret, type Variable, type VariableName, type variables } from './variables.ts'
 
 type Parsed = { [N in VariableName]: v.InferOutput<(typeof variables)[N]['schema']> }
 type Optional =
@@ -34,7 +34,7 @@ const inProduction = (config: Partial<Config>, process: ProcessName): string[] =
 }
 
 type Env = Record<string, string | undefined>
-type Table = Record<string, Variable>
+type Table = Readonly<Record<string, Variable>>
 
 /** What a module adds to the configuration. `check` returns what is wrong with its variables taken together. */
 export type ModuleVariables = { table: Table; check: (env: Env) => string[] }
@@ -69,13 +69,12 @@ const readVariables = (table: Record<string, Variable>, env: Env, process: Proce
  * names the variable and its rule, never the value, which may be a secret.
  */
 export const readConfigWith = (
-  modules: readonly ModuleVariables[],
+  { table, checks }: { table: Table; checks: readonly ModuleVariables['check'][] },
   env: Env,
   process: ProcessName,
 ): { config: Config } | { errors: string[] } => {
-  const table: Table = Object.assign({}, variables, ...modules.map(module => module.table))
   const { values, errors } = readVariables(table, env, process)
-  errors.push(...modules.flatMap(({ check }) => check(env)), ...publishedSecret(values))
+  errors.push(...checks.flatMap(check => check(env)), ...publishedSecret(values))
   errors.push(...inProduction(values, process))
   if (values.NODE_ENV === 'production' && process !== 'migrate') errors.push(...plainHttp(table, values))
   if (errors.length > 0) return { errors }

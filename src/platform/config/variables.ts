@@ -1,6 +1,6 @@
 import type * as v from 'valibot'
 import { parseMailbox } from '../base/mailbox.ts'
-import { parseLimits } from '../catalog/limits.ts'
+import { type Limit, limits, parseLimits } from '../catalog/limits.ts'
 import { themeVariables } from './brand.ts'
 import { parseEhloName } from './ehlo-name.ts'
 import { listenVariables } from './listen-variables.ts'
@@ -39,6 +39,15 @@ export type Variable = {
   httpsInProduction?: boolean
 }
 
+/** The variable that overrides these limits. */
+export const rateLimitsVariable = (limits: readonly Limit[]) => ({
+  schema: rule('must be `off`, or a list such as login=10/15m,register=5/15m', parseLimits(limits)),
+  default: '',
+  example: 'login=10/15m,register=5/15m',
+  help: 'Rate limits that replace the defaults: a comma-separated list of name=count/time. `off` is for benchmarks only.',
+})
+
+/** The variables of the core. Modules add their own. */
 export const variables = {
   NODE_ENV: {
     schema: oneOf('production', 'development', 'test'),
@@ -160,12 +169,7 @@ export const variables = {
     help: '`on`: registration replies the same whether or not the address has an account. A user can sign in, or use a session, only after they have verified their address by email.',
   },
   ...passwordVariables,
-  RATE_LIMITS: {
-    schema: rule('must be `off`, or a list such as login=10/15m,register=5/15m', parseLimits),
-    default: '',
-    example: 'login=10/15m,register=5/15m',
-    help: 'Rate limits that replace the defaults: a comma-separated list of name=count/time. `off` is for benchmarks only.',
-  },
+  RATE_LIMITS: rateLimitsVariable(Object.values(limits)),
   EMAIL_LINK_CONFIRM: {
     schema: oneOf('click', 'instant'),
     default: 'click',

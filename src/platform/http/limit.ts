@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { defaultLimits, type LimitedBy, type LimitName } from '../catalog/limits.ts'
+import { type Limit, type LimitedBy, limits } from '../catalog/limits.ts'
 import { Problem } from '../catalog/problems.ts'
 import type { Counter, Limiter, Quota, Taken } from '../limits/limiter.ts'
 import { type Client, countersOf } from './client.ts'
@@ -53,8 +53,8 @@ export const remembering = (limiter: Limiter): { limiter: Limiter; giveBack: () 
     if (taken?.allowed) await taken.giveBack()
   }
   return {
-    limiter: (name, key) => {
-      const taken = limiter(name, key)
+    limiter: (limit, key) => {
+      const taken = limiter(limit, key)
       all.push(taken)
       return taken
     },
@@ -83,12 +83,12 @@ export const giveBack = (taken: readonly Taken[]): Promise<Taken[]> =>
  */
 export const takeLimits = async (
   deps: Pick<Deps, 'limiter'>,
-  names: readonly LimitName[],
+  limits: readonly Limit[],
   caller: Caller,
 ): Promise<TakenLimits> => {
-  const counted = names.map(name => {
-    const keyOf = byCaller[defaultLimits[name].by]
-    return keyOf ? deps.limiter(name, keyOf(caller)) : null
+  const counted = limits.map(limit => {
+    const keyOf = byCaller[limit.by]
+    return keyOf ? deps.limiter(limit, keyOf(caller)) : null
   })
   const taken = (await Promise.all(counted)).filter(t => t !== null)
   if (taken.every(({ allowed }) => allowed)) return { headers: limitHeaders(taken), refusal: null, taken }
@@ -100,6 +100,6 @@ export const refuseEnded = async (
   deps: Pick<Deps, 'limiter'>,
   client: Client,
 ): Promise<Problem<'RATE_LIMIT_EXCEEDED' | 'INVALID_REFRESH_TOKEN'>> => {
-  const { refusal, headers } = await takeLimits(deps, ['anonymous'], { client })
+  const { refusal, headers } = await takeLimits(deps, [limits.anonymous], { client })
   return refusal ?? new Problem('INVALID_REFRESH_TOKEN', { headers })
 }

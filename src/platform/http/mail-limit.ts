@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import { limits } from '../catalog/limits.ts'
 import { sha256 } from '../crypto/derive.ts'
 import type { Route } from './route.ts'
 
@@ -13,11 +14,11 @@ const mailboxKey = (path: string, email: string): string =>
  */
 export const takeMailLimit = async (
   deps: Pick<Deps, 'limiter'>,
-  { path, limits }: Pick<Route, 'path' | 'limits'>,
+  route: Pick<Route, 'path' | 'limits'>,
   body: unknown,
 ): Promise<boolean> => {
   const { new_email, email = new_email } = (body ?? {}) as { email?: string; new_email?: string }
-  if (email === undefined || !limits.includes('mail')) return false
-  const taken = await deps.limiter('mail', mailboxKey(path.replace(/\/confirm$/, ''), email))
+  if (email === undefined || !route.limits.includes(limits.mail)) return false
+  const taken = await deps.limiter(limits.mail, mailboxKey(route.path.replace(/\/confirm$/, ''), email))
   return taken !== null && !taken.allowed
 }

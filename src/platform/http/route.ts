@@ -1,6 +1,6 @@
 import type * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
-import type { LimitName } from '../catalog/limits.ts'
+import { type Limit, type LimitName, limits } from '../catalog/limits.ts'
 import type { Code, Problem } from '../catalog/problems.ts'
 import type { Client } from './client.ts'
 import type { Cookie } from './cookie.ts'
@@ -68,8 +68,6 @@ type Common = {
   auth: Auth
   /** Whether a bearer may call it whose address must be verified first: to leave, or to get to an address that they can. */
   unverified?: 'allowed'
-  /** Those of the caller are taken before the handler runs, each under its own key. */
-  limits: readonly LimitName[]
   /** `form` is for the pages of our own, `raw` for bytes that are signed: the handler gets them as they came. */
   accepts?: 'json' | 'form' | 'raw'
   /** Replies that carry a token, or answer one, are not to be stored by anybody (RFC 6749, section 5.1). */
@@ -82,6 +80,7 @@ type Common = {
 
 /** A route with its types rubbed off, as the table of contents holds it. `headers` by their names in lower case. */
 export type Route = Common & {
+  limits: readonly Limit[]
   body?: Schema
   query?: Schema
   params?: Schema
@@ -102,12 +101,15 @@ export type Outcome =
     }
   | Problem
 
+/** What a route may name: the core's, and those of its own module. */
+export type Catalogue<L extends string> = { limits: Readonly<Record<L, Limit>> }
+
 /**
- * Makes the function that declares routes for these callers. A route is a value: its validation, limits, documentation and
+ * Makes the function that declares routes for these callers, with names from this catalogue. A route is a value: its validation, limits, documentation and
  * the stripping of its replies derive from it. A reply or a problem that it does not declare does not compile.
  */
 export const routeFor =
-  <C extends Callers>() =>
+  <C extends Callers, L extends string>({ limits }: Catalogue<L>) =>
   <
     const A extends keyof C & Auth,
     const R extends Replies,
@@ -119,6 +121,8 @@ export const routeFor =
   >(
     spec: Common & {
       auth: A
+      /** Those of the caller are taken before the handler runs, each under its own key. */
+      limits: readonly L[]
       body?: B
       query?: Q
       params?: M
@@ -128,7 +132,7 @@ export const routeFor =
       handle: (deps: Deps, call: Call<C[A], B, Q, M, H>) => Promise<Reply<NoInfer<R>> | Problem<NoInfer<P>>>
     },
   ): Route =>
-    spec as unknown as Route
+    ({ ...spec, limits: spec.limits.map(name => limits[name]) }) as unknown as Route
 
 /** Declares a route that anyone may call. */
-export const publicRoute = routeFor<{ none: object }>()
+export const publicRoute = routeFor<{ none: object }, LimitName>({ limits })

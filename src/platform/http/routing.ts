@@ -1,6 +1,7 @@
 import type { Context, Middleware, Next } from 'koa'
 import type { Deps } from '../../deps.ts'
 import { basePath, belowBase } from '../base/base-path.ts'
+import { limits } from '../catalog/limits.ts'
 import { Problem } from '../catalog/problems.ts'
 import type { Asset, Assets } from './asset.ts'
 import type { Authorize } from './authorization.ts'
@@ -60,7 +61,7 @@ const straight = (named: ReadonlyMap<string, Serve>) => async (ctx: Context, nex
 // The largest file has more than a megabyte: without a limit one client could fill the network.
 const sendAsset = async (deps: Deps, ctx: Context, read: () => Asset): Promise<void> => {
   const client = clientOf(ctx.req, deps.config.TRUSTED_PROXIES, deps.theme.templates.locales)
-  const { refusal } = await takeLimits(deps, ['docs'], { client })
+  const { refusal } = await takeLimits(deps, [limits.docs], { client })
   if (refusal) return sendProblem(ctx, refusal)
   const { type, body, csp } = read()
   ctx.set('Cache-Control', 'public, max-age=300')

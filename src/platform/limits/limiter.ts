@@ -1,6 +1,6 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { Log } from '../base/log.ts'
-import { type LimitName, type Limits, limitNames } from '../catalog/limits.ts'
+import { type ConfiguredLimits, configuredLimit, type Limit, limits } from '../catalog/limits.ts'
 import { counters, gauges } from '../catalog/metrics.ts'
 import type { OpenMetrics } from '../metrics/metrics.ts'
 import type { Keys } from '../redis/keys.ts'
@@ -9,7 +9,7 @@ import { takeInMemory, takeInRedis, tightest } from './store.ts'
 
 /** The state of a limit after a request. `window` and `resetIn` are in milliseconds. */
 export type Quota = {
-  name: LimitName
+  name: string
   allowed: boolean
   points: number
   window: number
@@ -29,13 +29,13 @@ export type Counter = { key: string; times: number }
  * Takes a point from one counter, or from several counters whose keys share a hash tag: from all of them or from none.
  * Resolves with null if limits are off.
  */
-export type Limiter = (name: LimitName, key: string | readonly Counter[]) => Promise<Taken | null>
+export type Limiter = (limit: Limit, key: string | readonly Counter[]) => Promise<Taken | null>
 
 /** How long nothing may be counted in memory before the limiter reports that Redis counts again. */
 const recoveredAfterMs = 3000
 
 /** Limits that every process counts in memory, as pages of documentation must not wait for a store. */
-const alwaysInMemory: readonly LimitName[] = ['docs']
+const alwaysInMemory: readonly string[] = [limits.docs.name]
 
 type Needs = { redis: RedisConnection; keys: Keys; log: Log; metrics: OpenMetrics }
 
@@ -45,16 +45,16 @@ type Needs = { redis: RedisConnection; keys: Keys; log: Log; metrics: OpenMetric
  */
 export const openLimiter = (
   { redis, keys, log, metrics }: Needs,
-  limits: Limits,
+  configured: ConfiguredLimits,
   processes: number,
 ): Limiter => {
-  if (limits === 'off') return async () => null
-  const memory = Object.fromEntries(
-    limitNames.map(name => {
-      const { points, window } = limits[name]
-      return [name, new RateLimiterMemory({ points, duration: window / 1000 })]
-    }),
-  ) as Record<LimitName, RateLimiterMemory>
+  if (configured === 'off') return async () => null
+  const memory = new Map<string, RateLimiterMemory>()
+  const memoryOf = ({ name, points, window }: Limit): RateLimiterMemory => {
+    const counter = memory.get(name) ?? new RateLimiterMemory({ points, duration: window / 1000 })
+    memory.set(name, counter)
+    return counter
+  }
 
   // While a part of a cluster is away, some keys are counted in memory and some in Redis. Log the change once, and the
   // recovery only after a while without counts in memory.
@@ -73,13 +73,14 @@ export const openLimiter = (
     else log.warn('limits are counted in redis again')
   }
 
-  return async (name, key) => {
-    const { points, window } = limits[name]
+  return async (defined, key) => {
+    const limit = configuredLimit(configured, defined)
+    const { name, points, window } = limit
     const counters = typeof key === 'string' ? [{ key, times: 1 }] : key
     const names = counters.map(({ key }) => `${keys.limit(name)}:${key}`)
     const allowances = counters.map(({ times }) => points * times)
     const count = alwaysInMemory.includes(name)
-      ? await takeInMemory(memory[name], names, allowances)
+      ? await takeInMemory(memoryOf(limit), names, allowances)
       : await takeInRedis(redis, names, allowances, window).then(
           taken => {
             report(false)
@@ -88,7 +89,7 @@ export const openLimiter = (
           err => {
             report(true, err)
             const shares = allowances.map(allowance => Math.ceil(allowance / processes))
-            return takeInMemory(memory[name], names, shares)
+            return takeInMemory(memoryOf(limit), names, shares)
           },
         )
     let isGivenBack = !count.allowed

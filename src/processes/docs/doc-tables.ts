@@ -1,7 +1,7 @@
 import { variables } from '../../config.ts'
-import { emails as allEmails, counters } from '../../modules.ts'
+import { emails as allEmails, counters, limits } from '../../modules.ts'
 import { type AuditType, auditEvents, auditTypes } from '../../platform/catalog/audit-events.ts'
-import { defaultLimits, type LimitedBy, limitNames } from '../../platform/catalog/limits.ts'
+import type { LimitedBy } from '../../platform/catalog/limits.ts'
 import { gauges, requestSeconds } from '../../platform/catalog/metrics.ts'
 import { detailsOf } from '../../platform/catalog/problem-details.ts'
 import { codes, problemHelp, problemStatus, problemTitle } from '../../platform/catalog/problems.ts'
@@ -38,11 +38,10 @@ const countedBy: Record<LimitedBy, string> = {
   service: 'whole service',
 }
 
-const limits = (): string =>
+const limitTable = (): string =>
   table(
     ['Name', 'At most', 'Counted by'],
-    limitNames.map(name => {
-      const { points, window, by } = defaultLimits[name]
+    limits.map(({ name, points, window, by }) => {
       return [code(name), `${points} / ${span(window)}`, countedBy[by]]
     }),
   )
@@ -96,7 +95,7 @@ const emailTable = (): string =>
 /** Every derived table, by the name of its marker: `<!-- generated: limits -->`. */
 export const docTables: Readonly<Record<string, () => string>> = {
   configuration,
-  limits,
+  limits: limitTable,
   problems,
   'problem details': reasons,
   metrics,

@@ -17,7 +17,7 @@ const routeRow = ({ method, path, summary, auth, limits }: Route): string[] => [
   code(`${method} ${path}`),
   summary,
   callers[auth],
-  limits.map(code).join(' ') || '–',
+  limits.map(({ name }) => code(name)).join(' ') || '–',
 ]
 
 const routeTable = (all: readonly Route[]): string =>

@@ -2,9 +2,11 @@ import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { isDuplicate } from '../../platform/base/store-errors.ts'
+import { configuredLimit } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { sha256 } from '../../platform/crypto/derive.ts'
 import type { Counter } from '../../platform/limits/limiter.ts'
+import { shopLimits } from '../catalog/limits.ts'
 import { shopConfig } from '../catalog/variables.ts'
 import { readSite } from '../sites/read-site.ts'
 import { recordPurchaseEvent } from './record-purchase-event.ts'
@@ -26,7 +28,8 @@ export const reserveWithinBounds = async (
   { networks, origin }: { networks: readonly Counter[]; origin: Origin },
 ): Promise<Reserved | null | Problem<'RATE_LIMIT_EXCEEDED'>> => {
   const { RATE_LIMITS: limits, RESERVATION_TTL: life } = shopConfig(config)
-  const bounds = limits === 'off' ? [] : networks.map(counter => boundOf(counter, limits.purchase.points))
+  const { points } = configuredLimit(limits, shopLimits.purchase)
+  const bounds = limits === 'off' ? [] : networks.map(counter => boundOf(counter, points))
   const reservation = { ...asked, life, networks: bounds.map(({ key }) => key) }
   const reserved = await database
     .transaction(async manager => {

@@ -1,5 +1,6 @@
 import type { EntitySchema } from 'typeorm'
 import type { Deps, UserRows } from './deps.ts'
+import type { AuditEventDefinition } from './platform/catalog/audit-events.ts'
 import type { EmailDefinition } from './platform/catalog/email-definition.ts'
 import type { Limit } from './platform/catalog/limits.ts'
 import type { Counter } from './platform/catalog/metrics.ts'
@@ -23,6 +24,8 @@ export type Module = {
   /** The emails that the module sends. */
   emails?: readonly EmailDefinition[]
   limits?: readonly Limit[]
+  /** The audit events that the module records, by their type. */
+  auditEvents?: Readonly<Record<string, AuditEventDefinition>>
   /** The counters that Prometheus shows for the module. */
   counters?: readonly Counter[]
   entities?: () => Promise<EntitySchema[]>

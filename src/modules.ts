@@ -1,5 +1,6 @@
 import type { EntitySchema } from 'typeorm'
 import type { Job, Module, RouteContext } from './module.ts'
+import { type AuditEventDefinition, auditEvents as coreAuditEvents } from './platform/catalog/audit-events.ts'
 import type { EmailDefinition } from './platform/catalog/email-definition.ts'
 import { emails as coreEmails } from './platform/catalog/emails.ts'
 import { limits as coreLimits, type Limit } from './platform/catalog/limits.ts'
@@ -32,7 +33,10 @@ export const modules: readonly Module[] = [
     name: 'email-change',
     routes: async () => (await import('./features/email-change/routes.ts')).emailChangeRoutes,
   },
-  { name: 'admin', routes: async () => (await import('./features/admin/routes.ts')).adminRoutes },
+  {
+    name: 'admin',
+    routes: async () => (await import('./features/admin/routes.ts')).adminRoutes(Object.keys(auditEvents)),
+  },
   {
     name: 'audit',
     entities: async () => [(await import('./features/audit/entity.ts')).AuditEvents],
@@ -72,6 +76,13 @@ export const emails: readonly EmailDefinition[] = [
   ...Object.values(coreEmails),
   ...modules.flatMap(({ emails: ofModule = [] }) => ofModule),
 ]
+
+/** Every type of audit event. */
+export const auditEvents: Readonly<Record<string, AuditEventDefinition>> = Object.assign(
+  {},
+  coreAuditEvents,
+  ...modules.map(({ auditEvents: ofModule }) => ofModule),
+)
 
 /** Every rate limit of the service. */
 export const limits: readonly Limit[] = [

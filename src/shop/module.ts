@@ -1,4 +1,5 @@
 import type { Module } from '../module.ts'
+import { shopAuditEvents } from './catalog/audit-events.ts'
 import { shopEmails } from './catalog/emails.ts'
 import { shopLimits } from './catalog/limits.ts'
 import { shopCounters } from './catalog/metrics.ts'
@@ -11,6 +12,7 @@ const minute = 60_000
 export const shop: Module = {
   name: 'purchases',
   variables: shopVariables,
+  auditEvents: shopAuditEvents,
   limits: Object.values(shopLimits),
   emails: Object.values(shopEmails),
   counters: Object.values(shopCounters),

@@ -1,9 +1,8 @@
 import type { Deps } from '../../deps.ts'
 import { type PageQuery, rowsFor } from '../../platform/base/pagination.ts'
-import type { AuditType } from '../../platform/catalog/audit-events.ts'
 import { type AuditEvent, AuditEvents } from '../audit/entity.ts'
 
-export type AuditFilter = PageQuery & { user_id?: string; type?: AuditType; from?: Date; to?: Date }
+export type AuditFilter = PageQuery & { user_id?: string; type?: string; from?: Date; to?: Date }
 
 /** Security events, newest first, filtered by user, type and time. */
 export const listAuditEvents = (

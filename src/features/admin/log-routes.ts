@@ -2,7 +2,6 @@ import * as v from 'valibot'
 import { named, time } from '../../platform/base/field-shapes.ts'
 import * as field from '../../platform/base/fields.ts'
 import { pageOf, pageQuery, pageReply, timeQuery } from '../../platform/base/pagination.ts'
-import { auditTypes } from '../../platform/catalog/audit-events.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { route } from '../sessions/route.ts'
 import { listAuditEvents } from './list-audit-events.ts'
@@ -63,39 +62,46 @@ const postRetry = route({
   },
 })
 
-const auditReply = named('AuditEvent', {
-  id: v.string(),
-  type: v.picklist(auditTypes),
-  user_id: v.nullable(v.string()),
-  actor_id: v.nullable(v.string()),
-  session_id: v.nullable(v.string()),
-  ip: v.nullable(v.string()),
-  user_agent: v.nullable(v.string()),
-  data: v.nullable(v.record(v.string(), v.unknown())),
-  created_at: time,
-})
+const auditReply = (types: readonly string[]) =>
+  named('AuditEvent', {
+    id: v.string(),
+    type: v.picklist(types),
+    user_id: v.nullable(v.string()),
+    actor_id: v.nullable(v.string()),
+    session_id: v.nullable(v.string()),
+    ip: v.nullable(v.string()),
+    user_agent: v.nullable(v.string()),
+    data: v.nullable(v.record(v.string(), v.unknown())),
+    created_at: time,
+  })
 
-const getAuditEvents = route({
-  ...common,
-  method: 'GET',
-  path: '/api/v1/admin/audit-events',
-  summary: 'Security events',
-  query: v.strictObject({
-    ...pageQuery,
-    user_id: v.exactOptional(field.uuid),
-    type: v.exactOptional(v.picklist(auditTypes)),
-    from: v.exactOptional(timeQuery),
-    to: v.exactOptional(timeQuery),
-  }),
-  replies: { 200: pageReply(auditReply) },
-  problems: ['VALIDATION_ERROR'],
-  handle: async (deps, { query }) => ({
-    status: 200,
-    body: pageOf(await listAuditEvents(deps, query), query, event => ({
-      ...event,
-      created_at: event.created_at.toISOString(),
-    })),
-  }),
-})
+const getAuditEvents = (types: readonly string[]) =>
+  route({
+    ...common,
+    method: 'GET',
+    path: '/api/v1/admin/audit-events',
+    summary: 'Security events',
+    query: v.strictObject({
+      ...pageQuery,
+      user_id: v.exactOptional(field.uuid),
+      type: v.exactOptional(v.picklist(types)),
+      from: v.exactOptional(timeQuery),
+      to: v.exactOptional(timeQuery),
+    }),
+    replies: { 200: pageReply(auditReply(types)) },
+    problems: ['VALIDATION_ERROR'],
+    handle: async (deps, { query }) => ({
+      status: 200,
+      body: pageOf(await listAuditEvents(deps, query), query, event => ({
+        ...event,
+        created_at: event.created_at.toISOString(),
+      })),
+    }),
+  })
 
-export const logRoutes: Route[] = [getEmails, postRetry, getAuditEvents]
+/** `auditTypes` are the types of audit event that a client may ask for. */
+export const logRoutes = (auditTypes: readonly string[]): Route[] => [
+  getEmails,
+  postRetry,
+  getAuditEvents(auditTypes),
+]

@@ -109,4 +109,12 @@ const logoutUser = route({
   },
 })
 
-export const adminRoutes: Route[] = [getUsers, getUser, patchUser, removeUser, logoutUser, ...logRoutes]
+/** `auditTypes` are the types of audit event that a client may ask for. */
+export const adminRoutes = (auditTypes: readonly string[]): Route[] => [
+  getUsers,
+  getUser,
+  patchUser,
+  removeUser,
+  logoutUser,
+  ...logRoutes(auditTypes),
+]

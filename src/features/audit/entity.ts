@@ -1,10 +1,9 @@
 import { EntitySchema } from 'typeorm'
-import type { AuditType } from '../../platform/catalog/audit-events.ts'
 import type { AuditData } from './changes.ts'
 
 export type AuditEvent = {
   id: string
-  type: AuditType
+  type: string
   /** The user whom the event is about. */
   user_id: string | null
   /** The administrator or other user who acted, if it was not the user themselves. */

@@ -4,8 +4,8 @@ import type { AuditType } from '../../platform/catalog/audit-events.ts'
 import type { AuditData } from './changes.ts'
 import { AuditEvents } from './entity.ts'
 
-export type AuditedEvent = {
-  type: AuditType
+export type AuditedEvent<T extends string = AuditType> = {
+  type: T
   userId: string | null
   /** Null for an operator at the command line, who has no account. `origin` then names the operating-system user. */
   actorId?: string | null | undefined
@@ -16,9 +16,12 @@ export type AuditedEvent = {
 
 /**
  * Records a security event in the transaction of the change that it describes. Returns false if the same event was recorded
- * before: a theft is recorded once for each session.
+ * before: a theft is recorded once for each session. A module names its own types: `recordEvent<OwnTypes>(…)`.
  */
-export const recordEvent = async (manager: EntityManager, event: AuditedEvent): Promise<boolean> => {
+export const recordEvent = async <T extends string = AuditType>(
+  manager: EntityManager,
+  event: AuditedEvent<NoInfer<T>>,
+): Promise<boolean> => {
   const { operator } = event.origin
   const data = operator === undefined ? event.data : { ...event.data, operator }
   const { raw } = await manager

@@ -1,13 +1,12 @@
-type Described = {
-  /** What the event is recorded on, for the documentation. */
+/** A type of audit event, for the documentation. */
+export type AuditEventDefinition = {
+  /** What the event is recorded on. */
   readonly on: string
-  /** The fields of its `data`, for the documentation. */
+  /** The fields of its `data`. */
   readonly data: string
 }
 
 const change = '`before`, `after`'
-const purchase = '`purchase_id`, `site`, `amount`, `currency`'
-const purchaseChange = `${purchase}, ${change}`
 
 /**
  * Every security event that is kept. `user_id` is the account that an event is about. `actor_id` is the administrator who
@@ -15,7 +14,7 @@ const purchaseChange = `${purchase}, ${change}`
  */
 export const auditEvents = {
   'user.registered': {
-    on: 'a registration, `users create`, the first payment of a guest',
+    on: 'a registration, `users create`, a module that creates an account',
     data: '`after`, if a command did it',
   },
   'user.registration_refused': { on: 'a registration with an address that has an account', data: '' },
@@ -64,26 +63,6 @@ export const auditEvents = {
     data: `\`email_id\`, ${change}, \`claim\`, \`release\``,
   },
   'email.retried': { on: '`POST /admin/emails/:id/retry`, `emails retry`', data: `\`email_id\`, ${change}` },
-  'site.created': { on: '`POST /admin/sites`', data: '`site`, `after`' },
-  'site.updated': { on: '`PATCH /admin/sites/:slug`', data: `\`site\`, ${change}` },
-  'purchase.started': { on: '`POST /sites/:slug/purchase`', data: `${purchase}, \`after\`` },
-  'purchase.failed': { on: 'an event of the gateway', data: purchaseChange },
-  'purchase.expired': {
-    on: 'the worker; a gateway that refuses the checkout or does not answer',
-    data: purchaseChange,
-  },
-  'purchase.paid': { on: 'an event of the gateway, the worker', data: purchaseChange },
-  'purchase.claimed': {
-    on: 'the worker, for a purchase that waits at an address without an account',
-    data: purchaseChange,
-  },
-  'purchase.issue_raised': { on: 'an event of the gateway, the worker', data: purchaseChange },
-  'purchase.refunded': {
-    on: 'an event of the gateway, an administrator',
-    data: purchaseChange,
-  },
-} as const satisfies Record<string, Described>
+} as const satisfies Record<string, AuditEventDefinition>
 
 export type AuditType = keyof typeof auditEvents
-
-export const auditTypes = Object.keys(auditEvents) as AuditType[]

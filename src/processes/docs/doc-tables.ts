@@ -1,6 +1,5 @@
 import { variables } from '../../config.ts'
-import { emails as allEmails, counters, limits } from '../../modules.ts'
-import { type AuditType, auditEvents, auditTypes } from '../../platform/catalog/audit-events.ts'
+import { emails as allEmails, auditEvents, counters, limits } from '../../modules.ts'
 import type { LimitedBy } from '../../platform/catalog/limits.ts'
 import { gauges, requestSeconds } from '../../platform/catalog/metrics.ts'
 import { detailsOf } from '../../platform/catalog/problem-details.ts'
@@ -78,7 +77,7 @@ const metrics = (): string =>
 const auditEventTable = (): string =>
   table(
     ['Type', 'Recorded on', '`data`'],
-    auditTypes.map((type: AuditType) => [code(type), auditEvents[type].on, auditEvents[type].data || '–']),
+    Object.entries(auditEvents).map(([type, { on, data }]) => [code(type), on, data || '–']),
   )
 
 const emailTable = (): string =>

@@ -2,14 +2,14 @@ import type { EntityManager } from 'typeorm'
 import { changesOf } from '../../features/audit/changes.ts'
 import { recordEvent } from '../../features/audit/record-event.ts'
 import type { Origin } from '../../platform/base/origin.ts'
-import type { AuditType } from '../../platform/catalog/audit-events.ts'
+import type { ShopAuditType } from '../catalog/audit-events.ts'
 import { Sites } from '../sites/entity.ts'
 import { Purchases } from './entity.ts'
 import type { Purchase } from './rules.ts'
 
 const fields = ['status', 'issue', 'claim', 'paid_amount', 'paid_currency', 'payment_id'] as const
 
-export type PurchaseEvent = Extract<AuditType, `purchase.${string}`>
+export type PurchaseEvent = Extract<ShopAuditType, `purchase.${string}`>
 
 type Act = {
   type: PurchaseEvent
@@ -30,5 +30,5 @@ export const recordPurchaseEvent = async (
   const { amount, currency, status, user_id: userId } = after
   const changes = before ? changesOf(before, after, fields) : { after: { status } }
   const data = { purchase_id: id, site: slug, amount, currency, ...changes }
-  await recordEvent(manager, { type, userId, actorId, origin, data })
+  await recordEvent<PurchaseEvent>(manager, { type, userId, actorId, origin, data })
 }

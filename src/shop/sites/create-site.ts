@@ -4,6 +4,7 @@ import { recordEvent } from '../../features/audit/record-event.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { isDuplicate } from '../../platform/base/store-errors.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
+import type { ShopAuditType } from '../catalog/audit-events.ts'
 import { Sites } from './entity.ts'
 import type { Site } from './rules.ts'
 
@@ -21,7 +22,7 @@ export const createSite = async (
     return await database.transaction(async manager => {
       await manager.insert(Sites, { id, ...given })
       const data = { site: given.slug, after: given }
-      await recordEvent(manager, { type: 'site.created', userId: null, actorId, origin, data })
+      await recordEvent<ShopAuditType>(manager, { type: 'site.created', userId: null, actorId, origin, data })
       return manager.findOneByOrFail(Sites, { id })
     })
   } catch (error) {

@@ -4,6 +4,7 @@ import { changesOf } from '../../features/audit/changes.ts'
 import { recordEvent } from '../../features/audit/record-event.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
+import type { ShopAuditType } from '../catalog/audit-events.ts'
 import { Sites } from './entity.ts'
 import type { Site } from './rules.ts'
 
@@ -38,7 +39,7 @@ export const updateSite = async (
     const after = await manager.findOneByOrFail(Sites, { slug })
     const changes = changesOf(before, after, fields)
     if (Object.keys(changes.after).length > 0)
-      await recordEvent(manager, {
+      await recordEvent<ShopAuditType>(manager, {
         ...{ type: 'site.updated', userId: null, actorId, origin },
         data: { site: slug, ...changes },
       })

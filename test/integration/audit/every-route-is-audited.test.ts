@@ -1,5 +1,6 @@
 import anyTest from 'ava'
 import type { AuditType } from '../../../src/platform/catalog/audit-events.ts'
+import type { ShopAuditType } from '../../../src/shop/catalog/audit-events.ts'
 import { signedHeaders } from '../../../src/shop/gateway-stub/sample-events.ts'
 import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
@@ -27,7 +28,7 @@ anyTest.after.always(() => shop[Symbol.asyncDispose]())
 const auth = '/api/v1/auth'
 
 type Event = {
-  type: AuditType
+  type: AuditType | ShopAuditType
   user_id: string | null
   actor_id: string | null
   ip: string | null
@@ -39,7 +40,7 @@ type Event = {
  * and are absent if the route changes no value.
  */
 type Case = {
-  type: AuditType
+  type: AuditType | ShopAuditType
   act: () => Promise<Reply>
   before?: object
   after?: object

@@ -15,7 +15,7 @@ test('a file in a folder of a level, or at the top of src/ → the name of its f
   t.is(folderOf('src/deps.ts'), 'deps')
 })
 
-test('two folders that import types of each other, over a third → the circle is found', t => {
+test('two folders import types of each other through a third → the circle is found', t => {
   const found = arrowsOf([
     file('src/features/a/x.ts', '../b/y.ts'),
     file('src/features/b/y.ts', '../c/z.ts'),
@@ -25,17 +25,17 @@ test('two folders that import types of each other, over a third → the circle i
   t.deepEqual(circlesOf(found), [['features/a', 'features/b', 'features/c']])
 })
 
-test('an import from platform/ to features/ → it is found as one that goes up', t => {
+test('platform/ imports from features/ → the import is found as one that goes up', t => {
   const found = upwardArrows(arrowsOf([file('src/platform/http/x.ts', '../../features/a/y.ts')]))
   t.is(found.length, 1)
 })
 
-test('no circle of folders: each can be read without those above it', t => {
+test('folders do not import each other in a circle', t => {
   t.true(arrows.length > 100)
   t.deepEqual(circlesOf(arrows), [])
 })
 
-test('imports go down a level or stay: processes, shop, features, platform', t => {
+test('imports go down a level or stay in it: processes, shop, features, platform', t => {
   t.deepEqual(
     upwardArrows(arrows).map(({ file: from, target }) => `${from} → ${target}`),
     [],

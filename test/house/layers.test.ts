@@ -4,7 +4,7 @@ import { reached, sources } from './source.ts'
 
 const all = sources('src/**/*.ts')
 
-test('every file of src/ lies at a known level and in a known layer', t => {
+test('every file of src/ has a known level and layer', t => {
   t.true(all.length > 50, 'the files are not where this test looks')
   t.deepEqual(
     all.filter(({ path }) => levelOf(path) === null || layerOf(path) === null).map(({ path }) => path),

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import test from 'ava'
 import { root } from './source.ts'
 
-// What a process loads it keeps, and waits for at each start.
+// Every package that a process loads costs memory, and time at each start.
 const program = `
 import { registerHooks } from 'node:module'
 const packages = new Set()
@@ -27,7 +27,7 @@ const loadedBy = async (name: string): Promise<string[]> => {
 
 const api = ['koa', 'koa-body', '@koa/router', 'typeorm', 'bullmq', 'ioredis', 'valibot']
 
-test('the API loads what it uses, and no mailer, metrics or HTTP client', async t => {
+test('the API process loads no mailer, metrics or HTTP client', async t => {
   const loaded = await loadedBy('processes/api/process')
   t.deepEqual(
     api.filter(name => !loaded.includes(name)),
@@ -40,7 +40,7 @@ test('the API loads what it uses, and no mailer, metrics or HTTP client', async 
   )
 })
 
-test('the command line loads no store and no mailer for its help', async t => {
+test('the command line prints its help → it loads no store and no mailer', async t => {
   const loaded = await loadedBy('processes/cli/run')
   t.true(loaded.includes('valibot'))
   const needless = ['typeorm', 'pg', 'bullmq', 'ioredis', 'nodemailer', 'pino', 'libphonenumber-js']
@@ -50,7 +50,7 @@ test('the command line loads no store and no mailer for its help', async t => {
   )
 })
 
-test('the worker loads no web server, no MJML, and no HTTP client', async t => {
+test('the worker loads no web server, MJML or HTTP client', async t => {
   const loaded = await loadedBy('worker')
   t.true(loaded.includes('bullmq'))
   t.true(loaded.includes('nodemailer'))

@@ -20,7 +20,7 @@ test('only modules.ts and the commands import the shop', t => {
   )
 })
 
-test('sites import nothing of purchases', t => {
+test('src/shop/sites/ imports nothing from src/shop/purchases/', t => {
   const up = all
     .filter(({ path }) => path.startsWith('src/shop/sites/'))
     .flatMap(file => reached(file).filter(path => path.startsWith('src/shop/purchases/')))

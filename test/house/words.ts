@@ -46,7 +46,7 @@ export const plainWords: Readonly<Record<string, string>> = {
   owed: 'queued',
   owes: 'queues',
   owing: 'queuing',
-  timeoutMs: 'timeout',
+  patience: 'timeout',
   patient: 'with a longer timeout',
   proof: 'one-time token, code, evidence',
   proofs: 'one-time tokens',

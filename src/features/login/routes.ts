@@ -21,11 +21,11 @@ const postLogin = route({
   replies: { 200: sessionReply },
   cookie: 'set',
   problems: ['INVALID_CREDENTIALS', 'RATE_LIMIT_EXCEEDED', 'ACCOUNT_DEACTIVATED', 'EMAIL_NOT_VERIFIED'],
-  handle: async (deps, { body, client, giveBackLimits }) => {
+  handle: async (deps, { body, client, refundLimits }) => {
     const { token_transport: transport = 'body', ...credentials } = body
     const done = await login(deps, { ...credentials, origin: client })
     if (done instanceof Problem) return done
-    const limits = done.isForgiven ? await giveBackLimits() : {}
+    const limits = done.isForgiven ? await refundLimits() : {}
     const { body: session, headers } = tokensBy(deps, done.session, transport)
     return { status: 200, body: session, headers: { ...limits, ...headers } }
   },

@@ -24,7 +24,7 @@ export const countWrongCode = async <Found extends object>(
   const found = isClosed ? null : await compare()
   if (found === 'wrong') logThreshold(deps, taken)
   // Not awaited: a wrong code is not refunded, so the wait would reveal that no code is live for an address.
-  else taken?.giveBack().catch(err => deps.log.warn({ err }, 'could not refund a code attempt'))
+  else taken?.refund().catch(err => deps.log.warn({ err }, 'could not refund a code attempt'))
   if (found !== null && found !== 'wrong') return found
   const reason = isClosed ? 'closed' : found === 'wrong' ? 'wrong' : 'no_code'
   deps.metrics.count(counters.codes_refused, { purpose, reason })

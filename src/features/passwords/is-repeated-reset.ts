@@ -19,6 +19,6 @@ export const isRepeatedReset = async (
   if (taken && !taken.allowed) return false
   const user = await findUser(deps.reads, userId)
   const { matches } = await deps.hasher.compare(password, user?.password_hash ?? null, { lane: 'known' })
-  if (matches) await taken?.giveBack()
+  if (matches) await taken?.refund()
   return matches
 }

@@ -3,7 +3,7 @@ import * as field from '../../platform/base/fields.ts'
 import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { clearCookie } from '../../platform/http/cookie.ts'
-import { limitHeaders, limitRefusal, refuseEnded } from '../../platform/http/limit.ts'
+import { limitHeaders, limitRefusal, refuseEndedSession } from '../../platform/http/limit.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { endAllSessions } from './end-all-sessions.ts'
 import { endSession } from './end-session.ts'
@@ -31,7 +31,7 @@ const postRefresh = route({
     const refreshed = await refreshSession(deps, { token, limit, origin: client })
     if (refreshed.outcome === 'reused') return new Problem('INVALID_REFRESH_TOKEN')
     if (refreshed.outcome === 'unverified') return new Problem('EMAIL_NOT_VERIFIED', { detail: 'session' })
-    if (refreshed.outcome === 'ended') return refuseEnded(deps, client)
+    if (refreshed.outcome === 'ended') return refuseEndedSession(deps, client)
     if (refreshed.outcome === 'limited') return limitRefusal(refreshed.quotas)
     const { body: tokens, headers } = tokensBy(deps, refreshed.tokens, byCookie ? 'cookie' : 'body')
     return { status: 200, body: tokens, headers: { ...limitHeaders(refreshed.quotas), ...headers } }

@@ -14,21 +14,21 @@ import { routing, type Served } from './routing.ts'
 import { sendProblem } from './serve.ts'
 import { warnOfUntrustedProxy } from './untrusted-proxy.ts'
 
-/** The whole API over HTTP: from outside in, a log line, a safety net, headers, and the routes. */
+/** The HTTP server: from the outermost step in, a log line, an error boundary, headers and the routes. */
 export const createApp = (deps: Deps, served: Served, draining: () => boolean): Server => {
   const app = new Koa()
   app.silent = true
-  app.use(logged(deps))
-  app.use(lastOnConnection(draining))
-  app.use(caught(deps))
+  app.use(requestLog(deps))
+  app.use(closeWhileDraining(draining))
+  app.use(errorBoundary(deps))
   app.use(securityHeaders())
   app.use(checkHead)
   app.use(crossOrigin(deps.config.CORS_ORIGINS))
   for (const step of routing(deps, served)) app.use(step)
   const server = createServer(
-    // A client that drips its request is cut off (slow loris).
+    // These timeouts end the connection of a client that sends its request too slowly (slowloris attack).
     {
-      // Node would refuse a request without a host by a bare reply: we do.
+      // `checkHead` rejects a request without a host: the reply of Node would have no body and none of our headers.
       requireHostHeader: false,
       headersTimeout: 6000,
       requestTimeout: 8000,
@@ -37,46 +37,48 @@ export const createApp = (deps: Deps, served: Served, draining: () => boolean): 
     },
     app.callback(),
   )
-  const { onBroken, onConnect } = clientErrorHandlers(basePath(deps.config.PUBLIC_URL))
-  return takeExpectations(closeStalledReaders(server)).on('clientError', onBroken).on('connect', onConnect)
+  const { onClientError, onConnect } = clientErrorHandlers(basePath(deps.config.PUBLIC_URL))
+  return takeExpectations(closeStalledReaders(server))
+    .on('clientError', onClientError)
+    .on('connect', onConnect)
 }
 
 const requestIdShape = /^[\w-]{8,64}$/
 
-const logged = ({ log, config, metrics }: Deps) => {
+const requestLog = ({ log, config, metrics }: Deps) => {
   const base = basePath(config.PUBLIC_URL)
   const watchProxies = warnOfUntrustedProxy({ log, config })
-  // To look for what is to be blacked out costs three times as much as the line, of which we name every field.
+  // Without redaction, as it costs three times as much as the line itself, and this line has only the fields named below.
   const lines = log.child({}, { redact: [] })
   return async (ctx: Context, next: Next): Promise<void> => {
-    const began = performance.now()
+    const startedAt = performance.now()
     watchProxies(ctx.req)
-    const given = behindProxy(ctx.req, config.TRUSTED_PROXIES) ? ctx.get('X-Request-Id') : ''
-    const requestId = requestIdShape.test(given) ? given : randomUUID()
+    const sentId = behindProxy(ctx.req, config.TRUSTED_PROXIES) ? ctx.get('X-Request-Id') : ''
+    const requestId = requestIdShape.test(sentId) ? sentId : randomUUID()
     ctx.state.requestId = requestId
     ctx.state.base = base
     ctx.state.log = log.child({ request_id: requestId })
     ctx.set('X-Request-Id', requestId)
     await next()
-    const took = performance.now() - began
+    const durationMs = performance.now() - startedAt
     const { method, status, _matchedRoute } = ctx as Context & { _matchedRoute?: string }
     const route: string | undefined = ctx.state.route ?? _matchedRoute
-    const ms = Math.round(took * 10) / 10
+    const ms = Math.round(durationMs * 10) / 10
     lines.info({ request_id: requestId, method, route: route ?? null, status, ms }, 'request')
-    // A method that nobody has would be a label that a client wrote.
-    const counted = { method: route ? method : '', route: route ?? '' }
-    metrics.count(counters.http_requests, { ...counted, status: String(status) })
-    metrics.timed(counted.route, took / 1000)
+    // Without a route, the method could be any text of the client, and each would create a time series.
+    const labels = { method: route ? method : '', route: route ?? '' }
+    metrics.count(counters.http_requests, { ...labels, status: String(status) })
+    metrics.timed(labels.route, durationMs / 1000)
   }
 }
 
-// Whoever keeps a connection open to a process that is about to end would send the next request into the void.
-const lastOnConnection = (draining: () => boolean) => async (ctx: Context, next: Next) => {
+// A client that keeps its connection to a draining process would lose its next request.
+const closeWhileDraining = (draining: () => boolean) => async (ctx: Context, next: Next) => {
   await next()
   if (draining()) ctx.set('Connection', 'close')
 }
 
-const caught =
+const errorBoundary =
   ({ metrics }: Deps) =>
   async (ctx: Context, next: Next): Promise<void> => {
     try {

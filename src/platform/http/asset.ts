@@ -1,4 +1,4 @@
-/** A file that is served as it is. `csp` is its `Content-Security-Policy`. */
+/** A static file. `csp` is its `Content-Security-Policy`. */
 export type Asset = { type: string; body: string | Buffer; csp?: string }
 
 /** Assets by their path. Each is read at its first request. */

@@ -15,7 +15,7 @@ export type IncomingRequest = {
   cookie: Cookie | null
 }
 
-/** What is known of the caller, in the shape that the handler expects, or the problem that ends the request. */
+/** The caller in the shape that the handler expects, or the problem that ends the request. */
 export type AuthResult = Pick<TakenLimits, 'headers' | 'taken'> & {
   outcome: Record<string, unknown> | Problem
 }

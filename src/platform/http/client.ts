@@ -6,7 +6,7 @@ import type { TrustedProxies } from '../config/variable-rules.ts'
 import type { Counter } from '../limits/limiter.ts'
 import type { Locales } from '../theme/locales.ts'
 
-/** Who sent a request, as far as the network tells. `network` is what limits count by. */
+/** The sender of a request, as seen on the network. Rate limits count by `network`. */
 export type Client = { ip: string; network: string; userAgent: string; locale: string }
 
 /** The sixteen-bit groups of an IPv6 address. */
@@ -17,9 +17,9 @@ const groups = (ip: string): string[] => {
   return [...front, ...Array(8 - front.length - back.length).fill('0'), ...back]
 }
 
-/** One spelling for each address: IPv4 also where it came mapped into IPv6. Null where the text is no address. */
+/** The canonical spelling of an address, with IPv4 mapped into IPv6 as IPv4. Null if the text is not an address. */
 export const normalAddress = (text: string): string | null => {
-  // Some gateways write the port as well: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
+  // Some gateways append the port: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
   const bare = text
     .replace(/%.*$/, '')
     .replace(/^\[(.*)\](?::\d+)?$/, '$1')
@@ -34,13 +34,15 @@ export const normalAddress = (text: string): string | null => {
   return parts.join(':')
 }
 
-/** A household has a /64 of IPv6 at least, so single addresses in it cost nothing and count as one. */
+/** An IPv6 network is a /64: a household has at least one, and can use any number of its addresses at no cost. */
 const networkOf = (address: string): string =>
   address.includes(':') ? `${address.split(':').slice(0, 4).join(':')}::/64` : address
 
 /**
- * The counters of a network. A provider gives a customer of IPv6 up to a /48, which holds 65 536 networks of /64. Each of
- * those would have the whole limit, so the /56 and the /48 around it are counted too. The /48 is the hash tag.
+ * The counters of a network. A provider gives an IPv6 customer up to a /48, which holds 65 536 networks of /64. Each of
+ * those would have the whole limit, so the /56 and the /48 around it are counted too.
+ *
+ * The /48 is the hash tag.
  */
 export const countersOf = (network: string): Counter[] => {
   if (!network.endsWith('::/64')) return [{ key: network, times: 1 }]
@@ -57,14 +59,17 @@ export const countersOf = (network: string): Counter[] => {
 const isTrusted = (address: string, networks: BlockList): boolean =>
   networks.check(address, address.includes(':') ? 'ipv6' : 'ipv4')
 
-/** Whether what a proxy says is believed, of whoever the connection is from. */
+/** Whether the connection comes from a trusted proxy, so that its forwarding headers may be used. */
 export const behindProxy = ({ socket }: IncomingMessage, trusted: TrustedProxies): boolean => {
   if (typeof trusted === 'number') return trusted > 0
   const peer = normalAddress(socket.remoteAddress ?? '')
   return peer !== null && isTrusted(peer, trusted)
 }
 
-/** The first from the right that is none of our proxies. What cannot be read ends the walk before it. */
+/**
+ * The first address from the right that is not a trusted proxy. An unreadable entry ends the search: the address before it
+ * counts.
+ */
 const outermost = (hops: readonly string[], trusted: BlockList, peer: string): string => {
   let seen = peer
   for (const hop of hops.toReversed()) {
@@ -77,8 +82,8 @@ const outermost = (hops: readonly string[], trusted: BlockList, peer: string): s
 }
 
 /**
- * The address that the outermost trusted proxy saw. `X-Forwarded-For` is read from the right; what stands further
- * left is what a client may have written.
+ * The address that the outermost trusted proxy saw. `X-Forwarded-For` is read from the right, because a client may have
+ * written the entries further left.
  */
 const addressOf = (request: IncomingMessage, trusted: TrustedProxies): string => {
   const peer = normalAddress(request.socket.remoteAddress ?? '') ?? '0.0.0.0'

@@ -1,13 +1,13 @@
 import { trimSpaces } from '../base/header-text.ts'
 
-// RFC 9110, 8.3.1: a type, then parameters between semicolons. Names and charsets have no case, a value may be quoted, and
-// between two semicolons there may be nothing. A parameter without a value is ignored, as most servers do.
+// RFC 9110, 8.3.1: a type, then parameters separated by semicolons. Names and charsets are case-insensitive, a value may be
+// quoted, and a parameter may be empty. A parameter without a value is ignored, as most servers do.
 const parameter = /;[ \t]*(?:([\w!#$%&'*+.^`|~-]+)[ \t]*(?:=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^;"]*)))?[ \t]*)?/y
 
-/** What UTF-8 reads as it was meant: itself under the names that clients give it, and ASCII, which is a part of it. */
-const readAsUtf8 = ['utf-8', 'utf8', 'us-ascii', 'ascii']
+/** Charsets that can be decoded as UTF-8: UTF-8 under the names that clients use, and ASCII, its subset. */
+const utf8Charsets = ['utf-8', 'utf8', 'us-ascii', 'ascii']
 
-/** The parameters, or null where the text is none. Of one that comes twice, each is there. */
+/** The parameters, with duplicates; null if the text is malformed. */
 const parametersOf = (text: string): [name: string, value: string | undefined][] | null => {
   const found: [string, string | undefined][] = []
   for (parameter.lastIndex = 0; parameter.lastIndex < text.length; ) {
@@ -19,18 +19,18 @@ const parametersOf = (text: string): [name: string, value: string | undefined][]
   return found
 }
 
-/** The media type of a header in lower case, and whether UTF-8 reads its charset. Null where the text is none. */
+/** The media type of a header in lowercase, and whether its charset can be decoded as UTF-8. Null if it is malformed. */
 export const mediaType = (header: string): { type: string; isUtf8: boolean } | null => {
   const [type = ''] = header.split(';', 1)
   const parameters = parametersOf(header.slice(type.length))
   if (!parameters) return null
   const isUtf8 = parameters.every(
-    ([name, value = '']) => name !== 'charset' || readAsUtf8.includes(trimSpaces(value).toLowerCase()),
+    ([name, value = '']) => name !== 'charset' || utf8Charsets.includes(trimSpaces(value).toLowerCase()),
   )
   return { type: trimSpaces(type).toLowerCase(), isUtf8 }
 }
 
-/** Whether a header says that the content is JSON which UTF-8 reads. */
+/** Whether a header declares JSON that can be decoded as UTF-8. */
 export const isJson = (header: string | undefined): boolean => {
   const read = mediaType(header ?? '')
   return read?.type === 'application/json' && read.isUtf8

@@ -5,42 +5,43 @@ import type { Config } from '../config/config.ts'
 import { isOneOf } from '../config/origins.ts'
 import { isJson } from './content-type.ts'
 
-// The refresh token of a browser. `__Host-` binds the cookie to this host and to https; `SameSite=Strict` keeps it
-// from other sites, and what comes with it must name a known origin as well, for a sibling host is the same site.
+// The refresh token of a browser. `__Host-` binds the cookie to this host and to https. `SameSite=Strict` withholds it from
+// requests of other sites. A sibling host counts as the same site, so a request with the cookie must also come from a known
+// origin.
 
 type Kind = { name: string; attributes: string }
-const guarded: Kind = { name: '__Host-latchkey', attributes: 'Path=/; HttpOnly; Secure; SameSite=Strict' }
-// A browser that reaches the service by plain http drops a Secure cookie, and then each refresh fails without a reason.
-const plain: Kind = { name: 'latchkey', attributes: 'Path=/; HttpOnly; SameSite=Strict' }
+const secureKind: Kind = { name: '__Host-latchkey', attributes: 'Path=/; HttpOnly; Secure; SameSite=Strict' }
+// Over plain http a browser drops a Secure cookie, and every refresh would fail without a visible reason.
+const plainKind: Kind = { name: 'latchkey', attributes: 'Path=/; HttpOnly; SameSite=Strict' }
 
-/** The name of the cookie, wherever the service is reached by https. */
-export const cookieName = guarded.name
+/** The name of the cookie of a service with https. */
+export const cookieName = secureKind.name
 
-type Where = Pick<Config, 'NODE_ENV' | 'PUBLIC_URL'>
+type CookieConfig = Pick<Config, 'NODE_ENV' | 'PUBLIC_URL'>
 
-/** Whether the cookie goes without its guard: outside production, where `PUBLIC_URL` begins with `http://`. */
-const isPlain = ({ NODE_ENV, PUBLIC_URL }: Where): boolean =>
+/** Whether the cookie is not `Secure`: outside production, if `PUBLIC_URL` begins with `http://`. */
+const isPlain = ({ NODE_ENV, PUBLIC_URL }: CookieConfig): boolean =>
   NODE_ENV !== 'production' && PUBLIC_URL.startsWith('http:')
 
 const write = ({ name, attributes }: Kind, value: string, maxAge: number): string =>
   `${name}=${value}; ${attributes}; Max-Age=${maxAge}`
 
 /** `maxAge` in seconds. */
-export const setCookie = (where: Where, refreshToken: string, maxAge: number): string =>
-  write(isPlain(where) ? plain : guarded, refreshToken, maxAge)
+export const setCookie = (config: CookieConfig, refreshToken: string, maxAge: number): string =>
+  write(isPlain(config) ? plainKind : secureKind, refreshToken, maxAge)
 
-/** The cookie of a request: its kind, and its text, which no one has checked yet. */
+/** The cookie of a request. Its text is not verified yet. */
 export type Cookie = { kind: Kind; text: string }
 
-/** Headers that take a cookie back, where one came. */
+/** Headers that delete the cookie in the browser, if the request had one. */
 export const clearCookie = (cookie: Cookie | null): Record<string, string> =>
   cookie ? { 'Set-Cookie': write(cookie.kind, '', 0) } : {}
 
 /** The cookie of a request. A request with two of them has none, because a sibling host may have set one of them. */
-export const cookieOf = (request: IncomingMessage, where: Where): Cookie | null => {
+export const cookieOf = (request: IncomingMessage, config: CookieConfig): Cookie | null => {
   const { cookie } = request.headers
   if (cookie === undefined) return null
-  const kinds = isPlain(where) ? [guarded, plain] : [guarded]
+  const kinds = isPlain(config) ? [secureKind, plainKind] : [secureKind]
   const found = partsOf(cookie, ';').flatMap(pair => {
     const kind = kinds.find(({ name }) => pair.startsWith(`${name}=`))
     return kind ? [{ kind, text: pair.slice(kind.name.length + 1) }] : []
@@ -49,7 +50,8 @@ export const cookieOf = (request: IncomingMessage, where: Where): Cookie | null 
 }
 
 /**
- * Refuses a request with a cookie that no page of ours has meant (OWASP, cross-site request forgery); null where one has.
+ * Rejects a request with a cookie unless a page of a known origin sent it (OWASP, cross-site request forgery). Returns null
+ * for an allowed request.
  */
 export const foreignPage = (
   request: IncomingMessage,

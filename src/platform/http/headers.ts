@@ -4,7 +4,7 @@ import helmet from 'koa-helmet'
 import { partsOf } from '../base/header-text.ts'
 import { isOneOf } from '../config/origins.ts'
 
-/** What every reply says to a browser: https alone, no sniffing, no frames, no referrer, nothing to load. */
+/** Security headers of every reply: https only, no sniffing, no frames, no referrer, no resources. */
 export const securityHeaders = () =>
   helmet({
     contentSecurityPolicy: {
@@ -21,26 +21,26 @@ export const securityHeaders = () =>
     xFrameOptions: { action: 'deny' },
   })
 
-/** What pages need in any case. */
-const usual = ['Authorization', 'Content-Type', 'Idempotency-Key']
-const asked = 'access-control-request-headers'
-// RFC 9110, 5.6.2. Some browsers and tracing libraries ask for a dozen.
+/** Request headers that every allowed page may send. */
+const defaultNames = ['Authorization', 'Content-Type', 'Idempotency-Key']
+const requestedNames = 'access-control-request-headers'
+// RFC 9110, 5.6.2. Some browsers and tracing libraries request a dozen headers.
 const headerName = /^[\w!#$%&'*+.^`|~-]{1,64}$/
-const namesAtMost = 64
+const maxNames = 64
 
-/** The headers that a page may send: the usual ones, and those that it asks for, as tracing and error reporting do. */
+/** The headers that a page may send: the default ones, and those that it requests, for example for tracing. */
 const allowed = (request: string): string => {
   const names = partsOf(request, ',').filter(name => headerName.test(name))
-  const more = names.filter(name => !usual.some(each => each.toLowerCase() === name.toLowerCase()))
-  return [...usual, ...(names.length <= namesAtMost ? more : [])].join(', ')
+  const more = names.filter(name => !defaultNames.some(each => each.toLowerCase() === name.toLowerCase()))
+  return [...defaultNames, ...(names.length <= maxNames ? more : [])].join(', ')
 }
 
 /**
- * Lets the scripts of these origins call the API. A preflight of theirs is granted each header that it asks for: a page that
- * an instrumentation has added headers to could not sign anybody in otherwise. Other origins are granted nothing.
+ * Lets the scripts of these origins call the API. Their preflight requests are granted every header that they ask for:
+ * otherwise a page whose tracing library adds headers could not sign users in. Other origins are granted nothing.
  */
 export const crossOrigin = (origins: readonly string[]) => {
-  // Without `allowHeaders` it answers with what was asked for.
+  // Without `allowHeaders`, `cors` grants the headers that were requested.
   const answer = cors({
     origin: ctx => {
       const origin = ctx.get('Origin')
@@ -48,8 +48,14 @@ export const crossOrigin = (origins: readonly string[]) => {
     },
     allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposeHeaders: [
-      ...['RateLimit', 'RateLimit-Policy', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
-      ...['Allow', 'Date', 'Location'],
+      'RateLimit',
+      'RateLimit-Policy',
+      'Retry-After',
+      'WWW-Authenticate',
+      'X-Request-Id',
+      'Allow',
+      'Date',
+      'Location',
     ],
     credentials: true,
     maxAge: 600,
@@ -60,7 +66,7 @@ export const crossOrigin = (origins: readonly string[]) => {
     if (ctx.method === 'OPTIONS') {
       ctx.vary('Access-Control-Request-Method')
       ctx.vary('Access-Control-Request-Headers')
-      ctx.req.headers[asked] = allowed(ctx.get(asked))
+      ctx.req.headers[requestedNames] = allowed(ctx.get(requestedNames))
     }
     return answer(ctx, next)
   }

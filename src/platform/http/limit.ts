@@ -4,21 +4,21 @@ import { Problem } from '../catalog/problems.ts'
 import type { Counter, Limiter, Quota, Taken } from '../limits/limiter.ts'
 import { type Client, countersOf } from './client.ts'
 
-/** Whose limits are taken. */
+/** The caller whose limits are counted. */
 export type Caller = { client: Pick<Client, 'network'>; sessionId?: string }
 
 const byCaller: { [K in LimitedBy]?: (caller: Caller) => string | Counter[] } = {
   ip: ({ client }) => countersOf(client.network),
   session: ({ sessionId = '' }) => sessionId,
-  // A thief who holds the same session is elsewhere: what they use up is not the owner's.
+  // By network too, so that a thief of the session cannot use up the points of its owner.
   'session and ip': ({ sessionId = '', client }) => `${sessionId}@${client.network}`,
 }
 
-/** What the limits of one request came to. */
+/** The result of the limits of one request. */
 export type TakenLimits = {
   headers: Record<string, string>
   refusal: Problem<'RATE_LIMIT_EXCEEDED'> | null
-  /** What can be given back. */
+  /** Points that can be refunded. */
   taken: readonly Taken[]
 }
 
@@ -33,7 +33,7 @@ export const limitHeaders = (quotas: readonly Quota[]): Record<string, string> =
         RateLimit: quotas.map(q => `"${q.name}";r=${q.remaining};t=${seconds(q.resetIn)}`).join(', '),
       }
 
-/** The refusal of a request that some of its limits do not let through. */
+/** The problem of a request that exceeds at least one of its limits. */
 export const limitRefusal = (quotas: readonly Quota[]): Problem<'RATE_LIMIT_EXCEEDED'> => {
   const waits = quotas.filter(({ allowed }) => !allowed).map(({ resetIn }) => seconds(resetIn))
   return new Problem('RATE_LIMIT_EXCEEDED', {
@@ -43,42 +43,43 @@ export const limitRefusal = (quotas: readonly Quota[]): Problem<'RATE_LIMIT_EXCE
 }
 
 /**
- * A limiter that remembers what one request takes. A fault is no reason to be refused later: its client asks again and
- * again, as it is told to, and must not run out of points by that. Guesses at a password or a code count elsewhere too.
+ * A limiter that records the points that one request takes, so that they can be refunded if a store fails. Otherwise a
+ * client that retries, as the 503 tells it to, would run out of points. Guesses at a password or a code are counted
+ * elsewhere too.
  */
-export const remembering = (limiter: Limiter): { limiter: Limiter; giveBack: () => Promise<void> } => {
-  const all: Promise<Taken | null>[] = []
-  const back = async (each: Promise<Taken | null>): Promise<void> => {
-    const taken = await each
-    if (taken?.allowed) await taken.giveBack()
+export const refundableLimiter = (limiter: Limiter): { limiter: Limiter; refundAll: () => Promise<void> } => {
+  const requested: Promise<Taken | null>[] = []
+  const refund = async (pending: Promise<Taken | null>): Promise<void> => {
+    const taken = await pending
+    if (taken?.allowed) await taken.refund()
   }
   return {
     limiter: (limit, key) => {
       const taken = limiter(limit, key)
-      all.push(taken)
+      requested.push(taken)
       return taken
     },
-    giveBack: async () => {
-      await Promise.allSettled(all.map(back))
+    refundAll: async () => {
+      await Promise.allSettled(requested.map(refund))
     },
   }
 }
 
-/** Gives points back, where they were counted, and tells what is left then. A fault in it is no reason to fail. */
-export const giveBack = (taken: readonly Taken[]): Promise<Taken[]> =>
+/** Refunds the points that were counted and returns the new quotas. An error in a refund is ignored. */
+export const refundEach = (taken: readonly Taken[]): Promise<Taken[]> =>
   Promise.all(
-    taken.map(async each => {
-      if (!each.allowed) return each
-      return each.giveBack().then(
-        () => ({ ...each, remaining: each.remaining + 1 }),
-        () => each,
+    taken.map(async limit => {
+      if (!limit.allowed) return limit
+      return limit.refund().then(
+        () => ({ ...limit, remaining: limit.remaining + 1 }),
+        () => limit,
       )
     }),
   )
 
 /**
- * Takes a point from each limit of a caller before anything is looked at, so that parallel guesses cannot slip through
- * together. A request that one limit refuses does no work, so it costs no point of the others. Returns the headers to
+ * Takes a point from each limit of a caller before the request is processed, so that simultaneous guesses cannot pass
+ * together. A request that one limit refuses does no work, so it costs no point of the other limits. Returns the headers to
  * send, and the refusal if there is one.
  */
 export const takeLimits = async (
@@ -92,11 +93,11 @@ export const takeLimits = async (
   })
   const taken = (await Promise.all(counted)).filter(t => t !== null)
   if (taken.every(({ allowed }) => allowed)) return { headers: limitHeaders(taken), refusal: null, taken }
-  return { headers: {}, refusal: limitRefusal(await giveBack(taken)), taken: [] }
+  return { headers: {}, refusal: limitRefusal(await refundEach(taken)), taken: [] }
 }
 
-/** Refuses a token of a session that is over, and counts it like a forged one: by the address of the caller. */
-export const refuseEnded = async (
+/** Refuses a token of an ended session, and counts it like a forged one: by the network of the caller. */
+export const refuseEndedSession = async (
   deps: Pick<Deps, 'limiter'>,
   client: Client,
 ): Promise<Problem<'RATE_LIMIT_EXCEEDED' | 'INVALID_REFRESH_TOKEN'>> => {

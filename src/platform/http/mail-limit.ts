@@ -3,14 +3,15 @@ import { limits } from '../catalog/limits.ts'
 import { sha256 } from '../crypto/derive.ts'
 import type { Route } from './route.ts'
 
-// A mailbox has a limit for each route, which its page shares: an email that is not sent, because nobody has the address, must not use up
-// another one that is. The key is a hash, because Redis keeps no addresses.
+// A mailbox has one limit for each route, which the route's page shares. Separate limits, because a route that sends no
+// email, for example to an address without an account, must not use up the points of one that does. The key is a hash,
+// because Redis must not hold addresses.
 const mailboxKey = (path: string, email: string): string =>
   sha256(`${path}\n${email}`).toString('base64url').slice(0, 22)
 
 /**
- * Takes a point from the limit of the mailbox that a request names. Returns true if none was left. Strangers can use up
- * these points, so the limit refuses no request: the route answers as usual and sends no further email.
+ * Takes a point from the limit of the mailbox that a request names. Returns true if none was left. Any client can use
+ * up these points, so the limit refuses no request: the route answers as usual and sends no further email.
  */
 export const takeMailLimit = async (
   deps: Pick<Deps, 'limiter'>,

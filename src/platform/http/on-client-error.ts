@@ -15,8 +15,8 @@ const byCode: Record<string, () => Problem> = {
   ERR_HTTP_REQUEST_TIMEOUT: () => new Problem('REQUEST_TIMEOUT'),
 }
 
-/** What `securityHeaders` and `crossOrigin` put on every other reply. */
-const usual = {
+/** The headers that `securityHeaders` and `crossOrigin` set on every other reply. */
+const securityHeaders = {
   'Content-Security-Policy': "default-src 'none';base-uri 'none';form-action 'none';frame-ancestors 'none'",
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -32,19 +32,19 @@ const usual = {
   Vary: 'Origin',
 }
 
-/** How long a client may take to read the answer, in milliseconds. */
-const lastWords = 1000
+/** How long a client may take to read the answer before its connection is closed. */
+const closeAfterMs = 1000
 
-/** Replies to what never becomes a request, in the shape of every other problem. */
+/** Answers input that never becomes a request with a problem, like every other error. */
 export const clientErrorHandlers = (base: string) => ({
-  /** Replies to what Node's parser gives up. */
-  onBroken: (error: Error & { code?: string }, socket: Socket): void => {
-    // A reply that has begun cannot be followed by another.
+  /** Answers input that the HTTP parser of Node rejects. */
+  onClientError: (error: Error & { code?: string }, socket: Socket): void => {
+    // A second reply would be read as a part of one that has begun.
     const { _httpMessage: begun } = socket as Socket & { _httpMessage?: { headersSent: boolean } }
     if (!socket.writable || error.code === 'ECONNRESET' || begun?.headersSent) return void socket.destroy()
     answer(socket, byCode[error.code ?? '']?.() ?? unreadable(), base)
   },
-  /** Refuses CONNECT: this is no proxy. Node gives the socket away, so it needs an error handler and an end of its own. */
+  /** Refuses CONNECT, as this server is not a proxy. Node hands the socket over without an error handler and a timeout. */
   onConnect: (_request: unknown, socket: Duplex): void => {
     socket.on('error', () => {})
     answer(socket, new Problem('METHOD_NOT_ALLOWED', { headers: { Allow: '' } }), base)
@@ -58,12 +58,12 @@ const answer = (socket: Duplex, problem: Problem, base: string): void => {
   const all = {
     ...headers,
     'X-Request-Id': requestId,
-    ...usual,
+    ...securityHeaders,
     'Content-Length': String(Buffer.byteLength(content)),
     Connection: 'close',
   }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${content}`)
-  // Whoever never closes their side would keep it for ever: Node watches this connection no more.
-  setTimeout(() => socket.destroy(), lastWords).unref()
+  // A client that never closes its side would keep the socket open forever: Node no longer applies timeouts to it.
+  setTimeout(() => socket.destroy(), closeAfterMs).unref()
 }

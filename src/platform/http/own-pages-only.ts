@@ -1,9 +1,9 @@
 import { type IncomingMessage, Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-// What `npm start` serves beside the API is for this machine alone. Any page that a developer opens can send requests to
-// 127.0.0.1, and a name of its own can be made to lead there (DNS rebinding). So the name that was asked must be one of
-// this machine, and a page may ask only where it was served itself.
+// The servers that `npm start` opens beside the API are only for this machine. Any page that a developer opens can send
+// requests to 127.0.0.1, also under a host name of the page's owner (DNS rebinding). So the host name must be one of this
+// machine, and a page may send requests only to the server that served it.
 
 type Headers = IncomingMessage['headers']
 
@@ -14,7 +14,7 @@ export const isOwnRequest = (headers: Headers, method: string | undefined): bool
   const { host = '', origin } = headers
   if (!ownName.test(host)) return false
   if (origin !== undefined) return origin.toLowerCase() === `http://${host.toLowerCase()}`
-  // Browsers send no Origin with what a page embeds or links to. Only a link that is followed is taken.
+  // Browsers send no Origin for embedded resources and links. Of these, accept only a followed link.
   const { 'sec-fetch-site': site, 'sec-fetch-dest': destination } = headers
   if (site === undefined || site === 'same-origin' || site === 'none') return true
   return destination === 'document' && (method === 'GET' || method === 'HEAD')
@@ -22,7 +22,7 @@ export const isOwnRequest = (headers: Headers, method: string | undefined): bool
 
 const refusal = 'Only pages of this server and programs on this machine may ask here.\n'
 
-/** Refuses what comes from elsewhere. Returns whether it did. */
+/** Refuses a request of a foreign page. Returns whether it did. */
 export const refuseForeign = (request: IncomingMessage, reply: ServerResponse): boolean => {
   if (isOwnRequest(request.headers, request.method)) return false
   reply.writeHead(403, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' }).end(refusal)
@@ -35,21 +35,21 @@ const refuseUpgrade = (request: IncomingMessage, socket: Duplex): boolean => {
   return true
 }
 
-type Emit = (event: string | symbol, ...given: never[]) => boolean
+type Emit = (event: string | symbol, ...args: never[]) => boolean
 
-const refusing: Record<string | symbol, (request: never, to: never) => boolean> = {
+const refusals: Record<string | symbol, (request: never, to: never) => boolean> = {
   request: refuseForeign,
   checkContinue: refuseForeign,
   checkExpectation: refuseForeign,
   upgrade: refuseUpgrade,
 }
 
-/** Refuses foreign requests at every HTTP server that this process opens, also those of libraries. */
+/** Refuses foreign requests on every HTTP server that this process opens, including those of libraries. */
 export const refuseForeignEverywhere = (): void => {
   const emit = Server.prototype.emit as Emit
-  Server.prototype.emit = function (this: Server, event: string | symbol, ...given: never[]): boolean {
-    const [request, to] = given
-    if (request !== undefined && to !== undefined && refusing[event]?.(request, to)) return true
-    return emit.call(this, event, ...given)
+  Server.prototype.emit = function (this: Server, event: string | symbol, ...args: never[]): boolean {
+    const [request, to] = args
+    if (request !== undefined && to !== undefined && refusals[event]?.(request, to)) return true
+    return emit.call(this, event, ...args)
   } as Server['emit']
 }

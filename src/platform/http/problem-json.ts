@@ -4,7 +4,7 @@ import { Problem, problemSlug, problemStatus, problemTitle } from '../catalog/pr
 
 export type ProblemReply = { status: number; headers: Record<string, string>; body: Record<string, unknown> }
 
-/** What body parsers throw, by the status that they put on it. Their words hold the body; they go no further. */
+/** Problems of errors that body parsers throw, by their status. Their messages quote the body, so they are not sent. */
 const byStatus: Record<number, () => Problem> = {
   400: () =>
     new Problem('VALIDATION_ERROR', {
@@ -14,7 +14,7 @@ const byStatus: Record<number, () => Problem> = {
   415: () => new Problem('UNSUPPORTED_MEDIA_TYPE', { detail: 'encoding' }),
 }
 
-/** The problem that an error thrown on the way of a request stands for. */
+/** The problem of an error that was thrown while a request was processed. */
 export const problemOf = (error: unknown): Problem => {
   if (isOutage(error)) return new Problem('SERVICE_UNAVAILABLE', { retryAfter: 2 })
   const { status } = (error ?? {}) as { status?: number }
@@ -22,8 +22,8 @@ export const problemOf = (error: unknown): Problem => {
 }
 
 /**
- * The one place where a problem becomes a reply (RFC 9457; RFC 6750, section 3, for 401). `base` is what the address of its
- * type begins with: the path of `PUBLIC_URL`, or the whole of it where another service replies.
+ * The one place that turns a problem into a reply (RFC 9457; RFC 6750, section 3, for 401). `base` is the beginning of the
+ * problem's `type`: the path of `PUBLIC_URL`, or the whole URL if another service replies.
  */
 export const problemJson = ({ code, extra }: Problem, requestId: string, base: string): ProblemReply => {
   const status = problemStatus(code)

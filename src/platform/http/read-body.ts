@@ -7,8 +7,8 @@ import { mediaType } from './content-type.ts'
 
 const types = { json: 'application/json', form: 'application/x-www-form-urlencoded' } as const
 
-// Who deletes an account proves it by the password, so DELETE has a body too.
-const bodied = [HttpMethodEnum.POST, HttpMethodEnum.PUT, HttpMethodEnum.PATCH, HttpMethodEnum.DELETE]
+// DELETE has a body too: the deletion of an account requires the password.
+const methodsWithBody = [HttpMethodEnum.POST, HttpMethodEnum.PUT, HttpMethodEnum.PATCH, HttpMethodEnum.DELETE]
 
 const parsers = {
   json: parser({ json: true, urlencoded: false }),
@@ -20,7 +20,7 @@ function parser(kinds: { json: boolean; urlencoded: boolean }) {
     ...kinds,
     text: false,
     multipart: false,
-    parsedMethods: bodied,
+    parsedMethods: methodsWithBody,
     jsonLimit: '16kb',
     formLimit: '16kb',
     patchNode: false,
@@ -30,28 +30,28 @@ function parser(kinds: { json: boolean; urlencoded: boolean }) {
 
 const notAnObject = () => Object.assign(new SyntaxError('not a JSON object in UTF-8'), { status: 400 })
 
-// What the socket and the decompressor throw: a body that broke off, or that is not what its Content-Encoding says.
-// Unlike the fault of a store they are the client's own.
-const brokenOff = (error: NodeJS.ErrnoException): boolean =>
+// Whether the socket or the decompressor threw: the body was cut off, or does not match its Content-Encoding. These errors
+// are the client's, unlike those of a store.
+const isBodyError = (error: NodeJS.ErrnoException): boolean =>
   error.errno !== undefined || error.code === 'ECONNABORTED'
 
-// Names of encodings have no case, `x-gzip` is another name of `gzip`, and `identity` says that there is none (RFC 9110, 8.4).
+// Names of encodings are case-insensitive, `x-gzip` means `gzip`, and `identity` means none (RFC 9110, 8.4).
 const encodingOf = ({ req }: Context): string => {
   const encoding = (req.headers['content-encoding'] || 'identity').toLowerCase()
   return encoding === 'x-gzip' ? 'gzip' : encoding
 }
 
-// What is signed is signed as it was sent: nothing unpacks it, and nobody but the signature says whether it is any good.
+// A signature covers the bytes as they were sent, so they are neither decompressed nor parsed here.
 const readBytes = async (ctx: Context): Promise<Buffer | Problem<'UNSUPPORTED_MEDIA_TYPE'>> => {
   if (encodingOf(ctx) !== 'identity')
     return new Problem('UNSUPPORTED_MEDIA_TYPE', { detail: 'signed_encoding' })
   const length = ctx.req.headers['content-length']
   return rawBody(ctx.req, { limit: '64kb', ...(length && { length }) }).catch((error: Error) => {
-    throw brokenOff(error) ? notAnObject() : error
+    throw isBodyError(error) ? notAnObject() : error
   })
 }
 
-/** What of the headers of a content is not supported, or null. */
+/** The detail of an unsupported type, charset or encoding, or null. */
 const unsupported = (ctx: Context, accepts: 'json' | 'form'): Detail<'UNSUPPORTED_MEDIA_TYPE'> | null => {
   const given = mediaType(ctx.req.headers['content-type'] ?? '')
   if (given?.type !== types[accepts]) return accepts
@@ -60,9 +60,10 @@ const unsupported = (ctx: Context, accepts: 'json' | 'form'): Detail<'UNSUPPORTE
 }
 
 /**
- * Reads a body of one kind, 16 kB at most, also after decompression; bytes, 64 kB at most. No body reads as an empty
- * object. Throws what the parser throws; a body whose bytes are not UTF-8 would be read as something that nobody sent, and
- * is refused.
+ * Reads a body: JSON or a form of at most 16 kB, also after decompression, or raw bytes of at most 64 kB. Without a body it
+ * returns an empty object.
+ *
+ * Rethrows the errors of the parser. A body that is not UTF-8 is refused, as decoding would change it.
  */
 export const readBody = async (ctx: Context, accepts: 'json' | 'form' | 'raw'): Promise<unknown> => {
   if (accepts === 'raw') return readBytes(ctx)
@@ -71,11 +72,11 @@ export const readBody = async (ctx: Context, accepts: 'json' | 'form' | 'raw'): 
   if (!sent) return {}
   const detail = unsupported(ctx, accepts)
   if (detail) return new Problem('UNSUPPORTED_MEDIA_TYPE', { detail })
-  // The parser has a narrower grammar for both: it would read no body where it does not know the header.
+  // The parser knows fewer spellings of both headers, and would read no body for one that it does not know.
   headers['content-type'] = types[accepts]
   headers['content-encoding'] = encodingOf(ctx)
   await parsers[accepts](ctx, async () => {}).catch((error: Error) => {
-    throw brokenOff(error) ? notAnObject() : error
+    throw isBodyError(error) ? notAnObject() : error
   })
   const body: unknown = ctx.request.body
   const text: string = ctx.request.rawBody ?? ''

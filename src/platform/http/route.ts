@@ -37,10 +37,10 @@ type Reply<R extends Replies> = {
 
 type Parsed<S> = S extends Schema ? v.InferOutput<S> : undefined
 
-/** What is known of a caller, by the `auth` of a route. The feature that authenticates callers defines it. */
+/** What a handler knows of its caller, by the `auth` of the route. The feature that authenticates callers defines it. */
 type Callers = { [A in Auth]?: object }
 
-/** What a handler gets of a request: parsed and checked values. */
+/** What a handler receives: the parsed and validated values of a request. */
 type Call<Caller, B, Q, P, H> = {
   client: Client
   requestId: string
@@ -49,15 +49,15 @@ type Call<Caller, B, Q, P, H> = {
   params: Parsed<P>
   headers: Parsed<H>
   cookie: Cookie | null
-  /** HEAD asks what GET would say. It must change nothing. */
+  /** Whether the method is HEAD: the handler must change nothing. */
   head: boolean
   /**
-   * Takes a point from the limit `mail` of the mailbox that the body names. Call it only where an email would be sent.
-   * True: send none.
+   * Takes a point from the limit `mail` of the mailbox that the body names. Call it only if an email would be sent. If it
+   * returns true, send none.
    */
   isOverMailLimit: () => Promise<boolean>
-  /** Gives back what the limits of the caller took, and returns the headers that tell so. */
-  giveBackLimits: () => Promise<Record<string, string>>
+  /** Refunds the points that the limits of the caller took, and returns the updated headers. */
+  refundLimits: () => Promise<Record<string, string>>
 } & Caller
 
 type Common = {
@@ -66,19 +66,24 @@ type Common = {
   summary: string
   description?: string
   auth: Auth
-  /** Whether a bearer may call it whose address must be verified first: to leave, or to get to an address that they can. */
+  /**
+   * Allows a bearer who must verify their address first: to end sessions, or to change to an address that they can verify.
+   */
   unverified?: 'allowed'
-  /** `form` is for the pages of our own, `raw` for bytes that are signed: the handler gets them as they came. */
+  /** `form` is for our own pages. `raw` is for signed bytes, which the handler receives unchanged. */
   accepts?: 'json' | 'form' | 'raw'
-  /** Replies that carry a token, or answer one, are not to be stored by anybody (RFC 6749, section 5.1). */
+  /**
+   * `Cache-Control`, by default `no-store`: replies that carry or answer a token must not be cached (RFC 6749, section
+   * 5.1).
+   */
   cache?: string
-  /** A reply of thousands of rows: it is written in slices, and sent as a stream. */
+  /** A reply of thousands of rows, which is serialized in slices and sent as a stream. */
   size?: 'large'
-  /** A reply that succeeds may set the cookie of the refresh token, or remove it. */
+  /** Whether a successful reply may set or clear the cookie of the refresh token. */
   cookie?: 'set' | 'clear'
 }
 
-/** A route with its types rubbed off, as the table of contents holds it. `headers` by their names in lower case. */
+/** A route without its specific types, as modules list it. The names of `headers` are lowercase. */
 export type Route = Common & {
   limits: readonly Limit[]
   body?: Schema
@@ -105,8 +110,9 @@ export type Outcome =
 export type Catalogue<L extends string> = { limits: Readonly<Record<L, Limit>> }
 
 /**
- * Makes the function that declares routes for these callers, with names from this catalogue. A route is a value: its validation, limits, documentation and
- * the stripping of its replies derive from it. A reply or a problem that it does not declare does not compile.
+ * Returns a function that declares routes for these callers, with names from this catalogue. A route is a value: its
+ * validation, limits, documentation and the stripping of undeclared reply fields derive from it. A reply or problem that it
+ * does not declare does not compile.
  */
 export const routeFor =
   <C extends Callers, L extends string>({ limits }: Catalogue<L>) =>

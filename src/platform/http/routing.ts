@@ -11,21 +11,21 @@ import type { Route } from './route.ts'
 import { Router } from './router.ts'
 import { sendProblem, serve } from './serve.ts'
 
-/** What is served. `authorize` authenticates the caller of a route. */
+/** The routes and assets of the server. `authorize` authenticates the caller of a route. */
 export type Served = { routes: readonly Route[]; assets: Assets; authorize: Authorize }
 
 /**
- * Finds the route of a request, or answers that there is none. `ctx.state.route` is the path of a route without parameters.
- * For the others, the router sets their pattern.
+ * Finds the route of a request, or replies with 404 or 405. `ctx.state.route` is the path of a route without parameters.
+ * For a route with parameters, the router sets `_matchedRoute`.
  */
 export const routing = (deps: Deps, { routes, assets, authorize }: Served): Middleware[] => {
   const base = basePath(deps.config.PUBLIC_URL)
   const router = new Router({ strict: true, sensitive: true })
-  const named = new Map<string, Serve>()
+  const exact = new Map<string, Handler>()
   for (const route of routes) {
-    const served = serve(deps, authorize, route)
-    router.register(route.path, [route.method.toLowerCase()], served)
-    if (!route.path.includes(':')) named.set(`${route.method} ${route.path}`, served)
+    const handler = serve(deps, authorize, route)
+    router.register(route.path, [route.method.toLowerCase()], handler)
+    if (!route.path.includes(':')) exact.set(`${route.method} ${route.path}`, handler)
   }
   router.get('/', ctx => {
     ctx.status = 303
@@ -34,31 +34,31 @@ export const routing = (deps: Deps, { routes, assets, authorize }: Served): Midd
   for (const [path, asset] of Object.entries(assets)) router.get(path, ctx => sendAsset(deps, ctx, asset))
   return [
     ...(base ? [withoutBase(base, router)] : []),
-    straight(named),
+    serveExactPath(exact),
     router.routes() as Middleware,
-    unrouted(router),
+    notFound(router),
   ]
 }
 
-// A proxy in front may cut the path of `PUBLIC_URL` off or leave it. What is a route as it came stays as it came, so that a
-// base path of `/api` does not cut into the routes themselves.
+// A proxy in front may strip the path of `PUBLIC_URL` or keep it. A path that already is a route stays unchanged, so that a
+// base path of `/api` is not stripped from the routes themselves.
 const withoutBase = (base: string, router: Router) => (ctx: Context, next: Next) => {
   const below = belowBase(base, ctx.path)
   if (below !== null && router.match(ctx.path, ctx.method).path.length === 0) ctx.path = below
   return next()
 }
 
-type Serve = ReturnType<typeof serve>
+type Handler = ReturnType<typeof serve>
 
-// The router tries the pattern of every route in turn: where a path has no parameter, its text is enough.
-const straight = (named: ReadonlyMap<string, Serve>) => async (ctx: Context, next: Next) => {
-  const served = named.get(`${ctx.method} ${ctx.path}`)
-  if (!served) return next()
+// The router tries the pattern of every route in turn. A path without parameters is found by one lookup instead.
+const serveExactPath = (exact: ReadonlyMap<string, Handler>) => async (ctx: Context, next: Next) => {
+  const handler = exact.get(`${ctx.method} ${ctx.path}`)
+  if (!handler) return next()
   ctx.state.route = ctx.path
-  await served(ctx)
+  await handler(ctx)
 }
 
-// The largest file has more than a megabyte: without a limit one client could fill the network.
+// The largest file has more than a megabyte: without a limit, one client could saturate the network.
 const sendAsset = async (deps: Deps, ctx: Context, read: () => Asset): Promise<void> => {
   const client = clientOf(ctx.req, deps.config.TRUSTED_PROXIES, deps.theme.templates.locales)
   const { refusal } = await takeLimits(deps, [limits.docs], { client })
@@ -70,7 +70,7 @@ const sendAsset = async (deps: Deps, ctx: Context, read: () => Asset): Promise<v
   ctx.body = body
 }
 
-const unrouted = (router: Router) => async (ctx: Context) => {
+const notFound = (router: Router) => async (ctx: Context) => {
   const { path: layers } = router.match(ctx.path, ctx.method)
   const methods = [...new Set(layers.flatMap(layer => layer.methods))]
   if (methods.length === 0) return sendProblem(ctx, new Problem('NOT_FOUND'))

@@ -7,7 +7,7 @@ import { Problem } from '../catalog/problems.ts'
 import type { Authorize } from './authorization.ts'
 import { clientOf } from './client.ts'
 import { cookieOf } from './cookie.ts'
-import { giveBack, limitHeaders, remembering } from './limit.ts'
+import { limitHeaders, refundableLimiter, refundEach } from './limit.ts'
 import { takeMailLimit } from './mail-limit.ts'
 import { problemJson } from './problem-json.ts'
 import { readBody } from './read-body.ts'
@@ -20,12 +20,12 @@ export const serve =
   (deps: Deps, authorize: Authorize, route: Route) =>
   async (ctx: Context): Promise<void> => {
     const { log } = ctx.state
-    const { limiter, giveBack } = remembering(deps.limiter)
-    const own = { ...deps, log, limiter }
+    const { limiter, refundAll } = refundableLimiter(deps.limiter)
+    const requestDeps = { ...deps, log, limiter }
     try {
-      await send(ctx, route, await outcomeOf(own, authorize, route, ctx))
+      await send(ctx, route, await outcomeOf(requestDeps, authorize, route, ctx))
     } catch (error) {
-      if (isOutage(error) && !isOverload(error)) await giveBack()
+      if (isOutage(error) && !isOverload(error)) await refundAll()
       throw error
     }
   }
@@ -46,9 +46,15 @@ const outcomeOf = async (deps: Deps, authorize: Authorize, route: Route, ctx: Co
   ctx.set(headers)
   if (outcome instanceof Problem) return outcome
   const isOverMailLimit = () => takeMailLimit(deps, route, input.body)
-  const giveBackLimits = async () => limitHeaders(await giveBack(taken))
+  const refundLimits = async () => limitHeaders(await refundEach(taken))
   const call = {
-    ...{ ...outcome, ...input, client, requestId, cookie, isOverMailLimit, giveBackLimits },
+    ...outcome,
+    ...input,
+    client,
+    requestId,
+    cookie,
+    isOverMailLimit,
+    refundLimits,
     head: ctx.method === 'HEAD',
   }
   return route.handle(deps, call as never)
@@ -57,7 +63,7 @@ const outcomeOf = async (deps: Deps, authorize: Authorize, route: Route, ctx: Co
 type Input = { body: unknown; query: unknown; params: unknown; headers: unknown }
 
 const parse = async (route: Route, ctx: Context): Promise<Input | Problem> => {
-  // An id that cannot be one names nothing.
+  // A malformed id matches no resource.
   const params = route.params ? validate(route.params, { ...ctx.params }) : { value: undefined }
   if (params instanceof Problem) return new Problem('NOT_FOUND')
   const query = route.query ? validate(route.query, { ...ctx.query }) : { value: undefined }
@@ -90,7 +96,7 @@ const send = async (ctx: Context, route: Route, outcome: Outcome): Promise<void>
     ctx.type = 'html'
     ctx.body = outcome.html
   } else if (typeof spec === 'object') {
-    // What the schema does not name does not leave the house.
+    // Parsing drops every field that the schema does not declare, so that no internal field is sent.
     if (route.size === 'large') await sendSliced(ctx, spec, outcome.body)
     else ctx.body = JSON.stringify(v.parse(spec, outcome.body))
     ctx.type = 'application/json'
@@ -100,14 +106,14 @@ const send = async (ctx: Context, route: Route, outcome: Outcome): Promise<void>
   }
 }
 
-/** Written whole before it is sent, so that a fault is a problem and not half a reply. */
+/** Serializes the whole reply before sending it, so that an error becomes a problem and not half a reply. */
 const sendSliced = async (ctx: Context, spec: Schema, body: unknown): Promise<void> => {
   const pieces = await slicedJson(spec, body)
   ctx.body = Readable.from(pieces)
   ctx.length = pieces.reduce((sum, { length }) => sum + length, 0)
 }
 
-/** Sends a problem, whatever was prepared before. */
+/** Sends a problem instead of any reply that was prepared before. */
 export const sendProblem = (ctx: Context, problem: Problem): void => {
   const reply = problemJson(problem, ctx.state.requestId, ctx.state.base)
   ctx.status = reply.status

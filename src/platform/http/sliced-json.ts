@@ -1,23 +1,23 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as v from 'valibot'
 import type { Schema } from './route.ts'
 
-/** Few enough that a slice takes a millisecond or two. */
-const slice = 100
+/** Rows in a slice, so that one takes a millisecond or two. */
+const sliceSize = 100
 
 /**
- * Writes a large reply as JSON. It is checked and written a slice at a time: in one go, thousands of rows would hold up
- * every other request of this process. What the schema does not name is left out.
+ * Serializes a large reply as JSON, in slices: thousands of rows without a pause would delay every other request of this
+ * process. Fields that the schema does not declare are omitted.
  */
 export const slicedJson = async (schema: Schema, value: unknown): Promise<Buffer[]> => {
   const pieces: Buffer[] = []
-  for await (const piece of written(schema, value)) pieces.push(Buffer.from(piece))
+  for await (const piece of serialize(schema, value)) pieces.push(Buffer.from(piece))
   return pieces
 }
 
-async function* written(schema: Schema, value: unknown): AsyncGenerator<string> {
-  if (isObject(schema)) yield* writtenObject(schema, value as Record<string, unknown>)
-  else if (isArray(schema)) yield* writtenArray(schema, value as unknown[])
+async function* serialize(schema: Schema, value: unknown): AsyncGenerator<string> {
+  if (isObject(schema)) yield* serializeObject(schema, value as Record<string, unknown>)
+  else if (isArray(schema)) yield* serializeArray(schema, value as unknown[])
   else yield JSON.stringify(v.parse(schema, value))
 }
 
@@ -28,22 +28,22 @@ const isObject = (schema: Schema): schema is ObjectSchema => schema.type === 'ob
 const isArray = (schema: Schema): schema is ArraySchema =>
   schema.type === 'array' && 'item' in schema && !('pipe' in schema)
 
-async function* writtenObject({ entries }: ObjectSchema, value: Record<string, unknown>) {
+async function* serializeObject({ entries }: ObjectSchema, value: Record<string, unknown>) {
   let before = '{'
   for (const [name, entry] of Object.entries(entries)) {
     yield `${before}${JSON.stringify(name)}:`
-    yield* written(entry, value[name])
+    yield* serialize(entry, value[name])
     before = ','
   }
   yield before === '{' ? '{}' : '}'
 }
 
-async function* writtenArray({ item }: ArraySchema, value: unknown[]) {
+async function* serializeArray({ item }: ArraySchema, value: unknown[]) {
   yield '['
-  for (let from = 0; from < value.length; from += slice) {
-    const texts = value.slice(from, from + slice).map(each => JSON.stringify(v.parse(item, each)))
+  for (let from = 0; from < value.length; from += sliceSize) {
+    const texts = value.slice(from, from + sliceSize).map(each => JSON.stringify(v.parse(item, each)))
     yield `${from === 0 ? '' : ','}${texts.join()}`
-    await turn()
+    await nextTurn()
   }
   yield ']'
 }

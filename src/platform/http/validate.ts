@@ -3,7 +3,7 @@ import { nearName, squeezed } from '../base/near-name.ts'
 import { type FieldError, Problem } from '../catalog/problems.ts'
 import type { Schema } from './route.ts'
 
-// The validator's own messages quote the value, so none is passed on.
+// The messages of valibot quote the value, so they are replaced.
 const messages: Record<string, string> = {
   missing: 'This field is required.',
   string: 'This must be a string.',
@@ -12,13 +12,13 @@ const messages: Record<string, string> = {
   object: 'This must be an object.',
 }
 
-// Of a body that came as another type than it is, all of it may stand where a name should: a form whose only field is
-// called `{"password":"…"}`. A name is quoted up to what none has.
+// A body of the wrong type can hold secrets in place of a field name, such as a form whose only field is called
+// `{"password":"…"}`. So a name is quoted only up to the first character that no field name has.
 const quoted = (name: string): string => name.slice(0, 64).replace(/[^\w .[\]-].*$/s, '')
 
 const fieldError = (issue: v.BaseIssue<unknown>): FieldError => {
   const path = quoted(v.getDotPath(issue) ?? '')
-  // The fields of our own name their rule and say it without the value.
+  // Fields of our own name their rule, and their message does not contain the value.
   if (issue.type === 'raw_transform')
     return { path, rule: issue.expected ?? 'format', message: `This ${issue.message}.` }
   const rule = ruleOf(issue)
@@ -33,8 +33,8 @@ const ruleOf = (issue: v.BaseIssue<unknown>): string => {
 type Strict = { type: 'strict_object'; entries: Record<string, unknown> }
 type Union = { type: 'union'; options: Strict[] }
 
-// Of alternatives the one that shares most names with the input is what was meant: its faults say something.
-const meant = (schema: Schema, input: unknown): Schema => {
+// Of a union, validates against the option that shares most field names with the input, so that the errors are helpful.
+const closestOption = (schema: Schema, input: unknown): Schema => {
   if (schema.type !== 'union') return schema
   const names = new Set(Object.keys((input ?? {}) as object).map(squeezed))
   const shared = ({ entries }: Strict) =>
@@ -45,8 +45,8 @@ const meant = (schema: Schema, input: unknown): Schema => {
   ) as unknown as Schema
 }
 
-/** As many faults as one reply names. */
-const atMost = 20
+/** Errors that one reply lists. */
+const maxErrors = 20
 
 const unknownField = (name: string, fields: readonly string[], input: object): FieldError => {
   const near = nearName(name, fields)
@@ -54,26 +54,26 @@ const unknownField = (name: string, fields: readonly string[], input: object): F
   return { path: quoted(name), rule: 'unknown', message: `There is no such field.${hint}` }
 }
 
-// The validator stops at the first field that it does not know.
+// Valibot reports only the first unknown field.
 const unknownFields = (schema: Schema, input: unknown): FieldError[] => {
   if (schema.type !== 'strict_object' || typeof input !== 'object' || input === null) return []
   const { entries } = schema as unknown as Strict
   const fields = Object.keys(entries)
   return Object.keys(input)
     .filter(name => !Object.hasOwn(entries, name))
-    .slice(0, atMost)
+    .slice(0, maxErrors)
     .map(name => unknownField(name, fields, input))
 }
 
-/** Parses input at the door. What it returns may be trusted inside. */
+/** Parses untrusted input. The returned value has the type of the schema. */
 export const validate = (
   schema: Schema,
   input: unknown,
 ): { value: unknown } | Problem<'VALIDATION_ERROR'> => {
-  const one = meant(schema, input)
+  const one = closestOption(schema, input)
   const result = v.safeParse(one, input)
   if (result.success) return { value: result.output }
   const known = result.issues.filter(({ expected }) => expected !== 'never').map(fieldError)
-  const errors = [...known, ...unknownFields(one, input)].slice(0, atMost)
+  const errors = [...known, ...unknownFields(one, input)].slice(0, maxErrors)
   return new Problem('VALIDATION_ERROR', { errors })
 }

@@ -18,8 +18,8 @@ export type Quota = {
 }
 
 export type Taken = Quota & {
-  /** Gives the point back to the counters that it was taken from. Further calls do nothing. */
-  giveBack: () => Promise<void>
+  /** Refunds the point to the counters that it was taken from. Further calls do nothing. */
+  refund: () => Promise<void>
 }
 
 /** `times` multiplies the points of a limit, as a network gets more of them than one client. */
@@ -93,10 +93,10 @@ export const openLimiter = (
           },
         )
     let isGivenBack = !count.allowed
-    const giveBack = async () => {
+    const refund = async () => {
       if (isGivenBack) return
       isGivenBack = true
-      await count.giveBack()
+      await count.refund()
     }
     const { remaining, resetIn } = tightest(count.left)
     return {
@@ -106,7 +106,7 @@ export const openLimiter = (
       window,
       remaining: Math.max(remaining, 0),
       resetIn,
-      giveBack,
+      refund,
     }
   }
 }

@@ -6,10 +6,10 @@ import { script } from '../redis/script.ts'
 export type Left = { remaining: number; resetIn: number }
 
 /** The result of taking a point from several counters: from all of them or from none. */
-export type Count = { allowed: boolean; left: Left[]; giveBack: () => Promise<unknown> }
+export type Count = { allowed: boolean; left: Left[]; refund: () => Promise<unknown> }
 
 const takeScript = script(import.meta.dirname, 'take.lua')
-const giveBackScript = script(import.meta.dirname, 'give-back.lua')
+const refundScript = script(import.meta.dirname, 'refund.lua')
 
 /** `allowances` holds the points of each counter. `window` is in milliseconds. */
 export const takeInRedis = async (
@@ -20,7 +20,7 @@ export const takeInRedis = async (
 ): Promise<Count> => {
   const [taken, ...rest] = (await takeScript(redis, names, [window, ...allowances])) as number[]
   const left = names.map((_, i) => ({ remaining: rest[2 * i] ?? 0, resetIn: rest[2 * i + 1] ?? window }))
-  return { allowed: taken === 1, left, giveBack: () => giveBackScript(redis, names, []) }
+  return { allowed: taken === 1, left, refund: () => refundScript(redis, names, []) }
 }
 
 export const takeInMemory = async (
@@ -33,11 +33,11 @@ export const takeInMemory = async (
     remaining: (allowances[i] ?? 0) - consumedPoints,
     resetIn: msBeforeNext,
   }))
-  const giveBack = () => Promise.all(names.map(key => memory.reward(key)))
+  const refund = () => Promise.all(names.map(key => memory.reward(key)))
   const allowed = left.every(({ remaining }) => remaining >= 0)
-  if (allowed) return { allowed, left, giveBack }
-  await giveBack()
-  return { allowed, left: left.map(each => ({ ...each, remaining: each.remaining + 1 })), giveBack }
+  if (allowed) return { allowed, left, refund }
+  await refund()
+  return { allowed, left: left.map(each => ({ ...each, remaining: each.remaining + 1 })), refund }
 }
 
 /** The counter that decides, for the headers of the reply: it has the fewest points left, or resets last. */

@@ -7,7 +7,7 @@ import pg from 'pg'
 import { authorize } from '../../../src/features/sessions/authorize.ts'
 import { docAssets } from '../../../src/platform/api-docs/docs.ts'
 import { createApp } from '../../../src/platform/http/app.ts'
-import { stalledAfter } from '../../../src/platform/http/node-http.ts'
+import { stalledAfterMs } from '../../../src/platform/http/node-http.ts'
 import { openClient } from '../../client.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
@@ -26,7 +26,7 @@ const bundle = 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'
 const listen = async (): Promise<{ server: Server; port: number } & AsyncDisposable> => {
   const assets = docAssets(coreRoutes, world.deps.config.PUBLIC_URL)
   const server = createApp(world.deps, { routes: coreRoutes, assets, authorize }, () => false)
-  if (server.timeout !== stalledAfter) throw new Error(`the service waits for ${server.timeout} ms`)
+  if (server.timeout !== stalledAfterMs) throw new Error(`the service waits for ${server.timeout} ms`)
   server.timeout = timeoutMs
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

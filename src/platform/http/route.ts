@@ -106,7 +106,7 @@ export type Outcome =
     }
   | Problem
 
-/** What a route may name: the core's, and those of its own module. */
+/** The names that a route may use: those of the core and of its own module. */
 export type Catalogue<L extends string> = { limits: Readonly<Record<L, Limit>> }
 
 /**
@@ -127,7 +127,7 @@ export const routeFor =
   >(
     spec: Common & {
       auth: A
-      /** Those of the caller are taken before the handler runs, each under its own key. */
+      /** Limits of the caller are counted before the handler runs, each under its own key. */
       limits: readonly L[]
       body?: B
       query?: Q

@@ -2,23 +2,25 @@ import { ArrayContains, type EntityManager, IsNull, Not } from 'typeorm'
 import { Users } from '../users/entity.ts'
 
 /**
- * Of two who register one address before its mailbox has spoken, nobody keeps a password: else whoever was first would
- * know that of an account which its owner then verifies. Returns whether there was one to drop. `but` is the account
- * that was made just now. The password of an administrator stays: the operator set it, and no stranger may end it.
+ * Deletes the password of an unverified account when its address is registered again. Otherwise an attacker who registered
+ * the address first would know the password of an account that its owner then verifies. Returns whether it deleted one.
+ *
+ * `exceptId` is the account of the current registration. An administrator keeps the password, because the operator set it:
+ * an attacker must not be able to delete it by a registration.
  */
 export const clearUnverifiedPassword = async (
   manager: EntityManager,
   email: string,
-  but: string | null,
+  exceptId: string | null,
 ): Promise<boolean> => {
-  const unproven = {
+  const unverified = {
     email,
     email_verified: false,
     password_hash: Not(IsNull()),
     roles: Not(ArrayContains(['admin'])),
-    ...(but && { id: Not(but) }),
+    ...(exceptId && { id: Not(exceptId) }),
   }
-  const { affected } = await manager.update(Users, unproven, {
+  const { affected } = await manager.update(Users, unverified, {
     password_hash: null,
     session_epoch: () => 'session_epoch + 1',
     updated_at: () => 'now()',

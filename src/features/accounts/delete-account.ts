@@ -19,8 +19,8 @@ type Needs = Pick<
 type Request = { user: User; sessionId: string; password: string; origin: Origin }
 
 /**
- * Closes an account at the wish of its owner: sessions end at once, the row is erased after `ACCOUNT_ERASURE_DELAY`,
- * and a mail lets the owner take it back until then. The last administrator stays.
+ * Deletes the account of a user at their request, but not that of the last administrator. Sessions end at once, and the row
+ * is erased after `ACCOUNT_ERASURE_DELAY`. Until then, an emailed link undoes the deletion.
  */
 export const deleteAccount = async (
   deps: Needs,
@@ -37,8 +37,8 @@ export const deleteAccount = async (
   return null
 }
 
-// The epoch that the session was checked in must still stand: after a reset that came meanwhile, whoever knows the old
-// password closes nothing.
+// The user must still be in the epoch in which the session was checked. Otherwise an attacker who knows the old password
+// could delete the account after a concurrent password reset.
 const closeAccount = (
   deps: Needs,
   user: User,
@@ -46,8 +46,8 @@ const closeAccount = (
 ): Promise<string | Problem<'SESSION_REVOKED' | 'FORBIDDEN'>> =>
   deps.database.transaction(async manager => {
     const isAdmin = user.roles.includes('admin')
-    const act = { userId: user.id, actorId: null }
-    const refusal = isAdmin ? await adminChangeRefusal(manager, act, { is_active: false }) : null
+    const change = { userId: user.id, actorId: null }
+    const refusal = isAdmin ? await adminChangeRefusal(manager, change, { is_active: false }) : null
     if (refusal) return refusal
     const { raw } = await manager
       .createQueryBuilder()

@@ -3,13 +3,13 @@ import type { Deps } from '../../deps.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { eraseAccount } from './erase-account.ts'
 
-const batch = 100
+const batchSize = 100
 
 type Needs = Pick<Deps, 'database' | 'log' | 'redis' | 'keys'>
 
 /**
- * Erases accounts whose time has come. One waits while somebody may still take back the move of it. Returns how many. Each
- * stands for itself: one that cannot be erased now does not hold up the others.
+ * Erases every account that is due, and returns their number. An account whose email address was changed waits until that
+ * change can no longer be undone. If an account cannot be erased, the job continues with the next one.
  */
 export const eraseAccounts = async (deps: Needs): Promise<number> => {
   let erased = 0
@@ -18,13 +18,13 @@ export const eraseAccounts = async (deps: Needs): Promise<number> => {
     const due = await dueAfter(deps, last)
     for (const id of due) {
       const done = await eraseAccount(deps, id).catch(err => {
-        deps.log.warn({ err, user_id: id }, 'an account is not erased yet')
+        deps.log.warn({ err, user_id: id }, 'an account was not erased: the next run tries again')
         return false
       })
       if (done) erased++
     }
     last = due.at(-1) ?? NIL
-    if (due.length < batch) break
+    if (due.length < batchSize) break
   }
   if (erased > 0) deps.log.info({ accounts: erased }, 'accounts erased')
   return erased
@@ -37,7 +37,7 @@ const dueAfter = async ({ database }: Needs, last: string): Promise<string[]> =>
         AND NOT EXISTS (SELECT 1 FROM emails WHERE user_id = users.id AND kind = 'email_changed'
                          AND proof_spent_at IS NULL AND created_at > now() - $3 * interval '1 millisecond')
       ORDER BY id LIMIT $2`,
-    [last, batch, emails.email_changed.token.lifetime],
+    [last, batchSize, emails.email_changed.token.lifetime],
   )
   return due.map(({ id }) => id)
 }

@@ -14,9 +14,9 @@ import type { User } from '../users/entity.ts'
 import { isMailboxOwned } from '../users/user-state.ts'
 import { userView } from '../users/view.ts'
 
-const most = 5000
+const maxRows = 5000
 
-// Whether a mail to a new address was sent would tell whether somebody has that address.
+// The status of an email to a new address would reveal whether another user has that address.
 const mailView = ({ kind, recipient, status, created_at, sent_at }: Email) => ({
   kind,
   recipient,
@@ -25,7 +25,7 @@ const mailView = ({ kind, recipient, status, created_at, sent_at }: Email) => ({
   sent_at: kind === 'email_change' ? null : (sent_at?.toISOString() ?? null),
 })
 
-// Where an administrator works, and who operates the service, is nothing that is held on the user.
+// The IP address and device of an administrator, and the name of an operator, are not data about the user.
 const eventView = ({ type, actor_id, ip, user_agent, data, created_at }: AuditEvent) => ({
   type,
   ip: actor_id ? null : ip,
@@ -47,49 +47,39 @@ const rowsOfModules = async (
   return Object.fromEntries(await Promise.all(all))
 }
 
-// Rows as they are: objects of the ORM would hold up the process for as long as all the rest.
+// Plain rows: to build ORM objects would take as much time as all the rest of the export.
 const latest = <Row>(
   { readFromReplica }: Pick<Deps, 'readFromReplica'>,
   text: string,
   values: unknown[],
 ): Promise<Row[]> =>
   readFromReplica(async manager => {
-    const rows: Row[] = await manager.query(`${text} ORDER BY id DESC LIMIT ${most}`, values)
+    const rows: Row[] = await manager.query(`${text} ORDER BY id DESC LIMIT ${maxRows}`, values)
     return rows.reverse()
   })
 
-// Some emails are asked for by address alone. Of those, what is for the owner of the mailbox is not this user's until they
-// have shown that it is theirs.
+// Some emails are requested by address alone. Those for the owner of the mailbox belong to this user only after the user has
+// shown that they own the mailbox.
 const emailsOf = `SELECT kind, recipient, status, created_at, sent_at FROM emails
   WHERE (user_id = $1 OR user_id IS NULL AND recipient = $2 AND kind <> ALL($3))`
 
 const eventsOf =
   'SELECT type, actor_id, ip, user_agent, data, created_at FROM audit_events WHERE user_id = $1'
 
-type Needs = Pick<
-  Deps,
-  | 'clock'
-  | 'log'
-  | 'emails'
-  | 'database'
-  | 'readFromReplica'
-  | 'redis'
-  | 'keys'
-  | 'queue'
-  | 'limiter'
-  | 'userRows'
->
+type Needs = Parameters<typeof listSessions>[0] &
+  Pick<Deps, 'log' | 'readFromReplica' | 'queue' | 'limiter' | 'userRows'>
 
-type Asked = { user: User; sessionId: string; origin: Origin; isTold: boolean }
+type Export = { user: User; sessionId: string; origin: Origin; isNotified: boolean }
 
 /**
- * Everything that is held on a user, for the user (GDPR, article 20): of emails and events the latest 5000, which
- * strangers may cause. No secret and no hash is part of it. The owner is told of it before it leaves: whoever holds a
- * session can ask for it, without a password.
+ * Exports all data about a user for that user (GDPR, article 20), without secrets and hashes. Of emails and events it
+ * exports the latest 5000, because attackers can cause any number of them.
+ *
+ * With `isNotified` an email notifies the owner first: a stolen session is enough to request an export, without a password.
  */
-export const exportAccount = async (deps: Needs, asked: Asked) => {
-  const { user, sessionId } = asked
-  // By user, as a thief who has the password begins as many sessions as they like.
+export const exportAccount = async (deps: Needs, request: Export) => {
+  const { user, sessionId } = request
+  // Counted by user, because an attacker who has the password can start any number of sessions.
   const taken = await deps.limiter(limits.export, user.id)
   if (taken && !taken.allowed)
     return new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: Math.ceil(taken.resetIn / 1000) })
@@ -101,7 +91,7 @@ export const exportAccount = async (deps: Needs, asked: Asked) => {
     latest<AuditEvent>(deps, eventsOf, [user.id]),
     rowsOfModules(deps, user.id),
   ])
-  if (asked.isTold) await tellOwner(deps, asked)
+  if (request.isNotified) await notifyOwner(deps, request)
   return {
     user: userView(user),
     sessions,
@@ -111,7 +101,7 @@ export const exportAccount = async (deps: Needs, asked: Asked) => {
   }
 }
 
-const tellOwner = async (deps: Needs, { user, sessionId, origin }: Asked): Promise<void> => {
+const notifyOwner = async (deps: Needs, { user, sessionId, origin }: Export): Promise<void> => {
   const notice = await deps.database.transaction(async manager => {
     await recordEvent(manager, { type: 'user.exported', userId: user.id, sessionId, origin })
     return queueEmail(manager, emails.account_exported, {

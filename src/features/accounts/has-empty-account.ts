@@ -7,9 +7,9 @@ import { findRegistration } from '../users/find-registration.ts'
 import { hasModuleRows } from '../users/has-module-rows.ts'
 
 /**
- * Whether an account has held nothing so far that its owner could lose: a visitor made it within the last seven days, and
- * no application module holds a row of it. Whoever made it chose its profile, so that counts for nothing. In doubt the
- * account held something: it is older, or its registration is not known, or it is an administrator's.
+ * Whether an account holds nothing that its owner could lose: a visitor registered it within the last seven days, and no
+ * application module stores a row about it. The profile does not count, because the visitor chose it. An account that is
+ * older, is an administrator's or has no known registration is not empty.
  */
 export const hasEmptyAccount = async (
   manager: EntityManager,

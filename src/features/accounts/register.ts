@@ -21,32 +21,22 @@ import type { Profile } from './update-profile.ts'
 
 export type Registration = { email: string; password: string } & Omit<Profile, 'picture_url'>
 
-type Needs = Pick<
-  Deps,
-  | 'config'
-  | 'clock'
-  | 'log'
-  | 'database'
-  | 'redis'
-  | 'keys'
-  | 'queue'
-  | 'ring'
-  | 'secrets'
-  | 'hasher'
-  | 'checkPassword'
->
+type Needs = Parameters<typeof startSession>[0] &
+  Parameters<typeof validateNewPassword>[0] &
+  Pick<Deps, 'log' | 'database' | 'queue' | 'hasher'>
 
-type Asked = { registration: Registration; locale: string; origin: Origin & { network: string } }
+type Request = { registration: Registration; locale: string; origin: Origin & { network: string } }
 
 /**
- * Makes an account, owes it the mail that verifies its address in the same transaction, and begins a session.
- * Where no session may or can begin (an address must be verified first; Redis does not answer) the reply holds the
- * user alone. With `REGISTRATION_PRIVACY` it holds nothing, the same for a new address and a taken one, whose owner
- * gets a mail.
+ * Creates an account, queues the email that verifies its address in the same transaction, and starts a session. Without a
+ * session the reply holds only the user: the address must be verified first, or Redis does not answer.
+ *
+ * With `REGISTRATION_PRIVACY` the reply is empty, the same for a new and a taken address. The owner of a taken address gets
+ * an email.
  */
 export const register = async (
   deps: Needs,
-  { registration, locale, origin }: Asked,
+  { registration, locale, origin }: Request,
 ): Promise<SessionReply | { user?: UserReply } | Problem<'USER_EXISTS' | 'VALIDATION_ERROR'>> => {
   const { config } = deps
   const { password, ...profile } = registration
@@ -55,21 +45,21 @@ export const register = async (
   if (weak) return weak
 
   const hash = await deps.hasher.hash(password)
-  const made = await insert(deps, { profile, hash, locale, origin })
-  if (!made) return new Problem('USER_EXISTS')
-  const { user, mail } = made
+  const created = await insert(deps, { profile, hash, locale, origin })
+  if (!created) return new Problem('USER_EXISTS')
+  const { user, mail } = created
   await enqueueEmails(deps, [mail])
-  // With `REGISTRATION_PRIVACY` no device is remembered here: its own attempts would show that the address was free.
+  // With `REGISTRATION_PRIVACY` no device is stored here: its own attempt counter would reveal that the address was free.
   if (config.REGISTRATION_PRIVACY || !user) return {}
-  if (!config.REQUIRE_VERIFIED_EMAIL) return begin(deps, user, origin)
+  if (!config.REQUIRE_VERIFIED_EMAIL) return startOwnSession(deps, user, origin)
   await rememberDevice(deps, user.id, origin)
   return { user: userView(user) }
 }
 
-const begin = async (
+const startOwnSession = async (
   deps: Needs,
   user: User,
-  origin: Asked['origin'],
+  origin: Request['origin'],
 ): Promise<SessionReply | { user: UserReply }> => {
   try {
     const session = await startSession(deps, { user, origin })
@@ -77,15 +67,15 @@ const begin = async (
     return session
   } catch (error) {
     if (!isOutage(error)) throw error
-    deps.log.warn({ err: error, user_id: user.id }, 'registered without a session')
+    deps.log.warn({ err: error, user_id: user.id }, 'a user was registered, but no session could start')
     return { user: userView(user) }
   }
 }
 
 type Entry = { profile: Omit<Registration, 'password'>; hash: string; locale: string; origin: Origin }
 
-// A taken address costs the same statements as a new one where nobody is to know: an insert, an update, an event, a
-// count, a mail.
+// With `REGISTRATION_PRIVACY` a taken address runs the same statements as a new one, so that their time does not differ: an
+// insert, an update, an event, a count, an email.
 const insert = (
   { database, config }: Needs,
   { profile, hash, locale, origin }: Entry,
@@ -102,12 +92,13 @@ const insert = (
     const user = (raw[0] as User | undefined) ?? null
     if (!user && !config.REGISTRATION_PRIVACY) return null
     const id = user?.id ?? null
-    const claimed = config.REGISTRATION_PRIVACY && (await clearUnverifiedPassword(manager, profile.email, id))
+    const isCleared =
+      config.REGISTRATION_PRIVACY && (await clearUnverifiedPassword(manager, profile.email, id))
     const type = user ? 'user.registered' : 'user.registration_refused'
     await recordEvent(manager, { type, userId: id, origin })
-    const email = user ? emails.verify_email : claimed ? emails.reset_password : emails.account_exists
-    const told = config.REGISTRATION_PRIVACY && (await hasReachedNoticeLimit(manager, profile.email))
-    const dropped = told && email === emails.account_exists
+    const email = user ? emails.verify_email : isCleared ? emails.reset_password : emails.account_exists
+    const isLimited = config.REGISTRATION_PRIVACY && (await hasReachedNoticeLimit(manager, profile.email))
+    const dropped = isLimited && email === emails.account_exists
     const mail = await queueEmail(manager, email, { recipient: profile.email, userId: id, locale, dropped })
     return { user, mail }
   })

@@ -93,7 +93,7 @@ const getExport = route({
   replies: { 200: exportReply },
   problems: ['RATE_LIMIT_EXCEEDED'],
   handle: async (deps, { user, sessionId, client, head }) => {
-    const exported = await exportAccount(deps, { user, sessionId, origin: client, isTold: !head })
+    const exported = await exportAccount(deps, { user, sessionId, origin: client, isNotified: !head })
     return exported instanceof Problem ? exported : { status: 200, body: exported }
   },
 })

@@ -13,9 +13,10 @@ import { type User, Users } from '../users/entity.ts'
 type Needs = Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
 
 /**
- * Undoes the deletion of an account that is not erased yet. Whoever deleted it knew the password, and may be a thief who
- * would delete it again: so the password is closed, and an email lets the owner choose a new one. The same token again
- * gets the same answer, and does nothing more, while the account stays open by it.
+ * Undoes the deletion of an account that is not erased yet. It deletes the password, because an attacker who knows it may
+ * have deleted the account and could do so again. An email lets the owner choose a new password.
+ *
+ * The same token again has no effect and gets the same reply, as long as the account stays restored.
  */
 export const undoDeletion = async (
   deps: Needs,
@@ -23,22 +24,22 @@ export const undoDeletion = async (
 ): Promise<{ email: string; isRepeat: boolean } | Problem<'INVALID_TOKEN'>> => {
   const undo = await verifyUndoToken(deps, 'account_deleted', token)
   if (!undo) return new Problem('INVALID_TOKEN')
-  const reopened = undo.isUsed ? null : await reopen(deps, { ...undo, locale, origin })
-  if (reopened) {
-    const { user, mail } = reopened
+  const restored = undo.isUsed ? null : await restore(deps, { ...undo, locale, origin })
+  if (restored) {
+    const { user, mail } = restored
     await enqueueEmails(deps, [mail])
     await resetAttempts(deps, user)
     return { email: user.email, isRepeat: false }
   }
-  const stands = await isEffectCurrent(deps, 'undo_deletion', undo)
-  return stands ? { email: undo.address, isRepeat: true } : new Problem('INVALID_TOKEN')
+  const isCurrent = await isEffectCurrent(deps, 'undo_deletion', undo)
+  return isCurrent ? { email: undo.address, isRepeat: true } : new Problem('INVALID_TOKEN')
 }
 
-type Reopen = { userId: string; emailId: string; locale: string; origin: Origin }
+type Restore = { userId: string; emailId: string; locale: string; origin: Origin }
 
-const reopen = (
+const restore = (
   { database }: Needs,
-  { userId, emailId, locale, origin }: Reopen,
+  { userId, emailId, locale, origin }: Restore,
 ): Promise<{ user: User; mail: string } | null> =>
   database.transaction(async manager => {
     if (!(await consumeOneTimeToken(manager, emailId))) return null

@@ -12,7 +12,7 @@ export type Profile = Partial<Pick<User, (typeof fields)[number]>>
 
 type Update = { user: User; sessionId: string; profile: Profile; origin: Origin }
 
-/** Changes the given fields alone; null clears one. Returns the user as it is then. */
+/** Changes only the given fields of a profile. Null clears a field. Returns the user after the change. */
 export const updateProfile = async (
   { database }: Pick<Deps, 'database'>,
   { user, sessionId, profile, origin }: Update,
@@ -21,7 +21,7 @@ export const updateProfile = async (
   const { id } = user
   return database.transaction(async manager => {
     const before = await manager.findOne(Users, { where: { id }, lock: { mode: 'pessimistic_write' } })
-    // An account may be erased between the check of its session and this.
+    // The account may have been erased or deactivated since its session was checked.
     if (!before || !isActive(before)) return new Problem('SESSION_REVOKED')
     await manager.update(Users, { id }, { ...profile, updated_at: () => 'now()' })
     const after = await manager.findOneByOrFail(Users, { id })

@@ -13,5 +13,5 @@ export const rememberDevice = async (
   origin: { network: string; userAgent: string },
 ): Promise<void> => {
   const marked = markVerifiedDevice(deps, userId, deviceId(origin))
-  await marked.catch(err => deps.log.warn({ err }, 'a device was not remembered'))
+  await marked.catch(err => deps.log.warn({ err }, 'a known device was not stored'))
 }

@@ -17,26 +17,13 @@ import { isActive } from '../users/user-state.ts'
 import { recordFailedLogin } from './record-failed-login.ts'
 import { recordLogin } from './record-login.ts'
 
-type Needs = Pick<
-  Deps,
-  | 'config'
-  | 'clock'
-  | 'log'
-  | 'metrics'
-  | 'database'
-  | 'reads'
-  | 'redis'
-  | 'keys'
-  | 'queue'
-  | 'ring'
-  | 'secrets'
-  | 'hasher'
-  | 'limiter'
->
+type Needs = Parameters<typeof startSession>[0] &
+  Parameters<typeof comparePassword>[0] &
+  Pick<Deps, 'log' | 'metrics' | 'database' | 'reads' | 'queue' | 'limiter'>
 
 type Attempt = { email: string; password: string; origin: Origin & { network: string } }
 
-/** `isForgiven`: the sign-in does not count against the network that it came from. */
+/** `isForgiven`: the login does not count in the limit of its network. */
 type LoggedIn = { session: SessionReply; isForgiven: boolean }
 
 type Refusal = Problem<
@@ -44,23 +31,22 @@ type Refusal = Problem<
 >
 
 /**
- * Signs in by e-mail and password. An account that is not there, one without a password, one whose password is closed
- * and a wrong password take the same path: one attempt, one bcrypt, one row, one answer. What else stands in the way
- * is said only to the right password.
+ * Signs in with email and password. A missing account, an account without a password, a locked password and a wrong
+ * password take the same path: one attempt, one bcrypt, one row, one reply. Only a client that sent the right password gets
+ * any other reason for a refusal.
  */
 export const login = async (deps: Needs, attempt: Attempt): Promise<LoggedIn | Refusal> =>
-  // A row that changed meanwhile is looked at once more: another login may have renewed the hash of this
-  // very password.
+  // Try again if the row changed in between: a concurrent login may have stored a new hash of the same password.
   (await tryLogin(deps, attempt)) ?? (await tryLogin(deps, attempt)) ?? new Problem('INVALID_CREDENTIALS')
 
-/** Null where the row changed between the comparison and the recording. */
+/** Null if the row changed between the comparison and the update. */
 const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
   const { database, reads, config } = deps
   const [found, inUse] = await Promise.all([findUserByEmail(reads, email), findHashesInUse(reads)])
   const device = deviceId(origin)
   const { isKnown, signedIn } = await findDevice(deps, found?.id ?? accountKey(email), device)
   const counter = found && isKnown ? knownDevice(found.id, device) : unknownDevices(email)
-  const hash = found && (isKnown || !isClosed(found, config)) ? found.password_hash : null
+  const hash = found && (isKnown || !isLocked(found, config)) ? found.password_hash : null
   const compared = await comparePassword(deps, { password, hash, counter, inUse })
   if (compared instanceof Problem) return compared
   if (!found || !compared.matches) {
@@ -68,15 +54,15 @@ const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
     await recordFailedLogin(deps, { userId: found?.id ?? null, counts, origin })
     return new Problem('INVALID_CREDENTIALS')
   }
-  const hindrance = signInBlocker(found, config)
-  if (hindrance) {
+  const blocker = signInBlocker(found, config)
+  if (blocker) {
     await recordEvent(database.manager, { type: 'login.refused', userId: found.id, origin })
-    // Who is told that the password was right has tried no wrong one.
-    if (hindrance.code !== 'INVALID_CREDENTIALS') await clearAttempts(deps, counter)
-    return hindrance
+    // This reply reveals that the password was right, so the attempt does not count as a wrong one.
+    if (blocker.code !== 'INVALID_CREDENTIALS') await clearAttempts(deps, counter)
+    return blocker
   }
 
-  // Before what may meet a fault: whoever has to try the right password again is not held up.
+  // Clear the attempt counter before any step that can fail, so that a retry with the right password is not rate limited.
   await clearAttempts(deps, counter)
   const newHash = compared.needsRehash
     ? await deps.hasher.hash(password, { next: true })
@@ -90,17 +76,17 @@ const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
   return { session, isForgiven: isKnown && (await isWithinDeviceLimit(deps, `${found.id}:${device}`)) }
 }
 
-// People of one office share a network, and most of them sign in from where they did before. Each sign-in costs a hash, so
-// a device that signs in again and again counts against its network.
+// Logins from known devices do not use up the limit of a network, because the people of an office share one. Each login
+// costs a hash, so a device that signs in very often counts again.
 const isWithinDeviceLimit = async ({ limiter }: Needs, device: string): Promise<boolean> =>
   (await limiter(limits.login_device, device))?.allowed ?? false
 
-const isClosed = ({ failed_logins }: User, { RATE_LIMITS }: Deps['config']): boolean =>
+const isLocked = ({ failed_logins }: User, { RATE_LIMITS }: Deps['config']): boolean =>
   RATE_LIMITS !== 'off' && failed_logins >= wrongPasswords.atMost
 
 /**
- * What stands in the way of somebody who knows the password. Where registering tells nothing, nor may this: whoever
- * registers an address and then signs in would learn whether it was free.
+ * Why a user with the right password cannot sign in, or null. With `REGISTRATION_PRIVACY` an unverified account gets the
+ * reply to a wrong password. Otherwise an attacker could register an address, sign in, and learn whether it was free.
  */
 const signInBlocker = (user: User, { REQUIRE_VERIFIED_EMAIL, REGISTRATION_PRIVACY }: Deps['config']) => {
   if (REGISTRATION_PRIVACY && !user.email_verified) return new Problem('INVALID_CREDENTIALS')

@@ -5,14 +5,15 @@ import { counters } from '../../platform/catalog/metrics.ts'
 import { recordEvent } from '../audit/record-event.ts'
 
 /**
- * Keeps a login by a wrong password. One of a stranger counts with its user, whatever Redis forgets: the hundredth
- * closes the password. For an address that nobody has, the same statements find nothing.
+ * Records a login with a wrong password. With `counts` (an unknown device) it also counts in Postgres, so that a loss of
+ * Redis does not reset the count: the hundredth locks the password. For an address without an account, the same statements
+ * find no row.
  */
 export const recordFailedLogin = async (
   { database, metrics }: Pick<Deps, 'database' | 'metrics'>,
   { userId, counts, origin }: { userId: string | null; counts: boolean; origin: Origin },
 ): Promise<void> => {
-  const closed = await database.transaction(async manager => {
+  const isLocked = await database.transaction(async manager => {
     await recordEvent(manager, { type: 'login.failed', userId, origin })
     if (!counts) return false
     const [counted] = (await manager.query(
@@ -23,5 +24,5 @@ export const recordFailedLogin = async (
     return isLast && recordEvent(manager, { type: 'password.closed', userId, origin })
   })
   metrics.count(counters.logins_failed)
-  if (closed) metrics.count(counters.passwords_closed)
+  if (isLocked) metrics.count(counters.passwords_closed)
 }

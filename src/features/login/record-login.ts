@@ -7,13 +7,12 @@ import { recordEvent } from '../audit/record-event.ts'
 import { type User, Users } from '../users/entity.ts'
 import { activeOnly } from '../users/user-state.ts'
 
-/** `clears`: whether the wrong passwords that strangers tried are forgotten with it. */
+/** `clears`: whether to reset the count of wrong passwords from unknown devices. */
 type Login = { found: User; newHash: string | null; isNewDevice: boolean; clears: boolean; origin: Origin }
 
 /**
- * Keeps a login by the right password. The hash that was compared must still be the stored one: a password that was
- * reset meanwhile opens nothing, and the answer is null. The epoch that comes back is the one that the session belongs
- * to.
+ * Records a login with the right password. Returns null if the stored hash is no longer the one that was compared: a
+ * password that was reset in between must not sign in. The session belongs to the epoch of the returned user.
  */
 export const recordLogin = (
   { database, clock }: Pick<Deps, 'database' | 'clock'>,

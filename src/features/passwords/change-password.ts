@@ -18,22 +18,10 @@ import { activeOnly } from '../users/user-state.ts'
 import { queuePasswordNotice } from './queue-password-notice.ts'
 import { validateNewPassword } from './validate-new-password.ts'
 
-type Needs = Pick<
-  Deps,
-  | 'config'
-  | 'clock'
-  | 'log'
-  | 'emails'
-  | 'database'
-  | 'redis'
-  | 'keys'
-  | 'queue'
-  | 'ring'
-  | 'secrets'
-  | 'hasher'
-  | 'checkPassword'
-  | 'limiter'
->
+type Needs = Parameters<typeof verifyCurrentPassword>[0] &
+  Parameters<typeof validateNewPassword>[0] &
+  Parameters<typeof startSession>[0] &
+  Pick<Deps, 'log' | 'emails' | 'queue' | 'limiter'>
 
 type Change = {
   user: User
@@ -44,9 +32,9 @@ type Change = {
 }
 
 /**
- * Changes the password of somebody signed in who knows the present one. Every session ends, and a new one takes the
- * place of this one: its tokens may be in other hands too (OWASP, renew the session after a privilege change). Null where
- * the password is changed, and a fault keeps that session from beginning.
+ * Changes the password of a signed-in user who knows the current one. Every session ends and a new one replaces this one,
+ * because an attacker may have its tokens too (OWASP, renew the session after a privilege change). Returns null if the
+ * password was changed, but an outage kept the new session from starting.
  */
 export const changePassword = async (
   deps: Needs,
@@ -58,30 +46,33 @@ export const changePassword = async (
   if (refusal) return refusal
   const weak = validateNewPassword(deps, user, next, 'new_password')
   if (weak) return weak
-  // Each change begins a session with limits of its own, so changes are counted by user. Only a caller who can change the
-  // password uses up points: a thief who cannot must not keep the owner from it.
+  // Counted by user, because each change starts a session with limits of its own. It is counted after the password check, so
+  // that an attacker who does not know the password cannot use up the points of the owner.
   const taken = await deps.limiter(limits.password_changed, user.id)
   if (taken && !taken.allowed)
     return new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: Math.ceil(taken.resetIn / 1000) })
 
-  const changed = await store(deps, user, await deps.hasher.hash(next, { next: true }), { sessionId, origin })
+  const changed = await replacePassword(deps, user, await deps.hasher.hash(next, { next: true }), {
+    sessionId,
+    origin,
+  })
   if (!changed) return new Problem('INVALID_CURRENT_PASSWORD')
   await enqueueEmails(deps, [changed.notice])
   await deleteSessions(deps, user.id)
   await resetAttempts(deps, user)
-  const began = startSession(deps, { user: changed.user, origin })
+  const started = startSession(deps, { user: changed.user, origin })
   const marked = markDevice(deps, user.id, deviceId(origin))
-  return Promise.all([began, marked])
+  return Promise.all([started, marked])
     .then(([session]) => session)
     .catch(err => {
       if (!isOutage(err)) throw err
-      deps.log.warn({ err }, 'a new password is set, and its session did not begin')
+      deps.log.warn({ err }, 'a password was changed, but no new session could start')
       return null
     })
 }
 
-// The hash that was compared must still stand: of two changes at once one wins.
-const store = (
+// The stored hash must still be the one that was compared, so that only one of two concurrent changes succeeds.
+const replacePassword = (
   deps: Needs,
   user: User,
   hash: string,

@@ -1,28 +1,14 @@
-import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { PresentedToken } from '../one-time-tokens/verify-one-time-token.ts'
 import { verifyResetToken } from './verify-reset-token.ts'
 
 /**
- * Tells whether a reset token or code would set a password, of which account, and until when. Spends nothing but, for a code, one guess. One
- * that has set a password sets no other.
+ * Checks whether a reset token or code can still set a password, without consuming it. Returns the address of its account
+ * and its expiry. A wrong code counts as a guess.
  */
 export const checkResetToken = async (
-  deps: Pick<
-    Deps,
-    | 'config'
-    | 'clock'
-    | 'log'
-    | 'metrics'
-    | 'emails'
-    | 'database'
-    | 'reads'
-    | 'redis'
-    | 'keys'
-    | 'limiter'
-    | 'secrets'
-  >,
+  deps: Parameters<typeof verifyResetToken>[0],
   presented: PresentedToken,
 ): Promise<{ email: string; expiresAt: Date } | Problem<'INVALID_TOKEN'>> => {
   const reset = await verifyResetToken(deps, presented)

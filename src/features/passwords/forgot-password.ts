@@ -5,24 +5,24 @@ import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 
 /**
- * Owes a reset mail to an address. Whether anybody has it is not looked up here: the worker drops the mail if nobody
- * does, so neither the answer nor its time can tell.
+ * Queues a reset email to an address without looking up an account. The worker drops the email if no account has the address,
+ * so that neither the reply nor its time reveals that.
  */
 export const forgotPassword = async (
   deps: Pick<Deps, 'database' | 'queue' | 'log'>,
   { email, locale, overLimit, origin }: { email: string; locale: string; overLimit: boolean; origin: Origin },
 ): Promise<void> => {
-  const mail = await deps.database.transaction(async manager => {
+  const emailId = await deps.database.transaction(async manager => {
     const id = await queueEmail(manager, emails.reset_password, {
       recipient: email,
       userId: null,
       locale,
       overLimit,
     })
-    // No user: nobody is looked up. The row of the email tells whose it is.
-    const about = { type: 'password.reset_requested', userId: null, data: { email_id: id } } as const
-    await recordEvent(manager, { ...about, origin })
+    // The event names no user, because none is looked up. The row of the email links it to a user later.
+    const data = { email_id: id }
+    await recordEvent(manager, { type: 'password.reset_requested', userId: null, origin, data })
     return id
   })
-  await enqueueEmails(deps, [mail])
+  await enqueueEmails(deps, [emailId])
 }

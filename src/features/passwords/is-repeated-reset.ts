@@ -6,9 +6,9 @@ import { findUser } from '../users/store.ts'
 type Needs = Pick<Deps, 'emails' | 'database' | 'reads' | 'hasher' | 'limiter'>
 
 /**
- * Tells whether a used token or code comes with the very password that it has set, and that password still stands: a
- * client that did not get the reply asks again. Whoever holds a used token could guess the password here, so only a few
- * wrong ones are compared. Each is counted before it is compared, and a right one is given back.
+ * Whether a client that lost the reply repeats its reset: the token or code was used, and set this very password, which is
+ * still current. An attacker who holds a used token could guess the password here, so wrong passwords are limited. Each is
+ * counted before it is compared, and a right one is refunded.
  */
 export const isRepeatedReset = async (
   deps: Needs,

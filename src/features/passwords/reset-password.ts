@@ -18,33 +18,22 @@ import { queuePasswordNotice } from './queue-password-notice.ts'
 import { validateNewPassword } from './validate-new-password.ts'
 import { verifyResetToken } from './verify-reset-token.ts'
 
-type Needs = Pick<
-  Deps,
-  | 'config'
-  | 'userRows'
-  | 'clock'
-  | 'log'
-  | 'metrics'
-  | 'emails'
-  | 'database'
-  | 'reads'
-  | 'redis'
-  | 'keys'
-  | 'queue'
-  | 'secrets'
-  | 'hasher'
-  | 'checkPassword'
-  | 'limiter'
->
+type Needs = Parameters<typeof verifyResetToken>[0] &
+  Parameters<typeof validateNewPassword>[0] &
+  Pick<Deps, 'queue' | 'hasher' | 'userRows'>
 
 type Reset = { presented: PresentedToken; newPassword: string; origin: Origin & { network: string } }
 
 /**
- * Sets a new password for whoever holds the mailbox. What stood before falls with it: sessions, a pending change of
- * address, mailed proofs but an owner's ways back to an account that held something. The address counts as verified. It signs nobody in, but the device that
- * presented the token or code becomes a known one, and the only one. The account gets the rows of modules that wait for its
- * mailbox. An account that its owner has deleted is open again: only the email about a purchase brings a link to one. The
- * same token and the same password again get the same answer, and do nothing more, while that password stands.
+ * Sets a new password with a token or code that was mailed to the account. It ends every session and a pending email
+ * change, and revokes the other mailed tokens. Undo tokens stay valid, except for an email change before which the account
+ * held nothing.
+ *
+ * It marks the address as verified, and gives the user the module rows that wait for the owner of the mailbox. It restores a
+ * deleted account: only the email about a purchase sends a reset link to one.
+ *
+ * It starts no session, but the device of the request becomes the only known device. The same token with the same password
+ * again has no effect and gets the same reply, as long as that password is current.
  */
 export const resetPassword = async (
   deps: Needs,
@@ -98,13 +87,13 @@ const replacePassword = (
       )
       .execute()
     if (affected !== 1) return null
-    const isReopened = user.erase_after !== null
-    await revokeUserTokens(manager, deps, user, isReopened ? ['undo_email_change'] : undefined)
+    const isRestored = user.erase_after !== null
+    await revokeUserTokens(manager, deps, user, isRestored ? ['undo_email_change'] : undefined)
     await revokeEmptyUndoTokens(manager, user.id)
     const after = { ...user, email_verified: true, erase_after: null }
     const rows = await updateModuleRows(manager, deps, 'claim', [user.id, user.email])
     const data = { ...changesOf(user, after, ['email_verified', 'erase_after']), ...rows }
     await recordEvent(manager, { type: 'password.reset', userId: user.id, origin, data })
-    if (isReopened) await recordEvent(manager, { type: 'user.deletion_undone', userId: user.id, origin })
+    if (isRestored) await recordEvent(manager, { type: 'user.deletion_undone', userId: user.id, origin })
     return queuePasswordNotice(manager, deps, { user, origin })
   })

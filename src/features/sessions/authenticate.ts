@@ -5,24 +5,24 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import { bearerOf, challenge } from '../../platform/http/bearer.ts'
 import { type RefreshToken, readRefreshToken } from './refresh-token.ts'
 
-type Claimed = { userId: string; sessionId: string; isExpired: boolean }
+type ClaimedSession = { userId: string; sessionId: string; isExpired: boolean }
 
-/** A session whose end or expiry a store has told. */
+/** The session has ended or expired, according to Redis or Postgres. */
 export const revoked = (): Problem<'SESSION_REVOKED'> =>
   new Problem('SESSION_REVOKED', challenge('invalid_token'))
 
-/** A token that was genuine and is too old. */
+/** The access token is genuine but expired. */
 export const expired = (): Problem<'TOKEN_EXPIRED'> =>
   new Problem('TOKEN_EXPIRED', challenge('invalid_token'))
 
 /**
- * Checks the access token of a request offline: shape, key, signature, issuer, audience, time. Null without one. A
- * genuine token that has expired still tells whose it is; whether its session lives is for the stores to say.
+ * Checks the access token of a request offline: shape, key, signature, issuer, audience, time. Null without a token. Also
+ * returns the session of an expired token: the caller checks whether it is active.
  */
 export const bearerSession = async (
   deps: Pick<Deps, 'clock' | 'checkToken'>,
   request: IncomingMessage,
-): Promise<Claimed | null | Problem<'VALIDATION_ERROR' | 'INVALID_TOKEN'>> => {
+): Promise<ClaimedSession | null | Problem<'VALIDATION_ERROR' | 'INVALID_TOKEN'>> => {
   const token = bearerOf(request)
   if (token === null || token instanceof Problem) return token
   const checked = await deps.checkToken(token, new Date(now(deps.clock)))
@@ -31,7 +31,7 @@ export const bearerSession = async (
   return { userId: claims.sub, sessionId: claims.sid, isExpired }
 }
 
-/** The refresh token of a body, if these keys issued it. */
+/** The refresh token of a request body, if it was issued with our keys. */
 export const refreshSessionOf = (deps: Pick<Deps, 'secrets'>, body: unknown): RefreshToken | null => {
   const { refresh_token: text } = (body ?? {}) as { refresh_token?: unknown }
   return typeof text === 'string' ? readRefreshToken(deps.secrets, text) : null

@@ -16,7 +16,7 @@ import { findSession } from './store.ts'
 const takeRouteLimits = (deps: Deps, { route, client }: IncomingRequest, sessionId = '') =>
   takeLimits(deps, route.limits, { client, sessionId })
 
-/** Refuses invalid credentials. They are counted by address, so that guessing tokens is limited too. */
+/** Rejects invalid credentials. It counts them by IP address, so that guessing tokens is rate limited too. */
 const refuse = async (deps: Deps, { client }: IncomingRequest, problem: Problem): Promise<AuthResult> => {
   const { refusal, ...counted } = await takeLimits(deps, [limits.anonymous], { client })
   return { ...counted, outcome: refusal ?? problem }
@@ -39,8 +39,8 @@ const bearer: Authorize = async (deps, incoming) => {
   if (refusal) return { ...limits, outcome: refusal }
   const user = isExpired ? expired() : await checkSession(deps, claimed, session)
   if (!(user instanceof Problem)) {
-    const isBarred = incoming.route.unverified !== 'allowed' && mustVerify(user, deps.config)
-    const outcome = isBarred ? new Problem('EMAIL_NOT_VERIFIED', { detail: 'session' }) : { user, sessionId }
+    const isBlocked = incoming.route.unverified !== 'allowed' && mustVerify(user, deps.config)
+    const outcome = isBlocked ? new Problem('EMAIL_NOT_VERIFIED', { detail: 'session' }) : { user, sessionId }
     return { ...limits, outcome }
   }
   return { ...limits, outcome: user.code === 'TOKEN_EXPIRED' ? user : revoked() }
@@ -89,7 +89,7 @@ const bearerOrRefresh: Authorize = async (deps, incoming) => {
     return refuse(deps, incoming, new Problem('AUTH_ERROR'))
   // An invalid access token does not protect the session of the refresh token beside it.
   const sessions = [claimed, byRefresh].filter(isSession)
-  // A valid token ends its session whatever the limits say, so that an attacker cannot keep the owner from signing out.
+  // A valid token ends its session even above the rate limit, so that an attacker cannot keep the owner from signing out.
   if (sessions.length > 0) return { headers: {}, taken: [], outcome: { sessions } }
   const { refusal, ...limits } = await takeRouteLimits(deps, incoming)
   return { ...limits, outcome: refusal ?? { sessions } }
@@ -97,5 +97,5 @@ const bearerOrRefresh: Authorize = async (deps, incoming) => {
 
 const byAuth: Record<Auth, Authorize> = { none, optional, bearer, admin, refresh, bearerOrRefresh }
 
-/** Authenticates the caller as the route asks for, and takes the limits of the route. */
+/** Authenticates the caller as the route requires, and counts the request in the limits of the route. */
 export const authorize: Authorize = (deps, incoming) => byAuth[incoming.route.auth](deps, incoming)

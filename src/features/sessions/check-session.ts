@@ -5,8 +5,8 @@ import { findUserOfSession } from '../users/store.ts'
 import { isActive } from '../users/user-state.ts'
 
 /**
- * Whether a session of a genuine access token still lives: it is in Redis, as `session` tells, its end was not kept, its
- * user is active, and it began in the user's present epoch. So a revocation is felt at once.
+ * Checks that the session of a genuine access token is active, so that a revocation has effect at once. The session must be
+ * in Redis (`session`), have no audit event of its end, belong to an active user, and have begun in the user's current epoch.
  */
 export const checkSession = async (
   deps: Pick<Deps, 'reads'>,
@@ -14,6 +14,6 @@ export const checkSession = async (
   session: { epoch: number } | null,
 ): Promise<User | Problem<'SESSION_REVOKED'>> => {
   const user = session && (await findUserOfSession(deps.reads, userId, sessionId))
-  const lives = user && isActive(user) && session.epoch === user.session_epoch
-  return lives ? user : new Problem('SESSION_REVOKED')
+  const isLive = user && isActive(user) && session.epoch === user.session_epoch
+  return isLive ? user : new Problem('SESSION_REVOKED')
 }

@@ -5,8 +5,8 @@ import { Users } from '../users/entity.ts'
 import { deleteSessions } from './delete-sessions.ts'
 
 /**
- * Ends every session of a user. The epoch in Postgres decides and outlasts a Redis that comes back with
- * old sessions; dropping them there only tidies up. `actorId` is an administrator who did it.
+ * Ends every session of a user. Raising the epoch in Postgres ends them, even if Redis is restored with old sessions.
+ * Deleting them from Redis is only a cleanup. `actorId` is the administrator who ends them.
  */
 export const endAllSessions = async (
   deps: Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys'>,

@@ -4,8 +4,8 @@ import { recordEvent } from '../audit/record-event.ts'
 import { deleteSession } from './store.ts'
 
 /**
- * Ends one session, and tells whether there was one. A session that is not there is as good as ended (RFC 7009,
- * section 2.2). Whoever logs out is logged out, also where Postgres cannot keep the event.
+ * Ends one session. Returns whether it existed: ending a session that does not exist is no error (RFC 7009, section 2.2).
+ * The session ends even if Postgres cannot store the audit event.
  */
 export const endSession = async (
   deps: Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys'>,
@@ -14,7 +14,7 @@ export const endSession = async (
   const ended = await deleteSession(deps, userId, sessionId)
   if (ended)
     await recordEvent(deps.database.manager, { type: 'session.ended', userId, sessionId, origin }).catch(
-      err => deps.log.warn({ err }, 'the end of a session was not kept'),
+      err => deps.log.warn({ err }, 'a session ended, but its audit event was not stored'),
     )
   return ended
 }

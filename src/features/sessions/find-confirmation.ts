@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { kindsFor } from '../../platform/catalog/email-definition.ts'
 import type { User } from '../users/entity.ts'
 
-/** When the mailbox of a user confirmed the present address, or null where it did not, or where that is not kept. */
+/** When the owner of the mailbox confirmed the current address of a user. Null if never, or if the email has been purged. */
 export const findConfirmation = async (
   { emails, database }: Pick<Deps, 'emails' | 'database'>,
   { id, email, email_verified }: Pick<User, 'id' | 'email' | 'email_verified'>,

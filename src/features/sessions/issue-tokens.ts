@@ -7,10 +7,10 @@ import type { TokenReply } from './schemas.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'ring' | 'secrets'>
 
-/** `token` is the refresh token to hand out, `expiresIn` its life; times in milliseconds. */
+/** `token` is the refresh token to issue, and `expiresIn` its life. Times in milliseconds. */
 type Issue = { user: User; token: RefreshToken; authTime: number; expiresIn: number }
 
-/** The tokens of a session, as its client gets them. */
+/** The access and refresh token of a session, as in the reply to its client. */
 export const issueTokens = (deps: Needs, issue: Issue): TokenReply => ({
   access_token: signAccessToken(deps, issue),
   token_type: 'Bearer',
@@ -20,7 +20,7 @@ export const issueTokens = (deps: Needs, issue: Issue): TokenReply => ({
   session_id: issue.token.sessionId,
 })
 
-// Any service verifies it offline (PASETO v4.public), and whoever holds it can read its claims.
+// Any service can verify it offline (PASETO v4.public). Its claims are not encrypted: they must hold no secret.
 const signAccessToken = (deps: Needs, { user, token, authTime }: Issue): string => {
   const { config, clock, ring } = deps
   const claims = {

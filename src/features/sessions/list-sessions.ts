@@ -7,8 +7,8 @@ import { findSessions } from './store.ts'
 const time = (milliseconds: number): string => new Date(milliseconds).toISOString()
 
 /**
- * The sessions of a user, the latest used first. One that began before the address was confirmed may be a stranger's, who
- * registered the address before its owner confirmed it: the list says so.
+ * The sessions of a user, the latest used first. It marks each session that began before the address was confirmed: an
+ * attacker may have registered the address before its owner confirmed it.
  */
 export const listSessions = async (
   deps: Pick<Deps, 'clock' | 'emails' | 'database' | 'redis' | 'keys'>,

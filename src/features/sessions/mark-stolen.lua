@@ -1,5 +1,5 @@
--- Ends a session of which a spent secret was presented. For an hour a stub stays, so that the theft can still be
--- told if telling it fails the first time.
+-- Ends a session whose refresh token was reused. Keeps a stub of it for an hour, so that a retry can still report the reuse
+-- if the first report fails.
 -- KEYS  1 session, 2 index of the user's sessions
 -- ARGV  1 session id
 redis.call('ZREM', KEYS[2], ARGV[1])

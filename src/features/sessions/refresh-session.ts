@@ -11,8 +11,8 @@ import type { TokenReply } from './schemas.ts'
 import { deleteSession, markSessionStolen, rotateSession } from './store.ts'
 
 /**
- * `ended`: the session is over, or was when the token came. `reused`: the token was spent before, and ended it now.
- * `unverified`: the address must be verified first; the token is not spent.
+ * `ended`: the session has ended. `reused`: the token was exchanged before, so the session ends now. `unverified`: the
+ * address must be verified first, and the token stays valid.
  */
 type Refreshed =
   | { outcome: 'refreshed'; tokens: TokenReply; quotas: Quota[] }
@@ -22,9 +22,10 @@ type Refreshed =
   | { outcome: 'ended' }
 
 /**
- * Exchanges a refresh token for its successor and a new access token. The user is read before the token is
- * spent, so a fault of Postgres costs nobody a session; a fault of Redis in between is met by asking again. `limit` counts
- * the exchanges of a session. It hides no theft: a spent token ends the session whatever was counted.
+ * Exchanges a refresh token for its successor and a new access token. It reads the user before the exchange, so that an
+ * outage of Postgres signs no one out. After an outage of Redis the client can retry with the same token.
+ *
+ * `limit` counts the exchanges of a session. A reused token ends the session even above that limit.
  */
 export const refreshSession = async (
   deps: Pick<
@@ -53,7 +54,9 @@ export const refreshSession = async (
 
   const next = { userId, sessionId, secret: nextSecret(secrets, token) }
   const rotation = {
-    ...{ userId, sessionId, idle: config.REFRESH_TOKEN_TTL },
+    userId,
+    sessionId,
+    idle: config.REFRESH_TOKEN_TTL,
     presented: secretHash(token.secret),
     next: secretHash(next.secret),
     isHeld: mustVerify(user, config),

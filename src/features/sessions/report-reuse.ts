@@ -8,17 +8,25 @@ import { recordEvent } from '../audit/record-event.ts'
 import type { User } from '../users/entity.ts'
 
 /**
- * Tells the owner, once, that a spent refresh token of theirs was presented: an audit event and a mail, in
- * one transaction. The session has ended already. A fault here may be met by presenting the token again.
+ * Reports the reuse of a refresh token once, by an audit event and an email to the owner in one transaction. The session has
+ * ended already. If the report fails, the next use of the token reports it.
  */
 export const reportReuse = async (
   deps: Pick<Deps, 'clock' | 'log' | 'metrics' | 'database' | 'queue'>,
   { user, sessionId, origin }: { user: User; sessionId: string; origin: Origin },
 ): Promise<void> => {
-  deps.log.warn({ user_id: user.id, session_id: sessionId }, 'a spent refresh token was presented')
+  deps.log.warn(
+    { user_id: user.id, session_id: sessionId },
+    'a refresh token was reused: the session has ended',
+  )
   const mails = await deps.database.transaction(async manager => {
-    const told = !(await recordEvent(manager, { type: 'session.reused', userId: user.id, sessionId, origin }))
-    if (told) return []
+    const isReported = !(await recordEvent(manager, {
+      type: 'session.reused',
+      userId: user.id,
+      sessionId,
+      origin,
+    }))
+    if (isReported) return []
     const mail = await queueEmail(manager, emails.session_reuse, {
       recipient: user.email,
       userId: user.id,

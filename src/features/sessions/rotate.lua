@@ -1,15 +1,19 @@
--- Exchanges a refresh secret for its successor, once, and says the same when asked again within the grace
--- period: a retry, a second tab, a lost reply, or the driver sending the command anew after a reconnect.
--- A secret older than that is a stolen one (RFC 9700, section 4.14.2). This script only says so: a command that
--- a fault held back may arrive long after its client went on by another way, and nobody reads its reply. Whoever
--- does read it ends the session (condemn.lua).
--- Rotations are counted here, because a limit in front of this script would hide a stolen secret: reuse is found
--- whatever was counted, and a repeat costs nothing.
+-- Exchanges a refresh secret for its successor, once. Within the grace period the previous secret gets the same successor
+-- again: the client may retry, use a second tab or have lost the reply, and the Redis client may resend the command after a
+-- reconnect.
+--
+-- An older secret has been stolen (RFC 9700, section 4.14.2). This script only reports it and ends no session: a delayed
+-- command may run long after its client gave up and read no reply. The caller that reads the reply ends the session
+-- (mark-stolen.lua).
+--
+-- The script counts rotations itself, because a limit before it would hide reuse. It reports reuse even above the limit, and
+-- does not count a repeat.
+--
 -- KEYS  1 session, 2 index of the user's sessions
--- ARGV  1 session id, 2 hash presented, 3 hash of its successor, 4 grace (ms), 5 idle (ms), 6 shift (ms),
---       7 limit of rotations, 8 its points (0 is no limit), 9 its window (ms), 10 1 to exchange nothing
+-- ARGV  1 session id, 2 hash presented, 3 hash of its successor, 4 grace (ms), 5 idle (ms), 6 clock shift (ms),
+--       7 name of the rotation limit, 8 its points (0 is no limit), 9 its window (ms), 10 is 1 to exchange nothing
 -- Returns {outcome, milliseconds until the new refresh token expires, auth time (ms), epoch, rotations counted,
--- milliseconds until they are forgotten}; outcome: rotated | repeated | held | limited | reused | gone
+-- milliseconds until the count resets}; outcome: rotated | repeated | held | limited | reused | gone
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[6])
 local s = redis.call('HMGET', KEYS[1],

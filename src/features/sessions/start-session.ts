@@ -9,7 +9,7 @@ import { firstSecret, secretHash } from './refresh-token.ts'
 import type { SessionReply } from './schemas.ts'
 import { putSession } from './store.ts'
 
-/** Begins a session for someone who has just proven who they are. */
+/** Starts a session for a user who has just authenticated or registered. */
 export const startSession = async (
   deps: Pick<Deps, 'config' | 'clock' | 'redis' | 'keys' | 'ring' | 'secrets'>,
   { user, origin }: { user: User; origin: Origin },

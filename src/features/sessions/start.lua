@@ -1,7 +1,8 @@
--- Begins a session.
+-- Starts a session.
 -- KEYS  1 session, 2 index of the user's sessions
 -- ARGV  1 session id, 2 hash of the first secret, 3 epoch, 4 ip, 5 user agent, 6 auth time (ms),
---       7 idle (ms), 8 max age (ms), 9 shift (ms), 10 sessions at most, 11 what a session's key begins with
+--       7 idle (ms), 8 max age (ms), 9 clock shift (ms), 10 maximum of sessions,
+--       11 prefix of the keys of sessions
 -- Returns the milliseconds until the refresh token expires.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[9])
@@ -17,7 +18,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('ZADD', KEYS[2], now + life, ARGV[1])
 if redis.call('PTTL', KEYS[2]) < life then redis.call('PEXPIRE', KEYS[2], life) end
 
--- One session too many ends the one that was quiet for longest. The index knows only when each will end.
+-- Above the maximum, end the session that was unused for the longest time. The index only holds when each session expires.
 local excess = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[10])
 if excess > 0 then
   local others = {}

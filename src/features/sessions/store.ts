@@ -13,7 +13,7 @@ const rotateScript = script(import.meta.dirname, 'rotate.lua')
 const markStolenScript = script(import.meta.dirname, 'mark-stolen.lua')
 const endAllScript = script(import.meta.dirname, 'end-all.lua')
 
-/** Times in milliseconds. `epoch` is the user's at the start; `hash` stands for the first secret. */
+/** Times in milliseconds. `epoch` is the current epoch of the user, and `hash` the hash of the first secret. */
 export type NewSession = {
   userId: string
   sessionId: string
@@ -24,7 +24,7 @@ export type NewSession = {
   userAgent: string
 }
 
-/** Returns the milliseconds until the first refresh token expires. */
+/** Stores a new session. Returns the milliseconds until its first refresh token expires. */
 export const putSession = async (
   { redis, keys, clock }: Store,
   session: NewSession,
@@ -62,8 +62,8 @@ export type Rotation = {
 type RotationLimit = Pick<Quota, 'name' | 'points' | 'window'>
 
 /**
- * Exchanges one secret's hash for the next in one atomic step, and counts it there. Safe to send twice. With `isHeld` it
- * exchanges none, and goes on telling of a secret that comes back.
+ * Exchanges the hash of a secret for the next one, and counts the exchange, in one atomic step. Safe to send twice. With
+ * `isHeld` it exchanges nothing, but still reports a reused secret.
  */
 export const rotateSession = async (
   { redis, keys, clock }: Store,
@@ -94,7 +94,7 @@ export const rotateSession = async (
   return { outcome, expiresIn, authTime: Number(authTime), epoch: Number(epoch), quotas }
 }
 
-/** Ends a session of which a spent secret was presented. It goes on answering `reused` for an hour. */
+/** Ends a session whose refresh token was reused. For another hour, a rotation of it still returns `reused`. */
 export const markSessionStolen = async (
   { redis, keys }: Store,
   userId: string,
@@ -103,7 +103,7 @@ export const markSessionStolen = async (
   await markStolenScript(redis, [keys.session(userId, sessionId), keys.sessions(userId)], [sessionId])
 }
 
-/** A session that lives, or null. */
+/** An active session, or null. */
 export const findSession = async (
   { redis, keys, clock }: Store,
   userId: string,
@@ -127,7 +127,7 @@ export type LiveSession = {
   userAgent: string
 }
 
-/** Every session of a user that lives, the latest used first. One of an older epoch has ended. */
+/** Every active session of a user, the latest used first. A session of an older epoch has ended. */
 export const findSessions = async (
   { redis, keys, clock }: Store,
   user: { id: string; session_epoch: number },
@@ -152,19 +152,19 @@ export const findSessions = async (
     .sort((a, b) => b.usedAt - a.usedAt)
 }
 
-/** Returns whether there was one; what is left of a stolen one is none. */
+/** Deletes a session. Returns whether it was active: the stub of a stolen session is not. */
 export const deleteSession = async (
   { redis, keys }: Store,
   userId: string,
   sessionId: string,
 ): Promise<boolean> => {
   const key = keys.session(userId, sessionId)
-  const [lived, dropped] = await Promise.all([
+  const [wasActive, deleted] = await Promise.all([
     redis.hexists(key, 'current'),
     redis.del(key),
     redis.zrem(keys.sessions(userId), sessionId),
   ])
-  return lived === 1 && dropped === 1
+  return wasActive === 1 && deleted === 1
 }
 
 export const deleteAllSessions = async ({ redis, keys }: Store, userId: string): Promise<void> => {

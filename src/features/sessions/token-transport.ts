@@ -4,12 +4,12 @@ import { type Cookie, setCookie } from '../../platform/http/cookie.ts'
 import { readRefreshToken } from './refresh-token.ts'
 import type { TokenReply } from './schemas.ts'
 
-/** Where a client wants its refresh token: in the body, or in a cookie that its scripts cannot read. */
+/** Where a client wants its refresh token: in the body, or in a cookie that scripts cannot read. */
 export const tokenTransport = v.picklist(['body', 'cookie'])
 
 export type Transport = v.InferOutput<typeof tokenTransport>
 
-/** Tokens as a reply carries them. In a cookie, the refresh token is not in the body as well. */
+/** Body and headers of a reply with tokens. A refresh token in a cookie is left out of the body. */
 export const tokensBy = <T extends TokenReply>(
   { config }: Pick<Deps, 'config'>,
   tokens: T,

@@ -1,11 +1,11 @@
 import type { DataSource, EntityManager } from 'typeorm'
 
-/** When, from which address and by which browser an account was made. */
+/** When, from which IP address and with which browser an account was registered. */
 export type Registration = { time: Date; ip: string; userAgent: string }
 
 /**
- * The circumstances in which a visitor made this account. Null where somebody else made it (an administrator, an import, a
- * payment), or where the event is not kept any more.
+ * The registration of this account by a visitor. Null if an administrator, an import or a payment created the account, or
+ * if the audit event has been purged.
  */
 export const findRegistration = async (
   database: DataSource | EntityManager,

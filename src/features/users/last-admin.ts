@@ -3,17 +3,19 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import type { Role } from './types.ts'
 import { activeOnly } from './user-state.ts'
 
-type Act = { userId: string; actorId: string | null }
+type Change = { userId: string; actorId: string | null }
 
 /**
- * Refuses a change to a user that leaves no administrator, or that an actor asks for who was demoted while the request
- * waited; null where the change may be made. Null acts for the operator at the command line. Such changes wait for each other, so that
- * of two administrators who remove each other at once one is refused. Row locks alone deadlock here: a row that stops
- * matching while its lock is waited for stays locked, and the order of the ids is lost. Call it first in a transaction.
+ * Refuses a change that would leave no administrator, and a change by an actor who lost the role while the request waited.
+ * Returns null if the change is allowed. An `actorId` of null is the operator at the command line.
+ *
+ * Call it first in a transaction. An advisory lock makes such changes wait for each other, so that of two administrators
+ * who remove each other at once one is refused. Row locks alone would deadlock: a row that stops matching during the wait
+ * for its lock stays locked, and rows are no longer locked in the order of their ids.
  */
 export const adminChangeRefusal = async (
   manager: EntityManager,
-  { userId, actorId }: Act,
+  { userId, actorId }: Change,
   change: { is_active?: boolean; roles?: Role[] },
 ): Promise<Problem<'FORBIDDEN'> | null> => {
   await manager.query(`SELECT pg_advisory_xact_lock(hashtextextended('last administrator', 0))`)

@@ -16,14 +16,17 @@ const ofSession: Statement = {
     (SELECT 1 FROM audit_events WHERE session_id = $2 AND type IN ('session.ended', 'session.reused'))`,
 }
 
-/** The user of a session, unless its end was kept: a Redis that comes back from an older state does not know of it. */
+/**
+ * The user of a session, unless an audit event says that the session ended. A Redis that was restored from an older state
+ * would still hold such a session.
+ */
 export const findUserOfSession = async (
   reads: PreparedReads,
   userId: string,
   sessionId: string,
 ): Promise<User | null> => (await reads.run<User>(ofSession, [userId, sessionId]))[0] ?? null
 
-/** `email` in its canonical form. */
+/** `email` must be in canonical form. */
 export const findUserByEmail = async (reads: PreparedReads, email: string): Promise<User | null> =>
   (await reads.run<User>(byEmail, [email]))[0] ?? null
 
@@ -40,8 +43,8 @@ const hashesInUse: Statement = {
 }
 
 /**
- * Finds one stored hash of each form that accounts have: the kind of hash and what it costs. A few steps in an index,
- * however many accounts there are. Read for each sign-in, so that an import counts at once and at every instance.
+ * Finds one stored hash of each form (algorithm and cost) in use. It takes a few index steps, for any number of accounts.
+ * Each login reads them, so that every instance sees the hashes of an import at once.
  */
 export const findHashesInUse = async (reads: PreparedReads): Promise<string[]> =>
   (await reads.run<{ hash: string | null }>(hashesInUse, [])).flatMap(({ hash }) => hash ?? [])
@@ -56,8 +59,8 @@ const pendingMoves: Statement = {
 }
 
 /**
- * Finds the users whose move to this address may still be confirmed, or was just now, the latest first. The limits of email
- * requests let fewer than 100 such emails to one address in the life of a code.
+ * Finds the users whose change to this address can still be confirmed or was confirmed recently, the latest first. The
+ * limits of email requests allow fewer than 100 such emails to one address in the life of a code.
  */
 export const findPendingMoves = (reads: PreparedReads, email: string): Promise<Pick<User, 'id'>[]> =>
   reads.run<Pick<User, 'id'>>(pendingMoves, [email, emails.email_change.token.lifetime])

@@ -3,9 +3,9 @@ import type { Deps, UserRows } from '../../deps.ts'
 import type { AuditData } from '../audit/changes.ts'
 
 /**
- * Updates the rows that application modules hold on users, in the transaction of the change that calls for it. `values` are
- * the parameters of the statement, as `UserRows` describes them. Returns the ids of the rows for the audit event of that
- * change, by the act and the module, and nothing where there are none.
+ * Updates the rows that application modules store about users, in the transaction of the change that requires it. `values`
+ * are the parameters of the statement, as `UserRows` describes them. Returns the ids of the updated rows by action and
+ * module, for the audit event of that change.
  */
 export const updateModuleRows = async (
   manager: EntityManager,

@@ -89,7 +89,7 @@ anyTest.after.always(async () => {
     t.deepEqual(
       lines.map(({ msg, request_id }) => [msg, request_id]),
       [
-        ['a spent refresh token was presented', idOf(reply)],
+        ['a refresh token was reused: the session has ended', idOf(reply)],
         ['request', idOf(reply)],
       ],
     )

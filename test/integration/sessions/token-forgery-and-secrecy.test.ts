@@ -264,7 +264,7 @@ anyTest.after.always(async () => {
       .digest('base64url')
     t.true(redis.includes(live))
     t.true(postgres.includes(account.email))
-    t.true(log.includes('a spent refresh token was presented'))
+    t.true(log.includes('a refresh token was reused: the session has ended'))
     t.false(log.includes(account.email), 'the log contains no email address')
   })
 }

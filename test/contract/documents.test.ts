@@ -356,7 +356,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const [first, ...folders] = written.item
     t.deepEqual(
       first?.item?.map(({ name }) => name),
-      ['Register', 'Who am I', 'Refresh', 'Log out', 'Log in again'],
+      ['Sign up', 'Read your account', 'Refresh the access token', 'Sign out', 'Sign in'],
     )
     const found = requests(folders).map(({ request }) => `${request?.method} /${request?.url.path.join('/')}`)
     t.deepEqual(found.sort(), all.map(({ method, path }) => `${method} ${path}`).sort())

@@ -1,9 +1,11 @@
 import * as v from 'valibot'
 import * as field from '../../platform/base/fields.ts'
+import { example } from '../../platform/catalog/examples.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { clearCookie } from '../../platform/http/cookie.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { linkRoutes } from '../../platform/pages/link-routes.ts'
+import { tokenBody } from '../one-time-tokens/schemas.ts'
 import { route } from '../sessions/route.ts'
 import { deleteAccount } from './delete-account.ts'
 import { undoDeletion } from './undo-deletion.ts'
@@ -11,15 +13,16 @@ import { undoDeletion } from './undo-deletion.ts'
 const deleteMe = route({
   method: 'DELETE',
   path: '/api/v1/auth/me',
-  summary: 'Delete your own account',
+  summary: 'Delete your account',
   description:
-    'Sessions end at once. The account is erased after `ACCOUNT_ERASURE_DELAY`; until then a mailed link takes it back, which `forgot-password` mails again. The last administrator stays.',
+    'Ends every session at once. The account is erased after `ACCOUNT_ERASURE_DELAY`. Until then an emailed link undoes the deletion, and `forgot-password` sends that link again. The last administrator cannot be deleted.',
   auth: 'bearer',
   cookie: 'clear',
   limits: ['bearer', 'login'],
   body: v.strictObject({ password: field.password }),
   replies: { 204: 'empty' },
   problems: ['INVALID_CURRENT_PASSWORD', 'RATE_LIMIT_EXCEEDED', 'SESSION_REVOKED', 'FORBIDDEN'],
+  example: { body: { password: example.password } },
   handle: async (deps, { user, sessionId, body, client, cookie }) => {
     const { password } = body
     const refusal = await deleteAccount(deps, { user, sessionId, password, origin: client })
@@ -27,17 +30,20 @@ const deleteMe = route({
   },
 })
 
+const summary = 'Undo the deletion of an account'
+
 const postUndoDeletion = route({
   method: 'POST',
   path: '/api/v1/auth/undo-deletion',
-  summary: 'Take the deletion of an account back',
+  summary,
   description:
-    'The password is closed, and an email lets the owner choose a new one: a thief who deleted the account knew the old one. The same token again gets the same answer while the account stays open by it.',
+    'Clears the password, because a thief who deleted the account knew it, and emails the owner a link to choose a new one. The same token again gets the same reply while the account stays open because of it.',
   auth: 'none',
   limits: ['anonymous'],
-  body: v.strictObject({ token: field.mailedToken }),
+  body: tokenBody,
   replies: { 204: 'empty' },
   problems: ['INVALID_TOKEN'],
+  example: { body: { token: example.token } },
   handle: async (deps, { body, client }) => {
     const done = await undoDeletion(deps, { token: body.token, locale: client.locale, origin: client })
     return done instanceof Problem ? done : { status: 204 }
@@ -46,7 +52,7 @@ const postUndoDeletion = route({
 
 const undoPages = linkRoutes({
   name: 'undo-deletion',
-  summary: 'Take the deletion of an account back',
+  summary,
   button: 'undo_deletion',
   done: { name: 'account-restored', page: 'undo_deletion_done', again: 'undo_deletion_again' },
   invalid: 'invalid_undo',

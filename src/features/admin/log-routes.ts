@@ -2,8 +2,10 @@ import * as v from 'valibot'
 import { named, time } from '../../platform/base/field-shapes.ts'
 import * as field from '../../platform/base/fields.ts'
 import { pageOf, pageQuery, pageReply, timeQuery } from '../../platform/base/pagination.ts'
+import { example } from '../../platform/catalog/examples.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { route } from '../sessions/route.ts'
+import { auditEventExample, emailExample } from './examples.ts'
 import { listAuditEvents } from './list-audit-events.ts'
 import { listEmails } from './list-emails.ts'
 import { retryEmail } from './retry-email.ts'
@@ -30,7 +32,8 @@ const getEmails = route({
   ...common,
   method: 'GET',
   path: '/api/v1/admin/emails',
-  summary: 'The delivery log',
+  summary: 'List emails',
+  description: 'The delivery log, newest first.',
   query: v.strictObject({
     ...pageQuery,
     status: v.exactOptional(statuses),
@@ -38,6 +41,10 @@ const getEmails = route({
   }),
   replies: { 200: pageReply(emailReply) },
   problems: ['VALIDATION_ERROR'],
+  example: {
+    query: { limit: '50', status: 'failed', recipient: example.email },
+    reply: { data: [emailExample], next_cursor: null },
+  },
   handle: async (deps, { query }) => ({
     status: 200,
     body: pageOf(await listEmails(deps, query), query, email => ({
@@ -52,10 +59,11 @@ const postRetry = route({
   ...common,
   method: 'POST',
   path: '/api/v1/admin/emails/:id/retry',
-  summary: 'Send a failed mail again',
+  summary: 'Send a failed email again',
   params: byId,
   replies: { 202: 'empty' },
   problems: ['NOT_FOUND'],
+  example: { params: { id: example.id } },
   handle: async (deps, { params, user, client }) => {
     const refusal = await retryEmail(deps, { emailId: params.id, actorId: user.id, origin: client })
     return refusal ?? { status: 202 }
@@ -80,7 +88,8 @@ const getAuditEvents = (types: readonly string[]) =>
     ...common,
     method: 'GET',
     path: '/api/v1/admin/audit-events',
-    summary: 'Security events',
+    summary: 'List audit events',
+    description: 'Newest first.',
     query: v.strictObject({
       ...pageQuery,
       user_id: v.exactOptional(field.uuid),
@@ -90,6 +99,16 @@ const getAuditEvents = (types: readonly string[]) =>
     }),
     replies: { 200: pageReply(auditReply(types)) },
     problems: ['VALIDATION_ERROR'],
+    example: {
+      query: {
+        limit: '50',
+        user_id: example.id,
+        type: 'user.registered',
+        from: example.time,
+        to: example.later,
+      },
+      reply: { data: [auditEventExample], next_cursor: null },
+    },
     handle: async (deps, { query }) => ({
       status: 200,
       body: pageOf(await listAuditEvents(deps, query), query, event => ({

@@ -1,10 +1,12 @@
 import * as v from 'valibot'
 import * as field from '../../platform/base/fields.ts'
 import { flagQuery, pageOf, pageQuery, pageReply, searchQuery } from '../../platform/base/pagination.ts'
+import { example } from '../../platform/catalog/examples.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { endAllSessions } from '../sessions/end-all-sessions.ts'
 import { route } from '../sessions/route.ts'
+import { userExample } from '../users/examples.ts'
 import { userReply } from '../users/schemas.ts'
 import { userView } from '../users/view.ts'
 import { deleteUser } from './delete-user.ts'
@@ -28,7 +30,7 @@ const getUsers = route({
   method: 'GET',
   path: '/api/v1/admin/users',
   summary: 'List users',
-  description: 'The newest first. `search` is the beginning of an address or of a name.',
+  description: 'Newest first. `search` matches the beginning of an address or of a name.',
   query: v.strictObject({
     ...pageQuery,
     search: v.exactOptional(searchQuery),
@@ -37,6 +39,10 @@ const getUsers = route({
   }),
   replies: { 200: pageReply(userReply) },
   problems: ['VALIDATION_ERROR'],
+  example: {
+    query: { limit: '50', search: 'ada', is_active: 'true', role: 'user' },
+    reply: { data: [userExample], next_cursor: null },
+  },
   handle: async (deps, { query }) => ({
     status: 200,
     body: pageOf(await listUsers(deps, query), query, userView),
@@ -51,6 +57,7 @@ const getUser = route({
   params: byId,
   replies: { 200: userReply },
   problems: ['NOT_FOUND'],
+  example: { params: { id: example.id }, reply: userExample },
   handle: async (deps, { params }) => {
     const user = await readUser(deps, params.id)
     return user instanceof Problem ? user : { status: 200, body: userView(user) }
@@ -61,13 +68,18 @@ const patchUser = route({
   ...common,
   method: 'PATCH',
   path: '/api/v1/admin/users/:id',
-  summary: 'Activate, deactivate, or give roles',
+  summary: 'Change the roles or the status of a user',
   description:
-    'A deactivation or a change of roles ends every session of the user. The last administrator stays one, and who has not verified their address becomes none.',
+    'Deactivating a user or changing their roles ends every session of theirs. The last administrator keeps the role and stays active. A user without a verified address cannot become an administrator.',
   params: byId,
   body: v.strictObject({ is_active: v.exactOptional(v.boolean()), roles: v.exactOptional(roles) }),
   replies: { 200: userReply },
   problems: ['NOT_FOUND', 'FORBIDDEN', 'EMAIL_NOT_VERIFIED'],
+  example: {
+    params: { id: example.id },
+    body: { is_active: true, roles: ['user'] },
+    reply: userExample,
+  },
   handle: async (deps, { params, body, user, client }) => {
     const updated = await updateUser(deps, {
       change: body,
@@ -87,6 +99,7 @@ const removeUser = route({
   params: byId,
   replies: { 204: 'empty' },
   problems: ['NOT_FOUND', 'FORBIDDEN'],
+  example: { params: { id: example.id } },
   handle: async (deps, { params, user, client }) => {
     const refusal = await deleteUser(deps, { userId: params.id, actorId: user.id, origin: client })
     return refusal ?? { status: 204 }
@@ -101,6 +114,7 @@ const logoutUser = route({
   params: byId,
   replies: { 204: 'empty' },
   problems: ['NOT_FOUND'],
+  example: { params: { id: example.id } },
   handle: async (deps, { params, user, client }) => {
     const found = await readUser(deps, params.id)
     if (found instanceof Problem) return found

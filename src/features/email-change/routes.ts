@@ -1,33 +1,36 @@
 import * as v from 'valibot'
 import * as field from '../../platform/base/fields.ts'
+import { example } from '../../platform/catalog/examples.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { linkRoutes } from '../../platform/pages/link-routes.ts'
 import { page } from '../../platform/pages/pages.ts'
+import { tokenBody, tokenOrCodeBody } from '../one-time-tokens/schemas.ts'
 import { route } from '../sessions/route.ts'
-import { emailReply } from '../users/schemas.ts'
+import { verifiedReply } from '../users/schemas.ts'
 import { confirmEmailChange } from './confirm-email-change.ts'
 import { describeEmailChange } from './describe-email-change.ts'
 import { requestEmailChange } from './request-email-change.ts'
 import { undoEmailChange } from './undo-email-change.ts'
 
-const byCode = v.strictObject({ email: field.email, code: field.code })
-const byToken = v.strictObject({ token: field.mailedToken })
-const verified = v.object({ email: emailReply, email_verified: v.literal(true) })
+const confirmSummary = 'Confirm a new email address'
+const undoSummary = 'Undo a change of email address'
+const verifiedExample = { email: example.newEmail, email_verified: true } as const
 
 const postChange = route({
   method: 'POST',
   path: '/api/v1/auth/change-email',
-  summary: 'Move your account to another address',
+  summary: 'Request a change of your email address',
   description:
-    'Mails a link and a code to the new address. Nothing changes before that confirms; then the old address, if it was verified, is told and can undo it for 7 days. Whether somebody has the address already is not said.',
+    'Sends a link and a code to the new address. Nothing changes until one of them is confirmed. Then the old address, if it was verified, gets an email and can undo the change for 7 days. The reply does not show whether the new address has an account.',
   auth: 'bearer',
-  // Who mistyped the address at the registration cannot verify it, and can verify another.
+  // A user who mistyped the address at registration cannot verify it. They may change it to one that they can verify.
   unverified: 'allowed',
   limits: ['bearer', 'login', 'mail_ip', 'mail'],
   body: v.strictObject({ current_password: field.password, new_email: field.email }),
   replies: { 202: 'empty' },
   problems: ['INVALID_CURRENT_PASSWORD', 'RATE_LIMIT_EXCEEDED'],
+  example: { body: { current_password: example.password, new_email: example.newEmail } },
   handle: async (deps, { user, sessionId, body, client, isOverMailLimit }) => {
     const { current_password: password, new_email: newEmail } = body
     const where = { newEmail, locale: client.locale, isOverMailLimit }
@@ -39,15 +42,16 @@ const postChange = route({
 const postConfirm = route({
   method: 'POST',
   path: '/api/v1/auth/confirm-email',
-  summary: 'Confirm a new address',
+  summary: confirmSummary,
   description:
-    'Takes the token of the mailed link, or the new address and the code of the same email. Send a code with your access token: it is then compared with your own pending change alone, and what others guess does not count. The same again gets the same answer while the account has the address by it.',
+    'Takes the token of the emailed link, or the new address and the code of the same email. Send a code with your access token: it is then compared only with your own pending change, and wrong codes of other clients do not count. The same request again gets the same reply while the account has the address because of it.',
   auth: 'optional',
   unverified: 'allowed',
   limits: ['anonymous'],
-  body: v.union([byToken, byCode]),
-  replies: { 200: verified },
+  body: tokenOrCodeBody,
+  replies: { 200: verifiedReply },
   problems: ['INVALID_TOKEN', 'DUPLICATE_ENTRY'],
+  example: { body: { token: example.token }, reply: verifiedExample },
   handle: async (deps, { body, user, client }) => {
     const done = await confirmEmailChange(deps, {
       presented: body,
@@ -61,14 +65,15 @@ const postConfirm = route({
 const postUndoChange = route({
   method: 'POST',
   path: '/api/v1/auth/undo-email-change',
-  summary: 'Take a change of address back',
+  summary: undoSummary,
   description:
-    'By the link in the mail to the old address. Every session ends, and a mail lets the owner choose a new password. The same again gets the same answer while the account has the address by it.',
+    'Takes the token of the email to the old address. Ends every session and emails the owner a link to choose a new password. The same token again gets the same reply while the account has the address because of it.',
   auth: 'none',
   limits: ['anonymous'],
-  body: byToken,
-  replies: { 200: verified },
+  body: tokenBody,
+  replies: { 200: verifiedReply },
   problems: ['INVALID_TOKEN', 'DUPLICATE_ENTRY'],
+  example: { body: { token: example.token }, reply: verifiedExample },
   handle: async (deps, { body, client }) => {
     const done = await undoEmailChange(deps, { token: body.token, locale: client.locale, origin: client })
     return done instanceof Problem ? done : { status: 200, body: { ...done, email_verified: true as const } }
@@ -78,7 +83,7 @@ const postUndoChange = route({
 const pages = [
   ...linkRoutes({
     name: 'confirm-email',
-    summary: 'Confirm a new address',
+    summary: confirmSummary,
     button: 'email_confirm',
     done: {
       name: 'email-confirmed',
@@ -96,7 +101,7 @@ const pages = [
   }),
   ...linkRoutes({
     name: 'undo-email-change',
-    summary: 'Take a change of address back',
+    summary: undoSummary,
     button: 'undo_email',
     done: { name: 'email-restored', page: 'undo_email_done', again: 'undo_email_again' },
     invalid: 'invalid_undo',

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import * as field from '../../platform/base/fields.ts'
+import { example } from '../../platform/catalog/examples.ts'
 import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { clearCookie } from '../../platform/http/cookie.ts'
@@ -7,6 +8,7 @@ import { limitHeaders, limitRefusal, refuseEndedSession } from '../../platform/h
 import type { Route } from '../../platform/http/route.ts'
 import { endAllSessions } from './end-all-sessions.ts'
 import { endSession } from './end-session.ts'
+import { liveSessionExample, tokensExample } from './examples.ts'
 import { listSessions } from './list-sessions.ts'
 import { refreshSession } from './refresh-session.ts'
 import { route } from './route.ts'
@@ -16,15 +18,16 @@ import { isCookieOf, tokensBy } from './token-transport.ts'
 const postRefresh = route({
   method: 'POST',
   path: '/api/v1/auth/refresh',
-  summary: 'Exchange a refresh token',
+  summary: 'Refresh the access token',
   description:
-    'Gives a new access token and the next refresh token. Asked again with the same token within 10 seconds (a lost reply, a second tab) it gives the same next token. Where the address must be verified first (`403`), the token is not spent. A token that comes back later, or after its successor was used, counts as stolen and ends the session. Limits count new tokens alone: a repetition costs nothing.',
+    'Returns a new access token and the next refresh token. The same token again within 10 seconds (a lost reply, a second tab) gets the same next token, and takes no point from a limit. A token that is used later, or after its successor was used, counts as stolen and ends the session. If the address must be verified first (`403`), the token is not used up.',
   auth: 'refresh',
   limits: ['refresh', 'refresh_cookie'],
   body: v.strictObject({ refresh_token: v.exactOptional(field.opaqueToken) }),
   replies: { 200: tokenReply },
   cookie: 'set',
   problems: ['INVALID_REFRESH_TOKEN', 'EMAIL_NOT_VERIFIED', 'RATE_LIMIT_EXCEEDED'],
+  example: { body: { refresh_token: example.refreshToken }, reply: tokensExample },
   handle: async (deps, { refresh: token, client, body }) => {
     const byCookie = body.refresh_token === undefined
     const limit = byCookie ? limits.refresh_cookie : limits.refresh
@@ -38,20 +41,21 @@ const postRefresh = route({
   },
 })
 
-// Ways to end a session have no limit: a thief who holds the session could use it up.
+// No route that ends a session has a limit by session: a thief of the session could use it up and keep the owner out.
 
 const postLogout = route({
   method: 'POST',
   path: '/api/v1/auth/logout',
-  summary: 'End this session',
+  summary: 'Sign out',
   cookie: 'clear',
   description:
-    'Takes an access token (an expired one will do) or a refresh token. An unknown token is answered the same. With a genuine one it is never refused for a rate limit.',
+    'Ends the session of an access token, which may have expired, or of a refresh token. An unknown token gets the same reply. A request with a genuine token is never rate limited.',
   auth: 'bearerOrRefresh',
   limits: ['anonymous'],
   body: v.strictObject({ refresh_token: v.exactOptional(field.opaqueToken) }),
   replies: { 204: 'empty' },
   problems: [],
+  example: { body: { refresh_token: example.refreshToken } },
   handle: async (deps, { sessions, cookie, client }) => {
     for (const { userId, sessionId } of sessions)
       await endSession(deps, { userId, sessionId, origin: client })
@@ -62,8 +66,8 @@ const postLogout = route({
 const postLogoutAll = route({
   method: 'POST',
   path: '/api/v1/auth/logout-all',
-  summary: 'End every session of yours',
-  description: 'Never refused for a rate limit.',
+  summary: 'Sign out everywhere',
+  description: 'Ends all your sessions. Never rate limited.',
   cookie: 'clear',
   auth: 'bearer',
   unverified: 'allowed',
@@ -79,16 +83,17 @@ const postLogoutAll = route({
 const getSessions = route({
   method: 'GET',
   path: '/api/v1/auth/sessions',
-  summary: 'Where you are signed in',
+  summary: 'List your sessions',
   description:
-    '`created_before_verification` marks a session that began before the address was confirmed. Ask the user about it: somebody else may have registered the address.',
+    '`created_before_verification` marks a session that started before the address was verified. Ask the user about it: another person may have registered the address.',
   auth: 'bearer',
   limits: ['session_list'],
   replies: { 200: v.object({ data: v.array(liveSessionReply), next_cursor: v.null() }) },
   problems: [],
+  example: { reply: { data: [liveSessionExample], next_cursor: null } },
   handle: async (deps, { user, sessionId }) => ({
     status: 200,
-    // A user has few enough for one page.
+    // A user has at most twenty sessions: one page.
     body: { data: await listSessions(deps, { user, currentId: sessionId }), next_cursor: null },
   }),
 })
@@ -97,7 +102,7 @@ const deleteSession = route({
   method: 'DELETE',
   path: '/api/v1/auth/sessions/:id',
   summary: 'End one of your sessions',
-  description: 'Never refused for a rate limit.',
+  description: 'Never rate limited.',
   cookie: 'clear',
   auth: 'bearer',
   unverified: 'allowed',
@@ -105,6 +110,7 @@ const deleteSession = route({
   params: v.strictObject({ id: field.uuid }),
   replies: { 204: 'empty' },
   problems: ['NOT_FOUND'],
+  example: { params: { id: example.sessionId } },
   handle: async (deps, { user, params, client, cookie }) => {
     const ended = await endSession(deps, { userId: user.id, sessionId: params.id, origin: client })
     if (!ended) return new Problem('NOT_FOUND')

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { named, time } from '../../platform/base/field-shapes.ts'
+import { example } from '../../platform/catalog/examples.ts'
 import { publicRoute, type Route } from '../../platform/http/route.ts'
 
 const keysReply = named('PublicKeys', {
@@ -17,14 +18,27 @@ const keysReply = named('PublicKeys', {
 const getKeys = publicRoute({
   method: 'GET',
   path: '/.well-known/paseto-keys',
-  summary: 'The public keys that verify access tokens',
+  summary: 'List the public keys of access tokens',
   description:
-    'PASERK `k4.public` keys by their `k4.pid`. Take the key whose `kid` the footer of a token names, and no other.',
+    'PASERK `k4.public` keys by their `k4.pid`. Verify a token with the key whose `kid` is in its footer, and with no other.',
   auth: 'none',
   limits: [],
   cache: 'public, max-age=300',
   replies: { 200: keysReply },
   problems: [],
+  example: {
+    reply: {
+      keys: [
+        {
+          kid: 'k4.pid.yh4-bJYjOYAG6CWy0zsfPmpKylxS7uAWrxqVmBN2KAiJ',
+          paserk: 'k4.public.cHFyc3R1dnd4eXp7fH1-f4CBgoOEhYaHiImKi4yNjo8',
+          status: 'signing',
+          not_before: example.time,
+          not_after: null,
+        },
+      ],
+    },
+  },
   handle: async ({ ring }) => ({
     status: 200,
     body: {

@@ -4,6 +4,9 @@ import { named, time } from '../../platform/base/field-shapes.ts'
 /** A stored address. The email rule of valibot would reject IDN domains and some valid characters. */
 export const emailReply = v.pipe(v.string(), v.metadata({ format: 'email' }))
 
+/** The reply to a request that verified an address. */
+export const verifiedReply = v.object({ email: emailReply, email_verified: v.literal(true) })
+
 /** A user in a reply. */
 export const userReply = named('User', {
   id: v.pipe(v.string(), v.uuid()),

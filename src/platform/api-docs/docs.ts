@@ -4,9 +4,8 @@ import type { Assets } from '../http/asset.ts'
 import type { Route } from '../http/route.ts'
 import { openapi } from './openapi.ts'
 
-// The documentation: static, the same for everybody, and made of the routes. Each page has the narrowest policy
-// under which it works: Swagger UI needs nothing but its own files; Redoc writes its styles into the page and
-// searches in a worker made from a blob.
+// The documentation is static and derived from the routes. Each page has the narrowest policy under which it works: Swagger
+// UI needs only its own files. Redoc writes its styles into the page and searches in a worker made from a blob.
 
 const closed = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
 const swaggerPolicy = `${closed}; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'`
@@ -40,7 +39,7 @@ window.ui = SwaggerUIBundle({ url: 'openapi.json', dom_id: '#ui', deepLinking: t
 
 const swaggerStyle = 'body { margin: 0 }\nhtml.dark-mode body { background: #1c2022 }\n'
 
-// Redoc paints text for white paper alone.
+// Redoc has no dark mode: its text is dark.
 const redocStyle = ':root { color-scheme: light }\nbody { margin: 0; background: #fff }\n'
 
 const redocPage = html(
@@ -51,10 +50,10 @@ const redocPage = html(
 
 const redocInit = `Redoc.init('openapi.json', { disableSearch: false }, document.getElementById('ui'))\n`
 
-// Redoc shows its maker's logo from a server of theirs: a request that tells them who reads what.
+// Redoc loads the logo of its vendor from the vendor's server, which would learn who reads which page.
 const redocLogo = 'https://cdn.redoc.ly/redoc/logo-mini.svg'
 
-// Bytes, not text: Koa would encode a megabyte of text anew for every request.
+// Bytes, because Koa would encode a megabyte of text for every request.
 const file = (url: string): Buffer => readFileSync(fileURLToPath(url))
 
 const withoutLogo = (script: Buffer): Buffer => Buffer.from(script.toString().replaceAll(redocLogo, 'data:,'))

@@ -20,7 +20,7 @@ const impliedByAuth: Record<Auth, readonly Code[]> = {
   bearerOrRefresh: ['AUTH_ERROR', 'FORBIDDEN', 'VALIDATION_ERROR'],
 }
 
-/** Every problem that a route may answer: its own, and those of the steps before its handler. */
+/** Every problem that a route may reply with: its own, and those of the steps before its handler. */
 export const problemsOf = (route: Route): Code[] => {
   const body: Code[] = route.body ? ['VALIDATION_ERROR', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] : []
   const params: Code[] = route.params ? ['NOT_FOUND'] : []
@@ -31,11 +31,11 @@ export const problemsOf = (route: Route): Code[] => {
   ]
 }
 
-/** A refusal (RFC 9457). */
+/** The body of an error reply (RFC 9457). */
 export const problem = {
   title: 'Problem',
   type: 'object',
-  description: 'RFC 9457. `code` is stable; `errors` names the fields of a `VALIDATION_ERROR`.',
+  description: 'RFC 9457. `code` is stable. `errors` lists the invalid fields of a `VALIDATION_ERROR`.',
   required: ['type', 'title', 'status', 'code', 'request_id'],
   properties: {
     type: { type: 'string', format: 'uri-reference' },
@@ -43,8 +43,7 @@ export const problem = {
     status: { type: 'integer' },
     detail: {
       type: 'string',
-      description:
-        'Where one code has several reasons: which it is, in words for the developer of the client.',
+      description: 'The reason, if the code has several. For the developer of the client.',
     },
     code: { $ref: '#/components/schemas/ProblemCode' },
     request_id: { type: 'string' },
@@ -65,5 +64,5 @@ export const problem = {
 export const problemCode = {
   type: 'string',
   enum: codes,
-  description: 'Codes are only ever added: a client must be ready for one that it does not know.',
+  description: 'New codes may be added, so a client must handle a code that it does not know.',
 }

@@ -1,6 +1,6 @@
 import type { Route } from '../http/route.ts'
 
-// Client generators make one type for each inline schema. Named components give them one type for each thing instead.
+// Client generators create one type for each inline schema. With named components, a user or a session is one type.
 
 type Json = Record<string, unknown>
 
@@ -22,7 +22,7 @@ const pascal = (text: string): string =>
     .map(word => word[0]?.toUpperCase() + word.slice(1))
     .join('')
 
-/** The base name of what a route takes and gives: `Register`, `PatchMe`, `AdminUsers`. A POST is named by its path. */
+/** The base name of the schemas of a route: `Register`, `PatchMe`, `GetAdminUsers`. A POST is named by its path alone. */
 export const routeName = ({ method, path }: Route): string => {
   const words = path
     .replace(/^\/api\/v1\/(?:auth\/)?/, '')

@@ -25,18 +25,23 @@ const mediaTypes = {
 
 const bodySchema = (body: Schema, accepts: Route['accepts']): Json =>
   accepts === 'raw'
-    ? { type: 'object', description: 'Taken byte by byte, as it was signed.' }
+    ? { type: 'object', description: 'The signature covers these bytes exactly as they are sent.' }
     : jsonSchema(body, 'input')
 
 const requestBody = (route: Route, schemas: Schemas): Json => {
-  const { body, accepts = 'json' } = route
+  const { body, accepts = 'json', example } = route
   if (!body) return {}
   const schema = schemas.add(`${routeName(route)}Request`, bodySchema(body, accepts))
   const required = !v.safeParse(body, {}).success
-  return { requestBody: { required, content: { [mediaTypes[accepts]]: { schema } } } }
+  const content = { [mediaTypes[accepts]]: { schema, example: example?.body } }
+  return { requestBody: { required, content } }
 }
 
-const parametersIn = (place: 'query' | 'path' | 'header', schema: Schema | undefined): Json[] => {
+const parametersIn = (
+  place: 'query' | 'path' | 'header',
+  schema: Schema | undefined,
+  examples: object = {},
+): Json[] => {
   if (!schema) return []
   const { properties = {} } = jsonSchema(schema, 'input') as { properties?: Record<string, Json> }
   return Object.entries(properties).map(([name, property]) => ({
@@ -44,23 +49,24 @@ const parametersIn = (place: 'query' | 'path' | 'header', schema: Schema | undef
     in: place,
     required: place === 'path',
     schema: property,
+    example: (examples as Json)[name],
   }))
 }
 
-const parameters = ({ query, params, headers }: Route): Json => {
+const parameters = ({ query, params, headers, example }: Route): Json => {
   const all = [
-    ...parametersIn('path', params),
-    ...parametersIn('query', query),
-    ...parametersIn('header', headers),
+    ...parametersIn('path', params, example?.params),
+    ...parametersIn('query', query, example?.query),
+    ...parametersIn('header', headers, example?.headers),
   ]
   return all.length > 0 ? { parameters: all } : {}
 }
 
-/** `/users/:id` as OpenAPI writes it. */
+/** `/users/:id` in the notation of OpenAPI: `/users/{id}`. */
 const template = (path: string): string => path.replace(/:(\w+)/g, '{$1}')
 
 const reply = (route: Route, status: number, spec: ReplySpec, schemas: Schemas): Json => {
-  const description = status === 303 ? 'Go on there' : status < 400 ? 'Success' : 'Refused'
+  const description = status === 303 ? 'Continue at `Location`' : status < 400 ? 'Success' : 'Error'
   const headers = replyHeaders(route)
   if (spec === 'empty') return { description, headers }
   if (spec === 'html')
@@ -71,10 +77,11 @@ const reply = (route: Route, status: number, spec: ReplySpec, schemas: Schemas):
       headers: { ...headers, Location: { schema: { type: 'string', format: 'uri-reference' } } },
     }
   const schema = schemas.add(`${routeName(route)}Response`, jsonSchema(spec, 'output'))
-  return { description, headers, content: { 'application/json': { schema } } }
+  const example = status < 300 ? route.example?.reply : undefined
+  return { description, headers, content: { 'application/json': { schema, example } } }
 }
 
-// `code` is narrowed by `x-problem-codes`, not by a schema: each narrowed schema would be one more generated type.
+// `x-problem-codes` lists the codes of a status. A schema for each list would be one more generated type.
 const problemReplies = (route: Route): Json => {
   const byStatus = Map.groupBy(problemsOf(route), problemStatus)
   return Object.fromEntries(
@@ -96,9 +103,9 @@ const responses = (route: Route, schemas: Schemas): Json => {
     reply(route, Number(status), spec, schemas),
   ])
   const both = Object.fromEntries(success) as Record<string, Json>
-  for (const [status, refusal] of Object.entries(problemReplies(route)) as [string, Json][]) {
+  for (const [status, problem] of Object.entries(problemReplies(route)) as [string, Json][]) {
     const page = both[status] as { content?: Json } | undefined
-    both[status] = page ? { ...refusal, content: { ...page.content, ...(refusal.content as Json) } } : refusal
+    both[status] = page ? { ...problem, content: { ...page.content, ...(problem.content as Json) } } : problem
   }
   return both
 }

@@ -86,11 +86,12 @@ const queueWords: Record<QueueFault, string> = {
 const getLive = publicRoute({
   method: 'GET',
   path: '/livez',
-  summary: 'Whether the process lives',
+  summary: 'Check whether the process runs',
   auth: 'none',
   limits: [],
   replies: { 200: v.object({ status: v.literal('alive') }) },
   problems: [],
+  example: { reply: { status: 'alive' } },
   handle: async () => ({ status: 200, body: { status: 'alive' as const } }),
 })
 
@@ -106,11 +107,18 @@ const getReady = (draining: () => boolean) => {
   return publicRoute({
     method: 'GET',
     path: '/readyz',
-    summary: 'Whether the service can serve, store by store',
+    summary: 'Check whether the service can serve requests',
     auth: 'none',
     limits: [],
     replies: { 200: readyReply, 503: readyReply },
     problems: [],
+    example: {
+      reply: {
+        status: 'ready',
+        checks: { postgres: 'up', redis: 'up', queue: 'up' },
+        oldest_unsent_mail_seconds: 0,
+      },
+    },
     handle: async deps => {
       if (!last || performance.now() - last.at > probeEvery)
         last = { at: performance.now(), found: probe(deps).then(found => tell(deps, found)) }

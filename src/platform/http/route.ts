@@ -4,6 +4,7 @@ import { type Limit, type LimitName, limits } from '../catalog/limits.ts'
 import type { Code, Problem } from '../catalog/problems.ts'
 import type { Client } from './client.ts'
 import type { Cookie } from './cookie.ts'
+import type { RouteExample, WithExample } from './route-example.ts'
 
 export type Schema = v.GenericSchema
 
@@ -21,7 +22,7 @@ export type Auth = 'none' | 'optional' | 'bearer' | 'admin' | 'refresh' | 'beare
 
 /** A reply by its status: a schema for JSON, a page, a redirect, or nothing. */
 export type ReplySpec = Schema | 'html' | 'redirect' | 'empty'
-type Replies = Record<number, ReplySpec>
+export type Replies = Record<number, ReplySpec>
 
 type Content<S extends ReplySpec> = S extends Schema
   ? { body: v.InferInput<S> }
@@ -92,6 +93,7 @@ export type Route = Common & {
   headers?: Schema
   replies: Replies
   problems: readonly Code[]
+  example?: RouteExample
   handle: (deps: Deps, call: never) => Promise<Outcome>
 }
 
@@ -112,7 +114,7 @@ export type Catalogue<L extends string> = { limits: Readonly<Record<L, Limit>> }
 /**
  * Returns a function that declares routes for these callers, with names from this catalogue. A route is a value: its
  * validation, limits, documentation and the stripping of undeclared reply fields derive from it. A reply or problem that it
- * does not declare does not compile.
+ * does not declare does not compile, nor does a wrong example.
  */
 export const routeFor =
   <C extends Callers, L extends string>({ limits }: Catalogue<L>) =>
@@ -136,7 +138,7 @@ export const routeFor =
       replies: R
       problems: readonly P[]
       handle: (deps: Deps, call: Call<C[A], B, Q, M, H>) => Promise<Reply<NoInfer<R>> | Problem<NoInfer<P>>>
-    },
+    } & NoInfer<WithExample<B, Q, M, H, R>>,
   ): Route =>
     ({ ...spec, limits: spec.limits.map(name => limits[name]) }) as unknown as Route
 

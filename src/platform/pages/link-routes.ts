@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
 import * as field from '../base/fields.ts'
+import { example } from '../catalog/examples.ts'
 import { Problem } from '../catalog/problems.ts'
 import type { Config } from '../config/config.ts'
 import type { Client } from '../http/client.ts'
@@ -8,8 +9,8 @@ import { publicRoute, type Route } from '../http/route.ts'
 import type { ButtonPage, InvalidPage, PlainPage } from './page-bodies.ts'
 import { page } from './pages.ts'
 
-// The pages behind a mailed link. Mail scanners and previews open links, so opening one shows a button and changes
-// nothing; the button posts. The token comes and goes as text: whatever a mail program made of it, nothing fails.
+// The pages behind an emailed link. Mail scanners and previews open links, so opening one shows a button and changes
+// nothing. The button posts a form. A token that a mail program has damaged shows the page of an invalid link, no error.
 
 const language = v.fallback(v.optional(v.string()), undefined)
 const token = v.fallback(field.mailedToken, '')
@@ -19,17 +20,17 @@ type Asked = { action: string; token: string }
 type Shown = ReturnType<typeof page>
 
 type Link = {
-  /** The last part of the address that the mail carries. */
+  /** The last part of the path in the email. */
   name: string
   summary: string
-  /** The page with the button, and the one that follows. */
+  /** The page with the button. */
   button: ButtonPage
-  /** A page in place of that with the button, which says what the token is about. Null where there is nothing to say. */
+  /** A page that says what the token is about, shown instead of `button`. Null if there is nothing to say. */
   show?: (deps: Deps, asked: Asked & { lang: string }) => Promise<Shown | null>
   done: { name: string; page: PlainPage; again: PlainPage; frontend?: string }
   /** The page of a link that has expired, was used or was replaced. */
   invalid: InvalidPage
-  /** With `EMAIL_LINK_CONFIRM=instant` opening the link is enough. */
+  /** Whether opening the link is enough if `EMAIL_LINK_CONFIRM=instant`. */
   mayBeInstant: boolean
   act: (
     deps: Deps,
@@ -39,13 +40,13 @@ type Link = {
 
 const base = '/api/v1/auth'
 
-/** Where a button leads: to the page that says that it is done, or that it was done before. */
+/** The address of the page after the button, which says that the action is done, or was done before. */
 export const doneAddress = (
   { PUBLIC_URL }: Pick<Config, 'PUBLIC_URL'>,
   { name, lang, isRepeat }: { name: string; lang: string; isRepeat: boolean },
 ): string => `${PUBLIC_URL}${base}/${name}?lang=${lang}${isRepeat ? '&again=1' : ''}`
 
-/** `at` tells which address the page is shown at, because addresses of forms are relative. */
+/** `at`: at which address the page is shown. The address of a form is relative to it. */
 type Following = { token: string; lang: string; client: Client; at: 'link' | 'button' }
 
 /** The page of a link that has expired, was used or was replaced. */
@@ -76,7 +77,7 @@ const open = (link: Link): Route =>
   publicRoute({
     method: 'GET',
     path: `${base}/${link.name}`,
-    summary: `${link.summary}: the page`,
+    summary: `${link.summary}: show the page`,
     description: link.mayBeInstant
       ? 'Shows a button and changes nothing, unless `EMAIL_LINK_CONFIRM=instant`.'
       : 'Shows a button and changes nothing.',
@@ -85,6 +86,7 @@ const open = (link: Link): Route =>
     query: linkQuery,
     replies: { 200: 'html', 303: 'redirect', 401: 'html', 409: 'html' },
     problems: [],
+    example: { query: { token: example.token, lang: 'en' } },
     handle: async (deps, { query, client, head }) => {
       const { config } = deps
       const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
@@ -97,11 +99,11 @@ const open = (link: Link): Route =>
     },
   })
 
-const press = (link: Link): Route =>
+const submit = (link: Link): Route =>
   publicRoute({
     method: 'POST',
     path: `${base}/${link.name}/confirm`,
-    summary: `${link.summary}: the button of the page`,
+    summary: `${link.summary}: submit the form`,
     auth: 'none',
     limits: ['anonymous'],
     accepts: 'form',
@@ -109,6 +111,7 @@ const press = (link: Link): Route =>
     body: v.strictObject({ token }),
     replies: { 303: 'redirect', 401: 'html', 409: 'html' },
     problems: [],
+    example: { body: { token: example.token }, query: { lang: 'en' } },
     handle: async (deps, { body, query, client }) => {
       const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
       return follow(link, deps, { token: body.token, lang, client, at: 'button' })
@@ -117,7 +120,7 @@ const press = (link: Link): Route =>
 
 type Plain = { name: string; summary: string; page: PlainPage; again: PlainPage }
 
-/** A page that says that something is done; with `again`, that it was done before. */
+/** A page that says that an action is done, or with `?again=1` that it was done before. */
 export const plainPage = ({ name, summary, page: first, again }: Plain): Route =>
   publicRoute({
     method: 'GET',
@@ -128,15 +131,16 @@ export const plainPage = ({ name, summary, page: first, again }: Plain): Route =
     query: v.object({ lang: language, again: v.fallback(v.optional(v.string()), undefined) }),
     replies: { 200: 'html' },
     problems: [],
+    example: { query: { lang: 'en' } },
     handle: async (deps, { query, client }) => {
       const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
       return { status: 200, ...page(deps, lang, query.again === '1' ? again : first, {}) }
     },
   })
 
-/** The three addresses of a mailed link: the page, its button, and where that leads. */
+/** The three routes of an emailed link: its page, the form of its button, and the page after that. */
 export const linkRoutes = (link: Link): Route[] => [
   open(link),
-  press(link),
-  plainPage({ ...link.done, summary: `${link.summary}: done` }),
+  submit(link),
+  plainPage({ ...link.done, summary: `${link.summary}: show the result` }),
 ]

@@ -1,8 +1,10 @@
 import * as v from 'valibot'
 import * as field from '../../platform/base/fields.ts'
 import { pageOf, pageQuery, pageReply } from '../../platform/base/pagination.ts'
+import { example } from '../../platform/catalog/examples.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { route } from '../http/route.ts'
+import { administeredExample } from './examples.ts'
 import { listPurchases } from './list-purchases.ts'
 import { recordRefund } from './record-refund.ts'
 import { administeredReply, administeredView, issues, purchaseStatuses } from './rules.ts'
@@ -24,6 +26,10 @@ const getAllPurchases = route({
   }),
   replies: { 200: pageReply(administeredReply) },
   problems: ['VALIDATION_ERROR'],
+  example: {
+    query: { limit: '50', status: 'paid', issue: 'amount_mismatch', email: example.email },
+    reply: { data: [administeredExample], next_cursor: null },
+  },
   handle: async (deps, { query }) => ({
     status: 200,
     body: pageOf(await listPurchases(deps, query), query, administeredView),
@@ -40,6 +46,7 @@ const postRefunded = route({
   params: v.strictObject({ id: field.uuid }),
   replies: { 204: 'empty' },
   problems: ['NOT_FOUND', 'FORBIDDEN'],
+  example: { params: { id: example.id } },
   handle: async (deps, { params, user, client }) => {
     const refusal = await recordRefund(deps, { purchaseId: params.id, actorId: user.id, origin: client })
     return refusal ?? { status: 204 }

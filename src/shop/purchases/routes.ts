@@ -2,13 +2,16 @@ import * as v from 'valibot'
 import { pattern, time } from '../../platform/base/field-shapes.ts'
 import * as field from '../../platform/base/fields.ts'
 import { pageOf, pageQuery, pageReply } from '../../platform/base/pagination.ts'
+import { example } from '../../platform/catalog/examples.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { countersOf } from '../../platform/http/client.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { route } from '../http/route.ts'
+import { siteBodyExample } from '../sites/examples.ts'
 import { slug } from '../sites/rules.ts'
 import { administeredRoutes } from './administered-routes.ts'
 import { buySite } from './buy-site.ts'
+import { checkoutUrlExample, purchaseExample } from './examples.ts'
 import { listPurchases } from './list-purchases.ts'
 import { purchaseReply, purchaseStatuses, purchaseView } from './rules.ts'
 import { webhookRoutes } from './webhook-routes.ts'
@@ -52,6 +55,12 @@ const postPurchase = route({
     'RATE_LIMIT_EXCEEDED',
     'VALIDATION_ERROR',
   ],
+  example: {
+    params: { slug: siteBodyExample.slug },
+    headers: { 'idempotency-key': 'cart-7' },
+    body: { email: example.email, full_name: example.fullName },
+    reply: { purchase_id: example.id, checkout_url: checkoutUrlExample, expires_at: example.later },
+  },
   handle: async (deps, { params, headers, body, user, client }) => {
     const checkout = await buySite(deps, {
       slug: params.slug,
@@ -77,6 +86,10 @@ const getPurchases = route({
   query: v.strictObject({ ...pageQuery, status: v.exactOptional(v.picklist(purchaseStatuses)) }),
   replies: { 200: pageReply(purchaseReply) },
   problems: ['VALIDATION_ERROR'],
+  example: {
+    query: { limit: '50', status: 'paid' },
+    reply: { data: [purchaseExample], next_cursor: null },
+  },
   handle: async (deps, { query, user }) => ({
     status: 200,
     body: pageOf(await listPurchases(deps, { ...query, userId: user.id }), query, purchaseView),

@@ -3,6 +3,7 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { shopConfig } from '../catalog/variables.ts'
 import { route } from '../http/route.ts'
+import { eventExample } from './examples.ts'
 import { readEvent } from './read-event.ts'
 import { takeEvent } from './take-event.ts'
 import { verifySignature } from './verify-signature.ts'
@@ -29,6 +30,7 @@ const postEvent = route({
   body: v.instance(Uint8Array),
   replies: { 204: 'empty' },
   problems: ['INVALID_SIGNATURE', 'VALIDATION_ERROR'],
+  example: { body: eventExample },
   handle: async (deps, { headers, body }) => {
     const by = headers['svix-id'] === undefined ? 'webhook' : 'svix'
     const id = headers[`${by}-id`]

@@ -4,6 +4,7 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { route } from '../http/route.ts'
 import { createSite } from './create-site.ts'
+import { siteBodyExample, siteChangeExample, siteExample } from './examples.ts'
 import { listSites } from './list-sites.ts'
 import { readSite } from './read-site.ts'
 import { currencies, siteFields, siteReply, siteStatuses, siteView, slug } from './rules.ts'
@@ -27,6 +28,10 @@ const getSites = route({
   }),
   replies: { 200: pageReply(siteReply) },
   problems: ['VALIDATION_ERROR'],
+  example: {
+    query: { limit: '50', status: 'available', currency: 'GTQ' },
+    reply: { data: [siteExample], next_cursor: null },
+  },
   handle: async (deps, { query }) => ({
     status: 200,
     body: pageOf(await listSites(deps, query), query, siteView),
@@ -41,6 +46,7 @@ const getSite = route({
   params: bySlug,
   replies: { 200: siteReply },
   problems: ['NOT_FOUND'],
+  example: { params: { slug: siteExample.slug }, reply: siteExample },
   handle: async (deps, { params }) => {
     const site = await readSite(deps, params.slug)
     return site instanceof Problem ? site : { status: 200, body: siteView(site) }
@@ -55,6 +61,7 @@ const postSite = route({
   body: v.strictObject({ ...siteFields, slug, image_url: v.exactOptional(siteFields.image_url) }),
   replies: { 201: siteReply },
   problems: ['DUPLICATE_ENTRY'],
+  example: { body: siteBodyExample, reply: siteExample },
   handle: async (deps, { body, user, client }) => {
     const site = await createSite(deps, { given: body, actorId: user.id, origin: client })
     return site instanceof Problem ? site : { status: 201, body: siteView(site) }
@@ -79,6 +86,11 @@ const patchSite = route({
   }),
   replies: { 200: siteReply },
   problems: ['NOT_FOUND', 'SITE_UNAVAILABLE'],
+  example: {
+    params: { slug: siteExample.slug },
+    body: { ...siteChangeExample, status: 'available' },
+    reply: siteExample,
+  },
   handle: async (deps, { params, body, user, client }) => {
     const act = { slug: params.slug, change: body, actorId: user.id, origin: client }
     const site = await updateSite(deps, act)

@@ -18,21 +18,21 @@ import type { RedisConnection } from './platform/redis/redis.ts'
 import type { Theme } from './platform/theme/theme.ts'
 
 /**
- * SQL for the rows that a module keeps on users. Features run it when they export an account or move an address. All but
- * `list` are updates of rows with ids.
+ * SQL for the rows that a module stores about users. Features run it when they export an account or change an email address.
+ * Each except `list` is an update of rows that have an `id`.
  */
 export type UserRows = {
-  /** The rows of a user ($1), for the export of an account. */
+  /** Selects the rows of a user ($1), for the export of an account. */
   list: string
-  /** Gives a user ($1) the rows that wait for the owner of a mailbox ($2). */
+  /** Assigns to a user ($1) the rows that wait for the owner of a mailbox ($2). */
   claim: string
-  /** Lets what a user ($1) got by a mailbox ($2) wait for the owner of that mailbox again. */
+  /** Takes from a user ($1) the rows assigned for a mailbox ($2), so that they wait for its owner again. */
   release: string
-  /** Gives the rows of a user ($1) to another one ($2). */
+  /** Assigns the rows of a user ($1) to another user ($2). */
   move: string
 }
 
-/** What a verb gets as its first argument. A verb names the part that it uses: `Pick<Deps, 'database' | 'log'>`. */
+/** The first argument of a verb. A verb declares only what it uses: `Pick<Deps, 'database' | 'log'>`. */
 export type Deps = {
   config: Config
   clock: Clock
@@ -52,6 +52,6 @@ export type Deps = {
   checkToken: CheckToken
   hasher: Hasher
   checkPassword: CheckPassword
-  /** The rows of modules on users, by the name of the module. */
+  /** The SQL of each module for its rows about users, by the name of the module. */
   userRows: Readonly<Record<string, UserRows>>
 }

@@ -7,10 +7,10 @@ import type { Counter } from './platform/catalog/metrics.ts'
 import type { ModuleVariables } from './platform/config/config.ts'
 import type { Route } from './platform/http/route.ts'
 
-/** What the API tells a module when it asks for the routes. `draining`: the process is about to end. */
+/** What a module needs to build its routes. `draining` returns whether the process is shutting down. */
 export type RouteContext = { draining: () => boolean; config: object }
 
-/** `run` is called repeatedly, `pauseMs` milliseconds after its last call has ended. Any number of workers may run it. */
+/** The worker calls `run` again `pauseMs` milliseconds after the last call ended. Several workers may run it at the same time. */
 export type Job = { run: (deps: Deps) => Promise<unknown>; pauseMs: number }
 
 /**
@@ -29,7 +29,7 @@ export type Module = {
   /** The counters that Prometheus shows for the module. */
   counters?: readonly Counter[]
   entities?: () => Promise<EntitySchema[]>
-  /** The rows that the module keeps on users, if another feature moves, exports or keeps them. */
+  /** SQL for the rows that the module stores about users. Other features use it to export or reassign them. */
   userRows?: UserRows
   routes?: (context: RouteContext) => Promise<Route[]>
   jobs?: () => Promise<Job[]>

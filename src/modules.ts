@@ -100,7 +100,7 @@ export const counters: readonly Counter[] = [
 export const loadEntities = async (): Promise<EntitySchema[]> =>
   (await Promise.all(modules.map(({ entities }) => entities?.() ?? []))).flat()
 
-/** The rows that modules keep on users, by the name of the module. */
+/** The SQL of each module for its rows about users, by the name of the module. */
 export const userRows = Object.fromEntries(
   modules.flatMap(({ name, userRows: rows }) => (rows ? [[name, rows] as const] : [])),
 )

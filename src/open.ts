@@ -23,12 +23,12 @@ import { redisKeys } from './platform/redis/keys.ts'
 import { openRedis, redisUp } from './platform/redis/redis.ts'
 import { openTheme } from './platform/theme/theme.ts'
 
-/** Seconds by which the clocks of two instances may differ. The same as the default of the guard. */
+/** Seconds by which the clocks of two instances may differ. The guard has the same default. */
 const clockTolerance = 30
 
 /**
- * Opens everything in order; disposing closes it in reverse. Postgres and its keys must be there; Redis may
- * be late. What is `shared` is used as it is, and stays open.
+ * Opens every connection in order. Disposing closes them in reverse, except those in `shared`. Postgres and its signing keys
+ * must be available, but Redis may connect later.
  */
 export const open = async (
   config: Config,

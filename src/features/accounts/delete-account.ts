@@ -11,10 +11,9 @@ import { deleteSessions } from '../sessions/delete-sessions.ts'
 import { type User, Users } from '../users/entity.ts'
 import { adminChangeRefusal } from '../users/last-admin.ts'
 
-type Needs = Pick<
-  Deps,
-  'config' | 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys' | 'queue' | 'hasher'
->
+type Needs = Parameters<typeof verifyCurrentPassword>[0] &
+  Parameters<typeof deleteSessions>[0] &
+  Pick<Deps, 'emails' | 'queue'>
 
 type Request = { user: User; sessionId: string; password: string; origin: Origin }
 
@@ -30,9 +29,9 @@ export const deleteAccount = async (
 >> => {
   const refusal = await verifyCurrentPassword(deps, { user, sessionId, password, origin })
   if (refusal) return refusal
-  const mail = await closeAccount(deps, user, { origin })
-  if (mail instanceof Problem) return mail
-  await enqueueEmails(deps, [mail])
+  const emailId = await closeAccount(deps, user, { origin })
+  if (emailId instanceof Problem) return emailId
+  await enqueueEmails(deps, [emailId])
   await deleteSessions(deps, user.id)
   return null
 }

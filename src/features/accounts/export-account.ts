@@ -17,7 +17,7 @@ import { userView } from '../users/view.ts'
 const maxRows = 5000
 
 // The status of an email to a new address would reveal whether another user has that address.
-const mailView = ({ kind, recipient, status, created_at, sent_at }: Email) => ({
+const emailView = ({ kind, recipient, status, created_at, sent_at }: Email) => ({
   kind,
   recipient,
   status: kind === 'email_change' ? null : status,
@@ -85,7 +85,7 @@ export const exportAccount = async (deps: Needs, request: Export) => {
     return new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: Math.ceil(taken.resetIn / 1000) })
 
   const notOwned = isMailboxOwned(user) ? [] : mailboxKinds(deps.emails)
-  const [sessions, mails, events, modules] = await Promise.all([
+  const [sessions, emailRows, events, modules] = await Promise.all([
     listSessions(deps, { user, currentId: sessionId }),
     latest<Email>(deps, emailsOf, [user.id, user.email, notOwned]),
     latest<AuditEvent>(deps, eventsOf, [user.id]),
@@ -95,7 +95,7 @@ export const exportAccount = async (deps: Needs, request: Export) => {
   return {
     user: userView(user),
     sessions,
-    emails: mails.map(mailView),
+    emails: emailRows.map(emailView),
     audit_events: events.map(eventView),
     modules,
   }

@@ -47,8 +47,8 @@ export const register = async (
   const hash = await deps.hasher.hash(password)
   const created = await insert(deps, { profile, hash, locale, origin })
   if (!created) return new Problem('USER_EXISTS')
-  const { user, mail } = created
-  await enqueueEmails(deps, [mail])
+  const { user, emailId } = created
+  await enqueueEmails(deps, [emailId])
   // With `REGISTRATION_PRIVACY` no device is stored here: its own attempt counter would reveal that the address was free.
   if (config.REGISTRATION_PRIVACY || !user) return {}
   if (!config.REQUIRE_VERIFIED_EMAIL) return startOwnSession(deps, user, origin)
@@ -79,7 +79,7 @@ type Entry = { profile: Omit<Registration, 'password'>; hash: string; locale: st
 const insert = (
   { database, config }: Needs,
   { profile, hash, locale, origin }: Entry,
-): Promise<{ user: User | null; mail: string } | null> =>
+): Promise<{ user: User | null; emailId: string } | null> =>
   database.transaction(async manager => {
     const { raw } = await manager
       .createQueryBuilder()
@@ -99,6 +99,11 @@ const insert = (
     const email = user ? emails.verify_email : isCleared ? emails.reset_password : emails.account_exists
     const isLimited = config.REGISTRATION_PRIVACY && (await hasReachedNoticeLimit(manager, profile.email))
     const dropped = isLimited && email === emails.account_exists
-    const mail = await queueEmail(manager, email, { recipient: profile.email, userId: id, locale, dropped })
-    return { user, mail }
+    const emailId = await queueEmail(manager, email, {
+      recipient: profile.email,
+      userId: id,
+      locale,
+      dropped,
+    })
+    return { user, emailId }
   })

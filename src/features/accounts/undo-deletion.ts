@@ -26,8 +26,8 @@ export const undoDeletion = async (
   if (!undo) return new Problem('INVALID_TOKEN')
   const restored = undo.isUsed ? null : await restore(deps, { ...undo, locale, origin })
   if (restored) {
-    const { user, mail } = restored
-    await enqueueEmails(deps, [mail])
+    const { user, resetEmailId } = restored
+    await enqueueEmails(deps, [resetEmailId])
     await resetAttempts(deps, user)
     return { email: user.email, isRepeat: false }
   }
@@ -40,7 +40,7 @@ type Restore = { userId: string; emailId: string; locale: string; origin: Origin
 const restore = (
   { database }: Needs,
   { userId, emailId, locale, origin }: Restore,
-): Promise<{ user: User; mail: string } | null> =>
+): Promise<{ user: User; resetEmailId: string } | null> =>
   database.transaction(async manager => {
     if (!(await consumeOneTimeToken(manager, emailId))) return null
     const { raw } = await manager
@@ -64,6 +64,10 @@ const restore = (
       origin,
       data: { after: { erase_after: null } },
     })
-    const mail = await queueEmail(manager, emails.reset_password, { recipient: user.email, userId, locale })
-    return { user, mail }
+    const resetEmailId = await queueEmail(manager, emails.reset_password, {
+      recipient: user.email,
+      userId,
+      locale,
+    })
+    return { user, resetEmailId }
   })

@@ -9,15 +9,15 @@ const resetScript = script(import.meta.dirname, 'reset.lua')
 
 /**
  * Whether a device is known: it has signed in before (`signedIn`), or it presented a mailed token or registered the
- * account. `of` is the id of a user, or the account key of an address without a user.
+ * account. `owner` is the id of a user, or the account key of an address without a user.
  */
 export const findDevice = async (
   { redis, keys }: Store,
-  of: string,
+  owner: string,
   device: string,
 ): Promise<{ isKnown: boolean; signedIn: boolean }> => {
   const [seen, verified] = await Promise.all(
-    [keys.seen(of), keys.proved(of)].map(key => redis.zscore(key, device)),
+    [keys.seen(owner), keys.proved(owner)].map(key => redis.zscore(key, device)),
   )
   return { isKnown: (seen ?? verified ?? null) !== null, signedIn: (seen ?? null) !== null }
 }

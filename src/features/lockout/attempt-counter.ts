@@ -5,9 +5,10 @@ import type { Lane } from '../../platform/crypto/hash-queue.ts'
  * Counts the attempts at a password that share a limit. Unknown devices share one counter for each account. A known device
  * and a session have their own, so that an attacker who guesses from elsewhere cannot use up the owner's attempts.
  *
- * `of` is the owner of the Redis key, `life` is in milliseconds, and attempts wait for a hash thread in `lane`.
+ * `owner` is in the Redis key: the id of a user or an account key. `life` is in milliseconds. Attempts wait for a
+ * hash thread in `lane`.
  */
-export type AttemptCounter = { of: string; name: string; life: number; lane: Lane }
+export type AttemptCounter = { owner: string; name: string; life: number; lane: Lane }
 
 const day = 86_400_000
 
@@ -18,21 +19,21 @@ export const accountKey = (email: string): string =>
 // This counter expires after a day, because anyone can cause it for any address. `failed_logins` of the user, which closes
 // the password, does not expire. Redis stores the name: another one would give attackers new attempts after an update.
 export const unknownDevices = (email: string): AttemptCounter => ({
-  of: accountKey(email),
+  owner: accountKey(email),
   name: 'strangers',
   life: day,
   lane: 'unknown',
 })
 
 export const knownDevice = (userId: string, device: string): AttemptCounter => ({
-  of: userId,
+  owner: userId,
   name: `device:${device}`,
   life: 400 * day,
   lane: 'known',
 })
 
 export const ownSession = (userId: string, sessionId: string): AttemptCounter => ({
-  of: userId,
+  owner: userId,
   name: `session:${sessionId}`,
   life: 400 * day,
   lane: 'known',

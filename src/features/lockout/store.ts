@@ -17,30 +17,30 @@ const refundScript = script(import.meta.dirname, 'refund.lua')
  */
 export const countAttempt = async (
   { redis, keys, clock }: Store,
-  { of, name, life }: AttemptCounter,
+  { owner, name, life }: AttemptCounter,
 ): Promise<{ id: string; inRow: number; wait: number }> => {
   const { free, wait, longestWait } = wrongPasswords
   const id = randomBytes(9).toString('base64url')
   const args = [name, id, free, wait, longestWait, life, clock.shift]
-  const [inRow, toWait] = (await countScript(redis, [keys.attempts(of)], args)) as [number, number]
+  const [inRow, toWait] = (await countScript(redis, [keys.attempts(owner)], args)) as [number, number]
   return { id, inRow, wait: toWait }
 }
 
 /** Takes back an attempt whose password was not compared. */
 export const refundAttempt = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
-  { of, name }: AttemptCounter,
+  { owner, name }: AttemptCounter,
   id: string,
 ): Promise<void> => {
-  await refundScript(redis, [keys.attempts(of)], [name, id])
+  await refundScript(redis, [keys.attempts(owner)], [name, id])
 }
 
 /** Resets one counter after the right password. */
 export const clearAttempts = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
-  { of, name }: AttemptCounter,
+  { owner, name }: AttemptCounter,
 ): Promise<void> => {
-  await redis.hdel(keys.attempts(of), name, `${name}:until`, `${name}:latest`, `${name}:before`)
+  await redis.hdel(keys.attempts(owner), name, `${name}:until`, `${name}:latest`, `${name}:before`)
 }
 
 /** Deletes every counter of an account after its password was replaced. */
@@ -48,5 +48,5 @@ export const deleteAttempts = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
   user: { id: string; email: string },
 ): Promise<void> => {
-  await Promise.all([user.id, accountKey(user.email)].map(of => redis.del(keys.attempts(of))))
+  await Promise.all([user.id, accountKey(user.email)].map(owner => redis.del(keys.attempts(owner))))
 }

@@ -70,7 +70,7 @@ const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
   const isNew = !signedIn && (await hasDevices(deps, found.id))
   const recorded = await recordLogin(deps, { found, newHash, isNewDevice: isNew, clears: !isKnown, origin })
   if (!recorded) return null
-  await enqueueEmails(deps, recorded.mails)
+  await enqueueEmails(deps, recorded.emailIds)
   await markDevice(deps, found.id, device)
   const session = await startSession(deps, { user: recorded.user, origin })
   return { session, isForgiven: isKnown && (await isWithinDeviceLimit(deps, `${found.id}:${device}`)) }

@@ -17,7 +17,7 @@ type Login = { found: User; newHash: string | null; isNewDevice: boolean; clears
 export const recordLogin = (
   { database, clock }: Pick<Deps, 'database' | 'clock'>,
   { found, newHash, isNewDevice, clears, origin }: Login,
-): Promise<{ user: User; mails: string[] } | null> =>
+): Promise<{ user: User; emailIds: string[] } | null> =>
   database.transaction(async manager => {
     const { raw } = await manager
       .createQueryBuilder()
@@ -32,12 +32,12 @@ export const recordLogin = (
     const user = raw[0] as User | undefined
     if (!user) return null
     await recordEvent(manager, { type: 'login.succeeded', userId: user.id, origin })
-    if (!isNewDevice) return { user, mails: [] }
+    if (!isNewDevice) return { user, emailIds: [] }
     const notice = await queueEmail(manager, emails.new_device, {
       recipient: user.email,
       userId: user.id,
       locale: user.preferred_language ?? 'en',
       data: { time: new Date(now(clock)).toISOString(), ip: origin.ip, device: origin.userAgent },
     })
-    return { user, mails: [notice] }
+    return { user, emailIds: [notice] }
   })

@@ -21,6 +21,10 @@ type Refreshed =
   | { outcome: 'reused' }
   | { outcome: 'ended' }
 
+type Needs = Parameters<typeof issueTokens>[0] &
+  Parameters<typeof reportReuse>[0] &
+  Pick<Deps, 'reads' | 'redis' | 'keys'>
+
 /**
  * Exchanges a refresh token for its successor and a new access token. It reads the user before the exchange, so that an
  * outage of Postgres signs no one out. After an outage of Redis the client can retry with the same token.
@@ -28,20 +32,7 @@ type Refreshed =
  * `limit` counts the exchanges of a session. A reused token ends the session even above that limit.
  */
 export const refreshSession = async (
-  deps: Pick<
-    Deps,
-    | 'config'
-    | 'clock'
-    | 'log'
-    | 'metrics'
-    | 'database'
-    | 'reads'
-    | 'redis'
-    | 'keys'
-    | 'queue'
-    | 'ring'
-    | 'secrets'
-  >,
+  deps: Needs,
   { token, limit, origin }: { token: RefreshToken; limit: Limit; origin: Origin },
 ): Promise<Refreshed> => {
   const { config, secrets } = deps

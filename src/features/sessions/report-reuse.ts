@@ -19,7 +19,7 @@ export const reportReuse = async (
     { user_id: user.id, session_id: sessionId },
     'a refresh token was reused: the session has ended',
   )
-  const mails = await deps.database.transaction(async manager => {
+  const emailIds = await deps.database.transaction(async manager => {
     const isReported = !(await recordEvent(manager, {
       type: 'session.reused',
       userId: user.id,
@@ -27,14 +27,14 @@ export const reportReuse = async (
       origin,
     }))
     if (isReported) return []
-    const mail = await queueEmail(manager, emails.session_reuse, {
+    const emailId = await queueEmail(manager, emails.session_reuse, {
       recipient: user.email,
       userId: user.id,
       locale: user.preferred_language ?? 'en',
       data: { time: new Date(now(deps.clock)).toISOString(), ip: origin.ip, device: origin.userAgent },
     })
-    return [mail]
+    return [emailId]
   })
-  if (mails.length > 0) deps.metrics.count(counters.session_reuses)
-  await enqueueEmails(deps, mails)
+  if (emailIds.length > 0) deps.metrics.count(counters.session_reuses)
+  await enqueueEmails(deps, emailIds)
 }

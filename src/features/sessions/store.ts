@@ -67,22 +67,29 @@ type RotationLimit = Pick<Quota, 'name' | 'points' | 'window'>
  */
 export const rotateSession = async (
   { redis, keys, clock }: Store,
-  at: { userId: string; sessionId: string; presented: string; next: string; idle: number; isHeld?: boolean },
+  rotation: {
+    userId: string
+    sessionId: string
+    presented: string
+    next: string
+    idle: number
+    isHeld?: boolean
+  },
   limit: RotationLimit | null = null,
 ): Promise<Rotation> => {
   const counted = [limit?.name ?? '', limit?.points ?? 0, limit?.window ?? 0]
   const [outcome, expiresIn, authTime, epoch, count = 0, resetIn = 0] = (await rotateScript(
     redis,
-    [keys.session(at.userId, at.sessionId), keys.sessions(at.userId)],
+    [keys.session(rotation.userId, rotation.sessionId), keys.sessions(rotation.userId)],
     [
-      at.sessionId,
-      at.presented,
-      at.next,
+      rotation.sessionId,
+      rotation.presented,
+      rotation.next,
       rotationGraceMs,
-      at.idle,
+      rotation.idle,
       clock.shift,
       ...counted,
-      at.isHeld ? 1 : 0,
+      rotation.isHeld ? 1 : 0,
     ],
   )) as [Rotation['outcome'], number, string, string, number?, number?]
   const left = {

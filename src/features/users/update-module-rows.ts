@@ -10,13 +10,13 @@ import type { AuditData } from '../audit/changes.ts'
 export const updateModuleRows = async (
   manager: EntityManager,
   { userRows }: Pick<Deps, 'userRows'>,
-  act: Exclude<keyof UserRows, 'list'>,
+  action: Exclude<keyof UserRows, 'list'>,
   values: [string, string],
 ): Promise<AuditData> => {
   const updated: [string, string[]][] = []
   for (const [name, rows] of Object.entries(userRows)) {
-    const [found]: [{ id: string }[], number] = await manager.query(`${rows[act]} RETURNING id`, values)
+    const [found]: [{ id: string }[], number] = await manager.query(`${rows[action]} RETURNING id`, values)
     if (found.length > 0) updated.push([name, found.map(({ id }) => id)])
   }
-  return updated.length > 0 ? { [act]: Object.fromEntries(updated) } : {}
+  return updated.length > 0 ? { [action]: Object.fromEntries(updated) } : {}
 }

@@ -71,7 +71,7 @@ anyTest.after.always(async () => {
   test('Redis loses its keys after 100 wrong passwords → unknown devices stay locked', async t => {
     const { email, userId } = await anOwner()
     await lockPassword(email)
-    await world.dropKeys([world.keys.attempts(unknownDevices(email).of), world.keys.seen(userId)])
+    await world.dropKeys([world.keys.attempts(unknownDevices(email).owner), world.keys.seen(userId)])
     t.is((await loginFrom(client, email, password)).status, 401)
     t.is((await loginFrom(client, email, password)).status, 401)
   })

@@ -152,7 +152,7 @@ anyTest.after.always(async () => {
     const email = anEmail()
     const counter = unknownDevices(email)
     await countAttempt(deps, counter)
-    const key = deps.keys.attempts(counter.of)
+    const key = deps.keys.attempts(counter.owner)
     t.false(key.includes(email))
     const ttlMs = await deps.redis.pttl(key)
     t.true(ttlMs > 86_000_000 && ttlMs <= 86_400_000)

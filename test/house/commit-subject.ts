@@ -2,7 +2,7 @@ const lengthAtMost = 72
 const types = ['build', 'ci', 'docs', 'feat', 'fix', 'perf', 'refactor', 'revert', 'style', 'test']
 const conventional = new RegExp(`^(?:${types.join('|')})(?:\\([\\w,/-]+\\))?!?: (\\S+)`)
 
-// `fixed`, `fixes` and `fixing` say what somebody did. Words such as `address` or `embed` only look like that.
+// `fixed`, `fixes` and `fixing` are not imperative. Words such as `address` or `embed` only end in the same letters.
 const inflected = /(?:[^e]ed|[^s]s|ing)$/
 const imperative = ['bring', 'bypass', 'embed', 'focus', 'ping', 'process', 'shed', 'speed', 'string']
 

@@ -5,7 +5,7 @@ import type { Database } from '../../platform/postgres/postgres.ts'
 import { SigningKeys } from './entity.ts'
 
 /**
- * Creates a signing key if there is none. Safe to call from several processes: a unique index lets only one key have the
+ * Creates a signing key if none exists. Safe to call from several processes: a unique index lets only one key have the
  * status `signing`.
  */
 export const createFirstKey = async (deps: { database: Database; secrets: Secrets }): Promise<void> => {

@@ -13,45 +13,46 @@ type Needs = Pick<Deps, 'database' | 'reads' | 'redis' | 'keys' | 'queue'>
 const state = v.picklist(['up', 'down'])
 const checks = v.object({ postgres: state, redis: state, queue: state })
 const readyReply = named('Readiness', {
-  /** `degraded`: requests are served, and emails wait until an operator has mended the queue. */
+  /** `degraded`: requests are served, but emails wait until an operator has fixed the queue. */
   status: v.picklist(['ready', 'degraded', 'not_ready', 'draining']),
   checks,
-  /** 0 where none is older than a quarter of an hour; null where Postgres does not say. */
+  /** 0 if no email is older than 15 minutes; null if Postgres does not answer. */
   oldest_unsent_mail_seconds: v.nullable(v.number()),
 })
 
-type Found = {
+type Readiness = {
   body: { checks: v.InferOutput<typeof checks>; oldest_unsent_mail_seconds: number | null }
   /** Whether every store answers. */
   isServing: boolean
-  /** What is wrong with the queue although it answers. */
+  /** Why the queue does not deliver, although Redis answers. */
   fault: QueueFault | null
 }
 
 const timeoutMs = 1000
-const probeEvery = 1000
+const probeEveryMs = 1000
 
-// In seconds. A younger one would tell everybody whether the address that they just asked a mail for has an account.
-const worrying = 900
+// The age of a younger email is not reported: it would reveal to a client whether the address that it just requested an
+// email for has an account.
+const reportedAfterSeconds = 900
 
-const inTime = async <T>(probe: Promise<T>): Promise<T | null> => {
-  const late = new Promise<null>(resolve => setTimeout(resolve, timeoutMs, null).unref())
-  return Promise.race([probe.catch(() => null), late])
+const withTimeout = async <T>(probe: Promise<T>): Promise<T | null> => {
+  const timeout = new Promise<null>(resolve => setTimeout(resolve, timeoutMs, null).unref())
+  return Promise.race([probe.catch(() => null), timeout])
 }
 
-// Where many wait for a connection, Postgres is busy and not gone.
-const asSoonAsFree = async (ask: () => Promise<unknown>): Promise<unknown> => {
+// If the pool has no free connection, Postgres is busy but up: retry until the timeout.
+const retryOverload = async (query: () => Promise<unknown>): Promise<unknown> => {
   for (const end = performance.now() + timeoutMs; ; await sleep(20)) {
     try {
-      return await ask()
+      return await query()
     } catch (error) {
       if (!isOverload(error) || performance.now() > end) throw error
     }
   }
 }
 
-// What every sign-in and every refresh needs of Postgres: the tables, times that the driver can read, and writing.
-const askPostgres = async (database: Needs['database']): Promise<void> => {
+// Checks what every login and refresh needs of Postgres: the tables, times that the driver can parse, and write access.
+const checkPostgres = async (database: Needs['database']): Promise<void> => {
   const [found]: { at: Date; read_only: string }[] = await database.query(
     `SELECT now() AS at, current_setting('transaction_read_only') AS read_only, EXISTS (SELECT FROM users) AS used`,
   )
@@ -61,26 +62,26 @@ const askPostgres = async (database: Needs['database']): Promise<void> => {
 
 const upOrDown = (answer: unknown) => (answer === null ? ('down' as const) : ('up' as const))
 
-const probe = async (deps: Needs): Promise<Found> => {
+const probe = async (deps: Needs): Promise<Readiness> => {
   const { database, reads, redis } = deps
   const [postgres, oldest, pong, queue] = await Promise.all([
-    inTime(asSoonAsFree(() => askPostgres(database).then(() => true))),
-    inTime(oldestUnsent(reads)),
-    inTime(pingRedis(redis)),
-    inTime(queueFault(deps).then(fault => ({ fault }))),
+    withTimeout(retryOverload(() => checkPostgres(database).then(() => true))),
+    withTimeout(oldestUnsent(reads)),
+    withTimeout(pingRedis(redis)),
+    withTimeout(queueFault(deps).then(fault => ({ fault }))),
   ])
   const fault = queue?.fault ?? null
   const checks = { postgres: upOrDown(postgres), redis: upOrDown(pong), queue: upOrDown(queue) }
   const isServing = Object.values(checks).every(each => each === 'up')
-  const oldestSeconds = oldest !== null && oldest < worrying ? 0 : oldest
-  const told = { ...checks, queue: fault ? ('down' as const) : checks.queue }
-  return { body: { checks: told, oldest_unsent_mail_seconds: oldestSeconds }, isServing, fault }
+  const oldestSeconds = oldest !== null && oldest < reportedAfterSeconds ? 0 : oldest
+  const reported = { ...checks, queue: fault ? ('down' as const) : checks.queue }
+  return { body: { checks: reported, oldest_unsent_mail_seconds: oldestSeconds }, isServing, fault }
 }
 
-const queueWords: Record<QueueFault, string> = {
+const queueFaultMessages: Record<QueueFault, string> = {
   refused: 'Redis refuses to queue emails: see "Redis" in docs/operations.md for what its user needs',
   no_worker: 'no worker takes emails: see the log of the worker',
-  eviction: 'Redis may throw out sessions and emails that wait: set maxmemory-policy to noeviction',
+  eviction: 'Redis may evict sessions and queued emails: set maxmemory-policy to noeviction',
 }
 
 const getLive = publicRoute({
@@ -96,12 +97,13 @@ const getLive = publicRoute({
 })
 
 const getReady = (draining: () => boolean) => {
-  // However many ask, the stores are asked once a second.
-  let last: { at: number; found: Promise<Found> } | null = null
-  let told: QueueFault | null = null
-  const tell = ({ log }: Pick<Deps, 'log'>, found: Found): Found => {
-    if (found.fault && found.fault !== told) log.error({ fault: found.fault }, queueWords[found.fault])
-    told = found.fault
+  // The stores are probed at most once a second, regardless of the number of requests.
+  let last: { at: number; found: Promise<Readiness> } | null = null
+  let loggedFault: QueueFault | null = null
+  const logNewFault = ({ log }: Pick<Deps, 'log'>, found: Readiness): Readiness => {
+    if (found.fault && found.fault !== loggedFault)
+      log.error({ fault: found.fault }, queueFaultMessages[found.fault])
+    loggedFault = found.fault
     return found
   }
   return publicRoute({
@@ -120,16 +122,16 @@ const getReady = (draining: () => boolean) => {
       },
     },
     handle: async deps => {
-      if (!last || performance.now() - last.at > probeEvery)
-        last = { at: performance.now(), found: probe(deps).then(found => tell(deps, found)) }
+      if (!last || performance.now() - last.at > probeEveryMs)
+        last = { at: performance.now(), found: probe(deps).then(found => logNewFault(deps, found)) }
       const { body, isServing, fault } = await last.found
       if (draining()) return { status: 503, body: { status: 'draining' as const, ...body } }
       if (!isServing) return { status: 503, body: { status: 'not_ready' as const, ...body } }
-      // A worker that is away is no reason to send requests nowhere: every instance would say so at once.
+      // A missing worker must not fail this check: it would fail on every instance, and no request would be served.
       return { status: 200, body: { status: fault ? ('degraded' as const) : ('ready' as const), ...body } }
     },
   })
 }
 
-/** `draining` tells whether this process is about to end. */
+/** `draining` returns whether this process is shutting down. */
 export const healthRoutes = (draining: () => boolean): Route[] => [getLive, getReady(draining)]

@@ -5,9 +5,9 @@ import { Emails } from '../mail/entity.ts'
 import { queueFault } from '../mail/queue-state.ts'
 import { listenForMetrics, type MetricsListener } from './metrics-listener.ts'
 
-/** Adds what the stores say to what this process counts. */
 type Stores = Pick<Deps, 'database' | 'reads' | 'metrics' | 'redis' | 'keys' | 'queue'>
 
+/** Adds gauges whose values are read from Postgres and Redis to the metrics of this process. */
 export const addStoreGauges = (deps: Stores): void => {
   const { database, reads, metrics } = deps
   metrics.gauge(gauges.mail_queue_down, () =>
@@ -21,7 +21,7 @@ export const addStoreGauges = (deps: Stores): void => {
   metrics.gauge(gauges.mails_failed, () => database.getRepository(Emails).countBy({ status: 'failed' }))
 }
 
-/** Serves the metrics of this process. Returns null where `METRICS_PORT` is unset. */
+/** Serves the metrics of this process. Returns null if `METRICS_PORT` is unset. */
 export const serveMetrics = async (deps: Stores & Pick<Deps, 'config'>): Promise<MetricsListener | null> => {
   addStoreGauges(deps)
   return listenForMetrics(deps.config, deps.metrics)

@@ -113,8 +113,8 @@ export type Catalogue<L extends string> = { limits: Readonly<Record<L, Limit>> }
 
 /**
  * Returns a function that declares routes for these callers, with names from this catalogue. A route is a value: its
- * validation, limits, documentation and the stripping of undeclared reply fields derive from it. A reply or problem that it
- * does not declare does not compile, nor does a wrong example.
+ * validation, limits, documentation and the stripping of undeclared reply fields derive from it. Code with a reply or
+ * problem that it does not declare, or with a wrong example, does not compile.
  */
 export const routeFor =
   <C extends Callers, L extends string>({ limits }: Catalogue<L>) =>

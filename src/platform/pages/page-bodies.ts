@@ -1,6 +1,6 @@
 import type { PasswordKind } from '../base/password-policy.ts'
 
-// What stands on the card of each page. A page is a shape and a set of words, `<page>_title` and so on.
+// The content of each page: a shape, and the words `<page>_title`, `<page>_lead` and so on.
 
 /**
  * A variant of a page: why its form was refused, whether there is a front end to continue to, and whether a password must
@@ -20,8 +20,8 @@ const form = (page: string, fields: string): string => `<form method="post" acti
 ${fields}<button type="submit">{{t.${page}_button}}</button>
 </form>`
 
-/** The button to the front end on a page where nothing is left to do. */
-const goOn = ({ hasFrontend }: Variant): string =>
+/** The button that leads to the front end after the page has done its work. */
+const continueButton = ({ hasFrontend }: Variant): string =>
   hasFrontend ? '\n<p class="on"><a class="button" href="{{frontend}}">{{t.continue}}</a></p>' : ''
 
 const describedBy = (error: string | null, hint: string): string => {
@@ -50,7 +50,7 @@ ${errorLine(error)}<button type="submit">{{t.${page}_button}}</button>
 
 type Fact = 'time' | 'ip' | 'device' | 'account'
 
-/** What somebody should know before they press the button. */
+/** What a user should know before pressing the button. */
 const factsOf = (names: readonly Fact[]): string =>
   `<dl class="facts">\n${names.map(name => `<dt>{{t.fact_${name}}}</dt>\n<dd><bdi>{{${name}}}</bdi></dd>\n`).join('')}</dl>`
 
@@ -61,41 +61,42 @@ const otherForm = (page: string): string => `<form method="post" action="{{other
 </form>`
 
 const shapes = {
-  tell: (page, variant) => `${heading(page)}${goOn(variant)}`,
-  hint: (page, variant) => `${heading(page)}\n<p class="hint">{{t.${page}_hint}}</p>${goOn(variant)}`,
-  ask: page => `${heading(page)}\n${form(page, '')}`,
+  message: (page, variant) => `${heading(page)}${continueButton(variant)}`,
+  hint: (page, variant) =>
+    `${heading(page)}\n<p class="hint">{{t.${page}_hint}}</p>${continueButton(variant)}`,
+  button: page => `${heading(page)}\n${form(page, '')}`,
   registration: page =>
     `${heading(page)}\n${factsOf(['time', 'ip', 'device'])}\n${form(page, '')}\n${otherForm(page)}`,
-  move: page =>
+  email_change: page =>
     `${heading(page)}\n${factsOf(['account'])}\n<p class="hint">{{t.${page}_hint}}</p>\n${form(page, '')}`,
   email: (page, variant) => `${heading(page)}\n${emailForm(page, variant)}`,
   password: (page, variant) => `${heading(page)}\n${form(page, passwordFields(page, variant))}`,
 } satisfies Record<string, (page: string, variant: Variant) => string>
 
 const pages = {
-  confirm: 'ask',
+  confirm: 'button',
   confirm_registration: 'registration',
-  verified: 'tell',
-  verified_again: 'tell',
-  email_confirm: 'ask',
-  email_confirm_account: 'move',
-  email_confirmed: 'tell',
-  email_confirmed_again: 'tell',
-  reject: 'ask',
-  reject_done: 'tell',
-  reject_again: 'tell',
-  undo_email: 'ask',
-  undo_email_done: 'tell',
-  undo_email_again: 'tell',
-  undo_deletion: 'ask',
-  undo_deletion_done: 'tell',
-  undo_deletion_again: 'tell',
+  verified: 'message',
+  verified_again: 'message',
+  email_confirm: 'button',
+  email_confirm_account: 'email_change',
+  email_confirmed: 'message',
+  email_confirmed_again: 'message',
+  reject: 'button',
+  reject_done: 'message',
+  reject_again: 'message',
+  undo_email: 'button',
+  undo_email_done: 'message',
+  undo_email_again: 'message',
+  undo_deletion: 'button',
+  undo_deletion_done: 'message',
+  undo_deletion_again: 'message',
   reset: 'password',
-  reset_done: 'tell',
-  reset_again: 'tell',
+  reset_done: 'message',
+  reset_again: 'message',
   forgot: 'email',
-  reset_sent: 'tell',
-  verify_sent: 'tell',
+  reset_sent: 'message',
+  verify_sent: 'message',
   taken: 'hint',
   invalid_verify: 'email',
   invalid_reset: 'email',
@@ -107,16 +108,16 @@ const pages = {
 type Pages = typeof pages
 export type PageName = keyof Pages
 type PageOf<Shape> = { [N in PageName]: Pages[N] extends Shape ? N : never }[PageName]
-/** A page that asks for the press of a button. */
-export type ButtonPage = PageOf<'ask'>
-/** A page that only says something. */
-export type PlainPage = PageOf<'tell' | 'hint'>
-/** A page of a link that is no longer good. */
+/** A page with one button that confirms an action. */
+export type ButtonPage = PageOf<'button'>
+/** A page without a form. */
+export type PlainPage = PageOf<'message' | 'hint'>
+/** The page of a link that has expired or was used. */
 export type InvalidPage = Extract<PageName, `invalid_${string}`>
 /** A page that asks for the address to send a new email to. */
 export type EmailPage = PageOf<'email'>
 
-type Asked = { action: string; token: string }
+type TokenForm = { action: string; token: string }
 type PasswordOptions = {
   username: string
   min: number
@@ -124,27 +125,27 @@ type PasswordOptions = {
   error?: string | undefined
 }
 
-/** `other_action` is where the other button posts. `ip` and `device` may be empty. */
-type Registered = { other_action: string; time: Date; ip: string; device: string }
+/** The second button posts to `other_action`. `ip` and `device` may be empty. */
+type RegistrationFacts = { other_action: string; time: Date; ip: string; device: string }
 
 /**
- * What is filled in. `account` is the address that an account has now. `error` is the rule that a password broke, or the field that was wrong. `min`, `kinds` and `rules`
- * say what a password must be, `username` whose it is.
+ * The values of a page. `account` is the present address of an account. `error` is the rule that a password broke, or the
+ * name of an invalid field. `min` and `kinds` are the rules for a password, `username` is the address of its account.
  */
 export type PageOptions<N extends PageName> = {
-  tell: Record<never, string>
+  message: Record<never, string>
   hint: Record<never, string>
-  ask: Asked
-  registration: Asked & Registered
-  move: Asked & { account: string }
+  button: TokenForm
+  registration: TokenForm & RegistrationFacts
+  email_change: TokenForm & { account: string }
   email: { action: string; error?: string | undefined }
-  password: Asked & PasswordOptions
+  password: TokenForm & PasswordOptions
 }[Pages[N]]
 
-/** Whether the page runs the script that shows a password. */
+/** Whether the page includes the script that shows a password. */
 export const hasScript = (page: PageName): boolean => pages[page] === 'password'
 
 export const pageNames = Object.keys(pages) as PageName[]
 
-/** A body with `{{t.words}}` still in it. `error` is one of those that there is a word `error_<error>` for. */
+/** The body of a page as a template. `error` must have a word `error_<error>`. */
 export const bodyOf = (page: PageName, variant: Variant): string => shapes[pages[page]](page, variant)

@@ -5,8 +5,8 @@ import { pageStyle, sourceHash } from './page-style.ts'
 const originOf = (url: string): string => new URL(url).origin
 
 /**
- * The policy of a hosted page: no request but for the logo, the one style sheet, and at most one script. A form that is
- * posted here may be redirected to the front end, and browsers check `form-action` there too.
+ * The Content-Security-Policy of a hosted page. It allows no request except for the logo, the one style sheet, and at most
+ * one script. The form may be redirected to the front end, and browsers check `form-action` for redirects too.
  */
 export const pagePolicy = ({
   config,

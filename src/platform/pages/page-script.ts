@@ -1,4 +1,4 @@
-/** The only script of the pages: it shows the checkbox "Show password" and does what the checkbox says. */
+/** The only script of the pages. It adds the checkbox "Show password", which works only with JavaScript. */
 export const showPasswordScript = `
 const field = document.getElementById('new_password')
 const box = document.getElementById('show')

@@ -45,6 +45,6 @@ button:hover, .button:hover { opacity: .92 }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 3px }
 `
 
-/** What a policy names a style sheet or a script in the page by. */
+/** The hash of an inline style sheet or script, as a Content-Security-Policy names it. */
 export const sourceHash = (text: string): string =>
   `'sha256-${createHash('sha256').update(text).digest('base64')}'`

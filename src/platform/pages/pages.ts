@@ -19,9 +19,9 @@ import { showPasswordScript } from './page-script.ts'
 import { pageStyle } from './page-style.ts'
 import { kindsIn, passwordRules } from './password-hint.ts'
 
-// The pages behind the links of mails. They load nothing but the logo of the brand, so their policy can be
-// `default-src 'none'` with the hash of the one style sheet and, for a password, of the one script; and they pass no
-// referrer on, since the address of the first one holds a token.
+// The pages behind the links of emails. They load only the logo of the brand, so their policy is `default-src 'none'` with
+// the hashes of the style sheet and, on a password page, of the script. They send no referrer, because their address can
+// contain a token.
 
 const footer = ({ brand }: Theme): string => {
   const lines = [
@@ -63,23 +63,23 @@ const compile = (theme: Theme, locale: string, name: PageName, variant: Variant)
 
 const cache = new WeakMap<Theme, Map<string, Template>>()
 
-// Templates know no conditions, so each variant of a page is compiled by itself, when it is first shown.
+// Templates have no conditions, so each variant of a page is compiled separately, when it is first shown.
 const compiled = (theme: Theme, locale: string, name: PageName, variant: Variant): Template => {
-  const ofTheme = cache.get(theme) ?? new Map<string, Template>()
-  cache.set(theme, ofTheme)
+  const templates = cache.get(theme) ?? new Map<string, Template>()
+  cache.set(theme, templates)
   const key = [locale, name, ...Object.values(variant)].join(' ')
-  const made = ofTheme.get(key) ?? compile(theme, locale, name, variant)
-  ofTheme.set(key, made)
-  return made
+  const template = templates.get(key) ?? compile(theme, locale, name, variant)
+  templates.set(key, template)
+  return template
 }
 
-/** Why a form was refused, in general words where there are no special ones. */
+/** The error of a form, or `other` if there are no words for it. */
 const knownError = (words: Values, error: string | undefined): string | null => {
   if (!error) return null
   return Object.hasOwn(words, `error_${error}`) ? error : 'other'
 }
 
-type Filled = {
+type AllOptions = {
   action?: string
   token?: string
   username?: string
@@ -94,8 +94,8 @@ type Filled = {
 }
 
 /**
- * A whole HTML document, and its policy. `locale` may be any tag: the closest language that there is will be used. The
- * form of a page that asks posts `token` to `action`, that of `reset` a `new_password` too. Throws where an option is
+ * An HTML document and its Content-Security-Policy. `locale` may be any language tag: the closest available language is
+ * used. The form of a page with an `action` posts `token`, and that of `reset` also `new_password`. Throws if an option is
  * missing.
  */
 export const page = <N extends PageName>(
@@ -104,7 +104,7 @@ export const page = <N extends PageName>(
   name: N,
   options: PageOptions<N>,
 ): { html: string; csp: string } => {
-  const { error, min, kinds, time, ip, device, ...rest }: Filled = options
+  const { error, min, kinds, time, ip, device, ...rest }: AllOptions = options
   const language = theme.templates.locales.pick(locale, null)
   const words = wordsOf(theme, language)
   const template = compiled(theme, language, name, {
@@ -120,7 +120,8 @@ export const page = <N extends PageName>(
     ...(min !== undefined && { min: String(min) }),
     ...(kinds && { kinds: kindsIn(language, words, kinds) }),
     ...(kinds && min !== undefined && { rules: passwordRules(min, kinds) }),
-    ...{ frontend: config.FRONTEND_URL ?? '', ...brandValues(theme.brand) },
+    frontend: config.FRONTEND_URL ?? '',
+    ...brandValues(theme.brand),
   }
   const script = hasScript(name) ? showPasswordScript : null
   return { html: fillTemplate(template, values, escapeHtml), csp: pagePolicy({ config, theme, script }) }

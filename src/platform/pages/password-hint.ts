@@ -1,17 +1,17 @@
 import type { PasswordKind } from '../base/password-policy.ts'
 import { type Values, valueFor } from '../theme/template.ts'
 
-// The hint on the page of a new password. `letter` is left out beside `lower` or `upper`, which include it.
+// The password rules on the page that sets a new password. `letter` is omitted beside `lower` or `upper`, which include it.
 
-const needed = (kinds: readonly PasswordKind[]): PasswordKind[] => {
+const requiredKinds = (kinds: readonly PasswordKind[]): PasswordKind[] => {
   const isCased = kinds.includes('lower') || kinds.includes('upper')
   return [...new Set(kinds)].filter(kind => kind !== 'letter' || !isCased)
 }
 
-/** What a password must contain, as a list in a language: "a letter and a digit". */
+/** The required kinds of characters as a list in a language: "a letter and a digit". */
 export const kindsIn = (locale: string, words: Values, kinds: readonly PasswordKind[]): string =>
   new Intl.ListFormat(locale, { type: 'conjunction' }).format(
-    needed(kinds).map(kind => valueFor(words, `kind_${kind}`)),
+    requiredKinds(kinds).map(kind => valueFor(words, `kind_${kind}`)),
   )
 
 const classes: Record<PasswordKind, string> = {
@@ -22,6 +22,6 @@ const classes: Record<PasswordKind, string> = {
   symbol: 'special',
 }
 
-/** The same for password managers, in the syntax of the attribute `passwordrules`. */
+/** The rules for password managers, in the syntax of the attribute `passwordrules`. */
 export const passwordRules = (min: number, kinds: readonly PasswordKind[]): string =>
-  [`minlength: ${min}`, ...needed(kinds).map(kind => `required: ${classes[kind]}`)].join('; ')
+  [`minlength: ${min}`, ...requiredKinds(kinds).map(kind => `required: ${classes[kind]}`)].join('; ')

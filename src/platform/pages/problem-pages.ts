@@ -7,7 +7,7 @@ import type { Theme } from '../theme/theme.ts'
 import { brandHeader } from './page-header.ts'
 import { pageStyle } from './page-style.ts'
 
-// What the `type` of a problem leads to. Developers read these pages, in English alone.
+// The pages that the `type` of a problem links to. They are for developers, so they are only in English.
 
 const style = `code { font-size: .95em; overflow-wrap: anywhere }
 ul { margin: 0 0 12px; padding-inline-start: 20px }
@@ -19,11 +19,11 @@ const policy = ({ brand }: Theme): string => {
   return `default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'; style-src 'self'; img-src data:${logo}`
 }
 
-/** The texts name headers and fields between backticks. */
-const marked = (text: string): string => text.replace(/`([^`]+)`/g, '<code>$1</code>')
+/** Marks up the names of headers and fields, which the texts write between backticks. */
+const withCode = (text: string): string => text.replace(/`([^`]+)`/g, '<code>$1</code>')
 
 const reasons = (code: (typeof codes)[number]): string => {
-  const items = Object.values(detailsOf(code)).map(sentence => `<li>${marked(sentence)}</li>\n`)
+  const items = Object.values(detailsOf(code)).map(sentence => `<li>${withCode(sentence)}</li>\n`)
   return items.length > 0 ? `<ul>\n${items.join('')}</ul>\n` : ''
 }
 
@@ -42,7 +42,7 @@ const documentOf = (theme: Theme, code: (typeof codes)[number]): string => `<!do
 ${brandHeader(theme)}
 <h1>${problemTitle(code)}</h1>
 <p><code>${code}</code>, HTTP ${problemStatus(code)}</p>
-<p>${marked(problemHelp(code))}</p>
+<p>${withCode(problemHelp(code))}</p>
 ${reasons(code)}</main>
 </body>
 </html>

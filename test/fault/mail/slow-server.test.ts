@@ -2,62 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { deliver } from '../../../src/features/mail-delivery/deliver.ts'
 import { sweep } from '../../../src/features/mail-delivery/sweep.ts'
-import { type Timeouts, timeouts } from '../../../src/platform/config/timeouts.ts'
-import { compileAll } from '../../../src/platform/mail/render.ts'
+import { timeouts } from '../../../src/platform/config/timeouts.ts'
 import { openTransport } from '../../../src/platform/mail/transport.ts'
-import { startWorker } from '../../../src/processes/worker/start-worker.ts'
 import { anAccount } from '../../fixtures.ts'
-import { openLocalWorld } from '../../local-world.ts'
-import { openProxiedInstance } from '../../proxied-instance.ts'
-import { openScriptedSmtp, type SmtpMoment } from '../../scripted-smtp.ts'
-import { plainTheme } from '../../theme.ts'
+import type { SmtpMoment } from '../../scripted-smtp.ts'
 import { until } from '../../until.ts'
+import { openScriptedDelivery } from './scripted-delivery.ts'
 
-// A mail server that answers slowly, at each step of a session. It is a real server with scripted replies; the timeouts of
-// the worker are settings.
+// A mail server that answers slowly or never, at each step of a session.
 
-await compileAll(plainTheme, ['en'])
-
-type Row = {
-  id: string
-  status: string
-  attempts: number
-  last_error: string | null
-  sends_unanswered: number
-  held_for: number | null
-}
-
-const openSetup = async () => {
-  const smtp = await openScriptedSmtp()
-  const world = await openLocalWorld({ singleRedis: true, env: { SMTP_URL: smtp.url } })
-  const rowOf = async (email: string): Promise<Row> => {
-    const [row] = await world.sql<Row>(
-      `SELECT *, extract(epoch FROM held_until - now())::float AS held_for FROM emails WHERE recipient = $1`,
-      [email],
-    )
-    if (!row) throw new Error('the row is missing')
-    return row
-  }
-  const rowOnce = (email: string, is: (row: Row) => boolean) =>
-    until(`a row to ${email}`, async () => {
-      const row = await rowOf(email)
-      return is(row) && row
-    })
-  const sent = (email: string) => rowOnce(email, ({ status }) => status === 'sent')
-  const contentsOf = ({ id }: Row) => smtp.contents.filter(each => each.includes(id)).length
-  /** Starts a worker with the timeouts of production, but for those that a test changes. */
-  const workerOf = (changed: Partial<Timeouts> = {}) => startWorker(world.deps, { ...timeouts, ...changed })
-  return { smtp, world, rowOf, rowOnce, sent, contentsOf, workerOf }
-}
-
-const setup = await openSetup()
+const setup = await openScriptedDelivery()
 const { smtp, world, rowOf, rowOnce, sent, contentsOf, workerOf } = setup
-const slow = await openSetup()
+const slow = await openScriptedDelivery()
 test.after.always(async () => {
-  for (const each of [setup, slow]) {
-    await each.world[Symbol.asyncDispose]()
-    await each.smtp[Symbol.asyncDispose]()
-  }
+  await setup.close()
+  await slow.close()
 })
 
 test.serial.afterEach.always(() => smtp.answer(() => undefined))
@@ -214,78 +173,3 @@ test.serial('six emails wait for a slow server → other emails are sent meanwhi
   t.like(await rowOf('stuck-0@example.com'), { status: 'queued', attempts: 1, last_error: null })
   await worker.close()
 })
-
-test.serial(
-  'Redis loses the queue while the content waits for its answer → the email is not sent twice',
-  async t => {
-    const { promise, resolve } = Promise.withResolvers<string>()
-    smtp.answer(moment => (moment === '.' ? promise : undefined))
-    const workers = [workerOf(), workerOf()]
-    const { email } = await anAccount(world.client)
-    const held = await rowOnce(email, row => contentsOf(row) === 1)
-    await world.deps.queue.obliterate({ force: true })
-    for (let i = 0; i < 3; i++) {
-      await world.sql('UPDATE emails SET sweep_after = now() WHERE id = $1', [held.id])
-      t.is(await sweep(world.deps), 1)
-      await until('the second job to end', async () => !(await world.deps.queue.getJob(held.id)))
-    }
-    t.is(contentsOf(held), 1)
-    resolve('250 taken')
-    t.like(await sent(email), { attempts: 1 })
-    t.is(contentsOf(held), 1)
-    for (const { close } of workers) await close()
-  },
-)
-
-test.serial(
-  'a worker exits while the content waits for its answer → the next worker does not send it at once',
-  async t => {
-    smtp.answer(moment => (moment === '.' ? null : undefined))
-    const worker = workerOf({ mailClose: 200 })
-    const { email } = await anAccount(world.client)
-    await rowOnce(email, row => contentsOf(row) === 1)
-    await worker.close()
-    const row = await rowOf(email)
-    t.like(row, { status: 'queued', last_error: 'EABORT, perhaps delivered', sends_unanswered: 1 })
-    t.true((row.held_for ?? 0) > 1700)
-
-    smtp.answer(() => undefined)
-    const next = workerOf()
-    const other = await anAccount(world.client)
-    await sent(other.email)
-    t.is(contentsOf(row), 1)
-    await next.close()
-  },
-)
-
-test.serial('a worker exits before it sent the content → the next worker sends it soon', async t => {
-  smtp.answer(moment => (moment === 'RCPT TO' ? null : undefined))
-  const worker = workerOf({ mailClose: 200 })
-  const { email } = await anAccount(world.client)
-  await rowOnce(email, row => row.attempts === 1)
-  await worker.close()
-  t.like(await rowOf(email), { status: 'queued', sends_unanswered: 0 })
-  smtp.answer(() => undefined)
-  const next = workerOf()
-  t.is(contentsOf(await sent(email)), 1)
-  await next.close()
-})
-
-test.serial(
-  'Postgres is down when the content is accepted → the row is updated later, and nothing is sent twice',
-  async t => {
-    await using proxied = await openProxiedInstance(world)
-    smtp.answer(moment => {
-      if (moment === '.') proxied.postgres.cut()
-      return undefined
-    })
-    const worker = startWorker(proxied.deps)
-    const { email } = await anAccount(world.client)
-    const row = await rowOnce(email, found => contentsOf(found) === 1)
-    await sleep(1000)
-    proxied.postgres.heal()
-    t.like(await sent(email), { attempts: 1 })
-    t.is(contentsOf(row), 1)
-    await worker.close()
-  },
-)

@@ -29,7 +29,13 @@ const openers: { [N in Needs]: Opener<N> } = {
       const { openPostgres } = await import('../../platform/postgres/postgres.ts')
       const log = await openCommandLog(io)
       await using opened = new AsyncDisposableStack()
-      const database = await openPostgres({ url: config.DATABASE_URL, entities, log, poolSize: 2 })
+      const database = await openPostgres({
+        url: config.DATABASE_URL,
+        entities,
+        log,
+        poolSize: 2,
+        ...(io.within && { within: io.within }),
+      })
       opened.defer(() => database.destroy())
       await checkSchema(database)
       const resources = opened.move()

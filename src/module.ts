@@ -4,6 +4,7 @@ import type { AuditEventDefinition } from './platform/catalog/audit-events.ts'
 import type { EmailDefinition } from './platform/catalog/email-definition.ts'
 import type { Limit } from './platform/catalog/limits.ts'
 import type { Counter } from './platform/catalog/metrics.ts'
+import type { ProblemDefinition } from './platform/catalog/problem-definition.ts'
 import type { ModuleVariables } from './platform/config/config.ts'
 import type { Route } from './platform/http/route.ts'
 
@@ -23,6 +24,8 @@ export type Module = {
   variables?: ModuleVariables
   /** The emails that the module sends. */
   emails?: readonly EmailDefinition[]
+  /** The problems of the module, and its own reasons of problems of the core. */
+  problems?: readonly ProblemDefinition[]
   limits?: readonly Limit[]
   /** The audit events that the module records, by their type. */
   auditEvents?: Readonly<Record<string, AuditEventDefinition>>

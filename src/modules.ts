@@ -5,6 +5,8 @@ import type { EmailDefinition } from './platform/catalog/email-definition.ts'
 import { emails as coreEmails } from './platform/catalog/emails.ts'
 import { limits as coreLimits, type Limit } from './platform/catalog/limits.ts'
 import { type Counter, counters as coreCounters } from './platform/catalog/metrics.ts'
+import { mergeProblems, type ProblemDefinition } from './platform/catalog/problem-definition.ts'
+import { problems as coreProblems } from './platform/catalog/problems.ts'
 import type { Route } from './platform/http/route.ts'
 import { shop } from './shop/module.ts'
 
@@ -83,6 +85,12 @@ export const auditEvents: Readonly<Record<string, AuditEventDefinition>> = Objec
   coreAuditEvents,
   ...modules.map(({ auditEvents: ofModule }) => ofModule),
 )
+
+/** Every problem of the service. */
+export const problems: readonly ProblemDefinition[] = mergeProblems([
+  ...Object.values(coreProblems),
+  ...modules.flatMap(({ problems: ofModule = [] }) => ofModule),
+])
 
 /** Every rate limit of the service. */
 export const limits: readonly Limit[] = [

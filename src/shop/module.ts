@@ -3,6 +3,7 @@ import { shopAuditEvents } from './catalog/audit-events.ts'
 import { shopEmails } from './catalog/emails.ts'
 import { shopLimits } from './catalog/limits.ts'
 import { shopCounters } from './catalog/metrics.ts'
+import { shopProblems } from './catalog/problems.ts'
 import { isShop, shopVariables } from './catalog/variables.ts'
 import { purchaseRows } from './purchases/purchase-rows.ts'
 
@@ -13,6 +14,7 @@ export const shop: Module = {
   name: 'purchases',
   variables: shopVariables,
   auditEvents: shopAuditEvents,
+  problems: Object.values(shopProblems),
   limits: Object.values(shopLimits),
   emails: Object.values(shopEmails),
   counters: Object.values(shopCounters),

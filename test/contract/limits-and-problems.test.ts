@@ -1,14 +1,8 @@
 import test from 'ava'
-import { limits } from '../../src/modules.ts'
+import { limits, problems } from '../../src/modules.ts'
 import { parseLimits } from '../../src/platform/catalog/limits.ts'
-import { detailsOf } from '../../src/platform/catalog/problem-details.ts'
-import {
-  codes,
-  problemHelp,
-  problemSlug,
-  problemStatus,
-  problemTitle,
-} from '../../src/platform/catalog/problems.ts'
+import { problemSlug } from '../../src/platform/catalog/problem-definition.ts'
+import { problems as coreProblems } from '../../src/platform/catalog/problems.ts'
 import { sources } from '../house/source.ts'
 import { openWorld } from '../world.ts'
 
@@ -84,35 +78,35 @@ test('malformed RATE_LIMITS → rejected, never treated as no limit', t => {
 })
 
 test('every problem code has a 4xx or 5xx status, a unique title and a help text', t => {
-  for (const code of codes) {
+  for (const { code, status, title, help } of problems) {
     t.regex(code, /^[A-Z]+(_[A-Z]+)*$/)
-    t.true(problemStatus(code) >= 400 && problemStatus(code) < 600, code)
-    t.regex(problemTitle(code), /^[A-Z].*[^.]$/, code)
-    t.regex(problemHelp(code), /^[A-Z`].*\.$/, code)
+    t.true(status >= 400 && status < 600, code)
+    t.regex(title, /^[A-Z].*[^.]$/, code)
+    t.regex(help, /^[A-Z`].*\.$/, code)
   }
-  t.is(new Set(codes.map(problemTitle)).size, codes.length, 'two problems have the same title')
+  t.is(new Set(problems.map(({ title }) => title)).size, problems.length, 'two problems have the same title')
 })
 
-for (const code of codes)
+for (const { code, status: expected, title } of problems)
   test(`type URL of ${code} → a page that explains the problem`, async t => {
     const path = `/problems/${problemSlug(code)}`
     t.regex(path, /^\/problems\/[a-z]+(-[a-z]+)*$/)
     const { status, headers, text } = await world.client.get(path)
     t.is(status, 200)
     t.regex(headers.get('content-type') ?? '', /^text\/html/)
-    t.true(text.includes(`<code>${code}</code>, HTTP ${problemStatus(code)}`))
-    t.true(text.includes(problemTitle(code)))
+    t.true(text.includes(`<code>${code}</code>, HTTP ${expected}`))
+    t.true(text.includes(title))
   })
 
 test('every problem reason is a sentence and is used in the code', t => {
   const code = sources('src/**/*.ts')
-    .filter(({ path }) => path !== 'src/platform/catalog/problem-details.ts')
+    .filter(({ path }) => !/\/catalog\/problem[\w-]*\.ts$/.test(path))
     .map(({ text }) => text)
     .join('\n')
-  const detailed = codes.filter(each => Object.keys(detailsOf(each)).length > 0)
-  t.true(detailed.includes('FORBIDDEN'))
-  for (const each of detailed)
-    for (const [name, sentence] of Object.entries(detailsOf(each))) {
+  const detailed = problems.filter(({ details }) => details)
+  t.true(detailed.some(({ code }) => code === 'FORBIDDEN'))
+  for (const { details = {} } of detailed)
+    for (const [name, sentence] of Object.entries(details)) {
       t.regex(sentence, /^[A-Z].*[.]$/, name)
       t.regex(code, new RegExp(`'${name}'`), name)
     }
@@ -122,7 +116,7 @@ test('page of a problem → lists its reasons', async t => {
   const { text } = await world.client.get('/problems/forbidden')
   t.true(text.includes('has no <code>Origin</code> header'))
   const withBackticks = text.replaceAll(/<\/?code>/g, '`')
-  for (const sentence of Object.values(detailsOf('FORBIDDEN')))
+  for (const sentence of Object.values(problems.find(each => each.code === 'FORBIDDEN')?.details ?? {}))
     t.true(withBackticks.includes(`<li>${sentence}</li>`))
 })
 
@@ -132,7 +126,7 @@ test('error reply → has the type URL of its problem and the request id', async
   t.is(headers.get('content-type'), 'application/problem+json')
   t.deepEqual(body, {
     type: '/problems/not-found',
-    title: problemTitle('NOT_FOUND'),
+    title: coreProblems.NOT_FOUND.title,
     status: 404,
     code: 'NOT_FOUND',
     request_id: headers.get('x-request-id'),

@@ -1,4 +1,5 @@
 import { type LimitName, limits } from '../../platform/catalog/limits.ts'
+import { type Code, problems } from '../../platform/catalog/problems.ts'
 import { routeFor } from '../../platform/http/route.ts'
 import type { User } from '../users/types.ts'
 import type { RefreshToken } from './refresh-token.ts'
@@ -16,4 +17,4 @@ export type Callers = {
 }
 
 /** Declares a route whose handler knows the user and the session of the caller. */
-export const route = routeFor<Callers, LimitName>({ limits })
+export const route = routeFor<Callers, LimitName, Code>({ limits, problems })

@@ -1,4 +1,4 @@
-import type { Code } from '../catalog/problems.ts'
+import type { ProblemDefinition } from '../catalog/problem-definition.ts'
 import { cookieName } from '../http/cookie.ts'
 import type { Auth, Route } from '../http/route.ts'
 
@@ -22,16 +22,14 @@ export const replyHeaders = (route: Route): Json => ({
   ...(route.cookie && { 'Set-Cookie': header(route.cookie === 'set' ? 'SetCookie' : 'ClearCookie') }),
 })
 
-const retriable: readonly Code[] = ['RATE_LIMIT_EXCEEDED', 'SERVICE_UNAVAILABLE', 'REQUEST_IN_PROGRESS']
-
 // RFC 6750, section 3.1: an unreadable token is 400, and a token without sufficient rights is 403.
 const isChallenge = (status: number, auth: Auth): boolean =>
   status === 401 || (auth !== 'none' && auth !== 'refresh' && (status === 400 || status === 403))
 
-/** The headers of a problem reply. `found`: the codes of this status. */
-export const refusalHeaders = (status: number, found: readonly Code[], route: Route): Json => ({
+/** The headers of a problem reply. `found`: the problems of this status. */
+export const refusalHeaders = (status: number, found: readonly ProblemDefinition[], route: Route): Json => ({
   ...commonHeaders(route),
-  ...(found.some(code => retriable.includes(code)) && { 'Retry-After': header('RetryAfter') }),
+  ...(found.some(({ isRetriable }) => isRetriable) && { 'Retry-After': header('RetryAfter') }),
   ...(isChallenge(status, route.auth) && { 'WWW-Authenticate': header('WwwAuthenticate') }),
 })
 

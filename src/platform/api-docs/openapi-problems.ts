@@ -1,4 +1,5 @@
-import { type Code, codes } from '../catalog/problems.ts'
+import type { ProblemDefinition } from '../catalog/problem-definition.ts'
+import { type Code, problems } from '../catalog/problems.ts'
 import type { Auth, Route } from '../http/route.ts'
 
 const bearerProblems: Code[] = [
@@ -21,14 +22,15 @@ const impliedByAuth: Record<Auth, readonly Code[]> = {
 }
 
 /** Every problem that a route may reply with: its own, and those of the steps before its handler. */
-export const problemsOf = (route: Route): Code[] => {
+export const problemsOf = (route: Route): ProblemDefinition[] => {
   const body: Code[] = route.body ? ['VALIDATION_ERROR', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] : []
   const params: Code[] = route.params ? ['NOT_FOUND'] : []
   const limit: Code[] = route.limits.length > 0 ? ['RATE_LIMIT_EXCEEDED'] : []
   const always: Code[] = ['INTERNAL_ERROR', 'SERVICE_UNAVAILABLE']
-  return [
-    ...new Set([...route.problems, ...impliedByAuth[route.auth], ...body, ...params, ...limit, ...always]),
-  ]
+  const implied = [...impliedByAuth[route.auth], ...body, ...params, ...limit, ...always].map(
+    code => problems[code],
+  )
+  return [...new Map([...route.problems, ...implied].map(each => [each.code, each])).values()]
 }
 
 /** The body of an error reply (RFC 9457). */
@@ -61,8 +63,8 @@ export const problem = {
 }
 
 /** Every code. */
-export const problemCode = {
+export const problemCode = (codes: readonly string[]) => ({
   type: 'string',
   enum: codes,
   description: 'New codes may be added, so a client must handle a code that it does not know.',
-}
+})

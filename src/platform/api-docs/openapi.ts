@@ -1,6 +1,6 @@
 import { toJsonSchema } from '@valibot/to-json-schema'
 import * as v from 'valibot'
-import { problemStatus, problemTitle } from '../catalog/problems.ts'
+import type { ProblemDefinition } from '../catalog/problem-definition.ts'
 import type { Auth, ReplySpec, Route, Schema } from '../http/route.ts'
 import { headers, refusalHeaders, replyHeaders, securitySchemes } from './openapi-headers.ts'
 import { problem, problemCode, problemsOf } from './openapi-problems.ts'
@@ -83,15 +83,15 @@ const reply = (route: Route, status: number, spec: ReplySpec, schemas: Schemas):
 
 // `x-problem-codes` lists the codes of a status. A schema for each list would be one more generated type.
 const problemReplies = (route: Route): Json => {
-  const byStatus = Map.groupBy(problemsOf(route), problemStatus)
+  const byStatus = Map.groupBy(problemsOf(route), ({ status }) => status)
   return Object.fromEntries(
     [...byStatus].map(([status, found]) => [
       status,
       {
-        description: found.map(code => `\`${code}\`: ${problemTitle(code)}.`).join('\n\n'),
+        description: found.map(({ code, title }) => `\`${code}\`: ${title}.`).join('\n\n'),
         headers: refusalHeaders(status, found, route),
         content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-        'x-problem-codes': found,
+        'x-problem-codes': found.map(({ code }) => code),
       },
     ]),
   )
@@ -136,8 +136,11 @@ const operation = (route: Route, schemas: Schemas): Json => ({
   responses: responses(route, schemas),
 })
 
-/** The OpenAPI 3.1 document of these routes. */
-export const openapi = (routes: readonly Route[], publicUrl: string): Json => {
+/** What a document describes: these routes, and every problem that a reply may have. */
+export type Described = { routes: readonly Route[]; problems: readonly ProblemDefinition[] }
+
+/** The OpenAPI 3.1 document of an API. */
+export const openapi = ({ routes, problems }: Described, publicUrl: string): Json => {
   const paths: Record<string, Json> = {}
   const schemas = openSchemas()
   for (const route of routes)
@@ -146,7 +149,7 @@ export const openapi = (routes: readonly Route[], publicUrl: string): Json => {
       [route.method.toLowerCase()]: operation(route, schemas),
     }
   schemas.add('Problem', problem)
-  schemas.add('ProblemCode', problemCode)
+  schemas.add('ProblemCode', problemCode(problems.map(({ code }) => code)))
   return {
     openapi: '3.1.0',
     info: {

@@ -2,7 +2,7 @@
 // here has one reason, or its reasons must not be told apart: the reason why a password or a mailed token is refused would
 // tell which addresses have an account.
 
-const details = {
+export const details = {
   FORBIDDEN: {
     no_origin:
       'The request counts on the session cookie but has no `Origin` header, and no `Sec-Fetch-Site: same-origin` in its place. Send it from a page by `fetch`, or send the refresh token in the body.',
@@ -12,7 +12,6 @@ const details = {
       'A request that counts on the session cookie needs `Content-Type: application/json`, also where it has no body.',
     role: 'The user does not have the role that this needs.',
     last_admin: 'This user is the last administrator. Make another user an administrator first.',
-    not_paid: 'The purchase was never paid, so it cannot be refunded.',
   },
   EMAIL_NOT_VERIFIED: {
     promotion: 'Only a user whose email address is verified can become an administrator.',
@@ -26,11 +25,6 @@ const details = {
   },
   DUPLICATE_ENTRY: {
     email: 'Another account has this email address by now.',
-    slug: 'Another site has this slug.',
-  },
-  SITE_UNAVAILABLE: {
-    reserved: 'Another buyer has reserved the site. A reservation that is not paid ends by itself.',
-    sold: 'The site is sold. Only a refund makes a site available that a buyer has paid.',
   },
   UNSUPPORTED_MEDIA_TYPE: {
     json: 'The header must be `Content-Type: application/json`.',
@@ -41,15 +35,3 @@ const details = {
       'A signed body must not have a `Content-Encoding`: the signature covers the bytes as they are sent.',
   },
 } as const
-
-type Details = typeof details
-
-/** Codes whose reply always says which of several reasons it has. */
-export type DetailedCode = Exclude<keyof Details, 'INVALID_REFRESH_TOKEN' | 'EMAIL_NOT_VERIFIED'>
-
-/** The names of the reasons of a code. */
-export type Detail<C> = C extends keyof Details ? keyof Details[C] : never
-
-/** The sentence of each reason of a code, by its name. */
-export const detailsOf = (code: string): Record<string, string> =>
-  Object.hasOwn(details, code) ? details[code as keyof Details] : {}

@@ -1,160 +1,162 @@
-import type { Detail, DetailedCode } from './problem-details.ts'
+import {
+  type AnyArguments,
+  type ArgumentsOf,
+  defineProblems,
+  type ProblemDefinition,
+} from './problem-definition.ts'
+import { details } from './problem-details.ts'
 
-// Every answer that is not a success. Codes are a public contract: they are added, never changed.
+/** The problems of the core. Modules add their own. */
+export const problems = defineProblems({
+  VALIDATION_ERROR: {
+    status: 400,
+    title: 'The request is not valid',
+    help: 'A field is missing, unknown, or does not follow its rule. `errors` names each by path and rule.',
+  },
+  AUTH_ERROR: {
+    status: 401,
+    title: 'Credentials are required',
+    help: 'The request carries no credentials. Send `Authorization: Bearer <access token>`.',
+  },
+  INVALID_TOKEN: {
+    status: 401,
+    title: 'The token is not valid',
+    help: 'The token is malformed, was not issued here, was used already, or was replaced by a newer one.',
+  },
+  TOKEN_EXPIRED: {
+    status: 401,
+    title: 'The access token has expired',
+    help: 'Exchange the refresh token for a new access token and try again.',
+  },
+  INVALID_CREDENTIALS: {
+    status: 401,
+    title: 'The e-mail or the password is wrong',
+    help: 'No account matches this e-mail and password. Which of the two is wrong is not said. After too many wrong ones in a row a password is closed until it is reset.',
+  },
+  INVALID_CURRENT_PASSWORD: {
+    status: 403,
+    title: 'The current password is wrong',
+    help: 'Nothing was changed. This is no 401, since your session is fine: do not refresh and try again.',
+  },
+  INVALID_REFRESH_TOKEN: {
+    status: 401,
+    title: 'The refresh token is not valid',
+    help: 'The session has ended or expired, or the token was used before. Sign in again.',
+    details: details.INVALID_REFRESH_TOKEN,
+    isDetailOptional: true,
+  },
+  SESSION_REVOKED: {
+    status: 401,
+    title: 'The session has ended',
+    help: 'The access token is genuine, but its session was ended. Sign in again.',
+  },
+  ACCOUNT_DEACTIVATED: {
+    status: 403,
+    title: 'The account is deactivated',
+    help: 'The password is right, but the account was deactivated, or closed by its owner. `forgot-password` mails the owner the link that undoes a deletion.',
+  },
+  EMAIL_NOT_VERIFIED: {
+    status: 403,
+    title: 'The e-mail address is not verified',
+    help: 'The email address must be verified first. At a login the password is right, and a session continues once the address is verified. Ask for another email if you need one.',
+    details: details.EMAIL_NOT_VERIFIED,
+    isDetailOptional: true,
+  },
+  FORBIDDEN: {
+    status: 403,
+    title: 'This is not allowed',
+    help: 'The user may not do this, or the request came from a page that may not make it. `detail` says which.',
+    details: details.FORBIDDEN,
+  },
+  NOT_FOUND: {
+    status: 404,
+    title: 'There is nothing here',
+    help: 'No route or resource has this address.',
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    title: 'The method is not allowed',
+    help: 'The address exists, but not for this method. `Allow` lists those that it takes.',
+  },
+  REQUEST_TIMEOUT: {
+    status: 408,
+    title: 'The request took too long to arrive',
+    help: 'A request has eight seconds to arrive whole. Nothing was done.',
+  },
+  USER_EXISTS: {
+    status: 409,
+    title: 'An account with this e-mail exists',
+    help: 'Sign in, or ask for a password reset.',
+  },
+  DUPLICATE_ENTRY: {
+    status: 409,
+    title: 'The address is taken',
+    help: 'It is already in use. `detail` says by what. Nothing was changed.',
+    details: details.DUPLICATE_ENTRY,
+  },
+  PAYLOAD_TOO_LARGE: {
+    status: 413,
+    title: 'The body is too large',
+    help: 'A body may have 16 kB at most, a signed event 64 kB.',
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    title: 'The media type is not supported',
+    help: 'Send the body as `application/json` in UTF-8. `detail` says which header is not supported.',
+    details: details.UNSUPPORTED_MEDIA_TYPE,
+  },
+  EXPECTATION_FAILED: {
+    status: 417,
+    title: 'The expectation cannot be met',
+    help: 'The header `Expect` may say `100-continue` and nothing else. Nothing was done.',
+  },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    title: 'The headers are too large',
+    help: 'The head of a request may have 16 kB at most.',
+  },
+  RATE_LIMIT_EXCEEDED: {
+    status: 429,
+    title: 'Too many requests',
+    help: 'Wait for as long as `Retry-After` says. `RateLimit-Policy` states the limits of the caller, by address or session; after wrong passwords there is `Retry-After` alone.',
+    isRetriable: true,
+  },
+  INTERNAL_ERROR: {
+    status: 500,
+    title: 'Something went wrong here',
+    help: 'The fault is ours. Quote `request_id` when you report it.',
+  },
+  SERVICE_UNAVAILABLE: {
+    status: 503,
+    title: 'The service is not available for the moment',
+    help: 'Try again after `Retry-After` seconds. No refresh token was used up.',
+    isRetriable: true,
+  },
+})
 
-const catalogue = {
-  VALIDATION_ERROR: [
-    400,
-    'The request is not valid',
-    'A field is missing, unknown, or does not follow its rule. `errors` names each by path and rule.',
-  ],
-  AUTH_ERROR: [
-    401,
-    'Credentials are required',
-    'The request carries no credentials. Send `Authorization: Bearer <access token>`.',
-  ],
-  INVALID_TOKEN: [
-    401,
-    'The token is not valid',
-    'The token is malformed, was not issued here, was used already, or was replaced by a newer one.',
-  ],
-  TOKEN_EXPIRED: [
-    401,
-    'The access token has expired',
-    'Exchange the refresh token for a new access token and try again.',
-  ],
-  INVALID_CREDENTIALS: [
-    401,
-    'The e-mail or the password is wrong',
-    'No account matches this e-mail and password. Which of the two is wrong is not said. After too many wrong ones in a row a password is closed until it is reset.',
-  ],
-  INVALID_CURRENT_PASSWORD: [
-    403,
-    'The current password is wrong',
-    'Nothing was changed. This is no 401, since your session is fine: do not refresh and try again.',
-  ],
-  INVALID_REFRESH_TOKEN: [
-    401,
-    'The refresh token is not valid',
-    'The session has ended or expired, or the token was used before. Sign in again.',
-  ],
-  SESSION_REVOKED: [
-    401,
-    'The session has ended',
-    'The access token is genuine, but its session was ended. Sign in again.',
-  ],
-  INVALID_SIGNATURE: [
-    401,
-    'The signature is not valid',
-    'The event was not signed with the secret of this endpoint, or too long ago. Nothing was done.',
-  ],
-  ACCOUNT_DEACTIVATED: [
-    403,
-    'The account is deactivated',
-    'The password is right, but the account was deactivated, or closed by its owner. `forgot-password` mails the owner the link that undoes a deletion.',
-  ],
-  EMAIL_NOT_VERIFIED: [
-    403,
-    'The e-mail address is not verified',
-    'The email address must be verified first. At a login the password is right, and a session continues once the address is verified. Ask for another email if you need one.',
-  ],
-  FORBIDDEN: [
-    403,
-    'This is not allowed',
-    'The user may not do this, or the request came from a page that may not make it. `detail` says which.',
-  ],
-  NOT_FOUND: [404, 'There is nothing here', 'No route or resource has this address.'],
-  METHOD_NOT_ALLOWED: [
-    405,
-    'The method is not allowed',
-    'The address exists, but not for this method. `Allow` lists those that it takes.',
-  ],
-  REQUEST_TIMEOUT: [
-    408,
-    'The request took too long to arrive',
-    'A request has eight seconds to arrive whole. Nothing was done.',
-  ],
-  USER_EXISTS: [409, 'An account with this e-mail exists', 'Sign in, or ask for a password reset.'],
-  DUPLICATE_ENTRY: [
-    409,
-    'The address is taken',
-    'It is already in use. `detail` says by what. Nothing was changed.',
-  ],
-  SITE_UNAVAILABLE: [
-    409,
-    'The site is not for sale at the moment',
-    'The site is sold or reserved. `detail` says which.',
-  ],
-  REQUEST_IN_PROGRESS: [
-    409,
-    'The same request is being served',
-    'A request with this `Idempotency-Key` has not been answered yet. Send it again after `Retry-After` seconds.',
-  ],
-  PAYLOAD_TOO_LARGE: [
-    413,
-    'The body is too large',
-    'A body may have 16 kB at most, an event of the payment gateway 64 kB.',
-  ],
-  UNSUPPORTED_MEDIA_TYPE: [
-    415,
-    'The media type is not supported',
-    'Send the body as `application/json` in UTF-8. `detail` says which header is not supported.',
-  ],
-  EXPECTATION_FAILED: [
-    417,
-    'The expectation cannot be met',
-    'The header `Expect` may say `100-continue` and nothing else. Nothing was done.',
-  ],
-  IDEMPOTENCY_KEY_REUSED: [
-    422,
-    'The key belongs to another request',
-    'An `Idempotency-Key` stands for one request. Use a new one for a new request.',
-  ],
-  HEADERS_TOO_LARGE: [431, 'The headers are too large', 'The head of a request may have 16 kB at most.'],
-  RATE_LIMIT_EXCEEDED: [
-    429,
-    'Too many requests',
-    'Wait for as long as `Retry-After` says. `RateLimit-Policy` states the limits of the caller, by address or session; after wrong passwords there is `Retry-After` alone.',
-  ],
-  INTERNAL_ERROR: [
-    500,
-    'Something went wrong here',
-    'The fault is ours. Quote `request_id` when you report it.',
-  ],
-  SERVICE_UNAVAILABLE: [
-    503,
-    'The service is not available for the moment',
-    'Try again after `Retry-After` seconds. No refresh token was used up.',
-  ],
-} as const satisfies Record<string, readonly [status: number, title: string, help: string]>
-
-export type Code = keyof typeof catalogue
-
-export type FieldError = { path: string; rule: string; message: string }
-
-type Extra = { errors?: FieldError[]; retryAfter?: number; headers?: Record<string, string>; detail?: string }
-type ExtraOf<C extends Code> = Extra & { detail?: Detail<C> }
-
-export const codes = Object.keys(catalogue) as Code[]
-export const problemStatus = (code: Code): number => catalogue[code][0]
-export const problemTitle = (code: Code): string => catalogue[code][1]
-export const problemHelp = (code: Code): string => catalogue[code][2]
-
-/** The name of a code in addresses: `USER_EXISTS` is explained at `/problems/user-exists`. */
-export const problemSlug = (code: Code): string => code.toLowerCase().replaceAll('_', '-')
+export type Code = keyof typeof problems
 
 /**
- * A refusal, as a value: flows return it and the type checker knows which codes may come out of where.
- * `retryAfter` is in seconds, `detail` names one of the reasons in `problem-details.ts`. Becomes a reply in `http/problem-json.ts` (RFC 9457) and nowhere else.
+ * A refusal as a value: verbs return it, so that the type of a verb lists the codes that it may return. Only
+ * `http/problem-json.ts` turns it into a reply (RFC 9457).
  */
-export class Problem<const C extends Code = Code> {
+export class Problem<const C extends string = string> {
   readonly code: C
-  readonly extra: Extra
-  constructor(
-    code: C,
-    ...[extra = {}]: C extends DetailedCode ? [ExtraOf<C> & { detail: Detail<C> }] : [ExtraOf<C>?]
-  ) {
-    this.code = code
+  readonly definition: ProblemDefinition<C>
+  readonly extra: AnyArguments
+  /** A problem of a module: see `problemFrom`. */
+  constructor(definition: ProblemDefinition<C>, extra?: AnyArguments)
+  /** A problem of the core. */
+  constructor(code: C & Code, ...extra: ArgumentsOf<(typeof problems)[C & Code]>)
+  constructor(problem: ProblemDefinition<C> | (C & Code), extra: AnyArguments = {}) {
+    this.definition = typeof problem === 'string' ? problems[problem] : problem
+    this.code = this.definition.code
     this.extra = extra
   }
 }
+
+/** Makes the function with which a module creates the problems of its own table. */
+export const problemFrom =
+  <T extends { readonly [C in keyof T]: ProblemDefinition }>(table: T) =>
+  <const C extends keyof T & string>(code: C, ...[extra]: ArgumentsOf<T[C]>): Problem<C> =>
+    new Problem(table[code], extra) as Problem<C>

@@ -1,6 +1,6 @@
 import { isOutage } from '../base/store-errors.ts'
-import { detailsOf } from '../catalog/problem-details.ts'
-import { Problem, problemSlug, problemStatus, problemTitle } from '../catalog/problems.ts'
+import { problemSlug } from '../catalog/problem-definition.ts'
+import { Problem } from '../catalog/problems.ts'
 
 export type ProblemReply = { status: number; headers: Record<string, string>; body: Record<string, unknown> }
 
@@ -25,10 +25,14 @@ export const problemOf = (error: unknown): Problem => {
  * The one place that turns a problem into a reply (RFC 9457; RFC 6750, section 3, for 401). `base` is the beginning of the
  * problem's `type`: the path of `PUBLIC_URL`, or the whole URL if another service replies.
  */
-export const problemJson = ({ code, extra }: Problem, requestId: string, base: string): ProblemReply => {
-  const status = problemStatus(code)
+export const problemJson = (
+  { definition, extra }: Problem,
+  requestId: string,
+  base: string,
+): ProblemReply => {
+  const { code, status, title, details = {} } = definition
   const { errors, retryAfter, headers, detail = '' } = extra
-  const sentence = detailsOf(code)[detail]
+  const sentence = details[detail]
   return {
     status,
     headers: {
@@ -40,7 +44,7 @@ export const problemJson = ({ code, extra }: Problem, requestId: string, base: s
     },
     body: {
       type: `${base}/problems/${problemSlug(code)}`,
-      title: problemTitle(code),
+      title,
       status,
       ...(sentence && { detail: sentence }),
       code,

@@ -1,8 +1,8 @@
 import type { Context } from 'koa'
 import { HttpMethodEnum, koaBody } from 'koa-body'
 import rawBody from 'raw-body'
-import type { Detail } from '../catalog/problem-details.ts'
-import { Problem } from '../catalog/problems.ts'
+import type { DetailOf } from '../catalog/problem-definition.ts'
+import { Problem, type problems } from '../catalog/problems.ts'
 import { mediaType } from './content-type.ts'
 
 const types = { json: 'application/json', form: 'application/x-www-form-urlencoded' } as const
@@ -52,7 +52,10 @@ const readBytes = async (ctx: Context): Promise<Buffer | Problem<'UNSUPPORTED_ME
 }
 
 /** The detail of an unsupported type, charset or encoding, or null. */
-const unsupported = (ctx: Context, accepts: 'json' | 'form'): Detail<'UNSUPPORTED_MEDIA_TYPE'> | null => {
+const unsupported = (
+  ctx: Context,
+  accepts: 'json' | 'form',
+): DetailOf<typeof problems.UNSUPPORTED_MEDIA_TYPE> | null => {
   const given = mediaType(ctx.req.headers['content-type'] ?? '')
   if (given?.type !== types[accepts]) return accepts
   if (!given.isUtf8) return 'charset'

@@ -1,7 +1,8 @@
 import type * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
 import { type Limit, type LimitName, limits } from '../catalog/limits.ts'
-import type { Code, Problem } from '../catalog/problems.ts'
+import type { ProblemDefinition } from '../catalog/problem-definition.ts'
+import { type Code, type Problem, problems } from '../catalog/problems.ts'
 import type { Client } from './client.ts'
 import type { Cookie } from './cookie.ts'
 import type { RouteExample, WithExample } from './route-example.ts'
@@ -92,7 +93,7 @@ export type Route = Common & {
   params?: Schema
   headers?: Schema
   replies: Replies
-  problems: readonly Code[]
+  problems: readonly ProblemDefinition[]
   example?: RouteExample
   handle: (deps: Deps, call: never) => Promise<Outcome>
 }
@@ -109,7 +110,10 @@ export type Outcome =
   | Problem
 
 /** The names that a route may use: those of the core and of its own module. */
-export type Catalogue<L extends string> = { limits: Readonly<Record<L, Limit>> }
+export type Catalogue<L extends string, K extends string> = {
+  limits: Readonly<Record<L, Limit>>
+  problems: Readonly<Record<K, ProblemDefinition>>
+}
 
 /**
  * Returns a function that declares routes for these callers, with names from this catalogue. A route is a value: its
@@ -117,11 +121,11 @@ export type Catalogue<L extends string> = { limits: Readonly<Record<L, Limit>> }
  * problem that it does not declare, or with a wrong example, does not compile.
  */
 export const routeFor =
-  <C extends Callers, L extends string>({ limits }: Catalogue<L>) =>
+  <C extends Callers, L extends string, K extends string>({ limits, problems }: Catalogue<L, K>) =>
   <
     const A extends keyof C & Auth,
     const R extends Replies,
-    const P extends Code = never,
+    const P extends K = never,
     B extends Schema | undefined = undefined,
     Q extends Schema | undefined = undefined,
     M extends Schema | undefined = undefined,
@@ -140,7 +144,11 @@ export const routeFor =
       handle: (deps: Deps, call: Call<C[A], B, Q, M, H>) => Promise<Reply<NoInfer<R>> | Problem<NoInfer<P>>>
     } & NoInfer<WithExample<B, Q, M, H, R>>,
   ): Route =>
-    ({ ...spec, limits: spec.limits.map(name => limits[name]) }) as unknown as Route
+    ({
+      ...spec,
+      limits: spec.limits.map(name => limits[name]),
+      problems: spec.problems.map(code => problems[code]),
+    }) as unknown as Route
 
 /** Declares a route that anyone may call. */
-export const publicRoute = routeFor<{ none: object }, LimitName>({ limits })
+export const publicRoute = routeFor<{ none: object }, LimitName, Code>({ limits, problems })

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { nearName, squeezed } from '../base/near-name.ts'
-import { type FieldError, Problem } from '../catalog/problems.ts'
+import type { FieldError } from '../catalog/problem-definition.ts'
+import { Problem } from '../catalog/problems.ts'
 import type { Schema } from './route.ts'
 
 // The messages of valibot quote the value, so they are replaced.

@@ -1,5 +1,4 @@
-import { detailsOf } from '../catalog/problem-details.ts'
-import { codes, problemHelp, problemSlug, problemStatus, problemTitle } from '../catalog/problems.ts'
+import { type ProblemDefinition, problemSlug } from '../catalog/problem-definition.ts'
 import type { Assets } from '../http/asset.ts'
 import { brandValues } from '../theme/brand-values.ts'
 import { compileTemplate, escapeHtml, fillTemplate } from '../theme/template.ts'
@@ -22,42 +21,42 @@ const policy = ({ brand }: Theme): string => {
 /** Marks up the names of headers and fields, which the texts write between backticks. */
 const withCode = (text: string): string => text.replace(/`([^`]+)`/g, '<code>$1</code>')
 
-const reasons = (code: (typeof codes)[number]): string => {
-  const items = Object.values(detailsOf(code)).map(sentence => `<li>${withCode(sentence)}</li>\n`)
+const reasons = ({ details = {} }: ProblemDefinition): string => {
+  const items = Object.values(details).map(sentence => `<li>${withCode(sentence)}</li>\n`)
   return items.length > 0 ? `<ul>\n${items.join('')}</ul>\n` : ''
 }
 
-const documentOf = (theme: Theme, code: (typeof codes)[number]): string => `<!doctype html>
+const documentOf = (theme: Theme, problem: ProblemDefinition): string => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${code} · {{brand}}</title>
+<title>${problem.code} · {{brand}}</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="own.css">
 </head>
 <body>
 <main>
 ${brandHeader(theme)}
-<h1>${problemTitle(code)}</h1>
-<p><code>${code}</code>, HTTP ${problemStatus(code)}</p>
-<p>${withCode(problemHelp(code))}</p>
-${reasons(code)}</main>
+<h1>${problem.title}</h1>
+<p><code>${problem.code}</code>, HTTP ${problem.status}</p>
+<p>${withCode(problem.help)}</p>
+${reasons(problem)}</main>
 </body>
 </html>
 `
 
 /** The page of each problem, and their style sheet. */
-export const problemAssets = (theme: Theme): Assets => ({
+export const problemAssets = (theme: Theme, problems: readonly ProblemDefinition[]): Assets => ({
   '/problems/own.css': () => ({ type: 'text/css', body: pageStyle(theme.brand) + style }),
   ...Object.fromEntries(
-    codes.map(code => [
-      `/problems/${problemSlug(code)}`,
+    problems.map(problem => [
+      `/problems/${problemSlug(problem.code)}`,
       () => ({
         type: 'text/html',
         csp: policy(theme),
-        body: fillTemplate(compileTemplate(documentOf(theme, code)), brandValues(theme.brand), escapeHtml),
+        body: fillTemplate(compileTemplate(documentOf(theme, problem)), brandValues(theme.brand), escapeHtml),
       }),
     ]),
   ),

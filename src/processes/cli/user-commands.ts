@@ -4,7 +4,7 @@ import type { User } from '../../features/users/entity.ts'
 import type { Role } from '../../features/users/types.ts'
 import { userView } from '../../features/users/view.ts'
 import * as field from '../../platform/base/fields.ts'
-import { type Code, Problem, problemTitle } from '../../platform/catalog/problems.ts'
+import { type Code, Problem } from '../../platform/catalog/problems.ts'
 import { type Command, command, done, type Outcome, operator, refused } from './command.ts'
 import { readPassword } from './read-password.ts'
 
@@ -36,17 +36,17 @@ const create = command({
   },
 })
 
-const reasons: Partial<Record<Code, string>> = {
+const reasons: Readonly<Record<string, string>> = {
   FORBIDDEN: 'is the last administrator and must stay one.',
   EMAIL_NOT_VERIFIED: 'has not verified the address. Another person may have registered it.',
   USER_EXISTS: 'has an account already.',
   NOT_FOUND: 'has no account.',
-}
+} satisfies Partial<Record<Code, string>>
 
-const refusal = ({ code, extra }: Problem, email: string): Outcome => {
+const refusal = ({ code, definition, extra }: Problem, email: string): Outcome => {
   if (reasons[code]) return refused(code, `${email} ${reasons[code]}`)
   const { errors } = extra
-  const sentence = errors?.map(({ path, message }) => `${path}: ${message}`).join(' ') ?? problemTitle(code)
+  const sentence = errors?.map(({ path, message }) => `${path}: ${message}`).join(' ') ?? definition.title
   return refused(code, sentence, { errors })
 }
 

@@ -1,9 +1,7 @@
 import { variables } from '../../config.ts'
-import { emails as allEmails, auditEvents, counters, limits } from '../../modules.ts'
+import { emails as allEmails, auditEvents, counters, limits, problems } from '../../modules.ts'
 import type { LimitedBy } from '../../platform/catalog/limits.ts'
 import { gauges, requestSeconds } from '../../platform/catalog/metrics.ts'
-import { detailsOf } from '../../platform/catalog/problem-details.ts'
-import { codes, problemHelp, problemStatus, problemTitle } from '../../platform/catalog/problems.ts'
 import { codeDigits, isCodePurpose } from '../../platform/catalog/token-purposes.ts'
 import { code, table } from './markdown.ts'
 import { routeTables } from './route-tables.ts'
@@ -45,16 +43,18 @@ const limitTable = (): string =>
     }),
   )
 
-const problems = (): string =>
+const problemTable = (): string =>
   table(
     ['Code', 'Status', 'Title', 'Meaning'],
-    codes.map(name => [code(name), `${problemStatus(name)}`, problemTitle(name), problemHelp(name)]),
+    problems.map(problem => [code(problem.code), `${problem.status}`, problem.title, problem.help]),
   )
 
 const reasons = (): string =>
   table(
     ['Code', '`detail`'],
-    codes.flatMap(name => Object.values(detailsOf(name)).map(sentence => [code(name), sentence])),
+    problems.flatMap(({ code: name, details = {} }) =>
+      Object.values(details).map(sentence => [code(name), sentence]),
+    ),
   )
 
 const metricRow = (name: string, type: string, labels: readonly string[], help: string): string[] => [
@@ -95,7 +95,7 @@ const emailTable = (): string =>
 export const docTables: Readonly<Record<string, () => string>> = {
   configuration,
   limits: limitTable,
-  problems,
+  problems: problemTable,
   'problem details': reasons,
   metrics,
   'audit events': auditEventTable,

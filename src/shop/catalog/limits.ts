@@ -6,3 +6,5 @@ export const shopLimits = defineLimits({
   purchase: { points: 5, window: '30m', by: 'ip' },
   webhook: { points: 1000, window: '1m', by: 'ip' },
 })
+
+export type ShopLimitName = keyof typeof shopLimits

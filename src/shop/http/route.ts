@@ -1,9 +1,12 @@
 import type { Callers } from '../../features/sessions/route.ts'
-import { limits } from '../../platform/catalog/limits.ts'
+import { type LimitName, limits } from '../../platform/catalog/limits.ts'
+import { type Code, problems } from '../../platform/catalog/problems.ts'
 import { routeFor } from '../../platform/http/route.ts'
-import { shopLimits } from '../catalog/limits.ts'
+import { type ShopLimitName, shopLimits } from '../catalog/limits.ts'
+import { type ShopCode, shopProblems } from '../catalog/problems.ts'
 
-const allLimits = { ...limits, ...shopLimits }
-
-/** Declares a route of the shop, which may name the limits of the core and those of the shop. */
-export const route = routeFor<Callers, keyof typeof allLimits>({ limits: allLimits })
+/** Declares a route of the shop. It may name the limits and problems of the core and those of the shop. */
+export const route = routeFor<Callers, LimitName | ShopLimitName, Code | ShopCode>({
+  limits: { ...limits, ...shopLimits },
+  problems: { ...problems, ...shopProblems },
+})

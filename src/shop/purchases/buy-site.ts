@@ -5,6 +5,7 @@ import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { sha256 } from '../../platform/crypto/derive.ts'
 import type { Counter } from '../../platform/limits/limiter.ts'
+import { shopProblem } from '../catalog/problems.ts'
 import { readSite } from '../sites/read-site.ts'
 import { createCheckout } from './create-checkout.ts'
 import { endPurchase } from './end-purchase.ts'
@@ -74,7 +75,7 @@ export const buySite = async (deps: Needs, wish: Wish): Promise<Checkout | Refus
   if (meanwhile) return meanwhile
   const site = await readSite(deps, slug)
   if (site instanceof Problem) return site
-  return new Problem('SITE_UNAVAILABLE', { detail: site.status === 'sold' ? 'sold' : 'reserved' })
+  return shopProblem('SITE_UNAVAILABLE', { detail: site.status === 'sold' ? 'sold' : 'reserved' })
 }
 
 /** What a request with this key was answered, if there was one. */
@@ -85,8 +86,8 @@ const repeated = async (
 ): Promise<Checkout | Problem<'REQUEST_IN_PROGRESS' | 'IDEMPOTENCY_KEY_REUSED'> | null> => {
   const earlier = key && (await database.getRepository(Purchases).findOneBy({ idempotency_key: key }))
   if (!earlier) return null
-  if (earlier.request_hash !== request) return new Problem('IDEMPOTENCY_KEY_REUSED')
-  return answerOf(earlier, earlier.checkout_url) ?? new Problem('REQUEST_IN_PROGRESS', { retryAfter: 2 })
+  if (earlier.request_hash !== request) return shopProblem('IDEMPOTENCY_KEY_REUSED')
+  return answerOf(earlier, earlier.checkout_url) ?? shopProblem('REQUEST_IN_PROGRESS', { retryAfter: 2 })
 }
 
 const answerOf = ({ id, expires_at }: Purchase, url: string | null): Checkout | null =>

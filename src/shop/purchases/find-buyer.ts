@@ -1,5 +1,6 @@
 import type { User } from '../../features/users/types.ts'
-import { type FieldError, Problem } from '../../platform/catalog/problems.ts'
+import type { FieldError } from '../../platform/catalog/problem-definition.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
 import type { Purchase } from './rules.ts'
 
 export type Buyer = Pick<Purchase, 'user_id' | 'full_name'> & { email: string }

@@ -1,6 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
+import { shopProblem } from '../catalog/problems.ts'
 import { Purchases } from './entity.ts'
 import { recordPurchaseEvent } from './record-purchase-event.ts'
 import { undoSale } from './undo-sale.ts'
@@ -20,7 +21,7 @@ export const recordRefund = (
     })
     if (!purchase) return new Problem('NOT_FOUND')
     if (purchase.status === 'refunded') return null
-    if (purchase.status !== 'paid' && !purchase.issue) return new Problem('FORBIDDEN', { detail: 'not_paid' })
+    if (purchase.status !== 'paid' && !purchase.issue) return shopProblem('FORBIDDEN', { detail: 'not_paid' })
     await undoSale(manager, purchase)
     await recordPurchaseEvent(manager, {
       type: 'purchase.refunded',

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Route } from '../../platform/http/route.ts'
+import { shopProblem } from '../catalog/problems.ts'
 import { shopConfig } from '../catalog/variables.ts'
 import { route } from '../http/route.ts'
 import { eventExample } from './examples.ts'
@@ -36,7 +37,7 @@ const postEvent = route({
     const id = headers[`${by}-id`]
     const signed = { id, timestamp: headers[`${by}-timestamp`], signature: headers[`${by}-signature`] }
     const secrets = shopConfig(deps.config).RECURRENTE_WEBHOOK_SECRET ?? []
-    if (id === undefined || !verifySignature(secrets, signed, body)) return new Problem('INVALID_SIGNATURE')
+    if (id === undefined || !verifySignature(secrets, signed, body)) return shopProblem('INVALID_SIGNATURE')
     const event = readEvent(Buffer.from(body).toString())
     if (!event) return new Problem('VALIDATION_ERROR')
     await takeEvent(deps, { id, ...event })

@@ -3,8 +3,9 @@ import type { Deps } from '../../deps.ts'
 import { recordEvent } from '../../features/audit/record-event.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { isDuplicate } from '../../platform/base/store-errors.ts'
-import { Problem } from '../../platform/catalog/problems.ts'
+import type { Problem } from '../../platform/catalog/problems.ts'
 import type { ShopAuditType } from '../catalog/audit-events.ts'
+import { shopProblem } from '../catalog/problems.ts'
 import { Sites } from './entity.ts'
 import type { Site } from './rules.ts'
 
@@ -26,7 +27,7 @@ export const createSite = async (
       return manager.findOneByOrFail(Sites, { id })
     })
   } catch (error) {
-    if (isDuplicate(error, 'sites_slug_key')) return new Problem('DUPLICATE_ENTRY', { detail: 'slug' })
+    if (isDuplicate(error, 'sites_slug_key')) return shopProblem('DUPLICATE_ENTRY', { detail: 'slug' })
     throw error
   }
 }

@@ -5,6 +5,7 @@ import { recordEvent } from '../../features/audit/record-event.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { ShopAuditType } from '../catalog/audit-events.ts'
+import { shopProblem } from '../catalog/problems.ts'
 import { Sites } from './entity.ts'
 import type { Site } from './rules.ts'
 
@@ -35,7 +36,7 @@ export const updateSite = async (
     const where = { slug, ...(change.status && from[change.status]) }
     const { affected } = await manager.update(Sites, where, { ...change, updated_at: () => 'now()' })
     if (affected !== 1)
-      return new Problem('SITE_UNAVAILABLE', { detail: before.status === 'reserved' ? 'reserved' : 'sold' })
+      return shopProblem('SITE_UNAVAILABLE', { detail: before.status === 'reserved' ? 'reserved' : 'sold' })
     const after = await manager.findOneByOrFail(Sites, { slug })
     const changes = changesOf(before, after, fields)
     if (Object.keys(changes.after).length > 0)

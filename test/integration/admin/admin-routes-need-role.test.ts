@@ -1,6 +1,6 @@
 import test from 'ava'
 import { v7 as uuid } from 'uuid'
-import { detailsOf } from '../../../src/platform/catalog/problem-details.ts'
+import { problems } from '../../../src/platform/catalog/problems.ts'
 import type { Route } from '../../../src/platform/http/route.ts'
 import type { Client, Reply } from '../../client.ts'
 import { anAccount, password } from '../../fixtures.ts'
@@ -74,7 +74,7 @@ test.serial(
         {
           status: 403,
           challenge: 'Bearer realm="latchkey", error="insufficient_scope"',
-          body: { code: 'FORBIDDEN', detail: detailsOf('FORBIDDEN').role },
+          body: { code: 'FORBIDDEN', detail: problems.FORBIDDEN.details.role },
         },
         name,
       )

@@ -1,5 +1,6 @@
 import anyTest from 'ava'
-import { codes, problemSlug } from '../../../src/platform/catalog/problems.ts'
+import { problems } from '../../../src/modules.ts'
+import { problemSlug } from '../../../src/platform/catalog/problem-definition.ts'
 import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { coreRoutes } from '../../routes.ts'
@@ -49,7 +50,7 @@ const everyRoute = coreRoutes.map(({ method, path, accepts }) => ({
 }))
 const everyPage = [
   ...['/', '/docs', '/redoc', '/openapi.json', '/nowhere', '/docs/', '/docs/init.js', '/redoc/init.js'],
-  ...codes.map(code => `/problems/${problemSlug(code)}`),
+  ...problems.map(({ code }) => `/problems/${problemSlug(code)}`),
 ].map(path => ({ method: 'GET', path, accepts: 'json' as const }))
 
 for (const [what, prefix] of proxies)

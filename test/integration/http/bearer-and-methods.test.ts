@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { codes, problemSlug } from '../../../src/platform/catalog/problems.ts'
+import { problemSlug } from '../../../src/platform/catalog/problem-definition.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { coreRoutes } from '../../routes.ts'
 import { openWorld } from '../../world.ts'
@@ -151,7 +151,7 @@ anyTest.after.always(async () => {
   const ask = (method: string, path: string) =>
     sendRaw(world.url, [`${method} ${path} HTTP/1.1`, 'Host: latchkey.test'])
 
-  const pages = ['/docs', '/redoc', '/openapi.json', `/problems/${problemSlug(codes[0] ?? 'NOT_FOUND')}`]
+  const pages = ['/docs', '/redoc', '/openapi.json', `/problems/${problemSlug('VALIDATION_ERROR')}`]
   const served = Map.groupBy(
     [...coreRoutes, ...pages.map(path => ({ method: 'GET', path }))],
     ({ path }) => path,

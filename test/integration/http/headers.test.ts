@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { codes, problemSlug } from '../../../src/platform/catalog/problems.ts'
+import { problemSlug } from '../../../src/platform/catalog/problem-definition.ts'
 import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import type { ReplyHeaders } from '../../reply-headers.ts'
@@ -140,7 +140,7 @@ anyTest.after.always(async () => {
     ['the documentation', 200, () => client.get('/docs')],
     ['the other documentation', 200, () => client.get('/redoc')],
     ['a script of the documentation', 200, () => client.get('/docs/init.js')],
-    ['the page of a problem', 200, () => client.get(`/problems/${problemSlug(codes[0] ?? 'NOT_FOUND')}`)],
+    ['the page of a problem', 200, () => client.get(`/problems/${problemSlug('VALIDATION_ERROR')}`)],
     ['a redirect', 303, () => client.get('/')],
     ['an empty reply', 204, () => client.post('logout', { refresh_token: 'lkr_none' })],
     ['400', 400, () => client.post('register', '{')],

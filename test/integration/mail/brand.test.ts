@@ -2,8 +2,8 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import anyTest from 'ava'
-import { emails as allEmails } from '../../../src/modules.ts'
-import { codes, problemSlug } from '../../../src/platform/catalog/problems.ts'
+import { emails as allEmails, problems } from '../../../src/modules.ts'
+import { problemSlug } from '../../../src/platform/catalog/problem-definition.ts'
 import { ownTemplates } from '../../../src/platform/theme/templates.ts'
 import { anAccount, anEmail, tokenOf } from '../../fixtures.ts'
 import { coreRoutes } from '../../routes.ts'
@@ -103,7 +103,7 @@ test('every page of a branded service → carries the brand in every language an
 })
 
 test('problem pages of a branded service → carry the brand and never name Latchkey', async t => {
-  for (const code of codes) {
+  for (const { code } of problems) {
     const { status, text, headers } = await client.get(`/problems/${problemSlug(code)}`)
     t.is(status, 200)
     t.notRegex(text, /latchkey/i, code)

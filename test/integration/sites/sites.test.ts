@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import anyTest from 'ava'
-import { detailsOf } from '../../../src/platform/catalog/problem-details.ts'
+import { shopProblems } from '../../../src/shop/catalog/problems.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openShop } from '../purchases/shop.ts'
 
@@ -134,7 +134,7 @@ anyTest.after.always(async () => {
     const outcomes = offers.map(({ status, body }) => `${status} ${body.code ?? body.name}`).sort()
     t.regex(outcomes[0] ?? '', /^201 Offer \d$/)
     t.deepEqual(new Set(outcomes.slice(1)), new Set(['409 DUPLICATE_ENTRY']))
-    t.is((await createSite({ slug })).body.detail, detailsOf('DUPLICATE_ENTRY').slug)
+    t.is((await createSite({ slug })).body.detail, shopProblems.DUPLICATE_ENTRY.details.slug)
     t.is(`201 ${(await read(slug)).name}`, outcomes[0] ?? '')
   })
 
@@ -191,7 +191,10 @@ anyTest.after.always(async () => {
     t.is((await change(site.slug, { status: 'sold' })).body.status, 'sold')
     const buy = () =>
       client.post(`/api/v1/sites/${site.slug}/purchase`, { email: 'ada@example.com', full_name: 'Ada' })
-    t.like((await buy()).body, { code: 'SITE_UNAVAILABLE', detail: detailsOf('SITE_UNAVAILABLE').sold })
+    t.like((await buy()).body, {
+      code: 'SITE_UNAVAILABLE',
+      detail: shopProblems.SITE_UNAVAILABLE.details.sold,
+    })
     t.is((await change(site.slug, { status: 'available' })).body.status, 'available')
     t.deepEqual(await shop.siteOf(site.slug), { status: 'available', held_by: null })
     t.is((await buy()).status, 201)
@@ -200,7 +203,7 @@ anyTest.after.always(async () => {
     await shop.sendEvent('payment_intent.succeeded', sold)
     t.like((await change(sold.slug, { status: 'available', price: 1 })).body, {
       code: 'SITE_UNAVAILABLE',
-      detail: detailsOf('SITE_UNAVAILABLE').sold,
+      detail: shopProblems.SITE_UNAVAILABLE.details.sold,
     })
     t.is((await change(sold.slug, { status: 'sold', price: 2 })).body.price, 2)
     t.deepEqual(

@@ -16,7 +16,7 @@ const day = 86_400_000
 export const accountKey = (email: string): string =>
   sha256(`account\n${email}`).toString('base64url').slice(0, 22)
 
-// This counter expires after a day, because anyone can cause it for any address. `failed_logins` of the user, which closes
+// This counter expires after a day, because anyone can cause it for any address. `failed_logins` of the user, which locks
 // the password, does not expire. Redis stores the name: another one would give attackers new attempts after an update.
 export const unknownDevices = (email: string): AttemptCounter => ({
   owner: accountKey(email),

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import bcrypt from 'bcrypt'
+import { example } from '../src/platform/catalog/examples.ts'
 import type { Client } from './client.ts'
 
-export const password = 'correct horse 9'
+export const password: string = example.password
 
 /** A unique email address. */
 export const anEmail = (): string => `user-${randomBytes(6).toString('hex')}@example.com`

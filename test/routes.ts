@@ -10,3 +10,10 @@ export const allRoutes = await loadRoutes({
   draining,
   config: { RECURRENTE_SECRET_KEY: 'sk_test_0123456789' },
 })
+
+/** The example body of a route such as `POST /livez`, with these values in place of those of the example. */
+export const exampleBody = (name: string, values: Record<string, unknown> = {}): Record<string, unknown> => {
+  const route = allRoutes.find(({ method, path }) => name === `${method} ${path}`)
+  if (!route?.example?.body) throw new Error(`${name} has no example of a body`)
+  return { ...route.example.body, ...values }
+}

@@ -22,7 +22,10 @@ export type Body = {
   more: string[]
 }
 
+const text = (most = 60) => fc.nat(99).map(n => `${canary} ${n}`.slice(0, most))
 const fresh = fc.nat(0xffffff).map(n => `${canary}.${n}@example.com`)
+
+/** Values that vary, hold the canary, or belong to the caller. Other fields have the value of their example. */
 const samples: Record<string, fc.Arbitrary<unknown>> = {
   email: fc.oneof(fresh, fc.constant(placeholder('email'))),
   new_email: fresh,
@@ -33,14 +36,17 @@ const samples: Record<string, fc.Arbitrary<unknown>> = {
   refresh_token: fc.constantFrom(placeholder('refresh'), `lkr_${canary}`),
   token: fc.constantFrom(placeholder('token'), placeholder('token'), `lkp_${canary}`),
   code: fc.nat(999_999).map(n => String(n).padStart(6, '0')),
+  full_name: text(),
+  address: text(),
+  name: text(),
+  description: text(),
+  search: text(),
   phone: fc.constantFrom('+442071234567', '020 7123 4567'),
   preferred_language: fc.constantFrom('en', 'pt-BR', 'ar'),
   price: fc.integer({ min: 1, max: 100_000_000 }),
   image_url: fc.constant(`https://${canary}.example/b`),
   picture_url: fc.constant(`https://${canary}.example/a`),
   user_id: fc.constantFrom(placeholder('userId'), placeholder('victimId')),
-  from: fc.constant('2020-01-01T00:00:00Z'),
-  to: fc.constant('2030-01-01T00:00:00.123Z'),
   limit: fc.constantFrom('1', '10', '100'),
 }
 
@@ -57,27 +63,30 @@ type Known = {
   required?: string[]
 }
 
-const text = (most = 60) => fc.nat(99).map(n => `${canary} ${n}`.slice(0, most))
-
 /** A value that conforms to a schema. */
-export const goodValue = (name: string, schema: Schema): fc.Arbitrary<unknown> => {
+export const goodValue = (name: string, schema: Schema, example?: unknown): fc.Arbitrary<unknown> => {
   const { type, anyOf, items, pattern, maxLength, ...known } = schema as Known
   if (known.enum) return fc.constantFrom(...known.enum)
   if ('const' in known) return fc.constant(known.const)
-  if (anyOf) return fc.oneof(...anyOf.map(each => goodValue(name, each)))
-  if (type === 'object') return goodObject(schema)
+  if (anyOf) return fc.oneof(...anyOf.map(each => goodValue(name, each, example)))
+  if (type === 'object') return goodObject(schema, example as Fields)
   if (type === 'array') return fc.array(goodValue(name, items ?? {}), { minLength: 1, maxLength: 3 })
   if (type === 'boolean') return fc.boolean()
   if (type === 'null') return fc.constant(null)
-  return samples[name] ?? (pattern ? fc.stringMatching(new RegExp(pattern)) : text(maxLength))
+  if (samples[name]) return samples[name]
+  if (pattern) return fc.stringMatching(new RegExp(pattern))
+  return example === undefined ? text(maxLength) : fc.constant(example)
 }
 
 type Fields = Record<string, unknown>
 
-const goodObject = (schema: Schema): fc.Arbitrary<Fields> => {
+const goodObject = (schema: Schema, example: Fields = {}): fc.Arbitrary<Fields> => {
   const { anyOf, properties = {}, required = [] } = schema as Known
-  if (anyOf) return fc.oneof(...anyOf.map(goodObject))
-  const fields = Object.entries(properties).map(([name, field]) => [name, goodValue(name, field)])
+  if (anyOf) return fc.oneof(...anyOf.map(each => goodObject(each, example)))
+  const fields = Object.entries(properties).map(([name, field]) => [
+    name,
+    goodValue(name, field, example[name]),
+  ])
   return fc.record<Fields>(Object.fromEntries(fields), { requiredKeys: required })
 }
 
@@ -135,8 +144,8 @@ const fieldsOf = (schema: Schema): [string, Schema][] => {
 }
 
 /** JSON bodies of every kind for this schema. */
-export const jsonBody = (schema: Schema): fc.Arbitrary<Body> => {
-  const good = goodObject(schema)
+export const jsonBody = (schema: Schema, example?: Fields): fc.Arbitrary<Body> => {
+  const good = goodObject(schema, example)
   const fields = fieldsOf(schema)
   const [first] = fields
   const field = first ? fc.constantFrom(...fields) : fc.constant<[string, Schema]>(['email', {}])

@@ -139,7 +139,7 @@ const written = (found: Record<string, unknown>): string => {
 }
 
 const queryOf = (parameters: Parameter[]): fc.Arbitrary<Query> => {
-  const values = parameters.map(({ name, schema }) => [name, goodValue(name, schema)])
+  const values = parameters.map(({ name, schema, example }) => [name, goodValue(name, schema, example)])
   const good = fc.record<Record<string, unknown>>(Object.fromEntries(values), { requiredKeys: [] })
   const malformed = fc.constantFrom(...oddQueries).map((text): Query => ({ text, isGood: false }))
   // A valid cursor comes only from a list, so a query with a generated one counts as invalid.
@@ -156,7 +156,7 @@ const queryOf = (parameters: Parameter[]): fc.Arbitrary<Query> => {
 const bodyOf = ({ requestBody }: Operation): fc.Arbitrary<Body | null> => {
   const [type = '', content] = Object.entries(requestBody?.content ?? {})[0] ?? []
   if (!content) return fc.constant(null)
-  return type === 'application/json' ? jsonBody(content.schema) : formBody(content.schema)
+  return type === 'application/json' ? jsonBody(content.schema, content.example) : formBody(content.schema)
 }
 
 export const requestsFor = (path: string, operation: Operation): fc.Arbitrary<Request> => {

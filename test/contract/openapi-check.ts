@@ -4,8 +4,8 @@ import { schemaErrors, undeclaredProperties } from './json-schema.ts'
 // Reads the OpenAPI document, and checks whether a reply conforms to it.
 
 export type Schema = { readonly [keyword: string]: unknown }
-type Content = Record<string, { schema: Schema }>
-export type Parameter = { name: string; in: 'query' | 'path' | 'header'; schema: Schema }
+type Content = Record<string, { schema: Schema; example?: Record<string, unknown> }>
+export type Parameter = { name: string; in: 'query' | 'path' | 'header'; schema: Schema; example?: unknown }
 export type Operation = {
   operationId: string
   summary: string

@@ -15,6 +15,8 @@ export const plainWords: Readonly<Record<string, string>> = {
   condemn: 'mark as stolen',
   condemned: 'marked as stolen',
   crew: 'process group, children',
+  'e mail': 'email',
+  'e mails': 'emails',
   everybody: 'everyone, all users',
   'for ever': 'forever, indefinitely',
   'for good': 'permanently',

@@ -27,8 +27,8 @@ export const canonicalEmail = (text: string): string | null => {
 
 export const email = field(
   'email',
-  'must be one e-mail address',
-  { description: 'An e-mail address; its canonical form is in lower case.', format: 'email', maxLength: 254 },
+  'must be one email address',
+  { description: 'An email address; its canonical form is in lower case.', format: 'email', maxLength: 254 },
   canonicalEmail,
 )
 

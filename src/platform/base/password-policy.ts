@@ -49,7 +49,7 @@ export const passwordPolicy = (options: {
       return weak('too_common', 'is one of the first to be guessed')
     const mail = fold(email)
     if (plain === mail || plain === mail.slice(0, mail.lastIndexOf('@')))
-      return weak('same_as_email', 'must not be the e-mail address')
+      return weak('same_as_email', 'must not be the email address')
     const name = fold(fullName ?? '')
     if (plain === name || plain === name.replace(/\s/g, ''))
       return weak('same_as_name', 'must not be the name')

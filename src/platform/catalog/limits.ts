@@ -32,9 +32,9 @@ export const limits = defineLimits({
   mail: { points: 3, window: '1h', by: 'recipient' },
   mail_ip: { points: 10, window: '1h', by: 'ip' },
   docs: { points: 300, window: '15m', by: 'ip' },
-  code: { points: 5, window: '24h', by: 'proof' },
+  code: { points: 5, window: '24h', by: 'token' },
   code_day: { points: 20, window: '24h', by: 'user' },
-  repeat: { points: 100, window: '24h', by: 'proof' },
+  repeat: { points: 100, window: '24h', by: 'token' },
   code_service: { points: 1000, window: '1h', by: 'service' },
 })
 
@@ -60,7 +60,7 @@ export type LimitedBy =
   | 'session'
   | 'session and ip'
   | 'recipient'
-  | 'proof'
+  | 'token'
   | 'user'
   | 'device'
   | 'service'

@@ -52,7 +52,7 @@ export const counters = {
   mail_attempts_failed: counter('mail_attempts_failed', 'Deliveries that failed and are retried.'),
 }
 
-/** Seconds between the arrival of a request and its reply. */
+/** Seconds from receiving a request to its reply. */
 export const requestSeconds = {
   name: 'http_request_seconds',
   help: 'Time to answer, by the pattern of the route.',

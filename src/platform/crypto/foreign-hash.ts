@@ -1,5 +1,6 @@
 // Password hashes that other systems made, in the PHC string format and in passlib's
 // (https://github.com/P-H-C/phc-string-format, https://passlib.readthedocs.io/en/stable/modular_crypt_format.html).
+//
 // They come from an import file, and each names its own cost. A hash that costs an hour or all memory would block a thread
 // for every sign-in. So hashes are parsed strictly, and refused above a limit.
 import { argon2Sync, pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto'
@@ -91,6 +92,7 @@ const fromBase64 = (text = ''): Buffer | null => {
 
 /**
  * Whether the password has this hash. Blocks this thread for as long as the hash costs, and throws if memory runs out.
+ *
  * Other systems hashed the password as typed, so it is tried as typed and in NFC: a keyboard of today may decompose what
  * the one of then did not. Nothing is cut or hashed before.
  */

@@ -29,7 +29,7 @@ const countedBy: Record<LimitedBy, string> = {
   session: 'session',
   'session and ip': 'session and IP address',
   recipient: 'mailbox',
-  proof: 'one-time token',
+  token: 'one-time token',
   user: 'user',
   device: 'device',
   service: 'whole service',

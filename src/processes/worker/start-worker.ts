@@ -74,7 +74,7 @@ export const startWorker = (deps: Deps, within: Timeouts = timeouts): MailWorker
       pauseMs,
       run: () =>
         run(deps).catch(err => {
-          if (!watch.isRefusal(err)) log.warn({ err, chore: run.name }, 'periodic job failed')
+          if (!watch.isRefusal(err)) log.warn({ err, job: run.name }, 'periodic job failed')
         }),
     })),
     { pauseMs: heartbeatMs, run: watch.beat },

@@ -566,7 +566,10 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       t.truthy(secret, `secret ${i}`)
       t.false(text.includes(secret ?? ''), `secret ${i}`)
     }
-    t.notRegex(text, /lk[rp]_|v4\.public|\$2b\$|epoch|hash|password_hash|erase_after|last_error|sweep|proof/)
+    t.notRegex(
+      text,
+      /lk[rp]_|v4\.public|\$2b\$|epoch|hash|password_hash|erase_after|last_error|sweep|proof_used_at|proof_spent_at/,
+    )
     const shape = (list: object[]) => Object.keys(list[0] ?? {})
     t.deepEqual(shape(body.emails), ['kind', 'recipient', 'status', 'created_at', 'sent_at'])
     t.deepEqual(shape(body.audit_events), ['type', 'ip', 'user_agent', 'data', 'created_at'])

@@ -215,8 +215,8 @@ anyTest.after.always(async () => {
     ['a text', () => JSON.stringify(secret), 'the line must be a JSON object'],
     ['an empty object', () => ({}), 'email is missing'],
     ['no email', () => ({ full_name: secret }), 'email is missing'],
-    ['an invalid email', () => ({ email: `${secret}@` }), 'email must be one e-mail address'],
-    ['two emails', email => ({ email: `${email},${secret}@x.org` }), 'email must be one e-mail address'],
+    ['an invalid email', () => ({ email: `${secret}@` }), 'email must be one email address'],
+    ['two emails', email => ({ email: `${email},${secret}@x.org` }), 'email must be one email address'],
     ['an email that is a number', () => ({ email: 7 }), 'email must be a text'],
     [
       'unknown fields',

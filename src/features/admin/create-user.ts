@@ -31,14 +31,14 @@ type NewUser = {
 export const createUser = async (
   deps: Needs,
   given: NewUser,
-): Promise<{ user: User; mail: string | null } | Problem<'USER_EXISTS' | 'VALIDATION_ERROR'>> => {
+): Promise<{ user: User; emailId: string | null } | Problem<'USER_EXISTS' | 'VALIDATION_ERROR'>> => {
   const { email, fullName, password } = given
   const weak = password && validateNewPassword(deps, { email, full_name: fullName }, password, 'password')
   if (weak) return weak
   const hash = password === null ? null : await deps.hasher.hash(password, { lane: 'known' })
   const created = await insert(deps, given, hash)
   if (!created) return new Problem('USER_EXISTS')
-  if (created.mail) await enqueueEmails(deps, [created.mail])
+  if (created.emailId) await enqueueEmails(deps, [created.emailId])
   return created
 }
 
@@ -46,7 +46,7 @@ const insert = async (
   { database }: Needs,
   { email, fullName, roles, verified, actorId, origin }: NewUser,
   hash: string | null,
-): Promise<{ user: User; mail: string | null } | null> => {
+): Promise<{ user: User; emailId: string | null } | null> => {
   const id = uuid()
   const profile = { email, full_name: fullName, roles, email_verified: verified, password_hash: hash }
   try {
@@ -57,9 +57,9 @@ const insert = async (
       const data = { after: { email_verified: verified, roles, has_password: hash !== null } }
       await recordEvent(manager, { type: 'user.registered', userId: id, actorId, origin, data })
       const invitation = hash === null ? emails.reset_password : verified ? null : emails.verify_email
-      const mail =
+      const emailId =
         invitation && (await queueEmail(manager, invitation, { recipient: email, userId: id, locale: 'en' }))
-      return { user: await manager.findOneByOrFail(Users, { id }), mail }
+      return { user: await manager.findOneByOrFail(Users, { id }), emailId }
     })
   } catch (error) {
     if (isDuplicate(error, 'users_email_key')) return null

@@ -17,8 +17,8 @@ type Act = { userId: string; actorId: string | null; origin: Origin }
 
 /**
  * Changes the state or the roles of a user. A deactivation and a change of roles end every session at once, because access
- * tokens carry the roles. The last administrator cannot be removed, and a user with an unverified address cannot become
- * one.
+ * tokens carry the roles. The last administrator cannot be removed, and only a user with a
+ * verified address can become an administrator.
  */
 export const updateUser = async (
   deps: Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys'>,

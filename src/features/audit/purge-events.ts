@@ -6,8 +6,8 @@ import { purge } from '../../platform/postgres/purge.ts'
 type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'log'>
 
 /**
- * Deletes audit events that are older than `AUDIT_RETENTION`, but no younger than the flows that read them: a refresh looks
- * up whether its session was ended, and the undo of an email change looks up how the account began.
+ * Deletes audit events older than `AUDIT_RETENTION`, but keeps those that a flow still reads: a refresh looks up whether
+ * its session was ended, and the undo of an email change looks up how the account began.
  */
 export const purgeEvents = async ({ config, clock, database, log }: Needs): Promise<number> => {
   const { AUDIT_RETENTION, SESSION_MAX_AGE } = config

@@ -31,7 +31,7 @@ export const recordEvent = async <T extends string = AuditType>(
     .values({
       id: uuid(),
       type: event.type,
-      // A user who is being erased at this moment becomes null: the foreign key would reject the event.
+      // Null if the user was erased meanwhile: the foreign key would reject the event.
       user_id: () => '(SELECT id FROM users WHERE id = :userId FOR KEY SHARE)',
       actor_id: event.actorId ?? null,
       session_id: event.sessionId ?? null,

@@ -9,7 +9,7 @@ import { crossOrigin, securityHeaders } from './headers.ts'
 import { closeStalledReaders, createServer, type Server } from './node-http.ts'
 import { clientErrorHandlers } from './on-client-error.ts'
 import { problemOf } from './problem-json.ts'
-import { checkHead, takeExpectations } from './request-head.ts'
+import { checkHead, handleExpectHeader } from './request-head.ts'
 import { routing, type Served } from './routing.ts'
 import { sendProblem } from './serve.ts'
 import { warnOfUntrustedProxy } from './untrusted-proxy.ts'
@@ -38,7 +38,7 @@ export const createApp = (deps: Deps, served: Served, draining: () => boolean): 
     app.callback(),
   )
   const { onClientError, onConnect } = clientErrorHandlers(basePath(deps.config.PUBLIC_URL))
-  return takeExpectations(closeStalledReaders(server))
+  return handleExpectHeader(closeStalledReaders(server))
     .on('clientError', onClientError)
     .on('connect', onConnect)
 }

@@ -45,7 +45,7 @@ export const checkHead = (ctx: Context, next: Next): Promise<void> | void => {
 }
 
 /** Passes requests with an `Expect` header to the app like all others: `checkHead` refuses unknown expectations. */
-export const takeExpectations = (server: Server): Server =>
+export const handleExpectHeader = (server: Server): Server =>
   server
     .on('checkContinue', (request, reply) => {
       if (isMet(request)) reply.writeContinue()

@@ -31,7 +31,7 @@ const create = command({
     const made = await createUser(deps, given)
     if (made instanceof Problem) return refusal(made, email)
     const purpose = invite ? 'choose a password' : 'verify the address'
-    const mail = made.mail ? ` An email with a link to ${purpose} is queued.` : ''
+    const mail = made.emailId ? ` An email with a link to ${purpose} is queued.` : ''
     return done(userView(made.user), `${email} has an account now.${mail}`)
   },
 })

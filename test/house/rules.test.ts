@@ -47,12 +47,9 @@ test('only problem-json.ts turns a problem into a reply', t => {
     'src/platform/api-docs/openapi.ts',
     'src/platform/http/problem-json.ts',
   ])
-  t.deepEqual(naming(/\bproblemStatus\b/), [
-    'src/platform/api-docs/openapi.ts',
-    'src/platform/catalog/problems.ts',
+  t.deepEqual(naming(/\bdefinition\b.*\}: Problem\b|\.definition\.status\b/), [
     'src/platform/http/problem-json.ts',
-    'src/platform/pages/problem-pages.ts',
-    'src/processes/docs/doc-tables.ts',
+    'src/processes/cli/user-commands.ts',
   ])
   t.deepEqual(naming(/\bproblemJson\b/), [
     'src/guard/koa.ts',

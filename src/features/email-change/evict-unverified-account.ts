@@ -13,7 +13,7 @@ type Eviction = { email: string; by: string; origin: Origin }
  * it. Otherwise a thief could register the address that they moved an account away from, and so keep its owner from coming
  * back.
  *
- * An administrator's account stays. The restored account gets the rows of modules, so that nothing that was paid for with
+ * An administrator's account stays. The restored account gets the rows of modules, so that nothing that a module granted to
  * the address is erased.
  */
 export const evictUnverifiedAccount = async (
@@ -28,19 +28,19 @@ export const evictUnverifiedAccount = async (
   if (!other || other.roles.includes('admin')) return
   await revokeUserTokens(manager, deps, other, [])
   const moved = await updateModuleRows(manager, deps, 'move', [other.id, by])
-  const isGuest = other.password_hash === null
-  if (isGuest) await mergeAccounts(manager, other, by)
-  const event = isGuest
+  const hasNoPassword = other.password_hash === null
+  if (hasNoPassword) await mergeAccounts(manager, other, by)
+  const event = hasNoPassword
     ? ({ type: 'user.merged', userId: by } as const)
     : ({ type: 'user.deleted', userId: other.id, actorId: by } as const)
-  const data = { ...moved, ...(isGuest && { merged_user_id: other.id }) }
+  const data = { ...moved, ...(hasNoPassword && { merged_user_id: other.id }) }
   await recordEvent(manager, { ...event, origin, data })
   await manager.update(
     Users,
     { id: other.id },
     {
       // An address that no email reaches (RFC 2606).
-      email: `${other.id}@${isGuest ? 'merged' : 'displaced'}.invalid`,
+      email: `${other.id}@${hasNoPassword ? 'merged' : 'displaced'}.invalid`,
       erase_after: () => 'now()',
       session_epoch: () => 'session_epoch + 1',
       updated_at: () => 'now()',

@@ -6,7 +6,7 @@ import { isActive } from '../users/user-state.ts'
 /**
  * The registration of an account that the owner of its mailbox may still reject: a visitor registered it, and no emailed
  * link or code was ever used for it. Null for any other account: one that was verified once belongs to its owner, and one
- * made by an administrator or a payment exists on purpose.
+ * made by an administrator or a module exists on purpose.
  */
 export const findRejectable = async (
   database: DataSource | EntityManager,

@@ -21,8 +21,7 @@ type Needs = Pick<Deps, 'userRows'> &
  * Removes an account that another person registered with this address. The owner of the mailbox requests it with the token
  * of the verification email. Sessions end, and the account and its emails are erased at once.
  *
- * An account with rows of a module, such as a payment, is deactivated instead and loses the address; an administrator then
- * decides. The same token again gets the same answer.
+ * An account with rows of a module is deactivated instead and loses the address; an administrator then decides. The same token again gets the same answer.
  */
 export const rejectAccount = async (
   deps: Needs,

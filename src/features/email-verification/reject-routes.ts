@@ -13,7 +13,7 @@ const postReject = route({
   path: '/api/v1/auth/reject-account',
   summary,
   description:
-    'Takes the token of the verification email, as long as the address is not verified. Ends every session and erases the account at once. An account with a payment is closed instead and loses the address. The same token again gets the same reply.',
+    'Takes the token of the verification email, as long as the address is not verified. Ends every session and erases the account at once. An account with records of another part of the service is closed instead and loses the address. The same token again gets the same reply.',
   auth: 'none',
   limits: ['anonymous'],
   body: tokenBody,

@@ -30,7 +30,7 @@ type Reset = { presented: PresentedToken; newPassword: string; origin: Origin & 
  * held nothing.
  *
  * It marks the address as verified, and gives the user the module rows that wait for the owner of the mailbox. It restores a
- * deleted account: only the email about a purchase sends a reset link to one.
+ * deleted account: only emails with `closedAccounts` send a reset link to one.
  *
  * It starts no session, but the device of the request becomes the only known device. The same token with the same password
  * again has no effect and gets the same reply, as long as that password is current.

@@ -4,7 +4,7 @@ import type { DataSource, EntityManager } from 'typeorm'
 export type Registration = { time: Date; ip: string; userAgent: string }
 
 /**
- * The registration of this account by a visitor. Null if an administrator, an import or a payment created the account, or
+ * The registration of this account by a visitor. Null if an administrator, an import or a module created the account, or
  * if the audit event has been purged.
  */
 export const findRegistration = async (

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
 
-/** Whether a module stores a row about this user, such as a payment. */
+/** Whether a module stores a row about this user. */
 export const hasModuleRows = async (
   manager: EntityManager,
   { userRows }: Pick<Deps, 'userRows'>,

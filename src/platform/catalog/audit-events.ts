@@ -29,7 +29,7 @@ export const auditEvents = {
   'user.deleted': { on: '`DELETE /auth/me`, `DELETE /admin/users/:id`', data: change },
   'user.deletion_undone': { on: 'the link of the email about the deletion', data: '`after`' },
   'user.merged': {
-    on: 'an undone change of address, if the account of a guest had the old address',
+    on: 'an undone change of address, if an account without a password had the old address',
     data: '`merged_user_id`, `move`',
   },
   'user.deactivated': { on: '`PATCH /admin/users/:id`, commands', data: change },

@@ -10,8 +10,6 @@ const ofRequests = {
   postgresLock: 1500,
   /** Waiting for a thread that hashes passwords. A client does not wait longer. */
   hasherThread: 3500,
-  /** Two attempts together. */
-  gateway: 3500,
 }
 
 const minute = 60_000

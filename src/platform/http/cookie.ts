@@ -57,9 +57,10 @@ export const foreignPage = (
   request: IncomingMessage,
   config: Pick<Config, 'CORS_ORIGINS' | 'PUBLIC_URL'>,
 ): Problem<'FORBIDDEN'> | null => {
-  const { origin, 'sec-fetch-site': site, 'content-type': type } = request.headers
+  const { origin, 'sec-fetch-site': fetchSite, 'content-type': type } = request.headers
   const isOwn = origin === new URL(config.PUBLIC_URL).origin || isOneOf(config.CORS_ORIGINS, origin ?? '')
   if (origin !== undefined && !isOwn) return new Problem('FORBIDDEN', { detail: 'foreign_origin' })
-  if (origin === undefined && site !== 'same-origin') return new Problem('FORBIDDEN', { detail: 'no_origin' })
+  if (origin === undefined && fetchSite !== 'same-origin')
+    return new Problem('FORBIDDEN', { detail: 'no_origin' })
   return isJson(type) ? null : new Problem('FORBIDDEN', { detail: 'not_json' })
 }

@@ -15,8 +15,8 @@ export const isOwnRequest = (headers: Headers, method: string | undefined): bool
   if (!ownName.test(host)) return false
   if (origin !== undefined) return origin.toLowerCase() === `http://${host.toLowerCase()}`
   // Browsers send no Origin for embedded resources and links. Of these, accept only a followed link.
-  const { 'sec-fetch-site': site, 'sec-fetch-dest': destination } = headers
-  if (site === undefined || site === 'same-origin' || site === 'none') return true
+  const { 'sec-fetch-site': fetchSite, 'sec-fetch-dest': destination } = headers
+  if (fetchSite === undefined || fetchSite === 'same-origin' || fetchSite === 'none') return true
   return destination === 'document' && (method === 'GET' || method === 'HEAD')
 }
 

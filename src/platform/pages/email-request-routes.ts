@@ -66,7 +66,7 @@ const submit = ({ name, summary, form, sent, act }: EmailRequest): Route =>
       const lang = deps.theme.templates.locales.pick(query.lang, client.locale)
       const action = `confirm?lang=${lang}`
       if (email === '') return { status: 400, ...page(deps, lang, form, { action, error: 'email' }) }
-      // Reject forms of other sites: each visitor of such a site would send an email without knowing.
+      // Reject forms of other origins: each visitor of such a page would send an email without knowing.
       const isForeign = /^(?:cross|same)-site$/.test(headers['sec-fetch-site'] ?? '')
       if (isForeign) return { status: 400, ...page(deps, lang, form, { action }) }
       await act(deps, { email, locale: lang, overLimit: await isOverMailLimit(), origin: client })

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
-import { timeouts } from '../../platform/config/timeouts.ts'
 import { shopCounters } from '../catalog/metrics.ts'
 import { shopConfig } from '../catalog/variables.ts'
+
+/** For both attempts together: a request waits no longer for all its stores, and must be answered within 5 s. */
+const timeoutMs = 3500
 
 type Needs = Pick<Deps, 'config' | 'log' | 'metrics'>
 
@@ -56,7 +58,7 @@ export const askGateway = async <S extends v.GenericSchema>(
   deps: Needs,
   question: Question<S>,
 ): Promise<v.InferOutput<S> | 'gone' | null> => {
-  const signal = AbortSignal.timeout(timeouts.gateway)
+  const signal = AbortSignal.timeout(timeoutMs)
   try {
     return await ask(deps, question, signal).catch(async error => {
       if (!refusedConnection.test(codeOf(error))) throw error

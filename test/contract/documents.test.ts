@@ -7,8 +7,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import anyTest from 'ava'
+import * as v from 'valibot'
 import { counters, problems } from '../../src/modules.ts'
 import { gauges, requestSeconds } from '../../src/platform/catalog/metrics.ts'
+import type { Route, Schema } from '../../src/platform/http/route.ts'
 import { docTables } from '../../src/processes/docs/doc-tables.ts'
 import { generatedFiles } from '../../src/processes/docs/generated-docs.ts'
 import { anAccount } from '../fixtures.ts'
@@ -36,14 +38,31 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     [/\/\$(?:\w+|\([^)]*\))/g, '/:id'],
   ]
 
-  const calls = [page('README.md'), page('docs/by-hand.md')]
-    .join('\n')
-    .split('\n')
-    .filter(line => /\b(call|curl) /.test(line))
-    .map(line => short.reduce((text, [from, to]) => text.replace(from, to), line))
+  const callsIn = (text: string): string[] =>
+    text
+      .split('\n')
+      .filter(line => /\b(call|curl) /.test(line))
+      .map(line => short.reduce((found, [from, to]) => found.replace(from, to), line))
+
+  const calls = callsIn(`${page('README.md')}\n${page('docs/by-hand.md')}`)
+  const sessionOf = (text: string): string =>
+    /<!-- session -->([\s\S]*)<!-- \/session -->/.exec(text)?.[1] ?? ''
+  const sessionCalls = callsIn(sessionOf(page('docs/by-hand.md')))
 
   const methodOf = (call: string): string =>
     / -X (\w+)/.exec(call)?.[1] ?? (/ -d /.test(call) ? 'POST' : 'GET')
+
+  const isCallOf = (call: string, { method, path }: Pick<Route, 'method' | 'path'>): boolean =>
+    methodOf(call) === method && new RegExp(`${path}(?=[\\s"?]|$)`).test(call)
+
+  /** The JSON body of a call, with a value in place of each variable of the shell. */
+  const bodyOf = (call: string): unknown => {
+    const [, plain, quoted = '{}'] = / -d (?:'([^']*)'|"((?:\\.|[^"\\])*)")/.exec(call) ?? []
+    const text = plain ?? quoted.replaceAll('\\"', '"')
+    return JSON.parse(
+      text.replace(/\$\([^)]*\)/g, 'lkp_a').replace(/\$(GRACE|HOPPER|ALAN)/g, 'a@example.com'),
+    )
+  }
 
   test('a JSON route that neither README.md nor docs/by-hand.md calls → fails', t => {
     const spoken = coreRoutes.filter(({ replies, accepts }) => {
@@ -51,14 +70,20 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       return !isPage && accepts !== 'form'
     })
     t.true(spoken.length > 20)
-    const missing = spoken.filter(
-      ({ method, path }) =>
-        !calls.some(call => methodOf(call) === method && new RegExp(`${path}(?=[\\s"?]|$)`).test(call)),
-    )
+    const missing = spoken.filter(route => !calls.some(call => isCallOf(call, route)))
     t.deepEqual(
       missing.map(({ method, path }) => `${method} ${path}`),
       [],
     )
+  })
+
+  test('a call in the session of docs/by-hand.md with a body that its route rejects → fails', t => {
+    const called = coreRoutes.filter(route => sessionCalls.some(call => isCallOf(call, route)))
+    t.true(called.length >= 35, 'the session calls fewer routes than before')
+    for (const route of called.filter(({ body }) => body !== undefined)) {
+      const own = sessionCalls.filter(call => isCallOf(call, route))
+      for (const call of own) t.true(v.safeParse(route.body as Schema, bodyOf(call)).success, call)
+    }
   })
 
   test('docs/coming-from.md → each endpoint, field and code that it maps to exists', async t => {

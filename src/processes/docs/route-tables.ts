@@ -1,6 +1,7 @@
 import { loadRoutes } from '../../modules.ts'
 import type { Auth, Route } from '../../platform/http/route.ts'
 import { code, table } from './markdown.ts'
+import { routeCalls } from './route-calls.ts'
 
 // The tables of routes, of the core and of the shop.
 
@@ -35,6 +36,7 @@ const paths = new Set(core.map(({ path }) => path))
 /** The tables of routes, by the name of their marker. */
 export const routeTables: Readonly<Record<string, () => string>> = {
   routes: () => routeTable(core.filter(route => !isPage(route))),
+  'route calls': () => routeCalls(core.filter(route => !isPage(route))),
   'page routes': () => routeTable(core.filter(isPage)),
   'shop routes': () => routeTable(withShop.filter(({ path }) => !paths.has(path))),
 }

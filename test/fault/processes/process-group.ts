@@ -11,8 +11,8 @@ export type ProcessGroup = AsyncDisposable &
   ApiProcess & {
     /** The log lines that contain this text. */
     logged: (text: string) => Record<string, unknown>[]
-    /** The id of the process that answered a request. */
-    pidOf: (requestId: string) => Promise<number>
+    /** The id of the process that answered a request. Null if no log line names it: the process was killed before it wrote one. */
+    pidOf: (requestId: string) => Promise<number | null>
     /** Sends requests over new connections until this many running processes have answered. Returns their ids. */
     pids: (count?: number) => Promise<number[]>
   }
@@ -37,8 +37,9 @@ export const openProcessGroup = async (
   const all = new Set<number>()
   const logged = (text: string) =>
     api.lines.filter(line => line.startsWith('{') && line.includes(text)).map(line => JSON.parse(line))
-  const pidOf = async (requestId: string): Promise<number> => {
-    const line = await until(`${requestId} in the log`, () => logged(requestId)[0])
+  const pidOf = async (requestId: string): Promise<number | null> => {
+    const line = await until(`${requestId} in the log`, () => logged(requestId)[0], 10_000).catch(() => null)
+    if (!line) return null
     all.add(Number(line.pid))
     return Number(line.pid)
   }
@@ -48,7 +49,8 @@ export const openProcessGroup = async (
       const found = new Set<number>()
       await until(`${count} processes to answer`, async () => {
         const { id } = await ask(api.url, '/livez').catch(() => ({ id: null }))
-        if (id) found.add(await pidOf(id))
+        const answering = id && (await pidOf(id))
+        if (answering) found.add(answering)
         for (const pid of found) if (!isAlive(pid)) found.delete(pid)
         return found.size === count
       })

@@ -30,8 +30,9 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
     await until('both to report draining', async () => {
       const reply = await fetch(`${group.url}/readyz`, { headers: { connection: 'close' } })
       const { status } = (await reply.json()) as { status: string }
-      if (reply.status === 503 && status === 'draining')
-        seen.add(await group.pidOf(reply.headers.get('x-request-id') ?? ''))
+      if (reply.status !== 503 || status !== 'draining') return false
+      const pid = await group.pidOf(reply.headers.get('x-request-id') ?? '')
+      if (pid) seen.add(pid)
       return seen.size === 2
     })
     for (const { answers, failed } of await asking) {

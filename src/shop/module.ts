@@ -9,7 +9,7 @@ import { purchaseRows } from './purchases/purchase-rows.ts'
 
 const minute = 60_000
 
-/** The shop sells sites. It is on where the secrets of its payment gateway are configured. */
+/** The shop sells sites. It is on if the secrets of its payment gateway are configured. */
 export const shop: Module = {
   name: 'purchases',
   variables: shopVariables,

@@ -27,7 +27,7 @@ const layers: readonly (readonly [RegExp, Layer])[] = [
   [/^platform\/(base|catalog|config|crypto|theme)\/|^shop\/catalog\//, 'pure'],
   [/^platform\/(postgres|redis|limits|metrics|mail)\/|^deps\.ts$/, 'stores'],
   [/^(platform\/(http|pages|api-docs|health)|guard)\/|^(shop\/)?module\.ts$/, 'routes'],
-  [/\/(rules|types|changes|schemas|examples|view|last-admin)\.ts$/, 'pure'],
+  [/\/(types|changes|schemas|examples|view|last-admin)\.ts$/, 'pure'],
   [/\/(user-state|refresh-token|limits|attempt-counter|user-agent|device-id)\.ts$/, 'pure'],
   [/\/(entity|store)\.ts$/, 'stores'],
   [/\/(([a-z]+-)?routes|authenticate|authorize|token-transport|route)\.ts$/, 'routes'],

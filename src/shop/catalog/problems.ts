@@ -6,27 +6,27 @@ export const shopProblems = defineProblems({
   INVALID_SIGNATURE: {
     status: 401,
     title: 'The signature is not valid',
-    help: 'The event was not signed with the secret of this endpoint, or too long ago. Nothing was done.',
+    help: 'The event was not signed with the secret of this endpoint, or more than five minutes ago. It had no effect.',
   },
   SITE_UNAVAILABLE: {
     status: 409,
     title: 'The site is not for sale at the moment',
     help: 'The site is sold or reserved. `detail` says which.',
     details: {
-      reserved: 'Another buyer has reserved the site. A reservation that is not paid ends by itself.',
-      sold: 'The site is sold. Only a refund makes a site available that a buyer has paid.',
+      reserved: 'Another buyer has reserved the site. An unpaid reservation expires.',
+      sold: 'The site is sold. Only a refund makes a paid site available again.',
     },
   },
   REQUEST_IN_PROGRESS: {
     status: 409,
-    title: 'The same request is being served',
+    title: 'The same request is in progress',
     help: 'A request with this `Idempotency-Key` has not been answered yet. Send it again after `Retry-After` seconds.',
     isRetriable: true,
   },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,
-    title: 'The key belongs to another request',
-    help: 'An `Idempotency-Key` stands for one request. Use a new one for a new request.',
+    title: 'The idempotency key belongs to another request',
+    help: 'An `Idempotency-Key` identifies one request. Use a new key for a new request.',
   },
   FORBIDDEN: {
     ...problems.FORBIDDEN,

@@ -56,7 +56,7 @@ const shopTable = {
   RESERVATION_TTL: {
     schema: duration('5m', '1d'),
     default: '30m',
-    help: 'The life of a checkout. During this time its site is reserved for its buyer.',
+    help: 'How long a checkout is open. During this time its site is reserved for its buyer.',
   },
 } as const
 
@@ -69,11 +69,11 @@ export type ShopConfig = Config & Omit<Parsed, Secret> & { [N in Secret]: Parsed
 /** The configuration as the shop reads it. The service has parsed it with the table above. */
 export const shopConfig = (config: Config): ShopConfig => config as ShopConfig
 
-/** Whether sites are sold. */
+/** Whether the shop is on. */
 export const isShop = (config: object): boolean =>
   (config as Partial<ShopConfig>).RECURRENTE_SECRET_KEY !== undefined
 
-/** Some of the secrets without the others is an error: the shop would be closed without a reason that anyone sees. */
+/** Setting only some of the secrets is an error, because the shop would stay off without a visible reason. */
 export const shopVariables: ModuleVariables = {
   table: shopTable,
   check: env => {

@@ -5,8 +5,8 @@ import { refuseForeign } from '../../platform/http/own-pages-only.ts'
 import { type Body, itemOf, type LocalCheckout, page, view } from './local-checkout.ts'
 import { type SampleType, sampleEvent, signedHeaders } from './sample-events.ts'
 
-// A stub of the payment gateway for this machine, built from its documentation: an API for checkouts with two keys, and a
-// page for each checkout with a button that pays it and sends a signed event. No money moves.
+// A stub of the payment gateway for this machine, built from its documentation. It has an API for checkouts with two keys,
+// and a page for each checkout with a button that pays it and sends a signed event. No money moves.
 
 type Options = {
   /** Both API keys, and the secret that signs events. */

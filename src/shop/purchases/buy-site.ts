@@ -12,12 +12,12 @@ import { endPurchase } from './end-purchase.ts'
 import { Purchases } from './entity.ts'
 import { type Buyer, findBuyer } from './find-buyer.ts'
 import { reserveWithinBounds } from './reserve-within-bounds.ts'
-import type { Purchase } from './rules.ts'
-import { keepCheckout, type Reserved } from './store.ts'
+import { type Reserved, saveCheckout } from './store.ts'
+import type { Purchase } from './types.ts'
 
 type Needs = Pick<Deps, 'config' | 'log' | 'metrics' | 'database'>
 
-export type Wish = {
+export type PurchaseRequest = {
   slug: string
   user: User | null
   email: string | null
@@ -25,7 +25,7 @@ export type Wish = {
   locale: string
   idempotencyKey: string | null
   client: Origin & { network: string }
-  /** What the request counts under: its own network first, and those around it. */
+  /** The counters of the request: its own network first, then the wider ones. */
   networks: readonly Counter[]
 }
 
@@ -44,42 +44,42 @@ type Refusal = Problem<
 const hash = (...parts: (string | null)[]): string => sha256(JSON.stringify(parts)).toString('base64url')
 
 /**
- * A key belongs to an account, or to a guest at one client: their email address, network and User-Agent. An email address
- * alone proves nothing, so a stranger who guesses it and the key would be shown the checkout of the guest.
+ * A key belongs to an account, or to a guest with one email address, network and User-Agent. With the email address alone,
+ * an attacker who guesses it and the key would get the checkout of the guest.
  */
-const keyOf = ({ idempotencyKey, client }: Wish, { user_id, email }: Buyer): string | null => {
+const keyOf = ({ idempotencyKey, client }: PurchaseRequest, { user_id, email }: Buyer): string | null => {
   if (idempotencyKey === null) return null
   const owner = user_id === null ? [email, client.network, client.userAgent] : [user_id]
   return hash(...owner, idempotencyKey)
 }
 
 /**
- * Reserves a site and opens its checkout. The same request of the same buyer with the same key gets the same answer. Where
- * the gateway does not serve, the site is available again at once.
+ * Reserves a site and creates its checkout. The same request of the same buyer with the same key gets the same reply. If the
+ * gateway fails, the site is released at once.
  */
-export const buySite = async (deps: Needs, wish: Wish): Promise<Checkout | Refusal> => {
-  const buyer = findBuyer(wish)
+export const buySite = async (deps: Needs, purchase: PurchaseRequest): Promise<Checkout | Refusal> => {
+  const buyer = findBuyer(purchase)
   if (buyer instanceof Problem) return buyer
-  const key = keyOf(wish, buyer)
-  const request = hash(wish.slug, buyer.email, wish.fullName)
+  const key = keyOf(purchase, buyer)
+  const request = hash(purchase.slug, buyer.email, purchase.fullName)
 
-  const earlier = await repeated(deps, key, request)
-  if (earlier) return earlier
-  const { slug, locale, networks, client } = wish
-  const asked = { ...buyer, id: uuid(), slug, locale, idempotency_key: key, request_hash: request }
-  const reserved = await reserveWithinBounds(deps, asked, { networks, origin: client })
+  const repeated = await earlierReply(deps, key, request)
+  if (repeated) return repeated
+  const { slug, locale, networks, client } = purchase
+  const reservation = { ...buyer, id: uuid(), slug, locale, idempotency_key: key, request_hash: request }
+  const reserved = await reserveWithinBounds(deps, reservation, { networks, origin: client })
   if (reserved instanceof Problem) return reserved
-  if (reserved) return open(deps, reserved, slug)
-  // Of two such requests at once the other may have been first.
-  const meanwhile = await repeated(deps, key, request)
+  if (reserved) return openCheckout(deps, reserved, slug)
+  // A simultaneous request with the same key may have reserved the site first.
+  const meanwhile = await earlierReply(deps, key, request)
   if (meanwhile) return meanwhile
   const site = await readSite(deps, slug)
   if (site instanceof Problem) return site
   return shopProblem('SITE_UNAVAILABLE', { detail: site.status === 'sold' ? 'sold' : 'reserved' })
 }
 
-/** What a request with this key was answered, if there was one. */
-const repeated = async (
+/** The reply to an earlier request with this key; null if there was none. */
+const earlierReply = async (
   { database }: Needs,
   key: string | null,
   request: string,
@@ -87,22 +87,22 @@ const repeated = async (
   const earlier = key && (await database.getRepository(Purchases).findOneBy({ idempotency_key: key }))
   if (!earlier) return null
   if (earlier.request_hash !== request) return shopProblem('IDEMPOTENCY_KEY_REUSED')
-  return answerOf(earlier, earlier.checkout_url) ?? shopProblem('REQUEST_IN_PROGRESS', { retryAfter: 2 })
+  return replyOf(earlier, earlier.checkout_url) ?? shopProblem('REQUEST_IN_PROGRESS', { retryAfter: 2 })
 }
 
-const answerOf = ({ id, expires_at }: Purchase, url: string | null): Checkout | null =>
+const replyOf = ({ id, expires_at }: Purchase, url: string | null): Checkout | null =>
   url === null ? null : { purchase_id: id, checkout_url: url, expires_at: expires_at.toISOString() }
 
-const open = async (
+const openCheckout = async (
   deps: Needs,
   reserved: Reserved,
   slug: string,
 ): Promise<Checkout | Problem<'SERVICE_UNAVAILABLE'>> => {
   const { manager } = deps.database
   const checkout = await createCheckout(deps, reserved, slug)
-  const kept = checkout && (await keepCheckout(manager, reserved.id, checkout))
-  const answer = kept && answerOf(reserved, checkout.url)
-  if (answer) return answer
+  const isSaved = checkout && (await saveCheckout(manager, reserved.id, checkout))
+  const reply = isSaved && replyOf(reserved, checkout.url)
+  if (reply) return reply
   await endPurchase(deps, reserved.id)
   return new Problem('SERVICE_UNAVAILABLE', { retryAfter: 5 })
 }

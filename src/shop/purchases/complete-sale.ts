@@ -6,13 +6,13 @@ import { shopEmails } from '../catalog/emails.ts'
 import { Sites } from '../sites/entity.ts'
 import { Purchases } from './entity.ts'
 import { findCustomer } from './find-customer.ts'
-import type { Claim, Purchase } from './rules.ts'
 import { sellSite } from './store.ts'
+import type { Claim, Purchase } from './types.ts'
 
 /**
- * Marks a purchase paid and its site sold, gives it to its buyer, and owes them the emails. `isClosed` tells of an account
- * that nobody can enter. Returns null where the payment came after the reservation ended, and the site belongs to another
- * buyer or this one is forgotten: then the money is to go back, by hand.
+ * Marks a purchase as paid and its site as sold, gives the purchase to the account of its buyer, and queues the emails.
+ * `isClosed`: no one can sign in to the account. Returns null if the payment came after the reservation ended and the site
+ * belongs to another purchase, or the data of the buyer was deleted. An administrator must then refund it.
  */
 export const completeSale = async (
   manager: EntityManager,
@@ -22,19 +22,19 @@ export const completeSale = async (
   const paid = { status: 'paid', payment_id: paymentId, paid_amount: null, paid_currency: null } as const
   const stamps = { paid_at: () => 'now()', updated_at: () => 'now()' }
   await manager.update(Purchases, { id: purchase.id }, { ...paid, issue: null, ...stamps })
-  const isForgotten = purchase.user_id === null && purchase.email === null
-  if (isForgotten || !(await sellSite(manager, purchase))) return null
+  const isBuyerUnknown = purchase.user_id === null && purchase.email === null
+  if (isBuyerUnknown || !(await sellSite(manager, purchase))) return null
 
   const { user, claim } = await findCustomer(manager, purchase)
   const isWaiting = claim === 'waiting'
-  // An email with a user is that user's: it is in their export, and greets them by name.
+  // An email with a user id is in the export of that user, and greets them by name.
   const userId = isWaiting ? null : user.id
   await manager.update(Purchases, { id: purchase.id }, { user_id: userId, claim })
-  const mails = await oweMails(manager, { ...purchase, user_id: userId, claim }, user)
+  const mails = await queueEmails(manager, { ...purchase, user_id: userId, claim }, user)
   return { isClosed: isWaiting ? !mayReset(user, Date.now()) : !isActive(user), mails }
 }
 
-const oweMails = async (manager: EntityManager, purchase: Purchase, user: User): Promise<string[]> => {
+const queueEmails = async (manager: EntityManager, purchase: Purchase, user: User): Promise<string[]> => {
   const site = await manager.findOneByOrFail(Sites, { id: purchase.site_id })
   const to = { recipient: user.email, userId: purchase.user_id, locale: purchase.locale }
   const data = {
@@ -49,7 +49,7 @@ const oweMails = async (manager: EntityManager, purchase: Purchase, user: User):
   ]
 }
 
-/** The email by which a guest gets into the account, or null where they have their password. */
+/** The email with which a guest chooses a password, or null if the account has a password. */
 const invitationFor = (user: User, claim: Claim | null) => {
   if (claim === 'waiting') return shopEmails.purchase_claim
   return claim === 'done' && user.password_hash === null ? shopEmails.welcome_guest : null

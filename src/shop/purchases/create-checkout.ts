@@ -1,12 +1,12 @@
 import * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
 import { shopConfig } from '../catalog/variables.ts'
-import { askGateway } from './ask-gateway.ts'
-import { gatewayId } from './rules.ts'
+import { callGateway } from './call-gateway.ts'
+import { gatewayId } from './schemas.ts'
 import type { Reserved } from './store.ts'
 
-// Buyers are sent there: in clear at most where the gateway itself is spoken to in clear.
-const created = (gateway: string) => {
+// The buyer is redirected to `checkout_url`. Plain http is accepted only if the gateway itself is called over plain http.
+const createdCheckout = (gateway: string) => {
   const scheme = gateway.startsWith('https:') ? /^https:/ : /^https?:/
   return v.object({
     id: gatewayId,
@@ -14,15 +14,15 @@ const created = (gateway: string) => {
   })
 }
 
-/** Opens the page where a purchase is paid, for as long as its site is reserved. Null where the gateway does not. */
+/** Creates the page where the buyer pays, open as long as the site is reserved. Returns null if the gateway fails. */
 export const createCheckout = async (
   deps: Pick<Deps, 'config' | 'log' | 'metrics'>,
   purchase: Reserved,
   slug: string,
 ): Promise<{ id: string; url: string } | null> => {
   const { FRONTEND_URL, RECURRENTE_URL } = shopConfig(deps.config)
-  const made = await askGateway(deps, {
-    answer: created(RECURRENTE_URL),
+  const created = await callGateway(deps, {
+    schema: createdCheckout(RECURRENTE_URL),
     method: 'POST',
     path: '/checkouts',
     key: purchase.id,
@@ -44,6 +44,6 @@ export const createCheckout = async (
       metadata: { purchase_id: purchase.id },
     },
   })
-  if (made === null || made === 'gone') return null
-  return { id: made.id, url: made.checkout_url }
+  if (created === null || created === 'gone') return null
+  return { id: created.id, url: created.checkout_url }
 }

@@ -3,7 +3,7 @@ import { Purchases } from './entity.ts'
 import { recordPurchaseEvent } from './record-purchase-event.ts'
 import { expirePurchase } from './store.ts'
 
-/** Ends a purchase that nobody has paid, and lets its site go, as `expirePurchase` does, and keeps that. */
+/** Expires an unpaid purchase, releases its site, and records the event. Has no effect on a purchase that was paid. */
 export const endPurchase = ({ database }: Pick<Deps, 'database'>, id: string): Promise<void> =>
   database.transaction(async manager => {
     const before = await manager.findOne(Purchases, { where: { id }, lock: { mode: 'pessimistic_write' } })

@@ -1,5 +1,5 @@
 import { EntitySchema } from 'typeorm'
-import type { PaymentNews, Purchase } from './rules.ts'
+import type { PaymentReport, Purchase } from './types.ts'
 
 export const Purchases = new EntitySchema<Purchase>({
   name: 'Purchase',
@@ -37,14 +37,14 @@ export const Purchases = new EntitySchema<Purchase>({
   ],
 })
 
-/** An event that was taken, whatever came of it. Its id is the gateway's, and comes once. */
+/** An event that was processed, with or without an effect. Its id comes from the gateway and is unique. */
 export type WebhookEvent = {
   id: string
   type: string
   purchase_id: string | null
   outcome: string | null
-  /** What a refund told that came before its payment, until that comes. */
-  refund: PaymentNews | null
+  /** The report of a refund whose event arrived before that of its payment, until that event arrives. */
+  refund: PaymentReport | null
   received_at: Date
   processed_at: Date | null
 }

@@ -1,7 +1,7 @@
 import type * as v from 'valibot'
 import { example } from '../../platform/catalog/examples.ts'
 import { siteBodyExample } from '../sites/examples.ts'
-import type { administeredReply, purchaseReply } from './rules.ts'
+import type { adminPurchaseReply, purchaseReply } from './schemas.ts'
 
 export const checkoutUrlExample = 'https://app.recurrente.com/checkout-session/ch_4f7a2c'
 
@@ -18,7 +18,7 @@ export const purchaseExample: v.InferInput<typeof purchaseReply> = {
   refunded_at: null,
 }
 
-export const administeredExample: v.InferInput<typeof administeredReply> = {
+export const adminPurchaseExample: v.InferInput<typeof adminPurchaseReply> = {
   ...purchaseExample,
   user_id: null,
   email: example.email,

@@ -3,17 +3,17 @@ import { v7 as uuid } from 'uuid'
 import { recordEvent } from '../../features/audit/record-event.ts'
 import { type User, Users } from '../../features/users/entity.ts'
 import { isMailboxOwned } from '../../features/users/user-state.ts'
-import type { Claim, Purchase } from './rules.ts'
+import type { Claim, Purchase } from './types.ts'
 
 const origin = { ip: '', userAgent: 'payment' }
 
 /**
- * The account at the address of a purchase, made where there is none: one without a password, whose owner chooses it by a
- * mailed link, which verifies the address too. `claim` is null for a buyer who was signed in.
+ * Finds the account of a buyer. For a guest whose address has no account it creates one without a password: an emailed link
+ * lets the guest choose the password, and verifies the address. `claim` is null for a buyer who was signed in.
  *
- * A guest's purchase waits where somebody set the password before a link to the mailbox did: that may be a stranger who
- * registered the address, also if the owner of the mailbox has confirmed it since. Nothing of such an account changes: a
- * stranger may as well have paid with the address of an honest user.
+ * The purchase of a guest waits if the account at the address got its password before a link to the mailbox set one. An
+ * attacker may have registered the address, even if the owner of the mailbox confirmed it later. The account itself does not
+ * change, because an attacker may also have paid with the address of an honest user.
  */
 export const findCustomer = async (
   manager: EntityManager,
@@ -23,12 +23,16 @@ export const findCustomer = async (
   if (buyer) return { user: buyer, claim: null }
   const { email, full_name } = purchase
   if (email === null) throw new Error('a purchase has neither an account nor an address')
-  await make(manager, email, full_name)
+  await createAccount(manager, email, full_name)
   const user = await manager.findOneOrFail(Users, { where: { email }, lock: { mode: 'pessimistic_write' } })
   return { user, claim: isMailboxOwned(user) ? 'done' : 'waiting' }
 }
 
-const make = async (manager: EntityManager, email: string, full_name: string | null): Promise<void> => {
+const createAccount = async (
+  manager: EntityManager,
+  email: string,
+  full_name: string | null,
+): Promise<void> => {
   const { raw } = await manager
     .createQueryBuilder()
     .insert()
@@ -37,6 +41,6 @@ const make = async (manager: EntityManager, email: string, full_name: string | n
     .orIgnore()
     .returning('id')
     .execute()
-  const made: string | undefined = raw[0]?.id
-  if (made) await recordEvent(manager, { type: 'user.registered', userId: made, origin })
+  const createdId: string | undefined = raw[0]?.id
+  if (createdId) await recordEvent(manager, { type: 'user.registered', userId: createdId, origin })
 }

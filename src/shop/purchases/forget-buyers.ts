@@ -31,10 +31,15 @@ const statements = [
 ]
 
 /**
- * Forgets what purchases need not remember: keys of requests after a day, networks once nothing is reserved, a guest who
- * never paid or got their money back after thirty days, and whose a purchase was once their account is erased. One that was
- * paid and waits for its buyer keeps the address: only its mailbox can claim it. A slice at a time, below the limit of a
- * statement: else a backlog would never end. Returns how many purchases it was about.
+ * Deletes personal data that purchases no longer need:
+ *
+ * - idempotency keys after a day, and networks once the site is not reserved any more
+ * - the address and name of a guest who did not pay or got a refund, after thirty days
+ * - the address and name of a buyer whose account was erased. A paid purchase that waits for its buyer keeps the address,
+ *   because only the owner of that mailbox can claim it.
+ *
+ * Each statement updates a slice, so that a large backlog does not exceed the statement timeout. Returns the number of
+ * updates.
  */
 export const forgetBuyers = async ({ database }: Pick<Deps, 'database'>): Promise<number> => {
   let forgotten = 0

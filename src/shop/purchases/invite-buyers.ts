@@ -5,12 +5,13 @@ import { shopEmails } from '../catalog/emails.ts'
 import { findCustomer } from './find-customer.ts'
 import { purchaseRows } from './purchase-rows.ts'
 import { recordPurchaseEvent } from './record-purchase-event.ts'
-import type { Purchase } from './rules.ts'
+import type { Purchase } from './types.ts'
 
 /**
- * Makes an account for each mailbox that a paid purchase waits for and that no account has any more, and mails the link to
- * choose a password. The account at the address was another one: its squatter moved it away, it was erased, or a move to
- * the address was undone. Without this the buyer would have no link. Returns how many were invited.
+ * Creates an account for each buyer whose paid purchase waits at an address that has no account any more, and emails a link
+ * to choose a password. Without this job the buyer would have no link. Returns the number of accounts.
+ *
+ * The former account of another user left the address, was erased, or undid its change to the address.
  */
 export const inviteBuyers = async (deps: Pick<Deps, 'database' | 'queue' | 'log'>): Promise<number> => {
   for (let invited = 0; ; invited++) {
@@ -21,7 +22,7 @@ export const inviteBuyers = async (deps: Pick<Deps, 'database' | 'queue' | 'log'
 }
 
 const invite = async (manager: EntityManager): Promise<string[] | null> => {
-  // Two workers at two purchases of one mailbox would wait for each other: for its account, and for its purchases.
+  // Two workers with two purchases of one mailbox would deadlock: over its account and its purchases.
   await manager.query(`SELECT pg_advisory_xact_lock(hashtextextended('invite buyers', 0))`)
   const [purchase]: (Purchase & { email: string })[] = await manager.query(
     `SELECT * FROM purchases
@@ -32,7 +33,7 @@ const invite = async (manager: EntityManager): Promise<string[] | null> => {
   if (!purchase) return null
   const { id, email, locale } = purchase
   const { user, claim } = await findCustomer(manager, purchase)
-  // Somebody registered the address at this moment: the purchase goes on waiting for the mailbox.
+  // A user registered the address at this moment, so the purchase still waits for the owner of the mailbox.
   if (claim === 'waiting') return []
   await manager.query(purchaseRows.claim, [user.id, email])
   await recordPurchaseEvent(manager, { type: 'purchase.claimed', before: purchase, id })

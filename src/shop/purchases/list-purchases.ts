@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { type PageQuery, rowsFor } from '../../platform/base/pagination.ts'
-import type { Issue, PurchaseRow, PurchaseStatus } from './rules.ts'
+import type { Issue, PurchaseRow, PurchaseStatus } from './types.ts'
 
 export type PurchaseFilter = PageQuery & {
   userId?: string
@@ -19,16 +19,16 @@ export const listPurchases = (
   readFromReplica(manager => {
     const values: unknown[] = [rowsFor(filter)]
     const bind = (value: unknown): string => `$${values.push(value)}`
-    const wheres = Object.entries(columns).flatMap(([name, column]) => {
+    const conditions = Object.entries(columns).flatMap(([name, column]) => {
       const value = filter[name as keyof typeof columns]
       return value === undefined ? [] : [`p.${column} = ${bind(value)}`]
     })
-    if (filter.cursor) wheres.push(`p.id < ${bind(filter.cursor)}`)
+    if (filter.cursor) conditions.push(`p.id < ${bind(filter.cursor)}`)
     return manager.query(
       `SELECT p.*, s.slug AS site_slug, s.name AS site_name,
               p.status IN ('pending', 'failed') AND p.issue IS NULL AND p.expires_at > now() AS is_payable
          FROM purchases p JOIN sites s ON s.id = p.site_id
-        ${wheres.length > 0 ? `WHERE ${wheres.join(' AND ')}` : ''} ORDER BY p.id DESC LIMIT $1`,
+        ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''} ORDER BY p.id DESC LIMIT $1`,
       values,
     )
   })

@@ -1,10 +1,11 @@
 import * as v from 'valibot'
-import { gatewayId, type PaymentNews } from './rules.ts'
+import { gatewayId } from './schemas.ts'
+import type { PaymentReport } from './types.ts'
 
-// What the gateway documents of its events, and no more: https://docs.recurrente.com, "Webhooks". An event says what it is
-// about by the id of the checkout; that of a failed card holds nothing else of it.
+// The documented fields of the events of the gateway: https://docs.recurrente.com, "Webhooks". The id of the checkout tells
+// the purchase. In the event of a failed card payment it is the only field of the checkout.
 
-const kinds: Record<string, PaymentNews['kind']> = {
+const kinds: Record<string, PaymentReport['kind']> = {
   'payment_intent.succeeded': 'paid',
   'payment_intent.failed': 'failed',
   'bank_transfer_intent.pending': 'noted',
@@ -42,30 +43,27 @@ const event = v.object({
 
 const isUuid = (id: string): boolean => v.safeParse(v.pipe(v.string(), v.uuid()), id).success
 
-/**
- * Reads a signed event. `news` is null where it tells of nothing that purchases know; the whole is null where it is no
- * event at all.
- */
-export const readEvent = (body: string): { type: string; news: PaymentNews | null } | null => {
+/** Reads a signed event. `report` is null for an event without an effect on purchases. Returns null for other JSON. */
+export const readEvent = (body: string): { type: string; report: PaymentReport | null } | null => {
   const read = v.safeParse(event, parsed(body))
   if (!read.success) return null
-  const { event_type: type, ...told } = read.output
+  const { event_type: type, ...fields } = read.output
   const kind = Object.hasOwn(kinds, type) ? kinds[type] : undefined
-  // A refund that is on its way, or that failed, is none.
-  const isDone = kind !== 'refunded' || (told.status ?? 'succeeded') === 'succeeded'
-  if (!kind || !isDone) return { type, news: null }
-  const purchaseId = told.checkout?.metadata?.purchase_id ?? null
+  // A pending or failed refund has no effect.
+  const isComplete = kind !== 'refunded' || (fields.status ?? 'succeeded') === 'succeeded'
+  if (!kind || !isComplete) return { type, report: null }
+  const { checkout, payment_intent_id, payment_intent, amount_in_cents, currency } = fields
+  const purchaseId = checkout?.metadata?.purchase_id ?? null
+  const isRefund = kind === 'refunded'
   return {
     type,
-    news: {
+    report: {
       kind,
-      checkoutId: told.checkout?.id ?? null,
+      checkoutId: checkout?.id ?? null,
       purchaseId: purchaseId && isUuid(purchaseId) ? purchaseId : null,
-      paymentId:
-        (kind === 'refunded' ? (told.payment_intent_id ?? told.payment_intent?.id) : told.id) ?? null,
-      amount:
-        (kind === 'refunded' ? told.customer_refunded_amount_in_cents : null) ?? told.amount_in_cents ?? null,
-      currency: told.currency ?? null,
+      paymentId: (isRefund ? (payment_intent_id ?? payment_intent?.id) : fields.id) ?? null,
+      amount: (isRefund ? fields.customer_refunded_amount_in_cents : null) ?? amount_in_cents ?? null,
+      currency: currency ?? null,
     },
   }
 }

@@ -1,58 +1,62 @@
 import type { Deps } from '../../deps.ts'
 import { isShop } from '../catalog/variables.ts'
 import { endPurchase } from './end-purchase.ts'
+import { processEvent } from './process-event.ts'
 import { readCheckout } from './read-checkout.ts'
 import { claimOpenPurchases, type OpenPurchase } from './store.ts'
-import { takeEvent } from './take-event.ts'
 
 type Needs = Pick<Deps, 'config' | 'database' | 'queue' | 'log' | 'metrics'>
 
 const batch = 10
 
 /**
- * Asks the gateway about checkouts that no webhook has told the end of, and goes the same way with the answer; it sends
- * none for its test keys. A site is let go when its checkout has run out and the gateway says that nobody has paid, so
- * never while the gateway does not answer. Any number of workers may. Returns how many were asked about.
+ * Asks the gateway about open checkouts, as webhook events may be lost, and with test keys the gateway sends none. Its reply
+ * has the same effect as an event. Returns the number of checkouts.
+ *
+ * A site is released only after its checkout has expired and the gateway says that it is unpaid, so never while the gateway
+ * fails. Any number of workers may run this job.
  */
 export const reconcile = async (deps: Needs): Promise<number> => {
   if (!isShop(deps.config)) return 0
-  let asked = 0
+  let count = 0
   for (;;) {
     const due = await claimOpenPurchases(deps.database.manager, batch)
-    const told = await Promise.all(due.map(purchase => look(deps, purchase).catch(later(deps, purchase))))
-    asked += due.length
-    // A gateway that answers none of them is left alone until the next round, which a worker that ends does not wait for.
-    if (due.length < batch || !told.includes(true)) return asked
+    const results = await Promise.all(
+      due.map(purchase => reconcileOne(deps, purchase).catch(logFailure(deps, purchase))),
+    )
+    count += due.length
+    // If the gateway answers none of a batch, stop until the next run: a worker that closes waits for this job.
+    if (due.length < batch || !results.includes(true)) return count
   }
 }
 
-const later =
+const logFailure =
   ({ log }: Needs, { id }: OpenPurchase) =>
   (err: unknown): boolean => {
-    log.warn({ err, purchase_id: id }, 'a purchase is not reconciled yet')
+    log.warn({ err, purchase_id: id }, 'a purchase could not be reconciled and is tried again')
     return false
   }
 
-/** Whether there was an answer. */
-const look = async (deps: Needs, purchase: OpenPurchase): Promise<boolean> => {
-  // Nobody was ever told where to pay it.
+/** Returns whether the gateway answered. */
+const reconcileOne = async (deps: Needs, purchase: OpenPurchase): Promise<boolean> => {
+  // No client ever got the address of the checkout, so it cannot be paid.
   if (!purchase.checkout_id) {
     await endPurchase(deps, purchase.id)
     return true
   }
-  const found = await readCheckout(deps, purchase.checkout_id)
-  if (!found) return false
-  if (found.status === 'paid') {
-    const { amount, currency, paymentId } = found
-    const news = { kind: 'paid', checkoutId: purchase.checkout_id, purchaseId: purchase.id } as const
-    await takeEvent(deps, {
+  const checkout = await readCheckout(deps, purchase.checkout_id)
+  if (!checkout) return false
+  if (checkout.status === 'paid') {
+    const { amount, currency, paymentId } = checkout
+    const report = { kind: 'paid', checkoutId: purchase.checkout_id, purchaseId: purchase.id } as const
+    await processEvent(deps, {
       id: `checkout.paid/${purchase.checkout_id}`,
       type: 'checkout.paid',
-      news: { ...news, paymentId, amount, currency },
+      report: { ...report, paymentId, amount, currency },
     })
     return true
   }
-  const mayCome = found.status === 'payment_in_progress' && !purchase.is_stale
-  if (purchase.is_over && !mayCome) await endPurchase(deps, purchase.id)
+  const mayStillBePaid = checkout.status === 'payment_in_progress' && !purchase.is_stale
+  if (purchase.is_over && !mayStillBePaid) await endPurchase(deps, purchase.id)
   return true
 }

@@ -5,25 +5,25 @@ import type { Origin } from '../../platform/base/origin.ts'
 import type { ShopAuditType } from '../catalog/audit-events.ts'
 import { Sites } from '../sites/entity.ts'
 import { Purchases } from './entity.ts'
-import type { Purchase } from './rules.ts'
+import type { Purchase } from './types.ts'
 
 const fields = ['status', 'issue', 'claim', 'paid_amount', 'paid_currency', 'payment_id'] as const
 
 export type PurchaseEvent = Extract<ShopAuditType, `purchase.${string}`>
 
-type Act = {
+type Change = {
   type: PurchaseEvent
-  /** The purchase before the change; null where it begins. */
+  /** The purchase before the change; null if the change creates it. */
   before: Purchase | null
   id: string
   actorId?: string
   origin?: Origin
 }
 
-/** Keeps what has become of a purchase, in the transaction of the change and after it. The gateway acts if nobody else does. */
+/** Records a change of a purchase in its transaction, after the change. Without an `origin`, the gateway caused it. */
 export const recordPurchaseEvent = async (
   manager: EntityManager,
-  { type, before, id, actorId, origin = { ip: '', userAgent: 'payment' } }: Act,
+  { type, before, id, actorId, origin = { ip: '', userAgent: 'payment' } }: Change,
 ): Promise<void> => {
   const after = await manager.findOneByOrFail(Purchases, { id })
   const { slug } = await manager.findOneByOrFail(Sites, { id: after.site_id })

@@ -7,8 +7,8 @@ import { recordPurchaseEvent } from './record-purchase-event.ts'
 import { undoSale } from './undo-sale.ts'
 
 /**
- * Keeps that the money of a purchase went back, where an administrator says so: the gateway may not tell of a refund, or
- * tell of it in parts. What was never paid cannot be given back. Moves no money itself.
+ * Records a refund that an administrator reports, because the gateway may send no event for it, or several events for its
+ * parts. Moves no money. A purchase that was never paid cannot be refunded.
  */
 export const recordRefund = (
   { database }: Pick<Deps, 'database'>,

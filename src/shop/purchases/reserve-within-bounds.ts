@@ -14,28 +14,30 @@ import { type Reservation, type Reserved, reserveSite } from './store.ts'
 
 type Needs = Pick<Deps, 'config' | 'database'>
 
+/** The most sites that a network may reserve at once. */
 type Bound = { key: string; most: number }
 
 /**
- * Reserves a site, within what a network may keep from other buyers at once: as many sites as the limit `purchase` has
- * points, and never more than half of those that are not sold. The limit alone would not do: it counts a time, in which a
- * long reservation does not end, and knows nothing of the size of the shop. Null where the site is not available, or
- * another request with this key is first.
+ * Reserves a site, unless a network of the buyer holds as many reserved sites as it may: the points of the limit `purchase`,
+ * but at most half of the unsold sites. Returns null if the site is not available, or if a request with the same key comes
+ * first.
+ *
+ * The rate limit alone is not enough: a reservation may outlast its window, and it does not know the size of the shop.
  */
 export const reserveWithinBounds = async (
   { database, config }: Needs,
-  asked: Omit<Reservation, 'life' | 'networks'>,
+  requested: Omit<Reservation, 'life' | 'networks'>,
   { networks, origin }: { networks: readonly Counter[]; origin: Origin },
 ): Promise<Reserved | null | Problem<'RATE_LIMIT_EXCEEDED'>> => {
   const { RATE_LIMITS: limits, RESERVATION_TTL: life } = shopConfig(config)
   const { points } = configuredLimit(limits, shopLimits.purchase)
   const bounds = limits === 'off' ? [] : networks.map(counter => boundOf(counter, points))
-  const reservation = { ...asked, life, networks: bounds.map(({ key }) => key) }
+  const reservation = { ...requested, life, networks: bounds.map(({ key }) => key) }
   const reserved = await database
     .transaction(async manager => {
       const wait = await waitFor(manager, bounds)
       const purchase = wait === null ? await reserveSite(manager, reservation) : null
-      const started = { type: 'purchase.started', before: null, id: asked.id, origin } as const
+      const started = { type: 'purchase.started', before: null, id: requested.id, origin } as const
       if (purchase) await recordPurchaseEvent(manager, started)
       return wait ?? purchase
     })
@@ -44,26 +46,26 @@ export const reserveWithinBounds = async (
       throw error
     })
   if (typeof reserved !== 'number') return reserved
-  const site = await readSite({ database }, asked.slug)
+  const site = await readSite({ database }, requested.slug)
   const isAvailable = !(site instanceof Problem) && site.status === 'available'
   return isAvailable ? new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: reserved }) : null
 }
 
-// An address would be personal data where nobody needs to read it.
+// A hash, because an IP address is personal data and only its equality matters.
 const boundOf = ({ key, times }: Counter, points: number): Bound => ({
   key: sha256(`network\n${key}`).toString('base64url').slice(0, 22),
   most: points * times,
 })
 
-/** The seconds until the first reservation of a network ends that has as many as it may; null where there is room. */
+/** The seconds until the first reservation of a full network ends; null if no network is full. */
 const waitFor = async (manager: EntityManager, bounds: Bound[]): Promise<number | null> => {
   const widest = bounds.at(-1)
   if (!widest) return null
-  // Requests of one network wait for each other, so that many at once cannot pass together.
+  // The requests of one network run one after the other, so that simultaneous requests cannot exceed the bound.
   await manager.query(`SELECT pg_advisory_xact_lock(hashtextextended('reservations ' || $1, 0))`, [
     widest.key,
   ])
-  // A statement of its own: it sees what was committed while the lock was waited for.
+  // A separate statement sees the rows that were committed while this transaction waited for the lock.
   const [row] = (await manager.query(
     `SELECT max(wait)::int AS wait FROM (
        SELECT greatest(1, extract(epoch FROM min(p.expires_at) - now())) AS wait

@@ -8,12 +8,14 @@ import { countersOf } from '../../platform/http/client.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { route } from '../http/route.ts'
 import { siteBodyExample } from '../sites/examples.ts'
-import { slug } from '../sites/rules.ts'
-import { administeredRoutes } from './administered-routes.ts'
+import { slug } from '../sites/schemas.ts'
+import { adminPurchaseRoutes } from './admin-routes.ts'
 import { buySite } from './buy-site.ts'
 import { checkoutUrlExample, purchaseExample } from './examples.ts'
 import { listPurchases } from './list-purchases.ts'
-import { purchaseReply, purchaseStatuses, purchaseView } from './rules.ts'
+import { purchaseReply } from './schemas.ts'
+import { purchaseStatuses } from './types.ts'
+import { purchaseView } from './view.ts'
 import { webhookRoutes } from './webhook-routes.ts'
 
 const postPurchase = route({
@@ -21,7 +23,7 @@ const postPurchase = route({
   path: '/api/v1/sites/:slug/purchase',
   summary: 'Reserve a site and open its checkout',
   description:
-    'A guest says `email` and `full_name`; whoever is signed in need not. The site is kept from others until `expires_at`. One network may keep as many sites at once as the limit `purchase` has points, and half of those that are not sold: `429` says when the first is free again. Send an `Idempotency-Key` to be able to send the request again.',
+    'A guest sends `email` and `full_name`; a signed-in user need not. The site is reserved until `expires_at`. One network may reserve as many sites at once as the limit `purchase` has points, and at most half of the unsold sites: `429` says when the first reservation ends. Send an `Idempotency-Key` to be able to repeat the request.',
   auth: 'optional',
   limits: ['purchase'],
   params: v.strictObject({ slug }),
@@ -30,7 +32,7 @@ const postPurchase = route({
       pattern(
         'idempotency_key',
         'must be 1 to 255 visible characters',
-        'The same request with the same key is done once and answered the same, for a day. The key of a guest holds for one network and one User-Agent.',
+        'A repeated request with the same key has no further effect and gets the same reply, for a day. The key of a guest is valid for one network and one User-Agent.',
         /^[!-~]{1,255}$/,
       ),
     ),
@@ -80,7 +82,7 @@ const getPurchases = route({
   method: 'GET',
   path: '/api/v1/purchases',
   summary: 'List your purchases',
-  description: 'The newest first. `checkout_url` is there while a purchase can be paid.',
+  description: 'The newest first. `checkout_url` is null once the purchase cannot be paid any more.',
   auth: 'bearer',
   limits: ['bearer'],
   query: v.strictObject({ ...pageQuery, status: v.exactOptional(v.picklist(purchaseStatuses)) }),
@@ -96,4 +98,4 @@ const getPurchases = route({
   }),
 })
 
-export const purchaseRoutes: Route[] = [postPurchase, getPurchases, ...administeredRoutes, ...webhookRoutes]
+export const purchaseRoutes: Route[] = [postPurchase, getPurchases, ...adminPurchaseRoutes, ...webhookRoutes]

@@ -1,17 +1,17 @@
 import type { EntityManager } from 'typeorm'
 import { WebhookEvents } from './entity.ts'
-import type { Issue, PaymentNews } from './rules.ts'
 import { settlePurchase } from './settle-purchase.ts'
+import type { Issue, PaymentReport } from './types.ts'
 
 /**
- * Does what follows from refunds that were told of before their payment, now that it is known whose they are: such a one
- * may name nothing but the payment. Returns what somebody has to look at, if anything.
+ * Settles refunds whose events arrived before the event of their payment. Such an event may name only the payment, so its
+ * purchase was unknown until now. Returns an issue if one of them raised it.
  */
 export const settleEarlyRefunds = async (
   manager: EntityManager,
-  { paymentId }: PaymentNews,
+  { paymentId }: PaymentReport,
 ): Promise<Issue | null> => {
-  const early: { id: string; refund: PaymentNews }[] = await manager.query(
+  const early: { id: string; refund: PaymentReport }[] = await manager.query(
     `SELECT id, refund FROM webhook_events WHERE refund->>'paymentId' = $1 ORDER BY received_at FOR UPDATE`,
     [paymentId],
   )

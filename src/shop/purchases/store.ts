@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm'
-import type { Purchase } from './rules.ts'
+import type { Purchase } from './types.ts'
 
-// A site and what is bought change together, in one statement: of two buyers one gets the site.
+// One statement changes a site and its purchase together, so that only one of two simultaneous buyers gets the site.
 
 export type Reservation = Pick<
   Purchase,
@@ -9,16 +9,20 @@ export type Reservation = Pick<
 > & {
   slug: string
   networks: string[]
-  /** Milliseconds. */
+  /** How long the site is reserved, in milliseconds. */
   life: number
 }
 
 export type Reserved = Purchase & { site_name: string; image_url: string | null }
 
-const secondsToLook = 60
+/** How often the worker asks the gateway about an open checkout. */
+const checkIntervalSeconds = 60
 
-/** Reserves a site that is available and begins its purchase, at the price that it has now. Null where it is not. */
-export const reserveSite = async (manager: EntityManager, asked: Reservation): Promise<Reserved | null> => {
+/** Reserves an available site and creates its purchase at the current price. Returns null if the site is not available. */
+export const reserveSite = async (
+  manager: EntityManager,
+  reservation: Reservation,
+): Promise<Reserved | null> => {
   const [row]: Reserved[] = await manager.query(
     `WITH site AS (
        UPDATE sites SET status = 'reserved', held_by = $1, updated_at = now()
@@ -32,15 +36,28 @@ export const reserveSite = async (manager: EntityManager, asked: Reservation): P
      )
      SELECT purchase.*, site.name AS site_name, site.image_url FROM purchase, site`,
     [
-      ...[asked.id, asked.slug, asked.user_id, asked.email, asked.full_name, asked.locale],
-      ...[asked.idempotency_key, asked.request_hash, asked.networks, asked.life, secondsToLook],
+      ...[
+        reservation.id,
+        reservation.slug,
+        reservation.user_id,
+        reservation.email,
+        reservation.full_name,
+        reservation.locale,
+      ],
+      ...[
+        reservation.idempotency_key,
+        reservation.request_hash,
+        reservation.networks,
+        reservation.life,
+        checkIntervalSeconds,
+      ],
     ],
   )
   return row ?? null
 }
 
-/** Keeps where a purchase is paid. False where it was given up meanwhile. */
-export const keepCheckout = async (
+/** Stores the checkout of a purchase. Returns false if the purchase has ended in the meantime. */
+export const saveCheckout = async (
   manager: EntityManager,
   id: string,
   checkout: { id: string; url: string },
@@ -54,8 +71,8 @@ export const keepCheckout = async (
 }
 
 /**
- * Ends a purchase that nobody has paid, and lets its site go. What is paid stays, and so does one that somebody has to look
- * at. One without a checkout was never answered, so its key is free again.
+ * Expires an unpaid purchase and releases its site. A paid purchase and one with an issue stay. The idempotency key of a
+ * purchase without a checkout is freed, because its request was never answered.
  */
 export const expirePurchase = async (manager: EntityManager, id: string): Promise<void> => {
   await manager.query(
@@ -71,7 +88,7 @@ export const expirePurchase = async (manager: EntityManager, id: string): Promis
   )
 }
 
-/** Sells a site by a purchase that was paid. False where it is another's. */
+/** Marks the site of a paid purchase as sold. Returns false if the site belongs to another purchase. */
 export const sellSite = async (manager: EntityManager, { id, site_id }: Purchase): Promise<boolean> => {
   const [, changed] = (await manager.query(
     `UPDATE sites SET status = 'sold', held_by = $1, updated_at = now()
@@ -81,8 +98,8 @@ export const sellSite = async (manager: EntityManager, { id, site_id }: Purchase
   return changed === 1
 }
 
-/** Puts the site of a purchase that was refunded back on the market, where it is still that one's. */
-export const freeSite = async (manager: EntityManager, { id, site_id }: Purchase): Promise<void> => {
+/** Makes the site of a refunded purchase available again, if the site still belongs to it. */
+export const releaseSite = async (manager: EntityManager, { id, site_id }: Purchase): Promise<void> => {
   await manager.query(
     `UPDATE sites SET status = 'available', held_by = NULL, updated_at = now() WHERE id = $2 AND held_by = $1`,
     [id, site_id],
@@ -92,9 +109,9 @@ export const freeSite = async (manager: EntityManager, { id, site_id }: Purchase
 export type OpenPurchase = Purchase & { is_over: boolean; is_stale: boolean }
 
 /**
- * The purchases that the gateway is to be asked about; they are due again in a minute. One is over when its checkout has
- * run out, and a minute more: a payment that was begun in time may end a little later. It is stale three days later: a
- * bank transfer takes one.
+ * Claims purchases about which the gateway must be reservation. They are due again in a minute. `is_over`: the checkout expired
+ * more than a minute ago, because a payment that began in time may end a little later. `is_stale`: it expired three days
+ * ago, because a bank transfer takes a day.
  */
 export const claimOpenPurchases = async (manager: EntityManager, most: number): Promise<OpenPurchase[]> => {
   const [rows] = (await manager.query(
@@ -104,7 +121,7 @@ export const claimOpenPurchases = async (manager: EntityManager, most: number): 
                     ORDER BY look_after LIMIT $1 FOR UPDATE SKIP LOCKED)
       RETURNING *, expires_at < now() - interval '60 seconds' AS is_over,
                 expires_at < now() - interval '3 days' AS is_stale`,
-    [most, secondsToLook],
+    [most, checkIntervalSeconds],
   )) as [OpenPurchase[], number]
   return rows
 }

@@ -1,24 +1,25 @@
 import { isUtf8 } from 'node:buffer'
 import { Webhook } from 'standardwebhooks'
 
-/** The headers of a signed event, by either of their names, as they came. */
+/** The headers of a signed event, unparsed. The gateway sends them as `svix-…` or `webhook-…`. */
 export type SignedHeaders = {
   id: string | undefined
   timestamp: string | undefined
   signature: string | undefined
 }
 
-// The library takes `123abc` for a number and `v1,<signature>,more` for a signature, and the text that is signed is joined
-// by dots.
+// The library accepts `123abc` as a number and `v1,<signature>,more` as a signature. It joins the signed parts with dots, so
+// an id must contain none.
 const idShape = /^[!-\-/-~]{1,200}$/
 const timestampShape = /^[1-9]\d{0,11}$/
 const signatureShape = /^v1,[A-Za-z0-9+/]{43}=$/
-const signaturesAtMost = 16
+const maxSignatures = 16
 
 /**
- * Whether one of these secrets signed exactly these bytes, less than five minutes ago by the clock of this machine:
- * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md. The comparison takes the
- * same time wherever two signatures differ.
+ * Whether one of these secrets signed exactly these bytes, less than five minutes ago by the clock of this machine.
+ * Signatures are compared in constant time.
+ *
+ * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
 export const verifySignature = (
   secrets: readonly string[],
@@ -28,7 +29,7 @@ export const verifySignature = (
   if (!idShape.test(id) || !timestampShape.test(timestamp) || !isUtf8(body)) return false
   const signatures = signature
     .split(' ')
-    .slice(0, signaturesAtMost)
+    .slice(0, maxSignatures)
     .filter(each => signatureShape.test(each))
   const headers = {
     'webhook-id': id,

@@ -5,8 +5,8 @@ import { shopProblem } from '../catalog/problems.ts'
 import { shopConfig } from '../catalog/variables.ts'
 import { route } from '../http/route.ts'
 import { eventExample } from './examples.ts'
+import { processEvent } from './process-event.ts'
 import { readEvent } from './read-event.ts'
-import { takeEvent } from './take-event.ts'
 import { verifySignature } from './verify-signature.ts'
 
 const optionalText = v.exactOptional(v.string())
@@ -14,9 +14,9 @@ const optionalText = v.exactOptional(v.string())
 const postEvent = route({
   method: 'POST',
   path: '/api/v1/webhooks/recurrente',
-  summary: 'Take an event of the payment gateway',
+  summary: 'Process an event of the payment gateway',
   description:
-    'Signed as Standard Webhooks describe it, over the bytes of the body. An event is taken once, by its id; `204` after all that follows from it is kept, and for one that was taken before. Types that are not known are kept and nothing else.',
+    'Signed over the bytes of the body, as Standard Webhooks defines. An event is processed once, by its id. `204` means that all of its effects are stored, now or at an earlier delivery. An event of an unknown type is stored without an effect.',
   auth: 'none',
   limits: ['webhook'],
   accepts: 'raw',
@@ -40,7 +40,7 @@ const postEvent = route({
     if (id === undefined || !verifySignature(secrets, signed, body)) return shopProblem('INVALID_SIGNATURE')
     const event = readEvent(Buffer.from(body).toString())
     if (!event) return new Problem('VALIDATION_ERROR')
-    await takeEvent(deps, { id, ...event })
+    await processEvent(deps, { id, ...event })
     return { status: 204 }
   },
 })

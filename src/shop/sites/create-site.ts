@@ -7,7 +7,7 @@ import type { Problem } from '../../platform/catalog/problems.ts'
 import type { ShopAuditType } from '../catalog/audit-events.ts'
 import { shopProblem } from '../catalog/problems.ts'
 import { Sites } from './entity.ts'
-import type { Site } from './rules.ts'
+import type { Site } from './types.ts'
 
 export type NewSite = Pick<Site, 'slug' | 'name' | 'description' | 'price' | 'currency'> & {
   image_url?: string | null

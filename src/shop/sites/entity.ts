@@ -1,5 +1,5 @@
 import { EntitySchema } from 'typeorm'
-import type { Site } from './rules.ts'
+import type { Site } from './types.ts'
 
 export const Sites = new EntitySchema<Site>({
   name: 'Site',

@@ -1,6 +1,6 @@
 import type * as v from 'valibot'
 import { example } from '../../platform/catalog/examples.ts'
-import type { siteReply } from './rules.ts'
+import type { siteReply } from './schemas.ts'
 
 export const siteChangeExample = {
   name: 'Corner bakery',

@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { type PageQuery, rowsFor } from '../../platform/base/pagination.ts'
 import { Sites } from './entity.ts'
-import type { Site } from './rules.ts'
+import type { Site } from './types.ts'
 
 export type SiteFilter = PageQuery & { status?: Site['status']; currency?: Site['currency'] }
 

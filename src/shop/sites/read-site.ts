@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { Sites } from './entity.ts'
-import type { Site } from './rules.ts'
+import type { Site } from './types.ts'
 
 export const readSite = async (
   { database }: Pick<Deps, 'database'>,

@@ -7,20 +7,22 @@ import { createSite } from './create-site.ts'
 import { siteBodyExample, siteChangeExample, siteExample } from './examples.ts'
 import { listSites } from './list-sites.ts'
 import { readSite } from './read-site.ts'
-import { currencies, siteFields, siteReply, siteStatuses, siteView, slug } from './rules.ts'
+import { siteFields, siteReply, slug } from './schemas.ts'
+import { currencies, siteStatuses } from './types.ts'
 import { updateSite } from './update-site.ts'
+import { siteView } from './view.ts'
 
 const bySlug = v.strictObject({ slug })
 
-const shown = { auth: 'none', limits: ['sites'] } as const
-const administered = { auth: 'admin', limits: ['bearer'] } as const
+const publicly = { auth: 'none', limits: ['sites'] } as const
+const byAdmin = { auth: 'admin', limits: ['bearer'] } as const
 
 const getSites = route({
-  ...shown,
+  ...publicly,
   method: 'GET',
   path: '/api/v1/sites',
   summary: 'List sites',
-  description: 'The newest first. `price` is in minor units: `12500` are Q125.00.',
+  description: 'The newest first. `price` is in minor units: `12500` is Q125.00.',
   query: v.strictObject({
     ...pageQuery,
     status: v.exactOptional(v.picklist(siteStatuses)),
@@ -39,7 +41,7 @@ const getSites = route({
 })
 
 const getSite = route({
-  ...shown,
+  ...publicly,
   method: 'GET',
   path: '/api/v1/sites/:slug',
   summary: 'Read a site',
@@ -54,7 +56,7 @@ const getSite = route({
 })
 
 const postSite = route({
-  ...administered,
+  ...byAdmin,
   method: 'POST',
   path: '/api/v1/admin/sites',
   summary: 'Offer a site',
@@ -69,12 +71,12 @@ const postSite = route({
 })
 
 const patchSite = route({
-  ...administered,
+  ...byAdmin,
   method: 'PATCH',
   path: '/api/v1/admin/sites/:slug',
-  summary: 'Change a site, or take it off the market',
+  summary: 'Change a site, or withdraw it from sale',
   description:
-    '`status` may become `sold` or `available`, but not while the site is reserved, and one that somebody bought becomes available by their refund alone. A purchase that was begun keeps its price.',
+    '`status` may become `sold` or `available`, but not while the site is reserved. Only a refund makes a site available that was bought. A purchase that has started keeps its price.',
   params: bySlug,
   body: v.strictObject({
     name: v.exactOptional(siteFields.name),
@@ -92,8 +94,8 @@ const patchSite = route({
     reply: siteExample,
   },
   handle: async (deps, { params, body, user, client }) => {
-    const act = { slug: params.slug, change: body, actorId: user.id, origin: client }
-    const site = await updateSite(deps, act)
+    const update = { slug: params.slug, change: body, actorId: user.id, origin: client }
+    const site = await updateSite(deps, update)
     return site instanceof Problem ? site : { status: 200, body: siteView(site) }
   },
 })

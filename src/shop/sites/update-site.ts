@@ -7,7 +7,7 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import type { ShopAuditType } from '../catalog/audit-events.ts'
 import { shopProblem } from '../catalog/problems.ts'
 import { Sites } from './entity.ts'
-import type { Site } from './rules.ts'
+import type { Site } from './types.ts'
 
 export type SiteChange = Partial<Pick<Site, 'name' | 'description' | 'price' | 'currency' | 'image_url'>> & {
   status?: 'available' | 'sold'
@@ -15,16 +15,15 @@ export type SiteChange = Partial<Pick<Site, 'name' | 'description' | 'price' | '
 
 const fields = ['name', 'description', 'price', 'currency', 'image_url', 'status'] as const
 
-/** Where a site must stand for a status to be given to it by hand. */
+/** The state that a site must have to get a status from an administrator. */
 const from = {
   sold: { status: In(['available', 'sold']) },
   available: { status: In(['available', 'sold']), held_by: IsNull() },
 } as const
 
 /**
- * Changes what is said of a site, or takes it off the market and puts it back: not while somebody is at the checkout, who
- * will pay what they were told, and not from whoever bought it: that takes a refund. A purchase that was begun keeps its
- * price.
+ * Changes the fields of a site, withdraws it from sale, or offers it again. The status stays while a buyer is at the checkout,
+ * and only a refund makes a bought site available. A purchase that has started keeps its price.
  */
 export const updateSite = async (
   { database }: Pick<Deps, 'database'>,

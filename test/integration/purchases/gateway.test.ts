@@ -46,7 +46,7 @@ anyTest.after.always(async () => {
     t.is(reply.headers.get('retry-after'), '5')
     t.deepEqual(await shop.siteOf(slug), { status: 'available', held_by: null })
     const logs = (await shop.logs(from)).join('')
-    t.regex(logs, /"level":"warn".*the payment gateway did not serve/)
+    t.regex(logs, /"level":"warn".*the payment gateway request failed/)
     t.is(await failures(by), failed + 1)
     for (const secretText of [canary, shop.env.RECURRENTE_SECRET_KEY, shop.env.RECURRENTE_PUBLIC_KEY])
       t.false((logs + reply.text).includes(String(secretText)))

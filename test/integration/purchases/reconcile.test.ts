@@ -179,7 +179,7 @@ test.serial('gateway does not answer → an expired purchase stays reserved', as
     const from = await shop.logMark()
     t.is(await runAt(gateway.url), 1)
     await assertReserved(t, purchase)
-    t.regex((await shop.logs(from)).join(''), /the payment gateway did not serve/)
+    t.regex((await shop.logs(from)).join(''), /the payment gateway request failed/)
   }
   gateway.answer(replyWith(200, unpaid))
   await makeDue(purchase)

@@ -48,5 +48,5 @@ test('example of a body or query → names every field of its schema, so that re
 
 test('example of a gateway event → one that the webhook reads', t => {
   const [webhook] = allRoutes.filter(({ accepts }) => accepts === 'raw')
-  t.is(readEvent(JSON.stringify(webhook?.example?.body))?.news?.kind, 'paid')
+  t.is(readEvent(JSON.stringify(webhook?.example?.body))?.report?.kind, 'paid')
 })

@@ -4,10 +4,12 @@ import { pageOf, pageQuery, pageReply } from '../../platform/base/pagination.ts'
 import { example } from '../../platform/catalog/examples.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { route } from '../http/route.ts'
-import { administeredExample } from './examples.ts'
+import { adminPurchaseExample } from './examples.ts'
 import { listPurchases } from './list-purchases.ts'
 import { recordRefund } from './record-refund.ts'
-import { administeredReply, administeredView, issues, purchaseStatuses } from './rules.ts'
+import { adminPurchaseReply } from './schemas.ts'
+import { issues, purchaseStatuses } from './types.ts'
+import { adminPurchaseView } from './view.ts'
 
 const common = { auth: 'admin', limits: ['bearer'] } as const
 
@@ -17,22 +19,22 @@ const getAllPurchases = route({
   path: '/api/v1/admin/purchases',
   summary: 'List purchases',
   description:
-    'The newest first. `issue` finds payments that somebody has to look at; `paid_amount` and `paid_currency` say what came where it was not what was asked for.',
+    'The newest first. `issue` finds payments that need the attention of an administrator. `paid_amount` and `paid_currency` are what was paid, if it differs from the price.',
   query: v.strictObject({
     ...pageQuery,
     status: v.exactOptional(v.picklist(purchaseStatuses)),
     issue: v.exactOptional(v.picklist(issues)),
     email: v.exactOptional(field.email),
   }),
-  replies: { 200: pageReply(administeredReply) },
+  replies: { 200: pageReply(adminPurchaseReply) },
   problems: ['VALIDATION_ERROR'],
   example: {
     query: { limit: '50', status: 'paid', issue: 'amount_mismatch', email: example.email },
-    reply: { data: [administeredExample], next_cursor: null },
+    reply: { data: [adminPurchaseExample], next_cursor: null },
   },
   handle: async (deps, { query }) => ({
     status: 200,
-    body: pageOf(await listPurchases(deps, query), query, administeredView),
+    body: pageOf(await listPurchases(deps, query), query, adminPurchaseView),
   }),
 })
 
@@ -40,9 +42,9 @@ const postRefunded = route({
   ...common,
   method: 'POST',
   path: '/api/v1/admin/purchases/:id/refunded',
-  summary: 'Keep that a purchase was given back',
+  summary: 'Record the refund of a purchase',
   description:
-    'For refunds that the gateway does not tell of. Moves no money: the purchase is refunded, its issue ended and its site available.',
+    'For refunds of which the gateway sends no event. Moves no money: the purchase becomes `refunded`, its issue is cleared and its site becomes available.',
   params: v.strictObject({ id: field.uuid }),
   replies: { 204: 'empty' },
   problems: ['NOT_FOUND', 'FORBIDDEN'],
@@ -53,4 +55,4 @@ const postRefunded = route({
   },
 })
 
-export const administeredRoutes: Route[] = [getAllPurchases, postRefunded]
+export const adminPurchaseRoutes: Route[] = [getAllPurchases, postRefunded]

@@ -2,16 +2,16 @@ import type { Deps } from '../../deps.ts'
 import { enqueueEmails } from '../../platform/mail/outbox.ts'
 import { shopCounters } from '../catalog/metrics.ts'
 import { WebhookEvents } from './entity.ts'
-import type { PaymentNews } from './rules.ts'
 import { settleEarlyRefunds } from './settle-early-refunds.ts'
 import { type Settled, settlePurchase } from './settle-purchase.ts'
+import type { PaymentReport } from './types.ts'
 
 type Needs = Pick<Deps, 'database' | 'queue' | 'log' | 'metrics'>
 
-export type TakenOutcome = Settled['outcome'] | 'ignored' | 'repeated'
+export type EventOutcome = Settled['outcome'] | 'ignored' | 'repeated'
 
-/** What somebody has to look at: money came that nothing was given for, or to an account that nobody enters. */
-const alarming: readonly TakenOutcome[] = [
+/** Outcomes that need an administrator: the buyer paid and got nothing, or has an account without a way to sign in. */
+const alarming: readonly EventOutcome[] = [
   'amount_mismatch',
   'site_unavailable',
   'account_closed',
@@ -19,13 +19,13 @@ const alarming: readonly TakenOutcome[] = [
 ]
 
 /**
- * Takes an event once, by its id, in one transaction with all that follows from it. Resolves after the commit; a fault
- * throws, and the event is as if it had never come.
+ * Processes an event once, by its id, in one transaction with all of its effects. Resolves after the commit. If it throws,
+ * nothing is stored, and the gateway can send the event again.
  */
-export const takeEvent = async (
+export const processEvent = async (
   deps: Needs,
-  { id, type, news }: { id: string; type: string; news: PaymentNews | null },
-): Promise<TakenOutcome> => {
+  { id, type, report }: { id: string; type: string; report: PaymentReport | null },
+): Promise<EventOutcome> => {
   const { outcome, purchaseId, mails } = await deps.database.transaction(async manager => {
     const { raw } = await manager
       .createQueryBuilder()
@@ -36,23 +36,23 @@ export const takeEvent = async (
       .returning('id')
       .execute()
     if (raw.length === 0) return { outcome: 'repeated', purchaseId: null, mails: [] } as const
-    const settled = news
-      ? await settlePurchase(manager, news)
+    const settled = report
+      ? await settlePurchase(manager, report)
       : ({ outcome: 'ignored', purchaseId: null, mails: [] } as const)
     const { outcome, purchaseId } = settled
-    const refund = news?.kind === 'refunded' && outcome === 'unmatched' ? news : null
+    const refund = report?.kind === 'refunded' && outcome === 'unmatched' ? report : null
     await manager.update(
       WebhookEvents,
       { id },
       { outcome, purchase_id: purchaseId, refund, processed_at: () => 'now()' },
     )
-    const issue = news?.kind === 'paid' ? await settleEarlyRefunds(manager, news) : null
+    const issue = report?.kind === 'paid' ? await settleEarlyRefunds(manager, report) : null
     return issue ? { ...settled, outcome: issue } : settled
   })
   deps.metrics.count(shopCounters.purchases, { outcome })
-  const line = { outcome, event_type: type, purchase_id: purchaseId }
-  if (alarming.includes(outcome)) deps.log.error(line, 'a payment that somebody has to look at')
-  else deps.log.info(line, 'payment event')
+  const fields = { outcome, event_type: type, purchase_id: purchaseId }
+  if (alarming.includes(outcome)) deps.log.error(fields, 'a payment needs the attention of an administrator')
+  else deps.log.info(fields, 'payment event')
   if (mails.length > 0) await enqueueEmails(deps, [...mails])
   return outcome
 }

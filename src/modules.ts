@@ -57,11 +57,11 @@ export const modules: readonly Module[] = [
     entities: async () => [(await import('./platform/mail/entity.ts')).Emails],
     jobs: async () => {
       const { sweep } = await import('./features/mail-delivery/sweep.ts')
-      const { forgetDropped } = await import('./features/mail-delivery/forget-dropped.ts')
+      const { purgeDroppedEmails } = await import('./features/mail-delivery/purge-dropped-emails.ts')
       const { purgeEmails } = await import('./features/mail-delivery/purge-emails.ts')
       return [
         { run: sweep, pauseMs: 5000 },
-        { run: forgetDropped, pauseMs: 10 * minute },
+        { run: purgeDroppedEmails, pauseMs: 10 * minute },
         { run: purgeEmails, pauseMs: 10 * minute },
       ]
     },

@@ -20,7 +20,7 @@ import { findConnection } from './platform/postgres/postgres-connection.ts'
 import { openPreparedReads } from './platform/postgres/prepared-read.ts'
 import { openReplicaReader } from './platform/postgres/read-from-replica.ts'
 import { redisKeys } from './platform/redis/keys.ts'
-import { openRedis, redisUp } from './platform/redis/redis.ts'
+import { openRedis, untilRedisReady } from './platform/redis/redis.ts'
 import { openTheme } from './platform/theme/theme.ts'
 
 /** Seconds by which the clocks of two instances may differ. The guard has the same default. */
@@ -58,7 +58,7 @@ export const open = async (
 
   const redis = openRedis(config.REDIS_URL, log, within.redisCommand)
   opened.defer(() => redis.disconnect())
-  await redisUp(redis, 2000)
+  await untilRedisReady(redis, 2000)
 
   const queue = openMailQueue(redis, keys, log)
   opened.defer(() => queue.close())

@@ -11,7 +11,7 @@ import type { RedisKey } from 'ioredis'
 import { eraseAccounts } from '../src/features/accounts/erase-accounts.ts'
 import { purgeEvents } from '../src/features/audit/purge-events.ts'
 import { deliver } from '../src/features/mail-delivery/deliver.ts'
-import { forgetDropped } from '../src/features/mail-delivery/forget-dropped.ts'
+import { purgeDroppedEmails } from '../src/features/mail-delivery/purge-dropped-emails.ts'
 import { purgeEmails } from '../src/features/mail-delivery/purge-emails.ts'
 import { sweep } from '../src/features/mail-delivery/sweep.ts'
 import { issueOneTimeToken } from '../src/features/one-time-tokens/issue-one-time-token.ts'
@@ -19,7 +19,7 @@ import type { Clock } from '../src/platform/base/clock.ts'
 import { emailOf } from '../src/platform/catalog/email-definition.ts'
 import { type Hasher, openHasher } from '../src/platform/crypto/password.ts'
 import type { Email } from '../src/platform/mail/entity.ts'
-import { enqueueEmails, type NewEmail, queueEmail } from '../src/platform/mail/outbox.ts'
+import { type NewEmail, queueEmail, startDelivery } from '../src/platform/mail/outbox.ts'
 import { openTransport } from '../src/platform/mail/transport.ts'
 import { runCommandLine } from '../src/processes/cli/run.ts'
 import { type MailWorker, startWorker } from '../src/processes/worker/start-worker.ts'
@@ -65,7 +65,7 @@ const register = (instance: Hosted): string => {
 }
 
 const jobs = {
-  ...{ eraseAccounts, forgetBuyers, forgetDropped, inviteBuyers },
+  ...{ eraseAccounts, forgetBuyers, purgeDroppedEmails, inviteBuyers },
   ...{ purgeEmails, purgeEvents, reconcile, sweep },
 }
 
@@ -126,7 +126,7 @@ const calls = {
   queueEmail: async (id: string, { kind, data = {}, ...email }: QueuedEmail) => {
     const { deps } = find(id)
     const definition = emailOf(deps.emails, kind)
-    await enqueueEmails(deps, [await queueEmail(deps.database.manager, definition, { ...email, data })])
+    await startDelivery(deps, [await queueEmail(deps.database.manager, definition, { ...email, data })])
   },
   metrics: async (id: string) => find(id).deps.metrics.text(),
   issueOneTimeToken: async (id: string, email: Email, to: { userId: string; address: string }) => {

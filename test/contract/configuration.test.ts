@@ -12,7 +12,7 @@ import { parseLimits } from '../../src/platform/catalog/limits.ts'
 import { themeVariables } from '../../src/platform/config/brand.ts'
 import { configErrorText, type ProcessName } from '../../src/platform/config/config.ts'
 import { exposureWarnings } from '../../src/platform/config/exposure.ts'
-import { isOneOf, parseOrigin } from '../../src/platform/config/origins.ts'
+import { isListedOrigin, parseOrigin } from '../../src/platform/config/origins.ts'
 import { parseRedisUrl } from '../../src/platform/config/redis-url.ts'
 import { baseUrl, parsedBy } from '../../src/platform/config/variable-rules.ts'
 import { exampleSecret } from '../../src/platform/config/variables.ts'
@@ -289,8 +289,8 @@ const test = anyTest.serial
 
   test('Origin header → compared exactly, but case-insensitively for non-web schemes', t => {
     const allowed = ['https://app.example.com', 'safari-web-extension://8b6c0a20']
-    t.true(isOneOf(allowed, 'https://app.example.com'))
-    t.true(isOneOf(allowed, 'safari-web-extension://8B6C0A20'))
+    t.true(isListedOrigin(allowed, 'https://app.example.com'))
+    t.true(isListedOrigin(allowed, 'safari-web-extension://8B6C0A20'))
     for (const other of [
       'https://APP.example.com',
       'HTTPS://app.example.com',
@@ -298,13 +298,13 @@ const test = anyTest.serial
       'null',
       '',
     ])
-      t.false(isOneOf(allowed, other), other)
+      t.false(isListedOrigin(allowed, other), other)
     for (const other of [
       'safari-web-extension://8B6C0A2',
       'safari-web-extension://8B6C0A20/',
       'x://8b6c0a20',
     ])
-      t.false(isOneOf(allowed, other), other)
+      t.false(isListedOrigin(allowed, other), other)
   })
 
   test('ACCESS_TOKEN_TTL=90s → 90,000 ms; outside its range or malformed → rejected', t => {

@@ -111,7 +111,7 @@ test('no transaction hashes a password or waits for Redis, the queue or SMTP', t
   const transactions = src.flatMap(({ path, code }) => inside(code).map(text => ({ path, text })))
   t.true(transactions.length >= 10)
   const elsewhere =
-    /hasher|comparePassword|verifyCurrentPassword|enqueueEmails|delete(Sessions|Devices|UserTokens)|resetAttempts|startSession|\bredis\b|\bqueue\b|transport|sleep|fetch\(/
+    /hasher|comparePassword|verifyCurrentPassword|startDelivery|delete(Sessions|Devices|UserTokens)|resetAttempts|startSession|\bredis\b|\bqueue\b|transport|sleep|fetch\(/
   t.deepEqual(
     transactions.filter(({ text }) => elsewhere.test(text)).map(({ path }) => path),
     [],

@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { changesOf } from '../audit/changes.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
@@ -29,16 +29,16 @@ export const deleteAccount = async (
 >> => {
   const refusal = await verifyCurrentPassword(deps, { user, sessionId, password, origin })
   if (refusal) return refusal
-  const emailId = await closeAccount(deps, user, { origin })
+  const emailId = await markDeleted(deps, user, { origin })
   if (emailId instanceof Problem) return emailId
-  await enqueueEmails(deps, [emailId])
+  await startDelivery(deps, [emailId])
   await deleteSessions(deps, user.id)
   return null
 }
 
 // The user must still be in the epoch in which the session was checked. Otherwise an attacker who knows the old password
 // could delete the account after a concurrent password reset.
-const closeAccount = (
+const markDeleted = (
   deps: Needs,
   user: User,
   { origin }: { origin: Origin },
@@ -62,14 +62,14 @@ const closeAccount = (
       })
       .returning('*')
       .execute()
-    const closed = raw[0] as User | undefined
-    if (!closed) return new Problem('SESSION_REVOKED')
-    await revokeUserTokens(manager, deps, closed)
-    const data = changesOf(user, closed, ['erase_after'])
-    await recordEvent(manager, { type: 'user.deleted', userId: closed.id, origin, data })
+    const deleted = raw[0] as User | undefined
+    if (!deleted) return new Problem('SESSION_REVOKED')
+    await revokeUserTokens(manager, deps, deleted)
+    const data = changesOf(user, deleted, ['erase_after'])
+    await recordEvent(manager, { type: 'user.deleted', userId: deleted.id, origin, data })
     return queueEmail(manager, emails.account_deleted, {
-      recipient: closed.email,
-      userId: closed.id,
-      locale: closed.preferred_language ?? 'en',
+      recipient: deleted.email,
+      userId: deleted.id,
+      locale: deleted.preferred_language ?? 'en',
     })
   })

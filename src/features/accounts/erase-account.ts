@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { deleteDevices } from '../devices/store.ts'
-import { deleteAttempts } from '../lockout/store.ts'
+import { deleteCounters } from '../lockout/store.ts'
 import { deleteUserTokens } from '../one-time-tokens/store.ts'
 
 /** Rows of one statement. More could exceed the timeout of a statement. */
@@ -17,7 +17,7 @@ export const eraseAccount = async (deps: Needs, id: string): Promise<boolean> =>
   const erased = await deleteRow(deps, id)
   if (!erased) return false
   // If this fails, the keys expire unused, because no other user ever gets this id.
-  await Promise.all([deleteDevices(deps, id), deleteUserTokens(deps, id), deleteAttempts(deps, erased)])
+  await Promise.all([deleteDevices(deps, id), deleteUserTokens(deps, id), deleteCounters(deps, erased)])
   return true
 }
 

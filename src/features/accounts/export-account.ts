@@ -6,7 +6,7 @@ import { emails } from '../../platform/catalog/emails.ts'
 import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Email } from '../../platform/mail/entity.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import type { AuditEvent } from '../audit/entity.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { listSessions } from '../sessions/list-sessions.ts'
@@ -111,5 +111,5 @@ const notifyOwner = async (deps: Needs, { user, sessionId, origin }: Export): Pr
       data: { time: new Date(now(deps.clock)).toISOString(), ip: origin.ip, device: origin.userAgent },
     })
   })
-  await enqueueEmails(deps, [notice])
+  await startDelivery(deps, [notice])
 }

@@ -4,7 +4,7 @@ import type { Origin } from '../../platform/base/origin.ts'
 import { isOutage } from '../../platform/base/store-errors.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { deviceId } from '../devices/device-id.ts'
 import { rememberDevice } from '../devices/remember-device.ts'
@@ -48,7 +48,7 @@ export const register = async (
   const created = await insert(deps, { profile, hash, locale, origin })
   if (!created) return new Problem('USER_EXISTS')
   const { user, emailId } = created
-  await enqueueEmails(deps, [emailId])
+  await startDelivery(deps, [emailId])
   // With `REGISTRATION_PRIVACY` no device is stored here: its own attempt counter would reveal that the address was free.
   if (config.REGISTRATION_PRIVACY || !user) return {}
   if (!config.REQUIRE_VERIFIED_EMAIL) return startOwnSession(deps, user, origin)

@@ -2,9 +2,9 @@ import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { resetAttempts } from '../lockout/reset-attempts.ts'
+import { resetAttemptsAndDevices } from '../lockout/reset-attempts-and-devices.ts'
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
 import { verifyUndoToken } from '../one-time-tokens/verify-undo-token.ts'
@@ -27,8 +27,8 @@ export const undoDeletion = async (
   const restored = undo.isUsed ? null : await restore(deps, { ...undo, locale, origin })
   if (restored) {
     const { user, resetEmailId } = restored
-    await enqueueEmails(deps, [resetEmailId])
-    await resetAttempts(deps, user)
+    await startDelivery(deps, [resetEmailId])
+    await resetAttemptsAndDevices(deps, user)
     return { email: user.email, isRepeat: false }
   }
   const isCurrent = await isEffectCurrent(deps, 'undo_deletion', undo)

@@ -4,7 +4,7 @@ import type { Origin } from '../../platform/base/origin.ts'
 import { isDuplicate } from '../../platform/base/store-errors.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { validateNewPassword } from '../passwords/validate-new-password.ts'
 import { type User, Users } from '../users/entity.ts'
@@ -38,7 +38,7 @@ export const createUser = async (
   const hash = password === null ? null : await deps.hasher.hash(password, { lane: 'known' })
   const created = await insert(deps, given, hash)
   if (!created) return new Problem('USER_EXISTS')
-  if (created.emailId) await enqueueEmails(deps, [created.emailId])
+  if (created.emailId) await startDelivery(deps, [created.emailId])
   return created
 }
 

@@ -8,7 +8,7 @@ import { deleteSessions } from '../sessions/delete-sessions.ts'
 import { Users } from '../users/entity.ts'
 import { adminChangeRefusal } from '../users/last-admin.ts'
 
-type Act = { userId: string; actorId: string; origin: Origin }
+type Action = { userId: string; actorId: string; origin: Origin }
 
 /**
  * Deletes an account permanently: sessions end at once and the next run of the erasure job erases it. No undo link is
@@ -16,7 +16,7 @@ type Act = { userId: string; actorId: string; origin: Origin }
  */
 export const deleteUser = async (
   deps: Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys'>,
-  { userId, actorId, origin }: Act,
+  { userId, actorId, origin }: Action,
 ): Promise<null | Problem<'NOT_FOUND' | 'FORBIDDEN'>> => {
   const refusal = await deps.database.transaction(async manager => {
     const refusal = await adminChangeRefusal(manager, { userId, actorId }, { is_active: false })

@@ -2,15 +2,15 @@ import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { type Email, Emails } from '../../platform/mail/entity.ts'
-import { enqueueEmails } from '../../platform/mail/outbox.ts'
+import { startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 
-type Act = { emailId: string; actorId: string | null; origin: Origin }
+type Action = { emailId: string; actorId: string | null; origin: Origin }
 
 /** Queues a failed email again. The token of its link keeps its expiry: an email whose token has expired is dropped. */
 export const retryEmail = async (
   deps: Pick<Deps, 'database' | 'queue' | 'log'>,
-  { emailId, actorId, origin }: Act,
+  { emailId, actorId, origin }: Action,
 ): Promise<null | Problem<'NOT_FOUND'>> => {
   const found = await deps.database.transaction(async manager => {
     const { raw } = await manager
@@ -34,6 +34,6 @@ export const retryEmail = async (
     return true
   })
   if (!found) return new Problem('NOT_FOUND')
-  await enqueueEmails(deps, [emailId])
+  await startDelivery(deps, [emailId])
   return null
 }

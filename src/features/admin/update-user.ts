@@ -13,16 +13,16 @@ import type { Role } from '../users/types.ts'
 
 export type UserChange = { is_active?: boolean; roles?: Role[] }
 
-type Act = { userId: string; actorId: string | null; origin: Origin }
+type Action = { userId: string; actorId: string | null; origin: Origin }
 
 /**
  * Changes the state or the roles of a user. A deactivation and a change of roles end every session at once, because access
- * tokens carry the roles. The last administrator cannot be removed, and only a user with a
- * verified address can become an administrator.
+ * tokens carry the roles. The last administrator cannot be removed, and only a user with a verified address can become an
+ * administrator.
  */
 export const updateUser = async (
   deps: Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys'>,
-  { change, ...act }: Act & { change: UserChange },
+  { change, ...act }: Action & { change: UserChange },
 ): Promise<User | Problem<'NOT_FOUND' | 'FORBIDDEN' | 'EMAIL_NOT_VERIFIED'>> => {
   const updated = await deps.database.transaction(manager => apply(manager, deps, change, act))
   if (updated instanceof Problem) return updated
@@ -34,7 +34,7 @@ const apply = async (
   manager: EntityManager,
   deps: Pick<Deps, 'emails'>,
   change: UserChange,
-  { userId, actorId, origin }: Act,
+  { userId, actorId, origin }: Action,
 ) => {
   const refusal = await adminChangeRefusal(manager, { userId, actorId }, change)
   const before = await manager.findOne(Users, { where: { id: userId }, lock: { mode: 'pessimistic_write' } })

@@ -3,7 +3,7 @@ import { deviceId } from './device-id.ts'
 import { markVerifiedDevice } from './store.ts'
 
 /**
- * Makes a device known that has not signed in, but chose the password of a new account or presented a mailed token. It
+ * Makes a device known that has not signed in, but chose the password of a new account or presented an emailed token. It
  * gets an attempt counter of its own, so that attackers who use up the attempts of unknown devices cannot lock the owner
  * out. A failure is only logged.
  */

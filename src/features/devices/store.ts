@@ -8,7 +8,7 @@ const markScript = script(import.meta.dirname, 'mark.lua')
 const resetScript = script(import.meta.dirname, 'reset.lua')
 
 /**
- * Whether a device is known: it has signed in before (`signedIn`), or it presented a mailed token or registered the
+ * Whether a device is known: it has signed in before (`signedIn`), or it presented an emailed token or registered the
  * account. `owner` is the id of a user, or the account key of an address without a user.
  */
 export const findDevice = async (

@@ -3,7 +3,7 @@ import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { hasEmptyAccount } from '../accounts/has-empty-account.ts'
 import { changesOf } from '../audit/changes.ts'
 import { recordEvent } from '../audit/record-event.ts'
@@ -38,10 +38,10 @@ type Needs = Pick<
  * constraint decides at commit. `ownerId` is the user whose session presents the token, if one does.
  *
  * The old address gets a notice with an undo link, unless it was never verified: it may be mistyped and belong to another
- * person, and the link would hand that person the account.
+ * person, whom the link would give the account to.
  *
- * The same token or code again gets the same answer without any further effect, as long as the account has the address by
- * it.
+ * The same token or code again gets the same reply without any further effect, as long as that change is the latest
+ * one of the address.
  */
 export const confirmEmailChange = async (
   deps: Needs,
@@ -59,11 +59,11 @@ export const confirmEmailChange = async (
     : await changeAddress(deps, { ...verified, origin }).catch(addressTakenProblem)
   if (notices instanceof Problem) return notices
   if (notices) {
-    await enqueueEmails(deps, notices)
+    await startDelivery(deps, notices)
     return { email: address, isRepeat: false }
   }
-  const stands = await isEffectCurrent(deps, 'change_email', verified)
-  return stands ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
+  const isCurrent = await isEffectCurrent(deps, 'change_email', verified)
+  return isCurrent ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
 }
 
 type Change = { userId: string; emailId: string; address: string; origin: Origin }
@@ -90,7 +90,7 @@ const changeAddress = (deps: Needs, { userId, emailId, address, origin }: Change
     return notices
   })
 
-/** The email that notifies the old address, with a link that undoes the change. */
+/** Queues the email that notifies the old address, with a link that undoes the change. Returns its id. */
 const queueNotice = async (
   manager: EntityManager,
   deps: Needs,

@@ -4,8 +4,8 @@ import { findUser } from '../users/store.ts'
 type Needs = Parameters<typeof verifyOneTimeToken>[0]
 
 /**
- * The present address of the account that this token would change, for the confirmation page. Returns null if the token is
- * not valid. Changes nothing.
+ * Finds the current address of the account whose email change this token would confirm, for the confirmation page.
+ * Returns null if the token is not valid.
  */
 export const describeEmailChange = async (
   deps: Needs,

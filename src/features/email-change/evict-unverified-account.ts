@@ -6,12 +6,13 @@ import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import { type User, Users } from '../users/entity.ts'
 import { updateModuleRows } from '../users/update-module-rows.ts'
 
-type Eviction = { email: string; by: string; origin: Origin }
+/** `restoredId` is the account that gets the address back. */
+type Eviction = { email: string; restoredId: string; origin: Origin }
 
 /**
- * Frees an address for the account `by` that its mailbox restores, if another account has the address and never verified
- * it. Otherwise a thief could register the address that they moved an account away from, and so keep its owner from coming
- * back.
+ * Frees the former address of an account that an undo link restores, if another account has the address and never
+ * verified it. Otherwise a thief who changed the address of an account could register the old address, and so prevent the
+ * undo.
  *
  * An administrator's account stays. The restored account gets the rows of modules, so that nothing that a module granted to
  * the address is erased.
@@ -19,20 +20,20 @@ type Eviction = { email: string; by: string; origin: Origin }
 export const evictUnverifiedAccount = async (
   manager: EntityManager,
   deps: Pick<Deps, 'emails' | 'userRows'>,
-  { email, by, origin }: Eviction,
+  { email, restoredId, origin }: Eviction,
 ): Promise<void> => {
   const other = await manager.findOne(Users, {
-    where: { email, email_verified: false, id: Not(by) },
+    where: { email, email_verified: false, id: Not(restoredId) },
     lock: { mode: 'pessimistic_write' },
   })
   if (!other || other.roles.includes('admin')) return
   await revokeUserTokens(manager, deps, other, [])
-  const moved = await updateModuleRows(manager, deps, 'move', [other.id, by])
+  const moved = await updateModuleRows(manager, deps, 'move', [other.id, restoredId])
   const hasNoPassword = other.password_hash === null
-  if (hasNoPassword) await mergeAccounts(manager, other, by)
+  if (hasNoPassword) await mergeAccounts(manager, other, restoredId)
   const event = hasNoPassword
-    ? ({ type: 'user.merged', userId: by } as const)
-    : ({ type: 'user.deleted', userId: other.id, actorId: by } as const)
+    ? ({ type: 'user.merged', userId: restoredId } as const)
+    : ({ type: 'user.deleted', userId: other.id, actorId: restoredId } as const)
   const data = { ...moved, ...(hasNoPassword && { merged_user_id: other.id }) }
   await recordEvent(manager, { ...event, origin, data })
   await manager.update(
@@ -53,11 +54,11 @@ const maxEvents = 5000
 // Only the owner of the mailbox can sign in to an account without a password, and that owner has followed the link: both
 // accounts belong to one person. Attackers can cause any number of events by trying to sign in, so at most `maxEvents`
 // move; the erasure of the account anonymizes the rest.
-const mergeAccounts = async (manager: EntityManager, { id }: User, by: string): Promise<void> => {
-  await manager.query('UPDATE emails SET user_id = $2 WHERE user_id = $1', [id, by])
+const mergeAccounts = async (manager: EntityManager, { id }: User, restoredId: string): Promise<void> => {
+  await manager.query('UPDATE emails SET user_id = $2 WHERE user_id = $1', [id, restoredId])
   await manager.query(
     `UPDATE audit_events SET user_id = $2
       WHERE id IN (SELECT id FROM audit_events WHERE user_id = $1 ORDER BY id LIMIT ${maxEvents})`,
-    [id, by],
+    [id, restoredId],
   )
 }

@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
 import { type User, Users } from '../users/entity.ts'
@@ -19,7 +19,7 @@ type Request = {
 }
 
 /**
- * Queues an email to the new address. Nothing changes until it is confirmed. The answer does not reveal whether another
+ * Queues an email to the new address. Nothing changes until it is confirmed. The reply does not reveal whether another
  * account has the address: only the owner of its mailbox can find out.
  *
  * The email is queued only if the session epoch is still the one of the password comparison. Otherwise an attacker who
@@ -31,7 +31,7 @@ export const requestEmailChange = async (
 ): Promise<null | Problem<'INVALID_CURRENT_PASSWORD' | 'RATE_LIMIT_EXCEEDED'>> => {
   const refusal = await verifyCurrentPassword(deps, { user, sessionId, password, origin })
   if (refusal) return refusal
-  // After the password: a caller who does not know it must not use up the emails that an address may get.
+  // Count after the password check: a caller who does not know it must not use up the emails that an address may get.
   const dropped = (await isOverMailLimit?.()) ?? false
   const emailId = await deps.database.transaction(async manager => {
     const where = { id: user.id, session_epoch: user.session_epoch }
@@ -43,6 +43,6 @@ export const requestEmailChange = async (
     return id
   })
   if (!emailId) return new Problem('INVALID_CURRENT_PASSWORD')
-  await enqueueEmails(deps, [emailId])
+  await startDelivery(deps, [emailId])
   return null
 }

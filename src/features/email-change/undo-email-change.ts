@@ -4,10 +4,10 @@ import { now } from '../../platform/base/clock.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { changesOf } from '../audit/changes.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { resetAttempts } from '../lockout/reset-attempts.ts'
+import { resetAttemptsAndDevices } from '../lockout/reset-attempts-and-devices.ts'
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
 import { revokeLaterUndoTokens } from '../one-time-tokens/revoke-later-undo-tokens.ts'
@@ -29,8 +29,8 @@ type Needs = Pick<
  * Gives an account its former address back, even if it was deleted meanwhile. A thief who changed the address knew the
  * password, so the password is removed too: every session ends, and an email lets the owner choose a new one.
  *
- * The address that loses the account is notified. The same token again gets the same answer without any further effect, as
- * long as the account has the address by it.
+ * The address that loses the account is notified. The same token again gets the same reply without any further effect, as
+ * long as this undo is the latest change of the address.
  */
 export const undoEmailChange = async (
   deps: Needs,
@@ -39,18 +39,18 @@ export const undoEmailChange = async (
   const undo = await verifyUndoToken(deps, 'email_changed', token)
   if (!undo) return new Problem('INVALID_TOKEN')
   const { userId, address } = undo
-  const mails = undo.isUsed
+  const emailIds = undo.isUsed
     ? null
     : await restore(deps, { ...undo, locale, origin }).catch(addressTakenProblem)
-  if (mails instanceof Problem) return mails
-  if (mails) {
-    await enqueueEmails(deps, mails)
+  if (emailIds instanceof Problem) return emailIds
+  if (emailIds) {
+    await startDelivery(deps, emailIds)
     await deleteSessions(deps, userId)
-    await resetAttempts(deps, { id: userId, email: address })
+    await resetAttemptsAndDevices(deps, { id: userId, email: address })
     return { email: address, isRepeat: false }
   }
-  const stands = await isEffectCurrent(deps, 'undo_email_change', undo)
-  return stands ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
+  const isCurrent = await isEffectCurrent(deps, 'undo_email_change', undo)
+  return isCurrent ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
 }
 
 type Restore = { userId: string; emailId: string; address: string; locale: string; origin: Origin }
@@ -67,7 +67,7 @@ const restore = (
     })
     if (!before) return null
     const released = await updateModuleRows(manager, deps, 'release', [userId, before.email])
-    await evictUnverifiedAccount(manager, deps, { email: address, by: userId, origin })
+    await evictUnverifiedAccount(manager, deps, { email: address, restoredId: userId, origin })
     await manager.update(
       Users,
       { id: userId },
@@ -93,7 +93,7 @@ const restore = (
     return [reset, await queueUndoneNotice(manager, deps, before, { address, origin })]
   })
 
-/** The email that notifies the address that loses the account. */
+/** Queues the email that notifies the address that loses the account. Returns its id. */
 const queueUndoneNotice = (
   manager: EntityManager,
   { clock }: Pick<Deps, 'clock'>,

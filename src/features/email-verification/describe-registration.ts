@@ -6,8 +6,8 @@ import { findRejectable } from './find-rejectable.ts'
 type Needs = Parameters<typeof verifyOneTimeToken>[0]
 
 /**
- * When and from where the account was registered that this token would verify, for the confirmation page. Returns null if
- * the token is not valid, or the account cannot be rejected. Changes nothing.
+ * Finds when and from where the account of a verification token was registered, for the confirmation page. Returns null
+ * if the token is not valid, or if the account cannot be rejected.
  */
 export const describeRegistration = async (deps: Needs, token: string): Promise<Registration | null> => {
   const verified = await verifyOneTimeToken(deps, 'verify_email', { token })

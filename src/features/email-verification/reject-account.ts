@@ -21,7 +21,7 @@ type Needs = Pick<Deps, 'userRows'> &
  * Removes an account that another person registered with this address. The owner of the mailbox requests it with the token
  * of the verification email. Sessions end, and the account and its emails are erased at once.
  *
- * An account with rows of a module is deactivated instead and loses the address; an administrator then decides. The same token again gets the same answer.
+ * An account with rows of a module is deactivated instead and loses the address; an administrator then decides. The same token again gets the same reply.
  */
 export const rejectAccount = async (
   deps: Needs,
@@ -71,7 +71,7 @@ const remove = (deps: Needs, { userId, address, origin }: Removal): Promise<bool
     return true
   })
 
-// If this fails, the worker erases the account: it is closed and due.
+// If this fails, the worker erases the account: its `erase_after` is due.
 const erase = async (deps: Needs, userId: string): Promise<void> => {
   await eraseAccount(deps, userId).catch(err =>
     deps.log.warn({ err, user_id: userId }, 'could not erase a rejected account: the worker tries again'),

@@ -1,11 +1,11 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 
 /**
- * Queues a new verification email. The account is not looked up here, so that the answer cannot reveal whether it exists:
+ * Queues a new verification email. The account is not looked up here, so that the reply cannot reveal whether it exists:
  * the worker drops the email if there is no account.
  */
 export const resendVerification = async (
@@ -19,10 +19,10 @@ export const resendVerification = async (
       locale,
       overLimit,
     })
-    // No user, because the account is not looked up. The row of the email names the address.
+    // The event names no user, because none is looked up. The row of the email names the address.
     const data = { email_id: id }
     await recordEvent(manager, { type: 'email.verification_requested', userId: null, data, origin })
     return id
   })
-  await enqueueEmails(deps, [emailId])
+  await startDelivery(deps, [emailId])
 }

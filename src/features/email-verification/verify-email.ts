@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { rememberDevice } from '../devices/remember-device.ts'
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
@@ -30,7 +30,7 @@ type Verify = { presented: PresentedToken; locale: string; origin: Origin & { ne
 
 /**
  * Verifies the address that an email was sent to, once, and queues the welcome email. The same token or code again gets the
- * same answer without any further effect, as long as the address is verified by it.
+ * same reply without any further effect, as long as that verification holds.
  */
 export const verifyEmail = async (
   deps: Needs,
@@ -41,12 +41,12 @@ export const verifyEmail = async (
   const { address } = verified
   const welcome = verified.isUsed ? null : await verify(deps, { ...verified, locale, origin })
   if (welcome) {
-    await enqueueEmails(deps, [welcome])
+    await startDelivery(deps, [welcome])
     await rememberDevice(deps, verified.userId, origin)
     return { email: address, isRepeat: false }
   }
-  const stands = await isEffectCurrent(deps, 'verify_email', verified)
-  return stands ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
+  const isCurrent = await isEffectCurrent(deps, 'verify_email', verified)
+  return isCurrent ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
 }
 
 type Verification = { userId: string; emailId: string; address: string; locale: string; origin: Origin }

@@ -12,8 +12,8 @@ const countScript = script(import.meta.dirname, 'count.lua')
 const refundScript = script(import.meta.dirname, 'refund.lua')
 
 /**
- * Counts an attempt, unless the caller still has to wait. Returns the attempts in a row including this one, and the
- * milliseconds to wait.
+ * Counts an attempt, unless the caller still has to wait. Returns its id, the attempts in a row including this one
+ * (`inRow`), and the milliseconds to wait (`wait`; 0 if the attempt was counted).
  */
 export const countAttempt = async (
   { redis, keys, clock }: Store,
@@ -26,7 +26,7 @@ export const countAttempt = async (
   return { id, inRow, wait: toWait }
 }
 
-/** Takes back an attempt whose password was not compared. */
+/** Refunds an attempt whose password was not compared. */
 export const refundAttempt = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
   { owner, name }: AttemptCounter,
@@ -35,8 +35,8 @@ export const refundAttempt = async (
   await refundScript(redis, [keys.attempts(owner)], [name, id])
 }
 
-/** Resets one counter after the right password. */
-export const clearAttempts = async (
+/** Resets one counter after the right password. The next wrong password is the first again. */
+export const resetCounter = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
   { owner, name }: AttemptCounter,
 ): Promise<void> => {
@@ -44,7 +44,7 @@ export const clearAttempts = async (
 }
 
 /** Deletes every counter of an account after its password was replaced. */
-export const deleteAttempts = async (
+export const deleteCounters = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
   user: { id: string; email: string },
 ): Promise<void> => {

@@ -5,7 +5,7 @@ import { recordEvent } from '../audit/record-event.ts'
 import type { User } from '../users/types.ts'
 import { ownSession } from './attempt-counter.ts'
 import { comparePassword } from './compare-password.ts'
-import { clearAttempts } from './store.ts'
+import { resetCounter } from './store.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys' | 'hasher'>
 
@@ -24,6 +24,6 @@ export const verifyCurrentPassword = async (
     await recordEvent(deps.database.manager, { type: 'password.refused', userId: user.id, sessionId, origin })
     return new Problem('INVALID_CURRENT_PASSWORD')
   }
-  await clearAttempts(deps, counter)
+  await resetCounter(deps, counter)
   return null
 }

@@ -2,13 +2,13 @@ import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { limits, wrongPasswords } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { enqueueEmails } from '../../platform/mail/outbox.ts'
+import { startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { deviceId } from '../devices/device-id.ts'
 import { findDevice, hasDevices, markDevice } from '../devices/store.ts'
 import { accountKey, knownDevice, unknownDevices } from '../lockout/attempt-counter.ts'
 import { comparePassword } from '../lockout/compare-password.ts'
-import { clearAttempts } from '../lockout/store.ts'
+import { resetCounter } from '../lockout/store.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
 import { startSession } from '../sessions/start-session.ts'
 import type { User } from '../users/entity.ts'
@@ -23,8 +23,8 @@ type Needs = Parameters<typeof startSession>[0] &
 
 type Attempt = { email: string; password: string; origin: Origin & { network: string } }
 
-/** `isForgiven`: the login does not count in the limit of its network. */
-type LoggedIn = { session: SessionReply; isForgiven: boolean }
+/** `isExemptFromIpLimit`: the login came from a known device, and does not count in the limit of its network. */
+type LoggedIn = { session: SessionReply; isExemptFromIpLimit: boolean }
 
 type Refusal = Problem<
   'INVALID_CREDENTIALS' | 'RATE_LIMIT_EXCEEDED' | 'ACCOUNT_DEACTIVATED' | 'EMAIL_NOT_VERIFIED'
@@ -58,22 +58,25 @@ const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
   if (blocker) {
     await recordEvent(database.manager, { type: 'login.refused', userId: found.id, origin })
     // This reply reveals that the password was right, so the attempt does not count as a wrong one.
-    if (blocker.code !== 'INVALID_CREDENTIALS') await clearAttempts(deps, counter)
+    if (blocker.code !== 'INVALID_CREDENTIALS') await resetCounter(deps, counter)
     return blocker
   }
 
   // Clear the attempt counter before any step that can fail, so that a retry with the right password is not rate limited.
-  await clearAttempts(deps, counter)
+  await resetCounter(deps, counter)
   const newHash = compared.needsRehash
     ? await deps.hasher.hash(password, { next: true })
     : found.password_hash
   const isNew = !signedIn && (await hasDevices(deps, found.id))
   const recorded = await recordLogin(deps, { found, newHash, isNewDevice: isNew, clears: !isKnown, origin })
   if (!recorded) return null
-  await enqueueEmails(deps, recorded.emailIds)
+  await startDelivery(deps, recorded.emailIds)
   await markDevice(deps, found.id, device)
   const session = await startSession(deps, { user: recorded.user, origin })
-  return { session, isForgiven: isKnown && (await isWithinDeviceLimit(deps, `${found.id}:${device}`)) }
+  return {
+    session,
+    isExemptFromIpLimit: isKnown && (await isWithinDeviceLimit(deps, `${found.id}:${device}`)),
+  }
 }
 
 // Logins from known devices do not use up the limit of a network, because the people of an office share one. Each login

@@ -33,7 +33,7 @@ const postLogin = route({
     const { token_transport: transport = 'body', ...credentials } = body
     const done = await login(deps, { ...credentials, origin: client })
     if (done instanceof Problem) return done
-    const limits = done.isForgiven ? await refundLimits() : {}
+    const limits = done.isExemptFromIpLimit ? await refundLimits() : {}
     const { body: session, headers } = tokensBy(deps, done.session, transport)
     return { status: 200, body: session, headers: { ...limits, ...headers } }
   },

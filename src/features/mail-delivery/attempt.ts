@@ -1,8 +1,9 @@
 import type { Deps } from '../../deps.ts'
 import { type Email, Emails } from '../../platform/mail/entity.ts'
 
-// One attempt at a time for each email. An attempt has a lease on its row in Postgres. A lost Redis or a late lock can cause
-// a second job for the row: it sends nothing while a slow mail server has not answered the first.
+// One attempt at a time for each email. An attempt has a lease on its row in Postgres. If Redis loses
+// its data or renews a lock too late, a second job for the row starts. It sends nothing while a slow mail server has not
+// answered the first.
 
 type Needs = Pick<Deps, 'database'>
 
@@ -48,21 +49,21 @@ export const keepLease = ({ database }: Needs, id: string): Disposable => {
 }
 
 /** Ends a failed attempt. The next one may begin at once. */
-export const endAttempt = async ({ database }: Needs, id: string, fault: string): Promise<void> => {
-  await database.getRepository(Emails).update({ id }, { last_error: fault, held_until: null })
+export const endAttempt = async ({ database }: Needs, id: string, lastError: string): Promise<void> => {
+  await database.getRepository(Emails).update({ id }, { last_error: lastError, held_until: null })
 }
 
 /** Ends an attempt that may have delivered the email. The next one may begin after `waitMs`. */
 export const delayNextAttempt = async (
   { database }: Needs,
   id: string,
-  { fault, waitMs }: { fault: string; waitMs: number },
+  { lastError, waitMs }: { lastError: string; waitMs: number },
 ): Promise<void> => {
   await database.query(
     `UPDATE emails SET last_error = $2, sends_unanswered = sends_unanswered + 1,
             held_until = now() + $3 * interval '1 millisecond',
             sweep_after = now() + $3 * interval '1 millisecond'
       WHERE id = $1 AND status = 'queued'`,
-    [id, fault, waitMs],
+    [id, lastError, waitMs],
   )
 }

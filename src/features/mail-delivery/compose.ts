@@ -7,8 +7,8 @@ import { type IssuedToken, issueOneTimeToken } from '../one-time-tokens/issue-on
 import { writeUndoToken } from '../one-time-tokens/write-undo-token.ts'
 import { findUser, findUserByEmail } from '../users/store.ts'
 import { isActive } from '../users/user-state.ts'
-import { emailForClosedAccount } from './closed-account-email.ts'
 import { type Draft, localeOf, valuesOf } from './email-values.ts'
+import { emailForInactiveAccount } from './inactive-account-email.ts'
 import { isOverLimit } from './over-limit.ts'
 import { meetsCondition } from './send-conditions.ts'
 import { withRegistration } from './verification-email.ts'
@@ -38,7 +38,7 @@ export const composeEmail = async (deps: Needs, queued: Email): Promise<Composed
     ? await findUser(deps.reads, queued.user_id)
     : await findUserByEmail(deps.reads, recipient)
   if (!user || queued.proof_spent_at) return null
-  const sent = isActive(user) ? queued : await emailForClosedAccount(deps, queued, user)
+  const sent = isActive(user) ? queued : await emailForInactiveAccount(deps, queued, user)
   if (!sent) return null
   if (user.email !== recipient && !emailOf(deps.emails, sent.kind).sendTo.anyAddress) return null
   if (await isOverLimit(deps, queued)) return null

@@ -10,7 +10,7 @@ import { beginAttempt, delayNextAttempt, endAttempt, keepLease, sweepAfterLease 
 import { composeEmail } from './compose.ts'
 import { logFields, settle, settleSent } from './settle.ts'
 
-/** An email that was begun this often without an end crashes the workers: it is marked as failed. */
+/** An email whose delivery was begun this often without an end crashes the workers, so it is marked as failed. */
 const maxAttempts = 30
 
 /** An email whose content was sent this often without a reply fails, so that it is not delivered again and again. */
@@ -54,12 +54,12 @@ export const deliver = async (
   using _ = keepLease(deps, emailId)
   let isContentSent = false
   try {
-    const mail = await composeEmail(deps, email)
-    if (!mail) return await settle(deps, email, 'dropped')
-    const content = await render(deps.theme, mail.email, mail.locale, mail.values)
+    const composed = await composeEmail(deps, email)
+    if (!composed) return await settle(deps, email, 'dropped')
+    const content = await render(deps.theme, composed.email, composed.locale, composed.values)
     const message = {
       from: deps.config.MAIL_FROM,
-      to: { name: '', address: mail.to },
+      to: { name: '', address: composed.to },
       ...content,
       messageId: `<${email.id}@${domainOf(deps.config.MAIL_FROM)}>`,
       date: email.created_at,
@@ -92,13 +92,13 @@ const retryLater = async (
   { text }: DeliveryFailure,
   within: Timeouts,
 ): Promise<Email['status']> => {
-  const fault = `${text}, perhaps delivered`
+  const lastError = `${text}, perhaps delivered`
   const isFirst = email.sends_unanswered === 0
-  if (email.sends_unanswered === maxUnanswered - 1) return settle(deps, email, 'failed', fault)
+  if (email.sends_unanswered === maxUnanswered - 1) return settle(deps, email, 'failed', lastError)
   const isBroken = text === 'ECONNECTION' || text === 'ESOCKET'
   const waitMs = isFirst ? (isBroken ? within.mailBroken : within.mailUnanswered) : 8 * within.mailUnanswered
-  await delayNextAttempt(deps, email.id, { fault, waitMs })
+  await delayNextAttempt(deps, email.id, { lastError, waitMs })
   deps.metrics.count(counters.mails_unanswered)
-  deps.log.warn({ ...logFields(email), fault, again_in_ms: waitMs }, 'mail not answered')
+  deps.log.warn({ ...logFields(email), fault: lastError, again_in_ms: waitMs }, 'mail not answered')
   return 'queued'
 }

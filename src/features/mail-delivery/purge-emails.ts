@@ -6,7 +6,7 @@ import { purge } from '../../platform/postgres/purge.ts'
 
 /**
  * The milliseconds for which an email is needed under any setting: while its link works, while a link used earlier checks
- * which changes came after it, and while the list of sessions compares their age with the confirmation.
+ * which changes came after it, and while the list of sessions compares their age with the verification of the address.
  */
 const neededFor = ({ token }: EmailDefinition, sessionAge: number): number =>
   token ? Math.max(token.lifetime, emails.email_changed.token.lifetime, sessionAge) : 0

@@ -14,14 +14,14 @@ export const settle = async (
   { database, log, metrics }: Needs,
   email: Email,
   status: 'sent' | 'failed' | 'dropped',
-  fault: string | null = null,
+  lastError: string | null = null,
 ): Promise<Email['status']> => {
   const sentAt = status === 'sent' ? { sent_at: () => 'now()' } : {}
   await database
     .getRepository(Emails)
-    .update({ id: email.id }, { status, last_error: fault, held_until: null, ...sentAt })
+    .update({ id: email.id }, { status, last_error: lastError, held_until: null, ...sentAt })
   metrics.count(counters.mails, { outcome: status })
-  log.info({ ...logFields(email), fault }, `mail ${status}`)
+  log.info({ ...logFields(email), fault: lastError }, `mail ${status}`)
   return status
 }
 

@@ -1,14 +1,14 @@
 import type { Deps } from '../../deps.ts'
-import { isRefusal } from '../../platform/base/store-errors.ts'
+import { isPermissionError } from '../../platform/base/store-errors.ts'
 import { reportWorker } from '../../platform/mail/queue-state.ts'
 
 type Needs = Pick<Deps, 'log' | 'redis' | 'keys'>
 
 export type WorkerWatch = {
   /** Reports an error that kept the worker from taking jobs. */
-  fault: (error: unknown) => void
-  /** Whether Redis refused a command: then the worker must end. */
-  isRefusal: (error: unknown) => boolean
+  reportError: (error: unknown) => void
+  /** Returns whether Redis denied a command to its user. Then it reports that, and the worker must end. */
+  reportIfDenied: (error: unknown) => boolean
   /** Reports to all instances that this worker takes jobs, unless it had an error just now. Called every few seconds. */
   beat: () => Promise<void>
   /** Resolves with the error of the first command that Redis refused. */
@@ -25,7 +25,7 @@ export const watchWorker = ({ log, redis, keys }: Needs): WorkerWatch => {
   let lastErrorAt = Number.NEGATIVE_INFINITY
   let healthyAt = performance.now()
 
-  const refuse = (error: Error): void => {
+  const onDenied = (error: Error): void => {
     if (isRefused) return
     isRefused = true
     const message = 'the worker cannot take jobs: Redis refuses a command to its user'
@@ -34,9 +34,9 @@ export const watchWorker = ({ log, redis, keys }: Needs): WorkerWatch => {
     resolve(error)
   }
 
-  const noteRefusal = (error: unknown): boolean => {
-    if (!(error instanceof Error) || !isRefusal(error)) return false
-    refuse(error)
+  const reportIfDenied = (error: unknown): boolean => {
+    if (!(error instanceof Error) || !isPermissionError(error)) return false
+    onDenied(error)
     return true
   }
 
@@ -47,7 +47,7 @@ export const watchWorker = ({ log, redis, keys }: Needs): WorkerWatch => {
       (await reportWorker({ redis, keys }, 'takes jobs').then(
         () => true,
         error => {
-          noteRefusal(error)
+          reportIfDenied(error)
           return false
         },
       ))
@@ -56,10 +56,10 @@ export const watchWorker = ({ log, redis, keys }: Needs): WorkerWatch => {
     if (!isHealthy) log.error('the worker has not been able to take jobs for a minute: see its warnings')
   }
 
-  const fault = (error: unknown): void => {
+  const reportError = (error: unknown): void => {
     lastErrorAt = performance.now()
-    if (!noteRefusal(error)) log.warn({ err: error }, 'mail worker')
+    if (!reportIfDenied(error)) log.warn({ err: error }, 'mail worker')
   }
 
-  return { fault, isRefusal: noteRefusal, beat, refused }
+  return { reportError, reportIfDenied, beat, refused }
 }

@@ -11,11 +11,11 @@
 --       codes, 6 the window of that limit (ms), 7 field of the live token that counts its guesses
 -- Returns {email id, address, remaining life in ms}; 'wrong' if the live token has another hash; nil if there is no live
 -- token or no guess is left
-local p = redis.call('HMGET', KEYS[1], 'email_id', 'address', 'expires_at', ARGV[1])
-if not p[1] then return nil end
+local live = redis.call('HMGET', KEYS[1], 'email_id', 'address', 'expires_at', ARGV[1])
+if not live[1] then return nil end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[4])
-local left = tonumber(p[3]) - now
+local left = tonumber(live[3]) - now
 if left <= 0 then return nil end
 if ARGV[1] == 'code' then
   local guesses = redis.call('INCR', KEYS[2])
@@ -23,5 +23,5 @@ if ARGV[1] == 'code' then
   if redis.call('HINCRBY', KEYS[1], ARGV[7], 1) > tonumber(ARGV[3]) then return nil end
   if guesses > tonumber(ARGV[5]) then return nil end
 end
-if p[4] ~= ARGV[2] then return 'wrong' end
-return { p[1], p[2], left }
+if live[4] ~= ARGV[2] then return 'wrong' end
+return { live[1], live[2], left }

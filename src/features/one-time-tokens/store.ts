@@ -77,7 +77,7 @@ export const deleteUserTokens = async (
 
 /**
  * Stores the hash of the token that is about to remove the account of a user, for the rest of the token's `life` in
- * milliseconds. A repeated request then gets the same answer, although the account is gone.
+ * milliseconds. A repeated request then gets the same reply, although the account is gone.
  */
 export const storeRejection = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,

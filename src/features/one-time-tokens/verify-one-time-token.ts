@@ -4,7 +4,7 @@ import { configuredLimit, limits } from '../../platform/catalog/limits.ts'
 import type { CodePurpose } from '../../platform/catalog/token-purposes.ts'
 import { codeHash, readOneTimeToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
 import { Emails } from '../../platform/mail/entity.ts'
-import { findPendingMoves, findUserByEmail } from '../users/store.ts'
+import { findUserByEmail, findUsersChangingTo } from '../users/store.ts'
 import { countWrongCode } from './count-wrong-code.ts'
 import { findUsedToken } from './find-used-token.ts'
 import { type LiveToken, matchToken } from './store.ts'
@@ -60,7 +60,7 @@ export const verifyOneTimeToken = async (
 type Candidate = { userId: string; by: 'token' | 'code'; hash: string; isOwner: boolean }
 
 /**
- * A token names its user. A code comes with an address: its account, or for `change_email` every user who asked to move to
+ * A token names its user. A code comes with an address: its account, or for `change_email` every user who asked to change to
  * it. An address without an account gets a random user id, so that the same steps run and timing reveals nothing.
  */
 const candidatesFor = async (
@@ -76,9 +76,9 @@ const candidatesFor = async (
   const { email, code } = presented
   const users =
     purpose === 'change_email'
-      ? await findPendingMoves(deps.reads, email)
+      ? await findUsersChangingTo(deps.reads, email)
       : [await findUserByEmail(deps.reads, email)].filter(user => user !== null)
-  // Any user may ask to move to this address, and any client may guess its codes. If the owner's session presents the code,
+  // Any user may ask to change to this address, and any client may guess its codes. If the owner's session presents the code,
   // compare only the owner's, with guesses of its own, so that neither can lock the owner out.
   const owner = users.find(({ id }) => id === ownerId)
   const ids = owner ? [owner.id] : users.length > 0 ? users.map(({ id }) => id) : [randomUuid()]

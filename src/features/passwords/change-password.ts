@@ -3,11 +3,11 @@ import type { Origin } from '../../platform/base/origin.ts'
 import { isOutage } from '../../platform/base/store-errors.ts'
 import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { enqueueEmails } from '../../platform/mail/outbox.ts'
+import { startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { deviceId } from '../devices/device-id.ts'
 import { markDevice } from '../devices/store.ts'
-import { resetAttempts } from '../lockout/reset-attempts.ts'
+import { resetAttemptsAndDevices } from '../lockout/reset-attempts-and-devices.ts'
 import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
@@ -57,9 +57,9 @@ export const changePassword = async (
     origin,
   })
   if (!changed) return new Problem('INVALID_CURRENT_PASSWORD')
-  await enqueueEmails(deps, [changed.notice])
+  await startDelivery(deps, [changed.notice])
   await deleteSessions(deps, user.id)
-  await resetAttempts(deps, user)
+  await resetAttemptsAndDevices(deps, user)
   const started = startSession(deps, { user: changed.user, origin })
   const marked = markDevice(deps, user.id, deviceId(origin))
   return Promise.all([started, marked])

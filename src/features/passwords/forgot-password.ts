@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 
 /**
@@ -24,5 +24,5 @@ export const forgotPassword = async (
     await recordEvent(manager, { type: 'password.reset_requested', userId: null, origin, data })
     return id
   })
-  await enqueueEmails(deps, [emailId])
+  await startDelivery(deps, [emailId])
 }

@@ -1,11 +1,11 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { enqueueEmails } from '../../platform/mail/outbox.ts'
+import { startDelivery } from '../../platform/mail/outbox.ts'
 import { changesOf } from '../audit/changes.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { rememberDevice } from '../devices/remember-device.ts'
-import { resetAttempts } from '../lockout/reset-attempts.ts'
+import { resetAttemptsAndDevices } from '../lockout/reset-attempts-and-devices.ts'
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { revokeEmptyUndoTokens } from '../one-time-tokens/revoke-empty-undo-tokens.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
@@ -25,12 +25,12 @@ type Needs = Parameters<typeof verifyResetToken>[0] &
 type Reset = { presented: PresentedToken; newPassword: string; origin: Origin & { network: string } }
 
 /**
- * Sets a new password with a token or code that was mailed to the account. It ends every session and a pending email
- * change, and revokes the other mailed tokens. Undo tokens stay valid, except for an email change before which the account
+ * Sets a new password with a token or code that was emailed to the account. It ends every session and a pending email
+ * change, and revokes the other emailed tokens. Undo tokens stay valid, except for an email change before which the account
  * held nothing.
  *
  * It marks the address as verified, and gives the user the module rows that wait for the owner of the mailbox. It restores a
- * deleted account: only emails with `closedAccounts` send a reset link to one.
+ * deleted account: only emails with `inactiveAccounts` send a reset link to one.
  *
  * It starts no session, but the device of the request becomes the only known device. The same token with the same password
  * again has no effect and gets the same reply, as long as that password is current.
@@ -48,9 +48,9 @@ export const resetPassword = async (
     const hash = await deps.hasher.hash(newPassword, { lane: 'known' })
     const notice = await replacePassword(deps, user, emailId, hash, origin)
     if (notice) {
-      await enqueueEmails(deps, [notice])
+      await startDelivery(deps, [notice])
       await deleteSessions(deps, user.id)
-      await resetAttempts(deps, user)
+      await resetAttemptsAndDevices(deps, user)
       await rememberDevice(deps, user.id, origin)
       return { isRepeat: false }
     }

@@ -32,7 +32,7 @@ export const bearerSession = async (
 }
 
 /** The refresh token of a request body, if it was issued with our keys. */
-export const refreshSessionOf = (deps: Pick<Deps, 'secrets'>, body: unknown): RefreshToken | null => {
+export const refreshTokenOf = (deps: Pick<Deps, 'secrets'>, body: unknown): RefreshToken | null => {
   const { refresh_token: text } = (body ?? {}) as { refresh_token?: unknown }
   return typeof text === 'string' ? readRefreshToken(deps.secrets, text) : null
 }

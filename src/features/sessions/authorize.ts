@@ -8,7 +8,7 @@ import { takeLimits } from '../../platform/http/limit.ts'
 import type { Auth } from '../../platform/http/route.ts'
 import type { User } from '../users/types.ts'
 import { mustVerify } from '../users/user-state.ts'
-import { bearerSession, expired, refreshSessionOf, revoked } from './authenticate.ts'
+import { bearerSession, expired, refreshTokenOf, revoked } from './authenticate.ts'
 import { checkSession } from './check-session.ts'
 import { readRefreshToken } from './refresh-token.ts'
 import { findSession } from './store.ts'
@@ -62,7 +62,7 @@ const hasBodyToken = (body: unknown) => (body as { refresh_token?: string }).ref
 
 /** The refresh token of the body, or of a cookie that a known page sent. Null without a valid one. */
 const presented = (deps: Deps, { request, body, cookie }: IncomingRequest) => {
-  if (hasBodyToken(body)) return refreshSessionOf(deps, body)
+  if (hasBodyToken(body)) return refreshTokenOf(deps, body)
   if (!cookie) return null
   return foreignPage(request, deps.config) ?? readRefreshToken(deps.secrets, cookie.text)
 }

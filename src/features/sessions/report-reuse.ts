@@ -3,7 +3,7 @@ import { now } from '../../platform/base/clock.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { counters } from '../../platform/catalog/metrics.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import type { User } from '../users/entity.ts'
 
@@ -36,5 +36,5 @@ export const reportReuse = async (
     return [emailId]
   })
   if (emailIds.length > 0) deps.metrics.count(counters.session_reuses)
-  await enqueueEmails(deps, emailIds)
+  await startDelivery(deps, emailIds)
 }

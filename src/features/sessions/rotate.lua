@@ -16,27 +16,27 @@
 -- milliseconds until the count resets}; outcome: rotated | repeated | held | limited | reused | gone
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[6])
-local s = redis.call('HMGET', KEYS[1],
+local session = redis.call('HMGET', KEYS[1],
   'current', 'previous', 'rotated_at', 'idle_until', 'expires_at', 'auth_time', 'epoch', 'reused',
   ARGV[7] .. ':count', ARGV[7] .. ':until')
-local current, previous = s[1], s[2]
+local current, previous = session[1], session[2]
 
-if s[7] and s[8] then return { 'reused', 0, s[6], s[7] } end
+if session[7] and session[8] then return { 'reused', 0, session[6], session[7] } end
 if not current then return { 'gone', 0, 0, 0 } end
 
-local expires = tonumber(s[5])
-if now >= expires or now >= tonumber(s[4]) then
+local expires = tonumber(session[5])
+if now >= expires or now >= tonumber(session[4]) then
   redis.call('DEL', KEYS[1])
   redis.call('ZREM', KEYS[2], ARGV[1])
   return { 'gone', 0, 0, 0 }
 end
 
-local points, count, reset = tonumber(ARGV[8]), tonumber(s[9] or 0), tonumber(s[10] or 0)
+local points, count, reset = tonumber(ARGV[8]), tonumber(session[9] or 0), tonumber(session[10] or 0)
 if now >= reset then count, reset = 0, now + tonumber(ARGV[9]) end
 
 if ARGV[2] == current then
-  if ARGV[10] == '1' then return { 'held', 0, s[6], s[7] } end
-  if points > 0 and count >= points then return { 'limited', 0, s[6], s[7], count, reset - now } end
+  if ARGV[10] == '1' then return { 'held', 0, session[6], session[7] } end
+  if points > 0 and count >= points then return { 'limited', 0, session[6], session[7], count, reset - now } end
   count = count + 1
   local life = math.min(tonumber(ARGV[5]), expires - now)
   redis.call('HSET', KEYS[1],
@@ -45,12 +45,12 @@ if ARGV[2] == current then
   redis.call('PEXPIRE', KEYS[1], life)
   redis.call('ZADD', KEYS[2], now + life, ARGV[1])
   if redis.call('PTTL', KEYS[2]) < life then redis.call('PEXPIRE', KEYS[2], life) end
-  return { 'rotated', life, s[6], s[7], count, reset - now }
+  return { 'rotated', life, session[6], session[7], count, reset - now }
 end
 
-if ARGV[2] == previous and now - tonumber(s[3]) <= tonumber(ARGV[4]) then
-  if ARGV[10] == '1' then return { 'held', 0, s[6], s[7] } end
-  return { 'repeated', tonumber(s[4]) - now, s[6], s[7], count, reset - now }
+if ARGV[2] == previous and now - tonumber(session[3]) <= tonumber(ARGV[4]) then
+  if ARGV[10] == '1' then return { 'held', 0, session[6], session[7] } end
+  return { 'repeated', tonumber(session[4]) - now, session[6], session[7], count, reset - now }
 end
 
-return { 'reused', 0, s[6], s[7] }
+return { 'reused', 0, session[6], session[7] }

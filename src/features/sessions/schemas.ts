@@ -28,6 +28,6 @@ export const liveSessionReply = named('Session', {
   browser: v.nullable(v.string()),
   system: v.nullable(v.string()),
   current: v.boolean(),
-  /** Present only on a session that began before the address was confirmed. Another person may have registered the address. */
+  /** Present only on a session that began before the address was verified. Another person may have registered the address. */
   created_before_verification: v.exactOptional(v.literal(true)),
 })

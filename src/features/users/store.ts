@@ -49,8 +49,8 @@ const hashesInUse: Statement = {
 export const findHashesInUse = async (reads: PreparedReads): Promise<string[]> =>
   (await reads.run<{ hash: string | null }>(hashesInUse, [])).flatMap(({ hash }) => hash ?? [])
 
-const pendingMoves: Statement = {
-  name: 'pending-moves',
+const usersChangingTo: Statement = {
+  name: 'users-changing-to',
   text: `SELECT user_id AS id FROM emails
     WHERE kind = 'email_change' AND recipient = $1 AND (proof_spent_at IS NULL OR proof_used_at IS NOT NULL)
       AND status <> 'dropped'
@@ -59,8 +59,8 @@ const pendingMoves: Statement = {
 }
 
 /**
- * Finds the users whose change to this address can still be confirmed or was confirmed recently, the latest first. The
- * limits of email requests allow fewer than 100 such emails to one address in the life of a code.
+ * Finds the users whose email change to this address can still be confirmed or was confirmed recently, the latest first.
+ * The limits of email requests allow fewer than 100 such emails to one address in the life of a code.
  */
-export const findPendingMoves = (reads: PreparedReads, email: string): Promise<Pick<User, 'id'>[]> =>
-  reads.run<Pick<User, 'id'>>(pendingMoves, [email, emails.email_change.token.lifetime])
+export const findUsersChangingTo = (reads: PreparedReads, email: string): Promise<Pick<User, 'id'>[]> =>
+  reads.run<Pick<User, 'id'>>(usersChangingTo, [email, emails.email_change.token.lifetime])

@@ -20,7 +20,7 @@ export type User = {
   erase_after: Date | null
   last_login_at: Date | null
   last_password_change_at: Date | null
-  /** When a link mailed to the current address set this password, or the password that this one was changed from. */
+  /** When a link emailed to the current address set this password, or the password that this one was changed from. */
   password_proven_at: Date | null
   created_at: Date
   updated_at: Date

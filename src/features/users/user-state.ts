@@ -19,7 +19,7 @@ export const activeOnly = 'is_active AND erase_after IS NULL'
 
 /**
  * Whether only the owner of the mailbox can sign in: the account has no password, or an emailed link set it. A verified
- * address is not enough: another person may have registered it and set the password before the owner confirmed the address.
+ * address is not enough: another person may have registered it and set the password before the owner verified the address.
  */
 export const isMailboxOwned = (user: Pick<User, 'password_hash' | 'password_proven_at'>): boolean =>
   user.password_hash === null || user.password_proven_at !== null

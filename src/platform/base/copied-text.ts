@@ -55,7 +55,7 @@ export const plainPhone = (text: string): string =>
     .replace(/\uFF0E/g, '.')
 
 /**
- * A token as it was mailed: without the line breaks of a mail program and the punctuation around a link. Keeps every
+ * A token as it was emailed: without the line breaks of a mail program and the punctuation around a link. Keeps every
  * character of the alphabet of tokens (base64url).
  */
 export const plainToken = (text: string): string =>

@@ -105,7 +105,7 @@ export const mailedToken = field(
   text => (text !== '' && text.length <= 4096 && !text.includes('\0') ? plainToken(text) || text : null),
 )
 
-/** A mailed code: 6 or 8 digits in any script, with spaces or hyphens between them. */
+/** An emailed code: 6 or 8 digits in any script, with spaces or hyphens between them. */
 export const code = field(
   'code',
   'must be the digits of the code',

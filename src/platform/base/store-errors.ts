@@ -32,7 +32,7 @@ const permissionMessages =
   /^(?:NOPERM|ERR The user executing the script can't|ERR unknown command|ERR Unknown Redis command|ERR ACL failure in script)/i
 
 /** Whether Redis denies its user a command or a key. A retry does not help. */
-export const isRefusal = (error: unknown): boolean =>
+export const isPermissionError = (error: unknown): boolean =>
   error instanceof Error && permissionMessages.test(error.message)
 
 /** Whether a store or the hash pool cannot serve now. A later retry may succeed. */
@@ -48,7 +48,7 @@ export const isOutage = (error: unknown): boolean => {
     /^QueryRunner(?:Provider)?AlreadyReleasedError$/.test(error.name) ||
     postgresMessages.test(error.message) ||
     redisMessages.test(error.message) ||
-    isRefusal(error) ||
+    isPermissionError(error) ||
     isOutage(error.cause)
   )
 }
@@ -73,7 +73,7 @@ export const storeOf = (error: unknown): 'postgres' | 'redis' | 'passwords' => {
   const { code, name, message, command } = error as Error & { code?: unknown; command?: unknown }
   if (typeof code === 'string' && code.startsWith('ERR_HASHER_')) return 'passwords'
   const isRedis =
-    command !== undefined || isRefusal(error) || redisMessages.test(message) || redisNames.test(name)
+    command !== undefined || isPermissionError(error) || redisMessages.test(message) || redisNames.test(name)
   return isRedis ? 'redis' : 'postgres'
 }
 

@@ -19,8 +19,8 @@ export type Recipients = {
   readonly onlyIf?: SendCondition
   /** Also an address that the account does not have yet, or has no more: an attacker who changes it silences no notice. */
   readonly anyAddress?: true
-  /** Also an account that is closed. */
-  readonly closedAccounts?: true
+  /** Also an account that is deactivated, or deleted and not erased yet. */
+  readonly inactiveAccounts?: true
   /**
    * Without a user id, the email is for the owner of the mailbox. The account at the address may be another person's, so
    * the email has neither its name nor its language, and is not in its export.

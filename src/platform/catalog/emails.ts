@@ -55,7 +55,7 @@ export const emails = {
     data: ['email', 'held'],
     token: { purpose: 'undo_email_change', lifetime: 7 * day },
     link: 'undo-email-change',
-    sendTo: { anyAddress: true, closedAccounts: true },
+    sendTo: { anyAddress: true, inactiveAccounts: true },
   }),
   email_change_undone: defineEmail('email_change_undone', {
     sample: { name, email: 'a••@example.net', ...circumstances },
@@ -84,6 +84,6 @@ export const emails = {
     sample: { name, link, days: '30' },
     token: { purpose: 'undo_deletion', lifetime: 400 * day },
     link: 'undo-deletion',
-    sendTo: { onlyIf: 'erasure_due', closedAccounts: true },
+    sendTo: { onlyIf: 'erasure_due', inactiveAccounts: true },
   }),
 } as const

@@ -40,18 +40,19 @@ export const limits = defineLimits({
 
 export type LimitName = keyof typeof limits
 
-/** A tenth of the wrong codes that close all codes is reason enough for people to look. */
+/** The share of the wrong codes allowed by `code_service` at which a warning is logged. */
 export const manyWrongCodes = 0.1
 
 /**
- * Wrong passwords of one account in a row, in milliseconds: some are free, then each waits twice as long as the one
- * before it, and the last closes the password until a reset (NIST SP 800-63B-4, section 3.2.2).
+ * Wrong passwords of one account in a row. After `free` attempts each waits twice as long as the one before it, from
+ * `wait` to `longestWait` milliseconds. The attempt `atMost` closes the password until a reset (NIST SP 800-63B-4, section
+ * 3.2.2).
  */
 export const wrongPasswords = { free: 5, wait: 30_000, longestWait: 3_600_000, atMost: 100 } as const
 
 /**
- * How many times the points of a limit by `ip` a network of IPv6 has, by the length of its prefix. A /64 counts like an
- * address of IPv4.
+ * The factor by which a wider IPv6 network has more points of a limit by `ip`, by the length of its prefix. A /64 counts
+ * like one IPv4 address.
  */
 export const pointsOfWiderNetworks = { 56: 2, 48: 4 } as const
 
@@ -65,7 +66,7 @@ export type LimitedBy =
   | 'device'
   | 'service'
 
-/** The limits by name, as RATE_LIMITS configures them. `off` switches every limit off: for benchmarks alone. */
+/** The limits by name, as RATE_LIMITS configures them. `off` disables every limit, for benchmarks only. */
 export type ConfiguredLimits = Readonly<Record<string, Limit>> | 'off'
 
 /** A limit as configured; as defined if limits are off. */
@@ -84,7 +85,7 @@ export const parseLimits =
       const [, name = '', points, duration] = override.exec(part.trim()) ?? []
       const limit = limits.get(name)
       const window = parseDuration(duration ?? '')
-      // The counters know whole seconds, and what is set for later than 24 days is done at once.
+      // The counters in memory count whole seconds, and `setTimeout` fires at once for a delay of more than 24 days.
       const isCountable = window && window % 1000 === 0 && window <= 24 * 86_400_000
       if (!limit || !isCountable) return null
       limits.set(name, { ...limit, points: Number(points), window })

@@ -1,5 +1,5 @@
 /**
- * Digits of the code beside a mailed link. The code of a reset alone opens an account, so it has eight. Those that only
+ * Digits of the code beside an emailed link. The code of a reset alone opens an account, so it has eight. Those that only
  * confirm an address work for a client that already has the password, and are shorter to type.
  */
 export const codeDigits = { verify_email: 6, change_email: 6, reset_password: 8 } as const
@@ -11,7 +11,7 @@ export type CodePurpose = keyof typeof codeDigits
 export const undoPurposes = ['undo_email_change', 'undo_deletion'] as const
 export type UndoPurpose = (typeof undoPurposes)[number]
 
-/** What a mailed link or code allows. */
+/** What an emailed link or code allows. */
 export type TokenPurpose = CodePurpose | UndoPurpose
 
 export const tokenPurposes = [...(Object.keys(codeDigits) as CodePurpose[]), ...undoPurposes]

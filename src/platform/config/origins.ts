@@ -22,5 +22,5 @@ export const parseOrigin = (text: string): string | null => {
  * Whether the `Origin` of a request is in the list. Browsers send http and https origins in lower case. For other schemes
  * some send the host as it was registered, so its case is ignored there.
  */
-export const isOneOf = (origins: readonly string[], origin: string): boolean =>
+export const isListedOrigin = (origins: readonly string[], origin: string): boolean =>
   origins.includes(origin) || (!/^https?:/i.test(origin) && origins.includes(origin.toLowerCase()))

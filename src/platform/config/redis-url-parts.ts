@@ -4,14 +4,14 @@ export type Host = { host: string; port: number }
 /** A Unix socket. */
 export type Socket = { path: string }
 
-export const hostOf = (text: string, standardPort: number): Host | null => {
+export const hostOf = (text: string, defaultPort: number): Host | null => {
   const found = /^(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i.exec(text.trim())
-  const port = Number(found?.[3] ?? standardPort)
+  const port = Number(found?.[3] ?? defaultPort)
   return found && port > 0 && port < 65536 ? { host: found[1] ?? found[2] ?? '', port } : null
 }
 
-export const hostsOf = (text: string, standardPort: number): Host[] | null => {
-  const hosts = text.split(',').map(each => hostOf(each, standardPort))
+export const hostsOf = (text: string, defaultPort: number): Host[] | null => {
+  const hosts = text.split(',').map(each => hostOf(each, defaultPort))
   return hosts.every(host => host !== null) ? hosts : null
 }
 

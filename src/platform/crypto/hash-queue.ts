@@ -1,6 +1,6 @@
 /**
  * The lane in which a job waits for a hash thread. `next` is for a request that has waited for a comparison already: it
- * goes first. `known` is for a device that the account knows, an open session or a mailed token. `unknown` is for every
+ * goes first. `known` is for a device that the account knows, an open session or an emailed token. `unknown` is for every
  * other request, such as a registration or a sign-in on a new device.
  */
 export type Lane = 'next' | 'known' | 'unknown'

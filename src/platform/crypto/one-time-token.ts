@@ -25,7 +25,7 @@ export const emailSecrets = (mailKey: KeyObject, purpose: string, emailId: strin
 export const writeOneTimeToken = (userId: string, secret: Buffer): string =>
   prefix + encode(Buffer.concat([parseUuid(userId), secret]))
 
-/** Parses a mailed token; null if the text is not one. */
+/** Parses an emailed token; null if the text is not one. */
 export const readOneTimeToken = (text: string): { userId: string; secret: Buffer } | null => {
   if (!text.startsWith(prefix)) return null
   const bytes = decode(text.slice(prefix.length))

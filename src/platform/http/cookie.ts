@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { partsOf } from '../base/header-text.ts'
 import { Problem } from '../catalog/problems.ts'
 import type { Config } from '../config/config.ts'
-import { isOneOf } from '../config/origins.ts'
+import { isListedOrigin } from '../config/origins.ts'
 import { isJson } from './content-type.ts'
 
 // The refresh token of a browser. `__Host-` binds the cookie to this host and to https. `SameSite=Strict` withholds it from
@@ -58,7 +58,8 @@ export const foreignPage = (
   config: Pick<Config, 'CORS_ORIGINS' | 'PUBLIC_URL'>,
 ): Problem<'FORBIDDEN'> | null => {
   const { origin, 'sec-fetch-site': fetchSite, 'content-type': type } = request.headers
-  const isOwn = origin === new URL(config.PUBLIC_URL).origin || isOneOf(config.CORS_ORIGINS, origin ?? '')
+  const isOwn =
+    origin === new URL(config.PUBLIC_URL).origin || isListedOrigin(config.CORS_ORIGINS, origin ?? '')
   if (origin !== undefined && !isOwn) return new Problem('FORBIDDEN', { detail: 'foreign_origin' })
   if (origin === undefined && fetchSite !== 'same-origin')
     return new Problem('FORBIDDEN', { detail: 'no_origin' })

@@ -2,7 +2,7 @@ import cors from '@koa/cors'
 import type { Context, Next } from 'koa'
 import helmet from 'koa-helmet'
 import { partsOf } from '../base/header-text.ts'
-import { isOneOf } from '../config/origins.ts'
+import { isListedOrigin } from '../config/origins.ts'
 
 /** Security headers of every reply: https only, no sniffing, no frames, no referrer, no resources. */
 export const securityHeaders = () =>
@@ -44,7 +44,7 @@ export const crossOrigin = (origins: readonly string[]) => {
   const answer = cors({
     origin: ctx => {
       const origin = ctx.get('Origin')
-      return isOneOf(origins, origin) ? origin : ''
+      return isListedOrigin(origins, origin) ? origin : ''
     },
     allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposeHeaders: [

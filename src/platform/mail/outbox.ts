@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm'
 import { v7 as uuid } from 'uuid'
 import type { Log } from '../base/log.ts'
-import { isRefusal } from '../base/store-errors.ts'
+import { isPermissionError } from '../base/store-errors.ts'
 import type { EmailDefinition } from '../catalog/email-definition.ts'
 import { Emails } from './entity.ts'
 import { addEmails, type MailQueue } from './queue.ts'
@@ -33,12 +33,13 @@ export const queueEmail = async <D extends string>(
 }
 
 /** Hands committed emails to the worker. If Redis does not answer, the sweeper finds the rows. */
-export const enqueueEmails = async (
+export const startDelivery = async (
   deps: { queue: MailQueue; log: Log },
   emailIds: string[],
 ): Promise<void> => {
   await addEmails(deps.queue, emailIds).catch(err => {
-    if (isRefusal(err)) deps.log.error({ err, reason: err.message }, 'Redis refuses to queue an email')
+    if (isPermissionError(err))
+      deps.log.error({ err, reason: err.message }, 'Redis refuses to queue an email')
     else deps.log.warn({ err }, 'email waits for the sweeper')
   })
 }

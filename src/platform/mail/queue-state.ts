@@ -1,4 +1,4 @@
-import { isRefusal } from '../base/store-errors.ts'
+import { isPermissionError } from '../base/store-errors.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RedisConnection } from '../redis/redis.ts'
 import { isAddRefused, type MailQueue } from './queue.ts'
@@ -44,7 +44,7 @@ const evictionPolicy = async (redis: Needs['redis']): Promise<string | null> => 
   try {
     return /^maxmemory_policy:(\S+)/m.exec(await redis.info('memory'))?.[1] ?? null
   } catch (error) {
-    if (isRefusal(error)) return null
+    if (isPermissionError(error)) return null
     throw error
   }
 }

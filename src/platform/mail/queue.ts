@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Queue } from 'bullmq'
 import { require } from '../base/lazy-require.ts'
 import type { Log } from '../base/log.ts'
-import { isRefusal } from '../base/store-errors.ts'
+import { isPermissionError } from '../base/store-errors.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RedisConnection } from '../redis/redis.ts'
 
@@ -54,7 +54,7 @@ export const addEmails = async (queue: MailQueue, emailIds: string[]): Promise<v
     await Promise.race([added, timeout])
     refusedQueues.delete(queue)
   } catch (error) {
-    if (isRefusal(error)) refusedQueues.add(queue)
+    if (isPermissionError(error)) refusedQueues.add(queue)
     throw error
   } finally {
     done.abort()

@@ -9,15 +9,15 @@ const nodemailer: Pick<typeof import('nodemailer'), 'createTransport'> = require
 export type Transport = Transporter & Disposable
 
 /** The message as a plug-in of nodemailer receives it. */
-type Compiled = {
+type PluginMessage = {
   data: { onContent?: () => void }
   message: { processFunc: (wrap: (content: Readable) => Readable) => void }
 }
 
-type GotSocket = (error: unknown, socket?: object) => void
+type OnSocket = (error: unknown, socket?: object) => void
 
-/** One for each job of a worker. Its lanes decide how many are used at once. */
-export const connectionsAtMost = 20
+/** One for each job of a worker. The worker limits how many it uses at once. */
+export const maxConnections = 20
 
 /**
  * Opens a pool of connections to the mail server. `name` is sent in EHLO. Every wait has a timeout. Disposing the transport
@@ -29,21 +29,21 @@ export const openTransport = (smtpUrl: string, name = '', within: Timeouts = tim
     url: smtpUrl,
     name,
     pool: true,
-    maxConnections: connectionsAtMost,
+    maxConnections,
     // From the greeted connection to the end of STARTTLS.
     connectionTimeout: 2 * within.smtpGreeting,
     greetingTimeout: within.smtpGreeting,
     socketTimeout: within.smtpReply,
     disableFileAccess: true,
     disableUrlAccess: true,
-    getSocket: (server: MailServer, done: GotSocket) =>
+    getSocket: (server: MailServer, done: OnSocket) =>
       openSmtpSocket(server, within, closing.signal).then(
         connection => done(null, { connection, secured: server.secure === true }),
         done,
       ),
   } as const
   const transport = nodemailer.createTransport(options as object) as Transporter
-  transport.use('stream', ((mail: Compiled, done: () => void) => {
+  transport.use('stream', ((mail: PluginMessage, done: () => void) => {
     const { onContent } = mail.data
     if (onContent) mail.message.processFunc(content => Readable.from(withNotice(content, onContent)))
     done()

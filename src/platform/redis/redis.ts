@@ -82,7 +82,7 @@ const ready = async (redis: RedisConnection): Promise<void> => {
 }
 
 /** Resolves once the connection is ready, or after `timeoutMs` milliseconds. */
-export const redisUp = async (redis: RedisConnection, timeoutMs: number): Promise<void> => {
+export const untilRedisReady = async (redis: RedisConnection, timeoutMs: number): Promise<void> => {
   const done = new AbortController()
   const timeout = sleep(timeoutMs, undefined, { signal: done.signal }).catch(() => {})
   await Promise.race([ready(redis), timeout])

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'bullmq'
 import type { Deps } from '../../deps.ts'
+import { openConcurrencyLimit } from '../../features/mail-delivery/concurrency-limit.ts'
 import { deliver } from '../../features/mail-delivery/deliver.ts'
-import { openLanes } from '../../features/mail-delivery/lanes.ts'
 import { markFailed } from '../../features/mail-delivery/settle.ts'
 import { watchWorker } from '../../features/mail-delivery/watch-worker.ts'
 import { loadJobs } from '../../modules.ts'
 import { ehloName } from '../../platform/config/ehlo-name.ts'
 import { type Timeouts, timeouts } from '../../platform/config/timeouts.ts'
 import { mailQueueName } from '../../platform/mail/queue.ts'
-import { connectionsAtMost, openTransport } from '../../platform/mail/transport.ts'
+import { maxConnections, openTransport } from '../../platform/mail/transport.ts'
 import { openBlockingRedis } from '../../platform/redis/redis.ts'
 import { startPeriodicJobs } from './periodic-jobs.ts'
 
@@ -20,7 +20,7 @@ const closeTimeoutMs = 20_000
 export const endTimeoutMs = closeTimeoutMs + 5000
 
 /** How many emails are sent at once, unless the mail server is slow. */
-const lanes = 5
+const maxDeliveries = 5
 
 /** How often the worker reports that it takes jobs. */
 const heartbeatMs = 10_000
@@ -38,17 +38,19 @@ export const startWorker = (deps: Deps, within: Timeouts = timeouts): MailWorker
   const { config, log } = deps
   const transport = openTransport(config.SMTP_URL ?? '', ehloName(config), within)
   const deliveries = new AbortController()
-  const inLane = openLanes(lanes, within.smtpSlow)
+  const limited = openConcurrencyLimit(maxDeliveries, within.smtpSlow)
   const connection = openBlockingRedis(config.REDIS_URL, log)
   const worker = new Worker(
     mailQueueName,
     async job => {
-      await inLane(() => deliver({ ...deps, transport }, job.id ?? '', { signal: deliveries.signal, within }))
+      await limited(() =>
+        deliver({ ...deps, transport }, job.id ?? '', { signal: deliveries.signal, within }),
+      )
     },
     {
       connection,
       prefix: deps.keys.queue,
-      concurrency: connectionsAtMost,
+      concurrency: maxConnections,
       lockDuration: 10_000,
       stalledInterval: 5000,
       // The check runs INFO. BullMQ would retry it in an endless loop if the Redis user may not run INFO.
@@ -58,7 +60,7 @@ export const startWorker = (deps: Deps, within: Timeouts = timeouts): MailWorker
     },
   )
   const watch = watchWorker(deps)
-  worker.on('error', watch.fault)
+  worker.on('error', watch.reportError)
   // An open worker would repeat the refused command without a pause.
   watch.refused.then(() => worker.close(true)).catch(err => log.warn({ err }, 'mail worker'))
   worker.on('failed', job => {
@@ -74,7 +76,7 @@ export const startWorker = (deps: Deps, within: Timeouts = timeouts): MailWorker
       pauseMs,
       run: () =>
         run(deps).catch(err => {
-          if (!watch.isRefusal(err)) log.warn({ err, job: run.name }, 'periodic job failed')
+          if (!watch.reportIfDenied(err)) log.warn({ err, job: run.name }, 'periodic job failed')
         }),
     })),
     { pauseMs: heartbeatMs, run: watch.beat },

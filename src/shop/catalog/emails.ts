@@ -19,7 +19,7 @@ export const shopEmails = {
     sample: { name: '', link, code: '04821396', hours: '24' },
     token: passwordToken,
     link: 'reset-password',
-    sendTo: { onlyIf: 'may_reset', closedAccounts: true, mailboxOwner: true },
+    sendTo: { onlyIf: 'may_reset', inactiveAccounts: true, mailboxOwner: true },
   }),
   purchase_confirmation: defineEmail('purchase_confirmation', {
     sample: {
@@ -28,6 +28,6 @@ export const shopEmails = {
       link,
     },
     data: ['item', 'amount', 'reference'],
-    sendTo: { anyAddress: true, closedAccounts: true, mailboxOwner: true },
+    sendTo: { anyAddress: true, inactiveAccounts: true, mailboxOwner: true },
   }),
 } as const

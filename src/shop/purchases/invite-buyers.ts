@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
-import { enqueueEmails, queueEmail } from '../../platform/mail/outbox.ts'
+import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { shopEmails } from '../catalog/emails.ts'
 import { findCustomer } from './find-customer.ts'
 import { purchaseRows } from './purchase-rows.ts'
@@ -17,7 +17,7 @@ export const inviteBuyers = async (deps: Pick<Deps, 'database' | 'queue' | 'log'
   for (let invited = 0; ; invited++) {
     const mails = await deps.database.transaction(invite)
     if (!mails) return invited
-    await enqueueEmails(deps, mails)
+    await startDelivery(deps, mails)
   }
 }
 

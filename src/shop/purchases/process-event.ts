@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { enqueueEmails } from '../../platform/mail/outbox.ts'
+import { startDelivery } from '../../platform/mail/outbox.ts'
 import { shopCounters } from '../catalog/metrics.ts'
 import { WebhookEvents } from './entity.ts'
 import { settleEarlyRefunds } from './settle-early-refunds.ts'
@@ -53,6 +53,6 @@ export const processEvent = async (
   const fields = { outcome, event_type: type, purchase_id: purchaseId }
   if (alarming.includes(outcome)) deps.log.error(fields, 'a payment needs the attention of an administrator')
   else deps.log.info(fields, 'payment event')
-  if (mails.length > 0) await enqueueEmails(deps, [...mails])
+  if (mails.length > 0) await startDelivery(deps, [...mails])
   return outcome
 }

@@ -1,7 +1,7 @@
 import anyTest from 'ava'
 import { unknownDevices } from '../../../src/features/lockout/attempt-counter.ts'
 import { comparePassword } from '../../../src/features/lockout/compare-password.ts'
-import { clearAttempts, countAttempt } from '../../../src/features/lockout/store.ts'
+import { countAttempt, resetCounter } from '../../../src/features/lockout/store.ts'
 import { openHasher } from '../../../src/platform/crypto/password.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
@@ -156,7 +156,7 @@ anyTest.after.always(async () => {
     t.false(key.includes(email))
     const ttlMs = await deps.redis.pttl(key)
     t.true(ttlMs > 86_000_000 && ttlMs <= 86_400_000)
-    await clearAttempts(deps, counter)
+    await resetCounter(deps, counter)
     t.is(await deps.redis.exists(key), 0)
   })
 }

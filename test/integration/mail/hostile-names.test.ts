@@ -141,7 +141,7 @@ anyTest.after.always(async () => {
       row('failed', '25 hours'),
       row('sent', '25 hours'),
     ])
-    await world.run('forgetDropped')
+    await world.run('purgeDroppedEmails')
     const left = await world.sql<{ id: string }>('SELECT id FROM emails')
     t.deepEqual(left.map(({ id }) => id).sort(), [...kept].sort())
     t.false(left.some(({ id }) => id === gone))

@@ -2,8 +2,8 @@ import type { Deps } from '../../deps.ts'
 import { kindsFor } from '../../platform/catalog/email-definition.ts'
 import type { User } from '../users/entity.ts'
 
-/** When the owner of the mailbox confirmed the current address of a user. Null if never, or if the email has been purged. */
-export const findConfirmation = async (
+/** When the owner of the mailbox verified the current address of a user. Null if never, or if the email has been purged. */
+export const findVerificationTime = async (
   { emails, database }: Pick<Deps, 'emails' | 'database'>,
   { id, email, email_verified }: Pick<User, 'id' | 'email' | 'email_verified'>,
 ): Promise<Date | null> => {

@@ -7,7 +7,7 @@ const keptForMs = 86_400_000
 
 /**
  * Deletes dropped emails. Most were requested for an address without an account, and there is no reason to store such an
- * address. Attackers can cause any number of them, so they are deleted in batches.
+ * address. Attackers can cause any number of them, so `purge` deletes them in batches.
  */
-export const forgetDropped = ({ database, clock }: Pick<Deps, 'database' | 'clock'>): Promise<number> =>
+export const purgeDroppedEmails = ({ database, clock }: Pick<Deps, 'database' | 'clock'>): Promise<number> =>
   purge(database, 'dropped_emails', [new Date(now(clock) - keptForMs)])

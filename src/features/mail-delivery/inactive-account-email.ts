@@ -6,16 +6,16 @@ import { type Email, Emails } from '../../platform/mail/entity.ts'
 import type { User } from '../users/entity.ts'
 
 /**
- * The email that a closed account receives instead of this one, or null for none. A reset request for a deleted account
+ * The email that an account which is not active receives instead of this one, or null for none. A reset request for a deleted account
  * sends the undo link of the deletion again: always that one link, however many resets an attacker requests. An
  * administrator's deletion has revoked it.
  */
-export const emailForClosedAccount = async (
+export const emailForInactiveAccount = async (
   deps: Pick<Deps, 'emails' | 'database'>,
   email: Email,
   user: User,
 ): Promise<Email | null> => {
-  if (emailOf(deps.emails, email.kind).sendTo.closedAccounts) return email
+  if (emailOf(deps.emails, email.kind).sendTo.inactiveAccounts) return email
   if (email.kind !== emails.reset_password.kind || !user.is_active) return null
   const { kind } = emails.account_deleted
   return deps.database.getRepository(Emails).findOne({

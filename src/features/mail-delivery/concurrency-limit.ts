@@ -2,7 +2,7 @@
  * Limits how many calls run at once. A call that takes longer than `timeoutMs` continues but no longer counts, so that a
  * slow email does not block those behind it.
  */
-export const openLanes = (concurrency: number, timeoutMs: number) => {
+export const openConcurrencyLimit = (concurrency: number, timeoutMs: number) => {
   const waiting: (() => void)[] = []
   let free = concurrency
 

@@ -1,12 +1,11 @@
 import type { EntitySchema } from 'typeorm'
 import type { Job, Module, RouteContext } from './module.ts'
-import { type AuditEventDefinition, auditEvents as coreAuditEvents } from './platform/catalog/audit-events.ts'
+import type { AuditEventDefinition } from './platform/catalog/audit-events.ts'
+import { coreCatalogue } from './platform/catalog/core.ts'
 import type { EmailDefinition } from './platform/catalog/email-definition.ts'
-import { emails as coreEmails } from './platform/catalog/emails.ts'
-import { limits as coreLimits, type Limit } from './platform/catalog/limits.ts'
-import { type Counter, counters as coreCounters } from './platform/catalog/metrics.ts'
+import type { Limit } from './platform/catalog/limits.ts'
+import type { Counter } from './platform/catalog/metrics.ts'
 import { mergeProblems, type ProblemDefinition } from './platform/catalog/problem-definition.ts'
-import { problems as coreProblems } from './platform/catalog/problems.ts'
 import type { Route } from './platform/http/route.ts'
 import { shop } from './shop/module.ts'
 
@@ -15,6 +14,7 @@ import { shop } from './shop/module.ts'
 const minute = 60_000
 
 export const modules: readonly Module[] = [
+  { name: 'core', ...coreCatalogue },
   { name: 'users', entities: async () => [(await import('./features/users/entity.ts')).Users] },
   {
     name: 'accounts',
@@ -74,35 +74,24 @@ export const modules: readonly Module[] = [
 ]
 
 /** Every email of the service. */
-export const emails: readonly EmailDefinition[] = [
-  ...Object.values(coreEmails),
-  ...modules.flatMap(({ emails: ofModule = [] }) => ofModule),
-]
+export const emails: readonly EmailDefinition[] = modules.flatMap(({ emails = [] }) => emails)
+
+/** Every problem that the API replies with. */
+export const problems: readonly ProblemDefinition[] = mergeProblems(
+  modules.flatMap(({ problems = [] }) => problems),
+)
+
+/** Every rate limit. */
+export const limits: readonly Limit[] = modules.flatMap(({ limits = [] }) => limits)
+
+/** Every counter that Prometheus shows. */
+export const counters: readonly Counter[] = modules.flatMap(({ counters = [] }) => counters)
 
 /** Every type of audit event. */
 export const auditEvents: Readonly<Record<string, AuditEventDefinition>> = Object.assign(
   {},
-  coreAuditEvents,
-  ...modules.map(({ auditEvents: ofModule }) => ofModule),
+  ...modules.map(({ auditEvents }) => auditEvents),
 )
-
-/** Every problem of the service. */
-export const problems: readonly ProblemDefinition[] = mergeProblems([
-  ...Object.values(coreProblems),
-  ...modules.flatMap(({ problems: ofModule = [] }) => ofModule),
-])
-
-/** Every rate limit of the service. */
-export const limits: readonly Limit[] = [
-  ...Object.values(coreLimits),
-  ...modules.flatMap(({ limits: ofModule = [] }) => ofModule),
-]
-
-/** Every counter of the service. */
-export const counters: readonly Counter[] = [
-  ...Object.values(coreCounters),
-  ...modules.flatMap(({ counters: ofModule = [] }) => ofModule),
-]
 
 /** Loads every entity of the database. */
 export const loadEntities = async (): Promise<EntitySchema[]> =>

@@ -3,8 +3,8 @@ import { configOrExit } from './config.ts'
 import { emails as allEmails } from './modules.ts'
 import { openLog } from './platform/base/log.ts'
 import { exposureWarnings } from './platform/config/exposure.ts'
-import { exitWithError } from './platform/config/shutdown.ts'
 import { checkTemplatesOrExit } from './platform/mail/check-templates.ts'
+import { exitWithError } from './processes/shutdown.ts'
 
 // `npm run api`. With `API_PROCESSES` of 1 this process serves the API. With more it is the primary: it starts processes
 // that run this file again, and does not load the code of the server itself.

@@ -1,7 +1,7 @@
 import { configOrExit } from './config.ts'
 import { openLog } from './platform/base/log.ts'
-import { exitWithError } from './platform/config/shutdown.ts'
 import { migrate } from './processes/migrate/migrate.ts'
+import { exitWithError } from './processes/shutdown.ts'
 
 // `npm run migrate`: brings the database up to date, then exits.
 

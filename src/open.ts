@@ -6,7 +6,7 @@ import type { Log } from './platform/base/log.ts'
 import { passwordPolicy } from './platform/base/password-policy.ts'
 import { gauges } from './platform/catalog/metrics.ts'
 import type { Config } from './platform/config/config.ts'
-import { type Timeouts, timeouts } from './platform/config/timeouts.ts'
+import { defaultTimeouts, type Timeouts } from './platform/config/timeouts.ts'
 import { hashThreads } from './platform/crypto/hash-threads.ts'
 import { type Hasher, openHasher } from './platform/crypto/password.ts'
 import { deriveSecrets } from './platform/crypto/secrets.ts'
@@ -34,7 +34,7 @@ export const open = async (
   config: Config,
   log: Log,
   clock: Clock = { shift: 0 },
-  within: Timeouts = timeouts,
+  timeouts: Timeouts = defaultTimeouts,
   shared: { hasher?: Hasher } = {},
 ): Promise<Deps & AsyncDisposable> => {
   await using opened = new AsyncDisposableStack()
@@ -44,19 +44,21 @@ export const open = async (
   const keys = redisKeys(config.REDIS_PREFIX)
 
   const entities = await loadEntities()
-  const connection = await findConnection(config.DATABASE_URL, within)
+  const connection = await findConnection(config.DATABASE_URL, timeouts)
   const database = await openDatabase(connection, { entities, log })
   opened.defer(() => database.destroy())
   const reads = opened.use(openPreparedReads(connection, log))
   await checkSchema(database)
   await warnOfLostCommits(database, log)
-  const replicas = config.DATABASE_REPLICA_URLS.map(url => () => openPostgres({ url, entities, log, within }))
+  const replicas = config.DATABASE_REPLICA_URLS.map(
+    url => () => openPostgres({ url, entities, log, timeouts }),
+  )
   const { readFromReplica } = opened.use(openReplicaReader({ database, log, metrics }, replicas))
   const ring = await openKeyRing(database, secrets)
   const parties = { issuer: config.PUBLIC_URL, audience: config.PUBLIC_URL }
   const checkToken = openTokenCheck({ ...parties, clockTolerance, findKey: ring.find })
 
-  const redis = openRedis(config.REDIS_URL, log, within.redisCommand)
+  const redis = openRedis(config.REDIS_URL, log, timeouts.redisCommand)
   opened.defer(() => redis.disconnect())
   await untilRedisReady(redis, 2000)
 
@@ -67,7 +69,7 @@ export const open = async (
   const threads = hashThreads(config.API_PROCESSES)
   const hasher =
     shared.hasher ??
-    opened.use(openHasher({ cost: config.BCRYPT_COST, threads, timeoutMs: within.hasherThread }))
+    opened.use(openHasher({ cost: config.BCRYPT_COST, threads, timeoutMs: timeouts.hasherThread }))
 
   metrics.gauge(gauges.passwords_waiting, () => hasher.waiting())
   metrics.gauge(gauges.postgres_connections_waited_for, () => poolOf(database).waitingCount)

@@ -4,10 +4,10 @@ import { open } from './open.ts'
 import { openLog } from './platform/base/log.ts'
 import { configError } from './platform/config/config.ts'
 import { exposureWarnings } from './platform/config/exposure.ts'
-import { closeOnSignal, closeWithin, exitWithError } from './platform/config/shutdown.ts'
 import { serveMetrics } from './platform/health/metrics.ts'
 import { checkTemplatesOrExit } from './platform/mail/check-templates.ts'
 import { compileAll } from './platform/mail/render.ts'
+import { closeOnSignal, closeWithin, exitWithError } from './processes/shutdown.ts'
 import { endTimeoutMs, startWorker } from './processes/worker/start-worker.ts'
 
 // `npm run worker`: sends emails and runs the periodic jobs.

@@ -5,7 +5,7 @@ import { open } from '../src/open.ts'
 import type { Clock } from '../src/platform/base/clock.ts'
 import { type Log, openLog } from '../src/platform/base/log.ts'
 import type { Config } from '../src/platform/config/config.ts'
-import { timeouts as productionTimeouts, type Timeouts } from '../src/platform/config/timeouts.ts'
+import { defaultTimeouts, type Timeouts } from '../src/platform/config/timeouts.ts'
 import type { Hasher } from '../src/platform/crypto/password.ts'
 import { compileAll } from '../src/platform/mail/render.ts'
 import type { Keys } from '../src/platform/redis/keys.ts'
@@ -96,7 +96,7 @@ const createDatabase = async (name: string): Promise<string> => {
 
 /** The timeouts of the service, eight times longer and multiplied by the slowness of this machine. */
 export const generousTimeouts = Object.fromEntries(
-  Object.entries(productionTimeouts).map(([what, time]) => [what, 8 * slowness * time]),
+  Object.entries(defaultTimeouts).map(([what, time]) => [what, 8 * slowness * time]),
 ) as Timeouts
 
 /** Writes the log of the service into an array. */

@@ -165,7 +165,7 @@ const calls = {
     const [stdout, stderr] = [new PassThrough(), new PassThrough()]
     const [out, err] = [text(stdout), text(stderr)]
     const stdin = Readable.from(Buffer.from(input))
-    const code = await runCommandLine([...words], { env, stdin, stdout, stderr, within: generousTimeouts })
+    const code = await runCommandLine([...words], { env, stdin, stdout, stderr, timeouts: generousTimeouts })
     stdout.end()
     stderr.end()
     return { code, out: await out, err: await err }

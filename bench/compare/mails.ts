@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { v7 as uuid } from 'uuid'
-import { addEmails } from '../../src/platform/mail/queue.ts'
+import { addEmailJobs } from '../../src/platform/mail/queue.ts'
 import { median } from '../statistics.ts'
 import { inBatches, makeAccounts, withClient } from './accounts.ts'
 import { cpuSeconds } from './cpu.ts'
@@ -52,7 +52,7 @@ const deliver = async (run: Run, counts: number[]): Promise<{ perSecond: number;
     const ids = await writeEmails(databaseUrl, count, `mail-${turn}`)
     const before = cpuSeconds(pids)
     const began = performance.timeOrigin + performance.now()
-    await inBatches(ids, 1000, batch => addEmails(deps.queue, batch))
+    await inBatches(ids, 1000, batch => addEmailJobs(deps.queue, batch))
     sent += count
     const last = await untilReceived(sink, sent)
     const cpu = ((cpuSeconds(pids) - before) / count) * 1e6

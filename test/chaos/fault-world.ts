@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { limits } from '../../src/modules.ts'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { defaultTimeouts as timeouts } from '../../src/platform/config/timeouts.ts'
 import { type LocalInstance, type LocalWorld, openLocalWorld } from '../local-world.ts'
 import { type OwnServer, openOwnPostgres, openOwnRedis } from './servers.ts'
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { openLog } from '../../src/platform/base/log.ts'
-import { addEmails, openMailQueue } from '../../src/platform/mail/queue.ts'
+import { addEmailJobs, openMailQueue } from '../../src/platform/mail/queue.ts'
 import { redisKeys } from '../../src/platform/redis/keys.ts'
 import { askPostgres, askRedis, connectPostgres } from './ask-store.ts'
 import type { MailServer } from './mail-server.ts'
@@ -102,7 +102,7 @@ export const duplicateJobs = async ({ postgres, redis: { url } }: System, hold: 
   const queue = openMailQueue(redis, redisKeys('lk'), openLog('soak', 'silent'))
   try {
     const ids = rows.map(({ id }) => id)
-    await Promise.all(Array.from({ length: 10 }, () => addEmails(queue, ids)))
+    await Promise.all(Array.from({ length: 10 }, () => addEmailJobs(queue, ids)))
     await hold()
   } finally {
     await queue.close()

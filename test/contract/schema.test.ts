@@ -53,7 +53,7 @@ const tablesOf = async (url: string): Promise<string[]> =>
   ).map(({ name }) => name)
 
 const openMigrations = (url: string) =>
-  openPostgres({ url, log: silent, entities, migrations, within: null, poolSize: 3 })
+  openPostgres({ url, log: silent, entities, migrations, timeouts: null, poolSize: 3 })
 
 test('entities → match the migrated tables: columns, types, nullability and keys', async t => {
   const url = await createMigratedDatabase(t)
@@ -202,7 +202,7 @@ test('upgrade with old resets → only a reset to the current address marks a pa
   const url = await emptyDatabase(t)
   const at = migrations.findIndex(({ name }) => name.startsWith('PurchaseClaims'))
   const older = await openPostgres({
-    ...{ url, log: silent, entities, within: null, poolSize: 3 },
+    ...{ url, log: silent, entities, timeouts: null, poolSize: 3 },
     migrations: migrations.slice(0, at),
   })
   await older.runMigrations({ transaction: 'each' })

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { defaultTimeouts as timeouts } from '../../src/platform/config/timeouts.ts'
 import { brokenInvariants } from '../chaos/invariants.ts'
 import { startLoad } from '../chaos/load.ts'
 import { anApi } from '../chaos/processes.ts'

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
-import { addEmails } from '../../src/platform/mail/queue.ts'
+import { defaultTimeouts as timeouts } from '../../src/platform/config/timeouts.ts'
+import { addEmailJobs } from '../../src/platform/mail/queue.ts'
 import { compileAll } from '../../src/platform/mail/render.ts'
 import { startWorker } from '../../src/processes/worker/start-worker.ts'
 import { brokenInvariants } from '../chaos/invariants.ts'
@@ -33,7 +33,7 @@ test.serial(
     const ids = rows.map(({ id }) => id)
     const addAll = async () => {
       const added = Array.from({ length: 10 }, (_, i) =>
-        addEmails([world, other][i % 2]?.deps.queue ?? queue, ids),
+        addEmailJobs([world, other][i % 2]?.deps.queue ?? queue, ids),
       )
       await Promise.all(added)
     }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { queryOnce } from '../../src/dev-services/probe.ts'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { defaultTimeouts as timeouts } from '../../src/platform/config/timeouts.ts'
 import { assertNoDuplicates, lastUntilFelt, runFaults } from '../chaos/fault-run.ts'
 import { highLimits, takeTurn } from '../chaos/fault-world.ts'
 import { terminateConnections } from '../chaos/faults.ts'

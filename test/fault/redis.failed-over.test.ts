@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { Redis } from 'ioredis'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { defaultTimeouts as timeouts } from '../../src/platform/config/timeouts.ts'
 import { lastUntilFelt, openAdmin, runFaults, untilServed } from '../chaos/fault-run.ts'
 import { highLimits, takeTurn } from '../chaos/fault-world.ts'
 import { openMovableAddress } from '../chaos/movable-address.ts'

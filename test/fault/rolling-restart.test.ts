@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import test from 'ava'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { defaultTimeouts as timeouts } from '../../src/platform/config/timeouts.ts'
 import { openBalancer } from '../chaos/balancer.ts'
 import { brokenInvariants } from '../chaos/invariants.ts'
 import { startLoad } from '../chaos/load.ts'

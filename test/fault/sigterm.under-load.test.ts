@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Agent, type ClientRequest, request } from 'node:http'
 import test from 'ava'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { defaultTimeouts as timeouts } from '../../src/platform/config/timeouts.ts'
 import { type ApiProcess, anApi, aWorker } from '../chaos/processes.ts'
 import { anAccount, password } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { defaultTimeouts as timeouts } from '../../src/platform/config/timeouts.ts'
 import { anAccount } from '../fixtures.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { timeouts } from '../../src/platform/config/timeouts.ts'
+import { defaultTimeouts as timeouts } from '../../src/platform/config/timeouts.ts'
 import { compileAll } from '../../src/platform/mail/render.ts'
 import { startWorker } from '../../src/processes/worker/start-worker.ts'
 import { brokenInvariants } from '../chaos/invariants.ts'

@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { domainOf } from '../../platform/base/mailbox.ts'
 import { counters } from '../../platform/catalog/metrics.ts'
-import { type Timeouts, timeouts } from '../../platform/config/timeouts.ts'
+import { defaultTimeouts, type Timeouts } from '../../platform/config/timeouts.ts'
 import { type DeliveryFailure, readDeliveryError } from '../../platform/mail/delivery-error.ts'
 import type { Email } from '../../platform/mail/entity.ts'
 import { render } from '../../platform/mail/render.ts'
@@ -34,7 +34,7 @@ type Needs = Pick<
 }
 
 /** `signal` aborts the attempt. */
-type Attempt = { signal?: AbortSignal; within?: Timeouts }
+type Attempt = { signal?: AbortSignal; timeouts?: Timeouts }
 
 /**
  * Sends one email of the outbox, at least once, or throws if a later attempt may succeed. The attempt is counted before it
@@ -44,7 +44,7 @@ type Attempt = { signal?: AbortSignal; within?: Timeouts }
 export const deliver = async (
   deps: Needs,
   emailId: string,
-  { signal = new AbortController().signal, within = timeouts }: Attempt = {},
+  { signal = new AbortController().signal, timeouts = defaultTimeouts }: Attempt = {},
 ): Promise<Email['status'] | 'settled' | 'held'> => {
   signal.throwIfAborted()
   const email = await beginAttempt(deps, emailId)
@@ -65,7 +65,7 @@ export const deliver = async (
       date: email.created_at,
       headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
     }
-    const ends = AbortSignal.any([signal, AbortSignal.timeout(within.smtpDelivery)])
+    const ends = AbortSignal.any([signal, AbortSignal.timeout(timeouts.smtpDelivery)])
     await send(deps.transport, message, ends, () => {
       isContentSent = true
     })
@@ -73,7 +73,7 @@ export const deliver = async (
     const failure = readDeliveryError(error)
     if (failure.isFinal) return settle(deps, email, 'failed', failure.text)
     deps.metrics.count(counters.mail_attempts_failed)
-    if (isContentSent && failure.refused === null) return await retryLater(deps, email, failure, within)
+    if (isContentSent && failure.refused === null) return await retryLater(deps, email, failure, timeouts)
     const { text, refused } = failure
     await endAttempt(deps, email.id, text)
     deps.log.warn({ ...logFields(email), fault: text, refused, err: error }, 'mail not sent')
@@ -90,13 +90,17 @@ const retryLater = async (
   deps: Needs,
   email: Email,
   { text }: DeliveryFailure,
-  within: Timeouts,
+  timeouts: Timeouts,
 ): Promise<Email['status']> => {
   const lastError = `${text}, perhaps delivered`
   const isFirst = email.sends_unanswered === 0
   if (email.sends_unanswered === maxUnanswered - 1) return settle(deps, email, 'failed', lastError)
   const isBroken = text === 'ECONNECTION' || text === 'ESOCKET'
-  const waitMs = isFirst ? (isBroken ? within.mailBroken : within.mailUnanswered) : 8 * within.mailUnanswered
+  const waitMs = isFirst
+    ? isBroken
+      ? timeouts.mailBroken
+      : timeouts.mailUnanswered
+    : 8 * timeouts.mailUnanswered
   await delayNextAttempt(deps, email.id, { lastError, waitMs })
   deps.metrics.count(counters.mails_unanswered)
   deps.log.warn({ ...logFields(email), fault: lastError, again_in_ms: waitMs }, 'mail not answered')

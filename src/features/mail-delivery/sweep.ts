@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { addEmails } from '../../platform/mail/queue.ts'
+import { addEmailJobs } from '../../platform/mail/queue.ts'
 
 const batchSize = 500
 
@@ -18,7 +18,7 @@ export const sweep = async (deps: Pick<Deps, 'database' | 'queue' | 'log'>): Pro
       [batchSize],
     )) as [{ id: string }[], number]
     const ids = rows.map(({ id }) => id)
-    if (ids.length > 0) await addEmails(deps.queue, ids).catch(error => sweepAgain(deps, ids, error))
+    if (ids.length > 0) await addEmailJobs(deps.queue, ids).catch(error => sweepAgain(deps, ids, error))
     found += rows.length
     if (rows.length < batchSize) return found
   }

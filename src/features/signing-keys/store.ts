@@ -16,7 +16,7 @@ type Ring = {
   published: PublishedKey[]
 }
 
-/** Minimum time between reads, so that an attacker who sends random key ids does not cause a query for each. */
+/** The least time between two reads, so that an attacker who sends random key ids does not cause a query for each. */
 const minRereadMs = 5000
 
 const readRing = async (database: Database, secrets: Secrets): Promise<Ring> => {

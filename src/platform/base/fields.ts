@@ -89,7 +89,7 @@ export const uuid = field('uuid', 'must be a UUID', { description: 'A UUID.', fo
   /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text) ? text.toLowerCase() : null,
 )
 
-/** Any text as a token. The code that issues these tokens parses them, and answers an invalid one. */
+/** Any text as a token. The code that issues these tokens parses them, and rejects an invalid one. */
 export const opaqueToken = field(
   'token',
   'must be a token as it was issued',
@@ -97,7 +97,7 @@ export const opaqueToken = field(
   text => (text !== '' && text.length <= 4096 && !text.includes('\0') ? text : null),
 )
 
-/** A token of an email, which a person may have copied. The code that parses it answers an invalid one. */
+/** A token of an email, which a person may have copied. The code that parses it rejects an invalid one. */
 export const mailedToken = field(
   'token',
   'must be a token as it was mailed',

@@ -1,5 +1,5 @@
-// Tells failures of Postgres, Redis and the hash pool from bugs in this code. A failure is answered with 503 and never with
-// 401, as a client would discard a valid session.
+// Distinguishes failures of Postgres, Redis and the hash pool from bugs in this code. The reply to a failure is 503 and
+// never 401, as a client would discard a valid session.
 
 const networkCodes = new Set([
   'ECONNREFUSED',

@@ -36,6 +36,6 @@ const ofMail = {
   mailClose: 15_000,
 }
 
-export const timeouts = { ...ofRequests, ...ofMail }
+export const defaultTimeouts = { ...ofRequests, ...ofMail }
 
-export type Timeouts = typeof timeouts
+export type Timeouts = typeof defaultTimeouts

@@ -2,7 +2,7 @@
 // (https://github.com/P-H-C/phc-string-format, https://passlib.readthedocs.io/en/stable/modular_crypt_format.html).
 //
 // They come from an import file, and each names its own cost. A hash that costs an hour or all memory would block a thread
-// for every sign-in. So hashes are parsed strictly, and refused above a limit.
+// for every sign-in. So the parser is strict, and refuses hashes above a limit.
 import { argon2Sync, pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto'
 
 type Bytes = { salt: Buffer; hash: Buffer }
@@ -83,7 +83,7 @@ const readBytes = (found: Record<string, string> | undefined): Bytes | null => {
   return hash && hash.length >= 16 && hash.length <= 64 ? { salt, hash } : null
 }
 
-// Without padding, and with zeros in the unused bits of the last character.
+// Accepts no padding, and only zeros in the unused bits of the last character.
 const fromBase64 = (text = ''): Buffer | null => {
   const plain = text.replaceAll('.', '+')
   const bytes = Buffer.from(plain, 'base64')
@@ -93,8 +93,8 @@ const fromBase64 = (text = ''): Buffer | null => {
 /**
  * Whether the password has this hash. Blocks this thread for as long as the hash costs, and throws if memory runs out.
  *
- * Other systems hashed the password as typed, so it is tried as typed and in NFC: a keyboard of today may decompose what
- * the one of then did not. Nothing is cut or hashed before.
+ * Other systems hashed the password as typed, so it is tried as typed and in NFC: another keyboard may type a
+ * letter and its accent as two characters. Nothing is cut or hashed before.
  */
 export const matchesForeignHash = (password: string, foreign: ForeignHash): boolean => {
   const forms = new Set([password, password.normalize('NFC')])

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { timeouts } from '../config/timeouts.ts'
+import { defaultTimeouts } from '../config/timeouts.ts'
 import { bcryptCost, decoyHash, maxBcryptCost } from './bcrypt-hash.ts'
 import { decoysAfter } from './equal-work.ts'
 import { readForeignHash } from './foreign-hash.ts'
@@ -42,7 +42,7 @@ type Options = { cost: number; threads?: number; maxQueue?: number; timeoutMs?: 
  */
 export const openHasher = (options: Options): Hasher => {
   const { cost, threads = availableParallelism(), maxQueue = threads * 24 } = options
-  const { timeoutMs = timeouts.hasherThread } = options
+  const { timeoutMs = defaultTimeouts.hasherThread } = options
   if (!Number.isInteger(cost) || cost < 4 || cost > 31) throw new RangeError('bcrypt cost must be 4 to 31')
   if (!(threads >= 1)) throw new RangeError('a password pool needs a thread')
   const pool = openHashPool(threads, maxQueue, timeoutMs)

@@ -19,7 +19,7 @@ type Options = {
   audience: string
   /** Seconds by which the clocks of issuer and verifier may differ. */
   clockTolerance: number
-  /** The key with this id, as long as its tokens are valid. The check throws what this throws. */
+  /** The key with this id, as long as its tokens are valid. The check throws the error of this call. */
   findKey: (kid: string) => PublicKey | null | Promise<PublicKey | null>
   /** How many tokens the cache holds, about 1 kB each. */
   maxTokens?: number

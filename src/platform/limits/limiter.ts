@@ -92,10 +92,10 @@ export const openLimiter = (
             return takeInMemory(memoryOf(limit), names, shares)
           },
         )
-    let isGivenBack = !count.allowed
+    let isRefunded = !count.allowed
     const refund = async () => {
-      if (isGivenBack) return
-      isGivenBack = true
+      if (isRefunded) return
+      isRefunded = true
       await count.refund()
     }
     const { remaining, resetIn } = tightest(count.left)

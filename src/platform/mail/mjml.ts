@@ -21,7 +21,7 @@ const convert = async (source: string): Promise<string> => {
   return (await mjml2html(source, options)).html
 }
 
-// If the folder is read-only, as in a container, only time is lost.
+// If the folder is read-only, as in a container, each process converts the source again.
 const store = async (file: string, html: string): Promise<void> => {
   const fresh = `${file}.${randomUUID()}`
   await mkdir(folder, { recursive: true })

@@ -4,11 +4,11 @@ import type { Log } from '../base/log.ts'
 import { isPermissionError } from '../base/store-errors.ts'
 import type { EmailDefinition } from '../catalog/email-definition.ts'
 import { Emails } from './entity.ts'
-import { addEmails, type MailQueue } from './queue.ts'
+import { addEmailJobs, type MailQueue } from './queue.ts'
 
 /**
- * An email to queue. A `dropped` email is written at the same cost and never sent, so that the time of a request tells
- * nothing. The worker sends an `overLimit` email only if the link of an earlier one was revoked and no other link works.
+ * An email to queue. A `dropped` email is written at the same cost and never sent, so that the time of a request
+ * reveals nothing. The worker sends an `overLimit` email only if the link of an earlier one was revoked and no other link works.
  */
 export type NewEmail<D extends string = never> = {
   recipient: string
@@ -18,7 +18,10 @@ export type NewEmail<D extends string = never> = {
   overLimit?: boolean
 } & ([D] extends [never] ? { data?: never } : { data: Readonly<Record<D, string>> })
 
-/** Writes an email into the outbox, in the transaction of the change that causes it. Returns its id. */
+/**
+ * Inserts an email into the outbox, in the transaction of the change that causes it. Returns its id. Call `startDelivery`
+ * after the commit.
+ */
 export const queueEmail = async <D extends string>(
   manager: EntityManager,
   { kind }: EmailDefinition<string, D>,
@@ -32,12 +35,12 @@ export const queueEmail = async <D extends string>(
   return id
 }
 
-/** Hands committed emails to the worker. If Redis does not answer, the sweeper finds the rows. */
+/** Adds a job for each committed email, so that a worker sends it at once. If Redis does not answer, the sweeper finds the row. */
 export const startDelivery = async (
   deps: { queue: MailQueue; log: Log },
   emailIds: string[],
 ): Promise<void> => {
-  await addEmails(deps.queue, emailIds).catch(err => {
+  await addEmailJobs(deps.queue, emailIds).catch(err => {
     if (isPermissionError(err))
       deps.log.error({ err, reason: err.message }, 'Redis refuses to queue an email')
     else deps.log.warn({ err }, 'email waits for the sweeper')

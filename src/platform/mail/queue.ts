@@ -6,7 +6,7 @@ import { isPermissionError } from '../base/store-errors.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RedisConnection } from '../redis/redis.ts'
 
-// Loads only the queue: the entry of the package also loads its workers, sandboxes and a store in Postgres.
+// Loads only the queue. The entry of the package also loads its workers, sandboxes and a store in Postgres.
 const bullmq: Pick<typeof import('bullmq'), 'Queue'> = require('bullmq/dist/cjs/classes/queue.js')
 
 /** A job holds only the id of a row of `emails`. The worker reads the content and derives the token when it sends. */
@@ -42,7 +42,7 @@ const addTimeoutMs = 2500
  * Adds a job for each email. Adding a waiting email again changes nothing. Rejects after a timeout: the driver limits the
  * time of each command, but a batch to a cluster whose nodes change could wait forever, and block the sweeper.
  */
-export const addEmails = async (queue: MailQueue, emailIds: string[]): Promise<void> => {
+export const addEmailJobs = async (queue: MailQueue, emailIds: string[]): Promise<void> => {
   const done = new AbortController()
   const added = queue.addBulk(emailIds.map(jobId => ({ name: 'deliver', data: {}, opts: { jobId } })))
   const timeout = sleep(addTimeoutMs, null, { signal: done.signal }).then(() => {

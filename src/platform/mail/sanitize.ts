@@ -32,8 +32,8 @@ export const sanitize = (text: string, limit: number): string => {
 }
 
 /**
- * Writes an email address as one line that looks the same but that no mail client turns into a link. An attacker who moves
- * an account chooses the domain that its owner then sees.
+ * Writes an email address as one line that looks the same but that no mail client turns into a link. An attacker who changes
+ * the address of an account chooses the domain that its owner then sees.
  */
 export const sanitizeAddress = (address: string): string =>
   oneLine(address, 254).replace(/[.:/@\u3002]/g, '\u200B$&')

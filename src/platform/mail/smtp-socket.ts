@@ -20,7 +20,7 @@ const socketError = (code: string, message: string, cause?: unknown): Error =>
  */
 export const openSmtpSocket = async (
   server: MailServer,
-  within: Timeouts,
+  timeouts: Timeouts,
   signal: AbortSignal,
 ): Promise<Socket> => {
   const sockets = new Set<Socket>()
@@ -28,7 +28,7 @@ export const openSmtpSocket = async (
   const connectOnce = (): void => {
     const [, newer] = sockets
     newer?.destroy()
-    const socket = open(server, within.smtpConnect)
+    const socket = open(server, timeouts.smtpConnect)
     sockets.add(socket)
     untilGreeted(socket).then(resolve, error => {
       sockets.delete(socket)
@@ -37,15 +37,15 @@ export const openSmtpSocket = async (
   }
   const giveUp = (): void => reject(socketError('ETIMEDOUT', 'The mail server sent no greeting'))
   connectOnce()
-  const again = setInterval(connectOnce, within.smtpSecondCall)
-  const timeout = setTimeout(giveUp, within.smtpGreeting)
+  const retryTimer = setInterval(connectOnce, timeouts.smtpSecondCall)
+  const timeout = setTimeout(giveUp, timeouts.smtpGreeting)
   signal.addEventListener('abort', giveUp)
   try {
-    const greeting = await promise
-    sockets.delete(greeting)
-    return greeting
+    const greeted = await promise
+    sockets.delete(greeted)
+    return greeted
   } finally {
-    clearInterval(again)
+    clearInterval(retryTimer)
     clearTimeout(timeout)
     signal.removeEventListener('abort', giveUp)
     for (const each of sockets) each.destroy()
@@ -56,15 +56,15 @@ const open = (
   { host = 'localhost', port, secure, localAddress, tls }: MailServer,
   timeoutMs: number,
 ): Socket => {
-  const where = {
+  const options = {
     ...{ host, port: port ?? (secure ? 465 : 587), autoSelectFamily: true },
     // Node's default of 250 ms is too short for a distant server.
     autoSelectFamilyAttemptTimeout: Math.min(timeoutMs / 4, 3000),
     ...(localAddress && { localAddress }),
   }
   const socket = secure
-    ? connectSecurely({ ...where, ...(isIP(host) ? {} : { servername: host }), ...tls })
-    : connect(where)
+    ? connectSecurely({ ...options, ...(isIP(host) ? {} : { servername: host }), ...tls })
+    : connect(options)
   const timeout = setTimeout(
     () => socket.destroy(socketError('ETIMEDOUT', 'The mail server does not answer')),
     timeoutMs,

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { SendMailOptions, SentMessageInfo, Transporter } from 'nodemailer'
 import { require } from '../base/lazy-require.ts'
-import { type Timeouts, timeouts } from '../config/timeouts.ts'
+import { defaultTimeouts, type Timeouts } from '../config/timeouts.ts'
 import { type MailServer, openSmtpSocket } from './smtp-socket.ts'
 
 const nodemailer: Pick<typeof import('nodemailer'), 'createTransport'> = require('nodemailer')
@@ -23,7 +23,11 @@ export const maxConnections = 20
  * Opens a pool of connections to the mail server. `name` is sent in EHLO. Every wait has a timeout. Disposing the transport
  * aborts deliveries in flight.
  */
-export const openTransport = (smtpUrl: string, name = '', within: Timeouts = timeouts): Transport => {
+export const openTransport = (
+  smtpUrl: string,
+  name = '',
+  timeouts: Timeouts = defaultTimeouts,
+): Transport => {
   const closing = new AbortController()
   const options = {
     url: smtpUrl,
@@ -31,13 +35,13 @@ export const openTransport = (smtpUrl: string, name = '', within: Timeouts = tim
     pool: true,
     maxConnections,
     // From the greeted connection to the end of STARTTLS.
-    connectionTimeout: 2 * within.smtpGreeting,
-    greetingTimeout: within.smtpGreeting,
-    socketTimeout: within.smtpReply,
+    connectionTimeout: 2 * timeouts.smtpGreeting,
+    greetingTimeout: timeouts.smtpGreeting,
+    socketTimeout: timeouts.smtpReply,
     disableFileAccess: true,
     disableUrlAccess: true,
     getSocket: (server: MailServer, done: OnSocket) =>
-      openSmtpSocket(server, within, closing.signal).then(
+      openSmtpSocket(server, timeouts, closing.signal).then(
         connection => done(null, { connection, secured: server.secure === true }),
         done,
       ),

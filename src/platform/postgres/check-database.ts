@@ -43,7 +43,7 @@ export const checkSchema = async (database: Database): Promise<void> => {
   )
 }
 
-/** Warns if Postgres answers a commit before it is on disk. */
+/** Warns if Postgres confirms a commit before it is on disk. */
 export const warnOfLostCommits = async (database: Database, log: Log): Promise<void> => {
   const [row]: { synchronous_commit: string }[] = await database.query('SHOW synchronous_commit')
   if (row?.synchronous_commit !== 'off') return

@@ -32,10 +32,10 @@ export const postgresTls = async (address: PostgresAddress): Promise<ClientConfi
 }
 
 /** The options of pg for an address, without TLS and settings. */
-export const postgresConfig = (address: PostgresAddress, within: Timeouts | null): ClientConfig => {
+export const postgresConfig = (address: PostgresAddress, timeouts: Timeouts | null): ClientConfig => {
   const { host, port, user, password, database, applicationName, directTls, channelBinding } = address
   // A migration (no timeouts) may take longer to connect than a request.
-  const timeout = within?.postgresConnection ?? 30_000
+  const connectTimeoutMs = timeouts?.postgresConnection ?? 30_000
   return {
     ...(host && { host }),
     ...(port && { port }),
@@ -45,9 +45,9 @@ export const postgresConfig = (address: PostgresAddress, within: Timeouts | null
     ...(directTls && { sslnegotiation: 'direct' }),
     ...(channelBinding && { enableChannelBinding: true }),
     application_name: applicationName ?? 'latchkey',
-    connectionTimeoutMillis: Math.min(timeout, (address.connectTimeout ?? timeout) * 1000),
-    // If the network hangs, the statement timeout of the server ends nothing here.
-    query_timeout: within ? within.postgresStatement + 250 : 0,
+    connectionTimeoutMillis: Math.min(connectTimeoutMs, (address.connectTimeout ?? connectTimeoutMs) * 1000),
+    // If the network hangs, the statement timeout of the server has no effect here.
+    query_timeout: timeouts ? timeouts.postgresStatement + 250 : 0,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   }

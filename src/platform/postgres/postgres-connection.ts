@@ -62,16 +62,16 @@ const refuseUnsupported = ({ version, encoding }: Server): void => {
  * whether a pooler is in between. A pooler refuses startup options, or greets with a process id that is not the server's.
  * Throws if the service cannot use the server.
  */
-export const findConnection = async (url: string, within: Timeouts | null): Promise<Connection> => {
+export const findConnection = async (url: string, timeouts: Timeouts | null): Promise<Connection> => {
   const address = parsePostgresUrl(url)
   if ('error' in address) throw configError(`The address of Postgres ${address.error}.`)
-  const base = postgresConfig(address, within)
+  const base = postgresConfig(address, timeouts)
   const addressOptions = address.options ?? ''
   const withOptions = (version: number) => {
-    const options = `${addressOptions} ${asOptions(sessionSettings(within, version))}`.trim()
+    const options = `${addressOptions} ${asOptions(sessionSettings(timeouts, version))}`.trim()
     return { ...base, options }
   }
-  const begin = (version: number) => asBegin(sessionSettings(within, version))
+  const begin = (version: number) => asBegin(sessionSettings(timeouts, version))
 
   const connectToPooler = async (ssl: ClientConfig['ssl']): Promise<Connection> => {
     const config = { ...base, ssl, pipeline: true, ...(addressOptions && { options: addressOptions }) }

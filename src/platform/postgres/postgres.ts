@@ -2,7 +2,7 @@ import type { ClientBase, Pool } from 'pg'
 import { DataSource, type EntitySchema, type Logger } from 'typeorm'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import type { Log } from '../base/log.ts'
-import { type Timeouts, timeouts } from '../config/timeouts.ts'
+import { defaultTimeouts, type Timeouts } from '../config/timeouts.ts'
 import { limitPoolQueue } from './pg-patches.ts'
 import { type Connection, findConnection } from './postgres-connection.ts'
 
@@ -29,7 +29,7 @@ type Options = {
   entities: EntitySchema[]
   poolSize?: number
   /** Null for no timeouts, as migrations need. */
-  within?: Timeouts | null
+  timeouts?: Timeouts | null
   migrations?: (new () => { up: unknown; down: unknown })[]
 }
 
@@ -39,7 +39,7 @@ type Options = {
  */
 export const openDatabase = async (
   { config, onConnect }: Connection,
-  options: Omit<Options, 'within'>,
+  options: Omit<Options, 'timeouts'>,
 ): Promise<Database> => {
   const { log, poolSize = 10 } = options
   // The pool removes its error listener when it hands out a client, and TypeORM adds one in a later turn. An error in
@@ -75,9 +75,9 @@ export const openDatabase = async (
 /** Finds out how to connect to this address, and connects. */
 export const openPostgres = async ({
   url,
-  within = timeouts,
+  timeouts = defaultTimeouts,
   ...options
-}: Options & { url: string }): Promise<Database> => openDatabase(await findConnection(url, within), options)
+}: Options & { url: string }): Promise<Database> => openDatabase(await findConnection(url, timeouts), options)
 
 /** The connection pool of the ORM. */
 export const poolOf = (database: Database): Pool => (database.driver as PostgresDriver).master as Pool

@@ -60,11 +60,11 @@ export const openReplicaReader = (
     turn++
     const replica = all.map((_, i) => all[(turn + i) % all.length]).find(each => each?.isUp())
     if (replica) {
-      const answer = await replica.run(run).then(
+      const found = await replica.run(run).then(
         value => ({ value }),
         () => null,
       )
-      if (answer) return answer.value
+      if (found) return found.value
     }
     metrics.count(counters.stale_reads_on_primary)
     return onPrimary()

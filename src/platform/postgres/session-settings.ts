@@ -20,13 +20,13 @@ const formats = {
 /** Timeouts that older versions lack, by the version that introduced them. */
 const newTimeouts = { transaction_timeout: 170_000 }
 
-/** The settings of each session. `within` null means no timeouts. `version` is `server_version_num`. */
-export const sessionSettings = (within: Timeouts | null, version: number): Record<string, string> => ({
+/** The settings of each session. `timeouts` of null means no timeouts. `version` is `server_version_num`. */
+export const sessionSettings = (timeouts: Timeouts | null, version: number): Record<string, string> => ({
   ...formats,
-  statement_timeout: String(within?.postgresStatement ?? 0),
-  lock_timeout: String(within?.postgresLock ?? 0),
+  statement_timeout: String(timeouts?.postgresStatement ?? 0),
+  lock_timeout: String(timeouts?.postgresLock ?? 0),
   // Longer than any wait in a transaction. A migration has no limit, as it waits for the migration of another process.
-  idle_in_transaction_session_timeout: within ? '10000' : '0',
+  idle_in_transaction_session_timeout: timeouts ? '10000' : '0',
   idle_session_timeout: '0',
   ...Object.fromEntries(
     Object.entries(newTimeouts).flatMap(([name, since]) => (version < since ? [] : [[name, '0']])),

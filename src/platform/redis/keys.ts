@@ -9,12 +9,14 @@ export const redisKeys = (prefix: string) => ({
   oneTimeToken: (userId: string, purpose: string) => `${prefix}:{${userId}}:proof:${purpose}`,
   guesses: (userId: string, purpose: string) => `${prefix}:{${userId}}:guesses:${purpose}`,
   ownGuesses: (userId: string, purpose: string) => `${prefix}:{${userId}}:guesses:${purpose}:own`,
+  /** The devices that are known without a sign-in. */
   proved: (userId: string) => `${prefix}:{${userId}}:proved`,
   /** Hash of the token by which the owner of the address rejected and removed this account. */
   rejected: (userId: string) => `${prefix}:{${userId}}:rejected`,
+  /** The devices that have signed in. */
   seen: (userId: string) => `${prefix}:{${userId}}:seen`,
-  /** `of` is a user's id, or a key of an address without an account. */
-  attempts: (of: string) => `${prefix}:{${of}}:attempts`,
+  /** `owner` is a user's id, or the account key of an address. */
+  attempts: (owner: string) => `${prefix}:{${owner}}:attempts`,
   limit: (name: string) => `${prefix}:limit:${name}`,
   queue: `{${prefix}}`,
   /** The state that a worker last reported. */

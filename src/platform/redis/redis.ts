@@ -66,7 +66,7 @@ const connect = (url: string, log: Log, profile: ConnectionProfile): RedisConnec
 export const openRedis = (url: string, log: Log, timeoutMs: number): RedisConnection =>
   connect(url, log, requestProfile(timeoutMs))
 
-/** Opens a connection for the blocking commands of BullMQ's workers. They wait without a timeout. */
+/** Opens a connection for the blocking commands of BullMQ's workers. These commands wait without a timeout. */
 export const openBlockingRedis = (url: string, log: Log): RedisConnection =>
   connect(url, log, blockingProfile)
 
@@ -81,7 +81,7 @@ const ready = async (redis: RedisConnection): Promise<void> => {
   if (redis instanceof Cluster) await Promise.allSettled(redis.nodes('master').map(node => node.ping()))
 }
 
-/** Resolves once the connection is ready, or after `timeoutMs` milliseconds. */
+/** Resolves once the connection is ready, or after `timeoutMs` milliseconds without it. */
 export const untilRedisReady = async (redis: RedisConnection, timeoutMs: number): Promise<void> => {
   const done = new AbortController()
   const timeout = sleep(timeoutMs, undefined, { signal: done.signal }).catch(() => {})

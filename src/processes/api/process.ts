@@ -2,9 +2,9 @@ import cluster, { type Worker } from 'node:cluster'
 import { open } from '../../open.ts'
 import type { Log } from '../../platform/base/log.ts'
 import type { Config } from '../../platform/config/config.ts'
-import { closeOnSignal, closeWithin } from '../../platform/config/shutdown.ts'
 import { addStoreGauges, serveMetrics } from '../../platform/health/metrics.ts'
 import type { Report } from '../../platform/metrics/metrics.ts'
+import { closeOnSignal, closeWithin } from '../shutdown.ts'
 import { drainGraceMs, endTimeoutMs, startApi } from './server.ts'
 
 /** What a process sends to the primary: that it is about to end and needs a replacement, or its metrics. */

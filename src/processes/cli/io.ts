@@ -8,5 +8,5 @@ export type Io = {
   stdout: Writable
   stderr: Writable & { isTTY?: boolean }
   /** Timeouts of the stores. Tests may set longer ones than the service has. */
-  within?: Timeouts
+  timeouts?: Timeouts
 }

@@ -34,7 +34,7 @@ const openers: { [N in Needs]: Opener<N> } = {
         entities,
         log,
         poolSize: 2,
-        ...(io.within && { within: io.within }),
+        ...(io.timeouts && { timeouts: io.timeouts }),
       })
       opened.defer(() => database.destroy())
       await checkSchema(database)
@@ -53,7 +53,7 @@ const openers: { [N in Needs]: Opener<N> } = {
     as: 'api',
     open: async (config, io) => {
       const { open } = await import('../../open.ts')
-      return open(config, await openCommandLog(io), undefined, io.within)
+      return open(config, await openCommandLog(io), undefined, io.timeouts)
     },
   },
 }

@@ -20,7 +20,7 @@ export const migrate = async (
 ): Promise<void> => {
   const { DATABASE_URL: url, APP_SECRET } = config
   const entities = await loadEntities()
-  const database = await openPostgres({ url, entities, log, migrations, poolSize: 1, within: null })
+  const database = await openPostgres({ url, entities, log, migrations, poolSize: 1, timeouts: null })
   const runner = database.createQueryRunner()
   try {
     await runner.startTransaction()

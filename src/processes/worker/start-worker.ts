@@ -7,7 +7,7 @@ import { markFailed } from '../../features/mail-delivery/settle.ts'
 import { watchWorker } from '../../features/mail-delivery/watch-worker.ts'
 import { loadJobs } from '../../modules.ts'
 import { ehloName } from '../../platform/config/ehlo-name.ts'
-import { type Timeouts, timeouts } from '../../platform/config/timeouts.ts'
+import { defaultTimeouts, type Timeouts } from '../../platform/config/timeouts.ts'
 import { mailQueueName } from '../../platform/mail/queue.ts'
 import { maxConnections, openTransport } from '../../platform/mail/transport.ts'
 import { openBlockingRedis } from '../../platform/redis/redis.ts'
@@ -34,17 +34,17 @@ export type MailWorker = { close: () => Promise<void>; refused: Promise<Error> }
  * Starts the worker: it sends the emails of the queue and runs the periodic jobs, among them the sweep of the outbox for
  * emails without a queue entry. If a worker dies, another one takes over its email within 15 s.
  */
-export const startWorker = (deps: Deps, within: Timeouts = timeouts): MailWorker => {
+export const startWorker = (deps: Deps, timeouts: Timeouts = defaultTimeouts): MailWorker => {
   const { config, log } = deps
-  const transport = openTransport(config.SMTP_URL ?? '', ehloName(config), within)
+  const transport = openTransport(config.SMTP_URL ?? '', ehloName(config), timeouts)
   const deliveries = new AbortController()
-  const limited = openConcurrencyLimit(maxDeliveries, within.smtpSlow)
+  const limited = openConcurrencyLimit(maxDeliveries, timeouts.smtpSlow)
   const connection = openBlockingRedis(config.REDIS_URL, log)
   const worker = new Worker(
     mailQueueName,
     async job => {
       await limited(() =>
-        deliver({ ...deps, transport }, job.id ?? '', { signal: deliveries.signal, within }),
+        deliver({ ...deps, transport }, job.id ?? '', { signal: deliveries.signal, timeouts }),
       )
     },
     {
@@ -86,7 +86,7 @@ export const startWorker = (deps: Deps, within: Timeouts = timeouts): MailWorker
     refused: watch.refused,
     close: async () => {
       const jobsEnded = periodicJobs.stop()
-      const abortDeliveries = setTimeout(() => deliveries.abort(), within.mailClose)
+      const abortDeliveries = setTimeout(() => deliveries.abort(), timeouts.mailClose)
       // Without Redis, worker.close() never resolves, and a forced second call waits for the first. So the wait is limited.
       await Promise.race([
         Promise.all([worker.close(), jobsEnded]),

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import test from 'ava'
 import { open } from '../../../src/open.ts'
-import { addEmails } from '../../../src/platform/mail/queue.ts'
+import { addEmailJobs } from '../../../src/platform/mail/queue.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { openProxy } from '../../proxy.ts'
@@ -29,7 +29,7 @@ for (const fault of ['cut', 'pause', 'heal'] as const) {
 
     const { email } = await anAccount(world.client)
     const rows = await world.sql<{ id: string }>('SELECT id FROM emails WHERE recipient = $1', [email])
-    await addEmails(
+    await addEmailJobs(
       deps.queue,
       rows.map(({ id }) => id),
     )

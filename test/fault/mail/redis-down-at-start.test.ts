@@ -1,7 +1,7 @@
 import test from 'ava'
 import { v7 as uuid } from 'uuid'
 import { open } from '../../../src/open.ts'
-import { addEmails } from '../../../src/platform/mail/queue.ts'
+import { addEmailJobs } from '../../../src/platform/mail/queue.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { openProxy } from '../../proxy.ts'
 import { until } from '../../until.ts'
@@ -18,10 +18,10 @@ for (const fault of ['cut', 'pause'] as const)
     const config = { ...world.config, REDIS_URL: proxy.through(world.config.REDIS_URL) }
     await using deps = await open(config, world.deps.log)
     const id = uuid()
-    await t.throwsAsync(addEmails(deps.queue, [id]))
+    await t.throwsAsync(addEmailJobs(deps.queue, [id]))
     proxy.heal()
     await until('the queue to accept an email', () =>
-      addEmails(deps.queue, [id]).then(
+      addEmailJobs(deps.queue, [id]).then(
         () => true,
         () => false,
       ),

@@ -1,4 +1,4 @@
-import { type Timeouts, timeouts } from '../../../src/platform/config/timeouts.ts'
+import { type Timeouts, defaultTimeouts as timeouts } from '../../../src/platform/config/timeouts.ts'
 import { compileAll } from '../../../src/platform/mail/render.ts'
 import { startWorker } from '../../../src/processes/worker/start-worker.ts'
 import { openLocalWorld } from '../../local-world.ts'

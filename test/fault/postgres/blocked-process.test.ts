@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import test from 'ava'
-import { timeouts } from '../../../src/platform/config/timeouts.ts'
+import { defaultTimeouts as timeouts } from '../../../src/platform/config/timeouts.ts'
 import { openRedis } from '../../../src/platform/redis/redis.ts'
 import { anAccount } from '../../fixtures.ts'
 import { generousTimeouts, openLocalWorld } from '../../local-world.ts'

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { findUser } from '../../../src/features/users/store.ts'
-import { timeouts } from '../../../src/platform/config/timeouts.ts'
+import { defaultTimeouts as timeouts } from '../../../src/platform/config/timeouts.ts'
 import { anAccount } from '../../fixtures.ts'
 import { generousTimeouts, openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance, timed } from '../../proxied-instance.ts'

@@ -1,7 +1,7 @@
 import test from 'ava'
 import pg from 'pg'
 import { findUser } from '../../../src/features/users/store.ts'
-import { timeouts } from '../../../src/platform/config/timeouts.ts'
+import { defaultTimeouts as timeouts } from '../../../src/platform/config/timeouts.ts'
 import { poolOf } from '../../../src/platform/postgres/postgres.ts'
 import { anAccount, anEmail } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'

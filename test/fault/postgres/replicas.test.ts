@@ -1,5 +1,5 @@
 import test from 'ava'
-import { timeouts } from '../../../src/platform/config/timeouts.ts'
+import { defaultTimeouts as timeouts } from '../../../src/platform/config/timeouts.ts'
 import { anAccount } from '../../fixtures.ts'
 import { adminActions, anAdmin } from '../../integration/admin/admin-account.ts'
 import { generousTimeouts, openLocalWorld } from '../../local-world.ts'
@@ -9,14 +9,14 @@ import { until } from '../../until.ts'
 // The replica is a separate database with other rows, so each reply shows which of the two was read.
 
 // Only Postgres may time out in these tests.
-const within = { ...timeouts, redisCommand: generousTimeouts.redisCommand }
-const primary = await openLocalWorld({ timeouts: within })
+const changed = { ...timeouts, redisCommand: generousTimeouts.redisCommand }
+const primary = await openLocalWorld({ timeouts: changed })
 const copy = await openLocalWorld({ singleRedis: true })
 const proxied = await openProxiedInstance(copy)
 const elsewhere = 'postgres://user@127.0.0.1:1/none'
 const over = (replicas: string) =>
   openLocalWorld({
-    timeouts: within,
+    timeouts: changed,
     env: {
       DATABASE_URL: primary.config.DATABASE_URL,
       REDIS_PREFIX: primary.config.REDIS_PREFIX,

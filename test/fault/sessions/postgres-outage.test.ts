@@ -1,5 +1,5 @@
 import test from 'ava'
-import { timeouts } from '../../../src/platform/config/timeouts.ts'
+import { defaultTimeouts as timeouts } from '../../../src/platform/config/timeouts.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { generousTimeouts, openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance, repliesQuickly, timed } from '../../proxied-instance.ts'

@@ -8,8 +8,8 @@ import { until } from '../../until.ts'
 const limits = ['register', 'login', 'refresh', 'anonymous', 'bearer'].map(name => `${name}=1000/15m`)
 const world = await openLocalWorld({ singleRedis: true, env: { RATE_LIMITS: limits.join(',') } })
 // A shorter Redis timeout than in other tests, so that a hang is reported soon. It is long enough for a busy machine.
-const within = { ...generousTimeouts, redisCommand: 1200 }
-const proxied = await openProxiedInstance(world, undefined, within)
+const changed = { ...generousTimeouts, redisCommand: 1200 }
+const proxied = await openProxiedInstance(world, undefined, changed)
 test.after.always(async () => {
   await proxied[Symbol.asyncDispose]()
   await world[Symbol.asyncDispose]()
@@ -153,7 +153,7 @@ test.serial(
   'an instance starts while Redis is down → it serves what needs no Redis, and everything later',
   async t => {
     const { access, refresh } = await anAccount(client)
-    await using late = await openProxiedInstance(world, ({ redis }) => redis.cut(), within)
+    await using late = await openProxiedInstance(world, ({ redis }) => redis.cut(), changed)
     t.is((await late.client.get('/livez')).status, 200)
     t.is((await late.client.get('me', { token: access })).status, 503)
     t.is((await late.client.post('register', { email: anEmail(), password })).status, 202)

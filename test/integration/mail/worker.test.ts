@@ -4,7 +4,7 @@ import anyTest from 'ava'
 import { v7 as uuid } from 'uuid'
 import { deliver } from '../../../src/features/mail-delivery/deliver.ts'
 import { sweep } from '../../../src/features/mail-delivery/sweep.ts'
-import { addEmails } from '../../../src/platform/mail/queue.ts'
+import { addEmailJobs } from '../../../src/platform/mail/queue.ts'
 import { compileAll } from '../../../src/platform/mail/render.ts'
 import { openTransport } from '../../../src/platform/mail/transport.ts'
 import { startWorker } from '../../../src/processes/worker/start-worker.ts'
@@ -173,7 +173,7 @@ anyTest.after.always(async () => {
         [ids[i], kind, email, userId, data],
       )
     // Adds many broken jobs in front of the honest ones: as many as one worker runs at once.
-    await addEmails(world.deps.queue, ids)
+    await addEmailJobs(world.deps.queue, ids)
     await world.deps.queue.addBulk(
       Array.from({ length: 40 }, () => ({ name: 'deliver', data: {}, opts: { jobId: uuid() } })),
     )

@@ -1,6 +1,6 @@
 import anyTest from 'ava'
 import { openLog } from '../../../src/platform/base/log.ts'
-import { timeouts } from '../../../src/platform/config/timeouts.ts'
+import { defaultTimeouts as timeouts } from '../../../src/platform/config/timeouts.ts'
 import { openDatabase, openPostgres } from '../../../src/platform/postgres/postgres.ts'
 import { findConnection } from '../../../src/platform/postgres/postgres-connection.ts'
 import { openPreparedReads } from '../../../src/platform/postgres/prepared-read.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { addEmails } from '../../../src/platform/mail/queue.ts'
+import { addEmailJobs } from '../../../src/platform/mail/queue.ts'
 import { anEmail, tokenOf } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { until } from '../../until.ts'
@@ -135,7 +135,7 @@ test.serial('addresses and names → stored in the tables users and emails, and 
   // A waiting job.
   const [mail] = await world.sql<{ id: string }>('SELECT id FROM emails LIMIT 1')
   await world.deps.queue.pause()
-  await addEmails(world.deps.queue, [mail?.id ?? ''])
+  await addEmailJobs(world.deps.queue, [mail?.id ?? ''])
   const personal = [account.email, account.email.split('@')[0] ?? '', canary.name, canary.phone]
   for (const { table, row } of await readPostgres(world))
     if (table !== 'users' && table !== 'emails')

@@ -1,5 +1,5 @@
-import type { Log } from '../base/log.ts'
-import { exitCodeOf } from './config.ts'
+import type { Log } from '../platform/base/log.ts'
+import { exitCodeOf } from '../platform/config/config.ts'
 
 const reasonOf = (error: unknown): string => {
   // A host name has several addresses, and none of them answered.

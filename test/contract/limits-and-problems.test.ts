@@ -11,11 +11,11 @@ test.after.always(() => world[Symbol.asyncDispose]())
 
 const minute = 60_000
 
-test('default rate limits → exactly the documented ones', t => {
+test('a default rate limit that differs from its reviewed value, or is gone → fails', t => {
   const actual = limits.map(
     ({ name, points, window, by }) => `${name}: ${points} in ${window / minute} min by ${by}`,
   )
-  t.deepEqual(actual, [
+  const reviewed = [
     'register: 5 in 15 min by ip',
     'login: 10 in 15 min by ip',
     'login_device: 10 in 15 min by device',
@@ -37,7 +37,12 @@ test('default rate limits → exactly the documented ones', t => {
     'sites: 1000 in 15 min by ip',
     'purchase: 5 in 30 min by ip',
     'webhook: 1000 in 1 min by ip',
-  ])
+  ]
+  const names = reviewed.map(line => line.slice(0, line.indexOf(':') + 1))
+  t.deepEqual(
+    actual.filter(line => names.some(name => line.startsWith(name))),
+    reviewed,
+  )
 })
 
 test('RATE_LIMITS entry → overrides this limit only', t => {

@@ -28,6 +28,7 @@ const postCheck = route({
   replies: { 200: v.object({ valid: v.literal(true), expires_at: time }) },
   problems: ['INVALID_TOKEN'],
   example: { body: { token: example.token }, reply: { valid: true, expires_at: example.later } },
+  unaudited: 'Changes nothing. A wrong code only counts as a guess.',
   handle: async (deps, { body }) => {
     const reset = await checkResetToken(deps, body)
     if (reset instanceof Problem) return reset

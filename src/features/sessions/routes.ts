@@ -28,6 +28,7 @@ const postRefresh = route({
   cookie: 'set',
   problems: ['INVALID_REFRESH_TOKEN', 'EMAIL_NOT_VERIFIED', 'RATE_LIMIT_EXCEEDED'],
   example: { body: { refresh_token: example.refreshToken }, reply: tokensExample },
+  unaudited: 'Changes no state of an account. A reused token stores `session.reused`.',
   handle: async (deps, { refresh: token, client, body }) => {
     const byCookie = body.refresh_token === undefined
     const limit = byCookie ? limits.refresh_cookie : limits.refresh

@@ -83,6 +83,8 @@ type Common = {
   size?: 'large'
   /** Whether a successful reply may set or clear the cookie of the refresh token. */
   cookie?: 'set' | 'clear'
+  /** Why a successful request stores no audit event although its method is not GET. */
+  unaudited?: string
 }
 
 /** A route without its specific types, as modules list it. The names of `headers` are lowercase. */

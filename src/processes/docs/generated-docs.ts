@@ -7,6 +7,7 @@ import { openapi } from '../../platform/api-docs/openapi.ts'
 import { postman } from '../../platform/api-docs/postman.ts'
 import { envExample } from '../../platform/config/env-example.ts'
 import { docTables } from './doc-tables.ts'
+import { folderTree } from './folder-tree.ts'
 
 const routes = await loadRoutes({ draining: () => false, config: {} })
 
@@ -14,6 +15,11 @@ const routes = await loadRoutes({ draining: () => false, config: {} })
 export type GeneratedFile = { path: string; current: string; expected: string }
 
 const block = /<!-- generated: ([a-z ]+) -->\n[\s\S]*?<!-- \/generated -->/g
+
+const tree = /(<!-- tree -->\n)([\s\S]*?)(<!-- \/tree -->)/
+
+const withTree = (page: string): string =>
+  page.replace(tree, (_, start: string, lines: string, end: string) => start + folderTree(lines) + end)
 
 /** The page with every derived table written anew. */
 const withTables = (page: string): string =>
@@ -39,7 +45,7 @@ export const generatedFiles = (root: string): GeneratedFile[] => {
     return { path, current, expected: derive(current) }
   }
   const pages = globSync(['README.md', 'docs/*.md'], { cwd: root }).sort()
-  const files = pages.map(path => file(path, withTables))
+  const files = pages.map(path => file(path, page => withTree(withTables(page))))
   const shown = new Set(files.flatMap(({ current }) => [...current.matchAll(block)].map(([, name]) => name)))
   const missing = Object.keys(docTables).filter(name => !shown.has(name))
   if (missing.length > 0) throw new Error(`No page shows these tables: ${missing.join(', ')}`)

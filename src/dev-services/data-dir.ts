@@ -95,6 +95,7 @@ export const readSettings = async (dataDir: DataDir, name: ServerName): Promise<
   }
 }
 
+/** Stores the settings for the next run of a server, readable only by this user. */
 export const saveSettings = (dataDir: DataDir, name: ServerName, settings: Settings): Promise<void> =>
   writeFile(settingsFile(dataDir, name), JSON.stringify(settings), { mode: 0o600 })
 

@@ -9,6 +9,10 @@ const program = join(import.meta.dirname, 'mailbox-process.ts')
 /** A local mail server that keeps the emails it receives, and a page that shows them. `stop(process)` ends it. */
 export type Mailbox = { smtpUrl: string; pageUrl: string; process: ChildProcess }
 
+/**
+ * Starts the mailbox on 127.0.0.1, at ports 1025 (SMTP) and 1080 (page) if they are free. It stores at most 200 emails
+ * in `mailFolder`.
+ */
 export const openMailbox = async (mailFolder: string): Promise<Mailbox> => {
   await mkdir(mailFolder, { recursive: true, mode: 0o700 })
   const choosePort = (wanted: number) => onFreePort(wanted, async port => port)

@@ -24,6 +24,7 @@ export const redisConfig = (password: string, persistent: boolean): string =>
     '',
   ].join('\n')
 
+/** The URL of a Redis on this machine. */
 export const urlOf = (password: string, port: number): string => `redis://:${password}@127.0.0.1:${port}`
 
 // Redis does not lock its data folder. A server that accepts the saved password on the saved port is the previous one,

@@ -30,6 +30,7 @@ export const superviseProcess = (
 export const isRunning = (child: ChildProcess): boolean =>
   child.exitCode === null && child.signalCode === null
 
+/** Resolves when the process has exited. */
 export const exited = async (child: ChildProcess): Promise<void> => {
   if (isRunning(child)) await once(child, 'exit')
 }

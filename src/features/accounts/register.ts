@@ -19,13 +19,13 @@ import { clearUnverifiedPassword } from './clear-unverified-password.ts'
 import { hasReachedNoticeLimit } from './has-reached-notice-limit.ts'
 import type { Profile } from './update-profile.ts'
 
-export type Registration = { email: string; password: string } & Omit<Profile, 'picture_url'>
+type NewAccount = { email: string; password: string } & Omit<Profile, 'picture_url'>
 
 type Needs = Parameters<typeof startSession>[0] &
   Parameters<typeof validateNewPassword>[0] &
   Pick<Deps, 'log' | 'database' | 'queue' | 'hasher'>
 
-type Request = { registration: Registration; locale: string; origin: Origin & { network: string } }
+type Request = { registration: NewAccount; locale: string; origin: Origin & { network: string } }
 
 /**
  * Creates an account, queues the email that verifies its address in the same transaction, and starts a session. Without a
@@ -72,7 +72,7 @@ const startOwnSession = async (
   }
 }
 
-type Entry = { profile: Omit<Registration, 'password'>; hash: string; locale: string; origin: Origin }
+type Entry = { profile: Omit<NewAccount, 'password'>; hash: string; locale: string; origin: Origin }
 
 // With `REGISTRATION_PRIVACY` a taken address runs the same statements as a new one, so that their time does not differ: an
 // insert, an update, an event, a count, an email.

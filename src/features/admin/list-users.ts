@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { literally, type PageQuery, rowsFor } from '../../platform/base/pagination.ts'
+import { escapeLike, type PageQuery, rowsFor } from '../../platform/base/pagination.ts'
 import { type User, Users } from '../users/entity.ts'
 import type { Role } from '../users/types.ts'
 
@@ -26,8 +26,8 @@ export const listUsers = (
     if (cursor) query.andWhere('u.id < :cursor', { cursor })
     if (search)
       query.andWhere('(u.email LIKE :address OR lower(u.full_name) LIKE lower(:name))', {
-        address: `${asAddress(literally(search))}%`,
-        name: `${literally(search)}%`,
+        address: `${asAddress(escapeLike(search))}%`,
+        name: `${escapeLike(search)}%`,
       })
     if (is_active !== undefined) query.andWhere('u.is_active = :is_active', { is_active })
     if (role) query.andWhere(':role = ANY(u.roles)', { role })

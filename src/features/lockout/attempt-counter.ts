@@ -25,6 +25,7 @@ export const unknownDevices = (email: string): AttemptCounter => ({
   lane: 'unknown',
 })
 
+/** The counter of one known device. `device` is its `deviceId`. */
 export const knownDevice = (userId: string, device: string): AttemptCounter => ({
   owner: userId,
   name: `device:${device}`,
@@ -32,6 +33,7 @@ export const knownDevice = (userId: string, device: string): AttemptCounter => (
   lane: 'known',
 })
 
+/** The counter of one session, for a password that a signed-in user enters again. */
 export const ownSession = (userId: string, sessionId: string): AttemptCounter => ({
   owner: userId,
   name: `session:${sessionId}`,

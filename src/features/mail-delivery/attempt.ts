@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { type Email, Emails } from '../../platform/mail/entity.ts'
 
-// One attempt at a time for each email. An attempt has a lease on its row in Postgres. If Redis loses
+// One attempt at a time for each email: an attempt has a lease on its row in Postgres. If Redis loses
 // its data or renews a lock too late, a second job for the row starts. It sends nothing while a slow mail server has not
 // answered the first.
 

@@ -16,6 +16,7 @@ type RefreshKeys = Pick<Secrets, 'refreshChain' | 'refreshTag'>
 
 export type RefreshToken = { userId: string; sessionId: string; secret: Buffer }
 
+/** The secret of the first refresh token of a session: 32 random bytes. */
 export const firstSecret = (): Buffer => randomBytes(32)
 
 /** The secret of the successor of a refresh token. */
@@ -25,6 +26,7 @@ export const nextSecret = (keys: RefreshKeys, token: RefreshToken): Buffer =>
 /** The hash that is stored in place of a secret. A secret of 256 random bits needs no slow hash. */
 export const secretHash = (secret: Buffer): string => encode(sha256(secret))
 
+/** The text of a refresh token, which its client gets. */
 export const writeRefreshToken = (keys: RefreshKeys, token: RefreshToken): string => {
   const body = Buffer.concat([parseUuid(token.userId), parseUuid(token.sessionId), token.secret])
   return prefix + encode(Buffer.concat([body, hmac(keys.refreshTag, body).subarray(0, tagLength)]))

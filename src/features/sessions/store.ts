@@ -174,6 +174,7 @@ export const deleteSession = async (
   return wasActive === 1 && deleted === 1
 }
 
+/** Deletes every session of a user from Redis. */
 export const deleteAllSessions = async ({ redis, keys }: Store, userId: string): Promise<void> => {
   await endAllScript(redis, [keys.sessions(userId)], [keys.session(userId, '')])
 }

@@ -7,6 +7,7 @@ const columns = Object.keys(Users.options.columns).join(', ')
 const byId: Statement = { name: 'user-by-id', text: `SELECT ${columns} FROM users WHERE id = $1` }
 const byEmail: Statement = { name: 'user-by-email', text: `SELECT ${columns} FROM users WHERE email = $1` }
 
+/** The user with this id, in any state, or null. */
 export const findUser = async (reads: PreparedReads, id: string): Promise<User | null> =>
   (await reads.run<User>(byId, [id]))[0] ?? null
 
@@ -26,7 +27,7 @@ export const findUserOfSession = async (
   sessionId: string,
 ): Promise<User | null> => (await reads.run<User>(ofSession, [userId, sessionId]))[0] ?? null
 
-/** `email` must be in canonical form. */
+/** The user with this address, in any state, or null. `email` must be in canonical form. */
 export const findUserByEmail = async (reads: PreparedReads, email: string): Promise<User | null> =>
   (await reads.run<User>(byEmail, [email]))[0] ?? null
 

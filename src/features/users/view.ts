@@ -1,6 +1,7 @@
 import type { UserReply } from './schemas.ts'
 import type { User } from './types.ts'
 
+/** A user as replies show one, without the password hash and internal fields. */
 export const userView = (user: User): UserReply => ({
   id: user.id,
   email: user.email,

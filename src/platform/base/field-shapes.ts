@@ -32,11 +32,13 @@ export const field = (rule: string, message: string, about: About, parse: (text:
     }),
   )
 
+/** A schema for text that matches `shape`. */
 export const pattern = (rule: string, message: string, description: string, shape: RegExp) => {
   const about = { description, pattern: shape.source }
   return field(rule, message, about, text => (shape.test(text) ? text : null))
 }
 
+/** Text on one line, with at most `max` code points. */
 export const line = (max: number, description: string) => {
   const about = { description, minLength: 1, maxLength: max }
   return field('text', `must be 1 to ${max} characters on one line, and one of them visible`, about, text => {
@@ -45,7 +47,7 @@ export const line = (max: number, description: string) => {
   })
 }
 
-/** Text of several lines. */
+/** Text of several lines, with at most `max` code points. */
 export const prose = (max: number, description: string) => {
   const about = { description, minLength: 1, maxLength: max }
   return field('text', `must be 1 to ${max} characters, and one of them visible`, about, text => {

@@ -72,6 +72,7 @@ export const parseLiteral = (text: string): string | null => {
   return tag === undefined ? (isIPv4(host) ? text : null) : isIPv6(host) ? addressLiteral(host) : null
 }
 
+/** An IP address in brackets, as a domain of an email address: `[192.0.2.1]`, `[IPv6:2001:db8::1]`. */
 export const addressLiteral = (ip: string): string => (isIPv4(ip) ? `[${ip}]` : `[IPv6:${ip}]`)
 
 /** The domain of a mailbox. */

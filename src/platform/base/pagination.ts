@@ -8,7 +8,7 @@ const perPage = 50
 
 const idShape = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** The start of the next page, as opaque text. */
+/** The position after this id as opaque text, for the start of the next page. */
 export const writeCursor = (id: string): string => encode(Buffer.from(id))
 
 const readCursor = (text: string): string | null => {
@@ -47,11 +47,13 @@ export const searchQuery = v.pipe(
   v.minLength(1),
 )
 
+/** `true` or `false` as a query parameter. */
 export const flagQuery = v.pipe(
   v.picklist(['true', 'false']),
   v.transform(text => text === 'true'),
 )
 
+/** An ISO 8601 time as a query parameter. */
 export const timeQuery = v.pipe(
   v.string(),
   v.isoTimestamp(),
@@ -75,8 +77,9 @@ export const pageOf = <Row extends { id: string }, View>(
   return { data: page.map(view), next_cursor: rows.length > limit && last ? writeCursor(last.id) : null }
 }
 
+/** The schema of a page. `next_cursor` is null on the last page. */
 export const pageReply = <S extends v.GenericSchema>(item: S) =>
   v.object({ data: v.array(item), next_cursor: v.nullable(v.string()) })
 
 /** Escapes a text for a LIKE pattern. */
-export const literally = (text: string): string => text.replace(/[\\%_]/g, '\\$&')
+export const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&')

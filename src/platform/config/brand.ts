@@ -84,6 +84,7 @@ type Parsed = {
 /** The palette of a deployment without `BRAND_COLOR`. */
 const standardPalette = paletteOf('#0f5f57', '#7fd8cb')
 
+/** The brand of these variables, with the standard palette if no color is set. */
 export const brandOf = (parsed: Parsed): Brand => ({
   name: parsed.BRAND_NAME,
   logoUrl: parsed.BRAND_LOGO_URL ?? null,

@@ -4,19 +4,23 @@ export type Host = { host: string; port: number }
 /** A Unix socket. */
 export type Socket = { path: string }
 
+/** Parses `host`, `host:port` or `[ipv6]:port`. */
 export const hostOf = (text: string, defaultPort: number): Host | null => {
   const found = /^(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i.exec(text.trim())
   const port = Number(found?.[3] ?? defaultPort)
   return found && port > 0 && port < 65536 ? { host: found[1] ?? found[2] ?? '', port } : null
 }
 
+/** Parses hosts that are separated by commas. */
 export const hostsOf = (text: string, defaultPort: number): Host[] | null => {
   const hosts = text.split(',').map(each => hostOf(each, defaultPort))
   return hosts.every(host => host !== null) ? hosts : null
 }
 
+/** Parses the number of a database. An empty text is 0. */
 export const databaseOf = (text: string): number | null => (/^\d{0,5}$/.test(text) ? Number(text) : null)
 
+/** Decodes percent-encoded text. */
 export const decoded = (text: string): string | null => {
   try {
     return decodeURIComponent(text)
@@ -25,6 +29,7 @@ export const decoded = (text: string): string | null => {
   }
 }
 
+/** Parses `user:password`, `user` or `:password`, each percent-encoded. Without text there are no credentials. */
 export const userOf = (text: string | undefined): { username?: string; password?: string } | null => {
   if (!text) return {}
   const colon = text.indexOf(':')

@@ -15,6 +15,7 @@ export type ForeignHash = (Argon2 | Scrypt | Pbkdf2) & Bytes
 
 const kib = 1024
 const gib = kib * kib * kib
+/** The bytes of one output block of each digest. */
 export const digestBytes = { sha1: 20, sha256: 32, sha512: 64 }
 
 const count = (name: string) => `(?<${name}>[1-9][0-9]{0,8})`

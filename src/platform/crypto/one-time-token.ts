@@ -37,6 +37,7 @@ export const readOneTimeToken = (text: string): { userId: string; secret: Buffer
   }
 }
 
+/** The hash that stores hold in place of the secret of a token. */
 export const tokenHash = (secret: Buffer): string => encode(sha256(secret))
 
 /** Keyed: an attacker with a dump of the store could find the code of a plain hash by trying all codes. */

@@ -93,6 +93,7 @@ const addressOf = (request: IncomingMessage, trusted: TrustedProxies): string =>
   return (seen && normalAddress(seen)) ?? peer
 }
 
+/** The client of a request. The user agent is cut to 256 characters. */
 export const clientOf = (request: IncomingMessage, trusted: TrustedProxies, locales: Locales): Client => {
   const ip = addressOf(request, trusted)
   return {

@@ -5,6 +5,6 @@ const oldest: Statement = {
   text: `SELECT extract(epoch FROM now() - created_at)::int AS age FROM emails WHERE status = 'queued' ORDER BY id LIMIT 1`,
 }
 
-/** The age in seconds of the oldest queued email, or 0 if there is none. It grows while no worker runs. */
+/** The age in seconds of the oldest queued email, or 0 without one. It grows while no worker runs. */
 export const oldestUnsent = async (reads: PreparedReads): Promise<number> =>
   (await reads.run<{ age: number }>(oldest, []))[0]?.age ?? 0

@@ -9,6 +9,7 @@ export type ConnectionProfile = {
   logMessage: string
 }
 
+/** The milliseconds to wait before a reconnection: 50 more after each attempt, at most 1000. */
 export const retry = (attempt: number): number => Math.min(attempt * 50, 1000)
 
 const common = {

@@ -23,6 +23,7 @@ export const valueFor = (values: Values, name: string): string => {
   return value
 }
 
+/** Splits a template at its placeholders. */
 export const compileTemplate = (template: string): Template => template.split(placeholder)
 
 /** Replaces every placeholder. Throws if a value is missing, so that no incomplete email is sent. */

@@ -36,19 +36,19 @@ export const openTemplates = (folder: string | undefined): Templates => {
   }
   const wordsOf = (locale: string, name: string): Values => {
     const files = parentsFirst(locale).flatMap(tag =>
-      languages.flatMap(places => {
-        const place = places.get(tag)
-        return place === undefined ? [] : [join(place, `${name}.json`)]
+      languages.flatMap(foldersByTag => {
+        const folder = foldersByTag.get(tag)
+        return folder === undefined ? [] : [join(folder, `${name}.json`)]
       }),
     )
     const all: Values[] = files.filter(isFile).map(file => JSON.parse(readText(file)))
     return Object.fromEntries(all.flatMap(Object.entries))
   }
   return {
-    locales: openLocales([...new Set(languages.flatMap(places => [...places.keys()]))]),
+    locales: openLocales([...new Set(languages.flatMap(foldersByTag => [...foldersByTag.keys()]))]),
     source: name =>
       cached(name, () => {
-        const file = folders.map(place => join(place, name)).findLast(isFile)
+        const file = folders.map(each => join(each, name)).findLast(isFile)
         return readText(file ?? join(ownTemplates, name))
       }),
     words: (locale, name) => cached(`${locale}/${name}`, () => wordsOf(locale, name)),

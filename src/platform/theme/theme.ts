@@ -9,6 +9,7 @@ export type Theme = {
   readonly emails: readonly EmailDefinition[]
 }
 
+/** Opens the theme of a deployment. Files are read at their first use. */
 export const openTheme = (config: ThemeConfig, emails: readonly EmailDefinition[]): Theme => ({
   emails,
   brand: config.brand,

@@ -43,8 +43,8 @@ const placeholdersOf = (theme: Theme, name: string, word: string): readonly stri
 }
 
 const parseError = (error: unknown): string => {
-  const [place] = /line \d+ column \d+/.exec(error instanceof Error ? error.message : '') ?? []
-  return `is not JSON${place ? ` (${place})` : ''}`
+  const [position] = /line \d+ column \d+/.exec(error instanceof Error ? error.message : '') ?? []
+  return `is not JSON${position ? ` (${position})` : ''}`
 }
 
 const readWords = (path: string): { words: Values } | { error: string } => {
@@ -88,10 +88,10 @@ const missingWords = (theme: Theme, locale: string): string[] =>
 
 /** The errors in the words of a folder, each with its file. `theme` uses the folder. */
 export const wordErrors = (folder: string, theme: Theme): string[] => {
-  const files = [...languagesIn(folder)].flatMap(([, place]) =>
-    listed(place)
+  const files = [...languagesIn(folder)].flatMap(([, languageFolder]) =>
+    listed(languageFolder)
       .filter(file => file.endsWith('.json'))
-      .map(file => ({ path: join(place, file), name: file.replace(/\.json$/, '') })),
+      .map(file => ({ path: join(languageFolder, file), name: file.replace(/\.json$/, '') })),
   )
   const errors = files.flatMap(({ path, name }) => {
     const read = readWords(path)

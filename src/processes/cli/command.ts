@@ -65,8 +65,10 @@ export const command = <
   },
 ): Command => spec as unknown as Command
 
+/** Whether an argument may be left out. */
 export const isOptional = ({ schema }: Argument): boolean => v.safeParse(schema, undefined).success
 
+/** The outcome of a command that succeeded. */
 export const done = (data: unknown, text: string): Outcome => ({ ok: true, data, text })
 
 /** A refusal. `code` is a problem code, or one that stays as stable. */

@@ -45,6 +45,7 @@ export const helpForAll = (commands: readonly Command[], group?: string): string
 
 const wrap = (text: string): string => text.replace(/(.{1,110})(?:\s+|$)/g, '$1\n')
 
+/** The help for one command. */
 export const helpFor = (command: Command): string =>
   [
     `Usage: latchkey ${usage(command)} [options]\n`,

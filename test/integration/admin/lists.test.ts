@@ -120,7 +120,7 @@ anyTest.after.always(async () => {
     t.deepEqual(await namesFoundBy('ΟΔΥΣ'), ['Οδυσσευς'])
   })
 
-  test('search with %, _ or a backslash → matched literally', async t => {
+  test('search with %, _ or a backslash → matched escapeLike', async t => {
     await registerNames('Zed%one', 'Zed_two', 'Zed\\three', 'Zedxfour')
     t.is((await namesFoundBy('zed')).length, 4)
     t.deepEqual(await namesFoundBy('zed%'), ['Zed%one'])

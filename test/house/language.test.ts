@@ -1,5 +1,6 @@
 import test from 'ava'
-import { bannedWords, longComments, poorTitles, sentencesOf, titlesOf } from './language.ts'
+import { bannedWords, languageFaults, longComments, poorTitles, sentencesOf, titlesOf } from './language.ts'
+import { sources } from './source.ts'
 
 const faultsIn = (text: string): string[] =>
   bannedWords('a.ts', text).map(({ fault }) => fault.split('"')[1] ?? '')
@@ -35,4 +36,26 @@ test('test titles in any quotes → all are read', t => {
     ['one is here now', 'two is here now', 'three'],
   )
   t.is(poorTitles('a.test.ts', code).length, 1)
+})
+
+const written = sources(
+  ...[
+    'src/**/*.{ts,lua}',
+    'migrations/*.ts',
+    'test/**/*.ts',
+    'bin/*.cjs',
+    'bench/*.{ts,md}',
+    'bench/{compare,peers}/*.ts',
+  ],
+  ...['templates/*.{mjml,txt}', 'templates/en/*.json', 'docs/*.md', '*.md', '.github/**/*.{md,yml}'],
+  ...['.env.example', 'Dockerfile', 'docker-compose.yml'],
+).filter(({ path }) => !/^test\/house\/(?:words|language|language\.test)\.ts$/.test(path))
+
+test('code, comments, test titles, docs and messages use plain words and short paragraphs', t => {
+  t.true(written.length > 600)
+  const found = written.flatMap(({ path, text }) => languageFaults(path, text))
+  t.deepEqual(
+    found.map(({ path, line, fault }) => `${path}:${line} ${fault}`),
+    [],
+  )
 })

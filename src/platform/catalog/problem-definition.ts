@@ -49,7 +49,7 @@ export type ArgumentsOf<D> = D extends { details: object }
     : [Additions & { detail: DetailOf<D> }]
   : [Additions] | []
 
-/** Every argument, whatever the problem is. */
+/** The arguments of any problem. */
 export type AnyArguments = Additions & { detail?: string }
 
 /** The name of a code in addresses: `USER_EXISTS` is explained at `/problems/user-exists`. */

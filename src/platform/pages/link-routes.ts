@@ -10,7 +10,9 @@ import type { ButtonPage, InvalidPage, PlainPage } from './page-bodies.ts'
 import { page } from './pages.ts'
 
 // The pages behind an emailed link. Mail scanners and previews open links, so opening one shows a button and changes
-// nothing. The button posts a form. A token that a mail program has damaged shows the page of an invalid link, no error.
+// nothing. The button posts a form.
+//
+// A token that a mail program has damaged shows the page of an invalid link, no error.
 
 const language = v.fallback(v.optional(v.string()), undefined)
 const token = v.fallback(field.mailedToken, '')

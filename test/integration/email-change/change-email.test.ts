@@ -359,7 +359,7 @@ anyTest.after.always(async () => {
       const reply = await client.post('confirm-email', body)
       t.is(reply.status, 409)
       t.is(reply.body.code, 'DUPLICATE_ENTRY')
-      t.is(reply.body.detail, 'Another account has this email address by now.')
+      t.is(reply.body.detail, 'Another account has this email address.')
     }
     t.is((await rowOf(world, account.userId)).email, account.email)
     t.like(await rowOf(world, owner.userId), { email: newEmail, email_verified: false })

@@ -95,7 +95,7 @@ test('requireRole without the role → the same 403 as the issuer gives', async 
   const { access, email, userId } = await anAccount(client)
   const refused = await guarded.get('/admin', { token: access })
   t.deepEqual(comparable(refused), comparable(await client.get('/api/v1/admin/users', { token: access })))
-  t.is(refused.body.detail, 'The user does not have the role that this needs.')
+  t.is(refused.body.detail, 'The user does not have the required role.')
   t.regex(refused.headers.get('www-authenticate') ?? '', /insufficient_scope/)
   t.is((await guarded.get('/open-admin', { token: access })).status, 403)
   await sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [userId])

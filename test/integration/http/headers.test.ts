@@ -194,7 +194,7 @@ anyTest.after.always(async () => {
       t.is(headers.get('content-type'), 'application/problem+json')
       t.deepEqual(body, {
         type: '/problems/internal-error',
-        title: 'Something went wrong here',
+        title: 'Internal error',
         status: 500,
         code: 'INTERNAL_ERROR',
         request_id: headers.get('x-request-id'),

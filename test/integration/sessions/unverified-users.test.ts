@@ -35,7 +35,7 @@ for (const [i, mode] of modes.entries()) {
     for (const { status, body, headers } of replies) {
       t.is(status, 403)
       t.is(body.code, 'EMAIL_NOT_VERIFIED')
-      t.regex(body.detail, /the session then goes on/)
+      t.regex(body.detail, /the session then continues/)
       t.is(headers.get('www-authenticate'), null, 'the session itself is valid')
     }
     t.is((await verify(email)).status, 200)

@@ -45,7 +45,7 @@ export const manyWrongCodes = 0.1
 
 /**
  * Wrong passwords of one account in a row. After `free` attempts each waits twice as long as the one before it, from
- * `wait` to `longestWait` milliseconds. The attempt `atMost` closes the password until a reset (NIST SP 800-63B-4, section
+ * `wait` to `longestWait` milliseconds. The attempt `atMost` locks the password until a reset (NIST SP 800-63B-4, section
  * 3.2.2).
  */
 export const wrongPasswords = { free: 5, wait: 30_000, longestWait: 3_600_000, atMost: 100 } as const

@@ -33,7 +33,7 @@ export const counters = {
     'Reads that the primary served, because no replica answered.',
   ),
   logins_failed: counter('logins_failed', 'Sign-ins with a wrong email or password.'),
-  passwords_closed: counter('passwords_closed', 'Passwords closed after too many wrong ones in a row.'),
+  passwords_closed: counter('passwords_closed', 'Passwords locked after too many wrong ones in a row.'),
   codes_refused: counter(
     'codes_refused',
     'Emailed codes that were refused, by purpose. Reason: `wrong`; `no_code`, if no code is valid; `closed`, while all codes are refused.',

@@ -6,8 +6,10 @@ import { purge } from '../../platform/postgres/purge.ts'
 type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'log'>
 
 /**
- * Deletes audit events older than `AUDIT_RETENTION`, but keeps those that a flow still reads: a refresh looks up whether
- * its session was ended, and the undo of an email change looks up how the account began.
+ * Deletes audit events older than `AUDIT_RETENTION` and returns their number.
+ *
+ * It keeps those that a flow still reads. A refresh looks up whether its session was ended. An email change looks up how the
+ * account was registered, for its undo link.
  */
 export const purgeEvents = async ({ config, clock, database, log }: Needs): Promise<number> => {
   const { AUDIT_RETENTION, SESSION_MAX_AGE } = config

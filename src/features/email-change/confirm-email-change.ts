@@ -37,8 +37,8 @@ type Needs = Pick<
  * Changes the address of an account to the one whose mailbox confirms it. If two accounts want the same address, the unique
  * constraint decides at commit. `ownerId` is the user whose session presents the token, if one does.
  *
- * The old address gets a notice with an undo link, unless it was never verified: it may be mistyped and belong to another
- * person, whom the link would give the account to.
+ * The old address gets a notice with an undo link. An address that was never verified gets none: it may be mistyped, and
+ * the link would give the account to the person who owns it.
  *
  * The same token or code again gets the same reply without any further effect, as long as that change is the latest
  * one of the address.

@@ -5,15 +5,16 @@ import { emails } from '../../platform/catalog/emails.ts'
 import { purge } from '../../platform/postgres/purge.ts'
 
 /**
- * The milliseconds for which an email is needed under any setting: while its link works, while a link used earlier checks
- * which changes came after it, and while the list of sessions compares their age with the verification of the address.
+ * The milliseconds for which an email is needed under any setting.
+ *
+ * Its link may still work. A link that was used earlier may check which changes came after it. The list of sessions compares their age with the verification of the address.
  */
 const neededFor = ({ token }: EmailDefinition, sessionAge: number): number =>
   token ? Math.max(token.lifetime, emails.email_changed.token.lifetime, sessionAge) : 0
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'emails' | 'database' | 'log'>
 
-/** Deletes emails that were sent or have failed, and are older than `EMAIL_RETENTION`. */
+/** Deletes emails that were sent or have failed, and are older than `EMAIL_RETENTION`. Returns their number. */
 export const purgeEmails = async ({ config, clock, emails: all, database, log }: Needs): Promise<number> => {
   const { EMAIL_RETENTION, SESSION_MAX_AGE } = config
   if (EMAIL_RETENTION === 'off') return 0

@@ -24,11 +24,11 @@ const effects: Record<TokenPurpose, Effect> = {
 }
 
 /**
- * Tells whether the effect of the token of this email still stands. Then a client that presents the token again (after a
+ * Whether the effect of the token of this email still stands. Then a client that presents the token again (after a
  * lost reply or a second click) gets the same reply.
  *
- * One statement checks all conditions, so that no other change comes between them: the token was used and not only revoked,
- * the account is active and shows the effect, and no later token has replaced it.
+ * The token must have been used and not only revoked, the account must be active and show the effect, and no later token
+ * may have replaced it. One statement checks all of this, so that no other change comes in between.
  */
 export const isEffectCurrent = async (
   { emails, database }: Pick<Deps, 'emails' | 'database'>,

@@ -50,7 +50,7 @@ export const refreshSession = async (
     idle: config.REFRESH_TOKEN_TTL,
     presented: secretHash(token.secret),
     next: secretHash(next.secret),
-    isHeld: mustVerify(user, config),
+    isUnverified: mustVerify(user, config),
   }
   const counted = config.RATE_LIMITS === 'off' ? null : configuredLimit(config.RATE_LIMITS, limit)
   const { outcome, expiresIn, authTime, epoch, quotas } = await rotateSession(deps, rotation, counted)
@@ -65,7 +65,7 @@ export const refreshSession = async (
     await deleteSession(deps, userId, sessionId)
     return { outcome: 'ended' }
   }
-  if (outcome === 'held') return { outcome: 'unverified' }
+  if (outcome === 'unverified') return { outcome: 'unverified' }
   if (outcome === 'limited') return { outcome, quotas }
   const tokens = issueTokens(deps, { user, token: next, authTime, expiresIn })
   return { outcome: 'refreshed', tokens, quotas }

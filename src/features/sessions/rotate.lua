@@ -1,6 +1,6 @@
 -- Exchanges a refresh secret for its successor, once. Within the grace period the previous secret gets the same successor
--- again: the client may retry, use a second tab or have lost the reply, and the Redis client may resend the command after a
--- reconnect.
+-- again, because the client may retry, use a second tab or have lost the reply. The Redis client may resend the command too,
+-- after a reconnect.
 --
 -- An older secret has been stolen (RFC 9700, section 4.14.2). This script only reports it and ends no session: a delayed
 -- command may run long after its client gave up and read no reply. The caller that reads the reply ends the session
@@ -11,9 +11,10 @@
 --
 -- KEYS  1 session, 2 index of the user's sessions
 -- ARGV  1 session id, 2 hash presented, 3 hash of its successor, 4 grace (ms), 5 idle (ms), 6 clock shift (ms),
---       7 name of the rotation limit, 8 its points (0 is no limit), 9 its window (ms), 10 is 1 to exchange nothing
+--       7 name of the rotation limit, 8 its points (0 is no limit), 9 its window (ms), 10 is 1 if the user
+--       must verify the address first: then nothing is exchanged
 -- Returns {outcome, milliseconds until the new refresh token expires, auth time (ms), epoch, rotations counted,
--- milliseconds until the count resets}; outcome: rotated | repeated | held | limited | reused | gone
+-- milliseconds until the count resets}; outcome: rotated | repeated | unverified | limited | reused | gone
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[6])
 local session = redis.call('HMGET', KEYS[1],
@@ -35,7 +36,7 @@ local points, count, reset = tonumber(ARGV[8]), tonumber(session[9] or 0), tonum
 if now >= reset then count, reset = 0, now + tonumber(ARGV[9]) end
 
 if ARGV[2] == current then
-  if ARGV[10] == '1' then return { 'held', 0, session[6], session[7] } end
+  if ARGV[10] == '1' then return { 'unverified', 0, session[6], session[7] } end
   if points > 0 and count >= points then return { 'limited', 0, session[6], session[7], count, reset - now } end
   count = count + 1
   local life = math.min(tonumber(ARGV[5]), expires - now)
@@ -49,7 +50,7 @@ if ARGV[2] == current then
 end
 
 if ARGV[2] == previous and now - tonumber(session[3]) <= tonumber(ARGV[4]) then
-  if ARGV[10] == '1' then return { 'held', 0, session[6], session[7] } end
+  if ARGV[10] == '1' then return { 'unverified', 0, session[6], session[7] } end
   return { 'repeated', tonumber(session[4]) - now, session[6], session[7], count, reset - now }
 end
 

@@ -51,7 +51,7 @@ export const putSession = async (
   )
 
 export type Rotation = {
-  outcome: 'rotated' | 'repeated' | 'held' | 'limited' | 'reused' | 'gone'
+  outcome: 'rotated' | 'repeated' | 'unverified' | 'limited' | 'reused' | 'gone'
   expiresIn: number
   authTime: number
   epoch: number
@@ -63,7 +63,7 @@ type RotationLimit = Pick<Quota, 'name' | 'points' | 'window'>
 
 /**
  * Exchanges the hash of a secret for the next one, and counts the exchange, in one atomic step. Safe to send twice. With
- * `isHeld` it exchanges nothing, but still reports a reused secret.
+ * `isUnverified` it exchanges nothing, but still reports a reused secret.
  */
 export const rotateSession = async (
   { redis, keys, clock }: Store,
@@ -73,7 +73,7 @@ export const rotateSession = async (
     presented: string
     next: string
     idle: number
-    isHeld?: boolean
+    isUnverified?: boolean
   },
   limit: RotationLimit | null = null,
 ): Promise<Rotation> => {
@@ -89,7 +89,7 @@ export const rotateSession = async (
       rotation.idle,
       clock.shift,
       ...counted,
-      rotation.isHeld ? 1 : 0,
+      rotation.isUnverified ? 1 : 0,
     ],
   )) as [Rotation['outcome'], number, string, string, number?, number?]
   const left = {

@@ -8,7 +8,7 @@ const controlCharacter = /\p{Cc}/u
 
 /**
  * Returns the canonical form of an email address (lower case, domain as A-labels), or null. Only the unquoted form of RFC
- * 5321 with an ASCII local part is accepted: with quotes, comments, lists, address literals or letters that look like
+ * 5321 with an ASCII local part is accepted. With quotes, comments, lists, address literals or letters that look like
  * ASCII, one account could claim the address of another.
  *
  * ASCII is checked before any folding, as the Kelvin sign lower-cases to "k" and the wide "＠" folds to "@". Spaces and

@@ -35,9 +35,11 @@ const passlibShape = new RegExp(
 
 /**
  * Parses argon2 (version 1.3), scrypt or PBKDF2 with a salt of 8 to 64 and a hash of 16 to 64 bytes. Returns null for
- * another text, for one that is not in canonical form, and above these limits: argon2 128 MiB, 16 passes, 16 lanes and
- * 512 MiB over all passes; scrypt 128 MiB, 16 lanes and 512 MiB over all lanes; PBKDF2 2 million iterations over all
- * blocks.
+ * another text, for one that is not in canonical form, and above these limits:
+ *
+ * - argon2: 128 MiB, 16 passes, 16 lanes, 512 MiB over all passes
+ * - scrypt: 128 MiB, 16 lanes, 512 MiB over all lanes
+ * - PBKDF2: 2 million iterations over all blocks
  */
 export const readForeignHash = (text: string): ForeignHash | null =>
   readArgon2(text) ?? readScrypt(text) ?? readPbkdf2(text)

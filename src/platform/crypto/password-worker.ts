@@ -12,10 +12,10 @@ export type Job =
 export type Answer = { done: string | boolean } | { failed: true }
 
 /**
- * The input of bcrypt: the password in NFC, as one word typed on two keyboards is one password (NIST SP 800-63B-4,
+ * The input of bcrypt: the password in NFC, so that a word is the same password on every keyboard (NIST SP 800-63B-4,
  * 3.1.1.2). bcrypt reads only 72 bytes, and other implementations stop at a NUL.
  *
- * Such a password becomes base64(HMAC-SHA-384), 64 characters, so that every byte counts. The key is a label, not a secret.
+ * A longer password, or one with a NUL, becomes base64(HMAC-SHA-384), 64 characters, so that every byte counts. The key is a label, not a secret.
  */
 const prepare = (password: string): Buffer => {
   const bytes = Buffer.from(password.normalize('NFC'))

@@ -1,5 +1,5 @@
--- Takes a point from every counter of one limit, or from none if one of them has no point left, so that a refused client
--- uses up no points of its networks.
+-- Takes a point from every counter of one limit, or from none if one of them has no point left. So a refused client uses up
+-- no points of its networks.
 -- KEYS  counters: the client, then the networks of the client
 -- ARGV  1 window (ms), then the points of each counter
 -- Returns {1 if taken, then for each counter the points left and the milliseconds until all of them are back}

@@ -17,7 +17,7 @@ const errorsIn = async (
   if (inTemplates.length > 0) return inTemplates
   const inWords = wordErrors(folder, openTheme({ brand, TEMPLATES_DIR }, emails))
   if (inWords.length > 0 || !listed(folder).some(file => file.endsWith('.mjml'))) return inWords
-  const thread = new Worker(new URL('./check-thread.ts', import.meta.url), {
+  const thread = new Worker(new URL('./check-mjml-thread.ts', import.meta.url), {
     workerData: { config: { brand, TEMPLATES_DIR }, emails },
   })
   const [errors] = (await once(thread, 'message')) as [string[]]

@@ -23,7 +23,7 @@ export const stopSlotRefreshOnClose = (cluster: Cluster): void => {
  * ioredis does three things wrong:
  *
  * - It emits no `end` where it knew no node when it disconnected.
- * - A connection of before that closes late removes its successor, which has the same address, from the pool.
+ * - An old connection that closes late removes its successor, which has the same address, from the pool.
  * - `connect` rejects while the cluster is not ready and never resolves later, when the cluster has become ready.
  *
  * Here a disconnect always ends, and `connect` waits for that end and then for the first `ready`.

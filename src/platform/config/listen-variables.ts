@@ -1,4 +1,5 @@
-import { integer, rule, trustedProxies } from './variable-rules.ts'
+import { trustedProxies } from './trusted-proxies.ts'
+import { integer, rule } from './variable-rules.ts'
 
 const address = rule('must be an address to listen on', text => text || null)
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { type BlockList, isIP } from 'node:net'
 import { partsOf } from '../base/header-text.ts'
 import { pointsOfWiderNetworks } from '../catalog/limits.ts'
-import type { TrustedProxies } from '../config/variable-rules.ts'
+import type { TrustedProxies } from '../config/trusted-proxies.ts'
 import type { Counter } from '../limits/limiter.ts'
 import type { Locales } from '../theme/locales.ts'
 

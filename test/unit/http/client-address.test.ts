@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import test from 'ava'
 import { readConfig } from '../../../src/config.ts'
-import type { TrustedProxies } from '../../../src/platform/config/variable-rules.ts'
+import type { TrustedProxies } from '../../../src/platform/config/trusted-proxies.ts'
 import { behindProxy, clientOf, normalAddress } from '../../../src/platform/http/client.ts'
 import { plainTheme } from '../../theme.ts'
 

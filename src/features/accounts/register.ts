@@ -8,7 +8,7 @@ import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { deviceId } from '../devices/device-id.ts'
 import { rememberDevice } from '../devices/remember-device.ts'
-import { markDevice } from '../devices/store.ts'
+import { addSignedInDevice } from '../devices/store.ts'
 import { validateNewPassword } from '../passwords/validate-new-password.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
 import { startSession } from '../sessions/start-session.ts'
@@ -63,7 +63,7 @@ const startOwnSession = async (
 ): Promise<SessionReply | { user: UserReply }> => {
   try {
     const session = await startSession(deps, { user, origin })
-    await markDevice(deps, user.id, deviceId(origin))
+    await addSignedInDevice(deps, user.id, deviceId(origin))
     return session
   } catch (error) {
     if (!isOutage(error)) throw error

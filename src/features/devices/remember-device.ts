@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { deviceId } from './device-id.ts'
-import { markVerifiedDevice } from './store.ts'
+import { addVerifiedDevice } from './store.ts'
 
 /**
  * Makes a device known that has not signed in, but chose the password of a new account or presented an emailed token. It
@@ -12,6 +12,6 @@ export const rememberDevice = async (
   userId: string,
   origin: { network: string; userAgent: string },
 ): Promise<void> => {
-  const marked = markVerifiedDevice(deps, userId, deviceId(origin))
-  await marked.catch(err => deps.log.warn({ err }, 'a known device was not stored'))
+  const added = addVerifiedDevice(deps, userId, deviceId(origin))
+  await added.catch(err => deps.log.warn({ err }, 'a known device was not stored'))
 }

@@ -4,7 +4,7 @@ import { script } from '../../platform/redis/script.ts'
 
 type Store = { redis: RedisConnection; keys: Keys }
 
-const markScript = script(import.meta.dirname, 'mark.lua')
+const addScript = script(import.meta.dirname, 'add.lua')
 const resetScript = script(import.meta.dirname, 'reset.lua')
 
 /**
@@ -26,18 +26,25 @@ export const findDevice = async (
 export const hasDevices = async ({ redis, keys }: Store, userId: string): Promise<boolean> =>
   (await redis.exists(keys.seen(userId))) === 1
 
-/** Stores a device that has signed in. */
-export const markDevice = async ({ redis, keys }: Store, userId: string, device: string): Promise<void> => {
-  await markScript(redis, [keys.seen(userId)], [device])
-}
-
-/** Stores a device that is known without a sign-in. Its first sign-in still sends the email about a new device. */
-export const markVerifiedDevice = async (
+/** Makes a device known that has signed in. */
+export const addSignedInDevice = async (
   { redis, keys }: Store,
   userId: string,
   device: string,
 ): Promise<void> => {
-  await markScript(redis, [keys.proved(userId)], [device])
+  await addScript(redis, [keys.seen(userId)], [device])
+}
+
+/**
+ * Makes a device known that has not signed in, but presented an emailed token or registered the account. Its first sign-in
+ * still sends the email about a new device.
+ */
+export const addVerifiedDevice = async (
+  { redis, keys }: Store,
+  userId: string,
+  device: string,
+): Promise<void> => {
+  await addScript(redis, [keys.proved(userId)], [device])
 }
 
 /** Makes every device unknown, because one may be an attacker's. The next sign-in counts as one from a new device. */

@@ -5,7 +5,7 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import { startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { deviceId } from '../devices/device-id.ts'
-import { findDevice, hasDevices, markDevice } from '../devices/store.ts'
+import { addSignedInDevice, findDevice, hasDevices } from '../devices/store.ts'
 import { accountKey, knownDevice, unknownDevices } from '../lockout/attempt-counter.ts'
 import { comparePassword } from '../lockout/compare-password.ts'
 import { resetCounter } from '../lockout/store.ts'
@@ -71,7 +71,7 @@ const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
   const recorded = await recordLogin(deps, { found, newHash, isNewDevice: isNew, clears: !isKnown, origin })
   if (!recorded) return null
   await startDelivery(deps, recorded.emailIds)
-  await markDevice(deps, found.id, device)
+  await addSignedInDevice(deps, found.id, device)
   const session = await startSession(deps, { user: recorded.user, origin })
   return {
     session,

@@ -6,7 +6,7 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import { startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { deviceId } from '../devices/device-id.ts'
-import { markDevice } from '../devices/store.ts'
+import { addSignedInDevice } from '../devices/store.ts'
 import { resetAttemptsAndDevices } from '../lockout/reset-attempts-and-devices.ts'
 import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
@@ -61,8 +61,8 @@ export const changePassword = async (
   await deleteSessions(deps, user.id)
   await resetAttemptsAndDevices(deps, user)
   const started = startSession(deps, { user: changed.user, origin })
-  const marked = markDevice(deps, user.id, deviceId(origin))
-  return Promise.all([started, marked])
+  const added = addSignedInDevice(deps, user.id, deviceId(origin))
+  return Promise.all([started, added])
     .then(([session]) => session)
     .catch(err => {
       if (!isOutage(err)) throw err

@@ -1,4 +1,4 @@
--- Stores a device of a user. Keeps the latest 50 for 400 days.
+-- Adds a device of a user. Keeps the latest 50 for 400 days.
 -- KEYS  1 devices of the user
 -- ARGV  1 device
 redis.call('ZADD', KEYS[1], redis.call('TIME')[1], ARGV[1])

@@ -38,7 +38,13 @@ const connectOnce = async (config: ClientConfig, begin: string | null) => {
   client.on('error', () => {})
   await client.connect()
   try {
-    if (begin) beginWithSettings(client, begin)
+    if (begin) {
+      // Wait for the reply to BEGIN before any other write. In statement mode PgBouncer replies with the reason and closes the
+      // connection. A write after that fails with EPIPE, which hides the reason.
+      await client.query('BEGIN')
+      await client.query('COMMIT')
+      beginWithSettings(client, begin)
+    }
     const { rows } = await client.query<Server>(serverQuery)
     const [server] = rows
     if (!server) throw new Error('Postgres did not report its version.')

@@ -20,7 +20,8 @@ test.after.always(async () => {
 })
 
 type Words = { name: string; agent: string }
-type Emails = { mails: Map<string, CaughtEmail>; addresses: string[] }
+/** `flowEmails` is the number of emails to `addresses`. */
+type Emails = { mails: Map<string, CaughtEmail>; addresses: string[]; flowEmails: number }
 
 const next = 'a wholly new 7 phrase'
 const assertOk = (what: string, { status, text }: { status: number; text: string }) => {
@@ -99,6 +100,9 @@ const emailsOfAllFlows = async ({ name, agent }: Words, rename?: string): Promis
   assertOk('pay', await world.sendEvent('payment_intent.succeeded', other))
   mails.set('purchase_claim', await sink.to(signedIn.email, 1, '/reset-password?'))
 
+  // Two went to other addresses, and the reset email of an undo came on top.
+  const flowEmails = mails.size - 1
+
   // An email without a flow above is queued as its own flow would queue it.
   for (const { kind, data, sample } of allEmails.filter(each => !mails.has(each.kind))) {
     if (kind === 'account_exists') continue
@@ -117,7 +121,7 @@ const emailsOfAllFlows = async ({ name, agent }: Words, rename?: string): Promis
       await until(`the email ${kind}`, async () => (await sink.sentTo(reader.email)).find(isThis)),
     )
   }
-  return { mails, addresses: [email, moved, guest] }
+  return { mails, addresses: [email, moved, guest], flowEmails }
 }
 
 const headersOf = (raw: string): string[] =>
@@ -200,7 +204,7 @@ const shownAsText = [
 ]
 for (const words of shownAsText)
   test.serial(`hostile name and user agent → name as plain text, user agent omitted: ${words}`, async t => {
-    const { mails, addresses } = await emailsOfAllFlows({ name: words, agent: words })
+    const { mails, addresses, flowEmails } = await emailsOfAllFlows({ name: words, agent: words })
     const honest = (await honestEmails).mails
     for (const [kind, caught] of mails) {
       isSameExceptWords(t, kind, caught, honest.get(kind) as CaughtEmail)
@@ -212,7 +216,7 @@ for (const words of shownAsText)
       shows(t, kind, mails.get(kind) as CaughtEmail, 'Unknown')
     }
     const sent = (await world.mails.all()).filter(({ to }) => to.some(address => addresses.includes(address)))
-    t.is(sent.length, mails.size - 1, 'no other email was sent')
+    t.is(sent.length, flowEmails, 'no other email was sent')
   })
 
 const leftOut = ['Locked, see https://evil.example/x', 'www.evil.example', 'evil 1 415 555 0199']

@@ -1,5 +1,4 @@
 import test, { type ExecutionContext } from 'ava'
-import { v7 as uuid } from 'uuid'
 import { emails as allEmails } from '../../../src/modules.ts'
 import { escapeHtml } from '../../../src/platform/theme/template.ts'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
@@ -109,12 +108,11 @@ const emailsOfAllFlows = async ({ name, agent }: Words, rename?: string): Promis
     const reader = await anAccount(client, rename === undefined ? { full_name: name } : {})
     if (rename !== undefined)
       await world.sql('UPDATE users SET full_name = $2 WHERE id = $1', [reader.userId, rename])
-    const values = data.map(each => [each, each === 'device' ? agent : sample[each]])
-    await world.sql(
-      `INSERT INTO emails (id, kind, recipient, user_id, locale, data, status)
-       VALUES ($1, $2, $3, $4, 'en', $5, 'queued')`,
-      [uuid(), kind, reader.email, reader.userId, Object.fromEntries(values)],
+    const values = Object.fromEntries(
+      data.map(each => [each, each === 'device' ? agent : (sample[each] ?? '')]),
     )
+    const { email: recipient, userId } = reader
+    await world.queueEmail({ kind, recipient, userId, locale: 'en', data: values })
     const isThis = ({ mail }: CaughtEmail) => mail.subject !== verifySubject
     mails.set(
       kind,

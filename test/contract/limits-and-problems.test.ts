@@ -119,7 +119,7 @@ test('every problem reason is a sentence and is used in the code', t => {
 
 test('page of a problem → lists its reasons', async t => {
   const { text } = await world.client.get('/problems/forbidden')
-  t.true(text.includes('has no <code>Origin</code> header'))
+  t.true(text.includes('neither an <code>Origin</code> header nor'))
   const withBackticks = text.replaceAll(/<\/?code>/g, '`')
   for (const sentence of Object.values(problems.find(each => each.code === 'FORBIDDEN')?.details ?? {}))
     t.true(withBackticks.includes(`<li>${sentence}</li>`))

@@ -373,7 +373,7 @@ anyTest.after.always(async () => {
 
   // The detail of the refusal must tell a developer which header is missing.
   const reasons: [what: string, lines: string[], detail: RegExp][] = [
-    ['no Origin', [json], /no `Origin` header/],
+    ['no Origin', [json], /neither an `Origin` header nor `Sec-Fetch-Site: same-origin`/],
     [
       'a foreign Origin',
       [json, 'Origin: https://evil.test'],

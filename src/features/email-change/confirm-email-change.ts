@@ -16,22 +16,7 @@ import { isActive } from '../users/user-state.ts'
 import { maskEmail } from '../users/view.ts'
 import { addressTakenProblem } from './address-taken-problem.ts'
 
-type Needs = Pick<
-  Deps,
-  | 'config'
-  | 'clock'
-  | 'log'
-  | 'metrics'
-  | 'emails'
-  | 'database'
-  | 'reads'
-  | 'redis'
-  | 'keys'
-  | 'queue'
-  | 'limiter'
-  | 'secrets'
-  | 'userRows'
->
+type Needs = Parameters<typeof verifyOneTimeToken>[0] & Pick<Deps, 'queue' | 'userRows'>
 
 /**
  * Changes the address of an account to the one whose mailbox confirms it. If two accounts want the same address, the unique

@@ -10,21 +10,7 @@ import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
 import { type PresentedToken, verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
 import { Users } from '../users/entity.ts'
 
-type Needs = Pick<
-  Deps,
-  | 'config'
-  | 'clock'
-  | 'log'
-  | 'metrics'
-  | 'emails'
-  | 'database'
-  | 'reads'
-  | 'redis'
-  | 'keys'
-  | 'queue'
-  | 'limiter'
-  | 'secrets'
->
+type Needs = Parameters<typeof verifyOneTimeToken>[0] & Pick<Deps, 'queue'>
 
 type Verify = { presented: PresentedToken; locale: string; origin: Origin & { network: string } }
 

@@ -29,14 +29,17 @@ const isPage = ({ replies, accepts }: Route): boolean =>
   accepts === 'form' || Object.values(replies).some(reply => reply === 'html')
 
 const draining = () => false
-const core = await loadRoutes({ draining, config: {} })
+
+/** The routes of a service without a shop. */
+export const coreRoutes = await loadRoutes({ draining, config: {} })
+
 const withShop = await loadRoutes({ draining, config: { RECURRENTE_SECRET_KEY: 'sk_test_0123456789abcdef' } })
-const paths = new Set(core.map(({ path }) => path))
+const paths = new Set(coreRoutes.map(({ path }) => path))
 
 /** The tables of routes, by the name of their marker. */
 export const routeTables: Readonly<Record<string, () => string>> = {
-  routes: () => routeTable(core.filter(route => !isPage(route))),
-  'route calls': () => routeCalls(core.filter(route => !isPage(route))),
-  'page routes': () => routeTable(core.filter(isPage)),
+  routes: () => routeTable(coreRoutes.filter(route => !isPage(route))),
+  'route calls': () => routeCalls(coreRoutes.filter(route => !isPage(route))),
+  'page routes': () => routeTable(coreRoutes.filter(isPage)),
   'shop routes': () => routeTable(withShop.filter(({ path }) => !paths.has(path))),
 }

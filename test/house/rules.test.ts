@@ -24,7 +24,7 @@ test('no file is longer than 200 lines, and at most 16 are longer than 120', t =
 })
 
 test('no file or folder has a catch-all name such as utils, helpers or common', t => {
-  const drawer = /^(.*-)?(utils?|helpers?|index|service|manager|common|misc)\.\w+$/
+  const drawer = /^(.*-)?(utils?|helpers?|index|service|manager|common|misc)\.\w+$|^rules\.ts$/
   const folder = /(^|\/)(utils?|helpers?|services?|managers?|common|misc)\//
   const files = [...src, ...scripts]
   t.deepEqual(paths(files.filter(({ path }) => drawer.test(basename(path)) || folder.test(path))), [])

@@ -1,6 +1,8 @@
 FROM node:24.21-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
+COPY packages/guard/package.json packages/guard/
+COPY packages/client/package.json packages/client/
 RUN npm ci --omit=dev
 
 FROM node:24.21-bookworm-slim
@@ -11,6 +13,7 @@ COPY package.json ./
 COPY templates templates
 COPY migrations migrations
 COPY bin bin
+COPY packages/guard packages/guard
 COPY src src
 # Compile the email templates now, so that the worker does not load MJML.
 RUN node -e "import('./src/platform/mail/render.ts').then(mails => mails.compileAll())"

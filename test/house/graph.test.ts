@@ -7,11 +7,11 @@ const file = (path: string, ...targets: string[]) => {
   return { path, text: code, code, lines: targets.length }
 }
 
-const arrows = arrowsOf(sources('src/**/*.ts'))
+const arrows = arrowsOf(sources('{src,packages/*/src}/**/*.ts'))
 
 test('a file in a folder of a level, or at the top of src/ → the name of its folder', t => {
   t.is(folderOf('src/features/login/login.ts'), 'features/login')
-  t.is(folderOf('src/guard/koa.ts'), 'guard')
+  t.is(folderOf('packages/guard/src/koa.ts'), 'packages/guard')
   t.is(folderOf('src/deps.ts'), 'deps')
 })
 
@@ -30,12 +30,19 @@ test('platform/ imports from features/ → the import is found as one that goes 
   t.is(found.length, 1)
 })
 
+test('src/platform/ imports the guard → allowed, the reverse is found as an import that goes up', t => {
+  const down = file('src/platform/crypto/x.ts', '../../../packages/guard/src/y.ts')
+  t.is(upwardArrows(arrowsOf([down])).length, 0)
+  const up = file('packages/guard/src/y.ts', '../../../src/platform/crypto/x.ts')
+  t.is(upwardArrows(arrowsOf([up])).length, 1)
+})
+
 test('folders do not import each other in a circle', t => {
   t.true(arrows.length > 100)
   t.deepEqual(circlesOf(arrows), [])
 })
 
-test('imports go down a level or stay in it: processes, shop, features, platform', t => {
+test('imports go down a level or stay in it: processes, shop, features, platform, guard', t => {
   t.deepEqual(
     upwardArrows(arrows).map(({ file: from, target }) => `${from} → ${target}`),
     [],

@@ -7,9 +7,13 @@ import { reached, root, type Source, sourcesIn } from './source.ts'
 /** An import from a file of one folder to a file of another. */
 export type Arrow = { from: string; to: string; file: string; target: string }
 
-/** The folder of a file of `src/`, such as `features/login`. A file at the top of `src/` is a folder of its own. */
+/**
+ * The folder of a file, such as `features/login`. A file at the top of `src/` is a folder of its own, and a package is one
+ * folder.
+ */
 export const folderOf = (path: string): string => {
   const parts = path.replace(/^src\//, '').split('/')
+  if (parts[0] === 'packages') return parts.slice(0, 2).join('/')
   if (parts.length === 1) return parts[0]?.replace('.ts', '') ?? ''
   return parts.slice(0, parts.length > 2 ? 2 : 1).join('/')
 }
@@ -18,7 +22,7 @@ export const folderOf = (path: string): string => {
 export const arrowsOf = (files: readonly Source[]): Arrow[] =>
   files.flatMap(file =>
     reached(file)
-      .filter(target => target.startsWith('src/'))
+      .filter(target => /^(src|packages)\//.test(target))
       .map(target => ({ from: folderOf(file.path), to: folderOf(target), file: file.path, target }))
       .filter(({ from, to }) => from !== to),
   )
@@ -56,7 +60,7 @@ export const upwardArrows = (arrows: readonly Arrow[]): Arrow[] =>
   })
 
 if (import.meta.main) {
-  const arrows = arrowsOf(sourcesIn(resolve(process.argv[2] ?? root), 'src/**/*.ts'))
+  const arrows = arrowsOf(sourcesIn(resolve(process.argv[2] ?? root), '{src,packages/*/src}/**/*.ts'))
   const byFolder = [...Map.groupBy(arrows, ({ from }) => from)].sort(([a], [b]) => (a < b ? -1 : 1))
   for (const [from, own] of byFolder)
     console.log(`${from} → ${[...new Set(own.map(({ to }) => to))].sort().join(' ')}`)

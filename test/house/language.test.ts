@@ -41,13 +41,15 @@ test('test titles in any quotes → all are read', t => {
 const written = sources(
   ...[
     'src/**/*.{ts,lua}',
+    'packages/*/{src,examples}/**/*.{ts,js}',
+    'packages/*/*.md',
     'migrations/*.ts',
     'test/**/*.ts',
     'bin/*.cjs',
     'bench/*.{ts,md}',
     'bench/{compare,peers}/*.ts',
   ],
-  ...['templates/*.{mjml,txt}', 'templates/en/*.json', 'docs/*.md', '*.md', '.github/**/*.{md,yml}'],
+  ...['templates/*.{mjml,txt}', 'templates/en/*.json', 'docs/**/*.md', '*.md', '.github/**/*.{md,yml}'],
   ...['.env.example', 'Dockerfile', 'docker-compose.yml'],
 ).filter(({ path }) => !/^test\/house\/(?:words|language|language\.test)\.ts$/.test(path))
 

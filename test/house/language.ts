@@ -115,6 +115,6 @@ export const poorTitles = (path: string, text: string): LanguageFault[] =>
 /** Everything that makes a file hard to understand. */
 export const languageFaults = (path: string, text: string): LanguageFault[] => [
   ...bannedWords(path, text),
-  ...(/\.(ts|lua|sql)$/.test(path) ? longComments(path, text) : []),
+  ...(/\.([jt]s|lua|sql)$/.test(path) ? longComments(path, text) : []),
   ...(path.endsWith('.test.ts') ? poorTitles(path, text) : []),
 ]

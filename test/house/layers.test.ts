@@ -32,7 +32,7 @@ test('a file imports from its own layer or a lower one', t => {
   const up = all.flatMap(file => {
     const own = layerOf(file.path) ?? 'pure'
     return reached(file)
-      .map(path => ({ path, layer: path.startsWith('src/') ? layerOf(path) : 'processes' }))
+      .map(path => ({ path, layer: /^(src|packages)\//.test(path) ? layerOf(path) : 'processes' }))
       .filter(({ layer }) => layerHeight(layer ?? 'processes') > layerHeight(own))
       .map(({ path, layer }) => `${file.path} (${own}) imports ${path} (${layer})`)
   })

@@ -1,5 +1,5 @@
+import { openTokenCheck } from '../platform/crypto/paseto.ts'
 import { importPublic, type PublicKey } from '../platform/crypto/paseto-keys.ts'
-import { openTokenCheck } from '../platform/crypto/token-cache.ts'
 
 /** The claims of an access token. Times are in RFC 3339. */
 export type Claims = Readonly<{

@@ -28,6 +28,8 @@ export const bearerSession = async (
   const checked = await deps.checkToken(token, new Date(now(deps.clock)))
   if (checked === 'invalid') return new Problem('INVALID_TOKEN', challenge('invalid_token'))
   const { claims, isExpired } = checked
+  // A machine client has no session: no route of users accepts its token.
+  if (claims.sid === undefined) return new Problem('INVALID_TOKEN', challenge('invalid_token'))
   return { userId: claims.sub, sessionId: claims.sid, isExpired }
 }
 

@@ -1,13 +1,10 @@
 // Ed25519 keys in the text format PASERK (https://github.com/paseto-standard/paserk).
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { blake2b } from '@noble/hashes/blake2.js'
-import type { Key } from 'paseto'
 import { decode, encode } from '../base/base64url.ts'
 
-export type PublicKey = Key & { readonly type: 'public'; readonly kid: string; readonly handle: KeyObject }
-export type SecretKey = Key & { readonly type: 'secret'; readonly kid: string; readonly handle: KeyObject }
-
-const algorithm = { name: 'PASETO v4.public' }
+export type PublicKey = { readonly type: 'public'; readonly kid: string; readonly handle: KeyObject }
+export type SecretKey = { readonly type: 'secret'; readonly kid: string; readonly handle: KeyObject }
 
 /** Generates an Ed25519 key pair as PASERK texts, with its id. The caller must seal the secret key before it stores it. */
 export const generateKey = (): { kid: string; paserkPublic: string; paserkSecret: string } => {
@@ -28,7 +25,7 @@ export const keyId = (paserkPublic: string): string => {
 export const importPublic = (paserk: string): PublicKey => {
   const x = encode(material(paserk, 'k4.public.', 32))
   const handle = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
-  return { algorithm, extractable: true, type: 'public', kid: keyId(paserk), handle }
+  return { type: 'public', kid: keyId(paserk), handle }
 }
 
 /** The secret key of a `k4.secret.…` text. Throws, without repeating the text, if it is not one. */
@@ -38,7 +35,7 @@ export const importSecret = (paserk: string): SecretKey => {
   const handle = createPrivateKey({ key: { kty: 'OKP', crv: 'Ed25519', d, x }, format: 'jwk' })
   // Signatures with a public half that does not belong to the secret half would leak the secret.
   if (createPublicKey(handle).export({ format: 'jwk' }).x !== x) throw new TypeError('not a k4.secret. key')
-  return { algorithm, extractable: false, type: 'secret', kid: keyId(`k4.public.${x}`), handle }
+  return { type: 'secret', kid: keyId(`k4.public.${x}`), handle }
 }
 
 const material = (paserk: string, header: string, length: number): Buffer => {

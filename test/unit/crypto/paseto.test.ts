@@ -1,14 +1,15 @@
 import { type KeyObject, sign } from 'node:crypto'
 import anyTest from 'ava'
-import { PAE } from 'paseto'
 import { sign as signForeign, verify as verifyForeign } from 'paseto-ts/v4'
-import { encode } from '../../../src/platform/base/base64url.ts'
+import { decode, encode } from '../../../packages/guard/src/base64url.ts'
+import { verifyWith } from '../../../packages/guard/src/check-token.ts'
+import type { Claims, UserClaims } from '../../../packages/guard/src/claims.ts'
+import { encodePieces as PAE, parseToken, signedBytes } from '../../../packages/guard/src/signed-token.ts'
 import {
-  publicV4,
+  checkSignature,
+  openTokenCheck,
   signMessage,
   signToken,
-  tokenKid,
-  verifyToken,
 } from '../../../src/platform/crypto/paseto.ts'
 import {
   generateKey,
@@ -17,7 +18,6 @@ import {
   keyId,
   type PublicKey,
 } from '../../../src/platform/crypto/paseto-keys.ts'
-import { openTokenCheck } from '../../../src/platform/crypto/token-cache.ts'
 import pids from './vectors/k4.pid.json' with { type: 'json' }
 import publics from './vectors/k4.public.json' with { type: 'json' }
 import secrets from './vectors/k4.secret.json' with { type: 'json' }
@@ -27,10 +27,46 @@ import tokens from './vectors/v4.public.json' with { type: 'json' }
 
 const test = anyTest.serial
 
+const tokenKid = (token: string): string | null => parseToken(token)?.kid ?? null
+
+type Expected = {
+  issuer: string
+  audience: string
+  now: Date
+  clockTolerance?: number
+  allowExpired?: boolean
+}
+
+const verifyToken = async (
+  key: PublicKey,
+  token: string,
+  { now, clockTolerance = 0, allowExpired = false, ...expected }: Expected,
+): Promise<{ claims: Claims } | 'expired' | 'invalid'> => {
+  const check = openTokenCheck({
+    ...expected,
+    clockTolerance,
+    findKey: kid => (kid === key.kid ? key : null),
+  })
+  const checked = await check(token, now)
+  const verified = await verifyWith(key, token, { ...expected, checkSignature })
+  if (checked === 'invalid') return 'invalid'
+  if (!verified) throw new Error('the check accepts a token that the verifier refuses')
+  return checked.isExpired && !allowExpired ? 'expired' : { claims: checked.claims }
+}
+
 {
   const fromHex = (header: string, hex: string) => header + encode(Buffer.from(hex, 'hex'))
   const officialKey = importPublic(fromHex('k4.public.', tokens.tests[0]?.['public-key'] ?? ''))
   const now = new Date('2021-12-31T12:00:00Z')
+
+  /** The protocol alone: the official vectors have footers that are not ours. */
+  const isSigned = (key: PublicKey, token: string, footer: Buffer, implicit: Buffer): boolean => {
+    const [version, purpose, body = '', tail = ''] = token.split('.')
+    const payload = decode(body)
+    if (version !== 'v4' || purpose !== 'public' || !payload || tail !== encode(footer)) return false
+    const message = payload.slice(0, -64)
+    return checkSignature(key, signedBytes({ message, footer }, implicit), payload.slice(-64)) === true
+  }
 
   for (const vector of tokens.tests) {
     const footer = Buffer.from(vector.footer)
@@ -38,7 +74,7 @@ const test = anyTest.serial
 
     if (vector['expect-fail']) {
       test(`vector ${vector.name} → refused`, async t => {
-        await t.throwsAsync(publicV4.Verify(officialKey, vector.token, { now, implicitAssertion }))
+        t.false(isSigned(officialKey, vector.token, footer, implicitAssertion))
         t.is(tokenKid(vector.token), null)
         t.is(await verifyToken(officialKey, vector.token, { issuer: 'i', audience: 'a', now }), 'invalid')
       })
@@ -52,16 +88,16 @@ const test = anyTest.serial
 
     test(`vector ${vector.name} → verifying returns its payload and footer`, async t => {
       const key = importPublic(fromHex('k4.public.', vector['public-key'] ?? ''))
-      const read = await publicV4.Verify(key, vector.token, { now, implicitAssertion })
-      t.is(JSON.stringify(read.claims), vector.payload ?? '')
-      t.is(Buffer.from(read.footer).toString(), vector.footer)
+      t.true(isSigned(key, vector.token, footer, implicitAssertion))
+      const [, , body = '', tail = ''] = vector.token.split('.')
+      t.is(Buffer.from(decode(body)?.slice(0, -64) ?? []).toString(), vector.payload ?? '')
+      t.is(Buffer.from(decode(tail) ?? []).toString(), vector.footer)
     })
 
     test(`vector ${vector.name} → another implicit assertion is refused`, async t => {
       const other = Buffer.from(vector['implicit-assertion'] ? '' : '{"test-vector":"4-S-3"}')
       const key = importPublic(fromHex('k4.public.', vector['public-key'] ?? ''))
-      const code = 'ERR_PASETO_INVALID_TOKEN'
-      await t.throwsAsync(publicV4.Verify(key, vector.token, { now, implicitAssertion: other }), { code })
+      t.false(isSigned(key, vector.token, footer, other))
     })
   }
 
@@ -536,9 +572,9 @@ const test = anyTest.serial
     const token = await sign('one')
     const first = await check(token, noon)
     if (first === 'invalid') return t.fail()
-    t.throws(() => (first.claims.roles as string[]).push('admin'), { instanceOf: TypeError })
+    t.throws(() => ((first.claims as UserClaims).roles as string[]).push('admin'), { instanceOf: TypeError })
     t.throws(() => Object.assign(first.claims, { sub: 'another' }), { instanceOf: TypeError })
     const second = await check(token, noon)
-    t.deepEqual(second === 'invalid' ? second : second.claims.roles, ['user'])
+    t.deepEqual(second === 'invalid' ? second : (second.claims as UserClaims).roles, ['user'])
   })
 }

@@ -1,0 +1,69 @@
+import type { Claims } from './claims.ts'
+import { type DatedClaims, readClaims } from './read-claims.ts'
+import { parseToken, signedBytes } from './signed-token.ts'
+import { openTokenCache } from './token-cache.ts'
+
+/** A public key. What it holds besides its id depends on what checks signatures. */
+export type NamedKey = { readonly kid: string }
+
+/** Whether this key signed these bytes: Ed25519, and nothing else. */
+export type CheckSignature<K extends NamedKey> = (
+  key: K,
+  bytes: Uint8Array<ArrayBuffer>,
+  signature: Uint8Array<ArrayBuffer>,
+) => boolean | Promise<boolean>
+
+/** The claims of an authentic access token. `isExpired` means that only its age is wrong. */
+export type CheckedToken = { readonly claims: Claims; readonly isExpired: boolean }
+
+type Expected = { readonly issuer: string; readonly audience: string }
+
+/** The claims of a token that this key signed for this audience. The caller compares the times. */
+export const verifyWith = async <K extends NamedKey>(
+  key: K,
+  token: string,
+  { checkSignature, ...expected }: Expected & { checkSignature: CheckSignature<K> },
+): Promise<DatedClaims | null> => {
+  const parsed = parseToken(token)
+  if (parsed?.kid !== key.kid) return null
+  if (!(await checkSignature(key, signedBytes(parsed), parsed.signature))) return null
+  return readClaims(parsed.message, expected)
+}
+
+type Options<K extends NamedKey> = Expected & {
+  /** Seconds by which the clocks of issuer and verifier may differ. */
+  readonly clockTolerance: number
+  /** The key with this id, as long as its tokens are valid. The check throws the error of this call. */
+  readonly findKey: (kid: string) => K | null | Promise<K | null>
+  readonly checkSignature: CheckSignature<K>
+  /** How many tokens the cache holds, about 1 kB each. */
+  readonly maxTokens?: number
+}
+
+/**
+ * Returns a function that checks access tokens, and the signature of each only once: a client sends the same token with
+ * every request, and its signature costs more than everything else before a handler.
+ */
+export const openTokenCheck = <K extends NamedKey>(
+  options: Options<K>,
+): ((token: string, now: number) => Promise<CheckedToken | 'invalid'>) => {
+  const { findKey, clockTolerance, maxTokens = 10_000 } = options
+  const tolerance = clockTolerance * 1000
+  const cache = openTokenCache<K>(maxTokens)
+
+  return async (token, now) => {
+    const cached = cache.find(token)
+    const kid = cached?.key.kid ?? parseToken(token)?.kid
+    if (kid === undefined) return 'invalid'
+    const found = findKey(kid)
+    const key = found instanceof Promise ? await found : found
+    if (cached && cached.key !== key) cache.drop(token)
+    if (!key) return 'invalid'
+    const valid = cached?.key === key ? cached : await verifyWith(key, token, options)
+    if (!valid || valid.from > now + tolerance) return 'invalid'
+    const isExpired = valid.until < now - tolerance
+    if (isExpired) cache.drop(token)
+    else if (valid !== cached) cache.store(token, { ...valid, key })
+    return { claims: valid.claims, isExpired }
+  }
+}

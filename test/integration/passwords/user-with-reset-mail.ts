@@ -13,6 +13,7 @@ export const newPassword = 'a wholly new 7 phrase'
 export type MailedToken = { token: string; code: string; caught: CaughtEmail; path: string }
 
 const origin = 'http://latchkey.test'
+const resetLink = '/reset-password?'
 
 const read = (caught: CaughtEmail): MailedToken => ({
   token: tokenOf(caught.link),
@@ -21,14 +22,12 @@ const read = (caught: CaughtEmail): MailedToken => ({
   path: caught.link.slice(origin.length),
 })
 
-const countEmails = async (world: Service, email: string) => (await world.mails.sentTo(email)).length
-
 /** Requests a reset email, and waits until it is delivered. */
 export const requestResetMail = async (world: Service, email: string): Promise<MailedToken> => {
-  const before = await countEmails(world, email)
+  const before = (await world.mails.sentTo(email)).filter(({ link }) => link.includes(resetLink))
   const { status } = await world.client.post('forgot-password', { email })
   if (status !== 202) throw new Error(`forgot-password answered ${status}`)
-  return read(await world.mails.to(email, before + 1))
+  return read(await world.mails.to(email, before.length + 1, resetLink))
 }
 
 /** Registers a user, and returns the tokens of their verification email and of a reset email. */

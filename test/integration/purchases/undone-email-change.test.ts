@@ -113,6 +113,7 @@ test('squatter registered the old address → undo gives all its purchases to th
   const squatterPurchase = await paidPurchase({ token: squatter.access, email: owner.email })
   const { id } = await paidPurchase({ email: owner.email })
   t.like(await shop.rowOf(id), { user_id: null, claim: 'waiting' })
+  await waitForLink(shop, owner.email, 'reset-password')
   t.is((await undo()).status, 200)
   t.is((await client.get('me', { token: squatter.access })).status, 401)
   await runDeletionJobs()

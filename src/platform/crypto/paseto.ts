@@ -3,12 +3,12 @@
 // Ed25519 runs in node:crypto on the calling thread. WebCrypto, which the guard uses elsewhere, queues its jobs in the libuv
 // pool, where a flood of slow work would stall every token check.
 import { sign as signBytes, verify as verifyBytes } from 'node:crypto'
+import { PAE } from 'paseto'
 import {
   type CheckedToken,
   type CheckSignature,
   openTokenCheck as openCheck,
 } from '../../../packages/guard/src/check-token.ts'
-import { signedBytes } from '../../../packages/guard/src/signed-token.ts'
 import { encode } from '../base/base64url.ts'
 import type { PublicKey, SecretKey } from './paseto-keys.ts'
 
@@ -27,16 +27,18 @@ export const openTokenCheck = (
   return (token, now) => check(token, now.getTime())
 }
 
-/** Signs any message by the protocol alone. */
+const header = Buffer.from('v4.public.')
+
+/** Signs any message by the protocol alone. The package encodes what the verifier encodes with its own code. */
 export const signMessage = (
   key: SecretKey,
   message: Buffer,
   footer: Buffer,
   implicit: Buffer = Buffer.alloc(0),
 ): string => {
-  const signature = signBytes(null, signedBytes({ message, footer }, implicit), key.handle)
+  const signature = signBytes(null, PAE([header, message, footer, implicit]), key.handle)
   const tail = footer.length > 0 ? `.${encode(footer)}` : ''
-  return `v4.public.${encode(Buffer.concat([message, signature]))}${tail}`
+  return `${header}${encode(Buffer.concat([message, signature]))}${tail}`
 }
 
 /** Signs a token of these claims with `iat` and `exp` (whole seconds). Its footer names the key. */

@@ -81,6 +81,7 @@ const test = anyTest.serial
     PUBLIC_URL: 'https://user:5ecret@id.example.com',
     FRONTEND_URL: 'javascript:5ecret',
     CORS_ORIGINS: 'https://app.example.com/5ecret',
+    AUDIENCES: 'https://orders.example.com,http://5ecret.example.com',
     PORT: '5ecret',
     TRUSTED_PROXIES: 'true5ecret',
     ACCESS_TOKEN_TTL: '900-5ecret',
@@ -212,6 +213,32 @@ const test = anyTest.serial
       'https://u:p@a.example',
     ])
       t.is(errorsOf({ ...minimalEnv, CORS_ORIGINS: origin }).length, 1, origin)
+  })
+
+  test('AUDIENCES → normalized; plain http to another machine, a query or credentials → rejected', t => {
+    const audiences = (text: string) => configOf({ ...minimalEnv, AUDIENCES: text }).AUDIENCES
+    t.deepEqual(configOf(minimalEnv).AUDIENCES, [])
+    t.deepEqual(audiences('HTTPS://Orders.example.com:443/, https://news.example.com/v1//,'), [
+      'https://orders.example.com',
+      'https://news.example.com/v1',
+    ])
+    const local = ['http://localhost:4000', 'http://127.0.0.1:4000', 'http://[::1]:4000']
+    t.deepEqual(audiences(local.join()), local)
+    const refused = [
+      ...['http://orders.example.com', 'http://localhost.example.com', 'http://10.0.0.1', 'http://128.0.0.1'],
+      ...['https://orders.example.com?a=1', 'https://orders.example.com#a', 'https://u:p@orders.example.com'],
+      ...['orders', 'urn:orders', '*', 'https://', 'https://orders.example.com https://news.example.com'],
+    ]
+    for (const text of refused) t.is(errorsOf({ ...minimalEnv, AUDIENCES: text }).length, 1, text)
+  })
+
+  test('AUDIENCES with plain http in production → rejected, also among https addresses', t => {
+    for (const text of ['http://localhost:4000', 'https://orders.example.com,http://localhost:4000'])
+      t.deepEqual(errorsOf({ ...production, AUDIENCES: text }), [
+        'AUDIENCES must begin with https:// if NODE_ENV is production',
+      ])
+    t.deepEqual(errorsOf({ ...production, AUDIENCES: 'https://a.example,https://a.example' }), [])
+    t.deepEqual(errorsOf({ ...production, AUDIENCES: '' }), [])
   })
 
   const origins: Record<string, string> = {

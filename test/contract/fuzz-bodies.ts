@@ -48,6 +48,8 @@ const samples: Record<string, fc.Arbitrary<unknown>> = {
   picture_url: fc.constant(`https://${canary}.example/a`),
   user_id: fc.constantFrom(placeholder('userId'), placeholder('victimId')),
   limit: fc.constantFrom('1', '10', '100'),
+  // The default PUBLIC_URL of a test world: any other address must be configured first.
+  audience: fc.constant('http://latchkey.test'),
 }
 
 type Known = {

@@ -43,6 +43,8 @@ export const urls = {
   }),
 }
 
+const secureBase = urls.base.map(at => at.replace(/^http:/, 'https:'))
+
 /** The minimum and maximum of each duration, in milliseconds. */
 export const durationRanges = {
   ACCESS_TOKEN_TTL: [m, 60 * m],
@@ -82,6 +84,7 @@ const values: Record<string, fc.Arbitrary<string>> = {
   PUBLIC_URL: urls.base,
   FRONTEND_URL: urls.base,
   CORS_ORIGINS: listOf(webOrigin),
+  AUDIENCES: listOf(fc.oneof(secureBase, fc.constant('http://localhost:4000/orders'))),
   PORT: whole(0, 65_535),
   HOST: fc.constantFrom('0.0.0.0', '::', 'localhost'),
   METRICS_HOST: fc.constantFrom('0.0.0.0', '::1', 'localhost'),

@@ -25,7 +25,13 @@ type Needs = Parameters<typeof startSession>[0] &
   Parameters<typeof validateNewPassword>[0] &
   Pick<Deps, 'log' | 'database' | 'queue' | 'hasher'>
 
-type Request = { registration: NewAccount; locale: string; origin: Origin & { network: string } }
+type Request = {
+  registration: NewAccount
+  /** Of the access token. */
+  audience: string
+  locale: string
+  origin: Origin & { network: string }
+}
 
 /**
  * Creates an account, queues the email that verifies its address in the same transaction, and starts a session. Without a
@@ -36,7 +42,7 @@ type Request = { registration: NewAccount; locale: string; origin: Origin & { ne
  */
 export const register = async (
   deps: Needs,
-  { registration, locale, origin }: Request,
+  { registration, audience, locale, origin }: Request,
 ): Promise<SessionReply | { user?: UserReply } | Problem<'USER_EXISTS' | 'VALIDATION_ERROR'>> => {
   const { config } = deps
   const { password, ...profile } = registration
@@ -51,18 +57,17 @@ export const register = async (
   await startDelivery(deps, [emailId])
   // With `REGISTRATION_PRIVACY` no device is stored here: its own attempt counter would reveal that the address was free.
   if (config.REGISTRATION_PRIVACY || !user) return {}
-  if (!config.REQUIRE_VERIFIED_EMAIL) return startOwnSession(deps, user, origin)
+  if (!config.REQUIRE_VERIFIED_EMAIL) return startOwnSession(deps, { user, audience, origin })
   await rememberDevice(deps, user.id, origin)
   return { user: userView(user) }
 }
 
 const startOwnSession = async (
   deps: Needs,
-  user: User,
-  origin: Request['origin'],
+  { user, audience, origin }: { user: User } & Pick<Request, 'audience' | 'origin'>,
 ): Promise<SessionReply | { user: UserReply }> => {
   try {
-    const session = await startSession(deps, { user, origin })
+    const session = await startSession(deps, { user, audience, origin })
     await addSignedInDevice(deps, user.id, deviceId(origin))
     return session
   } catch (error) {

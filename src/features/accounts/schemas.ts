@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { named, time } from '../../platform/base/field-shapes.ts'
+import * as field from '../../platform/base/fields.ts'
 import { liveSessionReply } from '../sessions/schemas.ts'
 import { userReply } from '../users/schemas.ts'
 
@@ -27,3 +28,11 @@ export const exportReply = named('AccountExport', {
   ),
   modules: v.record(v.string(), v.array(v.record(v.string(), v.unknown()))),
 })
+
+/** The fields of a profile that a registration may set. */
+export const profileEntries = {
+  full_name: v.exactOptional(v.nullable(field.fullName)),
+  phone: v.exactOptional(v.nullable(field.phone)),
+  address: v.exactOptional(v.nullable(field.address)),
+  preferred_language: v.exactOptional(v.nullable(field.languageTag)),
+}

@@ -21,7 +21,7 @@ type Needs = Parameters<typeof startSession>[0] &
   Parameters<typeof comparePassword>[0] &
   Pick<Deps, 'log' | 'metrics' | 'database' | 'reads' | 'queue' | 'limiter'>
 
-type Attempt = { email: string; password: string; origin: Origin & { network: string } }
+type Attempt = { email: string; password: string; audience: string; origin: Origin & { network: string } }
 
 /** `isExemptFromIpLimit`: the login came from a known device, and does not count in the limit of its network. */
 type LoggedIn = { session: SessionReply; isExemptFromIpLimit: boolean }
@@ -40,7 +40,7 @@ export const login = async (deps: Needs, attempt: Attempt): Promise<LoggedIn | R
   (await tryLogin(deps, attempt)) ?? (await tryLogin(deps, attempt)) ?? new Problem('INVALID_CREDENTIALS')
 
 /** Null if the row changed between the comparison and the update. */
-const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
+const tryLogin = async (deps: Needs, { email, password, audience, origin }: Attempt) => {
   const { database, reads, config } = deps
   const [found, inUse] = await Promise.all([findUserByEmail(reads, email), findHashesInUse(reads)])
   const device = deviceId(origin)
@@ -72,7 +72,7 @@ const tryLogin = async (deps: Needs, { email, password, origin }: Attempt) => {
   if (!recorded) return null
   await startDelivery(deps, recorded.emailIds)
   await addSignedInDevice(deps, found.id, device)
-  const session = await startSession(deps, { user: recorded.user, origin })
+  const session = await startSession(deps, { user: recorded.user, audience, origin })
   return {
     session,
     isExemptFromIpLimit: isKnown && (await isWithinDeviceLimit(deps, `${found.id}:${device}`)),

@@ -28,6 +28,8 @@ type Change = {
   sessionId: string
   current: string
   next: string
+  /** Of the new access token. */
+  audience: string
   origin: Origin & { network: string }
 }
 
@@ -38,7 +40,7 @@ type Change = {
  */
 export const changePassword = async (
   deps: Needs,
-  { user, sessionId, current, next, origin }: Change,
+  { user, sessionId, current, next, audience, origin }: Change,
 ): Promise<
   SessionReply | null | Problem<'INVALID_CURRENT_PASSWORD' | 'RATE_LIMIT_EXCEEDED' | 'VALIDATION_ERROR'>
 > => {
@@ -60,7 +62,7 @@ export const changePassword = async (
   await startDelivery(deps, [changed.notice])
   await deleteSessions(deps, user.id)
   await resetAttemptsAndDevices(deps, user)
-  const started = startSession(deps, { user: changed.user, origin })
+  const started = startSession(deps, { user: changed.user, audience, origin })
   const added = addSignedInDevice(deps, user.id, deviceId(origin))
   return Promise.all([started, added])
     .then(([session]) => session)

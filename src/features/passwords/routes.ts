@@ -7,6 +7,7 @@ import { clearCookie } from '../../platform/http/cookie.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { codeEntries, tokenEntries, tokenOrCodeBody } from '../one-time-tokens/schemas.ts'
 import { sessionExample } from '../sessions/examples.ts'
+import { resolveAudience } from '../sessions/resolve-audience.ts'
 import { route } from '../sessions/route.ts'
 import { sessionReply } from '../sessions/schemas.ts'
 import { isCookieOf, tokensBy } from '../sessions/token-transport.ts'
@@ -65,10 +66,14 @@ const change = (method: 'POST' | 'PUT') =>
     summary: method === 'POST' ? 'Change your password' : 'Change your password (by PUT)',
     cookie: 'set',
     description:
-      'Ends every session and starts a new one: continue with the tokens of the reply. `204`: the password is changed, but an outage prevented the new session. Sign in again.',
+      'Ends every session and starts a new one: continue with the tokens of the reply. `204`: the password is changed, but an outage prevented the new session. Sign in again. `audience` names the service that the new access token is for.',
     auth: 'bearer',
     limits: ['change_password', 'password_changed'],
-    body: v.strictObject({ current_password: field.password, ...newPassword }),
+    body: v.strictObject({
+      current_password: field.password,
+      ...newPassword,
+      audience: v.exactOptional(field.audience),
+    }),
     replies: { 200: sessionReply, 204: 'empty' },
     problems: ['INVALID_CURRENT_PASSWORD', 'RATE_LIMIT_EXCEEDED', 'VALIDATION_ERROR'],
     example: {
@@ -77,7 +82,10 @@ const change = (method: 'POST' | 'PUT') =>
     },
     handle: async (deps, { user, sessionId, body, client, cookie }) => {
       const { current_password: current, new_password: next } = body
-      const session = await changePassword(deps, { user, sessionId, current, next, origin: client })
+      const audience = resolveAudience(deps, body.audience)
+      if (audience instanceof Problem) return audience
+      const change = { user, sessionId, current, next, audience, origin: client }
+      const session = await changePassword(deps, change)
       if (session instanceof Problem) return session
       if (!session) return { status: 204, headers: clearCookie(cookie) }
       const transport = isCookieOf(deps, cookie, sessionId) ? 'cookie' : 'body'

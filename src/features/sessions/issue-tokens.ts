@@ -8,7 +8,7 @@ import type { TokenReply } from './schemas.ts'
 type Needs = Pick<Deps, 'config' | 'clock' | 'ring' | 'secrets'>
 
 /** `token` is the refresh token to issue, and `expiresIn` its life. Times in milliseconds. */
-type Issue = { user: User; token: RefreshToken; authTime: number; expiresIn: number }
+type Issue = { user: User; token: RefreshToken; audience: string; authTime: number; expiresIn: number }
 
 /** The access and refresh token of a session, as in the reply to its client. */
 export const issueTokens = (deps: Needs, issue: Issue): TokenReply => ({
@@ -21,17 +21,18 @@ export const issueTokens = (deps: Needs, issue: Issue): TokenReply => ({
 })
 
 // Any service can verify it offline (PASETO v4.public). Its claims are not encrypted: they must hold no secret.
-const signAccessToken = (deps: Needs, { user, token, authTime }: Issue): string => {
+const signAccessToken = (deps: Needs, { user, token, audience, authTime }: Issue): string => {
   const { config, clock, ring } = deps
   const claims = {
     iss: config.PUBLIC_URL,
-    aud: config.PUBLIC_URL,
+    aud: audience,
     sub: user.id,
     sid: token.sessionId,
     email: user.email,
     email_verified: user.email_verified,
     roles: user.roles,
     amr: ['pwd'],
+    acr: 'aal1',
     auth_time: new Date(authTime).toISOString(),
     ...(user.full_name !== null && { name: user.full_name }),
     ...(user.preferred_language !== null && { lang: user.preferred_language }),

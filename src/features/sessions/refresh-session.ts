@@ -29,11 +29,12 @@ type Needs = Parameters<typeof issueTokens>[0] &
  * Exchanges a refresh token for its successor and a new access token. It reads the user before the exchange, so that an
  * outage of Postgres signs no one out. After an outage of Redis the client can retry with the same token.
  *
- * `limit` counts the exchanges of a session. A reused token ends the session even above that limit.
+ * `limit` counts the exchanges of a session. A reused token ends the session even above that limit. `audience` is that of
+ * the access token, and has no influence on the successor.
  */
 export const refreshSession = async (
   deps: Needs,
-  { token, limit, origin }: { token: RefreshToken; limit: Limit; origin: Origin },
+  { token, audience, limit, origin }: { token: RefreshToken; audience: string; limit: Limit; origin: Origin },
 ): Promise<Refreshed> => {
   const { config, secrets } = deps
   const { userId, sessionId } = token
@@ -67,6 +68,6 @@ export const refreshSession = async (
   }
   if (outcome === 'unverified') return { outcome: 'unverified' }
   if (outcome === 'limited') return { outcome, quotas }
-  const tokens = issueTokens(deps, { user, token: next, authTime, expiresIn })
+  const tokens = issueTokens(deps, { user, token: next, audience, authTime, expiresIn })
   return { outcome: 'refreshed', tokens, quotas }
 }

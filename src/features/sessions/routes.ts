@@ -11,6 +11,7 @@ import { endSession } from './end-session.ts'
 import { liveSessionExample, tokensExample } from './examples.ts'
 import { listSessions } from './list-sessions.ts'
 import { refreshSession } from './refresh-session.ts'
+import { resolveAudience } from './resolve-audience.ts'
 import { route } from './route.ts'
 import { liveSessionReply, tokenReply } from './schemas.ts'
 import { isCookieOf, tokensBy } from './token-transport.ts'
@@ -20,19 +21,24 @@ const postRefresh = route({
   path: '/api/v1/auth/refresh',
   summary: 'Refresh the access token',
   description:
-    'Returns a new access token and the next refresh token. The same token again within 10 seconds (a lost reply, a second tab) gets the same next token, and takes no point from a limit. A token that is used later, or after its successor was used, counts as stolen and ends the session. If the address must be verified first (`403`), the token is not used up.',
+    'Returns a new access token and the next refresh token. The same token again within 10 seconds (a lost reply, a second tab) gets the same next token, and takes no point from a limit. A token that is used later, or after its successor was used, counts as stolen and ends the session. If the address must be verified first (`403`), the token is not used up. `audience` is that of the new access token. The session does not remember it: without one, the audience is `PUBLIC_URL`.',
   auth: 'refresh',
   limits: ['refresh', 'refresh_cookie'],
-  body: v.strictObject({ refresh_token: v.exactOptional(field.opaqueToken) }),
+  body: v.strictObject({
+    refresh_token: v.exactOptional(field.opaqueToken),
+    audience: v.exactOptional(field.audience),
+  }),
   replies: { 200: tokenReply },
   cookie: 'set',
-  problems: ['INVALID_REFRESH_TOKEN', 'EMAIL_NOT_VERIFIED', 'RATE_LIMIT_EXCEEDED'],
+  problems: ['VALIDATION_ERROR', 'INVALID_REFRESH_TOKEN', 'EMAIL_NOT_VERIFIED', 'RATE_LIMIT_EXCEEDED'],
   example: { body: { refresh_token: example.refreshToken }, reply: tokensExample },
   unaudited: 'Changes no state of an account. A reused token stores `session.reused`.',
   handle: async (deps, { refresh: token, client, body }) => {
+    const audience = resolveAudience(deps, body.audience)
+    if (audience instanceof Problem) return audience
     const byCookie = body.refresh_token === undefined
     const limit = byCookie ? limits.refresh_cookie : limits.refresh
-    const refreshed = await refreshSession(deps, { token, limit, origin: client })
+    const refreshed = await refreshSession(deps, { token, audience, limit, origin: client })
     if (refreshed.outcome === 'reused') return new Problem('INVALID_REFRESH_TOKEN')
     if (refreshed.outcome === 'unverified') return new Problem('EMAIL_NOT_VERIFIED', { detail: 'session' })
     if (refreshed.outcome === 'ended') return refuseEndedSession(deps, client)

@@ -9,10 +9,10 @@ import { firstSecret, secretHash } from './refresh-token.ts'
 import type { SessionReply } from './schemas.ts'
 import { putSession } from './store.ts'
 
-/** Starts a session for a user who has just authenticated or registered. */
+/** Starts a session for a user who has just authenticated or registered. `audience` is that of the access token. */
 export const startSession = async (
   deps: Pick<Deps, 'config' | 'clock' | 'redis' | 'keys' | 'ring' | 'secrets'>,
-  { user, origin }: { user: User; origin: Origin },
+  { user, audience, origin }: { user: User; audience: string; origin: Origin },
 ): Promise<SessionReply> => {
   const { config, clock } = deps
   const token = { userId: user.id, sessionId: uuid(), secret: firstSecret() }
@@ -23,5 +23,5 @@ export const startSession = async (
     { ...token, ...origin, hash: secretHash(token.secret), epoch: user.session_epoch, authTime },
     life,
   )
-  return { ...issueTokens(deps, { user, token, authTime, expiresIn }), user: userView(user) }
+  return { ...issueTokens(deps, { user, token, audience, authTime, expiresIn }), user: userView(user) }
 }

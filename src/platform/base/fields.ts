@@ -1,5 +1,6 @@
 // The canonical form of each kind of input.
 import { canonicalDomain, localPart } from './address-parts.ts'
+import { canonicalBaseUrl } from './base-url.ts'
 import { plainCode, plainPhone, plainToken, trimUnseen } from './copied-text.ts'
 import { field, line, longerThan, misleadingCharacter } from './field-shapes.ts'
 import { loadPhoneNumbers } from './phone-numbers.ts'
@@ -83,6 +84,18 @@ export const httpsUrl = field(
     if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') return null
     return url.href.length > 2048 ? null : url.href
   },
+)
+
+/** The address of a service for which an access token is issued. */
+export const audience = field(
+  'audience',
+  'must be an http(s) address without query, fragment or credentials',
+  {
+    description: 'The address of the service that gets the access token: `PUBLIC_URL` or one of `AUDIENCES`.',
+    format: 'uri',
+    maxLength: 2048,
+  },
+  text => (text.length > 2048 || misleadingCharacter.test(text) ? null : canonicalBaseUrl(text)),
 )
 
 export const uuid = field('uuid', 'must be a UUID', { description: 'A UUID.', format: 'uuid' }, text =>

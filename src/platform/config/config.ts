@@ -43,7 +43,8 @@ const plainHttp = (table: Table, { NODE_ENV, ...values }: Record<string, unknown
   Object.entries(table)
     .filter(([name, { httpsInProduction, default: standard }]) => {
       const value = values[name] ?? standard
-      return httpsInProduction && value !== undefined && !String(value).startsWith('https:')
+      const addresses = value === undefined || value === '' ? [] : [value].flat()
+      return httpsInProduction && !addresses.every(address => String(address).startsWith('https:'))
     })
     .map(([name]) => `${name} must begin with https:// if NODE_ENV is production`)
 

@@ -1,15 +1,5 @@
-import { BlockList, isIP } from 'node:net'
 import type { Config } from './config.ts'
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
-
-const isLoopback = (host: string): boolean => {
-  const family = isIP(host)
-  if (family === 0) return /^(?:.+\.)?localhost$/i.test(host)
-  return loopback.check(host, family === 4 ? 'ipv4' : 'ipv6')
-}
+import { isLoopback } from './loopback.ts'
 
 type Exposing = Pick<Config, 'NODE_ENV' | 'HOST' | 'METRICS_HOST' | 'METRICS_PORT' | 'RATE_LIMITS'>
 

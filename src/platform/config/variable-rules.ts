@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import * as v from 'valibot'
+import { canonicalBaseUrl } from '../base/base-url.ts'
 import { parseDuration } from '../base/duration.ts'
 import { parsePostgresUrl } from './postgres-url.ts'
 import { parseRedisUrl } from './redis-url.ts'
@@ -44,11 +45,10 @@ export const redisUrl = acceptedBy(parseRedisUrl)
 export const postgresUrl = acceptedBy(parsePostgresUrl)
 
 /** An http or https URL, which may have a path. Trailing slashes are removed. */
-export const baseUrl = rule('must be an http(s) address without query, fragment or credentials', text => {
-  const parsed = URL.canParse(text) ? new URL(text) : null
-  if (!parsed || !/^https?:$/.test(parsed.protocol) || /[?#\s]/.test(text)) return null
-  return parsed.username || parsed.password ? null : (parsed.origin + parsed.pathname).replace(/\/+$/, '')
-})
+export const baseUrl = rule(
+  'must be an http(s) address without query, fragment or credentials',
+  canonicalBaseUrl,
+)
 
 /** A whole number from `least` to `most`. */
 export const integer = (least: number, most: number) =>

@@ -1,6 +1,7 @@
 import type * as v from 'valibot'
 import { parseMailbox } from '../base/mailbox.ts'
 import { type Limit, limits, parseLimits } from '../catalog/limits.ts'
+import { parseAudience } from './audiences.ts'
 import { themeVariables } from './brand.ts'
 import { parseEhloName } from './ehlo-name.ts'
 import { listenVariables } from './listen-variables.ts'
@@ -111,7 +112,7 @@ export const variables = {
     schema: baseUrl,
     default: 'http://localhost:8000',
     httpsInProduction: true,
-    help: 'The address at which clients reach this service. Links in emails begin with it, and it is the issuer and audience of tokens. It may have a path: `https://example.com/accounts`.',
+    help: 'The address at which clients reach this service. Links in emails begin with it, and it is the issuer of tokens, and their audience unless a client asks for one of `AUDIENCES`. It may have a path: `https://example.com/accounts`.',
   },
   FRONTEND_URL: {
     schema: baseUrl,
@@ -126,6 +127,15 @@ export const variables = {
     ),
     default: '',
     help: 'Origins whose scripts may call the API, comma-separated, matched exactly: `https://app.example.com`, `capacitor://localhost`, `chrome-extension://<id>`.',
+  },
+  AUDIENCES: {
+    schema: list(
+      'must be a comma-separated list of https addresses of services, without query, fragment or credentials; http only for this machine, such as http://localhost:4000',
+      parseAudience,
+    ),
+    default: '',
+    httpsInProduction: true,
+    help: 'The addresses of your services that get access tokens of their own, comma-separated: `https://orders.example.com,https://news.example.com`. A client asks for such a token by `audience`. Other services and Latchkey refuse it, so a service cannot use the tokens that it receives elsewhere. Unset: each access token has the audience `PUBLIC_URL`.',
   },
   ...listenVariables,
   ACCESS_TOKEN_TTL: {

@@ -147,6 +147,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
       sessionId: userId,
       current: password,
       next: 'a phrase of a thief 3',
+      audience: world.config.PUBLIC_URL,
       origin: { ip: '192.0.2.1', userAgent: '', network: '192.0.2.1' },
     })
     t.true(overtaken instanceof Problem)

@@ -1,0 +1,19 @@
+import type { Deps } from '../../deps.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+
+/**
+ * The audience of the access token that a client asks for: the one that it names, or `PUBLIC_URL`. Call it before anything
+ * else, so that a wrong audience uses up no password attempt and no refresh token. A session does not remember it: each
+ * request names its own (RFC 8707, section 2.2).
+ */
+export const resolveAudience = (
+  { config }: Pick<Deps, 'config'>,
+  requested: string | undefined,
+): string | Problem<'VALIDATION_ERROR'> => {
+  const { PUBLIC_URL, AUDIENCES } = config
+  if (requested === undefined || requested === PUBLIC_URL) return PUBLIC_URL
+  if (AUDIENCES.includes(requested)) return requested
+  const message =
+    'This must be the address of this service or of one that it is configured to issue tokens for.'
+  return new Problem('VALIDATION_ERROR', { errors: [{ path: 'audience', rule: 'audience', message }] })
+}

@@ -49,7 +49,10 @@ export type Deps = {
   queue: MailQueue
   limiter: Limiter
   ring: KeyRing
+  /** Checks a token of a caller of Latchkey: one with the audience `PUBLIC_URL`. */
   checkToken: CheckToken
+  /** Checks a token of any audience, to say whether it is genuine. Never accept it as that of a caller. */
+  checkAnyToken: CheckToken
   hasher: Hasher
   checkPassword: CheckPassword
   /** The SQL of each module for its rows about users, by the name of the module. */

@@ -8,7 +8,7 @@ import { gauges } from './platform/catalog/metrics.ts'
 import type { Config } from './platform/config/config.ts'
 import { defaultTimeouts, type Timeouts } from './platform/config/timeouts.ts'
 import { hashThreads } from './platform/crypto/hash-threads.ts'
-import { openTokenCheck } from './platform/crypto/paseto.ts'
+import { onlyFor, openTokenCheck } from './platform/crypto/paseto.ts'
 import { type Hasher, openHasher } from './platform/crypto/password.ts'
 import { deriveSecrets } from './platform/crypto/secrets.ts'
 import { openLimiter } from './platform/limits/limiter.ts'
@@ -55,8 +55,10 @@ export const open = async (
   )
   const { readFromReplica } = opened.use(openReplicaReader({ database, log, metrics }, replicas))
   const ring = await openKeyRing(database, secrets)
-  const parties = { issuer: config.PUBLIC_URL, audience: config.PUBLIC_URL }
-  const checkToken = openTokenCheck({ ...parties, clockTolerance, findKey: ring.find })
+  const { PUBLIC_URL: issuer, AUDIENCES } = config
+  const audience = [issuer, ...AUDIENCES]
+  const checkAnyToken = openTokenCheck({ issuer, audience, clockTolerance, findKey: ring.find })
+  const checkToken = onlyFor(issuer, checkAnyToken)
 
   const redis = openRedis(config.REDIS_URL, log, timeouts.redisCommand)
   opened.defer(() => redis.disconnect())
@@ -97,6 +99,7 @@ export const open = async (
     limiter,
     ring,
     checkToken,
+    checkAnyToken,
     hasher,
     checkPassword,
     userRows,

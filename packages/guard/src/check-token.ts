@@ -1,5 +1,5 @@
 import type { Claims } from './claims.ts'
-import { type DatedClaims, readClaims } from './read-claims.ts'
+import { type DatedClaims, type Expected, readClaims } from './read-claims.ts'
 import { parseToken, signedBytes } from './signed-token.ts'
 import { openTokenCache } from './token-cache.ts'
 
@@ -15,8 +15,6 @@ export type CheckSignature<K extends NamedKey> = (
 
 /** The claims of an authentic access token. `isExpired` means that only its age is wrong. */
 export type CheckedToken = { readonly claims: Claims; readonly isExpired: boolean }
-
-type Expected = { readonly issuer: string; readonly audience: string }
 
 /** The claims of a token that this key signed for this audience. The caller compares the times. */
 export const verifyWith = async <K extends NamedKey>(

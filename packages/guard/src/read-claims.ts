@@ -71,13 +71,16 @@ export const readJson = (message: Uint8Array): Json | null => {
   }
 }
 
+/** Which tokens to accept. With a list of audiences, a token for any of them. */
+export type Expected = { readonly issuer: string; readonly audience: string | readonly string[] }
+
+const isFor = (audience: Expected['audience'], value: unknown): boolean =>
+  typeof audience === 'string' ? value === audience : audience.some(each => each === value)
+
 /** The claims of an authentic message for this issuer and audience; null for any other. The caller compares the times. */
-export const readClaims = (
-  message: Uint8Array,
-  { issuer, audience }: { issuer: string; audience: string },
-): DatedClaims | null => {
+export const readClaims = (message: Uint8Array, { issuer, audience }: Expected): DatedClaims | null => {
   const claims = readJson(message)
-  if (claims?.iss !== issuer || claims.aud !== audience || !isClaims(claims)) return null
+  if (claims?.iss !== issuer || !isFor(audience, claims.aud) || !isClaims(claims)) return null
   const [issued, until] = [timeOf(claims.iat), timeOf(claims.exp)]
   if (Number.isNaN(issued) || Number.isNaN(until)) return null
   const from = claims.nbf === undefined ? issued : Math.max(issued, timeOf(claims.nbf))

@@ -33,6 +33,19 @@ export const bearerSession = async (
   return { userId: claims.sub, sessionId: claims.sid, isExpired }
 }
 
+/**
+ * Whether a request carries a genuine token that belongs to no session here: one for another service, or that of a machine
+ * client. Its holder would believe that a logout with it ended a session.
+ */
+export const isBearerOfOther = async (
+  deps: Pick<Deps, 'clock' | 'checkAnyToken'>,
+  request: IncomingMessage,
+): Promise<boolean> => {
+  const token = bearerOf(request)
+  if (typeof token !== 'string') return false
+  return (await deps.checkAnyToken(token, new Date(now(deps.clock)))) !== 'invalid'
+}
+
 /** The refresh token of a request body, if it was issued with our keys. */
 export const refreshTokenOf = (deps: Pick<Deps, 'secrets'>, body: unknown): RefreshToken | null => {
   const { refresh_token: text } = (body ?? {}) as { refresh_token?: unknown }

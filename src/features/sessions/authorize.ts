@@ -8,7 +8,7 @@ import { takeLimits } from '../../platform/http/limit.ts'
 import type { Auth } from '../../platform/http/route.ts'
 import type { User } from '../users/types.ts'
 import { mustVerify } from '../users/user-state.ts'
-import { bearerSession, expired, refreshTokenOf, revoked } from './authenticate.ts'
+import { bearerSession, expired, isBearerOfOther, refreshTokenOf, revoked } from './authenticate.ts'
 import { checkSession } from './check-session.ts'
 import { readRefreshToken } from './refresh-token.ts'
 import { findSession } from './store.ts'
@@ -91,6 +91,8 @@ const bearerOrRefresh: Authorize = async (deps, incoming) => {
   const sessions = [claimed, byRefresh].filter(isSession)
   // A valid token ends its session even above the rate limit, so that an attacker cannot keep the owner from signing out.
   if (sessions.length > 0) return { headers: {}, taken: [], outcome: { sessions } }
+  if (claimed instanceof Problem && (await isBearerOfOther(deps, incoming.request)))
+    return refuse(deps, incoming, claimed)
   const { refusal, ...limits } = await takeRouteLimits(deps, incoming)
   return { ...limits, outcome: refusal ?? { sessions } }
 }

@@ -56,7 +56,7 @@ const postLogout = route({
   summary: 'Sign out',
   cookie: 'clear',
   description:
-    'Ends the session of an access token, which may have expired, or of a refresh token. An unknown token gets the same reply. A request with a genuine token is never rate limited.',
+    'Ends the session of an access token, which may have expired, or of a refresh token. An unknown token gets the same reply. A token for another service (`401`) ends no session. A request with a genuine token is never rate limited.',
   auth: 'bearerOrRefresh',
   limits: ['anonymous'],
   body: v.strictObject({ refresh_token: v.exactOptional(field.opaqueToken) }),

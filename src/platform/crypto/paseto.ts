@@ -27,6 +27,14 @@ export const openTokenCheck = (
   return (token, now) => check(token, now.getTime())
 }
 
+/** Accepts only tokens for this audience, of those that another check accepts. Both share one cache. */
+export const onlyFor =
+  (audience: string, check: CheckToken): CheckToken =>
+  async (token, now) => {
+    const checked = await check(token, now)
+    return checked === 'invalid' || checked.claims.aud !== audience ? 'invalid' : checked
+  }
+
 const header = Buffer.from('v4.public.')
 
 /** Signs any message by the protocol alone. The package encodes what the verifier encodes with its own code. */

@@ -171,10 +171,16 @@ test('token for another service at routes of Latchkey → 401 INVALID_TOKEN, at 
   t.is((await client.get('me', { token: own })).status, 200, 'the session is alive')
 })
 
-test('logout with a token for another service → the session continues', async t => {
+test('logout with a token for another service → 401, and the session continues', async t => {
   const { access, refresh } = await anAccount(client, { audience: orders })
-  await client.post('logout', undefined, { token: access })
-  t.is((await client.post('refresh', { refresh_token: refresh })).status, 200)
+  const refused = await client.post('logout', undefined, { token: access })
+  t.is(refused.status, 401)
+  t.is(refused.body.code, 'INVALID_TOKEN')
+  const next = await client.post('refresh', { refresh_token: refresh })
+  t.is(next.status, 200)
+  const both = { refresh_token: next.body.refresh_token }
+  t.is((await client.post('logout', both, { token: access })).status, 204, 'the refresh token ends it')
+  t.is((await client.post('refresh', both)).status, 401)
 })
 
 test('a user token → says by acr and amr that a password alone was checked', async t => {

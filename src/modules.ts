@@ -51,6 +51,10 @@ export const modules: readonly Module[] = [
     name: 'signing-keys',
     entities: async () => [(await import('./features/signing-keys/entity.ts')).SigningKeys],
     routes: async () => (await import('./features/signing-keys/routes.ts')).keyRoutes,
+    jobs: async () => {
+      const { rotateWhenDue } = await import('./features/signing-keys/rotate-when-due.ts')
+      return [{ run: rotateWhenDue, pauseMs: 10_000 }]
+    },
   },
   {
     name: 'mail-delivery',

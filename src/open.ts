@@ -1,5 +1,5 @@
 import type { Deps } from './deps.ts'
-import { openKeyRing } from './features/signing-keys/store.ts'
+import { openKeyRing } from './features/signing-keys/open-key-ring.ts'
 import { counters, emails, loadEntities, userRows } from './modules.ts'
 import type { Clock } from './platform/base/clock.ts'
 import type { Log } from './platform/base/log.ts'
@@ -54,7 +54,7 @@ export const open = async (
     url => () => openPostgres({ url, entities, log, timeouts }),
   )
   const { readFromReplica } = opened.use(openReplicaReader({ database, log, metrics }, replicas))
-  const ring = await openKeyRing(database, secrets)
+  const ring = opened.use(await openKeyRing({ config, database, reads, secrets, log }))
   const { PUBLIC_URL: issuer, AUDIENCES } = config
   const audience = [issuer, ...AUDIENCES]
   const checkAnyToken = openTokenCheck({ issuer, audience, clockTolerance, findKey: ring.find })

@@ -1,10 +1,9 @@
 import { EntitySchema } from 'typeorm'
-import type { PublishedKey } from '../../platform/crypto/key-ring.ts'
+import type { KeyState } from './types.ts'
 
-export type SigningKeyRow = PublishedKey & {
-  /** The PASERK secret key, encrypted with a key derived from APP_SECRET. */
-  sealed_secret: string
-  created_at: Date
+export type SigningKeyRow = KeyState & {
+  /** The PASERK secret key, encrypted with a key derived from APP_SECRET. Null once the key is retired. */
+  sealed_secret: string | null
 }
 
 export const SigningKeys = new EntitySchema<SigningKeyRow>({
@@ -13,10 +12,11 @@ export const SigningKeys = new EntitySchema<SigningKeyRow>({
   columns: {
     kid: { type: 'text', primary: true },
     public_key: { type: 'text' },
-    sealed_secret: { type: 'text' },
+    sealed_secret: { type: 'text', nullable: true },
     status: { type: 'text' },
     not_before: { type: 'timestamptz', default: () => 'now()' },
     not_after: { type: 'timestamptz', nullable: true },
     created_at: { type: 'timestamptz', default: () => 'now()' },
+    token_life: { type: 'integer', default: 0 },
   },
 })

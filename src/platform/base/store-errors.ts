@@ -25,7 +25,7 @@ const redisMessages =
   /^(?:Command timed out|Command aborted due to connection close|Connection is closed|Stream isn't writeable|Connection is not established|Cluster isn't ready|Cluster is ended|None of startup nodes is available|Failed to refresh slots cache|Too many Cluster redirections|All sentinels are unreachable|(?:ERR )?Script attempted to access a non local key|(?:LOADING|READONLY|OOM|MISCONF|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|NOREPLICAS|BUSY|NOPERM|NOAUTH|WRONGPASS) ?)/
 const redisNames = /^(?:MaxRetriesPerRequestError|ClusterAllFailedError)$/
 
-const ownCodes = /^ERR_(?:HASHER_BUSY|HASHER_FAILED|POOL_BUSY)$/
+const ownCodes = /^ERR_(?:HASHER_BUSY|HASHER_FAILED|POOL_BUSY|NO_SIGNING_KEY)$/
 
 // The messages outside of a script, inside a script of Redis 7.0, and inside a script of later versions.
 const permissionMessages =

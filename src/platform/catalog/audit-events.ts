@@ -62,6 +62,12 @@ export const auditEvents = {
     on: 'the link of the email to the old address',
     data: `\`email_id\`, ${change}, \`claim\`, \`release\``,
   },
+  'signing_key.published': { on: 'the worker, `keys rotate`, `keys retire`', data: '`kid`, `not_before`' },
+  'signing_key.promoted': {
+    on: 'the worker, `keys rotate --now`, `keys retire`: the key signs from now on',
+    data: '`kid`, `retiring`, `retires_at`',
+  },
+  'signing_key.retired': { on: 'the worker, `keys retire`', data: '`kid`, `before`' },
   'email.retried': { on: '`POST /admin/emails/:id/retry`, `emails retry`', data: `\`email_id\`, ${change}` },
 } as const satisfies Record<string, AuditEventDefinition>
 

@@ -7,6 +7,7 @@ import { parseEhloName } from './ehlo-name.ts'
 import { listenVariables } from './listen-variables.ts'
 import { parseOrigin } from './origins.ts'
 import { passwordVariables } from './password-variables.ts'
+import { tokenVariables } from './token-variables.ts'
 import {
   baseUrl,
   duration,
@@ -138,21 +139,7 @@ export const variables = {
     help: 'The addresses of your services that get access tokens of their own, comma-separated: `https://orders.example.com,https://news.example.com`. A client asks for such a token by `audience`. Other services and Latchkey refuse it, so a service cannot use the tokens that it receives elsewhere. Unset: each access token has the audience `PUBLIC_URL`.',
   },
   ...listenVariables,
-  ACCESS_TOKEN_TTL: {
-    schema: duration('1m', '1h'),
-    default: '15m',
-    help: 'The life of an access token. Another service accepts a token for at most this time after its session has ended.',
-  },
-  REFRESH_TOKEN_TTL: {
-    schema: duration('5m', '400d'),
-    default: '7d',
-    help: 'A session ends if it is not refreshed for this time.',
-  },
-  SESSION_MAX_AGE: {
-    schema: duration('5m', '400d'),
-    default: '30d',
-    help: 'A session ends at this age, refreshed or not.',
-  },
+  ...tokenVariables,
   ACCOUNT_ERASURE_DELAY: {
     schema: duration('1d', '400d'),
     default: '30d',

@@ -15,8 +15,11 @@ export type PublishedKey = {
 
 /** The signing keys of the service. */
 export type KeyRing = {
+  /** The key to sign with. It is published. Throws an outage without such a key. */
   signing: () => { kid: string; secret: SecretKey }
   published: () => PublishedKey[]
   /** The key with this id. An unknown id may be a new key of another instance, so it is looked up, but not often. */
   find: (kid: string) => PublicKey | Promise<PublicKey | null>
+  /** Waits for the keys of now, if this process has not read them for seconds: its event loop may have been blocked. */
+  catchUp: () => Promise<void>
 }

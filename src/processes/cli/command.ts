@@ -8,7 +8,7 @@ type Schema = v.GenericSchema
 /** The dependencies of a command, by what it needs. Stores that it does not need may be down. */
 export type CommandDeps = {
   configuration: Pick<Deps, 'config'>
-  database: Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'readFromReplica'>
+  database: Pick<Deps, 'config' | 'clock' | 'log' | 'secrets' | 'database' | 'readFromReplica'>
   everything: Deps
 }
 

@@ -26,6 +26,7 @@ const openers: { [N in Needs]: Opener<N> } = {
     open: async (config, io) => {
       const entities = await loadEntities()
       const { checkSchema } = await import('../../platform/postgres/check-database.ts')
+      const { deriveSecrets } = await import('../../platform/crypto/secrets.ts')
       const { openPostgres } = await import('../../platform/postgres/postgres.ts')
       const log = await openCommandLog(io)
       await using opened = new AsyncDisposableStack()
@@ -43,6 +44,7 @@ const openers: { [N in Needs]: Opener<N> } = {
         config,
         clock: { shift: 0 },
         log,
+        secrets: deriveSecrets(config.APP_SECRET),
         database,
         readFromReplica: run => run(database.manager),
         [Symbol.asyncDispose]: () => resources.disposeAsync(),

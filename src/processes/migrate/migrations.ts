@@ -10,6 +10,7 @@ import { AuditData1764120000002 } from '../../../migrations/1764120000002-audit-
 import { WaitingPurchases1764120000003 } from '../../../migrations/1764120000003-waiting-purchases.ts'
 import { MailHolds1764130000000 } from '../../../migrations/1764130000000-mail-holds.ts'
 import { EmailRetention1764130000001 } from '../../../migrations/1764130000001-email-retention.ts'
+import { KeyRotation1764200000000 } from '../../../migrations/1764200000000-key-rotation.ts'
 
 /** Every migration, oldest first. */
 export const migrations = [
@@ -25,4 +26,5 @@ export const migrations = [
   WaitingPurchases1764120000003,
   MailHolds1764130000000,
   EmailRetention1764130000001,
+  KeyRotation1764200000000,
 ]

@@ -2,7 +2,7 @@ import anyTest from 'ava'
 import { verify } from 'paseto-ts/v4'
 import type { Pool } from 'pg'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
-import { openKeyRing } from '../../../src/features/signing-keys/store.ts'
+import { openKeyRing } from '../../../src/features/signing-keys/open-key-ring.ts'
 import { signToken } from '../../../src/platform/crypto/paseto.ts'
 import { generateKey, importSecret } from '../../../src/platform/crypto/paseto-keys.ts'
 import { seal } from '../../../src/platform/crypto/seal.ts'
@@ -102,11 +102,10 @@ anyTest.after.always(async () => {
     const rows = await world.sql<Record<string, string>>('SELECT * FROM signing_keys')
     t.is(rows.length, 1)
     t.notRegex(JSON.stringify(rows), /k4\.secret|k4\.local/)
-    const { database } = world.deps
-    await t.throwsAsync(openKeyRing(database, deriveSecrets('another secret of the application')), {
-      message: /APP_SECRET/,
-    })
-    await t.notThrowsAsync(openKeyRing(database, world.deps.secrets))
+    const secrets = deriveSecrets('another secret of the application')
+    await t.throwsAsync(openKeyRing({ ...world.deps, secrets }), { message: /APP_SECRET/ })
+    using ring = await openKeyRing(world.deps)
+    t.is(ring.signing().kid, world.deps.ring.signing().kid)
   })
 }
 

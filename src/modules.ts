@@ -25,6 +25,10 @@ export const modules: readonly Module[] = [
     },
   },
   { name: 'login', routes: async () => (await import('./features/login/routes.ts')).loginRoutes },
+  {
+    name: 'reauthentication',
+    routes: async () => (await import('./features/reauthentication/routes.ts')).reauthenticationRoutes,
+  },
   { name: 'sessions', routes: async () => (await import('./features/sessions/routes.ts')).sessionRoutes },
   {
     name: 'email-verification',

@@ -14,6 +14,7 @@ const byId = v.strictObject({ id: field.uuid })
 const statuses = v.picklist(['queued', 'sent', 'failed', 'dropped'])
 
 const common = { auth: 'admin', limits: ['bearer'] } as const
+const changes = { ...common, fresh: true } as const
 
 const emailReply = named('Email', {
   id: v.string(),
@@ -56,7 +57,7 @@ const getEmails = route({
 })
 
 const postRetry = route({
-  ...common,
+  ...changes,
   method: 'POST',
   path: '/api/v1/admin/emails/:id/retry',
   summary: 'Send a failed email again',

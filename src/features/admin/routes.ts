@@ -24,6 +24,7 @@ const roles = v.pipe(
 )
 
 const common = { auth: 'admin', limits: ['bearer'] } as const
+const changes = { ...common, fresh: true } as const
 
 const getUsers = route({
   ...common,
@@ -65,7 +66,7 @@ const getUser = route({
 })
 
 const patchUser = route({
-  ...common,
+  ...changes,
   method: 'PATCH',
   path: '/api/v1/admin/users/:id',
   summary: 'Change the roles or the status of a user',
@@ -92,7 +93,7 @@ const patchUser = route({
 })
 
 const removeUser = route({
-  ...common,
+  ...changes,
   method: 'DELETE',
   path: '/api/v1/admin/users/:id',
   summary: 'Delete a user',
@@ -107,7 +108,7 @@ const removeUser = route({
 })
 
 const logoutUser = route({
-  ...common,
+  ...changes,
   method: 'POST',
   path: '/api/v1/admin/users/:id/logout',
   summary: 'End every session of a user',

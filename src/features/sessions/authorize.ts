@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Authorize, AuthResult, IncomingRequest } from '../../platform/http/authorization.ts'
-import { forbidden } from '../../platform/http/bearer.ts'
+import { forbidden, freshnessChallenge } from '../../platform/http/bearer.ts'
 import { foreignPage } from '../../platform/http/cookie.ts'
 import { takeLimits } from '../../platform/http/limit.ts'
 import type { Auth } from '../../platform/http/route.ts'
@@ -10,6 +10,7 @@ import type { User } from '../users/types.ts'
 import { mustVerify } from '../users/user-state.ts'
 import { bearerSession, expired, isBearerOfOther, refreshTokenOf, revoked } from './authenticate.ts'
 import { checkSession } from './check-session.ts'
+import { isFresh } from './is-fresh.ts'
 import { readRefreshToken } from './refresh-token.ts'
 import { findSession } from './store.ts'
 
@@ -40,7 +41,8 @@ const bearer: Authorize = async (deps, incoming) => {
   const user = isExpired ? expired() : await checkSession(deps, claimed, session)
   if (!(user instanceof Problem)) {
     const isBlocked = incoming.route.unverified !== 'allowed' && mustVerify(user, deps.config)
-    const outcome = isBlocked ? new Problem('EMAIL_NOT_VERIFIED', { detail: 'session' }) : { user, sessionId }
+    const caller = { user, sessionId, authTime: session?.authTime }
+    const outcome = isBlocked ? new Problem('EMAIL_NOT_VERIFIED', { detail: 'session' }) : caller
     return { ...limits, outcome }
   }
   return { ...limits, outcome: user.code === 'TOKEN_EXPIRED' ? user : revoked() }
@@ -99,5 +101,16 @@ const bearerOrRefresh: Authorize = async (deps, incoming) => {
 
 const byAuth: Record<Auth, Authorize> = { none, optional, bearer, admin, refresh, bearerOrRefresh }
 
+// After the check of the role: a user who may not make the change is not asked for the password.
+const fresh: Authorize = async (deps, incoming) => {
+  const { outcome, ...limits } = await byAuth[incoming.route.auth](deps, incoming)
+  // Only a session can be stale: a machine client has no user who could authenticate again.
+  if (outcome instanceof Problem || !outcome.user) return { ...limits, outcome }
+  if (isFresh(deps, Number(outcome.authTime))) return { ...limits, outcome }
+  const challenge = freshnessChallenge(deps.config.FRESH_FOR / 1000)
+  return { ...limits, outcome: new Problem('REAUTHENTICATION_REQUIRED', challenge) }
+}
+
 /** Authenticates the caller as the route requires, and counts the request in the limits of the route. */
-export const authorize: Authorize = (deps, incoming) => byAuth[incoming.route.auth](deps, incoming)
+export const authorize: Authorize = (deps, incoming) =>
+  incoming.route.fresh ? fresh(deps, incoming) : byAuth[incoming.route.auth](deps, incoming)

@@ -11,6 +11,7 @@ type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
 const startScript = script(import.meta.dirname, 'start.lua')
 const rotateScript = script(import.meta.dirname, 'rotate.lua')
 const markStolenScript = script(import.meta.dirname, 'mark-stolen.lua')
+const reauthenticateScript = script(import.meta.dirname, 'reauthenticate.lua')
 const endAllScript = script(import.meta.dirname, 'end-all.lua')
 
 /** Times in milliseconds. `epoch` is the current epoch of the user, and `hash` the hash of the first secret. */
@@ -115,15 +116,28 @@ export const findSession = async (
   { redis, keys, clock }: Store,
   userId: string,
   sessionId: string,
-): Promise<{ epoch: number } | null> => {
-  const [current, epoch, idleUntil] = await redis.hmget(
+): Promise<{ epoch: number; authTime: number } | null> => {
+  const [current, epoch, idleUntil, authTime] = await redis.hmget(
     keys.session(userId, sessionId),
     'current',
     'epoch',
     'idle_until',
+    'auth_time',
   )
-  return current && now(clock) < Number(idleUntil) ? { epoch: Number(epoch) } : null
+  if (!current || now(clock) >= Number(idleUntil)) return null
+  return { epoch: Number(epoch), authTime: Number(authTime) }
 }
+
+/**
+ * Records that the user of a session authenticated again at `authTime`. Returns false if the session has ended. Refreshes
+ * keep the time.
+ */
+export const putAuthTime = async (
+  { redis, keys }: Store,
+  { userId, sessionId, epoch }: { userId: string; sessionId: string; epoch: number },
+  authTime: number,
+): Promise<boolean> =>
+  (await reauthenticateScript(redis, [keys.session(userId, sessionId)], [epoch, authTime])) === 1
 
 export type LiveSession = {
   id: string

@@ -26,8 +26,9 @@ export const problemsOf = (route: Route): ProblemDefinition[] => {
   const body: Code[] = route.body ? ['VALIDATION_ERROR', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] : []
   const params: Code[] = route.params ? ['NOT_FOUND'] : []
   const limit: Code[] = route.limits.length > 0 ? ['RATE_LIMIT_EXCEEDED'] : []
+  const fresh: Code[] = route.fresh ? ['REAUTHENTICATION_REQUIRED'] : []
   const always: Code[] = ['INTERNAL_ERROR', 'SERVICE_UNAVAILABLE']
-  const implied = [...impliedByAuth[route.auth], ...body, ...params, ...limit, ...always].map(
+  const implied = [...impliedByAuth[route.auth], ...body, ...params, ...limit, ...fresh, ...always].map(
     code => problems[code],
   )
   return [...new Map([...route.problems, ...implied].map(each => [each.code, each])).values()]

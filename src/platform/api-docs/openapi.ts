@@ -125,11 +125,19 @@ const operationId = ({ method, path }: Route): string =>
     .replace(/[^a-z0-9]+/gi, '-')
     .replace(/^-|-$/g, '')}`
 
+const freshNote =
+  'Needs a session whose user authenticated within `FRESH_FOR`; otherwise `401 REAUTHENTICATION_REQUIRED`.'
+
+const descriptionOf = ({ description, fresh }: Route): Json => {
+  const sentences = [description, fresh && freshNote].filter(Boolean).join(' ')
+  return sentences ? { description: sentences } : {}
+}
+
 const operation = (route: Route, schemas: Schemas): Json => ({
   operationId: operationId(route),
   tags: [route.path.startsWith('/api/v1/') ? (route.path.split('/')[3] ?? 'auth') : 'service'],
   summary: route.summary,
-  ...(route.description && { description: route.description }),
+  ...descriptionOf(route),
   ...security[route.auth],
   ...parameters(route),
   ...requestBody(route, schemas),

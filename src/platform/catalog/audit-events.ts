@@ -38,6 +38,7 @@ export const auditEvents = {
   'login.succeeded': { on: '`POST /auth/login`', data: '' },
   'login.failed': { on: '`POST /auth/login`', data: '' },
   'login.refused': { on: '`POST /auth/login`', data: '' },
+  'user.reauthenticated': { on: '`POST /auth/reauthenticate` with the right password', data: '' },
   'session.reused': { on: 'a refresh token that was used before', data: '' },
   'session.ended': { on: 'the end of one session', data: '' },
   'sessions.ended': { on: 'the end of all sessions of a user', data: '' },

@@ -28,6 +28,7 @@ export const limits = defineLimits({
   export: { points: 5, window: '1h', by: 'user' },
   session_list: { points: 100, window: '15m', by: 'session and ip' },
   change_password: { points: 10, window: '15m', by: 'session and ip' },
+  reauthenticate: { points: 10, window: '15m', by: 'session and ip' },
   password_changed: { points: 10, window: '1h', by: 'user' },
   mail: { points: 3, window: '1h', by: 'recipient' },
   mail_ip: { points: 10, window: '1h', by: 'ip' },

@@ -28,6 +28,11 @@ export const problems = defineProblems({
     title: 'The access token has expired',
     help: 'Exchange the refresh token for a new access token and try again.',
   },
+  REAUTHENTICATION_REQUIRED: {
+    status: 401,
+    title: 'The user must authenticate again',
+    help: 'The session is valid, but its user authenticated too long ago for this change. `max_age` of `WWW-Authenticate` gives the allowed seconds (RFC 9470). Ask the user for the password, send it to `POST /api/v1/auth/reauthenticate`, and repeat the request. A refresh does not help.',
+  },
   INVALID_CREDENTIALS: {
     status: 401,
     title: 'The email or the password is wrong',
@@ -37,6 +42,11 @@ export const problems = defineProblems({
     status: 403,
     title: 'The current password is wrong',
     help: 'Nothing was changed. The status is not 401, because the session is valid: do not refresh and retry.',
+  },
+  NO_PASSWORD: {
+    status: 403,
+    title: 'The account has no password',
+    help: 'The user cannot authenticate again by password. `forgot-password` sends the email with which the owner chooses one.',
   },
   INVALID_REFRESH_TOKEN: {
     status: 401,

@@ -22,4 +22,9 @@ export const tokenVariables = {
     default: '30d',
     help: 'A session ends at this age, refreshed or not.',
   },
+  FRESH_FOR: {
+    schema: duration('1m', '1d'),
+    default: '10m',
+    help: 'Administrative changes need a session whose user authenticated within this time. After it, the user enters the password again at `POST /auth/reauthenticate`.',
+  },
 } as const

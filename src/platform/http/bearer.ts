@@ -7,6 +7,16 @@ export const challenge = (error: 'invalid_request' | 'invalid_token' | 'insuffic
   headers: { 'WWW-Authenticate': `Bearer realm="latchkey", error="${error}"` },
 })
 
+/**
+ * The challenge of RFC 9470, section 3: the user must have authenticated within `maxAge` seconds. Clients of that standard
+ * read it and ask the user again.
+ */
+export const freshnessChallenge = (maxAge: number) => ({
+  headers: {
+    'WWW-Authenticate': `Bearer realm="latchkey", error="insufficient_user_authentication", error_description="The user must authenticate again", max_age="${maxAge}"`,
+  },
+})
+
 /** The problem of an authenticated caller without the required role. */
 export const forbidden = (): Problem<'FORBIDDEN'> =>
   new Problem('FORBIDDEN', { detail: 'role', ...challenge('insufficient_scope') })

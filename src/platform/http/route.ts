@@ -72,6 +72,11 @@ type Common = {
    * Allows a bearer who must verify their address first: to end sessions, or to change to an address that they can verify.
    */
   unverified?: 'allowed'
+  /**
+   * Requires a session whose user authenticated within `FRESH_FOR`, so that a stolen session or an unattended screen cannot
+   * make the change.
+   */
+  fresh?: true
   /** `form` is for our own pages. `raw` is for signed bytes, which the handler receives unchanged. */
   accepts?: 'json' | 'form' | 'raw'
   /**

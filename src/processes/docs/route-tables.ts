@@ -14,10 +14,12 @@ const callers: Record<Auth, string> = {
   bearerOrRefresh: 'access token or refresh token',
 }
 
-const routeRow = ({ method, path, summary, auth, limits }: Route): string[] => [
+const routeRow = ({ method, path, summary, auth, fresh, limits }: Route): string[] => [
   code(`${method} ${path}`),
   summary,
-  callers[auth],
+  fresh
+    ? `${callers[auth]}, [fresh session](api.md#authenticate-again-before-a-sensitive-change)`
+    : callers[auth],
   limits.map(({ name }) => code(name)).join(' ') || '–',
 ]
 

@@ -12,6 +12,7 @@ import { issues, purchaseStatuses } from './types.ts'
 import { adminPurchaseView } from './view.ts'
 
 const common = { auth: 'admin', limits: ['bearer'] } as const
+const changes = { ...common, fresh: true } as const
 
 const getAllPurchases = route({
   ...common,
@@ -39,7 +40,7 @@ const getAllPurchases = route({
 })
 
 const postRefunded = route({
-  ...common,
+  ...changes,
   method: 'POST',
   path: '/api/v1/admin/purchases/:id/refunded',
   summary: 'Record the refund of a purchase',

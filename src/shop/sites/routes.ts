@@ -15,7 +15,7 @@ import { siteView } from './view.ts'
 const bySlug = v.strictObject({ slug })
 
 const publicly = { auth: 'none', limits: ['sites'] } as const
-const byAdmin = { auth: 'admin', limits: ['bearer'] } as const
+const byAdmin = { auth: 'admin', fresh: true, limits: ['bearer'] } as const
 
 const getSites = route({
   ...publicly,

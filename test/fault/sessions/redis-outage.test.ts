@@ -45,6 +45,7 @@ for (const [fault, begin] of Object.entries(faults)) {
       'logout by refresh token': () => proxied.client.post('logout', { refresh_token: account.refresh }),
       'logout-all': () => proxied.client.post('logout-all', undefined, { token: access }),
       login: () => proxied.client.post('login', { email, password }),
+      reauthenticate: () => proxied.client.post('reauthenticate', { password }, { token: access }),
     }
     for (const [name, ask] of Object.entries(asked)) {
       const { reply, took } = await timed(ask())

@@ -323,6 +323,9 @@ anyTest.after.always(async () => {
     await expectEvent('password.reset', { path: 'reset-password', body: reset }, { status: 204 })
 
     const fifth = await login()
+    const evidence = { path: 'reauthenticate', body: { password }, token: fifth.access_token }
+    const { event: renewed } = await expectEvent('user.reauthenticated', evidence)
+    t.is(renewed.session_id, fifth.session_id)
     const mistaken = { current_password: 'wrong horse 10', new_password: next }
     const { event: refused } = await expectEvent(
       'password.refused',

@@ -1,0 +1,32 @@
+import type { Deps } from '../../deps.ts'
+import { now } from '../../platform/base/clock.ts'
+import { signToken } from '../../platform/crypto/paseto.ts'
+import type { User } from '../users/entity.ts'
+
+type Issue = { user: User; sessionId: string; audience: string; authTime: number }
+
+/**
+ * The access token of a session. `authTime` is in milliseconds. Any service can verify the token offline (PASETO v4.public).
+ * Its claims are not encrypted: they must hold no secret.
+ */
+export const signAccessToken = (
+  { config, clock, ring }: Pick<Deps, 'config' | 'clock' | 'ring'>,
+  { user, sessionId, audience, authTime }: Issue,
+): string => {
+  const claims = {
+    iss: config.PUBLIC_URL,
+    aud: audience,
+    sub: user.id,
+    sid: sessionId,
+    email: user.email,
+    email_verified: user.email_verified,
+    roles: user.roles,
+    amr: ['pwd'],
+    acr: 'aal1',
+    auth_time: new Date(authTime).toISOString(),
+    ...(user.full_name !== null && { name: user.full_name }),
+    ...(user.preferred_language !== null && { lang: user.preferred_language }),
+  }
+  const issuedAt = new Date(now(clock))
+  return signToken(ring.signing(), claims, { now: issuedAt, ttlSeconds: config.ACCESS_TOKEN_TTL / 1000 })
+}

@@ -1,0 +1,65 @@
+import test from 'ava'
+import { reauthenticate } from '../../../src/features/reauthentication/reauthenticate.ts'
+import { putAuthTime } from '../../../src/features/sessions/store.ts'
+import { findUser } from '../../../src/features/users/store.ts'
+import { Problem } from '../../../src/platform/catalog/problems.ts'
+import { anAccount, password } from '../../fixtures.ts'
+import { openLocalWorld } from '../../local-world.ts'
+
+// A session may end while its password is compared. The old password must not bring it back, nor get a token.
+
+const world = await openLocalWorld()
+const { client, deps, sql } = world
+test.after.always(() => world[Symbol.asyncDispose]())
+
+const origin = { ip: '192.0.2.1', userAgent: 'test' }
+
+const setUp = async () => {
+  const account = await anAccount(client)
+  const user = await findUser(deps.reads, account.userId)
+  if (!user) throw new Error('there is no user')
+  const act = () =>
+    reauthenticate(deps, { user, sessionId: account.sessionId, evidence: { password }, audience: '', origin })
+  const key = deps.keys.session(account.userId, account.sessionId)
+  const eventCount = async () =>
+    (
+      await sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'user.reauthenticated'`, [
+        account.userId,
+      ])
+    ).length
+  return { ...account, user, act, key, eventCount }
+}
+
+for (const [change, statement] of [
+  ['the password changes', 'UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1'],
+  ['the account is deactivated', 'UPDATE users SET is_active = false WHERE id = $1'],
+  ['the account is deleted', 'UPDATE users SET erase_after = now() WHERE id = $1'],
+] as const)
+  test(`${change} during the comparison → SESSION_REVOKED, no event, the session stays stale`, async t => {
+    const { userId, act, key, eventCount } = await setUp()
+    await deps.redis.hset(key, 'auth_time', 1)
+    await sql(statement, [userId])
+    const result = await act()
+    t.true(result instanceof Problem && result.code === 'SESSION_REVOKED')
+    t.is(await deps.redis.hget(key, 'auth_time'), '1')
+    t.is(await eventCount(), 0)
+  })
+
+test('the session ends in Redis during the comparison → SESSION_REVOKED, and no key is left', async t => {
+  const { act, key } = await setUp()
+  await deps.redis.del(key)
+  const result = await act()
+  t.true(result instanceof Problem && result.code === 'SESSION_REVOKED')
+  t.is(await deps.redis.exists(key), 0)
+})
+
+test('Redis holds a stolen session or one of an older epoch → no new auth_time', async t => {
+  const { userId, sessionId, user, key } = await setUp()
+  const session = { userId, sessionId, epoch: user.session_epoch }
+  t.true(await putAuthTime(deps, session, 5))
+  t.true(await putAuthTime(deps, session, 5), 'the command is sent twice after a reconnect')
+  t.false(await putAuthTime(deps, { ...session, epoch: user.session_epoch + 1 }, 6))
+  await deps.redis.hdel(key, 'current', 'previous')
+  t.false(await putAuthTime(deps, session, 6))
+  t.is(await deps.redis.hget(key, 'auth_time'), '5')
+})

@@ -1,9 +1,8 @@
 FROM node:24.21-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-COPY packages/guard/package.json packages/guard/
-COPY packages/client/package.json packages/client/
-RUN npm ci --omit=dev
+# The packages in `packages/` bring no dependency to the service, but frameworks that they support.
+RUN npm ci --omit=dev --workspaces=false
 
 FROM node:24.21-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0

@@ -1,19 +1,14 @@
 import { createServer } from 'node:http'
 import Router from '@koa/router'
 import Koa, { type Context } from 'koa'
-import { type AuthState, requireAuth } from '../../src/guard/koa.ts'
-import { createVerifier } from '../../src/guard/verifier.ts'
+import { type AuthState, requireAuth } from '../../packages/guard/src/koa.ts'
+import { createVerifier } from '../../packages/guard/src/verifier.ts'
 import { crossOrigin, securityHeaders } from '../../src/platform/http/headers.ts'
 
 // A resource server on the stack of Latchkey itself, with and without its guard in front of one route, so that the
 // difference is the guard alone.
 
 const { PORT, GUARD, ISSUER = '', KEYS_URL = '' } = process.env
-
-const readKeys = async () => {
-  const reply = await fetch(KEYS_URL)
-  return ((await reply.json()) as { keys: { kid: string; paserk: string }[] }).keys
-}
 
 const router = new Router({ strict: true, sensitive: true })
 router.get('/guarded', (ctx: Context) => {
@@ -25,6 +20,7 @@ router.get('/guarded', (ctx: Context) => {
 const app = new Koa()
 app.use(securityHeaders())
 app.use(crossOrigin([]))
-if (GUARD) app.use(requireAuth(createVerifier({ issuer: ISSUER, readKeys })))
+if (GUARD)
+  app.use(requireAuth(createVerifier({ issuer: ISSUER, fetch: (_url, init) => fetch(KEYS_URL, init) })))
 app.use(router.routes())
 createServer(app.callback()).listen(Number(PORT), '127.0.0.1')

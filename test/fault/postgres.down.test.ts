@@ -1,5 +1,5 @@
 import test from 'ava'
-import { createVerifier } from '../../src/guard/verifier.ts'
+import { createVerifier } from '../../packages/guard/src/verifier.ts'
 import { assertNoDuplicates, lastUntilFelt, runFaults } from '../chaos/fault-run.ts'
 import { openPostgresFaultWorld } from '../chaos/fault-world.ts'
 import type { Load } from '../chaos/load.ts'
@@ -15,7 +15,7 @@ const { client, config, deps } = world
 test.serial('Postgres crashes and restarts under load → 503 meanwhile, and nothing is half done', async t => {
   const account = await anAccount(client)
   const { keys } = (await client.get('/.well-known/paseto-keys')).body
-  const verify = createVerifier({ issuer: config.PUBLIC_URL, readKeys: async () => keys })
+  const { verify } = createVerifier({ issuer: config.PUBLIC_URL, keys })
   const session = () => deps.redis.hgetall(deps.keys.session(account.userId, account.sessionId))
   const before = await session()
 

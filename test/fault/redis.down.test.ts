@@ -1,5 +1,5 @@
 import test from 'ava'
-import { createVerifier } from '../../src/guard/verifier.ts'
+import { createVerifier } from '../../packages/guard/src/verifier.ts'
 import { lastUntilFelt, onRoute, runFaults } from '../chaos/fault-run.ts'
 import { openRedisFaultWorld } from '../chaos/fault-world.ts'
 import type { Load } from '../chaos/load.ts'
@@ -23,7 +23,7 @@ const readyzReportsRedis = () =>
 test.serial('Redis stops and restarts under load → 503 meanwhile, and no session is lost', async t => {
   const { access } = await anAccount(client)
   const { keys } = (await client.get('/.well-known/paseto-keys')).body
-  const verify = createVerifier({ issuer: config.PUBLIC_URL, readKeys: async () => keys })
+  const { verify } = createVerifier({ issuer: config.PUBLIC_URL, keys })
   const down = (end: () => Promise<void>) => async (load: Load) => {
     await end()
     await lastUntilFelt(load, 1200)

@@ -54,7 +54,6 @@ test('only problem-json.ts turns a problem into a reply', t => {
     'src/processes/cli/user-commands.ts',
   ])
   t.deepEqual(naming(/\bproblemJson\b/), [
-    'src/guard/koa.ts',
     'src/platform/http/on-client-error.ts',
     'src/platform/http/problem-json.ts',
     'src/platform/http/serve.ts',

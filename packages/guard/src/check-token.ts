@@ -1,17 +1,8 @@
 import type { Claims } from './claims.ts'
 import { type DatedClaims, type Expected, readClaims } from './read-claims.ts'
-import { parseToken, signedBytes } from './signed-token.ts'
+import { type CheckSignature, type FindKey, type NamedKey, readSigned } from './read-signed.ts'
+import { parseToken } from './signed-token.ts'
 import { openTokenCache } from './token-cache.ts'
-
-/** A public key. What it holds besides its id depends on what checks signatures. */
-export type NamedKey = { readonly kid: string }
-
-/** Whether this key signed these bytes: Ed25519, and nothing else. */
-export type CheckSignature<K extends NamedKey> = (
-  key: K,
-  bytes: Uint8Array<ArrayBuffer>,
-  signature: Uint8Array<ArrayBuffer>,
-) => boolean | Promise<boolean>
 
 /** The claims of an authentic access token. `isExpired` means that only its age is wrong. */
 export type CheckedToken = { readonly claims: Claims; readonly isExpired: boolean }
@@ -22,17 +13,16 @@ export const verifyWith = async <K extends NamedKey>(
   token: string,
   { checkSignature, ...expected }: Expected & { checkSignature: CheckSignature<K> },
 ): Promise<DatedClaims | null> => {
-  const parsed = parseToken(token)
-  if (parsed?.kid !== key.kid) return null
-  if (!(await checkSignature(key, signedBytes(parsed), parsed.signature))) return null
-  return readClaims(parsed.message, expected)
+  const findKey = (kid: string): K | null => (kid === key.kid ? key : null)
+  const message = await readSigned(token, { findKey, checkSignature })
+  return message && readClaims(message, expected)
 }
 
 type Options<K extends NamedKey> = Expected & {
   /** Seconds by which the clocks of issuer and verifier may differ. */
   readonly clockTolerance: number
-  /** The key with this id, as long as its tokens are valid. The check throws the error of this call. */
-  readonly findKey: (kid: string) => K | null | Promise<K | null>
+  /** The check throws what this throws. */
+  readonly findKey: FindKey<K>
   readonly checkSignature: CheckSignature<K>
   /** How many tokens the cache holds, about 1 kB each. */
   readonly maxTokens?: number

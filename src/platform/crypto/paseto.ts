@@ -4,11 +4,8 @@
 // pool, where a flood of slow work would stall every token check.
 import { sign as signBytes, verify as verifyBytes } from 'node:crypto'
 import { PAE } from 'paseto'
-import {
-  type CheckedToken,
-  type CheckSignature,
-  openTokenCheck as openCheck,
-} from '../../../packages/guard/src/check-token.ts'
+import { type CheckedToken, openTokenCheck as openCheck } from '../../../packages/guard/src/check-token.ts'
+import type { CheckSignature } from '../../../packages/guard/src/read-signed.ts'
 import { encode } from '../base/base64url.ts'
 import type { PublicKey, SecretKey } from './paseto-keys.ts'
 

@@ -8,8 +8,8 @@ import {
   requireAuth,
   requireRole,
   requireVerified,
-} from '../../../src/guard/koa.ts'
-import type { Verifier } from '../../../src/guard/verifier.ts'
+} from '../../../packages/guard/src/koa.ts'
+import type { Verifier } from '../../../packages/guard/src/verifier.ts'
 import { type Client, openClient } from '../../client.ts'
 
 /** A service that protects its routes with the guard. Each route returns the claims of the request. */

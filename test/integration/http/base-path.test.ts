@@ -162,9 +162,9 @@ test('base path /api, which is also a prefix of routes → routes still answer',
 })
 
 test('guard in another service refuses a request → the problem type is an address of the issuer', async t => {
-  const { createVerifier } = await import('../../../src/guard/verifier.ts')
-  const readKeys = async () => (await client.get('/.well-known/paseto-keys')).body.keys
-  await using guarded = await openResourceServer(createVerifier({ issuer: base, readKeys }))
+  const { createVerifier } = await import('../../../packages/guard/src/verifier.ts')
+  const { keys } = (await client.get('/.well-known/paseto-keys')).body
+  await using guarded = await openResourceServer(createVerifier({ issuer: base, keys }))
   const refused = await guarded.client.get('/closed')
   t.is(refused.body.type, `${base}/problems/auth-error`)
   t.is((await guarded.client.get('/closed', { token: access })).status, 200)

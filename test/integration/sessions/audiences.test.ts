@@ -1,5 +1,5 @@
 import anyTest from 'ava'
-import { createVerifier } from '../../../src/guard/verifier.ts'
+import { createVerifier } from '../../../packages/guard/src/verifier.ts'
 import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
@@ -14,6 +14,7 @@ const news = 'https://news.example.com/v1'
 const world = await openWorld({ env: { AUDIENCES: `${orders},${news}/,${orders}` } })
 const other = await world.instance()
 const plain = await openWorld()
+const { keys } = (await world.client.get('/.well-known/paseto-keys')).body
 anyTest.after.always(async () => {
   for (const each of [world, plain]) await each[Symbol.asyncDispose]()
 })
@@ -33,8 +34,7 @@ const audienceOf = ({ status, body, text }: Reply): unknown => {
   return claimsOf(body.access_token).aud
 }
 
-const readKeys = async () => (await client.get('/.well-known/paseto-keys')).body.keys
-const verifierOf = (audience: string) => createVerifier({ issuer, audience, readKeys })
+const verifierOf = (audience: string) => createVerifier({ issuer, audience, keys })
 
 test('each route that returns a session, with an audience → the token has that audience alone', async t => {
   const body = { email: anEmail(), password }

@@ -6,7 +6,7 @@ import { mock } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import anyTest from 'ava'
-import { createVerifier } from '../../../src/guard/verifier.ts'
+import { createVerifier } from '../../../packages/guard/src/verifier.ts'
 import { signToken } from '../../../src/platform/crypto/paseto.ts'
 import { generateKey, importSecret } from '../../../src/platform/crypto/paseto-keys.ts'
 import { openResourceServer } from '../../integration/guard/resource-server.ts'
@@ -97,7 +97,7 @@ const test = anyTest.serial
       const reply = await service.client.get('/closed', { token })
       t.is(reply.status, 503)
       t.is(reply.body.code, 'SERVICE_UNAVAILABLE')
-      t.is(reply.headers.get('retry-after'), '2')
+      t.is(reply.headers.get('retry-after'), '10')
     }
     t.is(issuer.state.reads, 1)
     t.is(service.errors.length, 3, 'the error handler of the service is called')
@@ -126,7 +126,7 @@ const test = anyTest.serial
 }
 
 {
-  const guard = new URL('../../../src/guard/', import.meta.url)
+  const guard = new URL('../../../packages/guard/src/', import.meta.url)
 
   test('service that uses the guard → loads no store, no driver and no Koa', async t => {
     const script = `
@@ -134,12 +134,12 @@ const test = anyTest.serial
     const seen = []
     registerHooks({ load: (url, context, next) => { seen.push(url); return next(url, context) } })
     await import('${guard}koa.ts')
-    await import('${guard}verifier.ts')
+    await import('${guard}guard.ts')
     console.log(JSON.stringify(seen))`
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script])
     const seen: string[] = JSON.parse(stdout)
-    t.true(seen.some(url => url.endsWith('src/guard/koa.ts')))
+    t.true(seen.some(url => url.endsWith('guard/src/koa.ts')))
     const packages = seen.flatMap(url => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? [])
-    t.deepEqual([...new Set(packages)].sort(), ['@noble/hashes'])
+    t.deepEqual([...new Set(packages)].sort(), [])
   })
 }

@@ -1,0 +1,55 @@
+/** The part of `fetch` that the guard uses. */
+export type Fetch = (
+  url: string,
+  init: { headers: Record<string, string>; redirect: 'manual'; signal: AbortSignal },
+) => Promise<Response>
+
+const loopback = /^(?:localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
+
+/** `PUBLIC_URL` and `iss` have no slash at the end. */
+export const withoutSlash = (issuer: string): string => issuer.replace(/\/+$/, '')
+
+/**
+ * The address of an issuer without a slash at its end, as in `iss`. Throws unless it is https: an attacker between a
+ * service and its issuer could otherwise publish keys of their own. Plain http is allowed to this machine.
+ */
+export const issuerUrl = (issuer: string): string => {
+  const url = URL.canParse(issuer) ? new URL(issuer) : null
+  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && loopback.test(url.hostname))
+  if (!url || !isSafe || url.username || url.password || url.search || url.hash)
+    throw new TypeError('issuer must be the https address of Latchkey (its PUBLIC_URL)')
+  return withoutSlash(issuer)
+}
+
+const tooLarge = (url: string, limit: number): Error => new Error(`${url} sends more than ${limit} bytes`)
+
+const readText = async (url: string, reply: Response, limit: number): Promise<string> => {
+  if (Number(reply.headers.get('content-length')) > limit) throw tooLarge(url, limit)
+  const reader = reply.body?.getReader()
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let [text, size] = ['', 0]
+  for (let chunk = await reader?.read(); chunk?.value; chunk = await reader?.read()) {
+    size += chunk.value.length
+    if (size > limit) {
+      await reader?.cancel()
+      throw tooLarge(url, limit)
+    }
+    text += decoder.decode(chunk.value, { stream: true })
+  }
+  return text + decoder.decode()
+}
+
+/** Reads a page of the issuer: no redirects, a limit of bytes, and a time for the whole reply. */
+export const fetchIssuer = async (
+  url: string,
+  { fetch, accept, limit, timeoutMs }: { fetch: Fetch; accept: string; limit: number; timeoutMs: number },
+): Promise<{ text: string; headers: Headers }> => {
+  const signal = AbortSignal.timeout(timeoutMs)
+  // `manual`, since some edge runtimes do not know `error`. A redirect then has a status that is not 200.
+  const reply = await fetch(url, { headers: { accept }, redirect: 'manual', signal })
+  if (reply.status !== 200 || reply.redirected) {
+    await reply.body?.cancel()
+    throw new Error(`${url} replies with status ${reply.status}`)
+  }
+  return { text: await readText(url, reply, limit), headers: reply.headers }
+}

@@ -1,0 +1,66 @@
+import { openTokenCheck } from './check-token.ts'
+import type { Claims } from './claims.ts'
+import { type Fetch, issuerUrl, withoutSlash } from './fetch-issuer.ts'
+import { fetchKeys } from './fetch-keys.ts'
+import { openFixedKeys, openKeyStore } from './key-store.ts'
+import { checkSignature, type PublishedKey, readPublishedKeys } from './published-keys.ts'
+import { TokenError } from './token-error.ts'
+
+export type VerifierOptions = {
+  /** The `PUBLIC_URL` of the Latchkey instance that issues the tokens. */
+  readonly issuer: string
+  /** The audience of the tokens that this service accepts: one of `AUDIENCES`, or several. Default: the issuer. */
+  readonly audience?: string | readonly string[] | undefined
+  /** The array `keys` of `/.well-known/paseto-keys`. With it, nothing is fetched. */
+  readonly keys?: readonly PublishedKey[] | undefined
+  /** By how many seconds the clocks of issuer and service may differ. Default: 30. */
+  readonly clockTolerance?: number | undefined
+  /** Replaces the global `fetch`. */
+  readonly fetch?: Fetch | undefined
+  /** Receives the reason why the keys could not be fetched, at most every ten seconds. */
+  readonly onError?: ((error: unknown) => void) | undefined
+}
+
+export type Verifier = {
+  readonly issuer: string
+  /** The claims of a valid access token. Throws a TokenError for any other text. */
+  readonly verify: (token: string) => Promise<Claims>
+}
+
+const findKeyOf = (issuer: string, { keys, fetch, onError = () => {} }: VerifierOptions) => {
+  if (keys) return openFixedKeys(readPublishedKeys(keys))
+  // The global is looked up at each call, since tests and instrumentation replace it later.
+  const send: Fetch = fetch ?? ((url, init) => globalThis.fetch(url, init))
+  return openKeyStore({ read: () => fetchKeys(issuer, send), onError })
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== ''
+
+const checkTolerance = (seconds: number): number => {
+  if (!(seconds >= 0 && seconds <= 300)) throw new RangeError('clockTolerance must be from 0 to 300 seconds')
+  return seconds
+}
+
+/**
+ * Creates a verifier that checks access tokens offline. It fetches the keys of the issuer when it needs them first, and
+ * again in the background. Create one for the whole service, since it keeps the keys and the verified tokens.
+ */
+export const createVerifier = (options: VerifierOptions): Verifier => {
+  const issuer = options.keys ? withoutSlash(options.issuer) : issuerUrl(options.issuer)
+  const { clockTolerance = 30 } = options
+  const audiences = [options.audience ?? issuer].flat()
+  if (audiences.length === 0 || !audiences.every(isText))
+    throw new TypeError('audience must be a text or a list of texts')
+  const findKey = findKeyOf(issuer, options)
+  const check = openTokenCheck({
+    ...{ issuer, audience: audiences.map(withoutSlash), findKey, checkSignature },
+    clockTolerance: checkTolerance(clockTolerance),
+  })
+  const verify = async (token: string): Promise<Claims> => {
+    const checked = await check(token, Date.now())
+    if (checked === 'invalid') throw new TokenError('INVALID_TOKEN')
+    if (checked.isExpired) throw new TokenError('TOKEN_EXPIRED')
+    return checked.claims
+  }
+  return { issuer, verify }
+}

@@ -27,6 +27,8 @@ export type Module = {
   /** The problems of the module, and its own reasons of problems of the core. */
   problems?: readonly ProblemDefinition[]
   limits?: readonly Limit[]
+  /** What machine clients may do at the routes of the module: what each scope allows, by its name. */
+  scopes?: Readonly<Record<string, string>>
   /** The audit events that the module records, by their type. */
   auditEvents?: Readonly<Record<string, AuditEventDefinition>>
   /** The counters that Prometheus shows for the module. */

@@ -61,6 +61,14 @@ export const modules: readonly Module[] = [
     },
   },
   {
+    name: 'clients',
+    entities: async () => {
+      const { Clients, ClientSecrets } = await import('./features/clients/entity.ts')
+      return [Clients, ClientSecrets]
+    },
+  },
+  { name: 'oauth', routes: async () => (await import('./features/oauth/routes.ts')).oauthRoutes },
+  {
     name: 'mail-delivery',
     entities: async () => [(await import('./platform/mail/entity.ts')).Emails],
     jobs: async () => {
@@ -99,6 +107,12 @@ export const counters: readonly Counter[] = modules.flatMap(({ counters = [] }) 
 export const auditEvents: Readonly<Record<string, AuditEventDefinition>> = Object.assign(
   {},
   ...modules.map(({ auditEvents }) => auditEvents),
+)
+
+/** What each scope of a machine client allows here, by the name of the scope. */
+export const scopes: Readonly<Record<string, string>> = Object.assign(
+  {},
+  ...modules.map(({ scopes }) => scopes),
 )
 
 /** Loads every entity of the database. */

@@ -4,6 +4,7 @@ import { shopEmails } from './catalog/emails.ts'
 import { shopLimits } from './catalog/limits.ts'
 import { shopCounters } from './catalog/metrics.ts'
 import { shopProblems } from './catalog/problems.ts'
+import { shopScopes } from './catalog/scopes.ts'
 import { isShop, shopVariables } from './catalog/variables.ts'
 import { purchaseRows } from './purchases/purchase-rows.ts'
 
@@ -15,6 +16,7 @@ export const shop: Module = {
   variables: shopVariables,
   auditEvents: shopAuditEvents,
   problems: Object.values(shopProblems),
+  scopes: shopScopes,
   limits: Object.values(shopLimits),
   emails: Object.values(shopEmails),
   counters: Object.values(shopCounters),

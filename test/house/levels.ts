@@ -31,7 +31,10 @@ const layers: readonly (readonly [RegExp, Layer])[] = [
   [/\/(types|changes|schemas|examples|view|last-admin)\.ts$/, 'pure'],
   [/\/(user-state|refresh-token|limits|attempt-counter|user-agent|device-id)\.ts$/, 'pure'],
   [/\/(entity|store)\.ts$/, 'stores'],
-  [/\/(([a-z]+-)?routes|authenticate|authorize|token-transport|route)\.ts$/, 'routes'],
+  [
+    /\/(([a-z]+-)?routes|authenticate(-client)?|authorize(-[a-z]+)?|token-transport|refuse-credentials|route)\.ts$/,
+    'routes',
+  ],
   [/^(features|shop)\/[a-z-]+\/[a-z-]+\.ts$/, 'verbs'],
 ]
 

@@ -43,20 +43,25 @@ test('a problem is returned as a value and never thrown', t => {
   t.deepEqual(paths(src.filter(({ code }) => /throw\s+new\s+Problem\b/.test(code))), [])
 })
 
-test('only problem-json.ts turns a problem into a reply', t => {
+test('only problem-json.ts and oauth-json.ts turn a problem into a reply', t => {
   const naming = (word: RegExp) => paths(src.filter(({ code }) => word.test(code)))
   t.deepEqual(naming(/application\/problem\+json/), [
     'src/platform/api-docs/openapi.ts',
     'src/platform/http/problem-json.ts',
   ])
   t.deepEqual(naming(/\bdefinition\b.*\}: Problem\b|\.definition\.status\b/), [
+    'src/platform/http/oauth-json.ts',
     'src/platform/http/problem-json.ts',
     'src/processes/cli/user-commands.ts',
   ])
   t.deepEqual(naming(/\bproblemJson\b/), [
     'src/platform/http/on-client-error.ts',
     'src/platform/http/problem-json.ts',
-    'src/platform/http/serve.ts',
+    'src/platform/http/send-problem.ts',
+  ])
+  t.deepEqual(naming(/\boauthJson\b/), [
+    'src/platform/http/oauth-json.ts',
+    'src/platform/http/send-problem.ts',
   ])
 })
 

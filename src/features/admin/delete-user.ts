@@ -8,7 +8,7 @@ import { deleteSessions } from '../sessions/delete-sessions.ts'
 import { Users } from '../users/entity.ts'
 import { adminChangeRefusal } from '../users/last-admin.ts'
 
-type Action = { userId: string; actorId: string; origin: Origin }
+type Action = { userId: string; actorId: string | null; origin: Origin }
 
 /**
  * Deletes an account permanently: sessions end at once and the next run of the erasure job erases it. No undo link is

@@ -2,9 +2,15 @@ import type { Deps } from '../../deps.ts'
 import { type PageQuery, rowsFor } from '../../platform/base/pagination.ts'
 import { type AuditEvent, AuditEvents } from '../audit/entity.ts'
 
-export type AuditFilter = PageQuery & { user_id?: string; type?: string; from?: Date; to?: Date }
+export type AuditFilter = PageQuery & {
+  user_id?: string
+  actor_client_id?: string
+  type?: string
+  from?: Date
+  to?: Date
+}
 
-/** Security events, newest first, filtered by user, type and time. */
+/** Security events, newest first, filtered by user, acting machine client, type and time. */
 export const listAuditEvents = (
   { readFromReplica }: Pick<Deps, 'readFromReplica'>,
   filter: AuditFilter,
@@ -15,9 +21,10 @@ export const listAuditEvents = (
       .createQueryBuilder('a')
       .orderBy('a.id', 'DESC')
       .limit(rowsFor(filter))
-    const { cursor, user_id, type, from, to } = filter
+    const { cursor, user_id, actor_client_id, type, from, to } = filter
     if (cursor) query.andWhere('a.id < :cursor', { cursor })
     if (user_id) query.andWhere('a.user_id = :user_id', { user_id })
+    if (actor_client_id) query.andWhere('a.actor_client_id = :actor_client_id', { actor_client_id })
     if (type) query.andWhere('a.type = :type', { type })
     if (from) query.andWhere('a.created_at >= :from', { from })
     if (to) query.andWhere('a.created_at < :to', { to })

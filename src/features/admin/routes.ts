@@ -9,6 +9,7 @@ import { route } from '../sessions/route.ts'
 import { userExample } from '../users/examples.ts'
 import { userReply } from '../users/schemas.ts'
 import { userView } from '../users/view.ts'
+import { clientRoutes } from './client-routes.ts'
 import { deleteUser } from './delete-user.ts'
 import { listUsers } from './list-users.ts'
 import { logRoutes } from './log-routes.ts'
@@ -28,6 +29,7 @@ const changes = { ...common, fresh: true } as const
 
 const getUsers = route({
   ...common,
+  scope: 'users:read',
   method: 'GET',
   path: '/api/v1/admin/users',
   summary: 'List users',
@@ -52,6 +54,7 @@ const getUsers = route({
 
 const getUser = route({
   ...common,
+  scope: 'users:read',
   method: 'GET',
   path: '/api/v1/admin/users/:id',
   summary: 'Read a user',
@@ -67,6 +70,7 @@ const getUser = route({
 
 const patchUser = route({
   ...changes,
+  scope: 'users:write',
   method: 'PATCH',
   path: '/api/v1/admin/users/:id',
   summary: 'Change the roles or the status of a user',
@@ -81,12 +85,11 @@ const patchUser = route({
     body: { is_active: true, roles: ['user'] },
     reply: userExample,
   },
-  handle: async (deps, { params, body, user, client }) => {
+  handle: async (deps, { params, body, actor }) => {
     const updated = await updateUser(deps, {
       change: body,
       userId: params.id,
-      actorId: user.id,
-      origin: client,
+      ...actor,
     })
     return updated instanceof Problem ? updated : { status: 200, body: userView(updated) }
   },
@@ -94,6 +97,7 @@ const patchUser = route({
 
 const removeUser = route({
   ...changes,
+  scope: 'users:write',
   method: 'DELETE',
   path: '/api/v1/admin/users/:id',
   summary: 'Delete a user',
@@ -101,14 +105,15 @@ const removeUser = route({
   replies: { 204: 'empty' },
   problems: ['NOT_FOUND', 'FORBIDDEN'],
   example: { params: { id: example.id } },
-  handle: async (deps, { params, user, client }) => {
-    const refusal = await deleteUser(deps, { userId: params.id, actorId: user.id, origin: client })
+  handle: async (deps, { params, actor }) => {
+    const refusal = await deleteUser(deps, { userId: params.id, ...actor })
     return refusal ?? { status: 204 }
   },
 })
 
 const logoutUser = route({
   ...changes,
+  scope: 'users:write',
   method: 'POST',
   path: '/api/v1/admin/users/:id/logout',
   summary: 'End every session of a user',
@@ -116,10 +121,10 @@ const logoutUser = route({
   replies: { 204: 'empty' },
   problems: ['NOT_FOUND'],
   example: { params: { id: example.id } },
-  handle: async (deps, { params, user, client }) => {
+  handle: async (deps, { params, actor }) => {
     const found = await readUser(deps, params.id)
     if (found instanceof Problem) return found
-    await endAllSessions(deps, { userId: found.id, actorId: user.id, origin: client })
+    await endAllSessions(deps, { userId: found.id, ...actor })
     return { status: 204 }
   },
 })
@@ -131,5 +136,6 @@ export const adminRoutes = (auditTypes: readonly string[]): Route[] => [
   patchUser,
   removeUser,
   logoutUser,
+  ...clientRoutes,
   ...logRoutes(auditTypes),
 ]

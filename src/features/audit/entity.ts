@@ -8,6 +8,8 @@ export type AuditEvent = {
   user_id: string | null
   /** The administrator or other user who acted, if it was not the user themselves. */
   actor_id: string | null
+  /** The machine client that acted. */
+  actor_client_id: string | null
   session_id: string | null
   ip: string | null
   user_agent: string | null
@@ -23,6 +25,7 @@ export const AuditEvents = new EntitySchema<AuditEvent>({
     type: { type: 'text' },
     user_id: { type: 'uuid', nullable: true },
     actor_id: { type: 'uuid', nullable: true },
+    actor_client_id: { type: 'text', nullable: true },
     session_id: { type: 'uuid', nullable: true },
     ip: { type: 'text', nullable: true },
     user_agent: { type: 'text', nullable: true },

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm'
 import { v7 as uuid } from 'uuid'
+import type { Origin } from '../../platform/base/origin.ts'
 import type { AuditType } from '../../platform/catalog/audit-events.ts'
 import type { AuditData } from './changes.ts'
 import { AuditEvents } from './entity.ts'
@@ -7,10 +8,10 @@ import { AuditEvents } from './entity.ts'
 export type AuditedEvent<T extends string = AuditType> = {
   type: T
   userId: string | null
-  /** Null for an operator at the command line, who has no account. `origin` then names the operating-system user. */
+  /** Null if the actor has no account: `origin` then names a machine client, or the operating-system user of a command. */
   actorId?: string | null | undefined
   sessionId?: string | undefined
-  origin: { ip: string; userAgent: string; operator?: string }
+  origin: Origin
   data?: AuditData | undefined
 }
 
@@ -34,6 +35,7 @@ export const recordEvent = async <T extends string = AuditType>(
       // Null if the user was erased meanwhile: the foreign key would reject the event.
       user_id: () => '(SELECT id FROM users WHERE id = :userId FOR KEY SHARE)',
       actor_id: event.actorId ?? null,
+      actor_client_id: event.origin.machineId ?? null,
       session_id: event.sessionId ?? null,
       ip: event.origin.ip || null,
       user_agent: event.origin.userAgent,

@@ -5,7 +5,10 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import { bearerOf, challenge } from '../../platform/http/bearer.ts'
 import { type RefreshToken, readRefreshToken } from './refresh-token.ts'
 
-type ClaimedSession = { userId: string; sessionId: string; isExpired: boolean }
+export type ClaimedSession = { userId: string; sessionId: string; isExpired: boolean }
+
+/** The client and the scopes of a genuine machine token, which is not expired. */
+export type ClaimedMachine = { clientId: string; scope: string }
 
 /** The session has ended or expired, according to Redis or Postgres. */
 export const revoked = (): Problem<'SESSION_REVOKED'> =>
@@ -15,22 +18,34 @@ export const revoked = (): Problem<'SESSION_REVOKED'> =>
 export const expired = (): Problem<'TOKEN_EXPIRED'> =>
   new Problem('TOKEN_EXPIRED', challenge('invalid_token'))
 
+const invalid = () => new Problem('INVALID_TOKEN', challenge('invalid_token'))
+
 /**
  * Checks the access token of a request offline: shape, key, signature, issuer, audience, time. Null without a token. Also
  * returns the session of an expired token: the caller checks whether it is active.
  */
-export const bearerSession = async (
+export const bearerCaller = async (
   deps: Pick<Deps, 'clock' | 'checkToken'>,
   request: IncomingMessage,
-): Promise<ClaimedSession | null | Problem<'VALIDATION_ERROR' | 'INVALID_TOKEN'>> => {
+): Promise<
+  ClaimedSession | ClaimedMachine | null | Problem<'VALIDATION_ERROR' | 'INVALID_TOKEN' | 'TOKEN_EXPIRED'>
+> => {
   const token = bearerOf(request)
   if (token === null || token instanceof Problem) return token
   const checked = await deps.checkToken(token, new Date(now(deps.clock)))
-  if (checked === 'invalid') return new Problem('INVALID_TOKEN', challenge('invalid_token'))
+  if (checked === 'invalid') return invalid()
   const { claims, isExpired } = checked
-  // A machine client has no session: no route of users accepts its token.
-  if (claims.sid === undefined) return new Problem('INVALID_TOKEN', challenge('invalid_token'))
-  return { userId: claims.sub, sessionId: claims.sid, isExpired }
+  if (claims.sid !== undefined) return { userId: claims.sub, sessionId: claims.sid, isExpired }
+  return isExpired ? expired() : { clientId: claims.client_id, scope: claims.scope }
+}
+
+/** As `bearerCaller`, for a route of users: the token of a machine client is not valid there. */
+export const bearerSession = async (
+  deps: Pick<Deps, 'clock' | 'checkToken'>,
+  request: IncomingMessage,
+): Promise<ClaimedSession | null | Problem<'VALIDATION_ERROR' | 'INVALID_TOKEN' | 'TOKEN_EXPIRED'>> => {
+  const caller = await bearerCaller(deps, request)
+  return caller !== null && 'clientId' in caller ? invalid() : caller
 }
 
 /**

@@ -10,7 +10,7 @@ import { deleteSessions } from './delete-sessions.ts'
  */
 export const endAllSessions = async (
   deps: Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys'>,
-  { userId, actorId, origin }: { userId: string; actorId?: string; origin: Origin },
+  { userId, actorId, origin }: { userId: string; actorId?: string | null; origin: Origin },
 ): Promise<void> => {
   await deps.database.transaction(async manager => {
     await manager.increment(Users, { id: userId }, 'session_epoch', 1)

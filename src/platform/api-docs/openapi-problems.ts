@@ -16,21 +16,29 @@ const impliedByAuth: Record<Auth, readonly Code[]> = {
   none: [],
   optional: bearerProblems,
   bearer: bearerProblems,
-  admin: [...bearerProblems, 'FORBIDDEN'],
+  admin: [...bearerProblems, 'FORBIDDEN', 'INSUFFICIENT_SCOPE'],
   refresh: ['INVALID_REFRESH_TOKEN', 'FORBIDDEN', 'RATE_LIMIT_EXCEEDED'],
   bearerOrRefresh: ['AUTH_ERROR', 'FORBIDDEN', 'VALIDATION_ERROR'],
+  client: ['INVALID_CLIENT', 'VALIDATION_ERROR', 'RATE_LIMIT_EXCEEDED'],
 }
 
 /** Every problem that a route may reply with: its own, and those of the steps before its handler. */
 export const problemsOf = (route: Route): ProblemDefinition[] => {
   const body: Code[] = route.body ? ['VALIDATION_ERROR', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] : []
   const params: Code[] = route.params ? ['NOT_FOUND'] : []
+  const scope: Code[] = route.auth === 'client' && route.scope ? ['INSUFFICIENT_SCOPE'] : []
   const limit: Code[] = route.limits.length > 0 ? ['RATE_LIMIT_EXCEEDED'] : []
   const fresh: Code[] = route.fresh ? ['REAUTHENTICATION_REQUIRED'] : []
   const always: Code[] = ['INTERNAL_ERROR', 'SERVICE_UNAVAILABLE']
-  const implied = [...impliedByAuth[route.auth], ...body, ...params, ...limit, ...fresh, ...always].map(
-    code => problems[code],
-  )
+  const implied = [
+    ...impliedByAuth[route.auth],
+    ...scope,
+    ...body,
+    ...params,
+    ...limit,
+    ...fresh,
+    ...always,
+  ].map(code => problems[code])
   return [...new Map([...route.problems, ...implied].map(each => [each.code, each])).values()]
 }
 

@@ -1,8 +1,10 @@
 import { toJsonSchema } from '@valibot/to-json-schema'
 import * as v from 'valibot'
 import type { ProblemDefinition } from '../catalog/problem-definition.ts'
+import { isOAuthPath } from '../http/oauth-json.ts'
 import type { Auth, ReplySpec, Route, Schema } from '../http/route.ts'
 import { headers, refusalHeaders, replyHeaders, securitySchemes } from './openapi-headers.ts'
+import { machineSchemes, oauthError, oauthReply } from './openapi-oauth.ts'
 import { problem, problemCode, problemsOf } from './openapi-problems.ts'
 import { openSchemas, routeName, type Schemas } from './openapi-schemas.ts'
 
@@ -20,6 +22,7 @@ const jsonSchema = (schema: Schema, typeMode: 'input' | 'output'): Json => {
 const mediaTypes = {
   json: 'application/json',
   form: 'application/x-www-form-urlencoded',
+  parameters: 'application/x-www-form-urlencoded',
   raw: 'application/json',
 }
 
@@ -88,14 +91,18 @@ const problemReplies = (route: Route): Json => {
     [...byStatus].map(([status, found]) => [
       status,
       {
-        description: found.map(({ code, title }) => `\`${code}\`: ${title}.`).join('\n\n'),
         headers: refusalHeaders(status, found, route),
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-        'x-problem-codes': found.map(({ code }) => code),
+        ...(isOAuthPath(route.path) ? oauthReply(found) : problemReply(found)),
       },
     ]),
   )
 }
+
+const problemReply = (found: readonly ProblemDefinition[]): Json => ({
+  description: found.map(({ code, title }) => `\`${code}\`: ${title}.`).join('\n\n'),
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+  'x-problem-codes': found.map(({ code }) => code),
+})
 
 const responses = (route: Route, schemas: Schemas): Json => {
   const success = Object.entries(route.replies).map(([status, spec]) => [
@@ -110,13 +117,14 @@ const responses = (route: Route, schemas: Schemas): Json => {
   return both
 }
 
-const security: Record<Auth, Json> = {
-  none: { security: [] },
-  optional: { security: [{ accessToken: [] }, {}] },
-  bearer: { security: [{ accessToken: [] }] },
-  admin: { security: [{ accessToken: [] }] },
-  refresh: { security: [{ refreshCookie: [] }, {}] },
-  bearerOrRefresh: { security: [{ accessToken: [] }, { refreshCookie: [] }, {}] },
+const security: Record<Auth, (scope: string) => Json[]> = {
+  none: () => [],
+  optional: () => [{ accessToken: [] }, {}],
+  bearer: () => [{ accessToken: [] }],
+  admin: scope => [{ accessToken: [] }, { machineToken: [scope] }],
+  refresh: () => [{ refreshCookie: [] }, {}],
+  bearerOrRefresh: () => [{ accessToken: [] }, { refreshCookie: [] }, {}],
+  client: () => [{ clientSecret: [] }],
 }
 
 const operationId = ({ method, path }: Route): string =>
@@ -138,17 +146,21 @@ const operation = (route: Route, schemas: Schemas): Json => ({
   tags: [route.path.startsWith('/api/v1/') ? (route.path.split('/')[3] ?? 'auth') : 'service'],
   summary: route.summary,
   ...descriptionOf(route),
-  ...security[route.auth],
+  security: security[route.auth](route.scope ?? ''),
   ...parameters(route),
   ...requestBody(route, schemas),
   responses: responses(route, schemas),
 })
 
-/** What a document describes: these routes, and every problem that a reply may have. */
-export type Described = { routes: readonly Route[]; problems: readonly ProblemDefinition[] }
+/** What a document describes: these routes, every problem that a reply may have, and the scopes of machine clients. */
+export type Described = {
+  routes: readonly Route[]
+  problems: readonly ProblemDefinition[]
+  scopes: Readonly<Record<string, string>>
+}
 
 /** The OpenAPI 3.1 document of an API. */
-export const openapi = ({ routes, problems }: Described, publicUrl: string): Json => {
+export const openapi = ({ routes, problems, scopes }: Described, publicUrl: string): Json => {
   const paths: Record<string, Json> = {}
   const schemas = openSchemas()
   for (const route of routes)
@@ -157,6 +169,7 @@ export const openapi = ({ routes, problems }: Described, publicUrl: string): Jso
       [route.method.toLowerCase()]: operation(route, schemas),
     }
   schemas.add('Problem', problem)
+  schemas.add('OAuthError', oauthError)
   schemas.add('ProblemCode', problemCode(problems.map(({ code }) => code)))
   return {
     openapi: '3.1.0',
@@ -168,6 +181,10 @@ export const openapi = ({ routes, problems }: Described, publicUrl: string): Jso
     },
     servers: [{ url: publicUrl }],
     paths,
-    components: { securitySchemes, headers, schemas: schemas.all() },
+    components: {
+      securitySchemes: { ...securitySchemes, ...machineSchemes(`${publicUrl}/api/v1/oauth/token`, scopes) },
+      headers,
+      schemas: schemas.all(),
+    },
   }
 }

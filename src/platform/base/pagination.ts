@@ -11,10 +11,12 @@ const idShape = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** The position after this id as opaque text, for the start of the next page. */
 export const writeCursor = (id: string): string => encode(Buffer.from(id))
 
-const readCursor = (text: string): string | null => {
-  const id = decode(text)?.toString('latin1') ?? ''
-  return idShape.test(id) ? id : null
-}
+const readCursor =
+  (shape: RegExp) =>
+  (text: string): string | null => {
+    const id = decode(text)?.toString('latin1') ?? ''
+    return shape.test(id) ? id : null
+  }
 
 const rule = <T>(name: string, message: string, parse: (text: string) => T | null) =>
   v.pipe(
@@ -27,15 +29,18 @@ const rule = <T>(name: string, message: string, parse: (text: string) => T | nul
     }),
   )
 
-/** The query parameters of every list. */
-export const pageQuery = {
-  cursor: v.exactOptional(rule('cursor', 'must be the next_cursor of a list', readCursor)),
+/** The query parameters of a list whose ids have this shape. */
+export const pageQueryOf = (shape: RegExp) => ({
+  cursor: v.exactOptional(rule('cursor', 'must be the next_cursor of a list', readCursor(shape))),
   limit: v.exactOptional(
     rule('limit', 'must be a whole number from 1 to 100', text =>
       /^[1-9]\d?$|^100$/.test(text) ? Number(text) : null,
     ),
   ),
-}
+})
+
+/** The query parameters of a list of rows with a UUID. */
+export const pageQuery = pageQueryOf(idShape)
 
 /** A prefix to search for, normalized like stored text. Control characters are refused, as Postgres accepts no NUL. */
 export const searchQuery = v.pipe(

@@ -10,7 +10,7 @@ const change = '`before`, `after`'
 
 /**
  * Every security event that is kept. `user_id` is the account that an event is about. `actor_id` is the administrator who
- * caused it, if that is another account.
+ * caused it, if that is another account, and `actor_client_id` the machine client that caused it.
  */
 export const auditEvents = {
   'user.registered': {
@@ -69,6 +69,22 @@ export const auditEvents = {
     data: '`kid`, `retiring`, `retires_at`',
   },
   'signing_key.retired': { on: 'the worker, `keys retire`', data: '`kid`, `before`' },
+  'client.created': {
+    on: '`POST /admin/clients`, `clients create`',
+    data: '`client_id`, `after`, with the prefix of the secret',
+  },
+  'client.secret_added': {
+    on: '`POST /admin/clients/:id/secrets`, `clients add-secret`',
+    data: `\`client_id\`, ${change}`,
+  },
+  'client.secret_dropped': {
+    on: '`DELETE /admin/clients/:id/secrets/:prefix`, `clients drop-secret`',
+    data: `\`client_id\`, ${change}`,
+  },
+  'client.revoked': {
+    on: '`DELETE /admin/clients/:id`, `clients revoke`',
+    data: `\`client_id\`, ${change}`,
+  },
   'email.retried': { on: '`POST /admin/emails/:id/retry`, `emails retry`', data: `\`email_id\`, ${change}` },
 } as const satisfies Record<string, AuditEventDefinition>
 

@@ -3,6 +3,7 @@ import { emails } from './emails.ts'
 import { limits } from './limits.ts'
 import { counters } from './metrics.ts'
 import { problems } from './problems.ts'
+import { scopes } from './scopes.ts'
 
 /** Everything public that the core declares. Other modules bring their own. */
 export const coreCatalogue = {
@@ -11,4 +12,5 @@ export const coreCatalogue = {
   emails: Object.values(emails),
   counters: Object.values(counters),
   auditEvents,
+  scopes,
 }

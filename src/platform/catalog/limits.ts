@@ -37,6 +37,10 @@ export const limits = defineLimits({
   code_day: { points: 20, window: '24h', by: 'user' },
   repeat: { points: 100, window: '24h', by: 'token' },
   code_service: { points: 1000, window: '1h', by: 'service' },
+  client_auth: { points: 50, window: '15m', by: 'ip' },
+  client_guesses: { points: 100, window: '15m', by: 'client' },
+  oauth_token: { points: 1000, window: '15m', by: 'client' },
+  machine: { points: 3000, window: '15m', by: 'client' },
 })
 
 export type LimitName = keyof typeof limits
@@ -65,6 +69,7 @@ export type LimitedBy =
   | 'token'
   | 'user'
   | 'device'
+  | 'client'
   | 'service'
 
 /** The limits by name, as RATE_LIMITS configures them. `off` disables every limit, for benchmarks only. */

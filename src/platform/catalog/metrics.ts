@@ -44,6 +44,12 @@ export const counters = {
     'How often all emailed codes were closed for a while, after too many wrong ones.',
   ),
   session_reuses: counter('session_reuses', 'Refresh tokens that were used again: thefts.'),
+  clients_authenticated: counter(
+    'clients_authenticated',
+    'Machine clients that presented a secret. Outcome: `right` or `wrong`.',
+    ['outcome'],
+  ),
+  machine_tokens: counter('machine_tokens', 'Access tokens issued to machine clients.'),
   mails: counter('mails', 'Emails that this worker finished, by outcome.', ['outcome']),
   mails_unanswered: counter(
     'mails_unanswered',

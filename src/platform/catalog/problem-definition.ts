@@ -11,6 +11,8 @@ export type ProblemDefinition<C extends string = string> = {
   readonly isDetailOptional?: true
   /** Whether the reply may have a `Retry-After`. */
   readonly isRetriable?: true
+  /** The `error` of a reply below `/oauth`. Without it the status decides. */
+  readonly oauthError?: string
 }
 
 type Parts = Omit<ProblemDefinition, 'code'>

@@ -1,3 +1,4 @@
+import { oauthProblems } from './oauth-problems.ts'
 import {
   type AnyArguments,
   type ArgumentsOf,
@@ -6,8 +7,7 @@ import {
 } from './problem-definition.ts'
 import { details } from './problem-details.ts'
 
-/** The problems of the core. Modules add their own. */
-export const problems = defineProblems({
+const coreProblems = defineProblems({
   VALIDATION_ERROR: {
     status: 400,
     title: 'The request is not valid',
@@ -144,6 +144,9 @@ export const problems = defineProblems({
   },
 })
 
+/** The problems of the core. Modules add their own. */
+export const problems = { ...coreProblems, ...oauthProblems }
+
 export type Code = keyof typeof problems
 
 /**
@@ -159,7 +162,7 @@ export class Problem<const C extends string = string> {
   /** A problem of the core. */
   constructor(code: C & Code, ...extra: ArgumentsOf<(typeof problems)[C & Code]>)
   constructor(problem: ProblemDefinition<C> | (C & Code), extra: AnyArguments = {}) {
-    this.definition = typeof problem === 'string' ? problems[problem] : problem
+    this.definition = (typeof problem === 'string' ? problems[problem] : problem) as ProblemDefinition<C>
     this.code = this.definition.code
     this.extra = extra
   }

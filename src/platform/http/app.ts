@@ -11,7 +11,7 @@ import { clientErrorHandlers } from './on-client-error.ts'
 import { problemOf } from './problem-json.ts'
 import { checkHead, handleExpectHeader } from './request-head.ts'
 import { routing, type Served } from './routing.ts'
-import { sendProblem } from './serve.ts'
+import { sendProblem } from './send-problem.ts'
 import { warnOfUntrustedProxy } from './untrusted-proxy.ts'
 
 /** The HTTP server: from the outermost step in, a log line, an error boundary, headers and the routes. */

@@ -3,6 +3,7 @@ import type { Context, Next } from 'koa'
 import helmet from 'koa-helmet'
 import { partsOf } from '../base/header-text.ts'
 import { isListedOrigin } from '../config/origins.ts'
+import { isOAuthRequest } from './oauth-json.ts'
 
 /** Security headers of every reply: https only, no sniffing, no frames, no referrer, no resources. */
 export const securityHeaders = () =>
@@ -44,6 +45,8 @@ export const crossOrigin = (origins: readonly string[]) => {
   const answer = cors({
     origin: ctx => {
       const origin = ctx.get('Origin')
+      // The secret of a machine client must not be in a page, so no page may call these routes.
+      if (isOAuthRequest(ctx)) return ''
       return isListedOrigin(origins, origin) ? origin : ''
     },
     allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],

@@ -5,11 +5,12 @@ import type { Counter, Limiter, Quota, Taken } from '../limits/limiter.ts'
 import { type Client, countersOf } from './client.ts'
 
 /** The caller whose limits are counted. */
-export type Caller = { client: Pick<Client, 'network'>; sessionId?: string }
+export type Caller = { client: Pick<Client, 'network'>; sessionId?: string; machineId?: string }
 
 const byCaller: { [K in LimitedBy]?: (caller: Caller) => string | Counter[] } = {
   ip: ({ client }) => countersOf(client.network),
   session: ({ sessionId = '' }) => sessionId,
+  client: ({ machineId = '' }) => machineId,
   // By network too, so that a thief of the session cannot use up the points of its owner.
   'session and ip': ({ sessionId = '', client }) => `${sessionId}@${client.network}`,
 }

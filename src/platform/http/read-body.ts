@@ -4,8 +4,10 @@ import rawBody from 'raw-body'
 import type { DetailOf } from '../catalog/problem-definition.ts'
 import { Problem, type problems } from '../catalog/problems.ts'
 import { mediaType } from './content-type.ts'
+import { readParameters } from './read-parameters.ts'
 
-const types = { json: 'application/json', form: 'application/x-www-form-urlencoded' } as const
+const form = 'application/x-www-form-urlencoded'
+const types = { json: 'application/json', form, parameters: form } as const
 
 // DELETE has a body too: the deletion of an account requires the password.
 const methodsWithBody = [HttpMethodEnum.POST, HttpMethodEnum.PUT, HttpMethodEnum.PATCH, HttpMethodEnum.DELETE]
@@ -13,6 +15,7 @@ const methodsWithBody = [HttpMethodEnum.POST, HttpMethodEnum.PUT, HttpMethodEnum
 const parsers = {
   json: parser({ json: true, urlencoded: false }),
   form: parser({ json: false, urlencoded: true }),
+  parameters: parser({ json: false, urlencoded: true }),
 } as const
 
 function parser(kinds: { json: boolean; urlencoded: boolean }) {
@@ -54,10 +57,10 @@ const readBytes = async (ctx: Context): Promise<Buffer | Problem<'UNSUPPORTED_ME
 /** The detail of an unsupported type, charset or encoding, or null. */
 const unsupported = (
   ctx: Context,
-  accepts: 'json' | 'form',
+  accepts: keyof typeof types,
 ): DetailOf<typeof problems.UNSUPPORTED_MEDIA_TYPE> | null => {
   const given = mediaType(ctx.req.headers['content-type'] ?? '')
-  if (given?.type !== types[accepts]) return accepts
+  if (given?.type !== types[accepts]) return accepts === 'json' ? 'json' : 'form'
   if (!given.isUtf8) return 'charset'
   return ['identity', 'gzip', 'deflate', 'br'].includes(encodingOf(ctx)) ? null : 'encoding'
 }
@@ -68,7 +71,7 @@ const unsupported = (
  *
  * Rethrows the errors of the parser. A body that is not UTF-8 is refused, as decoding would change it.
  */
-export const readBody = async (ctx: Context, accepts: 'json' | 'form' | 'raw'): Promise<unknown> => {
+export const readBody = async (ctx: Context, accepts: keyof typeof types | 'raw'): Promise<unknown> => {
   if (accepts === 'raw') return readBytes(ctx)
   const { headers } = ctx.req
   const sent = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
@@ -85,5 +88,5 @@ export const readBody = async (ctx: Context, accepts: 'json' | 'form' | 'raw'): 
   const text: string = ctx.request.rawBody ?? ''
   if (text.includes('\uFFFD') || typeof body !== 'object' || body === null || Array.isArray(body))
     throw notAnObject()
-  return body
+  return accepts === 'parameters' ? readParameters(text) : body
 }

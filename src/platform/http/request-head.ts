@@ -3,7 +3,7 @@ import type { Context, Next } from 'koa'
 import { partsOf, timesSent } from '../base/header-text.ts'
 import { Problem } from '../catalog/problems.ts'
 import type { Server } from './node-http.ts'
-import { sendProblem } from './serve.ts'
+import { sendProblem } from './send-problem.ts'
 
 // Checks of the request head that HTTP/1.1 requires. Node would refuse some invalid heads with a reply that has no body and
 // none of our headers, and accept others.

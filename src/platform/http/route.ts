@@ -3,6 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { type Limit, type LimitName, limits } from '../catalog/limits.ts'
 import type { ProblemDefinition } from '../catalog/problem-definition.ts'
 import { type Code, type Problem, problems } from '../catalog/problems.ts'
+import { type Scope, scopes } from '../catalog/scopes.ts'
 import type { Client } from './client.ts'
 import type { Cookie } from './cookie.ts'
 import type { RouteExample, WithExample } from './route-example.ts'
@@ -15,11 +16,12 @@ export type Schema = v.GenericSchema
  * - `none`: anyone.
  * - `optional`: anyone, but credentials that are sent must be valid.
  * - `bearer`: the bearer of an access token of a live session.
- * - `admin`: such a bearer with the role `admin`.
+ * - `admin`: such a bearer with the role `admin`, or the token of a machine client that has the scope of the route.
  * - `refresh`: the holder of a refresh token, in the body or the cookie.
  * - `bearerOrRefresh`: either of them, to end a session. An expired access token and an ended session are accepted.
+ * - `client`: a machine client with its id and secret. If the route names a scope, the client must have it.
  */
-export type Auth = 'none' | 'optional' | 'bearer' | 'admin' | 'refresh' | 'bearerOrRefresh'
+export type Auth = 'none' | 'optional' | 'bearer' | 'admin' | 'refresh' | 'bearerOrRefresh' | 'client'
 
 /** A reply by its status: a schema for JSON, a page, a redirect, or nothing. */
 export type ReplySpec = Schema | 'html' | 'redirect' | 'empty'
@@ -77,8 +79,13 @@ type Common = {
    * make the change.
    */
   fresh?: true
-  /** `form` is for our own pages. `raw` is for signed bytes, which the handler receives unchanged. */
-  accepts?: 'json' | 'form' | 'raw'
+  /** What a machine client may do here, if it has this scope. */
+  scope?: string
+  /**
+   * `form` is for our own pages. `parameters` is a form of RFC 6749, section 3.2: a parameter without a value counts as
+   * absent, and none may be sent twice. `raw` is for signed bytes, which the handler receives unchanged.
+   */
+  accepts?: 'json' | 'form' | 'parameters' | 'raw'
   /**
    * `Cache-Control`, by default `no-store`: replies that carry or answer a token must not be cached (RFC 6749, section
    * 5.1).
@@ -117,10 +124,18 @@ export type Outcome =
   | Problem
 
 /** The names that a route may use: those of the core and of its own module. */
-export type Catalogue<L extends string, K extends string> = {
+export type Catalogue<L extends string, K extends string, S extends string> = {
   limits: Readonly<Record<L, Limit>>
   problems: Readonly<Record<K, ProblemDefinition>>
+  scopes: Readonly<Record<S, string>>
 }
+
+/** A route of administrators must name the scope that opens it to a machine client. */
+type Scoped<A extends Auth, S extends string> = A extends 'admin'
+  ? { scope: S }
+  : A extends 'client'
+    ? { scope?: S }
+    : { scope?: never }
 
 /**
  * Returns a function that declares routes for these callers, with names from this catalogue. A route is a value: its
@@ -128,7 +143,10 @@ export type Catalogue<L extends string, K extends string> = {
  * problem that it does not declare, or with a wrong example, does not compile.
  */
 export const routeFor =
-  <C extends Callers, L extends string, K extends string>({ limits, problems }: Catalogue<L, K>) =>
+  <C extends Callers, L extends string, K extends string, S extends string>({
+    limits,
+    problems,
+  }: Catalogue<L, K, S>) =>
   <
     const A extends keyof C & Auth,
     const R extends Replies,
@@ -138,7 +156,7 @@ export const routeFor =
     M extends Schema | undefined = undefined,
     H extends Schema | undefined = undefined,
   >(
-    spec: Common & {
+    spec: Omit<Common, 'scope'> & {
       auth: A
       /** Limits of the caller are counted before the handler runs, each under its own key. */
       limits: readonly L[]
@@ -149,7 +167,8 @@ export const routeFor =
       replies: R
       problems: readonly P[]
       handle: (deps: Deps, call: Call<C[A], B, Q, M, H>) => Promise<Reply<NoInfer<R>> | Problem<NoInfer<P>>>
-    } & NoInfer<WithExample<B, Q, M, H, R>>,
+    } & Scoped<NoInfer<A>, S> &
+      NoInfer<WithExample<B, Q, M, H, R>>,
   ): Route =>
     ({
       ...spec,
@@ -158,4 +177,4 @@ export const routeFor =
     }) as unknown as Route
 
 /** Declares a route that anyone may call. */
-export const publicRoute = routeFor<{ none: object }, LimitName, Code>({ limits, problems })
+export const publicRoute = routeFor<{ none: object }, LimitName, Code, Scope>({ limits, problems, scopes })

@@ -9,7 +9,8 @@ import { clientOf } from './client.ts'
 import { takeLimits } from './limit.ts'
 import type { Route } from './route.ts'
 import { Router } from './router.ts'
-import { sendProblem, serve } from './serve.ts'
+import { sendProblem } from './send-problem.ts'
+import { serve } from './serve.ts'
 
 /** The routes and assets of the server. `authorize` authenticates the caller of a route. */
 export type Served = { routes: readonly Route[]; assets: Assets; authorize: Authorize }

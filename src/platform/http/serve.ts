@@ -9,9 +9,10 @@ import { clientOf } from './client.ts'
 import { cookieOf } from './cookie.ts'
 import { limitHeaders, refundableLimiter, refundEach } from './limit.ts'
 import { takeMailLimit } from './mail-limit.ts'
-import { problemJson } from './problem-json.ts'
+import { isOAuthPath } from './oauth-json.ts'
 import { readBody } from './read-body.ts'
 import type { Outcome, Route, Schema } from './route.ts'
+import { sendProblem } from './send-problem.ts'
 import { slicedJson } from './sliced-json.ts'
 import { validate } from './validate.ts'
 
@@ -86,6 +87,8 @@ const send = async (ctx: Context, route: Route, outcome: Outcome): Promise<void>
   const spec = route.replies[outcome.status]
   ctx.status = outcome.status
   ctx.set('Cache-Control', route.cache ?? 'no-store')
+  // RFC 6749, section 5.1, asks for both.
+  if (isOAuthPath(route.path)) ctx.set('Pragma', 'no-cache')
   ctx.set(outcome.headers ?? {})
   if (outcome.location !== undefined) {
     ctx.set('Location', outcome.location)
@@ -111,12 +114,4 @@ const sendSliced = async (ctx: Context, spec: Schema, body: unknown): Promise<vo
   const pieces = await slicedJson(spec, body)
   ctx.body = Readable.from(pieces)
   ctx.length = pieces.reduce((sum, { length }) => sum + length, 0)
-}
-
-/** Sends a problem instead of any reply that was prepared before. */
-export const sendProblem = (ctx: Context, problem: Problem): void => {
-  const reply = problemJson(problem, ctx.state.requestId, ctx.state.base)
-  ctx.status = reply.status
-  ctx.body = JSON.stringify(reply.body)
-  ctx.set(reply.headers)
 }

@@ -17,6 +17,8 @@ export const redisKeys = (prefix: string) => ({
   seen: (userId: string) => `${prefix}:{${userId}}:seen`,
   /** `owner` is a user's id, or the account key of an address. */
   attempts: (owner: string) => `${prefix}:{${owner}}:attempts`,
+  /** A secret that a machine client has used before. `hash` is a part of its hash. */
+  knownSecret: (clientId: string, hash: string) => `${prefix}:{${clientId}}:secret:${hash}`,
   limit: (name: string) => `${prefix}:limit:${name}`,
   queue: `{${prefix}}`,
   /** The state that a worker last reported. */

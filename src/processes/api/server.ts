@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Deps } from '../../deps.ts'
 import { authorize } from '../../features/sessions/authorize.ts'
-import { loadRoutes, problems } from '../../modules.ts'
+import { loadRoutes, problems, scopes } from '../../modules.ts'
 import { docAssets } from '../../platform/api-docs/docs.ts'
 import { loadPhoneNumbers } from '../../platform/base/phone-numbers.ts'
 import { createApp } from '../../platform/http/app.ts'
@@ -35,7 +35,7 @@ export const startApi = async (deps: Deps, { graceMs }: { graceMs: number }): Pr
   let draining = false
   const routes = await loadRoutes({ draining: () => draining, config: deps.config })
   const assets = {
-    ...docAssets({ routes, problems }, deps.config.PUBLIC_URL),
+    ...docAssets({ routes, problems, scopes }, deps.config.PUBLIC_URL),
     ...problemAssets(deps.theme, problems),
   }
   const server = createApp(deps, { routes, assets, authorize }, () => closing !== null)

@@ -32,6 +32,7 @@ const countedBy: Record<LimitedBy, string> = {
   token: 'one-time token',
   user: 'user',
   device: 'device',
+  client: 'machine client',
   service: 'whole service',
 }
 

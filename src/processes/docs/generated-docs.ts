@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { variables } from '../../config.ts'
-import { problems } from '../../modules.ts'
+import { problems, scopes } from '../../modules.ts'
 import { openapi } from '../../platform/api-docs/openapi.ts'
 import { postman } from '../../platform/api-docs/postman.ts'
 import { envExample } from '../../platform/config/env-example.ts'
@@ -31,7 +31,7 @@ const withTables = (page: string): string =>
 // Biome formats the file, so only the content is compared.
 const collection = (current: string): string => {
   const made: unknown = JSON.parse(
-    JSON.stringify(postman(openapi({ routes: coreRoutes, problems }, 'http://localhost:8000'))),
+    JSON.stringify(postman(openapi({ routes: coreRoutes, problems, scopes }, 'http://localhost:8000'))),
   )
   const isFresh = current !== '' && isDeepStrictEqual(JSON.parse(current), made)
   return isFresh ? current : `${JSON.stringify(made, null, 2)}\n`

@@ -11,6 +11,7 @@ const credentials: Record<Auth, string> = {
   admin: bearer,
   refresh: '',
   bearerOrRefresh: '',
+  client: ' -u "$CLIENT_ID:$CLIENT_SECRET"',
 }
 
 const urlOf = (path: string): string =>

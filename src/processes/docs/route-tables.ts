@@ -9,9 +9,10 @@ const callers: Record<Auth, string> = {
   none: 'anyone',
   optional: 'anyone; an access token, if sent, must be valid',
   bearer: 'access token',
-  admin: 'access token of an administrator',
+  admin: 'access token of an administrator, or of a machine client with the scope',
   refresh: 'refresh token',
   bearerOrRefresh: 'access token or refresh token',
+  client: 'id and secret of a machine client',
 }
 
 const routeRow = ({ method, path, summary, auth, fresh, limits }: Route): string[] => [

@@ -11,6 +11,7 @@ import { WaitingPurchases1764120000003 } from '../../../migrations/1764120000003
 import { MailHolds1764130000000 } from '../../../migrations/1764130000000-mail-holds.ts'
 import { EmailRetention1764130000001 } from '../../../migrations/1764130000001-email-retention.ts'
 import { KeyRotation1764200000000 } from '../../../migrations/1764200000000-key-rotation.ts'
+import { Clients1764220000000 } from '../../../migrations/1764220000000-clients.ts'
 
 /** Every migration, oldest first. */
 export const migrations = [
@@ -27,4 +28,5 @@ export const migrations = [
   MailHolds1764130000000,
   EmailRetention1764130000001,
   KeyRotation1764200000000,
+  Clients1764220000000,
 ]

@@ -16,6 +16,7 @@ const changes = { ...common, fresh: true } as const
 
 const getAllPurchases = route({
   ...common,
+  scope: 'purchases:read',
   method: 'GET',
   path: '/api/v1/admin/purchases',
   summary: 'List purchases',
@@ -41,6 +42,7 @@ const getAllPurchases = route({
 
 const postRefunded = route({
   ...changes,
+  scope: 'purchases:write',
   method: 'POST',
   path: '/api/v1/admin/purchases/:id/refunded',
   summary: 'Record the refund of a purchase',
@@ -50,8 +52,8 @@ const postRefunded = route({
   replies: { 204: 'empty' },
   problems: ['NOT_FOUND', 'FORBIDDEN'],
   example: { params: { id: example.id } },
-  handle: async (deps, { params, user, client }) => {
-    const refusal = await recordRefund(deps, { purchaseId: params.id, actorId: user.id, origin: client })
+  handle: async (deps, { params, actor }) => {
+    const refusal = await recordRefund(deps, { purchaseId: params.id, ...actor })
     return refusal ?? { status: 204 }
   },
 })

@@ -16,7 +16,7 @@ type Change = {
   /** The purchase before the change; null if the change creates it. */
   before: Purchase | null
   id: string
-  actorId?: string
+  actorId?: string | null
   origin?: Origin
 }
 

@@ -12,7 +12,7 @@ import { undoSale } from './undo-sale.ts'
  */
 export const recordRefund = (
   { database }: Pick<Deps, 'database'>,
-  { purchaseId, actorId, origin }: { purchaseId: string; actorId: string; origin: Origin },
+  { purchaseId, actorId, origin }: { purchaseId: string; actorId: string | null; origin: Origin },
 ): Promise<null | Problem<'NOT_FOUND' | 'FORBIDDEN'>> =>
   database.transaction(async manager => {
     const purchase = await manager.findOne(Purchases, {

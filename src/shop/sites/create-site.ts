@@ -16,7 +16,7 @@ export type NewSite = Pick<Site, 'slug' | 'name' | 'description' | 'price' | 'cu
 /** Offers a site for sale. */
 export const createSite = async (
   { database }: Pick<Deps, 'database'>,
-  { given, actorId, origin }: { given: NewSite; actorId: string; origin: Origin },
+  { given, actorId, origin }: { given: NewSite; actorId: string | null; origin: Origin },
 ): Promise<Site | Problem<'DUPLICATE_ENTRY'>> => {
   const id = uuid()
   try {

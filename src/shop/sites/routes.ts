@@ -15,7 +15,7 @@ import { siteView } from './view.ts'
 const bySlug = v.strictObject({ slug })
 
 const publicly = { auth: 'none', limits: ['sites'] } as const
-const byAdmin = { auth: 'admin', fresh: true, limits: ['bearer'] } as const
+const byAdmin = { auth: 'admin', scope: 'sites:write', fresh: true, limits: ['bearer'] } as const
 
 const getSites = route({
   ...publicly,
@@ -64,8 +64,8 @@ const postSite = route({
   replies: { 201: siteReply },
   problems: ['DUPLICATE_ENTRY'],
   example: { body: siteBodyExample, reply: siteExample },
-  handle: async (deps, { body, user, client }) => {
-    const site = await createSite(deps, { given: body, actorId: user.id, origin: client })
+  handle: async (deps, { body, actor }) => {
+    const site = await createSite(deps, { given: body, ...actor })
     return site instanceof Problem ? site : { status: 201, body: siteView(site) }
   },
 })
@@ -93,8 +93,8 @@ const patchSite = route({
     body: { ...siteChangeExample, status: 'available' },
     reply: siteExample,
   },
-  handle: async (deps, { params, body, user, client }) => {
-    const update = { slug: params.slug, change: body, actorId: user.id, origin: client }
+  handle: async (deps, { params, body, actor }) => {
+    const update = { slug: params.slug, change: body, ...actor }
     const site = await updateSite(deps, update)
     return site instanceof Problem ? site : { status: 200, body: siteView(site) }
   },

@@ -27,7 +27,12 @@ const from = {
  */
 export const updateSite = async (
   { database }: Pick<Deps, 'database'>,
-  { slug, change, actorId, origin }: { slug: string; change: SiteChange; actorId: string; origin: Origin },
+  {
+    slug,
+    change,
+    actorId,
+    origin,
+  }: { slug: string; change: SiteChange; actorId: string | null; origin: Origin },
 ): Promise<Site | Problem<'NOT_FOUND' | 'SITE_UNAVAILABLE'>> =>
   database.transaction(async manager => {
     const before = await manager.findOne(Sites, { where: { slug }, lock: { mode: 'pessimistic_write' } })

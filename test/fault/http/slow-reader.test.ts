@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import pg from 'pg'
 import { authorize } from '../../../src/features/sessions/authorize.ts'
-import { problems } from '../../../src/modules.ts'
+import { problems, scopes } from '../../../src/modules.ts'
 import { docAssets } from '../../../src/platform/api-docs/docs.ts'
 import { createApp } from '../../../src/platform/http/app.ts'
 import { stalledAfterMs } from '../../../src/platform/http/node-http.ts'
@@ -25,7 +25,7 @@ const bundle = 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'
 
 /** The service on a port of its own, with a shorter timeout than in production. */
 const listen = async (): Promise<{ server: Server; port: number } & AsyncDisposable> => {
-  const assets = docAssets({ routes: coreRoutes, problems }, world.deps.config.PUBLIC_URL)
+  const assets = docAssets({ routes: coreRoutes, problems, scopes }, world.deps.config.PUBLIC_URL)
   const server = createApp(world.deps, { routes: coreRoutes, assets, authorize }, () => false)
   if (server.timeout !== stalledAfterMs) throw new Error(`the service waits for ${server.timeout} ms`)
   server.timeout = timeoutMs

@@ -1,0 +1,16 @@
+import { insufficientScope } from '../../platform/catalog/insufficient-scope.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import type { Authorize } from '../../platform/http/authorization.ts'
+import { takeLimits } from '../../platform/http/limit.ts'
+import { authenticateClient } from '../clients/authenticate-client.ts'
+
+/** Authenticates a machine client by its secret, checks its scope, and counts the request in the limits of the route. */
+export const authorizeClient: Authorize = async (deps, incoming) => {
+  const { route, client } = incoming
+  const machine = await authenticateClient(deps, incoming)
+  if (machine instanceof Problem) return { headers: {}, taken: [], outcome: machine }
+  const { refusal, ...limits } = await takeLimits(deps, route.limits, { client, machineId: machine.id })
+  if (refusal) return { ...limits, outcome: refusal }
+  const isAllowed = route.scope === undefined || machine.scopes.includes(route.scope)
+  return { ...limits, outcome: isAllowed ? { machine } : insufficientScope([route.scope ?? ''], 'Basic') }
+}

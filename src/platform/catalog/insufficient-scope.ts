@@ -1,0 +1,12 @@
+import { Problem } from './problems.ts'
+
+/** The problem of a machine client that lacks one of these scopes. `scheme` is how the client authenticated. */
+export const insufficientScope = (
+  scopes: readonly string[],
+  scheme: 'Basic' | 'Bearer' = 'Bearer',
+): Problem<'INSUFFICIENT_SCOPE'> => {
+  const needed = `error="insufficient_scope", scope="${scopes.join(' ')}"`
+  return new Problem('INSUFFICIENT_SCOPE', {
+    headers: { 'WWW-Authenticate': `${scheme} realm="latchkey", ${needed}` },
+  })
+}

@@ -173,7 +173,8 @@ const needs: Record<string, () => Promise<Sent>> = {
 
 /** An access token for an operation that needs one. */
 const tokenFor = async (path: string, { security }: Operation): Promise<string | undefined> => {
-  if (!security.length || !security.every(each => 'accessToken' in each)) return undefined
+  const isToken = (scheme: object) => 'accessToken' in scheme || 'machineToken' in scheme
+  if (!security.length || !security.every(isToken)) return undefined
   return path.includes('/admin/') ? adminToken() : (await anAccount(client)).access
 }
 

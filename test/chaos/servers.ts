@@ -94,7 +94,7 @@ export const openOwnPostgres = async (settings: string[] = []): Promise<OwnServe
   await queryOnce(server.url, 'CREATE DATABASE latchkey_own')
   const url = new URL(server.url)
   url.pathname = '/latchkey_own'
-  await migrate({ DATABASE_URL: url.href, APP_SECRET: testSecret }, openLog('test', 'silent'))
+  await migrate({ DATABASE_URL: url.href, APP_SECRET: [testSecret] }, openLog('test', 'silent'))
   opening.move()
   return { ...server, url: url.href }
 }

@@ -39,7 +39,7 @@ const emptyDatabase = async (t: ExecutionContext): Promise<string> => {
 
 const createMigratedDatabase = async (t: ExecutionContext): Promise<string> => {
   const url = await emptyDatabase(t)
-  await migrate({ DATABASE_URL: url, APP_SECRET: testSecret }, silent)
+  await migrate({ DATABASE_URL: url, APP_SECRET: [testSecret] }, silent)
   return url
 }
 
@@ -194,7 +194,7 @@ test('migrating again → changes neither users nor the signing key', async t =>
   const everything = () =>
     Promise.all(['users', 'signing_keys', 'migrations'].map(table => query(url, `SELECT * FROM ${table}`)))
   const before = await everything()
-  await migrate({ DATABASE_URL: url, APP_SECRET: testSecret }, silent)
+  await migrate({ DATABASE_URL: url, APP_SECRET: [testSecret] }, silent)
   t.deepEqual(await everything(), before)
 })
 
@@ -225,7 +225,7 @@ test('upgrade with old resets → only a reset to the current address marks a pa
          FROM made, unnest($4::text[]) WITH ORDINALITY AS event (type, place)`,
       [email, verified, hash, events],
     )
-  await migrate({ DATABASE_URL: url, APP_SECRET: testSecret }, silent)
+  await migrate({ DATABASE_URL: url, APP_SECRET: [testSecret] }, silent)
   const proven = await query(
     url,
     'SELECT email FROM users WHERE password_proven_at IS NOT NULL ORDER BY email',
@@ -249,7 +249,7 @@ test('database role with only CREATE in its schema → migrates without any exte
   await t.throwsAsync(query(limited.href, 'CREATE EXTENSION citext'), {
     message: /permission denied|not available/,
   })
-  await migrate({ DATABASE_URL: limited.href, APP_SECRET: testSecret }, silent)
+  await migrate({ DATABASE_URL: limited.href, APP_SECRET: [testSecret] }, silent)
   t.deepEqual(await query(url, 'SELECT extname FROM pg_extension'), [{ extname: 'plpgsql' }])
   t.is((await tablesOf(url)).length, entities.length)
 })

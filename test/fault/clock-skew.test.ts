@@ -93,7 +93,7 @@ for (const [text, name] of Object.entries(names)) {
       // A token of this age, issued by a correct clock.
       const statusAt = async (age: number): Promise<number> => {
         const { userId, sessionId } = account
-        const refresh = { userId, sessionId, secret: firstSecret() }
+        const refresh = { userId, sessionId, secret: firstSecret(), keys: deps.secrets.current }
         const audience = deps.config.PUBLIC_URL
         const issue = { user, token: refresh, audience, authTime: 0, expiresIn: 0 }
         const { access_token: token } = issueTokens({ ...deps, clock: { shift: -age } }, issue)

@@ -67,7 +67,7 @@ for (const [mode, settings] of Object.entries(modes))
       await queryOnce(direct, `ALTER DATABASE ${name} SET ${setting} = '${value}'`)
 
     // Three at once: the migration that holds the lock runs, and the other two wait for it.
-    const given = { DATABASE_URL: pooled, APP_SECRET: testSecret }
+    const given = { DATABASE_URL: pooled, APP_SECRET: [testSecret] as const }
     await Promise.all([1, 2, 3].map(() => migrate(given, silent)))
     t.is((await queryOnce(direct, 'SELECT FROM migrations')).length, migrations.length)
     t.is((await queryOnce(direct, 'SELECT FROM signing_keys')).length, 1)
@@ -106,7 +106,7 @@ for (const [mode, settings] of Object.entries(modes))
 
 test('PgBouncer in transaction mode → statements and lock waits time out, and no setting leaks', async t => {
   const { pooled, direct } = await openPooledDatabase(t, modes['transaction mode'])
-  await migrate({ DATABASE_URL: pooled, APP_SECRET: testSecret }, silent)
+  await migrate({ DATABASE_URL: pooled, APP_SECRET: [testSecret] }, silent)
   const connection = await findConnection(pooled, timeouts)
   const database = await openDatabase(connection, { log: silent, entities: [] })
   using reads = openPreparedReads(connection, silent)
@@ -158,7 +158,7 @@ test('PgBouncer in transaction mode → statements and lock waits time out, and 
 
 test('PgBouncer in transaction mode → a transaction of several statements is atomic', async t => {
   const { pooled } = await openPooledDatabase(t, modes['transaction mode'])
-  await migrate({ DATABASE_URL: pooled, APP_SECRET: testSecret }, silent)
+  await migrate({ DATABASE_URL: pooled, APP_SECRET: [testSecret] }, silent)
   const database = await openPostgres({ url: pooled, log: silent, entities: [] })
   t.teardown(() => database.destroy())
   const insert = `INSERT INTO users (id, email) VALUES (gen_random_uuid(), $1)`
@@ -181,14 +181,14 @@ test('PgBouncer in transaction mode → a transaction of several statements is a
 
 test('PgBouncer in statement mode → the service exits at its start and says why', async t => {
   const { pooled } = await openPooledDatabase(t, ['pool_mode = statement'])
-  const error = await t.throwsAsync(migrate({ DATABASE_URL: pooled, APP_SECRET: testSecret }, silent))
+  const error = await t.throwsAsync(migrate({ DATABASE_URL: pooled, APP_SECRET: [testSecret] }, silent))
   t.regex(error?.message ?? '', /statement pooling/)
   t.is((error as Error & { exitCode?: number }).exitCode, 78)
 })
 
 test('an instance stops while PgBouncer serves another → sign-in still works', async t => {
   const { pooled } = await openPooledDatabase(t, modes['transaction mode'])
-  await migrate({ DATABASE_URL: pooled, APP_SECRET: testSecret }, silent)
+  await migrate({ DATABASE_URL: pooled, APP_SECRET: [testSecret] }, silent)
   await using world = await openLocalWorld({ servers: { databaseUrl: pooled } })
   const { email } = await anAccount(world.client)
   const another = await world.instance()

@@ -7,7 +7,7 @@
 -- guesses. The owner's session has counters of its own.
 --
 -- KEYS  1 live token, 2 guesses of the user and purpose
--- ARGV  1 token | code, 2 hash presented, 3 guesses allowed at one code, 4 clock shift (ms), 5 guesses allowed at all
+-- ARGV  1 token | code, 2 hashes presented, with commas between them, 3 guesses allowed at one code, 4 clock shift (ms), 5 guesses allowed at all
 --       codes, 6 the window of that limit (ms), 7 field of the live token that counts its guesses
 -- Returns {email id, address, remaining life in ms}; 'wrong' if the live token has another hash; nil if there is no live
 -- token or no guess is left
@@ -23,5 +23,5 @@ if ARGV[1] == 'code' then
   if redis.call('HINCRBY', KEYS[1], ARGV[7], 1) > tonumber(ARGV[3]) then return nil end
   if guesses > tonumber(ARGV[5]) then return nil end
 end
-if live[4] ~= ARGV[2] then return 'wrong' end
+if not string.find(',' .. ARGV[2] .. ',', ',' .. live[4] .. ',', 1, true) then return 'wrong' end
 return { live[1], live[2], left }

@@ -1,8 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { emailOf, kindsFor } from '../../platform/catalog/email-definition.ts'
 import type { TokenPurpose } from '../../platform/catalog/token-purposes.ts'
-import { sameBytes } from '../../platform/crypto/derive.ts'
-import { emailSecrets } from '../../platform/crypto/one-time-token.ts'
+import { isTokenOf } from '../../platform/crypto/one-time-token.ts'
 
 export type UsedToken = { emailId: string; address: string; expiresIn: number }
 
@@ -24,7 +23,7 @@ export const findUsedToken = async (
       ORDER BY proof_used_at DESC LIMIT 20`,
     [userId, kindsFor(emails, [purpose])],
   )
-  const row = rows.find(({ id }) => sameBytes(emailSecrets(secrets.mail, purpose, id).secret, secret))
+  const row = rows.find(({ id }) => isTokenOf(secrets, { purpose, emailId: id }, secret))
   const token = row && emailOf(emails, row.kind).token
   if (!token) return null
   const expiresIn = token.lifetime - Number(row.age) - clock.shift

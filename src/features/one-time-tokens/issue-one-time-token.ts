@@ -1,6 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import type { EmailToken } from '../../platform/catalog/email-definition.ts'
 import { codeHash, emailSecrets, tokenHash, writeOneTimeToken } from '../../platform/crypto/one-time-token.ts'
+import { keysOfSecret } from '../../platform/crypto/secrets.ts'
 import type { Email } from '../../platform/mail/entity.ts'
 import { storeToken } from './store.ts'
 
@@ -19,14 +20,15 @@ export const issueOneTimeToken = async (
 ): Promise<IssuedToken | null> => {
   const life = lifetime - (await ageOf(deps, email.id))
   if (life <= 0 || email.proof_spent_at) return null
-  const { secret, code } = emailSecrets(deps.secrets.mail, purpose, email.id)
+  const { mail } = keysOfSecret(deps.secrets, email.secret_id) ?? deps.secrets.current
+  const { secret, code } = emailSecrets(mail, purpose, email.id)
   const isLive = await storeToken(
     deps,
     { userId: recipient.userId, purpose },
     {
       emailId: email.id,
       token: tokenHash(secret),
-      code: codeHash(deps.secrets.mail, recipient.userId, purpose, code),
+      code: codeHash(mail, recipient.userId, purpose, code),
       address: recipient.address,
       life,
     },

@@ -38,7 +38,8 @@ export type LiveToken = { emailId: string; address: string; expiresIn: number }
 
 type Comparison = {
   by: 'token' | 'code'
-  hash: string
+  /** One of them must match. A code has a hash under each secret of APP_SECRET. */
+  hashes: readonly string[]
   /** The session of the owner presents it: guesses of other clients then do not count. */
   isOwner: boolean
   /** Guesses allowed at one code. */
@@ -55,11 +56,11 @@ type Comparison = {
 export const matchToken = async (
   { redis, keys, clock }: Store,
   { userId, purpose }: TokenKey,
-  { by, hash, isOwner, perCode, perWindow, window }: Comparison,
+  { by, hashes, isOwner, perCode, perWindow, window }: Comparison,
 ): Promise<LiveToken | 'wrong' | null> => {
   const guesses = isOwner ? keys.ownGuesses(userId, purpose) : keys.guesses(userId, purpose)
   const counter = isOwner ? 'own_attempts' : 'attempts'
-  const args = [by, hash, perCode, clock.shift, perWindow, window, counter]
+  const args = [by, hashes.join(','), perCode, clock.shift, perWindow, window, counter]
   const found = await checkScript(redis, [keys.oneTimeToken(userId, purpose), guesses], args)
   const reply = found as [string, string, number] | 'wrong' | null
   if (reply === 'wrong') return 'wrong'

@@ -2,7 +2,7 @@ import { v4 as randomUuid } from 'uuid'
 import type { Deps } from '../../deps.ts'
 import { configuredLimit, limits } from '../../platform/catalog/limits.ts'
 import type { CodePurpose } from '../../platform/catalog/token-purposes.ts'
-import { codeHash, readOneTimeToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
+import { codeHash, isTokenOf, readOneTimeToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
 import { Emails } from '../../platform/mail/entity.ts'
 import { findUserByEmail, findUsersChangingTo } from '../users/store.ts'
 import { countWrongCode } from './count-wrong-code.ts'
@@ -36,7 +36,8 @@ type VerifiedToken = Match & { isUsed: boolean }
  * Verifies the token or the code of an email without consuming it. Returns null if it is unknown, expired or revoked.
  * `ownerId` is the user whose session presents it, if one does.
  *
- * 1. Redis holds the hashes of live tokens: compare with those of each user whom the token or code can belong to.
+ * 1. Redis holds the hashes of live tokens: compare with those of each user whom the token or code can belong to. The hash of
+ *    a token is not keyed, so check too that a secret of APP_SECRET derives it: no link outlives its secret.
  * 2. Postgres has the final word: the row of the email says whether the token was revoked or used.
  * 3. A token that Redis no longer holds may have been used before: then its email is looked up in Postgres.
  */
@@ -50,14 +51,15 @@ export const verifyOneTimeToken = async (
   const compared = 'code' in presented ? await countWrongCode(deps, purpose, compare) : await compare()
   const match = compared === 'wrong' ? null : compared
   if ('email' in presented && presented.email !== match?.address) return null
+  if ('token' in presented && match && !isDerived(deps, purpose, match.emailId, presented.token)) return null
   const email = match && (await deps.database.getRepository(Emails).findOneBy({ id: match.emailId }))
   if (match && email && !email.proof_spent_at) return { ...match, isUsed: false }
   if (match && email?.proof_used_at) return { ...match, isUsed: true }
   return 'token' in presented ? verifyUsedToken(deps, purpose, presented.token) : null
 }
 
-/** A user whom the presented token or code can belong to, and the hash to compare with theirs. */
-type Candidate = { userId: string; by: 'token' | 'code'; hash: string; isOwner: boolean }
+/** A user whom the presented token or code can belong to, and the hashes to compare with theirs. */
+type Candidate = { userId: string; by: 'token' | 'code'; hashes: readonly string[]; isOwner: boolean }
 
 /**
  * A token names its user. A code comes with an address: its account, or for `change_email` every user who asked to change to
@@ -71,7 +73,8 @@ const candidatesFor = async (
 ): Promise<Candidate[]> => {
   if ('token' in presented) {
     const read = readOneTimeToken(presented.token)
-    return read ? [{ userId: read.userId, by: 'token', hash: tokenHash(read.secret), isOwner: false }] : []
+    if (!read) return []
+    return [{ userId: read.userId, by: 'token', hashes: [tokenHash(read.secret)], isOwner: false }]
   }
   const { email, code } = presented
   const users =
@@ -83,8 +86,8 @@ const candidatesFor = async (
   const owner = users.find(({ id }) => id === ownerId)
   const ids = owner ? [owner.id] : users.length > 0 ? users.map(({ id }) => id) : [randomUuid()]
   return ids.map(userId => {
-    const hash = codeHash(deps.secrets.mail, userId, purpose, code)
-    return { userId, by: 'code', hash, isOwner: owner !== undefined }
+    const hashes = deps.secrets.all.map(({ mail }) => codeHash(mail, userId, purpose, code))
+    return { userId, by: 'code', hashes, isOwner: owner !== undefined }
   })
 }
 
@@ -102,6 +105,16 @@ const matchAny = async (
   )
   const match = results.find(result => result !== null && result !== 'wrong')
   return match ?? (results.includes('wrong') ? 'wrong' : null)
+}
+
+const isDerived = (
+  { secrets }: Pick<Deps, 'secrets'>,
+  purpose: CodePurpose,
+  emailId: string,
+  token: string,
+): boolean => {
+  const read = readOneTimeToken(token)
+  return read !== null && isTokenOf(secrets, { purpose, emailId }, read.secret)
 }
 
 const guessLimits = ({ config }: Pick<Deps, 'config'>) => {

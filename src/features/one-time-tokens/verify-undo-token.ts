@@ -1,8 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { emails } from '../../platform/catalog/emails.ts'
-import { sameBytes } from '../../platform/crypto/derive.ts'
-import { emailSecrets, readOneTimeToken } from '../../platform/crypto/one-time-token.ts'
+import { isTokenOf, readOneTimeToken } from '../../platform/crypto/one-time-token.ts'
 import { Emails } from '../../platform/mail/entity.ts'
 
 /** Emails whose link undoes a change. The links live for days or weeks, and several are live simultaneously. */
@@ -34,7 +33,7 @@ export const verifyUndoToken = async (
     .addOrderBy('created_at', 'ASC')
     .limit(50)
     .getMany()
-  const email = candidates.find(({ id }) => sameBytes(emailSecrets(secrets.mail, purpose, id).secret, secret))
+  const email = candidates.find(({ id }) => isTokenOf(secrets, { purpose, emailId: id }, secret))
   if (!email) return null
   return { userId, emailId: email.id, address: email.recipient, isUsed: email.proof_used_at !== null }
 }

@@ -2,6 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import type { EmailToken } from '../../platform/catalog/email-definition.ts'
 import { emailSecrets, writeOneTimeToken } from '../../platform/crypto/one-time-token.ts'
+import { keysOfSecret } from '../../platform/crypto/secrets.ts'
 import type { Email } from '../../platform/mail/entity.ts'
 
 /**
@@ -15,5 +16,6 @@ export const writeUndoToken = (
   userId: string,
 ): string | null => {
   if (email.proof_spent_at || email.created_at.getTime() + lifetime <= now(clock)) return null
-  return writeOneTimeToken(userId, emailSecrets(secrets.mail, purpose, email.id).secret)
+  const { mail } = keysOfSecret(secrets, email.secret_id) ?? secrets.current
+  return writeOneTimeToken(userId, emailSecrets(mail, purpose, email.id).secret)
 }

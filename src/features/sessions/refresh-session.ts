@@ -1,11 +1,12 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { configuredLimit, type Limit } from '../../platform/catalog/limits.ts'
+import { keysOfSecret } from '../../platform/crypto/secrets.ts'
 import type { Quota } from '../../platform/limits/limiter.ts'
 import { findUserOfSession } from '../users/store.ts'
 import { isActive, mustVerify } from '../users/user-state.ts'
 import { issueTokens } from './issue-tokens.ts'
-import { nextSecret, type RefreshToken, secretHash } from './refresh-token.ts'
+import { nextToken, type RefreshToken, secretHash } from './refresh-token.ts'
 import { reportReuse } from './report-reuse.ts'
 import type { TokenReply } from './schemas.ts'
 import { deleteSession, markSessionStolen, rotateSession } from './store.ts'
@@ -23,7 +24,7 @@ type Refreshed =
 
 type Needs = Parameters<typeof issueTokens>[0] &
   Parameters<typeof reportReuse>[0] &
-  Pick<Deps, 'reads' | 'redis' | 'keys'>
+  Pick<Deps, 'reads' | 'redis' | 'keys' | 'secrets'>
 
 /**
  * Exchanges a refresh token for its successor and a new access token. It reads the user before the exchange, so that an
@@ -44,17 +45,20 @@ export const refreshSession = async (
     return { outcome: 'ended' }
   }
 
-  const next = { userId, sessionId, secret: nextSecret(secrets, token) }
+  const next = nextToken(token, secrets.current)
   const rotation = {
     userId,
     sessionId,
     idle: config.REFRESH_TOKEN_TTL,
     presented: secretHash(token.secret),
+    presentedSecretId: token.keys.id,
     next: secretHash(next.secret),
+    nextSecretId: next.keys.id,
     isUnverified: mustVerify(user, config),
   }
   const counted = config.RATE_LIMITS === 'off' ? null : configuredLimit(config.RATE_LIMITS, limit)
-  const { outcome, expiresIn, authTime, epoch, quotas } = await rotateSession(deps, rotation, counted)
+  const rotated = await rotateSession(deps, rotation, counted)
+  const { outcome, expiresIn, authTime, epoch, quotas } = rotated
   if (outcome === 'reused') {
     await markSessionStolen(deps, userId, sessionId)
     await reportReuse(deps, { user, sessionId, origin })
@@ -68,6 +72,10 @@ export const refreshSession = async (
   }
   if (outcome === 'unverified') return { outcome: 'unverified' }
   if (outcome === 'limited') return { outcome, quotas }
-  const tokens = issueTokens(deps, { user, token: next, audience, authTime, expiresIn })
+  const keys = keysOfSecret(secrets, rotated.secretId)
+  // Another instance made the successor under a secret that this one does not have: only that instance can repeat it.
+  if (!keys) return { outcome: 'ended' }
+  const issued = keys === next.keys ? next : nextToken(token, keys)
+  const tokens = issueTokens(deps, { user, token: issued, audience, authTime, expiresIn })
   return { outcome: 'refreshed', tokens, quotas }
 }

@@ -15,12 +15,16 @@ export const startSession = async (
   { user, audience, origin }: { user: User; audience: string; origin: Origin },
 ): Promise<SessionReply> => {
   const { config, clock } = deps
-  const token = { userId: user.id, sessionId: uuid(), secret: firstSecret() }
+  const keys = deps.secrets.current
+  const token = { userId: user.id, sessionId: uuid(), secret: firstSecret(), keys }
   const authTime = now(clock)
   const life = { idle: config.REFRESH_TOKEN_TTL, max: config.SESSION_MAX_AGE }
   const expiresIn = await putSession(
     deps,
-    { ...token, ...origin, hash: secretHash(token.secret), epoch: user.session_epoch, authTime },
+    {
+      ...{ userId: user.id, sessionId: token.sessionId, epoch: user.session_epoch, authTime, ...origin },
+      ...{ hash: secretHash(token.secret), secretId: keys.id },
+    },
     life,
   )
   return { ...issueTokens(deps, { user, token, audience, authTime, expiresIn }), user: userView(user) }

@@ -14,11 +14,15 @@ const markStolenScript = script(import.meta.dirname, 'mark-stolen.lua')
 const reauthenticateScript = script(import.meta.dirname, 'reauthenticate.lua')
 const endAllScript = script(import.meta.dirname, 'end-all.lua')
 
-/** Times in milliseconds. `epoch` is the current epoch of the user, and `hash` the hash of the first secret. */
+/**
+ * Times in milliseconds. `epoch` is the current epoch of the user, and `hash` the hash of the first secret. `secretId` names
+ * the secret of APP_SECRET that the refresh token is made with.
+ */
 export type NewSession = {
   userId: string
   sessionId: string
   hash: string
+  secretId: string
   epoch: number
   authTime: number
   ip: string
@@ -47,6 +51,7 @@ export const putSession = async (
         clock.shift,
         maxSessions,
         keys.session(session.userId, ''),
+        session.secretId,
       ],
     ),
   )
@@ -56,6 +61,8 @@ export type Rotation = {
   expiresIn: number
   authTime: number
   epoch: number
+  /** The id of the secret of APP_SECRET that the successor is made with. */
+  secretId: string
   /** What is left of the limit. */
   quotas: Quota[]
 }
@@ -72,14 +79,16 @@ export const rotateSession = async (
     userId: string
     sessionId: string
     presented: string
+    presentedSecretId: string
     next: string
+    nextSecretId: string
     idle: number
     isUnverified?: boolean
   },
   limit: RotationLimit | null = null,
 ): Promise<Rotation> => {
   const counted = [limit?.name ?? '', limit?.points ?? 0, limit?.window ?? 0]
-  const [outcome, expiresIn, authTime, epoch, count = 0, resetIn = 0] = (await rotateScript(
+  const [outcome, expiresIn, authTime, epoch, count = 0, resetIn = 0, secretId = ''] = (await rotateScript(
     redis,
     [keys.session(rotation.userId, rotation.sessionId), keys.sessions(rotation.userId)],
     [
@@ -91,15 +100,17 @@ export const rotateSession = async (
       clock.shift,
       ...counted,
       rotation.isUnverified ? 1 : 0,
+      rotation.presentedSecretId,
+      rotation.nextSecretId,
     ],
-  )) as [Rotation['outcome'], number, string, string, number?, number?]
+  )) as [Rotation['outcome'], number, string, string, number?, number?, string?]
   const left = {
     allowed: outcome !== 'limited',
     remaining: Math.max((limit?.points ?? 0) - count, 0),
     resetIn,
   }
   const quotas = limit ? [{ ...limit, ...left }] : []
-  return { outcome, expiresIn, authTime: Number(authTime), epoch: Number(epoch), quotas }
+  return { outcome, expiresIn, authTime: Number(authTime), epoch: Number(epoch), secretId, quotas }
 }
 
 /** Ends a session whose refresh token was reused. For another hour, a rotation of it still returns `reused`. */

@@ -7,6 +7,7 @@ import {
   type SecretKey,
 } from '../../platform/crypto/paseto-keys.ts'
 import { unseal } from '../../platform/crypto/seal.ts'
+import type { Secrets } from '../../platform/crypto/secrets.ts'
 import type { SigningKeyRow } from './entity.ts'
 
 /** What a process knows of the keys. `fault` says why it cannot sign with the key that signs. */
@@ -15,6 +16,17 @@ export type Ring = {
   known: Map<string, PublicKey>
   published: PublishedKey[]
   fault: string | null
+}
+
+const cannotOpen = (kid: string, { all }: Secrets): string => {
+  const sealed =
+    all.length === 1 ? 'APP_SECRET did not' : `none of the ${all.length} secrets of APP_SECRET did`
+  return [
+    `The signing key ${kid} cannot be decrypted: ${sealed} encrypt it.`,
+    'Add the secret that did to the end of APP_SECRET, after a comma.',
+    'A comma that belongs to a secret is written as \\, and a line break at its end counts.',
+    'If that secret is lost, see docs/change-app-secret.md.',
+  ].join(' ')
 }
 
 /**
@@ -40,11 +52,8 @@ export const buildRing = (
   if (!row)
     return { known, published, signing: last, fault: 'There is no signing key. Run `npm run migrate`.' }
   if (row.kid === last?.kid) return { known, published, signing: last, fault: null }
-  const secret = unseal(secrets.seal, row.sealed_secret ?? '', row.kid)
-  if (!secret) {
-    const fault = 'The signing key cannot be decrypted: APP_SECRET is not the one that encrypted it.'
-    return { known, published, signing: last, fault }
-  }
+  const secret = unseal(secrets, row.sealed_secret ?? '', row.kid)
+  if (!secret) return { known, published, signing: last, fault: cannotOpen(row.kid, secrets) }
   const signing = { kid: row.kid, secret: importSecret(secret.toString('utf8')) }
   return { known, published, signing, fault: null }
 }

@@ -7,6 +7,6 @@ export const createKey = ({
   secrets,
 }: Pick<Deps, 'secrets'>): { kid: string; public_key: string; sealed_secret: string } => {
   const { kid, paserkPublic, paserkSecret } = generateKey()
-  const sealed = seal(secrets.seal, Buffer.from(paserkSecret), kid)
+  const sealed = seal(secrets, Buffer.from(paserkSecret), kid)
   return { kid, public_key: paserkPublic, sealed_secret: sealed }
 }

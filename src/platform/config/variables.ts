@@ -1,6 +1,7 @@
 import type * as v from 'valibot'
 import { parseMailbox } from '../base/mailbox.ts'
 import { type Limit, limits, parseLimits } from '../catalog/limits.ts'
+import { appSecrets, exampleSecret } from './app-secret.ts'
 import { parseAudience } from './audiences.ts'
 import { themeVariables } from './brand.ts'
 import { parseEhloName } from './ehlo-name.ts'
@@ -24,9 +25,6 @@ import {
 
 // Every environment variable: its rule, its default, and the words of `.env.example` and docs/configuration.md.
 // `example` is what `.env.example` shows.
-
-/** Refused as APP_SECRET because it is public. */
-export const exampleSecret = 'change-me-to-the-output-of-openssl-rand-base64-32'
 
 /** The processes that require the variable. */
 type Needed = readonly ('api' | 'worker' | 'migrate')[]
@@ -104,10 +102,10 @@ export const variables = {
     help: 'The sender of every email: an address, or a name and an address. Unset: `BRAND_NAME` and `no-reply@localhost`. In a file of variables, quote a name like this: `MAIL_FROM=\'"Acme, Inc." <no-reply@example.com>\'`.',
   },
   APP_SECRET: {
-    schema: rule('must have at least 32 characters', text => (text.length >= 32 ? text : null)),
+    schema: appSecrets,
     needed: ['api', 'worker', 'migrate'],
     example: exampleSecret,
-    help: 'Every key is derived from this secret. Keep it safe, and use the same one on every instance. Generate it with `openssl rand -base64 32`.',
+    help: 'Every key is derived from this secret. Keep it safe, and use the same one on every instance. Generate it with `openssl rand -base64 32`. To change it, list the current secret and previous ones, with commas between them: see `docs/change-app-secret.md`.',
   },
   PUBLIC_URL: {
     schema: baseUrl,

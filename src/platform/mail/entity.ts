@@ -25,6 +25,8 @@ export type Email = {
   held_until: Date | null
   /** How often its content was sent without a reply of the mail server. */
   sends_unanswered: number
+  /** The id of the secret of APP_SECRET that its token derives from. Null until its first delivery is attempted. */
+  secret_id: string | null
 }
 
 export const Emails = new EntitySchema<Email>({
@@ -47,5 +49,6 @@ export const Emails = new EntitySchema<Email>({
     proof_used_at: { type: 'timestamptz', nullable: true },
     held_until: { type: 'timestamptz', nullable: true },
     sends_unanswered: { type: 'integer', default: 0 },
+    secret_id: { type: 'text', nullable: true },
   },
 })

@@ -1,6 +1,6 @@
 import { readAppSecret } from '../../dev-services/app-secret.ts'
 import type { Services } from '../../dev-services/find-services.ts'
-import { exampleSecret } from '../../platform/config/variables.ts'
+import { exampleSecret } from '../../platform/config/app-secret.ts'
 
 // The example in a copy of `.env.example` counts as unset, because every process rejects it.
 const chosenSecret = ({ APP_SECRET }: NodeJS.ProcessEnv): string | undefined =>

@@ -11,6 +11,7 @@ import { WaitingPurchases1764120000003 } from '../../../migrations/1764120000003
 import { MailHolds1764130000000 } from '../../../migrations/1764130000000-mail-holds.ts'
 import { EmailRetention1764130000001 } from '../../../migrations/1764130000001-email-retention.ts'
 import { KeyRotation1764200000000 } from '../../../migrations/1764200000000-key-rotation.ts'
+import { EmailSecrets1764210000000 } from '../../../migrations/1764210000000-email-secrets.ts'
 import { Clients1764220000000 } from '../../../migrations/1764220000000-clients.ts'
 
 /** Every migration, oldest first. */
@@ -28,5 +29,6 @@ export const migrations = [
   MailHolds1764130000000,
   EmailRetention1764130000001,
   KeyRotation1764200000000,
+  EmailSecrets1764210000000,
   Clients1764220000000,
 ]

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import test from 'ava'
-import { nextSecret, readRefreshToken, secretHash } from '../../../src/features/sessions/refresh-token.ts'
+import { nextToken, readRefreshToken, secretHash } from '../../../src/features/sessions/refresh-token.ts'
 import { rotateSession } from '../../../src/features/sessions/store.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
@@ -24,8 +24,12 @@ const rotationOf = (text: string) => {
   const token = readRefreshToken(deps.secrets, text)
   if (!token) throw new Error('not a refresh token')
   const { userId, sessionId, secret } = token
-  const next = secretHash(nextSecret(deps.secrets, token))
-  return { userId, sessionId, presented: secretHash(secret), next, idle: deps.config.REFRESH_TOKEN_TTL }
+  const { current } = deps.secrets
+  return {
+    ...{ userId, sessionId, idle: deps.config.REFRESH_TOKEN_TTL },
+    ...{ presented: secretHash(secret), presentedSecretId: current.id },
+    ...{ next: secretHash(nextToken(token, current).secret), nextSecretId: current.id },
+  }
 }
 
 test.serial('the rotation script runs twice with the same arguments → the token is rotated once', async t => {

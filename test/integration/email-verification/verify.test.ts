@@ -459,7 +459,7 @@ anyTest.after.always(async () => {
   for (const zeros of ['0', '00', '000'])
     test(`code that begins with ${zeros} → mailed and accepted with its leading zeros`, async t => {
       const { email, userId } = await mailedAccount()
-      const emailId = idOfCode(zeros, deriveSecrets(testSecret).mail)
+      const emailId = idOfCode(zeros, deriveSecrets([testSecret]).current.mail)
       await world.sql(
         `INSERT INTO emails (id, kind, recipient, user_id, locale, sweep_after)
        VALUES ($1, 'verify_email', $2, $3, 'en', now() + interval '1 hour')`,

@@ -147,7 +147,7 @@ test.serial(
     t.is(reads, 1)
 
     const key = generateKey()
-    const sealed = seal(deriveSecrets(testSecret).seal, Buffer.from(key.paserkSecret), key.kid)
+    const sealed = seal(deriveSecrets([testSecret]), Buffer.from(key.paserkSecret), key.kid)
     await sql(`UPDATE signing_keys SET status = 'retiring'`)
     await sql(
       `INSERT INTO signing_keys (kid, public_key, sealed_secret, status) VALUES ($1, $2, $3, 'signing')`,

@@ -103,7 +103,7 @@ test('hostile database settings → pool, reads and migration use their own', as
         ...Object.fromEntries(timeoutNames.map((each, i) => [each, expected[i] ?? ''])),
       })
   }
-  await migrate({ DATABASE_URL: world.env.DATABASE_URL ?? '', APP_SECRET: testSecret }, silent)
+  await migrate({ DATABASE_URL: world.env.DATABASE_URL ?? '', APP_SECRET: [testSecret] }, silent)
 })
 
 test('DATABASE_URL with options → applied, except for settings that the code relies on', async t => {

@@ -31,7 +31,7 @@ const createDatabase = async (t: ExecutionContext, options = ''): Promise<string
 
 const createMigratedDatabase = async (t: ExecutionContext, options = ''): Promise<string> => {
   const url = await createDatabase(t, options)
-  await migrate({ DATABASE_URL: url, APP_SECRET: testSecret }, silent)
+  await migrate({ DATABASE_URL: url, APP_SECRET: [testSecret] }, silent)
   return url
 }
 

@@ -28,7 +28,7 @@ anyTest.after.always(async () => {
   /** Writes what a rotation writes: the old key is retiring, a new one is signing. */
   const rotate = async (): Promise<string> => {
     const { kid, paserkPublic, paserkSecret } = generateKey()
-    const sealed = seal(world.deps.secrets.seal, Buffer.from(paserkSecret), kid)
+    const sealed = seal(world.deps.secrets, Buffer.from(paserkSecret), kid)
     await world.sql(`UPDATE signing_keys SET status = 'retiring' WHERE status = 'signing'`)
     await world.sql(
       `INSERT INTO signing_keys (kid, public_key, sealed_secret, status) VALUES ($1, $2, $3, 'signing')`,
@@ -102,7 +102,7 @@ anyTest.after.always(async () => {
     const rows = await world.sql<Record<string, string>>('SELECT * FROM signing_keys')
     t.is(rows.length, 1)
     t.notRegex(JSON.stringify(rows), /k4\.secret|k4\.local/)
-    const secrets = deriveSecrets('another secret of the application')
+    const secrets = deriveSecrets(['another secret of the application'])
     await t.throwsAsync(openKeyRing({ ...world.deps, secrets }), { message: /APP_SECRET/ })
     using ring = await openKeyRing(world.deps)
     t.is(ring.signing().kid, world.deps.ring.signing().kid)

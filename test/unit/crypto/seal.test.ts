@@ -1,47 +1,84 @@
-import { randomBytes } from 'node:crypto'
+import { createCipheriv, randomBytes } from 'node:crypto'
 import test from 'ava'
 import { decode, encode } from '../../../src/platform/base/base64url.ts'
 import { deriveKey, hmac, sameBytes, sha256 } from '../../../src/platform/crypto/derive.ts'
 import { seal, unseal } from '../../../src/platform/crypto/seal.ts'
+import { type AppSecrets, deriveSecrets } from '../../../src/platform/crypto/secrets.ts'
 
 const key = randomBytes(32)
+const [old, current] = ['the old secret of this application', 'the new secret of this application']
+const secretsOf = (...list: AppSecrets) => deriveSecrets(list)
+const one = secretsOf(current)
 const secret = Buffer.from('k4.secret.something')
 
 test('sealed secret → opens only with its key and its name', t => {
-  const sealed = seal(key, secret, 'row 1')
-  t.deepEqual(unseal(key, sealed, 'row 1'), secret)
-  t.is(unseal(key, sealed, 'row 2'), null)
-  t.is(unseal(key, sealed, ''), null)
-  t.is(unseal(randomBytes(32), sealed, 'row 1'), null)
+  const sealed = seal(one, secret, 'row 1')
+  t.deepEqual(unseal(one, sealed, 'row 1'), secret)
+  t.is(unseal(one, sealed, 'row 2'), null)
+  t.is(unseal(one, sealed, ''), null)
+  t.is(unseal(secretsOf(old), sealed, 'row 1'), null)
+})
+
+test('secret sealed under a previous APP_SECRET → opens under each list that has it, in any order', t => {
+  const sealed = seal(secretsOf(old), secret, 'row 1')
+  for (const list of [secretsOf(old, current), secretsOf(current, old), secretsOf(current, 'another', old)])
+    t.deepEqual(unseal(list, sealed, 'row 1'), secret)
+  t.is(unseal(one, sealed, 'row 1'), null)
+  t.is(unseal(secretsOf(current, old), sealed, 'row 2'), null)
+})
+
+test('list of two secrets → seals under the first', t => {
+  const sealed = seal(secretsOf(current, old), secret, 'row 1')
+  t.deepEqual(unseal(one, sealed, 'row 1'), secret)
+  t.is(unseal(secretsOf(old), sealed, 'row 1'), null)
+})
+
+test('secret sealed by a version that wrote no id of its key → opens under each list that has the key', t => {
+  const nonce = randomBytes(12)
+  const cipher = createCipheriv('aes-256-gcm', deriveKey(old, 'sealed signing keys'), nonce)
+  cipher.setAAD(Buffer.from('v1.row 1'))
+  const bytes = Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()])
+  const sealed = `v1.${encode(bytes)}`
+  for (const list of [secretsOf(old), secretsOf(old, current), secretsOf(current, old)])
+    t.deepEqual(unseal(list, sealed, 'row 1'), secret)
+  t.is(unseal(one, sealed, 'row 1'), null)
+  t.is(unseal(secretsOf(old), sealed, 'row 2'), null)
 })
 
 test('secret sealed twice → two different texts without the secret', t => {
-  const [one, two] = [seal(key, secret, 'x'), seal(key, secret, 'x')]
-  t.not(one, two)
-  t.false(decode(one.slice(3))?.includes(secret))
+  const texts = [seal(one, secret, 'x'), seal(one, secret, 'x')]
+  t.not(texts[0], texts[1])
+  for (const text of texts) t.false(decode(text.split('.')[2] ?? '')?.includes(secret))
 })
 
 test('sealed text that is cut, changed or of another version → does not open', t => {
-  const sealed = seal(key, secret, 'x')
+  const sealed = seal(one, secret, 'x')
   for (let length = 0; length < sealed.length; length++) {
-    t.is(unseal(key, sealed.slice(0, length), 'x'), null)
+    t.is(unseal(one, sealed.slice(0, length), 'x'), null)
     const other = sealed[length] === 'A' ? 'B' : 'A'
-    t.is(unseal(key, sealed.slice(0, length) + other + sealed.slice(length + 1), 'x'), null)
+    t.is(unseal(one, sealed.slice(0, length) + other + sealed.slice(length + 1), 'x'), null)
   }
-  for (const text of [
-    `v2.${sealed.slice(3)}`,
-    sealed.slice(3),
+  const text = sealed.split('.')[2]
+  for (const changed of [
+    `v1.${text}`,
+    `v3.${sealed.slice(3)}`,
+    `v2.${secretsOf(old).current.id}.${text}`,
+    `v2.${text}`,
+    `v2..${text}`,
+    text ?? '',
     `${sealed}=`,
     ` ${sealed}`,
+    `${sealed}\n`,
     `${sealed}AAAA`,
     '',
     'v1.',
+    'v2.',
   ])
-    t.is(unseal(key, text, 'x'), null)
+    t.is(unseal(secretsOf(current, old), changed, 'x'), null)
 })
 
 test('empty secret → sealed and opened again', t => {
-  t.deepEqual(unseal(key, seal(key, Buffer.alloc(0), 'x'), 'x'), Buffer.alloc(0))
+  t.deepEqual(unseal(one, seal(one, Buffer.alloc(0), 'x'), 'x'), Buffer.alloc(0))
 })
 
 test('base64url of one byte → exactly one spelling is decoded', t => {

@@ -10,7 +10,7 @@ import { addDevEnv, writeDevEnv } from '../../../src/dev-services/dev-env.ts'
 import { endSignal } from '../../../src/dev-services/end-signal.ts'
 import { findServices } from '../../../src/dev-services/find-services.ts'
 import { processStartTime, startTimeByPs } from '../../../src/dev-services/process-start.ts'
-import { exampleSecret } from '../../../src/platform/config/variables.ts'
+import { exampleSecret } from '../../../src/platform/config/app-secret.ts'
 
 // What `npm start` and the test runner use: services, the environment file, process start times and signals.
 

@@ -32,6 +32,12 @@ export type UserRows = {
   move: string
 }
 
+/**
+ * A column of texts that `seal` made with the primary key of their row as the name. `key` is the column of that key. A job
+ * seals them anew after APP_SECRET has changed.
+ */
+export type SealedColumn = { table: string; key: string; keyType: 'text' | 'uuid'; column: string }
+
 /** The first argument of a verb. A verb declares only what it uses: `Pick<Deps, 'database' | 'log'>`. */
 export type Deps = {
   config: Config
@@ -57,4 +63,5 @@ export type Deps = {
   checkPassword: CheckPassword
   /** The SQL of each module for its rows about users, by the name of the module. */
   userRows: Readonly<Record<string, UserRows>>
+  sealedColumns: readonly SealedColumn[]
 }

@@ -1,5 +1,5 @@
 import type { EntitySchema } from 'typeorm'
-import type { Deps, UserRows } from './deps.ts'
+import type { Deps, SealedColumn, UserRows } from './deps.ts'
 import type { AuditEventDefinition } from './platform/catalog/audit-events.ts'
 import type { EmailDefinition } from './platform/catalog/email-definition.ts'
 import type { Limit } from './platform/catalog/limits.ts'
@@ -36,6 +36,8 @@ export type Module = {
   entities?: () => Promise<EntitySchema[]>
   /** SQL for the rows that the module stores about users. Other features use it to export or reassign them. */
   userRows?: UserRows
+  /** The columns in which the module stores sealed secrets. */
+  sealedColumns?: readonly SealedColumn[]
   routes?: (context: RouteContext) => Promise<Route[]>
   jobs?: () => Promise<Job[]>
 }

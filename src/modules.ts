@@ -54,6 +54,7 @@ export const modules: readonly Module[] = [
   {
     name: 'signing-keys',
     entities: async () => [(await import('./features/signing-keys/entity.ts')).SigningKeys],
+    sealedColumns: [{ table: 'signing_keys', key: 'kid', keyType: 'text', column: 'sealed_secret' }],
     routes: async () => (await import('./features/signing-keys/routes.ts')).keyRoutes,
     jobs: async () => {
       const { rotateWhenDue } = await import('./features/signing-keys/rotate-when-due.ts')
@@ -68,6 +69,13 @@ export const modules: readonly Module[] = [
     },
   },
   { name: 'oauth', routes: async () => (await import('./features/oauth/routes.ts')).oauthRoutes },
+  {
+    name: 'app-secret',
+    jobs: async () => {
+      const { resealRows } = await import('./features/app-secret/reseal-rows.ts')
+      return [{ run: resealRows, pauseMs: minute }]
+    },
+  },
   {
     name: 'mail-delivery',
     entities: async () => [(await import('./platform/mail/entity.ts')).Emails],
@@ -123,6 +131,9 @@ export const loadEntities = async (): Promise<EntitySchema[]> =>
 export const userRows = Object.fromEntries(
   modules.flatMap(({ name, userRows: rows }) => (rows ? [[name, rows] as const] : [])),
 )
+
+/** Every column of sealed secrets. */
+export const sealedColumns = modules.flatMap(({ sealedColumns: columns = [] }) => columns)
 
 /** Loads every route of the service, as configured. */
 export const loadRoutes = async (context: RouteContext): Promise<Route[]> =>

@@ -1,6 +1,6 @@
 import type { Deps } from './deps.ts'
 import { openKeyRing } from './features/signing-keys/open-key-ring.ts'
-import { counters, emails, loadEntities, userRows } from './modules.ts'
+import { counters, emails, loadEntities, sealedColumns, userRows } from './modules.ts'
 import type { Clock } from './platform/base/clock.ts'
 import type { Log } from './platform/base/log.ts'
 import { passwordPolicy } from './platform/base/password-policy.ts'
@@ -103,6 +103,7 @@ export const open = async (
     hasher,
     checkPassword,
     userRows,
+    sealedColumns,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   }
 }

@@ -1,4 +1,5 @@
 import { configOrExit } from './config.ts'
+import { reportSecrets } from './features/app-secret/report-secrets.ts'
 import { emails } from './modules.ts'
 import { open } from './open.ts'
 import { openLog } from './platform/base/log.ts'
@@ -21,12 +22,14 @@ if (import.meta.main) {
     const deps = await open(config, log)
     await compileAll(deps.theme)
     const metrics = await serveMetrics(deps)
+    const reported = reportSecrets(deps)
     const worker = startWorker(deps)
     log.info('waiting for emails')
 
     const close = async (): Promise<void> => {
       await worker.close()
       await metrics?.[Symbol.asyncDispose]()
+      await reported[Symbol.asyncDispose]()
       await deps[Symbol.asyncDispose]()
     }
     closeOnSignal(log, endTimeoutMs, close)

@@ -17,7 +17,7 @@ import { isListedOrigin, parseOrigin } from '../../src/platform/config/origins.t
 import { parseRedisUrl } from '../../src/platform/config/redis-url.ts'
 import { baseUrl, parsedBy } from '../../src/platform/config/variable-rules.ts'
 import { shopSecrets } from '../../src/shop/catalog/variables.ts'
-import { canary, durationRanges, goodValue, minimalEnv, units, urls } from './variable-values.ts'
+import { appSecret, canary, durationRanges, goodValue, minimalEnv, units, urls } from './variable-values.ts'
 
 // The configuration: valid and invalid values of each variable, error messages, and .env.example.
 
@@ -136,6 +136,50 @@ const test = anyTest.serial
     t.deepEqual(errors({ PUBLIC_URL: undefined }), https)
     t.deepEqual(errors({ BCRYPT_COST: '9' }), ['BCRYPT_COST must be at least 10 if NODE_ENV is production'])
     t.is(errors({ PUBLIC_URL: '', APP_SECRET: 'x', BCRYPT_COST: '4', PORT: '-1' }).length, 4)
+  })
+
+  test('APP_SECRET with several secrets → each is checked, and no error quotes one', t => {
+    const other = 'Yw8-of-tests-alone-0123456789-abcdef'
+    const errors = (APP_SECRET: string) => errorsOf({ ...production, APP_SECRET })
+    const generate = 'Generate one: openssl rand -base64 32'
+    const comma = 'Write a comma that belongs to a secret as \\,'
+    const short = [`APP_SECRET must list secrets of at least 32 characters, the current one first. ${comma}`]
+    t.deepEqual(errors(`${secret},${other}`), [])
+    t.deepEqual(errors(`${secret},${other.slice(0, 31)}`), short)
+    t.deepEqual(errors(`${secret},`), short)
+    t.deepEqual(errors(`,${secret}`), short)
+    t.deepEqual(errors(`${secret.slice(0, 20)},${other.slice(0, 20)}`), short)
+    t.deepEqual(errors(`${secret},${other},${secret}`), ['APP_SECRET must not list the same secret twice'])
+    t.deepEqual(errors(`${secret}, ${other}`), [`APP_SECRET must have no spaces around its commas. ${comma}`])
+    t.deepEqual(errors(`${secret}\t,${other}`), [
+      `APP_SECRET must have no spaces around its commas. ${comma}`,
+    ])
+    const five = Array.from({ length: 5 }, (_, at) => `${at}${secret}`)
+    t.deepEqual(errors(five.slice(1).join(',')), [])
+    t.deepEqual(errors(five.join(',')), ['APP_SECRET must list at most 4 secrets, the current one first'])
+    t.deepEqual(errors(`${secret},${exampleSecret}`), [
+      `APP_SECRET (secret 2 of 2) must not be the example. ${generate}`,
+    ])
+    t.deepEqual(errors(`${'a'.repeat(64)},${secret}`), [
+      `APP_SECRET (secret 1 of 2) is too easy to guess. ${generate}`,
+    ])
+  })
+
+  test('secret that contains a comma → one secret, if each comma has a backslash before it', t => {
+    const secretsOf = (APP_SECRET: string) => configOf({ ...minimalEnv, APP_SECRET }).APP_SECRET
+    const [first, second] = ['of tests alone, 0123456789 abcdef, and', 'Zq7-of-tests-alone-0123456789-abcdef']
+    const written = first.replaceAll(',', '\\,')
+    t.deepEqual(secretsOf(written), [first])
+    t.deepEqual(secretsOf(`${second},${written}`), [second, first])
+    t.deepEqual(secretsOf(`${written},${second}`), [first, second])
+  })
+
+  test('secrets of any characters, their commas escaped → read as they are, in their order', t => {
+    const property = fc.property(fc.uniqueArray(appSecret, { minLength: 1, maxLength: 4 }), secrets => {
+      const APP_SECRET = secrets.map(each => each.replaceAll(',', '\\,')).join(',')
+      t.deepEqual([...configOf({ ...minimalEnv, APP_SECRET }).APP_SECRET], secrets)
+    })
+    fc.assert(property, { numRuns: 300 })
   })
 
   test('weak value in development → accepted', t => {
@@ -578,7 +622,7 @@ const test = anyTest.serial
     const known = (error: string) =>
       names.includes(nameOf(error)) &&
       (rules.has(error) ||
-        /^[A-Z_]+ (is not set(\. Set all three secrets of the shop, or none)?|must (not )?be.*|must begin with https:.*|is too easy to guess\. Generate one: openssl rand -base64 32)$/.test(
+        /^[A-Z_]+ (?:\(secret \d of \d\) )?(is not set(\. Set all three secrets of the shop, or none)?|must (not )?(be|have|list) .*|must begin with https:.*|is too easy to guess\. Generate one: openssl rand -base64 32)$/.test(
           error,
         ))
     fc.assert(
@@ -603,9 +647,17 @@ const test = anyTest.serial
   const over = (scheme: string) => urls.base.map(at => at.replace(/^https?:/, scheme))
   const fewLetters = fc.string({ unit: fc.constantFrom(...'abcdefghijk'), minLength: 32, maxLength: 64 })
 
+  const weakSecret = fc.oneof(fewLetters, fc.constant(exampleSecret))
+  // One weak secret alone, or before or after a strong one.
+  const weakSecrets = fc.oneof(
+    weakSecret,
+    fc.tuple(weakSecret, fc.constant(minimalEnv.APP_SECRET)).map(pair => pair.join(',')),
+    fc.tuple(fc.constant(minimalEnv.APP_SECRET), weakSecret).map(pair => pair.join(',')),
+  )
+
   test('production with random weak values → every weak variable is reported, and no other', t => {
     const world = fc.tuple(
-      graded('APP_SECRET', fc.oneof(fewLetters, fc.constant(exampleSecret)), goodValue('APP_SECRET')),
+      graded('APP_SECRET', weakSecrets, goodValue('APP_SECRET')),
       graded('PUBLIC_URL', fc.oneof(fc.constant(''), over('http:')), over('https:')),
       graded('FRONTEND_URL', over('http:'), fc.oneof(fc.constant(''), over('https:'))),
       graded('RATE_LIMITS', fc.constant('off'), fc.constantFrom('', 'login=1/1m')),
@@ -629,7 +681,7 @@ const test = anyTest.serial
           .sort(),
         weak,
       )
-      const isExample = env.APP_SECRET === exampleSecret
+      const isExample = (env.APP_SECRET ?? '').split(',').includes(exampleSecret)
       t.deepEqual(errorsOf({ ...env, NODE_ENV: 'development' }).map(nameOf), isExample ? ['APP_SECRET'] : [])
     }
     fc.assert(fc.property(world, checkErrors), { numRuns: 300 })

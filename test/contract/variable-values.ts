@@ -72,6 +72,9 @@ const limit = joined(
   fc.constant('/15m'),
 )
 
+/** A secret of APP_SECRET: 14 different characters, then 18 to 50 random ones, and no blank at its ends. */
+export const appSecret = fc.string({ minLength: 18, maxLength: 50 }).map(word => `aB3dE5gH7jK9mN${word}z`)
+
 const values: Record<string, fc.Arbitrary<string>> = {
   NODE_ENV: fc.constantFrom('development', 'test'),
   DATABASE_URL: host.map(at => `postgres://app:pass@${at}/app`),
@@ -79,8 +82,9 @@ const values: Record<string, fc.Arbitrary<string>> = {
   REDIS_PREFIX: fc.stringMatching(/^[a-z0-9-]{1,32}$/),
   SMTP_URL: host.map(at => `smtp://${at}`),
   MAIL_FROM: host.map(at => `Ann <ann@${at}>`),
-  // 14 different characters, then 18 to 50 random ones.
-  APP_SECRET: fc.string({ minLength: 18, maxLength: 50 }).map(word => `aB3dE5gH7jK9mN${word}`),
+  APP_SECRET: fc
+    .uniqueArray(appSecret, { minLength: 1, maxLength: 4 })
+    .map(secrets => secrets.map(secret => secret.replaceAll(',', '\\,')).join(',')),
   PUBLIC_URL: urls.base,
   FRONTEND_URL: urls.base,
   CORS_ORIGINS: listOf(webOrigin),

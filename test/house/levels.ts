@@ -30,7 +30,7 @@ const layers: readonly (readonly [RegExp, Layer])[] = [
   [/^(platform\/(http|pages|api-docs|health)|guard)\/|^(shop\/)?module\.ts$/, 'routes'],
   [/\/(types|changes|schemas|examples|view|last-admin)\.ts$/, 'pure'],
   [/\/(user-state|refresh-token|limits|attempt-counter|user-agent|device-id)\.ts$/, 'pure'],
-  [/\/(entity|store)\.ts$/, 'stores'],
+  [/\/(entity|([a-z]+-)?store)\.ts$/, 'stores'],
   [
     /\/(([a-z]+-)?routes|authenticate(-client)?|authorize(-[a-z]+)?|token-transport|refuse-credentials|route)\.ts$/,
     'routes',

@@ -1,16 +1,14 @@
-import { v4 as randomUuid } from 'uuid'
 import type { Deps } from '../../deps.ts'
 import { configuredLimit, limits } from '../../platform/catalog/limits.ts'
 import type { CodePurpose } from '../../platform/catalog/token-purposes.ts'
-import { codeHash, isTokenOf, readOneTimeToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
+import { isTokenOf, readOneTimeToken } from '../../platform/crypto/one-time-token.ts'
 import { Emails } from '../../platform/mail/entity.ts'
-import { findUserByEmail, findUsersChangingTo } from '../users/store.ts'
 import { countWrongCode } from './count-wrong-code.ts'
+import { type Candidate, findCandidates, type PresentedToken } from './find-candidates.ts'
 import { findUsedToken } from './find-used-token.ts'
 import { type LiveToken, matchToken } from './store.ts'
 
-/** What a client presents: the token of a link, or the address and the code of the same email. */
-export type PresentedToken = { token: string } | { email: string; code: string }
+export type { PresentedToken } from './find-candidates.ts'
 
 type Needs = Pick<
   Deps,
@@ -47,7 +45,7 @@ export const verifyOneTimeToken = async (
   presented: PresentedToken,
   ownerId: string | null = null,
 ): Promise<VerifiedToken | null> => {
-  const compare = async () => matchAny(deps, purpose, await candidatesFor(deps, purpose, presented, ownerId))
+  const compare = async () => matchAny(deps, purpose, await findCandidates(deps, purpose, presented, ownerId))
   const compared = 'code' in presented ? await countWrongCode(deps, purpose, compare) : await compare()
   const match = compared === 'wrong' ? null : compared
   if ('email' in presented && presented.email !== match?.address) return null
@@ -56,39 +54,6 @@ export const verifyOneTimeToken = async (
   if (match && email && !email.proof_spent_at) return { ...match, isUsed: false }
   if (match && email?.proof_used_at) return { ...match, isUsed: true }
   return 'token' in presented ? verifyUsedToken(deps, purpose, presented.token) : null
-}
-
-/** A user whom the presented token or code can belong to, and the hashes to compare with theirs. */
-type Candidate = { userId: string; by: 'token' | 'code'; hashes: readonly string[]; isOwner: boolean }
-
-/**
- * A token names its user. A code comes with an address: its account, or for `change_email` every user who asked to change to
- * it. An address without an account gets a random user id, so that the same steps run and timing reveals nothing.
- */
-const candidatesFor = async (
-  deps: Pick<Deps, 'reads' | 'secrets'>,
-  purpose: CodePurpose,
-  presented: PresentedToken,
-  ownerId: string | null,
-): Promise<Candidate[]> => {
-  if ('token' in presented) {
-    const read = readOneTimeToken(presented.token)
-    if (!read) return []
-    return [{ userId: read.userId, by: 'token', hashes: [tokenHash(read.secret)], isOwner: false }]
-  }
-  const { email, code } = presented
-  const users =
-    purpose === 'change_email'
-      ? await findUsersChangingTo(deps.reads, email)
-      : [await findUserByEmail(deps.reads, email)].filter(user => user !== null)
-  // Any user may ask to change to this address, and any client may guess its codes. If the owner's session presents the code,
-  // compare only the owner's, with guesses of its own, so that neither can lock the owner out.
-  const owner = users.find(({ id }) => id === ownerId)
-  const ids = owner ? [owner.id] : users.length > 0 ? users.map(({ id }) => id) : [randomUuid()]
-  return ids.map(userId => {
-    const hashes = deps.secrets.all.map(({ mail }) => codeHash(mail, userId, purpose, code))
-    return { userId, by: 'code', hashes, isOwner: owner !== undefined }
-  })
 }
 
 /** Returns 'wrong' if a candidate has a live token and none of them matches, null if there is nothing to compare with. */

@@ -8,8 +8,9 @@ import { isActive, mustVerify } from '../users/user-state.ts'
 import { issueTokens } from './issue-tokens.ts'
 import { nextToken, type RefreshToken, secretHash } from './refresh-token.ts'
 import { reportReuse } from './report-reuse.ts'
+import { rotateSession } from './rotation-store.ts'
 import type { TokenReply } from './schemas.ts'
-import { deleteSession, markSessionStolen, rotateSession } from './store.ts'
+import { deleteSession, markSessionStolen } from './store.ts'
 
 /**
  * `ended`: the session has ended. `reused`: the token was exchanged before, so the session ends now. `unverified`: the

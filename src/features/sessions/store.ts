@@ -1,15 +1,13 @@
 import type { Clock } from '../../platform/base/clock.ts'
 import { now } from '../../platform/base/clock.ts'
-import type { Quota } from '../../platform/limits/limiter.ts'
 import type { Keys } from '../../platform/redis/keys.ts'
 import type { RedisConnection } from '../../platform/redis/redis.ts'
 import { script } from '../../platform/redis/script.ts'
-import { maxSessions, rotationGraceMs } from './limits.ts'
+import { maxSessions } from './limits.ts'
 
-type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
+export type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
 
 const startScript = script(import.meta.dirname, 'start.lua')
-const rotateScript = script(import.meta.dirname, 'rotate.lua')
 const markStolenScript = script(import.meta.dirname, 'mark-stolen.lua')
 const reauthenticateScript = script(import.meta.dirname, 'reauthenticate.lua')
 const endAllScript = script(import.meta.dirname, 'end-all.lua')
@@ -55,63 +53,6 @@ export const putSession = async (
       ],
     ),
   )
-
-export type Rotation = {
-  outcome: 'rotated' | 'repeated' | 'unverified' | 'limited' | 'reused' | 'gone'
-  expiresIn: number
-  authTime: number
-  epoch: number
-  /** The id of the secret of APP_SECRET that the successor is made with. */
-  secretId: string
-  /** What is left of the limit. */
-  quotas: Quota[]
-}
-
-type RotationLimit = Pick<Quota, 'name' | 'points' | 'window'>
-
-/**
- * Exchanges the hash of a secret for the next one, and counts the exchange, in one atomic step. Safe to send twice. With
- * `isUnverified` it exchanges nothing, but still reports a reused secret.
- */
-export const rotateSession = async (
-  { redis, keys, clock }: Store,
-  rotation: {
-    userId: string
-    sessionId: string
-    presented: string
-    presentedSecretId: string
-    next: string
-    nextSecretId: string
-    idle: number
-    isUnverified?: boolean
-  },
-  limit: RotationLimit | null = null,
-): Promise<Rotation> => {
-  const counted = [limit?.name ?? '', limit?.points ?? 0, limit?.window ?? 0]
-  const [outcome, expiresIn, authTime, epoch, count = 0, resetIn = 0, secretId = ''] = (await rotateScript(
-    redis,
-    [keys.session(rotation.userId, rotation.sessionId), keys.sessions(rotation.userId)],
-    [
-      rotation.sessionId,
-      rotation.presented,
-      rotation.next,
-      rotationGraceMs,
-      rotation.idle,
-      clock.shift,
-      ...counted,
-      rotation.isUnverified ? 1 : 0,
-      rotation.presentedSecretId,
-      rotation.nextSecretId,
-    ],
-  )) as [Rotation['outcome'], number, string, string, number?, number?, string?]
-  const left = {
-    allowed: outcome !== 'limited',
-    remaining: Math.max((limit?.points ?? 0) - count, 0),
-    resetIn,
-  }
-  const quotas = limit ? [{ ...limit, ...left }] : []
-  return { outcome, expiresIn, authTime: Number(authTime), epoch: Number(epoch), secretId, quotas }
-}
 
 /** Ends a session whose refresh token was reused. For another hour, a rotation of it still returns `reused`. */
 export const markSessionStolen = async (

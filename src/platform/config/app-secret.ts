@@ -1,8 +1,10 @@
 import * as v from 'valibot'
-import type { AppSecrets } from '../crypto/secrets.ts'
 
 /** Refused as APP_SECRET because it is public. */
 export const exampleSecret = 'change-me-to-the-output-of-openssl-rand-base64-32'
+
+/** The secrets of APP_SECRET, the current one first. */
+export type AppSecrets = readonly [string, ...string[]]
 
 const minLength = 32
 
@@ -43,7 +45,7 @@ export const weakSecretErrors = (secrets: readonly string[], isProduction: boole
   const found = (is: (secret: string) => boolean, fault: string): string[] =>
     secrets.flatMap((secret, at) => {
       if (!is(secret)) return []
-      const which = secrets.length === 1 ? '' : `: secret ${at + 1} of ${secrets.length}`
+      const which = secrets.length === 1 ? '' : ` (secret ${at + 1} of ${secrets.length})`
       return [`APP_SECRET${which} ${fault}. ${generate}`]
     })
   return [

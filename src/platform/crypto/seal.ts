@@ -31,14 +31,24 @@ export const seal = (keys: Pick<Keys, 'current'>, plaintext: Uint8Array, aad: st
 }
 
 /** Decrypts a sealed secret. Returns null if the text or the name is wrong, or no key fits. */
-export const unseal = ({ all }: Pick<Keys, 'all'>, sealed: string, aad: string): Buffer | null => {
-  const [, prefix, id, text] = /^(v1\.|v2\.([\w-]+)\.)([\w-]*)$/.exec(sealed) ?? []
+export const unseal = (keys: Pick<Keys, 'all'>, sealed: string, aad: string): Buffer | null =>
+  open(keys, sealed, aad)?.plaintext ?? null
+
+/** The id of the secret that a text is sealed under; null if none of these keys opens it. */
+export const sealedUnder = (keys: Pick<Keys, 'all'>, sealed: string, aad: string): string | null =>
+  open(keys, sealed, aad)?.id ?? null
+
+const open = (
+  { all }: Pick<Keys, 'all'>,
+  sealed: string,
+  aad: string,
+): { id: string; plaintext: Buffer } | null => {
+  const [, prefix, named, text] = /^(v1\.|v2\.([\w-]+)\.)([\w-]*)$/.exec(sealed) ?? []
   const bytes = text === undefined ? null : decode(text)
   if (bytes === null || bytes.length < nonceBytes + tagBytes) return null
-  const fitting = id === undefined ? all : all.filter(keys => keys.id === id)
-  for (const { seal: key } of fitting) {
-    const opened = decrypt(key, bytes, prefix + aad)
-    if (opened) return opened
+  for (const { id, seal: key } of all) {
+    const plaintext = named === undefined || named === id ? decrypt(key, bytes, prefix + aad) : null
+    if (plaintext) return { id, plaintext }
   }
   return null
 }

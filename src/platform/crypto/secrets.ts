@@ -1,8 +1,6 @@
 import { encode } from '../base/base64url.ts'
+import type { AppSecrets } from '../config/app-secret.ts'
 import { deriveKey, deriveMacKey } from './derive.ts'
-
-/** The secrets of APP_SECRET, the current one first. */
-export type AppSecrets = readonly [string, ...string[]]
 
 /** Every key of one secret. A changed label would invalidate everything that its key protects. */
 const deriveKeys = (appSecret: string) => ({

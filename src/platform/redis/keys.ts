@@ -21,6 +21,8 @@ export const redisKeys = (prefix: string) => ({
   knownSecret: (clientId: string, hash: string) => `${prefix}:{${clientId}}:secret:${hash}`,
   limit: (name: string) => `${prefix}:limit:${name}`,
   queue: `{${prefix}}`,
+  /** The lists of secrets that running processes use, by the ids of the secrets. */
+  secretsInUse: `{${prefix}}:secrets`,
   /** The state that a worker last reported. */
   worker: `{${prefix}}:worker`,
 })

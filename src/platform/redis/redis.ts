@@ -70,6 +70,10 @@ export const openRedis = (url: string, log: Log, timeoutMs: number): RedisConnec
 export const openBlockingRedis = (url: string, log: Log): RedisConnection =>
   connect(url, log, blockingProfile)
 
+/** The servers that store keys: the single server, or the masters of a Cluster. */
+export const mastersOf = (redis: RedisConnection): Redis[] =>
+  redis instanceof Redis ? [redis] : redis.nodes('master')
+
 /** Rejects if no server answers. One node of a cluster is enough, as it still serves some users. */
 export const pingRedis = async (redis: RedisConnection): Promise<void> => {
   await (redis instanceof Redis ? redis.ping() : Promise.any(redis.nodes('master').map(node => node.ping())))

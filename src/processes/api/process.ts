@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster'
+import { reportSecrets } from '../../features/app-secret/report-secrets.ts'
 import { open } from '../../open.ts'
 import type { Log } from '../../platform/base/log.ts'
 import type { Config } from '../../platform/config/config.ts'
@@ -21,10 +22,12 @@ const serveAlone = async (config: Config, log: Log): Promise<void> => {
   const deps = await open(config, log)
   const metrics = await serveMetrics(deps)
   const api = await startApi(deps, { graceMs: drainGraceMs })
+  const reported = reportSecrets(deps)
   log.info({ port: api.port, url: config.PUBLIC_URL }, 'listening')
   closeOnSignal(log, endTimeoutMs, async () => {
     await api.close()
     await metrics?.[Symbol.asyncDispose]()
+    await reported[Symbol.asyncDispose]()
     await deps[Symbol.asyncDispose]()
   })
 }
@@ -36,6 +39,7 @@ const serveBesideOthers = async (self: Worker, config: Config, plainLog: Log): P
   const deps = await open(config, log)
   addStoreGauges(deps)
   const api = await startApi(deps, { graceMs: drainGraceMs })
+  const reported = reportSecrets(deps)
 
   // Resolves even if the primary is gone: sending is then pointless, and no error.
   const send = (message: ChildMessage): Promise<void> =>
@@ -53,6 +57,7 @@ const serveBesideOthers = async (self: Worker, config: Config, plainLog: Log): P
     const code = await closeWithin(log, endTimeoutMs, async () => {
       await drained
       await report()
+      await reported[Symbol.asyncDispose]()
       await deps[Symbol.asyncDispose]()
     })
     process.exit(code)

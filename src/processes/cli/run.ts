@@ -8,6 +8,7 @@ import type { Io } from './io.ts'
 import { keyCommands } from './key-commands.ts'
 import { openCommandDeps } from './open-command-deps.ts'
 import { readInput } from './read-input.ts'
+import { secretCommands } from './secret-commands.ts'
 import { userCommands } from './user-commands.ts'
 import { webhookCommands } from './webhook-commands.ts'
 
@@ -16,6 +17,7 @@ const commands: Command[] = [
   ...userCommands,
   ...importCommands,
   ...keyCommands,
+  ...secretCommands,
   ...emailCommands,
   ...webhookCommands,
 ]

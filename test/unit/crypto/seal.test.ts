@@ -1,9 +1,10 @@
 import { createCipheriv, randomBytes } from 'node:crypto'
 import test from 'ava'
 import { decode, encode } from '../../../src/platform/base/base64url.ts'
+import type { AppSecrets } from '../../../src/platform/config/app-secret.ts'
 import { deriveKey, hmac, sameBytes, sha256 } from '../../../src/platform/crypto/derive.ts'
 import { seal, unseal } from '../../../src/platform/crypto/seal.ts'
-import { type AppSecrets, deriveSecrets } from '../../../src/platform/crypto/secrets.ts'
+import { deriveSecrets } from '../../../src/platform/crypto/secrets.ts'
 
 const key = randomBytes(32)
 const [old, current] = ['the old secret of this application', 'the new secret of this application']

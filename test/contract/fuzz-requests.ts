@@ -176,7 +176,7 @@ export const requestsFor = (path: string, operation: Operation): fc.Arbitrary<Re
     })
     .map(({ caller, bad, id, query, headers, body }) => ({
       caller,
-      path: path.replace(/\{\w+\}/, id.id) + query.text,
+      path: path.replace(/\{\w+\}/g, id.id) + query.text,
       head: [...credentials(caller, bad), ...headers],
       body,
       isGood: id.isGood && query.isGood && (body?.isGood ?? true),

@@ -70,7 +70,11 @@ const callerErrors = (
   { caller, body, isGood }: Request,
   reply: RawReply,
 ): string[] => {
-  const isGuarded = JSON.stringify(operation.security) === '[{"accessToken":[]}]'
+  const isGuarded =
+    operation.security.length > 0 &&
+    operation.security.every(
+      each => 'accessToken' in each || 'machineToken' in each || 'clientSecret' in each,
+    )
   const unauthorized =
     caller === 'anonymous' || caller === 'invalid' || (caller === 'user' && path.includes('/admin/'))
   const schema = shapeOf(operation.requestBody?.content['application/json']?.schema ?? {})

@@ -119,7 +119,10 @@ test('row with only the required columns of its entity → accepted by the table
     )
     // The status above is `retired`, because a signing key exists already.
     const row = Object.fromEntries(
-      required.map(([name, column]) => [name, named[name] ?? samples[`${column?.type}`]]),
+      required.map(([name, column]) => {
+        const sample = named[name] ?? samples[`${column?.type}`]
+        return [name, column?.array ? [sample] : sample]
+      }),
     )
     await t.notThrowsAsync(database.getRepository(options.name).insert(row), options.name)
   }

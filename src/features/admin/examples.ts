@@ -33,7 +33,7 @@ export const newSecretExample = {
 }
 
 export const clientExample = {
-  id: 'lkc_019a5f7e7a307c4e9d0b3f1f6f1d2c4b',
+  id: example.clientId,
   name: 'Orders',
   scopes: ['users:read', 'orders:read'],
   secrets: [{ prefix: newSecretExample.prefix, created_at: example.time }],

@@ -82,6 +82,7 @@ const getAuditEvents = (types: readonly string[]) =>
       query: {
         limit: '50',
         user_id: example.id,
+        actor_client_id: example.clientId,
         type: 'user.registered',
         from: example.time,
         to: example.later,

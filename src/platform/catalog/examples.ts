@@ -3,6 +3,7 @@
 
 export const example = {
   id: '019a5f7e-7a30-7c4e-9d0b-3f1f6f1d2c4b',
+  clientId: 'lkc_019a5f7e7a307c4e9d0b3f1f6f1d2c4b',
   sessionId: '019a5f80-1c55-7d6a-8b1e-52c7a90e4f13',
   email: 'ada@example.com',
   newEmail: 'new.ada@example.com',

@@ -18,11 +18,19 @@ const routesWithId = adminRoutes.filter(({ path }) => path.includes(':id'))
 
 /** Bodies for routes that refuse an empty one. */
 const bodies: Record<string, object> = {
+  '/api/v1/admin/clients': { name: 'A', scopes: ['a'] },
   '/api/v1/admin/sites': { slug: 'a', name: 'A', description: 'A', price: 1, currency: 'GTQ' },
 }
 
+/** The path with an id of its kind: those of machine clients have another form. */
+const withId = (path: string, id: string): string =>
+  path
+    .replace('/clients/:id', `/clients/lkc_${id.replaceAll('-', '').padEnd(32, '0')}`)
+    .replace(':prefix', 'lks_00000000')
+    .replace(/:\w+/, id)
+
 const ask = ({ method, path, body }: Route, id: string, token: string | undefined, client: Client) =>
-  client.send(method, path.replace(/:\w+/, id), { token, ...(body && { body: bodies[path] ?? {} }) })
+  client.send(method, withId(path, id), { token, ...(body && { body: bodies[path] ?? {} }) })
 
 const askAllRoutes = async (token: string | undefined, id: string): Promise<[string, Reply][]> => {
   const replies: [string, Reply][] = []

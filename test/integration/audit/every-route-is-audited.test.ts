@@ -6,6 +6,7 @@ import { signedHeaders } from '../../../src/shop/gateway-stub/sample-events.ts'
 import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
 import { allRoutes, exampleBody } from '../../routes.ts'
+import { aMachine, askToken, clientsPath } from '../clients/machine.ts'
 import {
   aVerifiedAccount,
   changeEmail,
@@ -23,6 +24,7 @@ const test = anyTest.serial
 const shop = await openShop({ worker: true, env: { RATE_LIMITS: 'off' } })
 const { client, sql } = shop
 const admin = { token: shop.admin }
+const oauthMachine = await aMachine(shop, ['a'])
 const adminId = (await client.get('me', admin)).body.id
 anyTest.after.always(() => shop[Symbol.asyncDispose]())
 
@@ -286,6 +288,37 @@ const cases: Record<string, () => Promise<Case>> = {
       after: { status: 'refunded' },
     }
   },
+  'POST /api/v1/admin/clients': async () => ({
+    type: 'client.created',
+    act: () => client.post(clientsPath, { name: 'Orders', scopes: ['a'] }, admin),
+    after: { name: 'Orders', scopes: ['a'] },
+  }),
+  'POST /api/v1/admin/clients/:id/secrets': async () => {
+    const { id, prefix } = await aMachine(shop, ['a'])
+    return {
+      type: 'client.secret_added',
+      act: () => client.post(`${clientsPath}/${id}/secrets`, undefined, admin),
+      before: { secrets: [prefix] },
+    }
+  },
+  'DELETE /api/v1/admin/clients/:id/secrets/:prefix': async () => {
+    const { id, prefix } = await aMachine(shop, ['a'])
+    return {
+      type: 'client.secret_dropped',
+      act: () => client.send('DELETE', `${clientsPath}/${id}/secrets/${prefix}`, admin),
+      before: { secrets: [prefix] },
+      after: { secrets: [] },
+    }
+  },
+  'DELETE /api/v1/admin/clients/:id': async () => {
+    const { id, prefix } = await aMachine(shop, ['a'])
+    return {
+      type: 'client.revoked',
+      act: () => client.send('DELETE', `${clientsPath}/${id}`, admin),
+      before: { secrets: [prefix], revoked: false },
+      after: { secrets: [], revoked: true },
+    }
+  },
   'POST /api/v1/webhooks/recurrente': async () => {
     const purchase = await shop.aPurchase()
     const body = eventOf('payment_intent.succeeded', purchase)
@@ -358,6 +391,10 @@ const withoutEvent: Record<string, { status: number; act: (account: Account) => 
   'POST /api/v1/auth/refresh': {
     status: 200,
     act: ({ refresh }) => client.post('refresh', { refresh_token: refresh }),
+  },
+  'POST /api/v1/oauth/token': {
+    status: 200,
+    act: () => askToken(client, oauthMachine),
   },
   'POST /api/v1/auth/verify-reset-token': {
     status: 401,

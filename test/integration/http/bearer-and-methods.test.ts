@@ -4,7 +4,7 @@ import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { coreRoutes } from '../../routes.ts'
 import { openWorld } from '../../world.ts'
 import { type RawReply, sendRaw, withContent } from './raw-request.ts'
-import { problemFault } from './routes-with-body.ts'
+import { errorFault, problemFault } from './routes-with-body.ts'
 
 // Credentials, methods and paths of requests.
 
@@ -166,8 +166,9 @@ anyTest.after.always(async () => {
         t.is(reply.status, 405, method)
         t.is(reply.headers.allow, taken.join(', '))
         if (method === 'HEAD') continue
-        t.is(problemFault(reply), null, method)
-        t.is((reply.body as { code: string }).code, 'METHOD_NOT_ALLOWED')
+        t.is(errorFault(path, reply), null, method)
+        const { code, error } = reply.body as { code?: string; error?: string }
+        t.is(code ?? error, path.includes('/oauth/') ? 'invalid_request' : 'METHOD_NOT_ALLOWED')
       }
       const options = await ask('OPTIONS', path)
       t.deepEqual([options.status, options.text], [204, ''])
@@ -287,7 +288,7 @@ anyTest.after.always(async () => {
           reply.status === 404 || (path.includes(':') && reply.status === 405),
           `${spelt}: ${reply.status}`,
         )
-        t.is(problemFault(reply), null, spelt)
+        t.is(errorFault(spelt, reply), null, spelt)
       }
     })
 

@@ -42,7 +42,9 @@ const all = coreRoutes.flatMap((route): RouteWithBody[] =>
     : [],
 )
 
-export const jsonRoutes = all.filter(({ route }) => route.accepts !== 'form')
+export const jsonRoutes = all.filter(
+  ({ route: { accepts = 'json' } }) => accepts !== 'form' && accepts !== 'parameters',
+)
 export const formRoutes = all.filter(({ route }) => route.accepts === 'form')
 
 /** A value for each field, from the examples of the routes. */
@@ -79,4 +81,19 @@ export const problemFault = (reply: {
   if (request_id !== header('x-request-id')) return 'request id differs from the header'
   if (typeof title !== 'string' || title === '') return 'no title'
   return type === `/problems/${String(code).toLowerCase().replaceAll('_', '-')}` ? null : `type ${type}`
+}
+
+/** As `problemFault`, for a reply of any path: below `/oauth`, errors have the format of RFC 6749. */
+export const errorFault = (path: string, reply: Parameters<typeof problemFault>[0]): string | null => {
+  if (!path.startsWith('/api/v1/oauth/')) return problemFault(reply)
+  const header = (name: string) =>
+    isRead(reply.headers) ? reply.headers.get(name) : (reply.headers[name] ?? null)
+  const { error, error_description, ...rest } = (reply.body ?? {}) as Record<string, unknown>
+  if (header('content-type') !== 'application/json') return `type ${header('content-type')}`
+  if (header('cache-control') !== 'no-store') return 'cache-control is not no-store'
+  if (header('pragma') !== 'no-cache') return 'pragma is not no-cache'
+  if (!/^[a-z_]+$/.test(String(error))) return `error ${error}`
+  // RFC 6749, section 5.2.
+  if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/.test(String(error_description))) return `${error_description}`
+  return Object.keys(rest).length > 0 ? `more members: ${Object.keys(rest)}` : null
 }

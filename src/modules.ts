@@ -77,6 +77,10 @@ export const modules: readonly Module[] = [
     },
   },
   {
+    name: 'introspection',
+    routes: async () => (await import('./features/introspection/routes.ts')).introspectionRoutes,
+  },
+  {
     name: 'mail-delivery',
     entities: async () => [(await import('./platform/mail/entity.ts')).Emails],
     jobs: async () => {

@@ -40,6 +40,8 @@ export const limits = defineLimits({
   client_auth: { points: 50, window: '15m', by: 'ip' },
   client_guesses: { points: 100, window: '15m', by: 'client' },
   oauth_token: { points: 1000, window: '15m', by: 'client' },
+  introspect: { points: 60_000, window: '1m', by: 'client' },
+  revoke: { points: 6000, window: '1m', by: 'client' },
   machine: { points: 3000, window: '15m', by: 'client' },
 })
 

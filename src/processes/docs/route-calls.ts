@@ -21,9 +21,18 @@ const urlOf = (path: string): string =>
     .replace(/^\//, '$BASE/')
     .replace(/:id/, '$ID')
 
-const callOf = ({ method, path, auth, body, example }: Route): string => {
+// curl sends `-d` as a form by itself.
+const dataOf = ({ accepts, body, example }: Route): string => {
+  if (!body) return ''
+  const isForm = accepts === 'form' || accepts === 'parameters'
+  if (isForm) return ` -d '${new URLSearchParams(example?.body as Record<string, string>)}'`
+  return ` -H "$JSON" -d '${JSON.stringify(example?.body)}'`
+}
+
+const callOf = (route: Route): string => {
+  const { method, path, auth, body } = route
   const standard = body ? 'POST' : 'GET'
-  const data = body ? ` -H "$JSON" -d '${JSON.stringify(example?.body)}'` : ''
+  const data = dataOf(route)
   return `call ${urlOf(path)}${method === standard ? '' : ` -X ${method}`}${credentials[auth]}${data}`
 }
 

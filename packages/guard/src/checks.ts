@@ -40,7 +40,7 @@ export const scope = (names: string): ClaimsCheck => {
 export const fresh = (seconds: number): ClaimsCheck => {
   if (!(seconds > 0 && Number.isInteger(seconds)))
     throw new RangeError('requireFresh takes whole seconds above 0')
-  const refusal = reauthenticate('The user must have authenticated recently.', { max_age: String(seconds) })
+  const refusal = reauthenticate({ max_age: String(seconds) })
   return ofUser(({ auth_time }) => (Date.now() - Date.parse(auth_time) <= seconds * 1000 ? null : refusal))
 }
 
@@ -50,6 +50,6 @@ export type Level = (typeof levels)[number]
 export const acr = (level: Level): ClaimsCheck => {
   const height = levels.indexOf(level)
   if (height === -1) throw new TypeError('requireAcr takes aal1 or aal2')
-  const refusal = reauthenticate('A second factor is required.', { acr_values: level })
+  const refusal = reauthenticate({ acr_values: level })
   return ofUser(claims => (levels.indexOf(claims.acr as Level) >= height ? null : refusal))
 }

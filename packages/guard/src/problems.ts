@@ -13,7 +13,7 @@ export const problems = {
   INVALID_TOKEN: { status: 401, title: 'The token is not valid' },
   TOKEN_EXPIRED: { status: 401, title: 'The access token has expired' },
   SESSION_REVOKED: { status: 401, title: 'The session has ended' },
-  REAUTHENTICATION_REQUIRED: { status: 401, title: 'A recent sign-in is required' },
+  REAUTHENTICATION_REQUIRED: { status: 401, title: 'The user must authenticate again' },
   FORBIDDEN: {
     status: 403,
     title: 'This is not allowed',

@@ -27,12 +27,13 @@ export const withoutScope = (scope: string): Refusal => forbidden('scope', { sco
 export const unverified: Refusal = { code: 'EMAIL_NOT_VERIFIED', reason: 'token' }
 
 /** The user must authenticate again (RFC 9470): more recently, or with a second factor. */
-export const reauthenticate = (
-  error_description: string,
-  wanted: { max_age: string } | { acr_values: string },
-): Refusal => ({
+export const reauthenticate = (wanted: { max_age: string } | { acr_values: string }): Refusal => ({
   code: 'REAUTHENTICATION_REQUIRED',
-  challenge: { error: 'insufficient_user_authentication', error_description, ...wanted },
+  challenge: {
+    error: 'insufficient_user_authentication',
+    error_description: problems.REAUTHENTICATION_REQUIRED.title,
+    ...wanted,
+  },
 })
 
 /** The refusal of a token that the verifier does not accept. */

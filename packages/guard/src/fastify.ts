@@ -35,7 +35,8 @@ const hook =
   async (request, reply) => {
     const answer = await guard(request)
     if (!answer) return undefined
-    return reply.code(answer.status).headers(answer.headers).send(answer.body)
+    // As bytes: Fastify adds a charset to the type of a text, which `application/problem+json` does not have.
+    return reply.code(answer.status).headers(answer.headers).send(Buffer.from(answer.body))
   }
 
 /** Requires a valid access token. */

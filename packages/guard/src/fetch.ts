@@ -1,11 +1,11 @@
 // Guards for handlers `(request, context) => Response`: Next.js, Workers, Deno, Bun. Each wraps a handler.
 import { readFrom, writeTo } from './carrier.ts'
 import type { Level } from './checks.ts'
-import type { Claims } from './claims.ts'
+import type { Claims, MachineClaims, UserClaims } from './claims.ts'
 import { type Guard, openGuards } from './guards.ts'
 import type { Verifier } from './verifier.ts'
 
-export type { Claims } from './claims.ts'
+export type { Claims, MachineClaims, UserClaims } from './claims.ts'
 
 /** What handlers get as second argument: the claims, beside the members that the framework gives. */
 export type AuthContext<A = Claims> = { auth: A }
@@ -17,16 +17,15 @@ export type Handler<Q extends Request, X, R extends unknown[]> = (
   ...rest: R
 ) => Response | Promise<Response>
 
-/** The guarded handler, as the framework calls it. */
-export type Wrapped<Q extends Request, X, R extends unknown[]> = (
+/** The guarded handler, as the framework calls it: with a context only if the handler needs one. */
+export type Wrapped<Q extends Request, X extends object, R extends unknown[]> = (
   request: Q,
-  context?: Omit<X, 'auth'>,
-  ...rest: R
+  ...given: object extends X ? [context?: X, ...rest: R] : [context: X, ...rest: R]
 ) => Promise<Response>
 
 /** Puts a guard in front of a handler. */
-export type Wrap<A> = <X extends AuthContext<A>, Q extends Request = Request, R extends unknown[] = []>(
-  handler: Handler<Q, X, R>,
+export type Wrap<A> = <X extends object, Q extends Request = Request, R extends unknown[] = []>(
+  handler: Handler<Q, X & AuthContext<A>, R>,
 ) => Wrapped<Q, X, R>
 
 type Call = { request: Request; context: { auth?: Claims | null } }
@@ -42,13 +41,13 @@ const guards = openGuards<Call>({
 
 const wrap =
   <A>(guard: Guard<Call>): Wrap<A> =>
-  <X extends AuthContext<A>, Q extends Request, R extends unknown[]>(handler: Handler<Q, X, R>) =>
-  async (request: Q, given?: Omit<X, 'auth'>, ...rest: R): Promise<Response> => {
+  <X extends object, Q extends Request, R extends unknown[]>(handler: Handler<Q, X & AuthContext<A>, R>) =>
+  async (request: Q, ...[given, ...rest]: [context?: X, ...rest: R]): Promise<Response> => {
     // A copy: the object of the framework may be shared by requests, as the `env` of a Worker is.
     const context = { ...given }
     const answer = await guard({ request, context })
     if (answer) return new Response(answer.body, { status: answer.status, headers: { ...answer.headers } })
-    return handler(request, context as X, ...rest)
+    return handler(request, context as unknown as X & AuthContext<A>, ...rest)
   }
 
 /** Requires a valid access token. */
@@ -58,16 +57,16 @@ export const requireAuth = (verifier: Verifier): Wrap<Claims> => wrap(guards.req
 export const optionalAuth = (verifier: Verifier): Wrap<Claims | null> => wrap(guards.optionalAuth(verifier))
 
 /** Requires a user whose email address was verified when the token was issued. */
-export const requireVerified = (): Wrap<Claims> => wrap(guards.requireVerified())
+export const requireVerified = (): Wrap<UserClaims> => wrap(guards.requireVerified())
 
 /** Requires a user who had the role when the token was issued. */
-export const requireRole = (role: string): Wrap<Claims> => wrap(guards.requireRole(role))
+export const requireRole = (role: string): Wrap<UserClaims> => wrap(guards.requireRole(role))
 
 /** Requires a machine client with the scope. Several scopes are separated by spaces. */
-export const requireScope = (scope: string): Wrap<Claims> => wrap(guards.requireScope(scope))
+export const requireScope = (scope: string): Wrap<MachineClaims> => wrap(guards.requireScope(scope))
 
 /** Requires a user who authenticated within the last seconds. */
-export const requireFresh = (seconds: number): Wrap<Claims> => wrap(guards.requireFresh(seconds))
+export const requireFresh = (seconds: number): Wrap<UserClaims> => wrap(guards.requireFresh(seconds))
 
 /** Requires a user who authenticated at this level: `aal2` is with a second factor. */
-export const requireAcr = (level: Level): Wrap<Claims> => wrap(guards.requireAcr(level))
+export const requireAcr = (level: Level): Wrap<UserClaims> => wrap(guards.requireAcr(level))

@@ -8,8 +8,11 @@ import type { ProblemDefinition } from './platform/catalog/problem-definition.ts
 import type { ModuleVariables } from './platform/config/config.ts'
 import type { Route } from './platform/http/route.ts'
 
-/** What a module needs to build its routes. `draining` returns whether the process is shutting down. */
-export type RouteContext = { draining: () => boolean; config: object }
+/**
+ * What a module needs to build its routes. `closing` returns whether the process is shutting down, and `draining` whether
+ * load balancers should know it.
+ */
+export type RouteContext = { draining: () => boolean; closing: () => boolean; config: object }
 
 /** The worker calls `run` again `pauseMs` milliseconds after the last call ended. Several workers may run it at the same time. */
 export type Job = { run: (deps: Deps) => Promise<unknown>; pauseMs: number }

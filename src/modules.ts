@@ -29,7 +29,14 @@ export const modules: readonly Module[] = [
     name: 'reauthentication',
     routes: async () => (await import('./features/reauthentication/routes.ts')).reauthenticationRoutes,
   },
-  { name: 'sessions', routes: async () => (await import('./features/sessions/routes.ts')).sessionRoutes },
+  {
+    name: 'sessions',
+    routes: async () => (await import('./features/sessions/routes.ts')).sessionRoutes,
+    jobs: async () => {
+      const { settleEndings } = await import('./features/sessions/settle-endings.ts')
+      return [{ run: settleEndings, pauseMs: 2000 }]
+    },
+  },
   {
     name: 'email-verification',
     routes: async () => (await import('./features/email-verification/routes.ts')).verificationRoutes,
@@ -79,6 +86,16 @@ export const modules: readonly Module[] = [
   {
     name: 'introspection',
     routes: async () => (await import('./features/introspection/routes.ts')).introspectionRoutes,
+  },
+  {
+    name: 'revocations',
+    entities: async () => [(await import('./features/revocations/entity.ts')).Revocations],
+    routes: async ({ closing }) =>
+      (await import('./features/revocations/routes.ts')).revocationRoutes(closing),
+    jobs: async () => {
+      const { openFeedRepair } = await import('./features/revocations/open-feed-repair.ts')
+      return [{ run: openFeedRepair(), pauseMs: 2000 }]
+    },
   },
   {
     name: 'mail-delivery',

@@ -1,13 +1,15 @@
 import { loadRoutes } from '../src/modules.ts'
 
 const draining = () => false
+const closing = () => false
 
 /** The routes of a service without a shop. */
-export const coreRoutes = await loadRoutes({ draining, config: {} })
+export const coreRoutes = await loadRoutes({ draining, closing, config: {} })
 
 /** The routes of a service with a shop. */
 export const allRoutes = await loadRoutes({
   draining,
+  closing,
   config: { RECURRENTE_SECRET_KEY: 'sk_test_0123456789' },
 })
 

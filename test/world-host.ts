@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
 import type { RedisKey } from 'ioredis'
+import type { Deps } from '../src/deps.ts'
 import { eraseAccounts } from '../src/features/accounts/erase-accounts.ts'
 import { purgeEvents } from '../src/features/audit/purge-events.ts'
 import { deliver } from '../src/features/mail-delivery/deliver.ts'
@@ -15,6 +16,8 @@ import { purgeDroppedEmails } from '../src/features/mail-delivery/purge-dropped-
 import { purgeEmails } from '../src/features/mail-delivery/purge-emails.ts'
 import { sweep } from '../src/features/mail-delivery/sweep.ts'
 import { issueOneTimeToken } from '../src/features/one-time-tokens/issue-one-time-token.ts'
+import { openFeedRepair } from '../src/features/revocations/open-feed-repair.ts'
+import { settleEndings } from '../src/features/sessions/settle-endings.ts'
 import type { Clock } from '../src/platform/base/clock.ts'
 import { emailOf } from '../src/platform/catalog/email-definition.ts'
 import { type Hasher, openHasher } from '../src/platform/crypto/password.ts'
@@ -66,7 +69,12 @@ const register = (instance: Hosted): string => {
 
 const jobs = {
   ...{ eraseAccounts, forgetBuyers, purgeDroppedEmails, inviteBuyers },
-  ...{ purgeEmails, purgeEvents, reconcile, sweep },
+  ...{ purgeEmails, purgeEvents, reconcile, settleEndings, sweep },
+  // Starts anew, as after a restart of the worker.
+  repairFeed: async (deps: Deps) => {
+    await openFeedRepair()(deps)
+    return 0
+  },
 }
 
 /** An email that a test queues, by its kind. */

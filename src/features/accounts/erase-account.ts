@@ -1,12 +1,12 @@
-import type { Deps } from '../../deps.ts'
 import { deleteDevices } from '../devices/store.ts'
 import { deleteCounters } from '../lockout/store.ts'
 import { deleteUserTokens } from '../one-time-tokens/store.ts'
+import { deleteSessions } from '../sessions/delete-sessions.ts'
 
 /** Rows of one statement. More could exceed the timeout of a statement. */
 const batchSize = 5000
 
-type Needs = Pick<Deps, 'database' | 'redis' | 'keys'>
+type Needs = Parameters<typeof deleteSessions>[0]
 
 /**
  * Erases an account that is due, with all data that identifies its owner: emails, including those requested by address
@@ -16,6 +16,7 @@ export const eraseAccount = async (deps: Needs, id: string): Promise<boolean> =>
   await anonymizeEvents(deps, id)
   const erased = await deleteRow(deps, id)
   if (!erased) return false
+  await deleteSessions(deps, id)
   // If this fails, the keys expire unused, because no other user ever gets this id.
   await Promise.all([deleteDevices(deps, id), deleteUserTokens(deps, id), deleteCounters(deps, erased)])
   return true

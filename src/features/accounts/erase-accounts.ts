@@ -1,11 +1,10 @@
 import { NIL } from 'uuid'
-import type { Deps } from '../../deps.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { eraseAccount } from './erase-account.ts'
 
 const batchSize = 100
 
-type Needs = Pick<Deps, 'database' | 'log' | 'redis' | 'keys'>
+type Needs = Parameters<typeof eraseAccount>[0]
 
 /**
  * Erases every account that is due, and returns their number. An account whose email address was changed waits until that

@@ -10,6 +10,7 @@ import { deviceId } from '../devices/device-id.ts'
 import { rememberDevice } from '../devices/remember-device.ts'
 import { addSignedInDevice } from '../devices/store.ts'
 import { validateNewPassword } from '../passwords/validate-new-password.ts'
+import { deleteSessions } from '../sessions/delete-sessions.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
 import { startSession } from '../sessions/start-session.ts'
 import { type User, Users } from '../users/entity.ts'
@@ -53,8 +54,10 @@ export const register = async (
   const hash = await deps.hasher.hash(password)
   const created = await insert(deps, { profile, hash, locale, origin })
   if (!created) return new Problem('USER_EXISTS')
-  const { user, emailId } = created
+  const { user, clearedId, emailId } = created
   await startDelivery(deps, [emailId])
+  // Not awaited: the time of the reply must not tell that the address had an account.
+  if (clearedId !== null) void deleteSessions(deps, clearedId)
   // With `REGISTRATION_PRIVACY` no device is stored here: its own attempt counter would reveal that the address was free.
   if (config.REGISTRATION_PRIVACY || !user) return {}
   if (!config.REQUIRE_VERIFIED_EMAIL) return startOwnSession(deps, { user, audience, origin })
@@ -84,7 +87,7 @@ type Entry = { profile: Omit<NewAccount, 'password'>; hash: string; locale: stri
 const insert = (
   { database, config }: Needs,
   { profile, hash, locale, origin }: Entry,
-): Promise<{ user: User | null; emailId: string } | null> =>
+): Promise<{ user: User | null; clearedId: string | null; emailId: string } | null> =>
   database.transaction(async manager => {
     const { raw } = await manager
       .createQueryBuilder()
@@ -97,12 +100,12 @@ const insert = (
     const user = (raw[0] as User | undefined) ?? null
     if (!user && !config.REGISTRATION_PRIVACY) return null
     const id = user?.id ?? null
-    const isCleared =
-      config.REGISTRATION_PRIVACY && (await clearUnverifiedPassword(manager, profile.email, id))
+    const { REGISTRATION_PRIVACY: isPrivate } = config
+    const clearedId = isPrivate ? await clearUnverifiedPassword(manager, profile.email, id) : null
     const type = user ? 'user.registered' : 'user.registration_refused'
     await recordEvent(manager, { type, userId: id, origin })
-    const email = user ? emails.verify_email : isCleared ? emails.reset_password : emails.account_exists
-    const isLimited = config.REGISTRATION_PRIVACY && (await hasReachedNoticeLimit(manager, profile.email))
+    const email = user ? emails.verify_email : clearedId ? emails.reset_password : emails.account_exists
+    const isLimited = isPrivate && (await hasReachedNoticeLimit(manager, profile.email))
     const dropped = isLimited && email === emails.account_exists
     const emailId = await queueEmail(manager, email, {
       recipient: profile.email,
@@ -110,5 +113,5 @@ const insert = (
       locale,
       dropped,
     })
-    return { user, emailId }
+    return { user, clearedId, emailId }
   })

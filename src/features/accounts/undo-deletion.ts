@@ -8,9 +8,10 @@ import { resetAttemptsAndDevices } from '../lockout/reset-attempts-and-devices.t
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
 import { verifyUndoToken } from '../one-time-tokens/verify-undo-token.ts'
+import { deleteSessions } from '../sessions/delete-sessions.ts'
 import { type User, Users } from '../users/entity.ts'
 
-type Needs = Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets'>
+type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'emails' | 'queue' | 'secrets'>
 
 /**
  * Undoes the deletion of an account that is not erased yet. It deletes the password, because an attacker who knows it may
@@ -28,6 +29,7 @@ export const undoDeletion = async (
   if (restored) {
     const { user, resetEmailId } = restored
     await startDelivery(deps, [resetEmailId])
+    await deleteSessions(deps, user.id)
     await resetAttemptsAndDevices(deps, user)
     return { email: user.email, isRepeat: false }
   }

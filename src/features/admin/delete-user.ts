@@ -15,7 +15,7 @@ type Action = { userId: string; actorId: string | null; origin: Origin }
  * emailed.
  */
 export const deleteUser = async (
-  deps: Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys'>,
+  deps: Pick<Deps, 'config' | 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys'>,
   { userId, actorId, origin }: Action,
 ): Promise<null | Problem<'NOT_FOUND' | 'FORBIDDEN'>> => {
   const refusal = await deps.database.transaction(async manager => {

@@ -21,7 +21,7 @@ type Action = { userId: string; actorId: string | null; origin: Origin }
  * administrator.
  */
 export const updateUser = async (
-  deps: Pick<Deps, 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys'>,
+  deps: Pick<Deps, 'config' | 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys'>,
   { change, ...act }: Action & { change: UserChange },
 ): Promise<User | Problem<'NOT_FOUND' | 'FORBIDDEN' | 'EMAIL_NOT_VERIFIED'>> => {
   const updated = await deps.database.transaction(manager => apply(manager, deps, change, act))

@@ -15,18 +15,18 @@ type Eviction = { email: string; restoredId: string; origin: Origin }
  * undo.
  *
  * An administrator's account stays. The restored account gets the rows of modules, so that nothing that a module granted to
- * the address is erased.
+ * the address is erased. Returns the id of the other account: its sessions have ended.
  */
 export const evictUnverifiedAccount = async (
   manager: EntityManager,
   deps: Pick<Deps, 'emails' | 'userRows'>,
   { email, restoredId, origin }: Eviction,
-): Promise<void> => {
+): Promise<string | null> => {
   const other = await manager.findOne(Users, {
     where: { email, email_verified: false, id: Not(restoredId) },
     lock: { mode: 'pessimistic_write' },
   })
-  if (!other || other.roles.includes('admin')) return
+  if (!other || other.roles.includes('admin')) return null
   await revokeUserTokens(manager, deps, other, [])
   const moved = await updateModuleRows(manager, deps, 'move', [other.id, restoredId])
   const hasNoPassword = other.password_hash === null
@@ -47,6 +47,7 @@ export const evictUnverifiedAccount = async (
       updated_at: () => 'now()',
     },
   )
+  return other.id
 }
 
 const maxEvents = 5000

@@ -20,10 +20,7 @@ import { maskEmail } from '../users/view.ts'
 import { addressTakenProblem } from './address-taken-problem.ts'
 import { evictUnverifiedAccount } from './evict-unverified-account.ts'
 
-type Needs = Pick<
-  Deps,
-  'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys' | 'queue' | 'secrets' | 'userRows'
->
+type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'emails' | 'queue' | 'secrets' | 'userRows'>
 
 /**
  * Gives an account its former address back, even if it was deleted meanwhile. A thief who changed the address knew the
@@ -39,13 +36,14 @@ export const undoEmailChange = async (
   const undo = await verifyUndoToken(deps, 'email_changed', token)
   if (!undo) return new Problem('INVALID_TOKEN')
   const { userId, address } = undo
-  const emailIds = undo.isUsed
+  const restored = undo.isUsed
     ? null
     : await restore(deps, { ...undo, locale, origin }).catch(addressTakenProblem)
-  if (emailIds instanceof Problem) return emailIds
-  if (emailIds) {
-    await startDelivery(deps, emailIds)
+  if (restored instanceof Problem) return restored
+  if (restored) {
+    await startDelivery(deps, restored.emailIds)
     await deleteSessions(deps, userId)
+    if (restored.evictedId !== null) await deleteSessions(deps, restored.evictedId)
     await resetAttemptsAndDevices(deps, { id: userId, email: address })
     return { email: address, isRepeat: false }
   }
@@ -58,7 +56,7 @@ type Restore = { userId: string; emailId: string; address: string; locale: strin
 const restore = (
   deps: Needs,
   { userId, emailId, address, locale, origin }: Restore,
-): Promise<string[] | null> =>
+): Promise<{ emailIds: string[]; evictedId: string | null } | null> =>
   deps.database.transaction(async manager => {
     if (!(await consumeOneTimeToken(manager, emailId))) return null
     const before = await manager.findOne(Users, {
@@ -67,7 +65,11 @@ const restore = (
     })
     if (!before) return null
     const released = await updateModuleRows(manager, deps, 'release', [userId, before.email])
-    await evictUnverifiedAccount(manager, deps, { email: address, restoredId: userId, origin })
+    const evictedId = await evictUnverifiedAccount(manager, deps, {
+      email: address,
+      restoredId: userId,
+      origin,
+    })
     await manager.update(
       Users,
       { id: userId },
@@ -89,8 +91,9 @@ const restore = (
     const data = { email_id: emailId, ...changes, ...released, ...claimed }
     await recordEvent(manager, { type: 'email.change_undone', userId, origin, data })
     const reset = await queueEmail(manager, emails.reset_password, { recipient: address, userId, locale })
-    if (before.email === address) return [reset]
-    return [reset, await queueUndoneNotice(manager, deps, before, { address, origin })]
+    if (before.email === address) return { emailIds: [reset], evictedId }
+    const notice = await queueUndoneNotice(manager, deps, before, { address, origin })
+    return { emailIds: [reset, notice], evictedId }
   })
 
 /** Queues the email that notifies the address that loses the account. Returns its id. */

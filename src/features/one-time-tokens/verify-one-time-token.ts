@@ -10,20 +10,8 @@ import { type LiveToken, matchToken } from './store.ts'
 
 export type { PresentedToken } from './find-candidates.ts'
 
-type Needs = Pick<
-  Deps,
-  | 'config'
-  | 'clock'
-  | 'log'
-  | 'metrics'
-  | 'emails'
-  | 'database'
-  | 'reads'
-  | 'redis'
-  | 'keys'
-  | 'limiter'
-  | 'secrets'
->
+type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'metrics' | 'emails' | 'database' | 'reads'> &
+  Pick<Deps, 'redis' | 'keys' | 'limiter' | 'secrets'>
 
 type Match = LiveToken & { userId: string }
 

@@ -60,7 +60,7 @@ export const changePassword = async (
   })
   if (!changed) return new Problem('INVALID_CURRENT_PASSWORD')
   await startDelivery(deps, [changed.notice])
-  await deleteSessions(deps, user.id)
+  await deleteSessions(deps, user.id, 'session')
   await resetAttemptsAndDevices(deps, user)
   const started = startSession(deps, { user: changed.user, audience, origin })
   const added = addSignedInDevice(deps, user.id, deviceId(origin))

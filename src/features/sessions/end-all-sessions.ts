@@ -9,12 +9,12 @@ import { deleteSessions } from './delete-sessions.ts'
  * Deleting them from Redis is only a cleanup. `actorId` is the administrator who ends them.
  */
 export const endAllSessions = async (
-  deps: Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys'>,
+  deps: Pick<Deps, 'config' | 'clock' | 'log' | 'database' | 'redis' | 'keys'>,
   { userId, actorId, origin }: { userId: string; actorId?: string | null; origin: Origin },
 ): Promise<void> => {
   await deps.database.transaction(async manager => {
     await manager.increment(Users, { id: userId }, 'session_epoch', 1)
     await recordEvent(manager, { type: 'sessions.ended', userId, actorId, origin })
   })
-  await deleteSessions(deps, userId)
+  await deleteSessions(deps, userId, 'session')
 }

@@ -3,14 +3,16 @@ import type { Origin } from '../../platform/base/origin.ts'
 import { configuredLimit, type Limit } from '../../platform/catalog/limits.ts'
 import { keysOfSecret } from '../../platform/crypto/secrets.ts'
 import type { Quota } from '../../platform/limits/limiter.ts'
+import { announce } from '../revocations/store.ts'
 import { findUserOfSession } from '../users/store.ts'
 import { isActive, mustVerify } from '../users/user-state.ts'
 import { issueTokens } from './issue-tokens.ts'
 import { nextToken, type RefreshToken, secretHash } from './refresh-token.ts'
+import { removeSession } from './remove-session.ts'
 import { reportReuse } from './report-reuse.ts'
 import { rotateSession } from './rotation-store.ts'
 import type { TokenReply } from './schemas.ts'
-import { deleteSession, markSessionStolen } from './store.ts'
+import { markSessionStolen } from './store.ts'
 
 /**
  * `ended`: the session has ended. `reused`: the token was exchanged before, so the session ends now. `unverified`: the
@@ -42,7 +44,7 @@ export const refreshSession = async (
   const { userId, sessionId } = token
   const user = await findUserOfSession(deps.reads, userId, sessionId)
   if (!user) {
-    await deleteSession(deps, userId, sessionId)
+    await removeSession(deps, userId, sessionId)
     return { outcome: 'ended' }
   }
 
@@ -61,6 +63,7 @@ export const refreshSession = async (
   const rotated = await rotateSession(deps, rotation, counted)
   const { outcome, expiresIn, authTime, epoch, quotas } = rotated
   if (outcome === 'reused') {
+    await announce(deps, { sub: userId, sessionIds: [sessionId], before: null })
     await markSessionStolen(deps, userId, sessionId)
     await reportReuse(deps, { user, sessionId, origin })
     return { outcome }
@@ -68,7 +71,7 @@ export const refreshSession = async (
   if (outcome === 'gone') return { outcome: 'ended' }
 
   if (!isActive(user) || epoch !== user.session_epoch) {
-    await deleteSession(deps, userId, sessionId)
+    await removeSession(deps, userId, sessionId)
     return { outcome: 'ended' }
   }
   if (outcome === 'unverified') return { outcome: 'unverified' }

@@ -6,12 +6,13 @@ import type { User } from '../users/entity.ts'
 import { userView } from '../users/view.ts'
 import { issueTokens } from './issue-tokens.ts'
 import { firstSecret, secretHash } from './refresh-token.ts'
+import { removeSession } from './remove-session.ts'
 import type { SessionReply } from './schemas.ts'
 import { putSession } from './store.ts'
 
 /** Starts a session for a user who has just authenticated or registered. `audience` is that of the access token. */
 export const startSession = async (
-  deps: Pick<Deps, 'config' | 'clock' | 'redis' | 'keys' | 'ring' | 'secrets'>,
+  deps: Pick<Deps, 'config' | 'clock' | 'log' | 'redis' | 'keys' | 'ring' | 'secrets'>,
   { user, audience, origin }: { user: User; audience: string; origin: Origin },
 ): Promise<SessionReply> => {
   const { config, clock } = deps
@@ -19,13 +20,17 @@ export const startSession = async (
   const token = { userId: user.id, sessionId: uuid(), secret: firstSecret(), keys }
   const authTime = now(clock)
   const life = { idle: config.REFRESH_TOKEN_TTL, max: config.SESSION_MAX_AGE }
-  const expiresIn = await putSession(
+  const { expiresIn, excess } = await putSession(
     deps,
     {
       ...{ userId: user.id, sessionId: token.sessionId, epoch: user.session_epoch, authTime, ...origin },
       ...{ hash: secretHash(token.secret), secretId: keys.id },
     },
     life,
+  )
+  // If this fails, the next sign-in ends them.
+  await Promise.all(excess.map(id => removeSession(deps, user.id, id))).catch(err =>
+    deps.log.warn({ err }, 'sessions above the maximum did not end'),
   )
   return { ...issueTokens(deps, { user, token, audience, authTime, expiresIn }), user: userView(user) }
 }

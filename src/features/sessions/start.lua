@@ -3,7 +3,7 @@
 -- ARGV  1 session id, 2 hash of the first secret, 3 epoch, 4 ip, 5 user agent, 6 auth time (ms),
 --       7 idle (ms), 8 max age (ms), 9 clock shift (ms), 10 maximum of sessions,
 --       11 prefix of the keys of sessions, 12 id of the secret of APP_SECRET that made the token
--- Returns the milliseconds until the refresh token expires.
+-- Returns the milliseconds until the refresh token expires, and the ids of the sessions above the maximum.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[9])
 local idle, age = tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -19,8 +19,9 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('ZADD', KEYS[2], now + life, ARGV[1])
 if redis.call('PTTL', KEYS[2]) < life then redis.call('PEXPIRE', KEYS[2], life) end
 
--- Above the maximum, end the session that was unused for the longest time. The index only holds when each session expires.
-local excess = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[10])
+-- Above the maximum, the sessions that were unused for the longest time have to end. The caller ends them, after it has
+-- added them to the feed of revocations. The index only holds when each session expires.
+local excess, chosen = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[10]), {}
 if excess > 0 then
   local others = {}
   for _, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
@@ -28,9 +29,6 @@ if excess > 0 then
     if id ~= ARGV[1] then table.insert(others, { id = id, used = used }) end
   end
   table.sort(others, function(a, b) return a.used < b.used end)
-  for i = 1, excess do
-    redis.call('DEL', ARGV[11] .. others[i].id)
-    redis.call('ZREM', KEYS[2], others[i].id)
-  end
+  for i = 1, excess do table.insert(chosen, others[i].id) end
 end
-return life
+return { life, chosen }

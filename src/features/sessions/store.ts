@@ -27,32 +27,35 @@ export type NewSession = {
   userAgent: string
 }
 
-/** Stores a new session. Returns the milliseconds until its first refresh token expires. */
+/**
+ * Stores a new session. Returns the milliseconds until its first refresh token expires, and the ids of the sessions above
+ * the maximum, which the caller ends.
+ */
 export const putSession = async (
   { redis, keys, clock }: Store,
   session: NewSession,
   life: { idle: number; max: number },
-): Promise<number> =>
-  Number(
-    await startScript(
-      redis,
-      [keys.session(session.userId, session.sessionId), keys.sessions(session.userId)],
-      [
-        session.sessionId,
-        session.hash,
-        session.epoch,
-        session.ip,
-        session.userAgent,
-        session.authTime,
-        life.idle,
-        life.max,
-        clock.shift,
-        maxSessions,
-        keys.session(session.userId, ''),
-        session.secretId,
-      ],
-    ),
-  )
+): Promise<{ expiresIn: number; excess: string[] }> => {
+  const [expiresIn, excess] = (await startScript(
+    redis,
+    [keys.session(session.userId, session.sessionId), keys.sessions(session.userId)],
+    [
+      session.sessionId,
+      session.hash,
+      session.epoch,
+      session.ip,
+      session.userAgent,
+      session.authTime,
+      life.idle,
+      life.max,
+      clock.shift,
+      maxSessions,
+      keys.session(session.userId, ''),
+      session.secretId,
+    ],
+  )) as [number, string[]]
+  return { expiresIn, excess }
+}
 
 /** Ends a session whose refresh token was reused. For another hour, a rotation of it still returns `reused`. */
 export const markSessionStolen = async (
@@ -125,6 +128,13 @@ export const findSessions = async (
     .sort((a, b) => b.usedAt - a.usedAt)
 }
 
+/** Whether Redis holds the session: neither ended nor stolen. */
+export const isSessionActive = async (
+  { redis, keys }: Store,
+  userId: string,
+  sessionId: string,
+): Promise<boolean> => (await redis.hexists(keys.session(userId, sessionId), 'current')) === 1
+
 /** Deletes a session. Returns whether it was active: the stub of a stolen session is not. */
 export const deleteSession = async (
   { redis, keys }: Store,
@@ -140,7 +150,10 @@ export const deleteSession = async (
   return wasActive === 1 && deleted === 1
 }
 
-/** Deletes every session of a user from Redis. */
-export const deleteAllSessions = async ({ redis, keys }: Store, userId: string): Promise<void> => {
-  await endAllScript(redis, [keys.sessions(userId)], [keys.session(userId, '')])
-}
+/** Deletes the sessions that began before this epoch of the user; all of them if it is null. Returns their ids. */
+export const deleteSessionsBefore = async (
+  { redis, keys }: Store,
+  userId: string,
+  epoch: number | null,
+): Promise<string[]> =>
+  (await endAllScript(redis, [keys.sessions(userId)], [keys.session(userId, ''), epoch ?? ''])) as string[]

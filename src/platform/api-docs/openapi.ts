@@ -74,6 +74,10 @@ const reply = (route: Route, status: number, spec: ReplySpec, schemas: Schemas):
   if (spec === 'empty') return { description, headers }
   if (spec === 'html')
     return { description, headers, content: { 'text/html': { schema: { type: 'string' } } } }
+  if (spec === 'text') {
+    const example = route.example?.reply
+    return { description, headers, content: { 'text/plain': { schema: { type: 'string' }, example } } }
+  }
   if (spec === 'redirect')
     return {
       description,

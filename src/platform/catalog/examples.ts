@@ -18,6 +18,7 @@ export const example = {
   accessToken:
     'v4.public.eyJzdWIiOiIwMTlhNWY3ZS03YTMwLTdjNGUtOWQwYi0zZjFmNmYxZDJjNGIifQ.eyJraWQiOiJrNC5waWQifQ',
   refreshToken: 'lkr_AZpffnowfE6dCz8fbx0sSwGaX4AcVX1qix5Sx6kOTxM',
+  feedCursor: '1801418700000-0-5f3a9c0e12ab',
   ip: '203.0.113.7',
   userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
   time: '2027-01-31T18:05:00.000Z',

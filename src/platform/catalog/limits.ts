@@ -32,6 +32,7 @@ export const limits = defineLimits({
   password_changed: { points: 10, window: '1h', by: 'user' },
   mail: { points: 3, window: '1h', by: 'recipient' },
   mail_ip: { points: 10, window: '1h', by: 'ip' },
+  revocations: { points: 30_000, window: '15m', by: 'ip' },
   docs: { points: 300, window: '15m', by: 'ip' },
   code: { points: 5, window: '24h', by: 'token' },
   code_day: { points: 20, window: '24h', by: 'user' },

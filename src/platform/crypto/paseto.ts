@@ -58,4 +58,5 @@ export const signToken = (
   return signMessage(key.secret, message, Buffer.from(`{"kid":"${key.kid}"}`))
 }
 
-const wholeSeconds = (time: number): string => new Date(time).toISOString().replace(/\.\d{3}Z$/, 'Z')
+/** A time in RFC 3339, cut to whole seconds. */
+export const wholeSeconds = (time: number): string => new Date(time).toISOString().replace(/\.\d{3}Z$/, 'Z')

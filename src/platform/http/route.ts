@@ -23,17 +23,19 @@ export type Schema = v.GenericSchema
  */
 export type Auth = 'none' | 'optional' | 'bearer' | 'admin' | 'refresh' | 'bearerOrRefresh' | 'client'
 
-/** A reply by its status: a schema for JSON, a page, a redirect, or nothing. */
-export type ReplySpec = Schema | 'html' | 'redirect' | 'empty'
+/** A reply by its status: a schema for JSON, a page, plain text, a redirect, or nothing. */
+export type ReplySpec = Schema | 'html' | 'text' | 'redirect' | 'empty'
 export type Replies = Record<number, ReplySpec>
 
 type Content<S extends ReplySpec> = S extends Schema
   ? { body: v.InferInput<S> }
   : S extends 'html'
     ? { html: string; csp: string }
-    : S extends 'redirect'
-      ? { location: string }
-      : object
+    : S extends 'text'
+      ? { text: string }
+      : S extends 'redirect'
+        ? { location: string }
+        : object
 
 type Reply<R extends Replies> = {
   [S in keyof R & number]: { status: S; headers?: Record<string, string> } & Content<R[S]>
@@ -55,6 +57,8 @@ type Call<Caller, B, Q, P, H> = {
   cookie: Cookie | null
   /** Whether the method is HEAD: the handler must change nothing. */
   head: boolean
+  /** Aborts when the client has closed the connection. A handler that waits for something asks for it. */
+  clientLeft: () => AbortSignal
   /**
    * Takes a point from the limit `mail` of the mailbox that the body names. Call it only if an email would be sent. If it
    * returns true, send none.
@@ -119,6 +123,7 @@ export type Outcome =
       body?: unknown
       html?: string
       csp?: string
+      text?: string
       location?: string
     }
   | Problem

@@ -57,8 +57,16 @@ const outcomeOf = async (deps: Deps, authorize: Authorize, route: Route, ctx: Co
     isOverMailLimit,
     refundLimits,
     head: ctx.method === 'HEAD',
+    clientLeft: () => abortOnClose(ctx),
   }
   return route.handle(deps, call as never)
+}
+
+const abortOnClose = (ctx: Context): AbortSignal => {
+  const left = new AbortController()
+  if (ctx.res.closed) left.abort()
+  ctx.res.once('close', () => left.abort())
+  return left.signal
 }
 
 type Input = { body: unknown; query: unknown; params: unknown; headers: unknown }
@@ -98,6 +106,9 @@ const send = async (ctx: Context, route: Route, outcome: Outcome): Promise<void>
     ctx.set('Content-Security-Policy', outcome.csp ?? '')
     ctx.type = 'html'
     ctx.body = outcome.html
+  } else if (outcome.text !== undefined) {
+    ctx.type = 'text/plain; charset=utf-8'
+    ctx.body = outcome.text
   } else if (typeof spec === 'object') {
     // Parsing drops every field that the schema does not declare, so that no internal field is sent.
     if (route.size === 'large') await sendSliced(ctx, spec, outcome.body)

@@ -19,6 +19,12 @@ export const redisKeys = (prefix: string) => ({
   attempts: (owner: string) => `${prefix}:{${owner}}:attempts`,
   /** A secret that a machine client has used before. `hash` is a part of its hash. */
   knownSecret: (clientId: string, hash: string) => `${prefix}:{${clientId}}:secret:${hash}`,
+  /** The feed of what ended, in order. */
+  revocations: `${prefix}:{revocations}:log`,
+  /** The entries of the feed, and when they expire. */
+  knownRevocations: `${prefix}:{revocations}:known`,
+  /** How many ended sessions of a subject the feed lists. */
+  revocationsOf: (sub: string) => `${prefix}:{revocations}:count:${sub}`,
   limit: (name: string) => `${prefix}:limit:${name}`,
   queue: `{${prefix}}`,
   /** The lists of secrets that running processes use, by the ids of the secrets. */

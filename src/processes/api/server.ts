@@ -33,7 +33,11 @@ export const startApi = async (deps: Deps, { graceMs }: { graceMs: number }): Pr
   loadPhoneNumbers()
   let closing: Promise<void> | null = null
   let draining = false
-  const routes = await loadRoutes({ draining: () => draining, config: deps.config })
+  const routes = await loadRoutes({
+    draining: () => draining,
+    closing: () => closing !== null,
+    config: deps.config,
+  })
   const assets = {
     ...docAssets({ routes, problems, scopes }, deps.config.PUBLIC_URL),
     ...problemAssets(deps.theme, problems),

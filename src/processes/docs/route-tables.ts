@@ -32,11 +32,16 @@ const isPage = ({ replies, accepts }: Route): boolean =>
   accepts === 'form' || Object.values(replies).some(reply => reply === 'html')
 
 const draining = () => false
+const closing = () => false
 
 /** The routes of a service without a shop. */
-export const coreRoutes = await loadRoutes({ draining, config: {} })
+export const coreRoutes = await loadRoutes({ draining, closing, config: {} })
 
-const withShop = await loadRoutes({ draining, config: { RECURRENTE_SECRET_KEY: 'sk_test_0123456789abcdef' } })
+const withShop = await loadRoutes({
+  draining,
+  closing,
+  config: { RECURRENTE_SECRET_KEY: 'sk_test_0123456789abcdef' },
+})
 const paths = new Set(coreRoutes.map(({ path }) => path))
 
 /** The tables of routes, by the name of their marker. */

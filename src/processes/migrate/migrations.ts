@@ -13,6 +13,7 @@ import { EmailRetention1764130000001 } from '../../../migrations/1764130000001-e
 import { KeyRotation1764200000000 } from '../../../migrations/1764200000000-key-rotation.ts'
 import { EmailSecrets1764210000000 } from '../../../migrations/1764210000000-email-secrets.ts'
 import { Clients1764220000000 } from '../../../migrations/1764220000000-clients.ts'
+import { Revocations1764250000000 } from '../../../migrations/1764250000000-revocations.ts'
 
 /** Every migration, oldest first. */
 export const migrations = [
@@ -31,4 +32,5 @@ export const migrations = [
   KeyRotation1764200000000,
   EmailSecrets1764210000000,
   Clients1764220000000,
+  Revocations1764250000000,
 ]

@@ -1,0 +1,60 @@
+import { NIL } from 'uuid'
+import type { Deps } from '../../deps.ts'
+import { announce, findMissing, isComplete, keepMs, markComplete, readLastCursor } from './store.ts'
+import { type Cursor, type Ending, type Revocation, settleAfterMs } from './types.ts'
+
+const batchSize = 1000
+
+type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys'>
+
+/**
+ * Adds to the feed in Redis what Postgres knows and Redis has lost: since a time (milliseconds), or all of it if Redis was
+ * flushed. Returns whether the feed is complete then, as Redis may lose entries meanwhile.
+ */
+export const restoreRevocations = async (deps: Needs, since = 0): Promise<boolean> => {
+  const oldest = Date.now() - keepMs(deps)
+  let last = await readLastCursor(deps)
+  let position = {
+    at: new Date((await isComplete(deps)) ? Math.max(since, oldest) : oldest),
+    id: NIL as string,
+  }
+  for (;;) {
+    const rows = await rowsAfter(deps, position)
+    const endings = rows.map(row => endingOf(deps, row)).filter(isEntry)
+    const added = await Promise.all((await findMissing(deps, endings)).map(ending => announce(deps, ending)))
+    last = added.reduce(later, last)
+    position = rows.at(-1) ?? position
+    if (rows.length < batchSize) return markComplete(deps, last)
+  }
+}
+
+const rowsAfter = ({ database }: Needs, { at, id }: Pick<Revocation, 'at' | 'id'>): Promise<Revocation[]> =>
+  database.query(
+    // A date has microseconds in Postgres and milliseconds here.
+    `SELECT id, sub, session_id, epoch, date_trunc('milliseconds', at) AS at, is_listed FROM revocations
+      WHERE at >= $1 AND (date_trunc('milliseconds', at), id) > ($1, $2)
+        AND (session_id IS NOT NULL OR at < now() - $3 * interval '1 millisecond')
+      ORDER BY date_trunc('milliseconds', at), id LIMIT ${batchSize}`,
+    [at, id, settleAfterMs],
+  )
+
+const endingOf = ({ clock }: Needs, { sub, session_id, is_listed, at }: Revocation): Ending => {
+  const endedAt = at.getTime() + clock.shift
+  if (session_id !== null) return { sub, sessionIds: [session_id], before: null, endedAt }
+  // The transaction may have committed in the second after this time, so the tokens of that second are refused too.
+  const before = is_listed ? null : Math.floor(endedAt / 1000) * 1000 + 1000
+  return { sub, sessionIds: [], before, endedAt }
+}
+
+const isEntry = ({ sessionIds, before }: Ending): boolean => sessionIds.length > 0 || before !== null
+
+const numbersOf = ({ id }: Cursor): [number, number] => {
+  const [time = '', sequence = ''] = id.split('-')
+  return [Number(time), Number(sequence)]
+}
+
+const later = (a: Cursor | null, b: Cursor | null): Cursor | null => {
+  if (!a || !b) return a ?? b
+  const [[timeA, sequenceA], [timeB, sequenceB]] = [numbersOf(a), numbersOf(b)]
+  return (timeA - timeB || sequenceA - sequenceB) > 0 ? a : b
+}

@@ -1,0 +1,17 @@
+import type { Deps } from '../../deps.ts'
+import { announce } from '../revocations/store.ts'
+import { deleteSession, isSessionActive } from './store.ts'
+
+/**
+ * Deletes a session and adds its end to the feed of revocations. The entry comes first, so that no crash in between leaves
+ * an ended session out of the feed. Returns whether the session was active.
+ */
+export const removeSession = async (
+  deps: Pick<Deps, 'config' | 'clock' | 'redis' | 'keys'>,
+  userId: string,
+  sessionId: string,
+): Promise<boolean> => {
+  if (await isSessionActive(deps, userId, sessionId))
+    await announce(deps, { sub: userId, sessionIds: [sessionId], before: null })
+  return deleteSession(deps, userId, sessionId)
+}

@@ -1,4 +1,5 @@
 import type { Deps } from './deps.ts'
+import { addKeyGauges } from './features/signing-keys/add-key-gauges.ts'
 import { openKeyRing } from './features/signing-keys/open-key-ring.ts'
 import { counters, emails, loadEntities, sealedColumns, userRows } from './modules.ts'
 import type { Clock } from './platform/base/clock.ts'
@@ -73,6 +74,7 @@ export const open = async (
     shared.hasher ??
     opened.use(openHasher({ cost: config.BCRYPT_COST, threads, timeoutMs: timeouts.hasherThread }))
 
+  addKeyGauges({ metrics, ring, clock, config })
   metrics.gauge(gauges.passwords_waiting, () => hasher.waiting())
   metrics.gauge(gauges.postgres_connections_waited_for, () => poolOf(database).waitingCount)
 

@@ -109,6 +109,7 @@ export const openKeyRing = async (deps: Needs): Promise<KeyRing & Disposable> =>
       return key && isCurrent() ? key : findLater(kid)
     },
     catchUp,
+    unreadSeconds: () => (performance.now() - readAt) / 1000,
     [Symbol.dispose]: () => clearInterval(timer),
   }
 }

@@ -20,10 +20,11 @@ const getKeys = publicRoute({
   path: '/.well-known/paseto-keys',
   summary: 'List the public keys of access tokens',
   description:
-    'PASERK `k4.public` keys by their `k4.pid`. Verify a token with the key whose `kid` is in its footer, and with no other.',
+    'PASERK `k4.public` keys by their `k4.pid`. Verify a token with the key whose `kid` is in its footer, and with no other. A key is published before it signs, and until the last of its tokens has expired. The oldest comes first.',
   auth: 'none',
   limits: [],
   cache: 'public, max-age=300',
+  etag: true,
   replies: { 200: keysReply },
   problems: [],
   example: {
@@ -39,18 +40,17 @@ const getKeys = publicRoute({
       ],
     },
   },
-  handle: async ({ ring }) => ({
-    status: 200,
-    body: {
-      keys: ring.published().map(key => ({
-        kid: key.kid,
-        paserk: key.public_key,
-        status: key.status as 'published' | 'signing' | 'retiring',
-        not_before: key.not_before.toISOString(),
-        not_after: key.not_after?.toISOString() ?? null,
-      })),
-    },
-  }),
+  handle: async ({ ring }) => {
+    await ring.catchUp()
+    const keys = ring.published().map(key => ({
+      kid: key.kid,
+      paserk: key.public_key,
+      status: key.status as 'published' | 'signing' | 'retiring',
+      not_before: key.not_before.toISOString(),
+      not_after: key.not_after?.toISOString() ?? null,
+    }))
+    return { status: 200, body: { keys } }
+  },
 })
 
 export const keyRoutes: Route[] = [getKeys]

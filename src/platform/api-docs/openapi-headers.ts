@@ -19,6 +19,7 @@ const commonHeaders = ({ limits, auth }: Route): Json => ({
 /** The headers of a successful reply. */
 export const replyHeaders = (route: Route): Json => ({
   ...commonHeaders(route),
+  ...(route.etag && { ETag: header('ETag') }),
   ...(route.cookie && { 'Set-Cookie': header(route.cookie === 'set' ? 'SetCookie' : 'ClearCookie') }),
 })
 
@@ -44,6 +45,9 @@ export const headers = {
   RateLimitPolicy: textHeader('The limits of this request: `"login";q=10;w=900`, `w` in seconds.'),
   RetryAfter: { description: 'Seconds to wait before the next attempt.', schema: { type: 'integer' } },
   WwwAuthenticate: textHeader('RFC 6750, section 3.'),
+  ETag: textHeader(
+    'Send it as `If-None-Match`: the reply is `304` without a body as long as nothing has changed.',
+  ),
   SetCookie: textHeader(
     `\`${cookieName}\` holds the refresh token if \`token_transport\` is \`cookie\` or the request carried the cookie. Otherwise absent.`,
   ),

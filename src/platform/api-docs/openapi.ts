@@ -56,12 +56,13 @@ const parametersIn = (
   }))
 }
 
-const parameters = ({ query, params, headers, example }: Route): Json => {
+const parameters = ({ query, params, headers, example, etag }: Route): Json => {
   const all = [
     ...parametersIn('path', params, example?.params),
     ...parametersIn('query', query, example?.query),
     ...parametersIn('header', headers, example?.headers),
   ]
+  if (etag) all.push({ name: 'If-None-Match', in: 'header', required: false, schema: { type: 'string' } })
   return all.length > 0 ? { parameters: all } : {}
 }
 
@@ -114,6 +115,8 @@ const responses = (route: Route, schemas: Schemas): Json => {
     reply(route, Number(status), spec, schemas),
   ])
   const both = Object.fromEntries(success) as Record<string, Json>
+  if (route.etag)
+    both[304] = { description: 'The reply that you have is current', headers: replyHeaders(route) }
   for (const [status, problem] of Object.entries(problemReplies(route)) as [string, Json][]) {
     const page = both[status] as { content?: Json } | undefined
     both[status] = page ? { ...problem, content: { ...page.content, ...(problem.content as Json) } } : problem

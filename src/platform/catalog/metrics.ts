@@ -79,6 +79,21 @@ export const gauges = {
     'sum',
     'Queries that wait for a free connection.',
   ),
+  signing_key_age_seconds: gauge(
+    'signing_key_age_seconds',
+    'max',
+    'How long the signing key has been signing access tokens.',
+  ),
+  signing_key_due_seconds: gauge(
+    'signing_key_due_seconds',
+    'max',
+    'Seconds until the next key signs. Negative if a rotation is overdue. Absent if none is planned.',
+  ),
+  signing_keys_unread_seconds: gauge(
+    'signing_keys_unread_seconds',
+    'max',
+    'Seconds since a process has read the signing keys from Postgres.',
+  ),
   mail_queue_down: gauge(
     'mail_queue_down',
     'max',

@@ -22,4 +22,6 @@ export type KeyRing = {
   find: (kid: string) => PublicKey | Promise<PublicKey | null>
   /** Waits for the keys of now, if this process has not read them for seconds: its event loop may have been blocked. */
   catchUp: () => Promise<void>
+  /** How many seconds ago this process read the keys. */
+  unreadSeconds: () => number
 }

@@ -95,6 +95,8 @@ type Common = {
    * 5.1).
    */
   cache?: string
+  /** Whether the reply has an `ETag`, and a client that has it already gets `304`. */
+  etag?: true
   /** A reply of thousands of rows, which is serialized in slices and sent as a stream. */
   size?: 'large'
   /** Whether a successful reply may set or clear the cookie of the refresh token. */

@@ -7,6 +7,7 @@ import { Problem } from '../catalog/problems.ts'
 import type { Authorize } from './authorization.ts'
 import { clientOf } from './client.ts'
 import { cookieOf } from './cookie.ts'
+import { entityTag, namesTag } from './entity-tag.ts'
 import { limitHeaders, refundableLimiter, refundEach } from './limit.ts'
 import { takeMailLimit } from './mail-limit.ts'
 import { isOAuthPath } from './oauth-json.ts'
@@ -114,10 +115,17 @@ const send = async (ctx: Context, route: Route, outcome: Outcome): Promise<void>
     if (route.size === 'large') await sendSliced(ctx, spec, outcome.body)
     else ctx.body = JSON.stringify(v.parse(spec, outcome.body))
     ctx.type = 'application/json'
+    if (route.etag) sendTag(ctx)
   } else {
     ctx.body = null
     ctx.status = outcome.status
   }
+}
+
+const sendTag = (ctx: Context): void => {
+  const tag = entityTag(String(ctx.body))
+  ctx.set('ETag', tag)
+  if (namesTag(ctx.req.headers['if-none-match'], tag)) ctx.status = 304
 }
 
 /** Serializes the whole reply before sending it, so that an error becomes a problem and not half a reply. */

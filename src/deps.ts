@@ -57,6 +57,8 @@ export type Deps = {
   ring: KeyRing
   /** Checks a token of a caller of Latchkey: one with the audience `PUBLIC_URL`. */
   checkToken: CheckToken
+  /** Checks an access token also while Postgres does not answer: for the end of a session. */
+  checkTokenOffline: CheckToken
   /** Checks a token of any audience, to say whether it is genuine. Never accept it as that of a caller. */
   checkAnyToken: CheckToken
   hasher: Hasher

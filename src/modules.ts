@@ -65,7 +65,7 @@ export const modules: readonly Module[] = [
     routes: async () => (await import('./features/signing-keys/routes.ts')).keyRoutes,
     jobs: async () => {
       const { rotateWhenDue } = await import('./features/signing-keys/rotate-when-due.ts')
-      return [{ run: rotateWhenDue, pauseMs: 10_000 }]
+      return [{ run: rotateWhenDue, pauseMs: 5000 }]
     },
   },
   {

@@ -60,6 +60,8 @@ export const open = async (
   const audience = [issuer, ...AUDIENCES]
   const checkAnyToken = openTokenCheck({ issuer, audience, clockTolerance, findKey: ring.find })
   const checkToken = onlyFor(issuer, checkAnyToken)
+  const offline = { issuer, audience: issuer, clockTolerance, findKey: ring.findLast, maxTokens: 1000 }
+  const checkTokenOffline = openTokenCheck(offline)
 
   const redis = openRedis(config.REDIS_URL, log, timeouts.redisCommand)
   opened.defer(() => redis.disconnect())
@@ -101,6 +103,7 @@ export const open = async (
     limiter,
     ring,
     checkToken,
+    checkTokenOffline,
     checkAnyToken,
     hasher,
     checkPassword,

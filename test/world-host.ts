@@ -18,6 +18,7 @@ import { sweep } from '../src/features/mail-delivery/sweep.ts'
 import { issueOneTimeToken } from '../src/features/one-time-tokens/issue-one-time-token.ts'
 import { openFeedRepair } from '../src/features/revocations/open-feed-repair.ts'
 import { settleEndings } from '../src/features/sessions/settle-endings.ts'
+import { rotateWhenDue } from '../src/features/signing-keys/rotate-when-due.ts'
 import type { Clock } from '../src/platform/base/clock.ts'
 import { emailOf } from '../src/platform/catalog/email-definition.ts'
 import { type Hasher, openHasher } from '../src/platform/crypto/password.ts'
@@ -69,7 +70,7 @@ const register = (instance: Hosted): string => {
 
 const jobs = {
   ...{ eraseAccounts, forgetBuyers, purgeDroppedEmails, inviteBuyers },
-  ...{ purgeEmails, purgeEvents, reconcile, settleEndings, sweep },
+  ...{ purgeEmails, purgeEvents, reconcile, rotateWhenDue, settleEndings, sweep },
   // Starts anew, as after a restart of the worker.
   repairFeed: async (deps: Deps) => {
     await openFeedRepair()(deps)

@@ -17,8 +17,8 @@ const statesOf = ({ published }: Ring): string =>
 /**
  * Reads the signing keys, and then every second. Disposing stops that.
  *
- * While Postgres does not answer, the last keys continue to verify and sign. A request that needs Postgres fails anyway, and
- * one that does not, such as a logout, works.
+ * Keys that were not read for two seconds verify no token: one of them may be retired by now. A process that was stopped, or
+ * whose event loop was blocked, reads them first. While Postgres does not answer, that fails as the request would anyway.
  */
 export const openKeyRing = async (deps: Needs): Promise<KeyRing & Disposable> => {
   const { log } = deps
@@ -71,23 +71,17 @@ export const openKeyRing = async (deps: Needs): Promise<KeyRing & Disposable> =>
   }
 
   const isCurrent = (): boolean => performance.now() - readAt < keyTimes.longestUnread
-  // A process that was stopped, or whose event loop was blocked, has missed polls. If the last poll failed, waiting for
-  // another one would only delay each request.
-  const catchUp = async (): Promise<void> => {
-    if (!isCurrent() && !failure) await read()
-  }
 
   const findLater = async (kid: string): Promise<PublicKey | null> => {
-    await catchUp()
+    if (!isCurrent()) await read()
     const isLookupDue = performance.now() - lookedUpAt > keyTimes.unknownKey
-    if (!ring?.known.has(kid) && isLookupDue) {
+    if (!failure && !ring?.known.has(kid) && isLookupDue) {
       lookedUpAt = performance.now()
       await read()
     }
-    const key = ring?.known.get(kid) ?? null
-    // The key may be a new one. Only Postgres knows, and a fault must not become a 401.
-    if (!key && failure) throw failure.cause
-    return key
+    // The key may be new, or retired. Only Postgres knows, and a fault must become neither a 401 nor a pass.
+    if (failure) throw failure.cause
+    return ring?.known.get(kid) ?? null
   }
 
   await read()
@@ -108,7 +102,7 @@ export const openKeyRing = async (deps: Needs): Promise<KeyRing & Disposable> =>
       const key = ring?.known.get(kid)
       return key && isCurrent() ? key : findLater(kid)
     },
-    catchUp,
+    findLast: kid => ring?.known.get(kid) ?? findLater(kid),
     unreadSeconds: () => (performance.now() - readAt) / 1000,
     [Symbol.dispose]: () => clearInterval(timer),
   }

@@ -41,7 +41,6 @@ const getKeys = publicRoute({
     },
   },
   handle: async ({ ring }) => {
-    await ring.catchUp()
     const keys = ring.published().map(key => ({
       kid: key.kid,
       paserk: key.public_key,

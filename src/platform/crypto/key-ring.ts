@@ -20,8 +20,8 @@ export type KeyRing = {
   published: () => PublishedKey[]
   /** The key with this id. An unknown id may be a new key of another instance, so it is looked up, but not often. */
   find: (kid: string) => PublicKey | Promise<PublicKey | null>
-  /** Waits for the keys of now, if this process has not read them for seconds: its event loop may have been blocked. */
-  catchUp: () => Promise<void>
+  /** As `find`, but the last known key while Postgres does not answer: for requests that must work without it. */
+  findLast: (kid: string) => PublicKey | Promise<PublicKey | null>
   /** How many seconds ago this process read the keys. */
   unreadSeconds: () => number
 }

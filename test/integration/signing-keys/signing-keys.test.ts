@@ -146,6 +146,7 @@ anyTest.after.always(async () => {
       roles: ['user'],
       lang: 'en',
       amr: ['pwd'],
+      acr: 'aal1',
     })
     t.is(Date.parse(String(exp)) - Date.parse(String(iat)), 900_000)
     t.true(Math.abs(Date.parse(String(auth_time)) - Date.now()) < 60_000)

@@ -152,6 +152,16 @@ const needs: Record<string, () => Promise<Sent>> = {
     const { id, secret } = await aMachine(world, ['users:read'])
     return { headers: { authorization: basic(id, secret) } }
   },
+  'POST /api/v1/oauth/introspect': async () => {
+    const { id, secret } = await aMachine(world, ['introspect'])
+    const { access: token } = await anAccount(client)
+    return { headers: { authorization: basic(id, secret) }, fields: { token } }
+  },
+  'POST /api/v1/oauth/revoke': async () => {
+    const { id, secret } = await aMachine(world, ['revoke'])
+    const { access: token } = await anAccount(client)
+    return { headers: { authorization: basic(id, secret) }, fields: { token } }
+  },
   'GET /api/v1/admin/emails': async () => ({ query: '?status=sent' }),
   'POST /api/v1/admin/emails/{id}/retry': onFailedEmail,
   'GET /api/v1/admin/audit-events': async () => ({

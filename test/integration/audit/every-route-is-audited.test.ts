@@ -6,7 +6,7 @@ import { signedHeaders } from '../../../src/shop/gateway-stub/sample-events.ts'
 import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
 import { allRoutes, exampleBody } from '../../routes.ts'
-import { aMachine, askToken, clientsPath } from '../clients/machine.ts'
+import { aMachine, askToken, basic, clientsPath, postForm } from '../clients/machine.ts'
 import {
   aVerifiedAccount,
   changeEmail,
@@ -24,7 +24,7 @@ const test = anyTest.serial
 const shop = await openShop({ worker: true, env: { RATE_LIMITS: 'off' } })
 const { client, sql } = shop
 const admin = { token: shop.admin }
-const oauthMachine = await aMachine(shop, ['a'])
+const oauthMachine = await aMachine(shop, ['introspect', 'revoke'])
 const adminId = (await client.get('me', admin)).body.id
 anyTest.after.always(() => shop[Symbol.asyncDispose]())
 
@@ -56,6 +56,11 @@ const form = (path: string, fields: Record<string, string>): Promise<Reply> =>
     body: new URLSearchParams(fields).toString(),
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
   })
+
+const asMachine = (name: 'introspect' | 'revoke', token: string): Promise<Reply> => {
+  const authorization = basic(oauthMachine.id, oauthMachine.secret)
+  return postForm(client, `/api/v1/oauth/${name}`, { token }, { authorization })
+}
 
 const tokenTo = async (email: string, page: string, count = 1) =>
   (await waitForLink(shop, email, page, count)).token
@@ -319,6 +324,10 @@ const cases: Record<string, () => Promise<Case>> = {
       after: { secrets: [], revoked: true },
     }
   },
+  'POST /api/v1/oauth/revoke': async () => {
+    const { access } = await anAccount(client)
+    return { type: 'session.ended', act: () => asMachine('revoke', access) }
+  },
   'POST /api/v1/webhooks/recurrente': async () => {
     const purchase = await shop.aPurchase()
     const body = eventOf('payment_intent.succeeded', purchase)
@@ -395,6 +404,10 @@ const withoutEvent: Record<string, { status: number; act: (account: Account) => 
   'POST /api/v1/oauth/token': {
     status: 200,
     act: () => askToken(client, oauthMachine),
+  },
+  'POST /api/v1/oauth/introspect': {
+    status: 200,
+    act: ({ access }) => asMachine('introspect', access),
   },
   'POST /api/v1/auth/verify-reset-token': {
     status: 401,

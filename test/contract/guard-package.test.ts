@@ -95,7 +95,7 @@ const rows: Row[] = [
     'GET /stock',
     sign(machineClaims(issuer.url, 'stock')),
     403,
-    'FORBIDDEN',
+    'INSUFFICIENT_SCOPE',
     /scope="stock:read"$/,
   ],
   ['a machine with the scope', 'GET /stock', sign(machine), 200],

@@ -104,7 +104,7 @@ for (const { code, status: expected, title } of problems)
   })
 
 test('every problem reason is a sentence and is used in the code', t => {
-  const code = sources('src/**/*.ts')
+  const code = sources('{src,packages/guard/src}/**/*.ts')
     .filter(({ path }) => !/\/catalog\/problem[\w-]*\.ts$/.test(path))
     .map(({ text }) => text)
     .join('\n')

@@ -1,8 +1,16 @@
 import type { Claims, UserClaims } from './claims.ts'
-import { isMachine, type Refusal, reauthenticate, unverified, withoutRole, withoutScope } from './refusal.ts'
+import {
+  isMachine,
+  isUser,
+  type Refusal,
+  reauthenticate,
+  unverified,
+  withoutRole,
+  withoutScope,
+} from './refusal.ts'
 
-// What routes require beyond a valid token. All but scopes concern users: a machine client has no address, no role and no
-// time of sign-in, so its token is refused with 403. A challenge to authenticate again could never succeed.
+// What routes require beyond a valid token. Scopes concern machine clients, all other checks concern users. The token of
+// the other kind is refused with 403: a machine client that is asked to authenticate again could never succeed.
 
 /** Checks verified claims. Null means that they pass. */
 export type ClaimsCheck = (claims: Claims) => Refusal | null
@@ -30,10 +38,11 @@ export const scope = (names: string): ClaimsCheck => {
   const wanted = text('the scope', names, /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/).split(
     ' ',
   )
-  const refusal = withoutScope(names)
-  return ({ scope: granted = '' }) => {
-    const all = granted.split(' ')
-    return wanted.every(name => all.includes(name)) ? null : refusal
+  const [lacking, notMachine] = [withoutScope(names), isUser(names)]
+  return claims => {
+    if (claims.sid !== undefined) return notMachine
+    const granted = claims.scope.split(' ')
+    return wanted.every(name => granted.includes(name)) ? null : lacking
   }
 }
 

@@ -19,10 +19,11 @@ export const problems = {
     title: 'This is not allowed',
     details: {
       role: 'The user does not have the required role.',
-      scope: 'The token does not have the required scope.',
-      machine: 'The token belongs to a machine client, and this route is for users.',
+      machine: 'The token belongs to a machine client, and this is only for users.',
+      user: 'The token belongs to a user, and this is only for machine clients.',
     },
   },
+  INSUFFICIENT_SCOPE: { status: 403, title: 'The machine client lacks a scope' },
   EMAIL_NOT_VERIFIED: {
     status: 403,
     title: 'The email address is not verified',

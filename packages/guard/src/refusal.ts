@@ -22,7 +22,11 @@ const forbidden = (reason: string, more: Record<string, string> = {}): Refusal =
 })
 export const withoutRole = forbidden('role')
 export const isMachine = forbidden('machine')
-export const withoutScope = (scope: string): Refusal => forbidden('scope', { scope })
+export const isUser = (scope: string): Refusal => forbidden('user', { scope })
+export const withoutScope = (scope: string): Refusal => ({
+  code: 'INSUFFICIENT_SCOPE',
+  challenge: { error: 'insufficient_scope', scope },
+})
 
 export const unverified: Refusal = { code: 'EMAIL_NOT_VERIFIED', reason: 'token' }
 

@@ -11,6 +11,8 @@ export const details = {
     not_json:
       'A request that uses the session cookie needs `Content-Type: application/json`, even without a body.',
     role: 'The user does not have the required role.',
+    machine: 'The token belongs to a machine client, and this is only for users.',
+    user: 'The token belongs to a user, and this is only for machine clients.',
     last_admin: 'This user is the last administrator. Make another user an administrator first.',
   },
   EMAIL_NOT_VERIFIED: {

@@ -6,6 +6,7 @@ import { problems, scopes } from '../../modules.ts'
 import { openapi } from '../../platform/api-docs/openapi.ts'
 import { postman } from '../../platform/api-docs/postman.ts'
 import { envExample } from '../../platform/config/env-example.ts'
+import { clientTypes } from './client-types.ts'
 import { docTables } from './doc-tables.ts'
 import { folderTree } from './folder-tree.ts'
 import { coreRoutes } from './route-tables.ts'
@@ -28,16 +29,16 @@ const withTables = (page: string): string =>
     return `<!-- generated: ${name} -->\n${rows()}\n<!-- /generated -->`
   })
 
+const document = () => openapi({ routes: coreRoutes, problems, scopes }, 'http://localhost:8000')
+
 // Biome formats the file, so only the content is compared.
 const collection = (current: string): string => {
-  const made: unknown = JSON.parse(
-    JSON.stringify(postman(openapi({ routes: coreRoutes, problems, scopes }, 'http://localhost:8000'))),
-  )
+  const made: unknown = JSON.parse(JSON.stringify(postman(document())))
   const isFresh = current !== '' && isDeepStrictEqual(JSON.parse(current), made)
   return isFresh ? current : `${JSON.stringify(made, null, 2)}\n`
 }
 
-/** Every derived file below `root`: the pages with tables, `.env.example` and the Postman collection. */
+/** Every derived file below `root`: the pages with tables, `.env.example`, the types of the client and the Postman collection. */
 export const generatedFiles = (root: string): GeneratedFile[] => {
   const file = (path: string, derive: (current: string) => string): GeneratedFile => {
     const current = readFileSync(join(root, path), 'utf8')
@@ -51,6 +52,7 @@ export const generatedFiles = (root: string): GeneratedFile[] => {
   return [
     ...files,
     file('.env.example', () => envExample(variables)),
+    file('packages/client/src/api-types.ts', () => clientTypes(document())),
     file('postman/latchkey.postman_collection.json', collection),
   ]
 }

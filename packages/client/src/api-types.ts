@@ -1,0 +1,678 @@
+// Derived from the routes of the service by `npm run docs`. Do not edit it.
+
+export type AccountExport = {
+  user: User
+  sessions: Session[]
+  emails: AccountExportEmails[]
+  audit_events: AccountExportAuditEvents[]
+  modules: Record<string, Array<Record<string, unknown>>>
+}
+
+export type AccountExportAuditEvents = {
+  type: string
+  ip: string | null
+  user_agent: string | null
+  data: Record<string, unknown> | null
+  created_at: string
+}
+
+export type AccountExportEmails = {
+  kind: string
+  recipient: string
+  status: string | null
+  created_at: string
+  sent_at: string | null
+}
+
+export type AuditEvent = {
+  id: string
+  type:
+    | 'user.registered'
+    | 'user.registration_refused'
+    | 'user.imported'
+    | 'user.profile_changed'
+    | 'user.exported'
+    | 'user.email_verified'
+    | 'user.rejected'
+    | 'user.deleted'
+    | 'user.deletion_undone'
+    | 'user.merged'
+    | 'user.deactivated'
+    | 'user.activated'
+    | 'user.roles_changed'
+    | 'login.succeeded'
+    | 'login.failed'
+    | 'login.refused'
+    | 'user.reauthenticated'
+    | 'session.reused'
+    | 'session.ended'
+    | 'sessions.ended'
+    | 'password.refused'
+    | 'password.closed'
+    | 'password.reset_requested'
+    | 'password.reset'
+    | 'password.changed'
+    | 'email.verification_requested'
+    | 'email.change_requested'
+    | 'email.changed'
+    | 'email.change_undone'
+    | 'signing_key.published'
+    | 'signing_key.promoted'
+    | 'signing_key.retired'
+    | 'email.retried'
+    | 'site.created'
+    | 'site.updated'
+    | 'purchase.started'
+    | 'purchase.failed'
+    | 'purchase.expired'
+    | 'purchase.paid'
+    | 'purchase.claimed'
+    | 'purchase.issue_raised'
+    | 'purchase.refunded'
+  user_id: string | null
+  actor_id: string | null
+  session_id: string | null
+  ip: string | null
+  user_agent: string | null
+  data: Record<string, unknown> | null
+  created_at: string
+}
+
+export type ChangeEmailRequest = {
+  current_password: string
+  new_email: string
+}
+
+export type ChangePasswordRequest = {
+  current_password: string
+  new_password: string
+  audience?: string
+}
+
+export type ConfirmEmailRequest =
+  | {
+      token: string
+    }
+  | {
+      email: string
+      code: string
+    }
+
+export type ConfirmEmailResponse = {
+  email: string
+  email_verified: true
+}
+
+export type DeleteMeRequest = {
+  password: string
+}
+
+export type Email = {
+  id: string
+  kind: string
+  recipient: string
+  user_id: string | null
+  locale: string
+  status: 'queued' | 'sent' | 'failed' | 'dropped'
+  attempts: number
+  last_error: string | null
+  created_at: string
+  sent_at: string | null
+}
+
+export type FieldError = {
+  path: string
+  rule: string
+  message: string
+}
+
+export type ForgotPasswordRequest = {
+  email: string
+}
+
+export type GetAdminAuditEventsResponse = {
+  data: AuditEvent[]
+  next_cursor: string | null
+}
+
+export type GetAdminEmailsResponse = {
+  data: Email[]
+  next_cursor: string | null
+}
+
+export type GetAdminUsersResponse = {
+  data: User[]
+  next_cursor: string | null
+}
+
+export type GetLivezResponse = {
+  status: 'alive'
+}
+
+export type GetSessionsResponse = {
+  data: Session[]
+  next_cursor: null
+}
+
+export type LoginRequest = {
+  email: string
+  password: string
+  token_transport?: 'body' | 'cookie'
+  audience?: string
+}
+
+export type LogoutRequest = {
+  refresh_token?: string
+}
+
+export type PatchAdminUsersRequest = {
+  is_active?: boolean
+  roles?: Array<'user' | 'admin'>
+}
+
+export type PatchMeRequest = {
+  full_name?: string | null
+  phone?: string | null
+  address?: string | null
+  preferred_language?: string | null
+  picture_url?: string | null
+}
+
+export type ProblemCode =
+  | 'VALIDATION_ERROR'
+  | 'AUTH_ERROR'
+  | 'INVALID_TOKEN'
+  | 'TOKEN_EXPIRED'
+  | 'REAUTHENTICATION_REQUIRED'
+  | 'INVALID_CREDENTIALS'
+  | 'INVALID_CURRENT_PASSWORD'
+  | 'NO_PASSWORD'
+  | 'INVALID_REFRESH_TOKEN'
+  | 'SESSION_REVOKED'
+  | 'ACCOUNT_DEACTIVATED'
+  | 'EMAIL_NOT_VERIFIED'
+  | 'FORBIDDEN'
+  | 'NOT_FOUND'
+  | 'METHOD_NOT_ALLOWED'
+  | 'REQUEST_TIMEOUT'
+  | 'USER_EXISTS'
+  | 'DUPLICATE_ENTRY'
+  | 'PAYLOAD_TOO_LARGE'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+  | 'EXPECTATION_FAILED'
+  | 'HEADERS_TOO_LARGE'
+  | 'RATE_LIMIT_EXCEEDED'
+  | 'INTERNAL_ERROR'
+  | 'SERVICE_UNAVAILABLE'
+  | 'INVALID_SIGNATURE'
+  | 'SITE_UNAVAILABLE'
+  | 'REQUEST_IN_PROGRESS'
+  | 'IDEMPOTENCY_KEY_REUSED'
+
+export type PublicKeys = {
+  keys: PublicKeysKeys[]
+}
+
+export type PublicKeysKeys = {
+  kid: string
+  paserk: string
+  status: 'published' | 'signing' | 'retiring'
+  not_before: string
+  not_after: string | null
+}
+
+export type PutChangePasswordRequest = {
+  current_password: string
+  new_password: string
+  audience?: string
+}
+
+export type PutMeRequest = {
+  full_name?: string | null
+  phone?: string | null
+  address?: string | null
+  preferred_language?: string | null
+  picture_url?: string | null
+}
+
+export type Readiness = {
+  status: 'ready' | 'degraded' | 'not_ready' | 'draining'
+  checks: ReadinessChecks
+  oldest_unsent_mail_seconds: number | null
+}
+
+export type ReadinessChecks = {
+  postgres: 'up' | 'down'
+  redis: 'up' | 'down'
+  queue: 'up' | 'down'
+}
+
+export type ReauthenticateRequest = {
+  password: string
+  audience?: string
+}
+
+export type ReauthenticateResponse = {
+  access_token: string
+  token_type: 'Bearer'
+  expires_in: number
+}
+
+export type RefreshRequest = {
+  refresh_token?: string
+  audience?: string
+}
+
+export type RegisterRequest = {
+  email: string
+  password: string
+  full_name?: string | null
+  phone?: string | null
+  address?: string | null
+  preferred_language?: string | null
+  token_transport?: 'body' | 'cookie'
+  audience?: string
+}
+
+export type RegisterResponse = {
+  user?: User
+}
+
+export type RejectAccountRequest = {
+  token: string
+}
+
+export type ResendVerificationRequest = {
+  email: string
+}
+
+export type ResetPasswordRequest =
+  | {
+      token: string
+      new_password: string
+    }
+  | {
+      email: string
+      code: string
+      new_password: string
+    }
+
+export type Session = {
+  id: string
+  created_at: string
+  last_used_at: string
+  expires_at: string
+  ip: string
+  user_agent: string
+  browser: string | null
+  system: string | null
+  current: boolean
+  created_before_verification?: true
+}
+
+export type SessionTokens = {
+  access_token: string
+  token_type: 'Bearer'
+  expires_in: number
+  refresh_token?: string
+  refresh_expires_in: number
+  session_id: string
+  user: User
+}
+
+export type Tokens = {
+  access_token: string
+  token_type: 'Bearer'
+  expires_in: number
+  refresh_token?: string
+  refresh_expires_in: number
+  session_id: string
+}
+
+export type UndoDeletionRequest = {
+  token: string
+}
+
+export type UndoEmailChangeRequest = {
+  token: string
+}
+
+export type UndoEmailChangeResponse = {
+  email: string
+  email_verified: true
+}
+
+export type User = {
+  id: string
+  email: string
+  email_verified: boolean
+  full_name: string | null
+  phone: string | null
+  address: string | null
+  preferred_language: string | null
+  picture_url: string | null
+  roles: Array<'user' | 'admin'>
+  is_active: boolean
+  mfa_enabled: boolean
+  last_login_at: string | null
+  last_password_change_at: string | null
+  created_at: string
+  updated_at: string
+}
+
+export type VerifyEmailRequest =
+  | {
+      token: string
+    }
+  | {
+      email: string
+      code: string
+    }
+
+export type VerifyEmailResponse = {
+  email: string
+  email_verified: true
+}
+
+export type VerifyResetTokenRequest =
+  | {
+      token: string
+    }
+  | {
+      email: string
+      code: string
+    }
+
+export type VerifyResetTokenResponse = {
+  valid: true
+  expires_at: string
+}
+
+/** Every route with a JSON reply, by method and path. */
+export type Routes = {
+  'POST /api/v1/auth/register': {
+    body: RegisterRequest
+    replies: {
+      201: SessionTokens
+      202: RegisterResponse
+    }
+  }
+  'GET /api/v1/auth/me': {
+    replies: {
+      200: User
+    }
+  }
+  'PATCH /api/v1/auth/me': {
+    body: PatchMeRequest
+    replies: {
+      200: User
+    }
+  }
+  'PUT /api/v1/auth/me': {
+    body: PutMeRequest
+    replies: {
+      200: User
+    }
+  }
+  'DELETE /api/v1/auth/me': {
+    body: DeleteMeRequest
+    replies: {
+      204: undefined
+    }
+  }
+  'GET /api/v1/auth/me/export': {
+    replies: {
+      200: AccountExport
+    }
+  }
+  'POST /api/v1/auth/undo-deletion': {
+    body: UndoDeletionRequest
+    replies: {
+      204: undefined
+    }
+  }
+  'POST /api/v1/auth/login': {
+    body: LoginRequest
+    replies: {
+      200: SessionTokens
+    }
+  }
+  'POST /api/v1/auth/reauthenticate': {
+    body: ReauthenticateRequest
+    replies: {
+      200: ReauthenticateResponse
+    }
+  }
+  'POST /api/v1/auth/refresh': {
+    body: RefreshRequest
+    replies: {
+      200: Tokens
+    }
+  }
+  'POST /api/v1/auth/logout': {
+    body: LogoutRequest
+    replies: {
+      204: undefined
+    }
+  }
+  'POST /api/v1/auth/logout-all': {
+    replies: {
+      204: undefined
+    }
+  }
+  'GET /api/v1/auth/sessions': {
+    replies: {
+      200: GetSessionsResponse
+    }
+  }
+  'DELETE /api/v1/auth/sessions/{id}': {
+    params: {
+      id: string
+    }
+    replies: {
+      204: undefined
+    }
+  }
+  'POST /api/v1/auth/verify-email': {
+    body: VerifyEmailRequest
+    replies: {
+      200: VerifyEmailResponse
+    }
+  }
+  'POST /api/v1/auth/resend-verification': {
+    body: ResendVerificationRequest
+    replies: {
+      202: undefined
+    }
+  }
+  'POST /api/v1/auth/reject-account': {
+    body: RejectAccountRequest
+    replies: {
+      204: undefined
+    }
+  }
+  'POST /api/v1/auth/verify-reset-token': {
+    body: VerifyResetTokenRequest
+    replies: {
+      200: VerifyResetTokenResponse
+    }
+  }
+  'POST /api/v1/auth/reset-password': {
+    body: ResetPasswordRequest
+    replies: {
+      204: undefined
+    }
+  }
+  'POST /api/v1/auth/change-password': {
+    body: ChangePasswordRequest
+    replies: {
+      200: SessionTokens
+      204: undefined
+    }
+  }
+  'PUT /api/v1/auth/change-password': {
+    body: PutChangePasswordRequest
+    replies: {
+      200: SessionTokens
+      204: undefined
+    }
+  }
+  'POST /api/v1/auth/forgot-password': {
+    body: ForgotPasswordRequest
+    replies: {
+      202: undefined
+    }
+  }
+  'POST /api/v1/auth/change-email': {
+    body: ChangeEmailRequest
+    replies: {
+      202: undefined
+    }
+  }
+  'POST /api/v1/auth/confirm-email': {
+    body: ConfirmEmailRequest
+    replies: {
+      200: ConfirmEmailResponse
+    }
+  }
+  'POST /api/v1/auth/undo-email-change': {
+    body: UndoEmailChangeRequest
+    replies: {
+      200: UndoEmailChangeResponse
+    }
+  }
+  'GET /api/v1/admin/users': {
+    query: {
+      cursor?: string
+      limit?: string
+      search?: string
+      is_active?: 'true' | 'false'
+      role?: 'user' | 'admin'
+    }
+    replies: {
+      200: GetAdminUsersResponse
+    }
+  }
+  'GET /api/v1/admin/users/{id}': {
+    params: {
+      id: string
+    }
+    replies: {
+      200: User
+    }
+  }
+  'PATCH /api/v1/admin/users/{id}': {
+    params: {
+      id: string
+    }
+    body: PatchAdminUsersRequest
+    replies: {
+      200: User
+    }
+  }
+  'DELETE /api/v1/admin/users/{id}': {
+    params: {
+      id: string
+    }
+    replies: {
+      204: undefined
+    }
+  }
+  'POST /api/v1/admin/users/{id}/logout': {
+    params: {
+      id: string
+    }
+    replies: {
+      204: undefined
+    }
+  }
+  'GET /api/v1/admin/emails': {
+    query: {
+      cursor?: string
+      limit?: string
+      status?: 'queued' | 'sent' | 'failed' | 'dropped'
+      recipient?: string
+    }
+    replies: {
+      200: GetAdminEmailsResponse
+    }
+  }
+  'POST /api/v1/admin/emails/{id}/retry': {
+    params: {
+      id: string
+    }
+    replies: {
+      202: undefined
+    }
+  }
+  'GET /api/v1/admin/audit-events': {
+    query: {
+      cursor?: string
+      limit?: string
+      user_id?: string
+      type?:
+        | 'user.registered'
+        | 'user.registration_refused'
+        | 'user.imported'
+        | 'user.profile_changed'
+        | 'user.exported'
+        | 'user.email_verified'
+        | 'user.rejected'
+        | 'user.deleted'
+        | 'user.deletion_undone'
+        | 'user.merged'
+        | 'user.deactivated'
+        | 'user.activated'
+        | 'user.roles_changed'
+        | 'login.succeeded'
+        | 'login.failed'
+        | 'login.refused'
+        | 'user.reauthenticated'
+        | 'session.reused'
+        | 'session.ended'
+        | 'sessions.ended'
+        | 'password.refused'
+        | 'password.closed'
+        | 'password.reset_requested'
+        | 'password.reset'
+        | 'password.changed'
+        | 'email.verification_requested'
+        | 'email.change_requested'
+        | 'email.changed'
+        | 'email.change_undone'
+        | 'signing_key.published'
+        | 'signing_key.promoted'
+        | 'signing_key.retired'
+        | 'email.retried'
+        | 'site.created'
+        | 'site.updated'
+        | 'purchase.started'
+        | 'purchase.failed'
+        | 'purchase.expired'
+        | 'purchase.paid'
+        | 'purchase.claimed'
+        | 'purchase.issue_raised'
+        | 'purchase.refunded'
+      from?: string
+      to?: string
+    }
+    replies: {
+      200: GetAdminAuditEventsResponse
+    }
+  }
+  'GET /.well-known/paseto-keys': {
+    replies: {
+      200: PublicKeys
+    }
+  }
+  'GET /livez': {
+    replies: {
+      200: GetLivezResponse
+    }
+  }
+  'GET /readyz': {
+    replies: {
+      200: Readiness
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import { grantOf, marginOf, remainingOf } from './grant.ts'
+import type { Settings } from './options.ts'
+import { alone, type Message, openPeers, type Peers } from './peers.ts'
+import type { Refresher } from './refresher.ts'
+import type { State } from './state.ts'
+
+const ignore = (): void => {}
+
+/** Connects the session of this page with that of other tabs. A session in memory is of one page alone. */
+export const joinPeers = (settings: Settings, state: State, refresher: () => Refresher): Peers => {
+  const { isCookie, storage, baseUrl } = settings
+  if (!isCookie && storage === 'memory') return alone
+
+  const answer = (): void => {
+    const held = state.held()
+    if (refresher().isRunning()) peers.send({ type: 'refreshing' })
+    else if (held && remainingOf(held) > marginOf(held)) peers.send({ type: 'changed', grant: grantOf(held) })
+  }
+
+  const receiveByCookie = (message: Message): void => {
+    const held = state.held()
+    if (message.type === 'wanted') answer()
+    if (message.type === 'ended' && held?.sessionId === message.sessionId) state.adopt(null)
+    if (message.type !== 'changed' || !message.grant) return
+    // A frozen tab gets the messages of minutes at once.
+    const isOld = held?.sessionId === message.grant.sessionId && message.grant.receivedAt < held.receivedAt
+    if (!isOld) state.adopt(message.grant)
+  }
+
+  // The tokens are in the storage, and the messages only say that they changed.
+  const receiveByStorage = ({ type }: Message): void => {
+    if (type === 'changed' || type === 'ended') void state.sync().catch(ignore)
+  }
+
+  const repair = (): void => {
+    const held = state.held()
+    if (held) void refresher().renew(held).catch(ignore)
+  }
+
+  const kind = isCookie ? 'cookie' : 'storage'
+  const peers = openPeers(
+    `latchkey ${kind} ${baseUrl}`,
+    isCookie ? receiveByCookie : receiveByStorage,
+    repair,
+  )
+
+  // A page that comes back from the back-forward cache has missed the messages.
+  const onShow = (event: Event): void => {
+    const held = state.held()
+    if (!(event as Event & { persisted?: boolean }).persisted) return
+    if (isCookie && held) void refresher().renew(held).catch(ignore)
+    if (!isCookie) void state.sync().catch(ignore)
+  }
+  const page = globalThis as Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>>
+  page.addEventListener?.('pageshow', onShow)
+  return {
+    ...peers,
+    close: () => {
+      page.removeEventListener?.('pageshow', onShow)
+      peers.close()
+    },
+  }
+}

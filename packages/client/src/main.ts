@@ -1,0 +1,7 @@
+export type * from './api-types.ts'
+export type { Client, Listener, MfaAnswer, Reauthentication, SessionInfo } from './client-type.ts'
+export { createClient } from './create-client.ts'
+export type { ClientOptions, StorageAdapter } from './options.ts'
+export { type MfaChallenge, ProblemError } from './problem-error.ts'
+export type { Method, PathOf, ReplyOf, RequestOptions, RouteOf } from './route-types.ts'
+export type { SessionEvent } from './state.ts'

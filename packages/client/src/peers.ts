@@ -1,0 +1,124 @@
+import { asGrant, type Grant } from './grant.ts'
+
+// Tabs of one origin tell each other what they do. They need no lock: a refresh is repeatable, and a tab that is frozen or
+// closed holds up no other. The messages only save refreshes and repair one that was cut off.
+//
+// No message carries a refresh token. With the transport `cookie` a message carries the access token: every script of the
+// origin can ask the service for one anyway, and tabs with a token of their own would exchange the cookie at the same time.
+
+export type Message =
+  | { type: 'refreshing' | 'failed' | 'wanted' }
+  | { type: 'changed'; grant: Grant | null }
+  | { type: 'ended'; sessionId: string }
+
+export type Peers = {
+  send: (message: Message) => void
+  /** Whether another tab is refreshing. It is forgotten after two seconds. */
+  isRefreshing: () => boolean
+  /** Resolves when no other tab is refreshing, at the latest after two seconds. */
+  idle: () => Promise<void>
+  /** Asks other tabs for their access token and waits shortly for an answer, or for a refresh of another tab. */
+  ask: () => Promise<void>
+  close: () => void
+}
+
+const refreshTimeout = 2000
+const answerTimeout = 60
+
+type Receive = (message: Message) => void
+
+type Channel = Pick<EventTarget, 'addEventListener'> & {
+  postMessage: (message: unknown) => void
+  close: () => void
+}
+
+/** Only pages and their workers: in Node a channel would connect the clients of different users. */
+const openChannel = (name: string): Channel | null => {
+  const { BroadcastChannel, location, addEventListener } = globalThis as {
+    BroadcastChannel?: new (name: string) => Channel
+    location?: unknown
+    addEventListener?: unknown
+  }
+  if (!BroadcastChannel || !location || !addEventListener) return null
+  try {
+    return new BroadcastChannel(name)
+  } catch {
+    return null
+  }
+}
+
+const asMessage = (data: unknown): Message | null => {
+  const { type, grant, sessionId } = (data ?? {}) as Record<string, unknown>
+  if (type === 'refreshing' || type === 'failed' || type === 'wanted') return { type }
+  if (type === 'changed') return { type, grant: asGrant(grant) }
+  if (type === 'ended' && typeof sessionId === 'string') return { type, sessionId }
+  return null
+}
+
+/** A client that shares nothing with other tabs. */
+export const alone: Peers = {
+  send: () => {},
+  isRefreshing: () => false,
+  idle: async () => {},
+  ask: async () => {},
+  close: () => {},
+}
+
+/**
+ * Connects to the other tabs. `receive` gets their messages. `repair` is called when a tab began a refresh and told no
+ * result: it may be closed, and the service may have replaced the refresh token.
+ */
+export const openPeers = (name: string, receive: Receive, repair: () => void): Peers => {
+  const channel = openChannel(name)
+  if (!channel) return alone
+  const waiting = new Set<() => void>()
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  const settle = () => {
+    clearTimeout(timer)
+    timer = undefined
+    for (const wake of [...waiting]) wake()
+  }
+  const settled = (milliseconds: number) =>
+    new Promise<void>(resolve => {
+      const wake = () => {
+        clearTimeout(limit)
+        waiting.delete(wake)
+        resolve()
+      }
+      const limit = setTimeout(wake, milliseconds)
+      waiting.add(wake)
+    })
+
+  channel.addEventListener('message', event => {
+    const message = asMessage((event as MessageEvent).data)
+    if (!message) return
+    if (message.type === 'refreshing') {
+      clearTimeout(timer)
+      timer = setTimeout(() => {
+        settle()
+        repair()
+      }, refreshTimeout)
+    }
+    receive(message)
+    if (message.type === 'failed' || message.type === 'changed' || message.type === 'ended') settle()
+  })
+
+  const idle = async () => {
+    if (timer !== undefined) await settled(refreshTimeout)
+  }
+  return {
+    send: message => channel.postMessage(message),
+    isRefreshing: () => timer !== undefined,
+    idle,
+    ask: async () => {
+      channel.postMessage({ type: 'wanted' })
+      if (timer === undefined) await settled(answerTimeout)
+      await idle()
+    },
+    close: () => {
+      clearTimeout(timer)
+      channel.close()
+    },
+  }
+}

@@ -6,7 +6,8 @@ import { layerHeight, layerOf } from './levels.ts'
 import { root, type Source, sources } from './source.ts'
 
 const src = sources('src/**/*.ts')
-const packages = sources('packages/*/src/**/*.ts')
+// The types of the client are derived from the routes.
+const packages = sources('packages/*/src/**/*.ts').filter(({ path }) => !path.endsWith('/api-types.ts'))
 const scripts = sources('src/**/*.lua')
 const migrations = sources('migrations/*.ts')
 const written = [...src, ...packages, ...scripts, ...migrations, ...sources('templates/**/*', 'test/**/*.ts')]

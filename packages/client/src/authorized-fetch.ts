@@ -1,44 +1,18 @@
 import type { Held } from './grant.ts'
 import type { Settings } from './options.ts'
 import type { ProblemError } from './problem-error.ts'
+import { openPrompt } from './prompt.ts'
 import { readProblem } from './read-problem.ts'
 import type { Refresher } from './refresher.ts'
+import { addressOf, type Input, isRepeatable, isRequest, isSafeToRetry } from './repeatable.ts'
 import { retryAfterOf } from './retry-after.ts'
 import { wait } from './wait.ts'
 
-type Input = string | URL | Request
 type Fetch = (input: Input, init?: RequestInit) => Promise<Response>
 
 const maxRetries = 2
 const maxRetryAfter = 10
 const otherServicePause = 60_000
-
-// Relative addresses are resolved here, and the result is sent, so that the checked address and the requested one are equal.
-const addressOf = (input: Input): URL => {
-  if (typeof input === 'object' && 'url' in input) return new URL(input.url)
-  const { document, location } = globalThis as { document?: { baseURI: string }; location?: { href: string } }
-  return new URL(input, document?.baseURI ?? location?.href)
-}
-
-const isRequest = (input: Input): input is Request => typeof input === 'object' && 'url' in input
-
-/** A stream is consumed by the first attempt, so such a request is sent once. */
-const isRepeatable = (input: Input, body: unknown): boolean => {
-  if (body === undefined || body === null) return !isRequest(input) || input.body === null
-  return (
-    typeof body === 'string' ||
-    body instanceof URLSearchParams ||
-    body instanceof FormData ||
-    body instanceof Blob ||
-    body instanceof ArrayBuffer ||
-    ArrayBuffer.isView(body)
-  )
-}
-
-// The service may have processed a request that it answers with 503. Repeating a POST or PATCH could act twice, unless its
-// key tells the service that it is the same request.
-const isSafeToRetry = (method: string, headers: Headers): boolean =>
-  /^(?:GET|HEAD|OPTIONS|PUT|DELETE)$/i.test(method) || headers.has('idempotency-key')
 
 const staleCodes = ['TOKEN_EXPIRED', 'INVALID_TOKEN', 'SESSION_REVOKED']
 
@@ -46,20 +20,6 @@ const staleCodes = ['TOKEN_EXPIRED', 'INVALID_TOKEN', 'SESSION_REVOKED']
 const isStale = ({ code }: ProblemError, { headers }: Response): boolean => {
   const challenge = headers.get('www-authenticate')
   return staleCodes.includes(code) && (challenge === null || challenge.includes('error="invalid_token"'))
-}
-
-/** Asks the user to sign in again, once for all requests that wait for it. Returns whether they did. */
-const openPrompt = (ask: Settings['onReauthenticate']) => {
-  let asking: Promise<boolean> | null = null
-  return (problem: ProblemError): Promise<boolean> => {
-    asking ??= Promise.resolve(problem)
-      .then(ask)
-      .then(answer => answer !== false)
-      .finally(() => {
-        asking = null
-      })
-    return asking
-  }
 }
 
 /** `fetch` that adds the access token for trusted origins, and repeats a request once with a newer token. */
@@ -110,7 +70,12 @@ export const authorizedFetch = (settings: Settings, refresher: Refresher): Fetch
     let response = await send(mine)
     if (response.status !== 401 || !mine || !canRepeat) return response
     let problem = await readProblem(response.clone())
-    if (isStale(problem, response) && mayRenew(isOwn)) {
+    // A token that another tab just got may be as old as the first one. Then this page refreshes it.
+    for (
+      let i = 0;
+      i < 2 && isStale(problem, response) && (i > 0 ? !refresher.isOwn(mine) : mayRenew(isOwn));
+      i++
+    ) {
       const next = await refresher.renew(mine, isOwn && problem.code === 'TOKEN_EXPIRED')
       if (!next) return response
       mine = next

@@ -1,6 +1,6 @@
 import type { Routes, User } from './api-types.ts'
 import type { Method, PathOf, ReplyOf, RequestArguments, RouteOf } from './route-types.ts'
-import type { SessionEvent } from './state.ts'
+import type { SessionEvent } from './state-type.ts'
 
 type BodyOf<K extends keyof Routes> = Routes[K] extends { body: infer B }
   ? Omit<B, 'token_transport' | 'audience'>

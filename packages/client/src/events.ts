@@ -1,6 +1,6 @@
 import type { Listener } from './client-type.ts'
 import type { Held } from './grant.ts'
-import type { SessionEvent } from './state.ts'
+import type { SessionEvent } from './state-type.ts'
 
 type Events = {
   emit: (event: SessionEvent, held: Held | null) => void

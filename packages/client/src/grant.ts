@@ -5,6 +5,8 @@ export type Grant = {
   accessToken: string
   /** Absent where it is in a cookie. */
   refreshToken?: string
+  /** When the access token was issued, by the clock of the service. */
+  issuedAt: number
   /** The life of the access token in milliseconds. */
   life: number
   /** When the reply arrived, by the clock of the device. */
@@ -43,17 +45,30 @@ export const hold = (grant: Grant): Held => {
 /** A grant without the times of this page, as it is stored. */
 export const grantOf = ({ since: _, ...grant }: Held): Grant => grant
 
+// Replies to one exchange may be this far apart.
+const sameExchange = 2000
+
+/**
+ * Whether a token was made by a later exchange than `mine`. Tabs that refresh at once get different access tokens that expire
+ * at the same time.
+ */
+export const isNewer = (grant: Grant, mine: Grant): boolean => {
+  if (grant.sessionId !== mine.sessionId) return true
+  if (grant.refreshToken !== undefined) return grant.refreshToken !== mine.refreshToken
+  return grant.issuedAt - mine.issuedAt > sameExchange
+}
+
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 
 /** Checks a grant from a storage or another tab. */
 export const asGrant = (value: unknown): Grant | null => {
   const grant = (value ?? {}) as Record<keyof Grant, unknown>
-  const { sessionId, userId, accessToken, refreshToken, life, receivedAt } = grant
+  const { sessionId, userId, accessToken, refreshToken, issuedAt, life, receivedAt } = grant
   if (!isText(sessionId) || !isText(userId) || !isText(accessToken)) return null
-  if (!isTime(life) || !isTime(receivedAt)) return null
+  if (!isTime(issuedAt) || !isTime(life) || !isTime(receivedAt)) return null
   const more = isText(refreshToken) ? { refreshToken } : {}
-  return { sessionId, userId, accessToken, ...more, life, receivedAt }
+  return { sessionId, userId, accessToken, ...more, issuedAt, life, receivedAt }
 }
 
 /** Reads a stored grant. Null for any other text. */
@@ -65,12 +80,11 @@ export const parseGrant = (text: string): Grant | null => {
   }
 }
 
-/** The user id in an access token (PASETO `v4.public`). Its signature is not checked: the service does that. */
-const subjectOf = (accessToken: string): string => {
+/** The claims of an access token (PASETO `v4.public`). Its signature is not checked: the service does that. */
+const claimsOf = (accessToken: string): { sub?: unknown; iat?: unknown } => {
   const part = accessToken.split('.')[2] ?? ''
   const bytes = Uint8Array.from(atob(part.replace(/-/g, '+').replace(/_/g, '/')), c => c.charCodeAt(0))
-  const claims = JSON.parse(new TextDecoder().decode(bytes.subarray(0, -64)))
-  return String(claims.sub)
+  return JSON.parse(new TextDecoder().decode(bytes.subarray(0, -64)))
 }
 
 /** The grant in a reply with tokens. Throws a TypeError for any other reply, for example of a captive portal. */
@@ -79,9 +93,10 @@ export const grantOfReply = (body: unknown): Held => {
   const now = Date.now()
   let grant: Grant | null = null
   try {
+    const { sub, iat } = claimsOf(String(access_token))
     grant = asGrant({
-      ...{ sessionId: session_id, userId: subjectOf(String(access_token)), accessToken: access_token },
-      ...{ refreshToken: refresh_token, life: Number(expires_in) * 1000, receivedAt: now },
+      ...{ sessionId: session_id, userId: sub, accessToken: access_token, refreshToken: refresh_token },
+      ...{ issuedAt: Date.parse(String(iat)), life: Number(expires_in) * 1000, receivedAt: now },
     })
   } catch {}
   if (!grant) throw new TypeError('The reply holds no tokens of a session')

@@ -1,8 +1,9 @@
+import type { Message } from './channel.ts'
 import { grantOf, marginOf, remainingOf } from './grant.ts'
 import type { Settings } from './options.ts'
-import { alone, type Message, openPeers, type Peers } from './peers.ts'
+import { alone, openPeers, type Peers } from './peers.ts'
 import type { Refresher } from './refresher.ts'
-import type { State } from './state.ts'
+import type { State } from './state-type.ts'
 
 const ignore = (): void => {}
 

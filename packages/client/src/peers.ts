@@ -1,15 +1,10 @@
-import { asGrant, type Grant } from './grant.ts'
+import { asMessage, type Message, openChannel } from './channel.ts'
 
 // Tabs of one origin tell each other what they do. They need no lock: a refresh is repeatable, and a tab that is frozen or
 // closed holds up no other. The messages only save refreshes and repair one that was cut off.
 //
 // No message carries a refresh token. With the transport `cookie` a message carries the access token: every script of the
 // origin can ask the service for one anyway, and tabs with a token of their own would exchange the cookie at the same time.
-
-export type Message =
-  | { type: 'refreshing' | 'failed' | 'wanted' }
-  | { type: 'changed'; grant: Grant | null }
-  | { type: 'ended'; sessionId: string }
 
 export type Peers = {
   send: (message: Message) => void
@@ -27,34 +22,6 @@ const answerTimeout = 60
 
 type Receive = (message: Message) => void
 
-type Channel = Pick<EventTarget, 'addEventListener'> & {
-  postMessage: (message: unknown) => void
-  close: () => void
-}
-
-/** Only pages and their workers: in Node a channel would connect the clients of different users. */
-const openChannel = (name: string): Channel | null => {
-  const { BroadcastChannel, location, addEventListener } = globalThis as {
-    BroadcastChannel?: new (name: string) => Channel
-    location?: unknown
-    addEventListener?: unknown
-  }
-  if (!BroadcastChannel || !location || !addEventListener) return null
-  try {
-    return new BroadcastChannel(name)
-  } catch {
-    return null
-  }
-}
-
-const asMessage = (data: unknown): Message | null => {
-  const { type, grant, sessionId } = (data ?? {}) as Record<string, unknown>
-  if (type === 'refreshing' || type === 'failed' || type === 'wanted') return { type }
-  if (type === 'changed') return { type, grant: asGrant(grant) }
-  if (type === 'ended' && typeof sessionId === 'string') return { type, sessionId }
-  return null
-}
-
 /** A client that shares nothing with other tabs. */
 export const alone: Peers = {
   send: () => {},
@@ -65,8 +32,8 @@ export const alone: Peers = {
 }
 
 /**
- * Connects to the other tabs. `receive` gets their messages. `repair` is called when a tab began a refresh and told no
- * result: it may be closed, and the service may have replaced the refresh token.
+ * Connects to the other tabs. `receive` gets their messages. `repair` is called when a tab began a refresh and sent
+ * no result: it may be closed, and the service may have replaced the refresh token.
  */
 export const openPeers = (name: string, receive: Receive, repair: () => void): Peers => {
   const channel = openChannel(name)

@@ -1,68 +1,38 @@
-import { ageOf, grantOf, type Held, marginOf, remainingOf } from './grant.ts'
+import { openExchange } from './exchange.ts'
+import { ageOf, type Held, isNewer, marginOf, remainingOf } from './grant.ts'
 import type { Settings } from './options.ts'
 import type { Peers } from './peers.ts'
-import { ProblemError } from './problem-error.ts'
-import { refreshOnce, refreshTimeout } from './refresh-once.ts'
-import type { State } from './state.ts'
+import { refreshTimeout } from './refresh-once.ts'
+import type { State } from './state-type.ts'
 import { wait } from './wait.ts'
 
 export type Refresher = {
   /** The session for a request: its access token is valid for a while. Null: no one is signed in. */
   current: () => Promise<Held | null>
   /**
-   * A newer access token of the same user than that of `mine`; null if there is none. `isExpired`: the service said that
-   * the token has expired, so it is old whatever the clocks of this device say.
+   * A newer access token of the same user than that of `mine`; null without one. `isExpired`: the service said that the
+   * token has expired, so it is old even if the clocks of this device say otherwise.
    */
   renew: (mine: Held, isExpired?: boolean) => Promise<Held | null>
+  /** Whether a refresh of this page got this access token. */
+  isOwn: (held: Held) => boolean
   /** Resolves when no refresh of this page is under way. */
   idle: () => Promise<void>
   isRunning: () => boolean
 }
 
-const maxRetryAfter = 10
-// A lost reply is repaired within the grace period of the service: the same refresh token gets the same successor.
-const pauses = [200, 1000]
-
 /** Keeps the access token fresh: one refresh for all who wait, and as few as possible in all tabs. */
 export const openRefresher = (settings: Settings, state: State, peers: Peers): Refresher => {
+  const exchange = openExchange(settings, state, peers)
+  let own: string | undefined
   let running: Promise<void> | null = null
   let restoring: Promise<unknown> | null = null
 
-  const exchange = async (mine: Held | null, isDone: () => boolean): Promise<void> => {
-    for (let attempt = 0; ; attempt++) {
-      peers.send({ type: 'refreshing' })
-      // Another tab may have exchanged the token, so it is read immediately before it is sent.
-      const present = await state.sync()
-      if (isDone() || (!settings.isCookie && !present?.refreshToken)) return
-      const result = await refreshOnce(settings, present?.refreshToken).catch((error: Error) => error)
-      if (!(result instanceof Error)) {
-        await state.replace(mine, result)
-        const held = state.held()
-        peers.send({ type: 'changed', grant: settings.isCookie && held ? grantOf(held) : null })
-        return
-      }
-      const problem = result instanceof ProblemError ? result : null
-      if (problem?.code === 'INVALID_REFRESH_TOKEN') return refused(mine, isDone)
-      const pause = problem ? retryPause(problem) : pauses[attempt]
-      if (pause === undefined || attempt >= pauses.length) {
-        peers.send({ type: 'failed' })
-        throw result
-      }
-      await wait(pause)
-    }
-  }
-
-  const refused = async (mine: Held | null, isDone: () => boolean): Promise<void> => {
-    // The user may have just signed in again in another tab.
-    if (settings.isCookie) await peers.ask()
-    if (isDone()) return
-    await state.reject(mine)
-    if (mine && !state.held()) peers.send({ type: 'ended', sessionId: mine.sessionId })
-    else peers.send({ type: 'failed' })
-  }
-
   const run = async (mine: Held | null, isExpired: boolean): Promise<void> => {
-    const isDone = () => state.held()?.accessToken !== mine?.accessToken
+    const isDone = () => {
+      const held = state.held()
+      return mine ? !held || isNewer(held, mine) : held !== null
+    }
     const look = async (): Promise<boolean> => {
       if (settings.isCookie) await peers.ask()
       else await state.sync()
@@ -78,7 +48,7 @@ export const openRefresher = (settings: Settings, state: State, peers: Peers): R
       await wait(rest)
       if (await look()) return
     }
-    await exchange(mine, isDone)
+    own = (await exchange(mine, isDone))?.accessToken
   }
 
   const restore = async (): Promise<void> => {
@@ -90,14 +60,17 @@ export const openRefresher = (settings: Settings, state: State, peers: Peers): R
   }
 
   const renew = async (mine: Held, isExpired = false): Promise<Held | null> => {
-    if (state.held()?.accessToken === mine.accessToken) {
+    const held = state.held()
+    if (held && !isNewer(held, mine)) {
       running ??= run(mine, isExpired).finally(() => {
         running = null
       })
       await running
     }
     const next = state.held()
-    return next && next.userId === mine.userId && next.accessToken !== mine.accessToken ? next : null
+    if (next?.userId !== mine.userId) return null
+    // A token of the same second can be equal to the one before.
+    return next.accessToken !== mine.accessToken || next.accessToken === own ? next : null
   }
 
   return {
@@ -115,13 +88,10 @@ export const openRefresher = (settings: Settings, state: State, peers: Peers): R
       }
     },
     renew,
+    isOwn: ({ accessToken }) => accessToken === own,
     idle: async () => {
       await running?.catch(() => {})
     },
     isRunning: () => running !== null || restoring !== null,
   }
 }
-
-/** Milliseconds until a refused refresh may be repeated; undefined if it may not, or only much later. */
-const retryPause = ({ status, retryAfter }: ProblemError): number | undefined =>
-  status === 503 && retryAfter !== undefined && retryAfter <= maxRetryAfter ? retryAfter * 1000 : undefined

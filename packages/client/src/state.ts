@@ -1,27 +1,7 @@
 import { type Grant, grantOf, type Held, hold } from './grant.ts'
+import { replacedTokens } from './replaced-tokens.ts'
+import type { SessionEvent, State } from './state-type.ts'
 import type { GrantStorage } from './storage.ts'
-
-/** `signed_in` also when a page finds the session of an earlier one, and in each tab. */
-export type SessionEvent = 'signed_in' | 'refreshed' | 'signed_out'
-
-export type State = {
-  /** The session of this page. Null: no one is signed in, or the storage was not read yet. */
-  held: () => Held | null
-  /** Whether it is known if someone is signed in. */
-  isKnown: () => boolean
-  /** Takes over what the storage holds now, and returns it. */
-  sync: () => Promise<Held | null>
-  /** Takes over what another tab sent. */
-  adopt: (grant: Grant | null) => void
-  /** A sign-in in this page, or a new access token of its session. */
-  start: (got: Held) => Promise<void>
-  /** The result of a refresh that presented `mine`. Dropped if another tab has a newer one. */
-  replace: (mine: Held | null, got: Held) => Promise<void>
-  /** The service refused the refresh token of `mine`. Takes over another session of the storage, if there is one. */
-  reject: (mine: Held | null) => Promise<void>
-  /** The session has ended. */
-  end: () => Promise<void>
-}
 
 /** The session of this page and its copy in the storage. `emit` gets each change. */
 export const openState = (
@@ -32,14 +12,13 @@ export const openState = (
   let isKnown = false
   let isUnsaved = false
   let version = 0
-  // Refresh tokens that this page exchanged or ended. A failed or delayed write may leave one in the storage, and to
-  // present it would look like theft.
-  const replaced = new Set<string>()
-
-  const retire = (refreshToken: string | undefined): void => {
-    if (!storage || refreshToken === undefined) return
-    replaced.add(refreshToken)
-    for (const oldest of replaced) if (replaced.size > 20) replaced.delete(oldest)
+  const replaced = replacedTokens()
+  // A slow storage is asked one thing at a time: a read during a write would get the tokens from before.
+  let turn: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
+    const result = turn.then(act)
+    turn = result.catch(() => {})
+    return result
   }
 
   const put = (next: Held | null): void => {
@@ -56,30 +35,33 @@ export const openState = (
     if (next && current === next) emit('signed_in', next)
   }
 
-  const save = async (held: Held): Promise<void> => {
-    if (!storage) return
-    isUnsaved = await storage.write(grantOf(held)).then(
-      () => false,
-      () => true,
-    )
-  }
+  const save = (): Promise<void> =>
+    inTurn(async () => {
+      if (!storage || !current) return
+      isUnsaved = await storage.write(grantOf(current)).then(
+        () => false,
+        () => true,
+      )
+    })
 
   const accept = (stored: Grant | null): void => {
     isKnown = true
-    if (stored?.refreshToken !== undefined && replaced.has(stored.refreshToken)) {
-      if (current?.sessionId === stored.sessionId) void save(current)
+    if (stored && replaced.has(stored)) {
+      if (current?.sessionId === stored.sessionId) void save()
       return
     }
-    if (stored?.accessToken === current?.accessToken) return
-    put(stored && hold(stored))
+    // Tokens of the same second can be equal although the refresh token was exchanged.
+    const isSame =
+      stored?.accessToken === current?.accessToken && stored?.refreshToken === current?.refreshToken
+    if (!isSame) put(stored && hold(stored))
   }
 
   const sync = async (): Promise<Held | null> => {
     if (!storage) return current
-    if (isUnsaved && current) await save(current)
+    if (isUnsaved && current) await save()
     if (isUnsaved && current) return current
     const before = version
-    const stored = await storage.read()
+    const stored = await inTurn(storage.read)
     // A sign-in or sign-out of this page during a slow read is newer.
     if (before === version) accept(stored)
     return current
@@ -87,14 +69,14 @@ export const openState = (
 
   const keep = async (got: Held): Promise<void> => {
     put(got)
-    await save(got)
+    await save()
   }
 
   const end = async (): Promise<void> => {
-    retire(current?.refreshToken)
+    replaced.add(current)
     put(null)
     isUnsaved = false
-    await storage?.clear().catch(() => {})
+    if (storage) await inTurn(storage.clear).catch(() => {})
   }
 
   return {
@@ -106,19 +88,19 @@ export const openState = (
     },
     start: keep,
     replace: async (mine, got) => {
-      if (got.refreshToken !== mine?.refreshToken) retire(mine?.refreshToken)
+      if (got.refreshToken !== mine?.refreshToken) replaced.add(mine)
       const isMine = (grant: Grant | null) =>
         grant?.sessionId === mine?.sessionId &&
         [mine?.refreshToken, got.refreshToken].includes(grant?.refreshToken)
       if (!isMine(current)) return
       if (!storage || isUnsaved) return keep(got)
-      const stored = await storage.read().catch(() => grantOf(got))
+      const stored = await inTurn(storage.read).catch(() => grantOf(got))
       if (!isMine(current)) return
       return isMine(stored) ? keep(got) : accept(stored)
     },
     reject: async mine => {
       if (current?.sessionId !== mine?.sessionId) return
-      const stored = await storage?.read().catch(() => null)
+      const stored = storage && (await inTurn(storage.read).catch(() => null))
       if (current?.sessionId !== mine?.sessionId) return
       if (stored && stored.sessionId !== mine?.sessionId) accept(stored)
       else await end()

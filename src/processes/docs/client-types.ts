@@ -1,69 +1,9 @@
 import type { openapi } from '../../platform/api-docs/openapi.ts'
+import { isObject, type Json, objectType, quoted, typeOf } from './schema-type.ts'
 
-// The types of `@latchkey/client`, derived from the OpenAPI document. The output has the format of Biome.
+// The types of `@latchkey/client`, derived from the OpenAPI document.
 
-type Json = Record<string, unknown>
 type Document = ReturnType<typeof openapi>
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const quoted = (text: string): string => `'${text.replace(/['\\]/g, '\\$&')}'`
-const keyOf = (name: string): string => (/^(?:[A-Za-z_]\w*|\d+)$/.test(name) ? name : quoted(name))
-const widest = 110
-
-/** A union on one line if it fits behind `before`, else on a line for each member. */
-const union = (members: readonly string[], indent: string, before: number): string => {
-  const line = members.join(' | ')
-  if (before + line.length <= widest && !line.includes('\n')) return line
-  return members.map(member => `\n${indent}  | ${member}`).join('')
-}
-
-const indexType = (values: unknown, indent: string): string =>
-  `Record<string, ${isObject(values) && Object.keys(values).length > 0 ? typeOf(values, indent, widest) : 'unknown'}>`
-
-const objectType = (schema: Json, indent: string): string => {
-  const { properties, required = [], additionalProperties } = schema
-  if (!isObject(properties)) return indexType(additionalProperties, indent)
-  const names = Object.keys(properties)
-  if (names.length === 0) return 'Record<string, never>'
-  const lines = names.map(name => {
-    const start = `${indent}  ${keyOf(name)}${(required as string[]).includes(name) ? '' : '?'}:`
-    const text = typeOf(properties[name] as Json, `${indent}  `, start.length + 1)
-    return text.startsWith('\n') ? start + text : `${start} ${text}`
-  })
-  return `{\n${lines.join('\n')}\n${indent}}`
-}
-
-const byType: Readonly<Record<string, string>> = {
-  string: 'string',
-  number: 'number',
-  integer: 'number',
-  boolean: 'boolean',
-  null: 'null',
-  empty: 'undefined',
-}
-
-/** The type of a schema. `before` is the number of characters in front of it on its line. */
-const typeOf = (schema: Json, indent: string, before: number): string => {
-  const { $ref, const: only, enum: values, anyOf, type, items } = schema
-  if (typeof $ref === 'string') return $ref.split('/').at(-1) ?? ''
-  if (only !== undefined) return typeof only === 'string' ? quoted(only) : String(only)
-  if (Array.isArray(values)) return union(values.map(quoted), indent, before)
-  if (Array.isArray(anyOf))
-    return union(
-      anyOf.map(each => typeOf(each as Json, `${indent}    `, widest)),
-      indent,
-      before,
-    )
-  if (type === 'array') {
-    const inner = typeOf((items ?? {}) as Json, indent, before)
-    return /^[\w]+$/.test(inner) ? `${inner}[]` : `Array<${inner}>`
-  }
-  if (type === 'object') return objectType(schema, indent)
-  const known = byType[String(type)]
-  return known ?? 'unknown'
-}
 
 const contentOf = (part: unknown, mediaType: string): Json | null => {
   const content = isObject(part) && isObject(part.content) ? part.content[mediaType] : null

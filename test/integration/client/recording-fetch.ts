@@ -27,7 +27,7 @@ export const recordingFetch = (): RecordingFetch => {
         method: init?.method ?? (input instanceof Request ? input.method : 'GET'),
         path: url.pathname,
         authorization: headers.get('authorization'),
-        body: typeof init?.body === 'string' && init.body !== '' ? JSON.parse(init.body) : init?.body,
+        body: init?.body,
       }
       sent.push(each)
       const send = () => fetch(input, init)

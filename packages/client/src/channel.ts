@@ -1,0 +1,35 @@
+import { asGrant, type Grant } from './grant.ts'
+
+export type Message =
+  | { type: 'refreshing' | 'failed' | 'wanted' }
+  | { type: 'changed'; grant: Grant | null }
+  | { type: 'ended'; sessionId: string }
+
+type Channel = Pick<EventTarget, 'addEventListener'> & {
+  postMessage: (message: unknown) => void
+  close: () => void
+}
+
+/** Only pages and their workers: in Node a channel would connect the clients of different users. */
+export const openChannel = (name: string): Channel | null => {
+  const { BroadcastChannel, location, addEventListener } = globalThis as {
+    BroadcastChannel?: new (name: string) => Channel
+    location?: unknown
+    addEventListener?: unknown
+  }
+  if (!BroadcastChannel || !location || !addEventListener) return null
+  try {
+    return new BroadcastChannel(name)
+  } catch {
+    return null
+  }
+}
+
+/** Checks a message: any script of the origin may send one. */
+export const asMessage = (data: unknown): Message | null => {
+  const { type, grant, sessionId } = (data ?? {}) as Record<string, unknown>
+  if (type === 'refreshing' || type === 'failed' || type === 'wanted') return { type }
+  if (type === 'changed') return { type, grant: asGrant(grant) }
+  if (type === 'ended' && typeof sessionId === 'string') return { type, sessionId }
+  return null
+}

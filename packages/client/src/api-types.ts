@@ -24,6 +24,11 @@ export type AccountExportEmails = {
   sent_at: string | null
 }
 
+export type AdminClientsRequest = {
+  name: string
+  scopes: string[]
+}
+
 export type AuditEvent = {
   id: string
   type:
@@ -59,6 +64,10 @@ export type AuditEvent = {
     | 'signing_key.published'
     | 'signing_key.promoted'
     | 'signing_key.retired'
+    | 'client.created'
+    | 'client.secret_added'
+    | 'client.secret_dropped'
+    | 'client.revoked'
     | 'email.retried'
     | 'site.created'
     | 'site.updated'
@@ -71,6 +80,7 @@ export type AuditEvent = {
     | 'purchase.refunded'
   user_id: string | null
   actor_id: string | null
+  actor_client_id: string | null
   session_id: string | null
   ip: string | null
   user_agent: string | null
@@ -87,6 +97,21 @@ export type ChangePasswordRequest = {
   current_password: string
   new_password: string
   audience?: string
+}
+
+export type Client = {
+  id: string
+  name: string
+  scopes: string[]
+  secrets: ClientSecret[]
+  created_at: string
+  last_used_at: string | null
+  revoked_at: string | null
+}
+
+export type ClientSecret = {
+  prefix: string
+  created_at: string
 }
 
 export type ConfirmEmailRequest =
@@ -135,6 +160,11 @@ export type GetAdminAuditEventsResponse = {
   next_cursor: string | null
 }
 
+export type GetAdminClientsResponse = {
+  data: Client[]
+  next_cursor: string | null
+}
+
 export type GetAdminEmailsResponse = {
   data: Email[]
   next_cursor: string | null
@@ -163,6 +193,23 @@ export type LoginRequest = {
 
 export type LogoutRequest = {
   refresh_token?: string
+}
+
+export type NewClient = {
+  id: string
+  name: string
+  scopes: string[]
+  secrets: ClientSecret[]
+  created_at: string
+  last_used_at: string | null
+  revoked_at: string | null
+  secret: string
+}
+
+export type NewClientSecret = {
+  prefix: string
+  created_at: string
+  secret: string
 }
 
 export type PatchAdminUsersRequest = {
@@ -204,6 +251,12 @@ export type ProblemCode =
   | 'RATE_LIMIT_EXCEEDED'
   | 'INTERNAL_ERROR'
   | 'SERVICE_UNAVAILABLE'
+  | 'INVALID_CLIENT'
+  | 'INVALID_SCOPE'
+  | 'INSUFFICIENT_SCOPE'
+  | 'UNSUPPORTED_GRANT_TYPE'
+  | 'UNSUPPORTED_TOKEN_TYPE'
+  | 'SECRET_LIMIT_REACHED'
   | 'INVALID_SIGNATURE'
   | 'SITE_UNAVAILABLE'
   | 'REQUEST_IN_PROGRESS'
@@ -586,6 +639,46 @@ export type Routes = {
       204: undefined
     }
   }
+  'GET /api/v1/admin/clients': {
+    query: {
+      cursor?: string
+      limit?: string
+    }
+    replies: {
+      200: GetAdminClientsResponse
+    }
+  }
+  'POST /api/v1/admin/clients': {
+    body: AdminClientsRequest
+    replies: {
+      201: NewClient
+    }
+  }
+  'POST /api/v1/admin/clients/{id}/secrets': {
+    params: {
+      id: string
+    }
+    replies: {
+      201: NewClientSecret
+    }
+  }
+  'DELETE /api/v1/admin/clients/{id}/secrets/{prefix}': {
+    params: {
+      id: string
+      prefix: string
+    }
+    replies: {
+      204: undefined
+    }
+  }
+  'DELETE /api/v1/admin/clients/{id}': {
+    params: {
+      id: string
+    }
+    replies: {
+      204: undefined
+    }
+  }
   'GET /api/v1/admin/emails': {
     query: {
       cursor?: string
@@ -610,6 +703,7 @@ export type Routes = {
       cursor?: string
       limit?: string
       user_id?: string
+      actor_client_id?: string
       type?:
         | 'user.registered'
         | 'user.registration_refused'
@@ -643,6 +737,10 @@ export type Routes = {
         | 'signing_key.published'
         | 'signing_key.promoted'
         | 'signing_key.retired'
+        | 'client.created'
+        | 'client.secret_added'
+        | 'client.secret_dropped'
+        | 'client.revoked'
         | 'email.retried'
         | 'site.created'
         | 'site.updated'

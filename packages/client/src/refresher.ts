@@ -70,7 +70,8 @@ export const openRefresher = (settings: Settings, state: State, peers: Peers): R
     const next = state.held()
     if (next?.userId !== mine.userId) return null
     // A token of the same second can be equal to the one before.
-    return next.accessToken !== mine.accessToken || next.accessToken === own ? next : null
+    const isSame = next.accessToken === mine.accessToken && next.accessToken !== own
+    return isSame && !isNewer(next, mine) ? null : next
   }
 
   return {

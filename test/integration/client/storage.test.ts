@@ -138,7 +138,7 @@ test('a client gets the reply to its refresh after another refreshed twice → t
   t.true(tabs.every(isAlive))
 })
 
-test('an exchange gets an equal access token → other clients still see the new refresh token', async t => {
+test('an exchange gets an equal access token → the other client still sees the new refresh token', async t => {
   const { world } = t.context
   const { tabs } = await openTabs(world, 2, openStore(null))
   const [first, second] = tabs
@@ -210,7 +210,7 @@ test('another user signs in in another client → a request of the first user is
   t.is((await first.client.me()).email, email)
 })
 
-test('a client signs out → the others with its storage are signed out before their next refresh', async t => {
+test('a client signs out → another with its storage is signed out before their next refresh', async t => {
   const { world } = t.context
   const storage = openStore(null)
   const { tabs } = await openTabs(world, 2, storage)

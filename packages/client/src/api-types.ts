@@ -262,18 +262,6 @@ export type ProblemCode =
   | 'REQUEST_IN_PROGRESS'
   | 'IDEMPOTENCY_KEY_REUSED'
 
-export type PublicKeys = {
-  keys: PublicKeysKeys[]
-}
-
-export type PublicKeysKeys = {
-  kid: string
-  paserk: string
-  status: 'published' | 'signing' | 'retiring'
-  not_before: string
-  not_after: string | null
-}
-
 export type PutChangePasswordRequest = {
   current_password: string
   new_password: string
@@ -756,11 +744,6 @@ export type Routes = {
     }
     replies: {
       200: GetAdminAuditEventsResponse
-    }
-  }
-  'GET /.well-known/paseto-keys': {
-    replies: {
-      200: PublicKeys
     }
   }
   'GET /livez': {

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import pg from 'pg'
+import type { DataSource } from 'typeorm'
 import { loadEntities } from '../../src/modules.ts'
 import { openLog } from '../../src/platform/base/log.ts'
 import { openPostgres } from '../../src/platform/postgres/postgres.ts'
@@ -234,6 +235,48 @@ test('upgrade with old resets → only a reset to the current address marks a pa
     'SELECT email FROM users WHERE password_proven_at IS NOT NULL ORDER BY email',
   )
   t.deepEqual(proven, [{ email: 'again@x.example' }, { email: 'proven@x.example' }])
+})
+
+test('upgrade during a rotation by hand → no key signs or retires too early, and a revert keeps the rows', async t => {
+  const url = await emptyDatabase(t)
+  const at = migrations.findIndex(({ name }) => name.startsWith('KeyRotation'))
+  const upTo = async (end: number, run: (database: DataSource) => Promise<unknown>) => {
+    const options = { url, log: silent, entities, timeouts: null, poolSize: 3 }
+    const database = await openPostgres({ ...options, migrations: migrations.slice(0, end) })
+    await run(database).finally(() => database.destroy())
+  }
+  await upTo(at, database => database.runMigrations({ transaction: 'each' }))
+  const states = ['published', 'signing', 'retiring', 'retired']
+  for (const status of states)
+    await query(
+      url,
+      `INSERT INTO signing_keys (kid, public_key, sealed_secret, status, not_before)
+       VALUES ($1, 'public', 'sealed', $1, now() - interval '1 year')`,
+      [status],
+    )
+  const rows = () =>
+    query(
+      url,
+      `SELECT kid, status, sealed_secret AS secret, round(extract(epoch FROM not_before - now()) / 60)::int AS from,
+              round(extract(epoch FROM not_after - now()) / 60)::int AS until FROM signing_keys ORDER BY kid`,
+    )
+  await upTo(at + 1, database => database.runMigrations({ transaction: 'each' }))
+  const year = -365 * 24 * 60
+  t.deepEqual(await rows(), [
+    { kid: 'published', status: 'published', secret: 'sealed', from: 15, until: null },
+    { kid: 'retired', status: 'retired', secret: null, from: year, until: null },
+    { kid: 'retiring', status: 'retiring', secret: 'sealed', from: year, until: 65 },
+    { kid: 'signing', status: 'signing', secret: 'sealed', from: year, until: null },
+  ])
+  t.deepEqual(await query(url, 'SELECT DISTINCT token_life FROM signing_keys'), [{ token_life: 3600 }])
+  await t.throwsAsync(query(url, `UPDATE signing_keys SET sealed_secret = NULL WHERE status = 'signing'`))
+  await upTo(at + 1, database => database.undoLastMigration({ transaction: 'each' }))
+  t.deepEqual(
+    (await query<{ status: string }>(url, 'SELECT status FROM signing_keys ORDER BY kid')).map(
+      ({ status }) => status,
+    ),
+    states.toSorted(),
+  )
 })
 
 test('database role with only CREATE in its schema → migrates without any extension', async t => {

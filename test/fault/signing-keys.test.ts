@@ -37,17 +37,25 @@ test.serial(
   async t => {
     const api = await anApi(world)
     t.teardown(() => kill(api.child))
-    const { access: token } = await anAccount(client)
+    const { access: token, refresh } = await anAccount(client)
     t.is((await api.client.get('me', { token })).status, 200)
 
     api.child.kill('SIGSTOP')
     await retireKey(deps, { kid: signingKid(), actor })
     // The keys that the process has read are too old then. There is nothing to poll for.
     await sleep(keyTimes.longestUnread)
-    const pending = api.client.get('me', { token })
+    const pending = Promise.all([
+      api.client.get('me', { token }),
+      api.client.post('refresh', { refresh_token: refresh }),
+    ])
     api.child.kill('SIGCONT')
-    const { status, body } = await pending
+    const [{ status, body }, refreshed] = await pending
     t.deepEqual([status, body.code], [401, 'INVALID_TOKEN'])
+    t.is(
+      (await client.get('me', { token: refreshed.body.access_token })).status,
+      200,
+      'it signs with the new key',
+    )
   },
 )
 

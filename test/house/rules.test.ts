@@ -33,11 +33,15 @@ test('no file or folder has a catch-all name such as utils, helpers or common', 
   t.deepEqual(paths(files.filter(({ path }) => drawer.test(basename(path)) || folder.test(path))), [])
 })
 
-test('Problem is the only class', t => {
-  const classes = src.flatMap(({ path, code }) =>
+test('Problem and the errors of packages are the only classes', t => {
+  const classes = [...src, ...packages].flatMap(({ path, code }) =>
     [...code.matchAll(/\bclass\s+(?!=)(\w+|\{)/g)].map(([, name]) => `${path} ${name}`),
   )
-  t.deepEqual(classes, ['src/platform/catalog/problems.ts Problem'])
+  const errors = /^packages\/\S+-error\.ts \w+Error$/
+  t.deepEqual(
+    classes.filter(name => !errors.test(name)),
+    ['src/platform/catalog/problems.ts Problem'],
+  )
 })
 
 test('a problem is returned as a value and never thrown', t => {

@@ -1,4 +1,4 @@
-import { type KeyObject, sign } from 'node:crypto'
+import { createPrivateKey, type KeyObject, sign } from 'node:crypto'
 import anyTest from 'ava'
 import { sign as signForeign, verify as verifyForeign } from 'paseto-ts/v4'
 import { decode, encode } from '../../../packages/guard/src/base64url.ts'
@@ -273,6 +273,8 @@ const verifyToken = async (
   const { iat: _iat, ...withoutIat } = whole
   const { sub: _sub, ...withoutSub } = whole
   const { sid: _sid, ...withoutSid } = whole
+  const { roles: _roles, ...rest } = withoutSid
+  const machine = { ...rest, sub: 'lkc_1', client_id: 'lkc_1', scope: 'users:read orders:read' }
   const badClaims: Record<string, string> = {
     'no exp': JSON.stringify(withoutExp),
     'no iat': JSON.stringify(withoutIat),
@@ -296,6 +298,19 @@ const verifyToken = async (
     'a name twice': JSON.stringify(whole).replace('"sub":', '"sub":"user-2","sub":'),
     'claims under __proto__': `{"__proto__":${JSON.stringify(whole)}}`,
     'a list of claims': JSON.stringify([whole]),
+    'a user who is a machine client too': JSON.stringify({ ...whole, client_id: whole.sub, scope: 'a' }),
+    'a user with a scope': JSON.stringify({ ...whole, scope: 'users:write' }),
+    'a machine client under another subject': JSON.stringify({ ...machine, sub: 'lkc_2' }),
+    'a machine client without a scope': JSON.stringify({ ...machine, scope: undefined }),
+    'a list of scopes': JSON.stringify({ ...machine, scope: ['users:write'] }),
+    'roles as a text': JSON.stringify({ ...whole, roles: 'admin' }),
+    'a list of numbers as roles': JSON.stringify({ ...whole, roles: [1] }),
+    'email_verified as a text': JSON.stringify({ ...whole, email_verified: 'false' }),
+    'auth_time as a number': JSON.stringify({ ...whole, auth_time: 1 }),
+    'acr as a list': JSON.stringify({ ...whole, acr: ['aal2'] }),
+    'exp in another zone': JSON.stringify({ ...whole, exp: '2099-01-01T00:00:00+00:00' }),
+    'exp at second 60': JSON.stringify({ ...whole, exp: '2099-01-01T00:00:60Z' }),
+    'a number in another spelling': JSON.stringify(whole).replace('"roles"', '"n":1.0,"roles"'),
     'no claims': 'null',
     'no JSON': 'claims',
     'a deep list': '['.repeat(2500),
@@ -310,6 +325,22 @@ const verifyToken = async (
       t.is(await verifyToken(key, forged, { ...expected, allowExpired: true }), 'invalid')
     })
   }
+
+  test('token of a machine client → accepted, with its own claims', async t => {
+    t.deepEqual(await verifyToken(key, signRaw(JSON.stringify(machine)), expected), { claims: machine })
+  })
+
+  test('token signed with a secret key that is made of the public key → refused', async t => {
+    const { x = '' } = key.handle.export({ format: 'jwk' })
+    const seed = Buffer.concat([
+      Buffer.from('302e020100300506032b657004220420', 'hex'),
+      Buffer.from(x, 'base64url'),
+    ])
+    const handle = createPrivateKey({ key: seed, format: 'der', type: 'pkcs8' })
+    const forged = signToken({ kid, secret: { ...secret, handle } }, claims, { now: issued, ttlSeconds: 900 })
+    t.is(tokenKid(forged), kid)
+    t.is(await verifyToken(key, forged, expected), 'invalid')
+  })
 
   test('claims that are not UTF-8 → refused', async t => {
     const text = JSON.stringify(whole).replace('user-1', '\u{10ffff}')
@@ -336,7 +367,7 @@ const verifyToken = async (
   test('token signed with an implicit assertion for another purpose → refused', async t => {
     const message = Buffer.from(JSON.stringify(whole))
     const tail = Buffer.from(`{"kid":"${kid}"}`)
-    const pieces = [Buffer.from('v4.public.'), message, tail, Buffer.from('challenge')]
+    const pieces = [Buffer.from('v4.public.'), message, tail, Buffer.from('revocations')]
     const signature = sign(null, PAE(pieces), secret.handle)
     const other = `v4.public.${encode(Buffer.concat([message, signature]))}.${encode(tail)}`
     t.is(await verifyToken(key, other, expected), 'invalid')

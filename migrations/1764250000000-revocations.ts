@@ -32,6 +32,16 @@ export class Revocations1764250000000 implements MigrationInterface {
       CREATE TRIGGER users_erased AFTER DELETE ON users FOR EACH ROW
         EXECUTE FUNCTION record_ended_epoch()`)
     await db.query(`
+      CREATE FUNCTION record_revoked_client() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          INSERT INTO revocations (sub) VALUES (NEW.id);
+          RETURN NULL;
+        END $$`)
+    await db.query(`
+      CREATE TRIGGER clients_revoked AFTER UPDATE OF revoked_at ON clients FOR EACH ROW
+        WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL)
+        EXECUTE FUNCTION record_revoked_client()`)
+    await db.query(`
       CREATE FUNCTION record_ended_session() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
           INSERT INTO revocations (sub, session_id)
@@ -46,9 +56,10 @@ export class Revocations1764250000000 implements MigrationInterface {
 
   async down(db: QueryRunner): Promise<void> {
     await db.query('DROP TRIGGER audit_events_session_ended ON audit_events')
+    await db.query('DROP TRIGGER clients_revoked ON clients')
     await db.query('DROP TRIGGER users_erased ON users')
     await db.query('DROP TRIGGER users_epoch_ended ON users')
-    await db.query('DROP FUNCTION record_ended_session(), record_ended_epoch()')
+    await db.query('DROP FUNCTION record_ended_session(), record_revoked_client(), record_ended_epoch()')
     await db.query('DROP TABLE revocations')
   }
 }

@@ -1,4 +1,5 @@
 export type { Claims, MachineClaims, UserClaims } from './claims.ts'
+export type { RevocationOptions } from './feed-store.ts'
 export type { Fetch } from './fetch-issuer.ts'
 export type { PublishedKey } from './published-keys.ts'
 export { TokenError, type TokenErrorCode } from './token-error.ts'

@@ -1,9 +1,11 @@
 import { openTokenCheck } from './check-token.ts'
 import type { Claims } from './claims.ts'
+import { type FeedStore, openFeedStore, type RevocationOptions } from './feed-store.ts'
 import { type Fetch, issuerUrl, withoutSlash } from './fetch-issuer.ts'
 import { fetchKeys } from './fetch-keys.ts'
 import { openFixedKeys, openKeyStore } from './key-store.ts'
-import { checkSignature, type PublishedKey, readPublishedKeys } from './published-keys.ts'
+import { checkSignature, type PublishedKey, readPublishedKeys, type VerifyKey } from './published-keys.ts'
+import type { FindKey } from './read-signed.ts'
 import { TokenError } from './token-error.ts'
 
 export type VerifierOptions = {
@@ -15,6 +17,11 @@ export type VerifierOptions = {
   readonly keys?: readonly PublishedKey[] | undefined
   /** By how many seconds the clocks of issuer and service may differ. Default: 30. */
   readonly clockTolerance?: number | undefined
+  /**
+   * Whether to refuse the tokens of ended sessions within a second, by the feed of the issuer. Default: no, so a token is
+   * accepted until it expires. Call `close` when the service ends.
+   */
+  readonly revocations?: boolean | RevocationOptions | undefined
   /** Replaces the global `fetch`. */
   readonly fetch?: Fetch | undefined
   /** Receives the reason why the keys could not be fetched, at most every ten seconds. */
@@ -25,14 +32,26 @@ export type Verifier = {
   readonly issuer: string
   /** The claims of a valid access token. Throws a TokenError for any other text. */
   readonly verify: (token: string) => Promise<Claims>
+  /** Stops to read the feed of revocations. */
+  readonly close: () => void
 }
 
-const findKeyOf = (issuer: string, { keys, fetch, onError = () => {} }: VerifierOptions) => {
-  if (keys) return openFixedKeys(readPublishedKeys(keys))
-  // The global is looked up at each call, since tests and instrumentation replace it later.
-  const send: Fetch = fetch ?? ((url, init) => globalThis.fetch(url, init))
-  return openKeyStore({ read: () => fetchKeys(issuer, send), onError })
-}
+// The global is looked up at each call, since tests and instrumentation replace it later.
+const globalFetch: Fetch = (url, init) => globalThis.fetch(url, init)
+
+const findKeyOf = (
+  issuer: string,
+  { keys, fetch = globalFetch, onError = () => {} }: VerifierOptions,
+): FindKey<VerifyKey> =>
+  keys
+    ? openFixedKeys(readPublishedKeys(keys))
+    : openKeyStore({ read: () => fetchKeys(issuer, fetch), onError })
+
+const openFeed = (
+  { fetch = globalFetch, revocations }: VerifierOptions,
+  common: { issuer: string; findKey: FindKey<VerifyKey>; clockTolerance: number },
+): FeedStore | null =>
+  revocations ? openFeedStore({ ...common, fetch }, revocations === true ? {} : revocations) : null
 
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== ''
 
@@ -46,7 +65,8 @@ const checkTolerance = (seconds: number): number => {
  * again in the background. Create one for the whole service, since it keeps the keys and the verified tokens.
  */
 export const createVerifier = (options: VerifierOptions): Verifier => {
-  const issuer = options.keys ? withoutSlash(options.issuer) : issuerUrl(options.issuer)
+  const isOffline = options.keys !== undefined && !options.revocations
+  const issuer = isOffline ? withoutSlash(options.issuer) : issuerUrl(options.issuer)
   const { clockTolerance = 30 } = options
   const audiences = [options.audience ?? issuer].flat()
   if (audiences.length === 0 || !audiences.every(isText))
@@ -56,11 +76,14 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
     ...{ issuer, audience: audiences.map(withoutSlash), findKey, checkSignature },
     clockTolerance: checkTolerance(clockTolerance),
   })
+  const feed = openFeed(options, { issuer, findKey, clockTolerance })
   const verify = async (token: string): Promise<Claims> => {
     const checked = await check(token, Date.now())
     if (checked === 'invalid') throw new TokenError('INVALID_TOKEN')
     if (checked.isExpired) throw new TokenError('TOKEN_EXPIRED')
+    const undecided = feed?.check(checked.claims)
+    if (undecided) await undecided
     return checked.claims
   }
-  return { issuer, verify }
+  return { issuer, verify, close: () => feed?.close() }
 }

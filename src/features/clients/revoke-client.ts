@@ -2,6 +2,7 @@ import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { refuseTokens } from '../revocations/refuse-tokens.ts'
 import { ClientSecrets, Clients } from './entity.ts'
 import { lockClient } from './lock-client.ts'
 import type { Machine } from './types.ts'
@@ -10,10 +11,10 @@ type Action = { clientId: string; actorId: string | null; origin: Origin; machin
 
 /** Revokes a client permanently: its secrets and tokens are refused at once. Its row stays, as audit events name it. */
 export const revokeClient = async (
-  deps: Pick<Deps, 'database'>,
+  deps: Parameters<typeof refuseTokens>[0] & Pick<Deps, 'database'>,
   { clientId, actorId, origin, machine = null }: Action,
-): Promise<null | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE'>> =>
-  deps.database.transaction(async manager => {
+): Promise<null | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE'>> => {
+  const refusal = await deps.database.transaction(async manager => {
     const found = await lockClient(manager, clientId, machine)
     if (found instanceof Problem) return found
     await manager.update(Clients, { id: clientId }, { revoked_at: () => 'now()' })
@@ -23,3 +24,6 @@ export const revokeClient = async (
     await recordEvent(manager, { type: 'client.revoked', userId: null, actorId, origin, data })
     return null
   })
+  if (!refusal) await refuseTokens(deps, clientId)
+  return refusal
+}

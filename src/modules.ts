@@ -30,6 +30,10 @@ export const modules: readonly Module[] = [
     routes: async () => (await import('./features/reauthentication/routes.ts')).reauthenticationRoutes,
   },
   {
+    name: 'forward-auth',
+    routes: async () => (await import('./features/forward-auth/routes.ts')).forwardAuthRoutes,
+  },
+  {
     name: 'sessions',
     routes: async () => (await import('./features/sessions/routes.ts')).sessionRoutes,
     jobs: async () => {

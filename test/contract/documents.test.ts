@@ -35,6 +35,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     [/\$API\b/g, '/api/v1/auth'],
     [/\$ADMIN\b/g, '/api/v1/admin'],
     [/\$BASE\b/g, ''],
+    [/\/check\/orders\b/, '/check/:path'],
     [/\/\$(?:\w+|\([^)]*\))/g, '/:id'],
   ]
 

@@ -23,6 +23,8 @@ test('a default rate limit that differs from its reviewed value, or is gone → 
     'refresh_cookie: 120 in 15 min by session',
     'anonymous: 100 in 15 min by ip',
     'bearer: 1000 in 15 min by session',
+    'check: 30000 in 15 min by session',
+    'check_client: 300000 in 15 min by client',
     'export: 5 in 60 min by user',
     'session_list: 100 in 15 min by session and ip',
     'change_password: 10 in 15 min by session and ip',

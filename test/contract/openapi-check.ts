@@ -43,6 +43,7 @@ type Replied = { status: number; header: (name: string) => string | null; text: 
 const documentedHeaders = [
   ...['Location', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'Set-Cookie', 'WWW-Authenticate'],
   'X-Request-Id',
+  ...['X-Auth-User', 'X-Auth-Email', 'X-Auth-Roles', 'X-Auth-Session', 'X-Auth-Client', 'X-Auth-Scope'],
 ]
 
 const undocumentedHeaders = ({ headers = {} }: Response, { status, header }: Replied): string[] =>

@@ -37,7 +37,9 @@ const send = (
   { requestBody }: Operation,
   { id = '', slug = '', prefix = '', query = '', body, token, headers = {} }: Sent,
 ): Promise<Reply> => {
-  const target = path.replace('{id}', id).replace('{slug}', slug).replace('{prefix}', prefix) + query
+  const values = { id, slug, prefix, path: 'orders' }
+  const target =
+    Object.entries(values).reduce((to, [name, value]) => to.replace(`{${name}}`, value), path) + query
   const [type = ''] = Object.keys(requestBody?.content ?? {})
   if (!type.endsWith('urlencoded')) return client.send(method, target, { token, body, headers })
   const form = new URLSearchParams(body as Record<string, string>).toString()

@@ -484,6 +484,24 @@ export type Routes = {
       200: ReauthenticateResponse
     }
   }
+  'GET /api/v1/auth/check': {
+    query: {
+      role?: 'user' | 'admin'
+      verified?: 'true'
+      scope?: string
+    }
+    replies: {
+      204: undefined
+    }
+  }
+  'GET /api/v1/auth/check/{path}': {
+    params: {
+      path: string
+    }
+    replies: {
+      200: undefined
+    }
+  }
   'POST /api/v1/auth/refresh': {
     body: RefreshRequest
     replies: {

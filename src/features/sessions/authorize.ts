@@ -1,14 +1,16 @@
 import type { Deps } from '../../deps.ts'
+import { forbidden } from '../../platform/catalog/insufficient-scope.ts'
+import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
+import type { Auth } from '../../platform/http/auth.ts'
 import type { Authorize, AuthResult, IncomingRequest } from '../../platform/http/authorization.ts'
-import { forbidden, freshnessChallenge } from '../../platform/http/bearer.ts'
+import { freshnessChallenge } from '../../platform/http/bearer.ts'
 import { takeLimits } from '../../platform/http/limit.ts'
-import type { Auth } from '../../platform/http/route.ts'
 import type { User } from '../users/types.ts'
 import { mustVerify } from '../users/user-state.ts'
 import { bearerCaller, bearerSession, type ClaimedSession, expired, revoked } from './authenticate.ts'
 import { authorizeClient } from './authorize-client.ts'
-import { authorizeMachine } from './authorize-machine.ts'
+import { admitMachine, authorizeMachine } from './authorize-machine.ts'
 import { authorizeEnding, authorizeRefresh } from './authorize-refresh.ts'
 import { checkSession } from './check-session.ts'
 import { isFresh } from './is-fresh.ts'
@@ -56,6 +58,17 @@ const checkClaimed = async (
 const optional: Authorize = (deps, incoming) =>
   incoming.request.headers.authorization === undefined ? none(deps, incoming) : bearer(deps, incoming)
 
+const anyBearer: Authorize = async (deps, incoming) => {
+  const caller = await bearerCaller(deps, incoming.request)
+  if (caller === null || !('clientId' in caller)) {
+    const { outcome, ...taken } = await checkClaimed(deps, incoming, caller)
+    return { ...taken, outcome: outcome instanceof Problem ? outcome : { ...outcome, machine: null } }
+  }
+  const { outcome, ...taken } = await admitMachine(deps, incoming, caller, limits.check_client)
+  const known = { user: null, sessionId: null, machine: outcome }
+  return { ...taken, outcome: outcome instanceof Problem ? outcome : known }
+}
+
 const admin: Authorize = async (deps, incoming) => {
   const caller = await bearerCaller(deps, incoming.request)
   if (caller !== null && 'clientId' in caller) return authorizeMachine(deps, incoming, caller)
@@ -70,6 +83,7 @@ const byAuth: Record<Auth, Authorize> = {
   none,
   optional,
   bearer,
+  anyBearer,
   admin,
   refresh: authorizeRefresh,
   bearerOrRefresh: authorizeEnding,

@@ -6,6 +6,7 @@ import { routeFor } from '../../platform/http/route.ts'
 import type { Machine } from '../clients/types.ts'
 import type { User } from '../users/types.ts'
 import type { RefreshToken } from './refresh-token.ts'
+import type { AnyCaller } from './types.ts'
 
 type Bearer = { user: User; sessionId: string }
 
@@ -17,6 +18,7 @@ export type Callers = {
   none: object
   optional: Partial<Bearer>
   bearer: Bearer
+  anyBearer: AnyCaller
   /** `machine` is null if a user sends the request. */
   admin: { actor: Actor; machine: Machine | null }
   refresh: { refresh: RefreshToken }

@@ -1,6 +1,7 @@
 import type { ProblemDefinition } from '../catalog/problem-definition.ts'
+import type { Auth } from '../http/auth.ts'
 import { cookieName } from '../http/cookie.ts'
-import type { Auth, Route } from '../http/route.ts'
+import type { Route } from '../http/route.ts'
 
 type Json = Record<string, unknown>
 
@@ -20,6 +21,9 @@ const commonHeaders = ({ limits, auth }: Route): Json => ({
 export const replyHeaders = (route: Route): Json => ({
   ...commonHeaders(route),
   ...(route.etag && { ETag: header('ETag') }),
+  ...Object.fromEntries(
+    Object.entries(route.replyHeaders ?? {}).map(([name, meaning]) => [name, textHeader(meaning)]),
+  ),
   ...(route.cookie && { 'Set-Cookie': header(route.cookie === 'set' ? 'SetCookie' : 'ClearCookie') }),
 })
 

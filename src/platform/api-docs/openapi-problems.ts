@@ -1,6 +1,7 @@
 import type { ProblemDefinition } from '../catalog/problem-definition.ts'
 import { type Code, problems } from '../catalog/problems.ts'
-import type { Auth, Route } from '../http/route.ts'
+import type { Auth } from '../http/auth.ts'
+import type { Route } from '../http/route.ts'
 
 const bearerProblems: Code[] = [
   'AUTH_ERROR',
@@ -16,6 +17,7 @@ const impliedByAuth: Record<Auth, readonly Code[]> = {
   none: [],
   optional: bearerProblems,
   bearer: bearerProblems,
+  anyBearer: bearerProblems,
   admin: [...bearerProblems, 'FORBIDDEN', 'INSUFFICIENT_SCOPE'],
   refresh: ['INVALID_REFRESH_TOKEN', 'FORBIDDEN', 'RATE_LIMIT_EXCEEDED'],
   bearerOrRefresh: ['AUTH_ERROR', 'FORBIDDEN', 'VALIDATION_ERROR'],

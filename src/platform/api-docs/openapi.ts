@@ -1,8 +1,9 @@
 import { toJsonSchema } from '@valibot/to-json-schema'
 import * as v from 'valibot'
 import type { ProblemDefinition } from '../catalog/problem-definition.ts'
+import type { Auth } from '../http/auth.ts'
 import { isOAuthPath } from '../http/oauth-json.ts'
-import type { Auth, ReplySpec, Route, Schema } from '../http/route.ts'
+import type { ReplySpec, Route, Schema } from '../http/route.ts'
 import { headers, refusalHeaders, replyHeaders, securitySchemes } from './openapi-headers.ts'
 import { machineSchemes, oauthError, oauthReply } from './openapi-oauth.ts'
 import { problem, problemCode, problemsOf } from './openapi-problems.ts'
@@ -128,6 +129,7 @@ const security: Record<Auth, (scope: string) => Json[]> = {
   none: () => [],
   optional: () => [{ accessToken: [] }, {}],
   bearer: () => [{ accessToken: [] }],
+  anyBearer: () => [{ accessToken: [] }, { machineToken: [] }],
   admin: scope => [{ accessToken: [] }, { machineToken: [scope] }],
   refresh: () => [{ refreshCookie: [] }, {}],
   bearerOrRefresh: () => [{ accessToken: [] }, { refreshCookie: [] }, {}],

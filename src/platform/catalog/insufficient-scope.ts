@@ -10,3 +10,10 @@ export const insufficientScope = (
     headers: { 'WWW-Authenticate': `${scheme} realm="latchkey", ${needed}` },
   })
 }
+
+/** The problem of a user without the required role. */
+export const forbidden = (): Problem<'FORBIDDEN'> =>
+  new Problem('FORBIDDEN', {
+    detail: 'role',
+    headers: { 'WWW-Authenticate': 'Bearer realm="latchkey", error="insufficient_scope"' },
+  })

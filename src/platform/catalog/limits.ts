@@ -25,6 +25,8 @@ export const limits = defineLimits({
   refresh_cookie: { points: 120, window: '15m', by: 'session' },
   anonymous: { points: 100, window: '15m', by: 'ip' },
   bearer: { points: 1000, window: '15m', by: 'session' },
+  check: { points: 30_000, window: '15m', by: 'session' },
+  check_client: { points: 300_000, window: '15m', by: 'client' },
   export: { points: 5, window: '1h', by: 'user' },
   session_list: { points: 100, window: '15m', by: 'session and ip' },
   change_password: { points: 10, window: '15m', by: 'session and ip' },

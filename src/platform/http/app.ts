@@ -9,6 +9,7 @@ import { crossOrigin, securityHeaders } from './headers.ts'
 import { closeStalledReaders, createServer, type Server } from './node-http.ts'
 import { clientErrorHandlers } from './on-client-error.ts'
 import { problemOf } from './problem-json.ts'
+import { proxyRouting } from './proxy-routing.ts'
 import { checkHead, handleExpectHeader } from './request-head.ts'
 import { routing, type Served } from './routing.ts'
 import { sendProblem } from './send-problem.ts'
@@ -23,6 +24,7 @@ export const createApp = (deps: Deps, served: Served, draining: () => boolean): 
   app.use(errorBoundary(deps))
   app.use(securityHeaders())
   app.use(checkHead)
+  app.use(proxyRouting(deps, served))
   app.use(crossOrigin(deps.config.CORS_ORIGINS))
   for (const step of routing(deps, served)) app.use(step)
   const server = createServer(

@@ -17,10 +17,6 @@ export const freshnessChallenge = (maxAge: number) => ({
   },
 })
 
-/** The problem of an authenticated caller without the required role. */
-export const forbidden = (): Problem<'FORBIDDEN'> =>
-  new Problem('FORBIDDEN', { detail: 'role', ...challenge('insufficient_scope') })
-
 /** The bearer token of a request; null without an `Authorization` header. */
 export const bearerOf = (request: IncomingMessage): string | null | Problem<'VALIDATION_ERROR'> => {
   const header = request.headers.authorization

@@ -4,24 +4,12 @@ import { type Limit, type LimitName, limits } from '../catalog/limits.ts'
 import type { ProblemDefinition } from '../catalog/problem-definition.ts'
 import { type Code, type Problem, problems } from '../catalog/problems.ts'
 import { type Scope, scopes } from '../catalog/scopes.ts'
+import type { Auth } from './auth.ts'
 import type { Client } from './client.ts'
 import type { Cookie } from './cookie.ts'
 import type { RouteExample, WithExample } from './route-example.ts'
 
 export type Schema = v.GenericSchema
-
-/**
- * Who may call a route:
- *
- * - `none`: anyone.
- * - `optional`: anyone, but credentials that are sent must be valid.
- * - `bearer`: the bearer of an access token of a live session.
- * - `admin`: such a bearer with the role `admin`, or the token of a machine client that has the scope of the route.
- * - `refresh`: the holder of a refresh token, in the body or the cookie.
- * - `bearerOrRefresh`: either of them, to end a session. An expired access token and an ended session are accepted.
- * - `client`: a machine client with its id and secret. If the route names a scope, the client must have it.
- */
-export type Auth = 'none' | 'optional' | 'bearer' | 'admin' | 'refresh' | 'bearerOrRefresh' | 'client'
 
 /** A reply by its status: a schema for JSON, a page, plain text, a redirect, or nothing. */
 export type ReplySpec = Schema | 'html' | 'text' | 'redirect' | 'empty'
@@ -83,6 +71,14 @@ type Common = {
    * make the change.
    */
   fresh?: true
+  /**
+   * A reverse proxy asks this route whether a request may pass. Any 2xx lets it pass, so OPTIONS is never answered before the
+   * caller is authenticated. `below`: the last parameter of the path takes the rest of any path, and every method is served,
+   * because some proxies send those of the original request.
+   */
+  forProxies?: 'exact' | 'below'
+  /** Headers of a successful reply, by name, with their meaning. */
+  replyHeaders?: Readonly<Record<string, string>>
   /** What a machine client may do here, if it has this scope. */
   scope?: string
   /**

@@ -23,7 +23,7 @@ export const routing = (deps: Deps, { routes, assets, authorize }: Served): Midd
   const base = basePath(deps.config.PUBLIC_URL)
   const router = new Router({ strict: true, sensitive: true })
   const exact = new Map<string, Handler>()
-  for (const route of routes) {
+  for (const route of routes.filter(({ forProxies }) => forProxies === undefined)) {
     const handler = serve(deps, authorize, route)
     router.register(route.path, [route.method.toLowerCase()], handler)
     if (!route.path.includes(':')) exact.set(`${route.method} ${route.path}`, handler)

@@ -1,4 +1,5 @@
-import type { Auth, Route } from '../../platform/http/route.ts'
+import type { Auth } from '../../platform/http/auth.ts'
+import type { Route } from '../../platform/http/route.ts'
 
 // A call of each JSON route by curl, with the body of its example, in the shell that docs/by-hand.md prepares.
 
@@ -8,6 +9,7 @@ const credentials: Record<Auth, string> = {
   none: '',
   optional: '',
   bearer,
+  anyBearer: bearer,
   admin: bearer,
   refresh: '',
   bearerOrRefresh: '',
@@ -20,6 +22,7 @@ const urlOf = (path: string): string =>
     .replace(/^\/api\/v1\/admin/, '$ADMIN')
     .replace(/^\//, '$BASE/')
     .replace(/:id/, '$ID')
+    .replace(/:path/, 'orders')
 
 // curl sends `-d` as a form by itself.
 const dataOf = ({ accepts, body, example }: Route): string => {

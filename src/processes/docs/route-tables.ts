@@ -1,5 +1,6 @@
 import { loadRoutes } from '../../modules.ts'
-import type { Auth, Route } from '../../platform/http/route.ts'
+import type { Auth } from '../../platform/http/auth.ts'
+import type { Route } from '../../platform/http/route.ts'
 import { code, table } from './markdown.ts'
 import { routeCalls } from './route-calls.ts'
 
@@ -9,6 +10,7 @@ const callers: Record<Auth, string> = {
   none: 'anyone',
   optional: 'anyone; an access token, if sent, must be valid',
   bearer: 'access token',
+  anyBearer: 'access token of a user or a machine client',
   admin: 'access token of an administrator, or of a machine client with the scope',
   refresh: 'refresh token',
   bearerOrRefresh: 'access token or refresh token',

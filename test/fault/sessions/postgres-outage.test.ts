@@ -45,6 +45,8 @@ for (const [fault, begin] of Object.entries(faults)) {
         register: () => proxied.client.post('register', { email, password }),
         refresh: () => proxied.client.post('refresh', { refresh_token: account.refresh }),
         me: () => proxied.client.get('me', { token: account.access }),
+        check: () => proxied.client.get('check', { token: account.access }),
+        'check below': () => proxied.client.send('PUT', 'check/orders', { token: account.access }),
         reauthenticate: () => proxied.client.post('reauthenticate', { password }, { token: account.access }),
         'logout-all': () => proxied.client.post('logout-all', undefined, { token: account.access }),
       }

@@ -45,6 +45,8 @@ for (const [fault, begin] of Object.entries(faults)) {
       'logout by refresh token': () => proxied.client.post('logout', { refresh_token: account.refresh }),
       'logout-all': () => proxied.client.post('logout-all', undefined, { token: access }),
       login: () => proxied.client.post('login', { email, password }),
+      check: () => proxied.client.get('check', { token: access }),
+      'check below': () => proxied.client.send('OPTIONS', 'check/orders', { token: access }),
       reauthenticate: () => proxied.client.post('reauthenticate', { password }, { token: access }),
     }
     for (const [name, ask] of Object.entries(asked)) {

@@ -51,7 +51,8 @@ test('ten minutes after the sign-in → every administrative change gets 401 wit
   await wait(10 * minute + 5000)
   const before = await sql('SELECT * FROM users ORDER BY id')
   for (const { method, path, example } of adminRoutes.filter(({ fresh }) => fresh)) {
-    const target = path.replace(':id', userId).replace(':slug', 'some-site')
+    const params = Object.entries(example?.params ?? {})
+    const target = params.reduce((found, [name, value]) => found.replace(`:${name}`, value), path)
     const reply = await client.send(method, target, { token: ada.access, body: example?.body })
     t.true(isRefusal(reply), `${method} ${path} ${reply.text}`)
   }

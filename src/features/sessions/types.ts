@@ -1,0 +1,7 @@
+import type { Machine } from '../clients/types.ts'
+import type { User } from '../users/types.ts'
+
+/** The caller of a route that takes the tokens of users and of machine clients. */
+export type AnyCaller =
+  | { user: User; sessionId: string; machine: null }
+  | { user: null; sessionId: null; machine: Machine }

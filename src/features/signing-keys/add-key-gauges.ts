@@ -15,7 +15,7 @@ export const addKeyGauges = ({
     if (!signing) throw new Error('no key signs')
     return signing.not_before.getTime()
   }
-  const secondsSince = (time: number): number => (now(clock) - time) / 1000
+  const secondsSince = (time: number): number => Math.round((now(clock) - time) / 1000)
   metrics.gauge(gauges.signing_key_age_seconds, async () => secondsSince(signsSince()))
   metrics.gauge(gauges.signing_key_due_seconds, async () => {
     const next = nextKeyOf(ring.published())

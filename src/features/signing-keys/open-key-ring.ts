@@ -103,7 +103,7 @@ export const openKeyRing = async (deps: Needs): Promise<KeyRing & Disposable> =>
       return key && isCurrent() ? key : findLater(kid)
     },
     findLast: kid => ring?.known.get(kid) ?? findLater(kid),
-    unreadSeconds: () => (performance.now() - readAt) / 1000,
+    unreadSeconds: () => Math.floor((performance.now() - readAt) / 1000),
     [Symbol.dispose]: () => clearInterval(timer),
   }
 }

@@ -376,6 +376,7 @@ anyTest.after.always(async () => {
       [
         ...['user.registration_refused', 'user.imported', 'user.profile_changed', 'user.exported'],
         ...['user.merged', 'password.closed', 'password.reset_requested', 'email.verification_requested'],
+        ...['signing_key.published', 'signing_key.promoted', 'signing_key.retired'],
         ...['client.created', 'client.secret_added', 'client.secret_dropped', 'client.revoked'],
         ...['site.created', 'site.updated', 'purchase.started', 'purchase.failed', 'purchase.expired'],
         ...['purchase.paid', 'purchase.claimed', 'purchase.issue_raised', 'purchase.refunded'],

@@ -146,9 +146,11 @@ test('a guest is erased → events lose IP address and user agent, and keep the 
 
 const operator = process.env.SUDO_USER || userInfo().username
 
-/** Commands without an audit event, and why. */
-const commandsWithoutEvent: Record<string, string> = {
+/** Commands without a case below, and why. */
+const commandsWithoutCase: Record<string, string> = {
   'keys list': 'reads',
+  'keys rotate': 'its events are checked in signing-keys/commands.test.ts',
+  'secrets status': 'reads',
   'emails failed': 'reads',
   'emails test': 'sends one email directly, without a row in emails',
   'webhooks send': 'calls the service, which stores its own event',
@@ -192,6 +194,11 @@ const commands: Record<
     const data = { after: { email_verified: true, roles: ['user'], has_password: false } }
     return { type: 'user.imported', args: ['users', 'import', file], data }
   },
+  'keys retire': async () => {
+    const { json } = await runCommand(env, ['keys', 'rotate', '--json'])
+    const data = { kid: json.kid, before: { status: 'published' } }
+    return { type: 'signing_key.retired', args: ['keys', 'retire', json.kid], data }
+  },
   'emails retry': async () => {
     const { email } = await aVerifiedAccount(shop)
     await untilNoEmailQueued(shop)
@@ -212,7 +219,7 @@ test('every command → has a case here, or a reason why it stores no event', as
   const { out } = await runCommand(env, ['--help'])
   const named = out.split('\n').flatMap(line => /^ {2}([a-z]+ [a-z]+)/.exec(line)?.[1] ?? [])
   t.true(named.length > 5, out)
-  t.deepEqual([...Object.keys(commands), ...Object.keys(commandsWithoutEvent)].sort(), named.sort())
+  t.deepEqual([...Object.keys(commands), ...Object.keys(commandsWithoutCase)].sort(), named.sort())
 })
 
 for (const [name, prepare] of Object.entries(commands))

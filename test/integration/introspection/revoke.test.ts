@@ -1,7 +1,9 @@
 import anyTest from 'ava'
 import type { Account } from '../../fixtures.ts'
 import { anAccount, password } from '../../fixtures.ts'
+import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
+import { readFeed } from '../revocations/feed-reader.ts'
 import { aClient, postForm } from './a-client.ts'
 
 // Revocation (RFC 7009): a machine client ends the session of a token.
@@ -66,6 +68,13 @@ for (const [what, tokenOf] of Object.entries(tokens))
       },
     ])
   })
+
+test('revoked session → in the feed that offline verifiers read', async t => {
+  const { access, sessionId } = await anAccount(client)
+  t.is((await revoke(access)).status, 200)
+  await until('the feed lists it', async () => (await readFeed(other.client)).sessions.includes(sessionId))
+  t.pass()
+})
 
 test('unknown, malformed or foreign token → 200 with an empty body, and no session ends', async t => {
   const account = await anAccount(client)

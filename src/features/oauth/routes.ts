@@ -10,13 +10,13 @@ const postToken = route({
   path: '/api/v1/oauth/token',
   summary: 'Get the token of a machine client',
   description:
-    'RFC 6749, section 4.4: `grant_type` is `client_credentials`. The token opens the routes of administrators by its scopes, and those of your own services. It cannot be refreshed: ask for a new one shortly before it expires.',
+    'RFC 6749, section 4.4: `grant_type` is `client_credentials`. The token opens the routes of administrators by its scopes, and those of your own services. It cannot be refreshed: ask for a new one shortly before it expires. `resource` names the service of `AUDIENCES` that the token is for (RFC 8707).',
   auth: 'client',
   limits: ['oauth_token'],
   accepts: 'parameters',
   body: tokenParameters,
   replies: { 200: machineTokenReply },
-  problems: ['UNSUPPORTED_GRANT_TYPE', 'INVALID_SCOPE'],
+  problems: ['UNSUPPORTED_GRANT_TYPE', 'INVALID_SCOPE', 'INVALID_TARGET'],
   example: {
     body: { grant_type: 'client_credentials', scope: 'users:read' },
     reply: {
@@ -28,7 +28,9 @@ const postToken = route({
   },
   unaudited: 'Machine clients ask for a token every few minutes. `last_used_at` says when one did.',
   handle: async (deps, { machine, body }) => {
-    const issued = issueMachineToken(deps, { machine, grantType: body.grant_type, scope: body.scope })
+    const { grant_type: grantType, scope, resource, audience } = body
+    const services = [resource, audience].filter(service => service !== undefined)
+    const issued = issueMachineToken(deps, { machine, grantType, scope, services })
     return issued instanceof Problem ? issued : { status: 200, body: issued }
   },
 })

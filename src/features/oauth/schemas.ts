@@ -18,6 +18,8 @@ export const tokenParameters = v.object({
   scope: v.exactOptional(
     parameter('Scopes of the client, separated by spaces. All of them, if it is absent.'),
   ),
+  resource: v.exactOptional(parameter('The address of the service that the token is for (RFC 8707).', 2048)),
+  audience: v.exactOptional(parameter('The same as `resource`, by the name that other routes use.', 2048)),
   ...clientParameters,
 })
 

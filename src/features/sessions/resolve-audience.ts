@@ -1,5 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
+import { listedAudience } from '../../platform/config/audiences.ts'
 
 /**
  * The audience of the access token that a client asks for: the one that it names, or `PUBLIC_URL`. Call it before anything
@@ -10,9 +11,8 @@ export const resolveAudience = (
   { config }: Pick<Deps, 'config'>,
   requested: string | undefined,
 ): string | Problem<'VALIDATION_ERROR'> => {
-  const { PUBLIC_URL, AUDIENCES } = config
-  if (requested === undefined || requested === PUBLIC_URL) return PUBLIC_URL
-  if (AUDIENCES.includes(requested)) return requested
+  const audience = listedAudience(config, requested)
+  if (audience !== null) return audience
   const message =
     'This must be the address of this service or of one that it is configured to issue tokens for.'
   return new Problem('VALIDATION_ERROR', { errors: [{ path: 'audience', rule: 'audience', message }] })

@@ -17,6 +17,12 @@ export const oauthProblems = defineProblems({
     help: 'Ask only for scopes that the client has, separated by single spaces. Without `scope` the token has all of them.',
     oauthError: 'invalid_scope',
   },
+  INVALID_TARGET: {
+    status: 400,
+    title: 'Tokens for this service are not issued',
+    help: 'Ask for a token of one service by `resource`: `PUBLIC_URL` or an address of `AUDIENCES`. Without it the token is for `PUBLIC_URL`.',
+    oauthError: 'invalid_target',
+  },
   INSUFFICIENT_SCOPE: {
     status: 403,
     title: 'The machine client lacks a scope',

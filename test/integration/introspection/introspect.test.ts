@@ -125,11 +125,13 @@ test('refresh token → described as one, and neither exchanged nor prolonged no
 })
 
 test('refresh token that was exchanged → inactive, and the session does not end as after a theft', async t => {
-  const { refresh: first, userId, email } = await anAccount(client)
+  const { refresh: first, userId, sessionId, email } = await anAccount(client)
   const second = (await client.post('refresh', { refresh_token: first })).body.refresh_token
   const third = (await client.post('refresh', { refresh_token: second })).body.refresh_token
   for (const old of [first, second]) t.deepEqual(await isActive(old), nowhere)
   t.deepEqual(await isActive(third), everywhere)
+  const rotatedAt = await world.redis.hget(world.keys.session(userId, sessionId), 'rotated_at')
+  t.is((await introspect(third)).body.iat, Math.floor(Number(rotatedAt) / 1000))
   t.is((await client.post('refresh', { refresh_token: third })).status, 200)
   const events = await sql(`SELECT 1 FROM audit_events WHERE user_id = $1 AND type = 'session.reused'`, [
     userId,

@@ -490,6 +490,7 @@ export type Routes = {
       role?: 'user' | 'admin'
       verified?: 'true'
       scope?: string
+      audience?: string
     }
     replies: {
       204: undefined

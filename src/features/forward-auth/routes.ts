@@ -17,11 +17,11 @@ const getCheck = route({
   path: '/api/v1/auth/check',
   summary: 'Check a request for a proxy',
   description:
-    'For `auth_request` of nginx, `forwardAuth` of Traefik and `forward_auth` of Caddy. `204` lets the request pass, and the headers say who sends it. It checks the session, so a sign-out counts at once. `role` and `verified=true` demand something of the user and refuse machine clients; `scope` demands scopes of a machine client and lets users pass.',
+    'For `auth_request` of nginx, `forwardAuth` of Traefik and `forward_auth` of Caddy. `204` lets the request pass, and the headers say who sends it. It checks the session, so a sign-out counts at once. `role` and `verified=true` demand something of the user and refuse machine clients; `scope` demands scopes of a machine client and lets users pass. `audience` is the address of the service behind the proxy, if it has tokens of its own (`AUDIENCES`); without it, a token must be for `PUBLIC_URL`.',
   forProxies: 'exact',
   query: conditionsQuery,
   replies: { 204: 'empty' },
-  problems: ['FORBIDDEN', 'EMAIL_NOT_VERIFIED', 'INSUFFICIENT_SCOPE'],
+  problems: ['VALIDATION_ERROR', 'FORBIDDEN', 'EMAIL_NOT_VERIFIED', 'INSUFFICIENT_SCOPE'],
   example: { query: { role: 'user', scope: 'orders:read' } },
   handle: async (_deps, { query, ...caller }) => {
     return conditionRefusal(caller, query) ?? { status: 204, headers: headersOfCaller(caller) }

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { pattern } from '../../platform/base/field-shapes.ts'
+import * as field from '../../platform/base/fields.ts'
 
 // RFC 6749, section 3.3.
 const scopeToken = '[!#-\\[\\]-~]+'
@@ -17,6 +18,7 @@ export const conditionsQuery = v.strictObject({
       scopeList,
     ),
   ),
+  audience: v.exactOptional(field.audience),
 })
 
 export type Conditions = v.InferOutput<typeof conditionsQuery>

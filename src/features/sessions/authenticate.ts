@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
+import { onlyFor } from '../../platform/crypto/paseto.ts'
 import { bearerOf, challenge } from '../../platform/http/bearer.ts'
 import { type RefreshToken, readRefreshToken } from './refresh-token.ts'
 
@@ -22,17 +23,20 @@ const invalid = () => new Problem('INVALID_TOKEN', challenge('invalid_token'))
 
 /**
  * Checks the access token of a request offline: shape, key, signature, issuer, audience, time. Null without a token. Also
- * returns the session of an expired token: the caller checks whether it is active.
+ * returns the session of an expired token: the caller checks whether it is active. The audience is that of Latchkey, unless
+ * a proxy asks for the service behind it.
  */
 export const bearerCaller = async (
-  deps: Pick<Deps, 'clock' | 'checkToken'>,
+  deps: Pick<Deps, 'clock' | 'checkToken' | 'checkAnyToken'>,
   request: IncomingMessage,
+  audience?: string,
 ): Promise<
   ClaimedSession | ClaimedMachine | null | Problem<'VALIDATION_ERROR' | 'INVALID_TOKEN' | 'TOKEN_EXPIRED'>
 > => {
   const token = bearerOf(request)
   if (token === null || token instanceof Problem) return token
-  const checked = await deps.checkToken(token, new Date(now(deps.clock)))
+  const check = audience === undefined ? deps.checkToken : onlyFor(audience, deps.checkAnyToken)
+  const checked = await check(token, new Date(now(deps.clock)))
   if (checked === 'invalid') return invalid()
   const { claims, isExpired } = checked
   if (claims.sid !== undefined) return { userId: claims.sub, sessionId: claims.sid, isExpired }
@@ -41,7 +45,7 @@ export const bearerCaller = async (
 
 /** As `bearerCaller`, for a route of users: the token of a machine client is not valid there. */
 export const bearerSession = async (
-  deps: Pick<Deps, 'clock' | 'checkToken'>,
+  deps: Pick<Deps, 'clock' | 'checkToken' | 'checkAnyToken'>,
   request: IncomingMessage,
 ): Promise<ClaimedSession | null | Problem<'VALIDATION_ERROR' | 'INVALID_TOKEN' | 'TOKEN_EXPIRED'>> => {
   const caller = await bearerCaller(deps, request)

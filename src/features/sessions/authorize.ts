@@ -15,6 +15,7 @@ import { authorizeEnding, authorizeRefresh } from './authorize-refresh.ts'
 import { checkSession } from './check-session.ts'
 import { isFresh } from './is-fresh.ts'
 import { refuseCredentials } from './refuse-credentials.ts'
+import { resolveAudience } from './resolve-audience.ts'
 import type { Actor } from './route.ts'
 import { findSession } from './store.ts'
 
@@ -59,7 +60,10 @@ const optional: Authorize = (deps, incoming) =>
   incoming.request.headers.authorization === undefined ? none(deps, incoming) : bearer(deps, incoming)
 
 const anyBearer: Authorize = async (deps, incoming) => {
-  const caller = await bearerCaller(deps, incoming.request)
+  const { audience: requested } = (incoming.query ?? {}) as { audience?: string }
+  const audience = resolveAudience(deps, requested)
+  if (audience instanceof Problem) return { headers: {}, taken: [], outcome: audience }
+  const caller = await bearerCaller(deps, incoming.request, audience)
   if (caller === null || !('clientId' in caller)) {
     const { outcome, ...taken } = await checkClaimed(deps, incoming, caller)
     return { ...taken, outcome: outcome instanceof Problem ? outcome : { ...outcome, machine: null } }

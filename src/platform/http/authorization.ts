@@ -6,12 +6,13 @@ import type { Cookie } from './cookie.ts'
 import type { TakenLimits } from './limit.ts'
 import type { Route } from './route.ts'
 
-/** A request before its caller is authenticated. `body` is parsed. */
+/** A request before its caller is authenticated. `body` and `query` are parsed. */
 export type IncomingRequest = {
   route: Route
   request: IncomingMessage
   client: Client
   body: unknown
+  query: unknown
   cookie: Cookie | null
 }
 

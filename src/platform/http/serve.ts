@@ -43,6 +43,7 @@ const outcomeOf = async (deps: Deps, authorize: Authorize, route: Route, ctx: Co
     request: ctx.req,
     client,
     body: input.body,
+    query: input.query,
     cookie,
   })
   ctx.set(headers)

@@ -4,7 +4,7 @@ import { openWaiters } from './open-waiters.ts'
 import { restoreRevocations } from './restore-revocations.ts'
 import { writeCursor } from './schemas.ts'
 import { signFeed } from './sign-feed.ts'
-import { readFeed } from './store.ts'
+import { readFeed, readLastCursor } from './store.ts'
 import type { Cursor, FeedPage } from './types.ts'
 
 type Needs = Parameters<typeof restoreRevocations>[0] & Pick<Deps, 'ring'>
@@ -17,11 +17,19 @@ type Answer = { token: string; isNews: boolean } | Unavailable
 /** `waits`: whether to wait for news. `clientLeft` aborts when the client has gone. */
 type Request = { after: Cursor | null; waits: boolean; clientLeft: () => AbortSignal }
 
-/** Requests with the same position get the same answer for this long, in milliseconds: it is read and signed once. */
+/**
+ * Requests with the same position get the same answer for this long, in milliseconds, unless the feed moves on: it is read
+ * and signed once.
+ */
 const sharedForMs = 250
 
 /** How often a feed that Redis has lost is restored before the request fails. */
 const restoreAttempts = 3
+
+const readPosition = async (deps: Needs): Promise<string | null> => {
+  const last = await readLastCursor(deps)
+  return last && writeCursor(last)
+}
 
 /** Returns a function that answers the requests of one process for the feed: a token, or a problem. */
 export const openFeed = (isClosing: () => boolean) => {
@@ -50,14 +58,16 @@ export const openFeed = (isClosing: () => boolean) => {
     const isNews = page.after === null || writeCursor(page.cursor) !== writeCursor(page.after)
     return { token: signFeed(deps, page), isNews }
   }
-  const answer = (deps: Needs, after: Cursor | null): Promise<Answer> => {
+  /** `seen` is the newest position, if it is known. */
+  const answer = async (deps: Needs, after: Cursor | null, seen?: string | null): Promise<Answer> => {
+    const newest = seen === undefined ? await readPosition(deps) : seen
     if (performance.now() - sharedSince > sharedForMs) {
       sharedSince = performance.now()
       answers = new Map()
     }
-    const position = after ? writeCursor(after) : ''
-    const shared = answers.get(position) ?? newAnswer(deps, after)
-    answers.set(position, shared)
+    const question = `${after ? writeCursor(after) : ''} ${newest}`
+    const shared = answers.get(question) ?? newAnswer(deps, after)
+    answers.set(question, shared)
     return shared
   }
 
@@ -66,9 +76,9 @@ export const openFeed = (isClosing: () => boolean) => {
     if (first instanceof Problem) return first
     if (!waits || after === null || first.isNews || isClosing()) return first.token
     const left = clientLeft()
-    await waitForNews(deps, after, left)
+    const seen = await waitForNews(deps, after, left)
     if (left.aborted) return first.token
-    const second = await answer(deps, after)
+    const second = await answer(deps, after, seen)
     return second instanceof Problem ? second : second.token
   }
 }

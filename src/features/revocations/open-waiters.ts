@@ -14,10 +14,16 @@ const maxWaiting = 5000
 
 type Needs = Parameters<typeof readLastCursor>[0]
 
-type Waiting = { position: string; resolve: () => void; reject: (error: unknown) => void }
+/** The newest position that was seen, or undefined if it was not looked up. */
+type Seen = string | null | undefined
 
-/** Waits until the feed has moved past a position; or at most 25 s, or not at all if too many requests wait already. */
-export type WaitForNews = (deps: Needs, after: Cursor, left: AbortSignal) => Promise<void>
+type Waiting = { position: string; resolve: (seen: Seen) => void; reject: (error: unknown) => void }
+
+/**
+ * Waits until the feed has moved past a position; or at most 25 s, or not at all if too many requests wait already. Resolves
+ * with the newest position.
+ */
+export type WaitForNews = (deps: Needs, after: Cursor, left: AbortSignal) => Promise<Seen>
 
 /**
  * Lets any number of requests wait for news of the feed. They hold no connection of a store: one loop looks for news for
@@ -31,7 +37,7 @@ export const openWaiters = (isClosing: () => boolean): WaitForNews => {
     try {
       const last = await readLastCursor(deps)
       const position = last && writeCursor(last)
-      for (const each of waiting) if (isClosing() || each.position !== position) each.resolve()
+      for (const each of waiting) if (isClosing() || each.position !== position) each.resolve(position)
     } catch (error) {
       for (const each of waiting) each.reject(error)
     }
@@ -47,14 +53,14 @@ export const openWaiters = (isClosing: () => boolean): WaitForNews => {
   }
 
   return async (deps, after, left) => {
-    if (left.aborted || waiting.size >= maxWaiting) return
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    if (left.aborted || waiting.size >= maxWaiting) return undefined
+    const { promise, resolve, reject } = Promise.withResolvers<Seen>()
     const self = { position: writeCursor(after), resolve, reject }
     waiting.add(self)
-    const timer = setTimeout(resolve, longestWaitMs)
-    left.addEventListener('abort', () => resolve(), { once: true })
+    const timer = setTimeout(() => resolve(undefined), longestWaitMs)
+    left.addEventListener('abort', () => resolve(undefined), { once: true })
     void watch(deps)
-    await promise.finally(() => {
+    return promise.finally(() => {
       clearTimeout(timer)
       waiting.delete(self)
     })

@@ -103,7 +103,7 @@ test('session that names no secret, as older versions wrote it → repeats and r
   t.deepEqual(await secretOfSession(account), [newId, `${oldId} `])
 })
 
-test('refresh token of a dropped secret, in the body or as a cookie → 401, and the session goes on elsewhere', async t => {
+test('refresh token of a dropped secret, in a body or a cookie → 401, and the session continues elsewhere', async t => {
   const account = await anAccount(world.client)
   const unknown = await refresh(onlyNew.client, `lkr_${'A'.repeat(107)}`)
   const refused = await refresh(onlyNew.client, account.refresh)
@@ -116,7 +116,7 @@ test('refresh token of a dropped secret, in the body or as a cookie → 401, and
   await refreshed(t, newThenOld.client, account.refresh)
 })
 
-test('repeat where the secret of the successor is unknown → 401, and the session goes on elsewhere', async t => {
+test('repeat where the secret of the successor is unknown → 401, and the session continues elsewhere', async t => {
   const account = await anAccount(world.client)
   const successor = await refreshed(t, newThenOld.client, account.refresh)
   t.is((await refresh(world.client, account.refresh)).status, 401)

@@ -41,7 +41,7 @@ const status = async (list: keyof typeof lists) => {
   return json
 }
 
-test('with one secret → nothing is sealed anew, and there is none to drop', async t => {
+test('with one secret → nothing is sealed anew, and no secret can be dropped', async t => {
   t.is(await resealRows(world.deps), 0)
   const shown = await status('old')
   t.like(shown, { may_be_dropped_at: null, previous: [], current: { id: oldId } })
@@ -119,7 +119,7 @@ test('a process without the new secret runs → nothing is sealed under it until
   t.true(await opensUnder(onlyNew))
 })
 
-test('a process still uses the old secret first → it may not be dropped, whatever the counts are', async t => {
+test('a process still uses the old secret first → it may not be dropped, even if nothing is counted', async t => {
   await world.dropKeys(await world.keysLike(`${world.env.REDIS_PREFIX}:*`))
   await world.sql(`UPDATE emails SET proof_spent_at = now()`)
   await resealRows(withSecrets(newThenOld))

@@ -84,7 +84,7 @@ export const modules: readonly Module[] = [
     name: 'app-secret',
     jobs: async () => {
       const { resealRows } = await import('./features/app-secret/reseal-rows.ts')
-      return [{ run: resealRows, pauseMs: minute }]
+      return [{ run: resealRows, pauseMs: 5000 }]
     },
   },
   {

@@ -43,7 +43,8 @@ const ownTime = ({ answers }: Load, { at, ms, route }: Answer): number => {
 }
 
 // On an overloaded machine a store may answer late without any fault. Such a 503 is slow and rare.
-export const isSlow503 = ({ status, ms }: Answer): boolean => status === 503 && ms >= 400
+export const isSlow503 = ({ status, ms }: Pick<Answer, 'status' | 'ms'>): boolean =>
+  status === 503 && ms >= 400
 
 const isRare = (count: number, all: number): boolean => count <= Math.max(3, all / 50)
 

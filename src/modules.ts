@@ -79,7 +79,10 @@ export const modules: readonly Module[] = [
       return [Clients, ClientSecrets]
     },
   },
-  { name: 'oauth', routes: async () => (await import('./features/oauth/routes.ts')).oauthRoutes },
+  {
+    name: 'oauth',
+    routes: async ({ config }) => (await import('./features/oauth/routes.ts')).oauthRoutes(config),
+  },
   {
     name: 'app-secret',
     jobs: async () => {

@@ -21,7 +21,7 @@ const maxConnections = 64
 const timeoutMs = 15_000
 
 const serialize = ({ method = 'POST', path, body, token, headers = {} }: HttpRequest): Buffer => {
-  const content = body === undefined ? '' : JSON.stringify(body)
+  const content = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body)
   const lines = {
     host: 'latchkey.test',
     ...(body !== undefined && { 'content-type': 'application/json' }),

@@ -7,6 +7,7 @@ import { addClientSecret } from '../clients/add-client-secret.ts'
 import { createClient } from '../clients/create-client.ts'
 import { dropClientSecret } from '../clients/drop-client-secret.ts'
 import { listClients } from '../clients/list-clients.ts'
+import { rememberNewSecret } from '../clients/remember-new-secret.ts'
 import { revokeClient } from '../clients/revoke-client.ts'
 import {
   clientId,
@@ -60,6 +61,7 @@ const postClient = route({
     const created = await createClient(deps, { ...body, ...actor, machine })
     if (created instanceof Problem) return created
     const { client, prefix, secret } = created
+    await rememberNewSecret(deps, { clientId: client.id, secret })
     const secrets = [{ prefix, created_at: client.created_at }]
     return { status: 201, body: { ...clientView({ ...client, secrets }), secret } }
   },
@@ -80,6 +82,7 @@ const postSecret = route({
     const added = await addClientSecret(deps, { clientId: params.id, ...actor, machine })
     if (added instanceof Problem) return added
     const { prefix, secret, createdAt } = added
+    await rememberNewSecret(deps, { clientId: params.id, secret })
     return { status: 201, body: { prefix, created_at: createdAt.toISOString(), secret } }
   },
 })

@@ -3,6 +3,7 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { route } from '../sessions/route.ts'
 import { issueMachineToken } from './issue-machine-token.ts'
+import { metadataRoutes } from './metadata-routes.ts'
 import { machineTokenReply, tokenParameters } from './schemas.ts'
 
 const postToken = route({
@@ -35,4 +36,8 @@ const postToken = route({
   },
 })
 
-export const oauthRoutes: Route[] = [postToken]
+/** The routes of machine clients, and what RFC 8414 publishes about them. */
+export const oauthRoutes = ({ PUBLIC_URL = '' }: { PUBLIC_URL?: string }): Route[] => {
+  const routes = [postToken]
+  return [...routes, ...metadataRoutes(routes, PUBLIC_URL)]
+}

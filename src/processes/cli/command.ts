@@ -16,10 +16,13 @@ export type Needs = keyof CommandDeps
 
 /** A positional argument of a command. It is optional if its schema accepts `undefined`. */
 export type Argument = { schema: Schema; help: string }
-/** An option of a command. `value` names its value; without it the option is a flag. */
+/**
+ * An option of a command. `value` names its value; without it the option is a flag. A `repeatable` option has a schema for
+ * the list of its values.
+ */
 export type Option = { help: string } & (
-  | { value: string; schema: Schema }
-  | { value?: never; schema?: never }
+  | { value: string; schema: Schema; repeatable?: true }
+  | { value?: never; schema?: never; repeatable?: never }
 )
 
 type ArgumentsOf<A> = {

@@ -22,9 +22,9 @@ const usage = (command: Command): string => {
 }
 
 const optionWords = (command: Command): string[][] =>
-  Object.entries(command.options).map(([name, { value, help }]) => [
+  Object.entries(command.options).map(([name, { value, help, repeatable }]) => [
     value === undefined ? `--${name}` : `--${name} <${value}>`,
-    help,
+    repeatable ? `${help} (repeatable)` : help,
   ])
 
 const exitCodes = `Exit codes: 0 done, 1 refused, 64 wrong arguments, 69 Postgres or Redis does not answer, 78 wrong configuration.

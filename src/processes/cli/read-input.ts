@@ -31,9 +31,9 @@ export const readInput = (command: Command, words: string[]): Input | UsageError
 
 const parse = (command: Command, args: string[]) => {
   const options = Object.fromEntries(
-    Object.entries(command.options).map(([name, { value }]) => [
+    Object.entries(command.options).map(([name, { value, repeatable = false }]) => [
       name,
-      { type: value === undefined ? ('boolean' as const) : ('string' as const) },
+      { type: value === undefined ? ('boolean' as const) : ('string' as const), multiple: repeatable },
     ]),
   )
   try {

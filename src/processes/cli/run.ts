@@ -1,5 +1,6 @@
 import { isOutage } from '../../platform/base/store-errors.ts'
 import { configErrorText, exitConfig } from '../../platform/config/config.ts'
+import { clientCommands } from './client-commands.ts'
 import type { Command } from './command.ts'
 import { emailCommands } from './email-commands.ts'
 import { helpFor, helpForAll } from './help.ts'
@@ -17,6 +18,7 @@ const commands: Command[] = [
   ...userCommands,
   ...importCommands,
   ...keyCommands,
+  ...clientCommands,
   ...secretCommands,
   ...emailCommands,
   ...webhookCommands,

@@ -24,7 +24,7 @@ const test = anyTest.serial
 const shop = await openShop({ worker: true, env: { RATE_LIMITS: 'off' } })
 const { client, sql } = shop
 const admin = { token: shop.admin }
-const oauthMachine = await aMachine(shop, ['introspect', 'revoke'])
+const oauthMachine = await aMachine(shop, ['introspect', 'revoke'], shop.admin)
 const adminId = (await client.get('me', admin)).body.id
 anyTest.after.always(() => shop[Symbol.asyncDispose]())
 
@@ -299,7 +299,7 @@ const cases: Record<string, () => Promise<Case>> = {
     after: { name: 'Orders', scopes: ['a'] },
   }),
   'POST /api/v1/admin/clients/:id/secrets': async () => {
-    const { id, prefix } = await aMachine(shop, ['a'])
+    const { id, prefix } = await aMachine(shop, ['a'], shop.admin)
     return {
       type: 'client.secret_added',
       act: () => client.post(`${clientsPath}/${id}/secrets`, undefined, admin),
@@ -307,7 +307,7 @@ const cases: Record<string, () => Promise<Case>> = {
     }
   },
   'DELETE /api/v1/admin/clients/:id/secrets/:prefix': async () => {
-    const { id, prefix } = await aMachine(shop, ['a'])
+    const { id, prefix } = await aMachine(shop, ['a'], shop.admin)
     return {
       type: 'client.secret_dropped',
       act: () => client.send('DELETE', `${clientsPath}/${id}/secrets/${prefix}`, admin),
@@ -316,7 +316,7 @@ const cases: Record<string, () => Promise<Case>> = {
     }
   },
   'DELETE /api/v1/admin/clients/:id': async () => {
-    const { id, prefix } = await aMachine(shop, ['a'])
+    const { id, prefix } = await aMachine(shop, ['a'], shop.admin)
     return {
       type: 'client.revoked',
       act: () => client.send('DELETE', `${clientsPath}/${id}`, admin),

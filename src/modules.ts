@@ -81,7 +81,13 @@ export const modules: readonly Module[] = [
   },
   {
     name: 'oauth',
-    routes: async ({ config }) => (await import('./features/oauth/routes.ts')).oauthRoutes(config),
+    routes: async ({ config }) => {
+      const { oauthRoutes } = await import('./features/oauth/routes.ts')
+      const { introspectionRoutes } = await import('./features/introspection/routes.ts')
+      const { metadataRoutes } = await import('./features/oauth/metadata-routes.ts')
+      const routes = [...oauthRoutes, ...introspectionRoutes]
+      return [...routes, ...metadataRoutes(routes, config)]
+    },
   },
   {
     name: 'app-secret',
@@ -89,10 +95,6 @@ export const modules: readonly Module[] = [
       const { resealRows } = await import('./features/app-secret/reseal-rows.ts')
       return [{ run: resealRows, pauseMs: 5000 }]
     },
-  },
-  {
-    name: 'introspection',
-    routes: async () => (await import('./features/introspection/routes.ts')).introspectionRoutes,
   },
   {
     name: 'revocations',

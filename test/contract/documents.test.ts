@@ -36,6 +36,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     [/\$ADMIN\b/g, '/api/v1/admin'],
     [/\$BASE\b/g, ''],
     [/\/check\/orders\b/, '/check/:path'],
+    [/\/\$PREFIX\b/g, '/:prefix'],
     [/\/\$(?:\w+|\([^)]*\))/g, '/:id'],
   ]
 

@@ -60,7 +60,10 @@ const standsFor = 'https://accounts.example.com'
  * `https://example.com/.well-known/oauth-authorization-server/accounts` for `https://example.com/accounts`. That address
  * arrives here only if the proxy in front forwards it, so the metadata is below the path of `PUBLIC_URL` too.
  */
-export const metadataRoutes = (routes: readonly Route[], publicUrl: string): Route[] => {
+export const metadataRoutes = (
+  routes: readonly Route[],
+  { PUBLIC_URL = '' }: { PUBLIC_URL?: string },
+): Route[] => {
   const metadata = (path: string, summary: string): Route =>
     publicRoute({
       method: 'GET',
@@ -70,12 +73,13 @@ export const metadataRoutes = (routes: readonly Route[], publicUrl: string): Rou
       auth: 'none',
       limits: ['docs'],
       cache: 'public, max-age=300',
+      etag: true,
       replies: { 200: metadataReply },
       problems: [],
       example: { reply: metadataOf(standsFor, routes) },
       handle: async ({ config }) => ({ status: 200, body: metadataOf(config.PUBLIC_URL, routes) }),
     })
-  const base = publicUrl && basePath(publicUrl)
+  const base = PUBLIC_URL && basePath(PUBLIC_URL)
   return [
     metadata(wellKnown, 'Read what the OAuth server supports'),
     ...(base ? [metadata(wellKnown + base, 'Read what the OAuth server supports, by its issuer')] : []),

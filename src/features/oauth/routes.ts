@@ -3,7 +3,6 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { route } from '../sessions/route.ts'
 import { issueMachineToken } from './issue-machine-token.ts'
-import { metadataRoutes } from './metadata-routes.ts'
 import { machineTokenReply, tokenParameters } from './schemas.ts'
 
 const postToken = route({
@@ -36,8 +35,4 @@ const postToken = route({
   },
 })
 
-/** The routes of machine clients, and what RFC 8414 publishes about them. */
-export const oauthRoutes = ({ PUBLIC_URL = '' }: { PUBLIC_URL?: string }): Route[] => {
-  const routes = [postToken]
-  return [...routes, ...metadataRoutes(routes, PUBLIC_URL)]
-}
+export const oauthRoutes: Route[] = [postToken]

@@ -11,7 +11,8 @@ const texts: Readonly<Record<string, string>> = {
   SECRET_LIMIT_REACHED: 'The client has two secrets. Drop the one that is not in use first.',
 } satisfies Partial<Record<Code, string>>
 
-const refusal = ({ code, definition }: Problem): Outcome => refused(code, texts[code] ?? definition.title)
+const refusal = (problem: Problem): Outcome =>
+  refused(problem.code, texts[problem.code] ?? problem.definition.title)
 
 /** The secret stands alone on its line, so that a script can cut it out. */
 const shown = (text: string, secret: string): string =>

@@ -23,6 +23,7 @@ const urlOf = (path: string): string =>
     .replace(/^\//, '$BASE/')
     .replace(/:id/, '$ID')
     .replace(/:path/, 'orders')
+    .replace(/:prefix/, '$PREFIX')
 
 // curl sends `-d` as a form by itself.
 const dataOf = ({ accepts, body, example }: Route): string => {

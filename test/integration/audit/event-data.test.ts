@@ -200,6 +200,7 @@ const commands: Record<
     const { json } = await runCommand(env, ['keys', 'rotate', '--json'])
     const data = { kid: json.kid, before: { status: 'published' } }
     return { type: 'signing_key.retired', args: ['keys', 'retire', json.kid], data }
+  },
   'clients create': async () => ({
     type: 'client.created',
     args: ['clients', 'create', 'Orders', '--scope', 'a', '--scope', 'b'],

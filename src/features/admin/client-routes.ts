@@ -110,7 +110,7 @@ const deleteClient = route({
   path: '/api/v1/admin/clients/:id',
   summary: 'Revoke a machine client',
   description:
-    'Latchkey permanently refuses its secrets and its tokens, at once. A service that verifies tokens offline accepts them until they expire.',
+    'Latchkey permanently refuses its secrets and its tokens, at once. A service that verifies tokens offline accepts them until they expire, unless it follows `/.well-known/revocations`.',
   params: byId,
   replies: { 204: 'empty' },
   problems: ['NOT_FOUND', 'INSUFFICIENT_SCOPE'],

@@ -106,10 +106,10 @@ const revoke = command({
   name: 'clients revoke',
   summary: 'Revoke a machine client permanently',
   description:
-    'Latchkey refuses its secrets and tokens at once. Other services accept a token until it expires.',
+    'Latchkey refuses its secrets and tokens at once. Other services accept a token until it expires, unless they follow the revocations.',
   arguments: { id },
   options: {},
-  needs: 'database',
+  needs: 'everything',
   run: async (deps, { arguments: { id } }) => {
     const { revokeClient } = await import('../../features/clients/revoke-client.ts')
     const problem = await revokeClient(deps, { clientId: id, ...operator })

@@ -20,7 +20,10 @@ const fault: Pass = { files: [folder('fault')], atOnce: 2 }
 const cluster: Pass[] = [
   { files: [folder('cluster')], atOnce: 2 },
   // The features whose Redis scripts use several keys.
-  { files: ['lockout', 'limits', 'sessions'].map(name => folder(`integration/${name}`)), cluster: true },
+  {
+    files: ['lockout', 'limits', 'sessions', 'revocations'].map(name => folder(`integration/${name}`)),
+    cluster: true,
+  },
 ]
 
 /** The passes of `node test/run.ts <layer>`. The default layer is `quick`. */

@@ -6,6 +6,7 @@ import { highLimits, takeTurn } from '../chaos/fault-world.ts'
 import { openMovableAddress } from '../chaos/movable-address.ts'
 import { type OwnServer, openOwnRedis } from '../chaos/servers.ts'
 import { anAccount } from '../fixtures.ts'
+import { readFeed } from '../integration/revocations/feed-reader.ts'
 import { openLocalWorld } from '../local-world.ts'
 import { until } from '../until.ts'
 
@@ -107,4 +108,9 @@ test.serial('a replica is promoted that missed the end of sessions → those ses
     t.is((await refresh(ended)).body.code, 'INVALID_REFRESH_TOKEN')
     t.is((await me(ended)).body.code, 'SESSION_REVOKED')
   }
+  // The worker adds the lost entries to the feed again.
+  await until('the feed to list each of them', async () => {
+    const { sessions } = await readFeed(client)
+    return [signedOut, everywhere, stolen].every(({ sessionId }) => sessions.includes(sessionId))
+  })
 })

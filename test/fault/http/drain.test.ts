@@ -1,7 +1,10 @@
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import test from 'ava'
+import { openClient } from '../../client.ts'
+import { readFeed, requestFeed } from '../../integration/revocations/feed-reader.ts'
 import { openLocalWorld } from '../../local-world.ts'
+import { timed } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
 
 const world = await openLocalWorld()
@@ -23,6 +26,8 @@ test('SIGTERM → readyz reports draining, open requests finish, connections clo
   const port = await until('the API to listen', () => /"port":(\d+)/.exec(lines.join('\n'))?.[1], 50_000)
   const url = `http://127.0.0.1:${port}`
   t.is((await ask(`${url}/livez`, 'GET')).connection, 'keep-alive')
+  const { cursor } = await readFeed(openClient(url))
+  const waiting = timed(requestFeed(openClient(url), cursor))
   const inFlight = ask(`${url}/api/v1/auth/login`, 'POST', {
     email: 'ann@example.com',
     password: 'wrong horse 9',
@@ -37,6 +42,9 @@ test('SIGTERM → readyz reports draining, open requests finish, connections clo
   t.is(drained.connection, 'close')
   t.is((await ask(`${url}/livez`, 'GET')).status, 200)
   t.is((await inFlight).status, 401)
+  const { reply, took } = await waiting
+  t.is(reply.status, 200)
+  t.true(took < 20_000, 'a request that waits for news is answered at once')
   t.deepEqual(await ended, [0, null])
   await t.throwsAsync(fetch(`${url}/livez`))
 })

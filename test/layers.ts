@@ -7,6 +7,8 @@ export type Pass = {
   alone?: boolean
   /** Runs over a Redis Cluster of three masters. */
   cluster?: boolean
+  /** The tests need Chromium. */
+  browser?: boolean
   /** How many files run at once. */
   atOnce?: number
 }
@@ -17,6 +19,7 @@ const unit: Pass = { files: [folder('unit')], alone: true }
 const quick: Pass = { files: ['unit', 'contract', 'house', 'integration'].map(folder) }
 // These tests stop and freeze servers. With many files at once, a slow machine would look like a fault.
 const fault: Pass = { files: [folder('fault')], atOnce: 2 }
+const browser: Pass = { files: [folder('browser')], browser: true, atOnce: 1 }
 const cluster: Pass[] = [
   { files: [folder('cluster')], atOnce: 2 },
   // The features whose Redis scripts use several keys.
@@ -31,6 +34,7 @@ export const layers: Readonly<Record<string, Pass[]>> = {
   unit: [unit],
   quick: [quick],
   fault: [fault],
+  browser: [browser],
   cluster,
-  all: [quick, fault, ...cluster],
+  all: [quick, browser, fault, ...cluster],
 }

@@ -10,6 +10,7 @@ import { findServices, type Services } from '../src/dev-services/find-services.t
 import type { Server } from '../src/dev-services/server-process.ts'
 import { sources } from '../src/dev-services/sources.ts'
 import { type Counts, type Failure, readAvaOutput } from './ava-output.ts'
+import { provideChromium } from './chromium.ts'
 import { crossSlotErrors } from './cross-slots.ts'
 import { removeShellVariables, testEnvironment, testServers } from './environment.ts'
 import type { FileEnd } from './file-times.ts'
@@ -104,6 +105,11 @@ const startCluster = async (): Promise<Server | null> => {
 }
 
 const runPass = async (pass: Pass, services: Servers, slowness: number): Promise<Result> => {
+  const skipped = pass.browser ? await provideChromium() : null
+  if (skipped !== null) {
+    say(skipped)
+    return { ...none, skipped: 1 }
+  }
   await using cluster = pass.cluster ? await startCluster() : null
   if (pass.cluster && !cluster) {
     say('Skipped the tests over a Redis Cluster: redis-server is not installed')
@@ -156,7 +162,14 @@ const passesOf = (words: readonly string[]): Pass[] => {
   const atOnce = words.every(word => /test\/(?:fault|cluster)\b/.test(word))
     ? breaksServers?.atOnce
     : undefined
-  return [{ files: [...words], cluster: requested === 'cluster', ...(atOnce && { atOnce }) }]
+  const isBrowser = words.every(word => /test\/browser\b/.test(word))
+  return [
+    {
+      ...{ files: [...words], cluster: requested === 'cluster' },
+      ...(isBrowser && { browser: true, atOnce: 1 }),
+      ...(atOnce && { atOnce }),
+    },
+  ]
 }
 
 const main = async (words: readonly string[]): Promise<Result> => {

@@ -3,6 +3,7 @@ import { asGrant, type Grant } from './grant.ts'
 export type Message =
   | { type: 'refreshing' | 'failed' | 'wanted' }
   | { type: 'changed'; grant: Grant | null }
+  | { type: 'answer'; grant: Grant }
   | { type: 'ended'; sessionId: string }
 
 type Channel = Pick<EventTarget, 'addEventListener'> & {
@@ -29,7 +30,9 @@ export const openChannel = (name: string): Channel | null => {
 export const asMessage = (data: unknown): Message | null => {
   const { type, grant, sessionId } = (data ?? {}) as Record<string, unknown>
   if (type === 'refreshing' || type === 'failed' || type === 'wanted') return { type }
-  if (type === 'changed') return { type, grant: asGrant(grant) }
+  const checked = asGrant(grant)
+  if (type === 'changed') return { type, grant: checked }
+  if (type === 'answer' && checked) return { type, grant: checked }
   if (type === 'ended' && typeof sessionId === 'string') return { type, sessionId }
   return null
 }

@@ -1,5 +1,5 @@
 import type { Message } from './channel.ts'
-import { grantOf, marginOf, remainingOf } from './grant.ts'
+import { grantOf, isNewer, marginOf, remainingOf } from './grant.ts'
 import type { Settings } from './options.ts'
 import { alone, openPeers, type Peers } from './peers.ts'
 import type { Refresher } from './refresher.ts'
@@ -14,15 +14,16 @@ export const joinPeers = (settings: Settings, state: State, refresher: () => Ref
 
   const answer = (): void => {
     const held = state.held()
-    if (refresher().isRunning()) peers.send({ type: 'refreshing' })
-    else if (held && remainingOf(held) > marginOf(held)) peers.send({ type: 'changed', grant: grantOf(held) })
+    if (refresher().isExchanging()) peers.send({ type: 'refreshing' })
+    else if (held && remainingOf(held) > marginOf(held)) peers.send({ type: 'answer', grant: grantOf(held) })
   }
 
   const receiveByCookie = (message: Message): void => {
     const held = state.held()
     if (message.type === 'wanted') answer()
     if (message.type === 'ended' && held?.sessionId === message.sessionId) state.adopt(null)
-    if (message.type !== 'changed' || !message.grant) return
+    if ((message.type !== 'changed' && message.type !== 'answer') || !message.grant) return
+    if (message.type === 'answer' && held && !isNewer(message.grant, held)) return
     // A frozen tab gets the messages of minutes at once.
     const isOld = held?.sessionId === message.grant.sessionId && message.grant.receivedAt < held.receivedAt
     if (!isOld) state.adopt(message.grant)

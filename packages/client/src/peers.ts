@@ -8,9 +8,9 @@ import { asMessage, type Message, openChannel } from './channel.ts'
 
 export type Peers = {
   send: (message: Message) => void
-  /** Whether another tab is refreshing. It is forgotten after two seconds. */
+  /** Whether another tab is refreshing. It is forgotten after a few seconds. */
   isRefreshing: () => boolean
-  /** Resolves when no other tab is refreshing, at the latest after two seconds. */
+  /** Resolves when no other tab is refreshing, at the latest after a few seconds. */
   idle: () => Promise<void>
   /** Asks other tabs for their access token and waits shortly for an answer, or for a refresh of another tab. */
   ask: () => Promise<void>
@@ -19,6 +19,8 @@ export type Peers = {
 
 const refreshTimeout = 2000
 const answerTimeout = 60
+// One tab repairs: its announcement holds the other tabs back. If all did so at once, they would exchange the token again.
+const repairSpread = 2000
 
 type Receive = (message: Message) => void
 
@@ -31,6 +33,26 @@ export const alone: Peers = {
   close: () => {},
 }
 
+/** Waits for something that may never happen. */
+const openBell = () => {
+  const waiting = new Set<() => void>()
+  return {
+    ring: () => {
+      for (const wake of [...waiting]) wake()
+    },
+    wait: (milliseconds: number) =>
+      new Promise<void>(resolve => {
+        const wake = () => {
+          clearTimeout(limit)
+          waiting.delete(wake)
+          resolve()
+        }
+        const limit = setTimeout(wake, milliseconds)
+        waiting.add(wake)
+      }),
+  }
+}
+
 /**
  * Connects to the other tabs. `receive` gets their messages. `repair` is called when a tab began a refresh and sent
  * no result: it may be closed, and the service may have replaced the refresh token.
@@ -38,41 +60,36 @@ export const alone: Peers = {
 export const openPeers = (name: string, receive: Receive, repair: () => void): Peers => {
   const channel = openChannel(name)
   if (!channel) return alone
-  const waiting = new Set<() => void>()
+  const [answer, result] = [openBell(), openBell()]
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const settle = () => {
     clearTimeout(timer)
     timer = undefined
-    for (const wake of [...waiting]) wake()
+    answer.ring()
+    result.ring()
   }
-  const settled = (milliseconds: number) =>
-    new Promise<void>(resolve => {
-      const wake = () => {
-        clearTimeout(limit)
-        waiting.delete(wake)
-        resolve()
-      }
-      const limit = setTimeout(wake, milliseconds)
-      waiting.add(wake)
-    })
 
   channel.addEventListener('message', event => {
     const message = asMessage((event as MessageEvent).data)
     if (!message) return
     if (message.type === 'refreshing') {
       clearTimeout(timer)
-      timer = setTimeout(() => {
-        settle()
-        repair()
-      }, refreshTimeout)
+      timer = setTimeout(
+        () => {
+          settle()
+          repair()
+        },
+        refreshTimeout + Math.random() * repairSpread,
+      )
     }
     receive(message)
+    if (message.type === 'answer') answer.ring()
     if (message.type === 'failed' || message.type === 'changed' || message.type === 'ended') settle()
   })
 
   const idle = async () => {
-    if (timer !== undefined) await settled(refreshTimeout)
+    if (timer !== undefined) await result.wait(refreshTimeout + repairSpread)
   }
   return {
     send: message => channel.postMessage(message),
@@ -80,7 +97,7 @@ export const openPeers = (name: string, receive: Receive, repair: () => void): P
     idle,
     ask: async () => {
       channel.postMessage({ type: 'wanted' })
-      if (timer === undefined) await settled(answerTimeout)
+      if (timer === undefined) await answer.wait(answerTimeout)
       await idle()
     },
     close: () => {

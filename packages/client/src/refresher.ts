@@ -18,13 +18,15 @@ export type Refresher = {
   isOwn: (held: Held) => boolean
   /** Resolves when no refresh of this page is under way. */
   idle: () => Promise<void>
-  isRunning: () => boolean
+  /** Whether a request to refresh is under way. */
+  isExchanging: () => boolean
 }
 
 /** Keeps the access token fresh: one refresh for all who wait, and as few as possible in all tabs. */
 export const openRefresher = (settings: Settings, state: State, peers: Peers): Refresher => {
   const exchange = openExchange(settings, state, peers)
   let own: string | undefined
+  let isExchanging = false
   let running: Promise<void> | null = null
   let restoring: Promise<unknown> | null = null
 
@@ -48,7 +50,11 @@ export const openRefresher = (settings: Settings, state: State, peers: Peers): R
       await wait(rest)
       if (await look()) return
     }
-    own = (await exchange(mine, isDone))?.accessToken
+    isExchanging = true
+    const got = await exchange(mine, isDone).finally(() => {
+      isExchanging = false
+    })
+    own = got?.accessToken
   }
 
   const restore = async (): Promise<void> => {
@@ -93,6 +99,6 @@ export const openRefresher = (settings: Settings, state: State, peers: Peers): R
     idle: async () => {
       await running?.catch(() => {})
     },
-    isRunning: () => running !== null || restoring !== null,
+    isExchanging: () => isExchanging,
   }
 }

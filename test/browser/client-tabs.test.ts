@@ -1,0 +1,129 @@
+import anyTest, { type TestFn } from 'ava'
+import type { Browser } from 'puppeteer-core'
+import { anEmail, password } from '../fixtures.ts'
+import { until } from '../until.ts'
+import { openWorld, type World } from '../world.ts'
+import { openBrowser } from './open-browser.ts'
+import { openPageServer, type PageServer } from './page-server.ts'
+import { openTab, quiet, requestAll, type Tab } from './tabs.ts'
+
+type Context = { world: World; server: PageServer; browser: Browser; opened: AsyncDisposableStack }
+
+const test = anyTest.serial as TestFn<Context>
+
+test.before(async t => {
+  const opened = new AsyncDisposableStack()
+  t.context.opened = opened
+  const server = opened.use(await openPageServer())
+  const [world, { browser }] = await Promise.all([
+    openWorld({ env: { CORS_ORIGINS: server.origin } }),
+    openBrowser().then(each => opened.use(each)),
+  ])
+  opened.use(world)
+  Object.assign(t.context, { server, world, browser })
+})
+test.after.always(t => t.context.opened.disposeAsync())
+
+const minute = 60_000
+let shift = 0
+
+/** Moves the clock of the service, so that every access token has expired. Twice is longer than any grace period. */
+const expireTokens = async (world: World, tabs: readonly Tab[]): Promise<void> => {
+  // A refresh that is under way while the clock jumps would arrive after its grace period.
+  await quiet(tabs)
+  shift += 16 * minute
+  await world.travel(shift)
+}
+
+const refreshCount = async (world: World): Promise<number> => {
+  const lines = await world.logs()
+  return lines.filter(line => line.includes('"route":"/api/v1/auth/refresh"')).length
+}
+
+const eventsOf = (tabs: readonly Tab[]): Promise<string[][]> => Promise.all(tabs.map(tab => tab.events()))
+
+const transports = { cookie: { transport: 'cookie' }, body: { storage: 'localStorage' } } as const
+
+for (const [name, options] of Object.entries(transports))
+  test(`8 tabs (${name}) refresh for a simulated hour, one is frozen, one is killed → all stay signed in`, async t => {
+    const { world, server, browser } = t.context
+    const context = await browser.createBrowserContext()
+    const tabs = await Promise.all(
+      Array.from({ length: 8 }, () => openTab(context, server.origin, { baseUrl: world.url, ...options })),
+    )
+    const [first, ...others] = tabs
+    const [killed, frozen, ...rest] = others
+    if (!first || !killed || !frozen) throw new Error('no tabs')
+    const email = anEmail()
+    const userId = await first.page.evaluate(
+      async body => (await globalThis.client.register(body)).user?.id ?? '',
+      { email, password },
+    )
+    t.deepEqual([...(await requestAll(tabs, 1))], [userId])
+
+    for (let round = 0; round < 4; round++) {
+      await expireTokens(world, tabs)
+      t.deepEqual([...(await requestAll(tabs, 10))], [userId], `round ${round}`)
+    }
+
+    // A tab is frozen while its refresh is under way, and the other tabs exchange the token twice.
+    await expireTokens(world, tabs)
+    await frozen.page.evaluate(() => {
+      globalThis.pending = globalThis.client.me()
+    })
+    await frozen.cdp.send('Page.setWebLifecycleState', { state: 'frozen' })
+    for (let round = 0; round < 2; round++) {
+      await requestAll([first, ...rest], 5)
+      await expireTokens(world, [first, ...rest])
+    }
+    await frozen.cdp.send('Page.setWebLifecycleState', { state: 'active' })
+    await frozen.page.evaluate(() => globalThis.pending.catch(() => null))
+    t.deepEqual([...(await requestAll(tabs, 5))], [userId])
+
+    const alive = [first, frozen, ...rest]
+    // A tab is closed after the service has exchanged its token, and before it gets the reply.
+    await expireTokens(world, tabs)
+    const before = await refreshCount(world)
+    const eventsBefore = await eventsOf(alive)
+    const paused = new Promise(resolve => killed.cdp.once('Fetch.requestPaused', resolve))
+    await killed.cdp.send('Fetch.enable', {
+      patterns: [{ urlPattern: '*/auth/refresh', requestStage: 'Response' }],
+    })
+    await killed.page.evaluate(() => {
+      globalThis.pending = globalThis.client.me()
+    })
+    await paused
+    await killed.page.close()
+    await until('another tab repairs the refresh', async () => (await refreshCount(world)) > before + 1)
+    await until('every tab has the new tokens', async () =>
+      (await eventsOf(alive)).every((events, i) => events.length > (eventsBefore[i]?.length ?? 0)),
+    )
+    await expireTokens(world, alive)
+    t.deepEqual([...(await requestAll(alive, 5))], [userId])
+
+    // Every tab asks for new tokens at once.
+    await Promise.all(
+      alive.map(({ page }) =>
+        page.evaluate(() => Promise.all(Array.from({ length: 40 }, () => globalThis.client.refresh()))),
+      ),
+    )
+    await expireTokens(world, alive)
+    t.deepEqual([...(await requestAll(alive, 5))], [userId])
+    t.deepEqual(
+      (await eventsOf(alive)).flat().filter(event => event === 'signed_out'),
+      [],
+    )
+
+    await first.page.evaluate(() => globalThis.client.logout())
+    await until('all tabs are signed out', async () =>
+      (await eventsOf(alive)).every(events => events.at(-1) === 'signed_out'),
+    )
+    const sessions = await Promise.all(
+      alive.map(({ page }) => page.evaluate(() => globalThis.client.session())),
+    )
+    t.deepEqual(
+      sessions.filter(session => session !== null),
+      [],
+    )
+    await context.close()
+  })

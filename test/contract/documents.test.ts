@@ -4,7 +4,7 @@ import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promis
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import anyTest from 'ava'
 import * as v from 'valibot'
@@ -24,7 +24,7 @@ const test = anyTest.serial
 const world = await openWorld()
 const folder = await mkdtemp(join(tmpdir(), 'latchkey-readme-'))
 const root = fileURLToPath(new URL('../../', import.meta.url))
-const guide = await readFile(join(root, 'docs/guard.md'), 'utf8')
+const guide = await readFile(join(root, 'docs/tokens.md'), 'utf8')
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
 {
@@ -166,7 +166,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   test('a derived table or file that is out of date → is reported by its path', async t => {
     const copy = await mkdtemp(join(tmpdir(), 'latchkey-docs-'))
     t.teardown(() => rm(copy, { recursive: true }))
-    for (const name of ['README.md', 'docs', '.env.example', 'postman'])
+    for (const name of ['README.md', 'docs', '.env.example', 'postman', 'packages/client/src'])
       await cp(join(root, name), join(copy, name), { recursive: true })
     const page = join(copy, 'docs/limits.md')
     await writeFile(page, (await readFile(page, 'utf8')).replace('10 / 15 min', '11 / 15 min'))
@@ -222,7 +222,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
 }
 
 {
-  const pages = globSync(['*.md', 'docs/*.md'], { cwd: root })
+  const pages = globSync(['*.md', 'docs/**/*.md', 'packages/*/*.md'], { cwd: root })
 
   const slugOf = (heading: string): string =>
     heading
@@ -250,6 +250,19 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const index = readFileSync(join(root, 'docs/README.md'), 'utf8')
     for (const path of globSync('docs/*.md', { cwd: root }))
       if (path !== 'docs/README.md') t.true(index.includes(`](${path.slice('docs/'.length)})`), path)
+  })
+
+  test('a page of docs/guard/ → docs/guard.md links it, and it shows the example of the package', t => {
+    const index = readFileSync(join(root, 'docs/guard.md'), 'utf8')
+    const examples = globSync('packages/guard/examples/*.js', { cwd: root })
+    t.is(examples.length, 6)
+    for (const path of examples) {
+      const name = basename(path, '.js')
+      t.true(index.includes(`](guard/${name}.md)`), name)
+      const page = readFileSync(join(root, `docs/guard/${name}.md`), 'utf8')
+      const [, shown] = /<!-- example -->\s*```js\n([\s\S]*?)```\s*<!-- \/example -->/.exec(page) ?? []
+      t.is(shown, readFileSync(join(root, path), 'utf8'), name)
+    }
   })
 
   test('README.md → has at most 200 lines', t => {
@@ -318,7 +331,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     await rm(folder, { recursive: true })
   })
 
-  /** The verifier of docs/guard.md as a module. Only the address of the keys and the paths of packages differ. */
+  /** The verifier of docs/tokens.md as a module. Only the address of the keys and the paths of packages differ. */
   const documentedVerifier = async (
     keysAt = world.url,
   ): Promise<(token: string) => Promise<Record<string, unknown>>> => {

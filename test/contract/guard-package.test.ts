@@ -175,7 +175,7 @@ test('packed package → compiled code with types and source maps, no tests and 
     for (const end of ['js', 'js.map', 'd.ts'])
       t.true(packed.files.includes(`dist/${name}.${end}`), `${name}.${end}`)
   t.deepEqual(
-    packed.files.filter(path => !/^(dist|src)\/|^(README\.md|LICENSE|package\.json)$/.test(path)),
+    packed.files.filter(path => !/^(dist|src)\/|^((README|API)\.md|LICENSE|package\.json)$/.test(path)),
     [],
   )
   const map = JSON.parse(

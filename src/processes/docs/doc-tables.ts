@@ -5,6 +5,7 @@ import { gauges, requestSeconds } from '../../platform/catalog/metrics.ts'
 import { codeDigits, isCodePurpose } from '../../platform/catalog/token-purposes.ts'
 import { code, table } from './markdown.ts'
 import { routeTables } from './route-tables.ts'
+import { tokenVectors } from './token-vectors.ts'
 
 // The tables of the documentation in Markdown, derived from the catalogues.
 
@@ -93,6 +94,16 @@ const emailTable = (): string =>
   )
 
 /** Every derived table, by the name of its marker: `<!-- generated: limits -->`. */
+const vectorTable = (): string =>
+  table(
+    ['Token', 'Result', '`beyond_paseto`'],
+    tokenVectors.tokens.map(({ name, result, beyond_paseto: isBeyond }) => [
+      name,
+      code(result),
+      isBeyond ? 'true' : '',
+    ]),
+  )
+
 export const docTables: Readonly<Record<string, () => string>> = {
   configuration,
   limits: limitTable,
@@ -101,5 +112,6 @@ export const docTables: Readonly<Record<string, () => string>> = {
   metrics,
   'audit events': auditEventTable,
   emails: emailTable,
+  'token vectors': vectorTable,
   ...routeTables,
 }

@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os'
 import anyTest from 'ava'
+import { createVerifier } from '../../../packages/guard/src/verifier.ts'
 import { anAccount } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
@@ -9,7 +10,8 @@ import { runCommand } from '../cli/run-command.ts'
 // `latchkey keys rotate` and `retire`, at two instances in two processes.
 
 const test = anyTest.serial
-const world = await openWorld()
+const issuer = 'http://localhost:8000'
+const world = await openWorld({ env: { PUBLIC_URL: issuer } })
 const other = await world.instance()
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
@@ -63,8 +65,11 @@ test('two operators rotate at once → one key is published, and signs 15 minute
   await world.travel(0)
 })
 
-test('keys rotate --now → the next tokens have the new key, and every instance accepts them at once', async t => {
+test('keys rotate --now → every instance, and a guard that knows the old keys, accept the next tokens', async t => {
+  const fetchKeys: typeof fetch = (url, init) => fetch(String(url).replace(issuer, world.url), init)
+  const guard = createVerifier({ issuer, fetch: fetchKeys })
   const old = await anAccount(client)
+  t.is((await guard.verify(old.access)).sub, old.userId)
   const { code, json } = await keys('rotate', '--now')
   t.is(code, 0)
   t.is(json.status, 'signing')
@@ -76,6 +81,7 @@ test('keys rotate --now → the next tokens have the new key, and every instance
       for (const instance of [client, other.client])
         if ((await instance.get('me', { token: access })).status !== 200)
           throw new Error('a token was refused')
+      t.is((await guard.verify(access)).iss, issuer)
       if (kidOf(access) === json.kid) seen.add(each === client ? 'first' : 'second')
     }
     return seen.size === 2

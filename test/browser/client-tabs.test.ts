@@ -127,3 +127,60 @@ for (const [name, options] of Object.entries(transports))
     )
     await context.close()
   })
+
+test('a page with the cookie → no script, message or other origin sees the refresh token', async t => {
+  const { world, server, browser } = t.context
+  const context = await browser.createBrowserContext()
+  const options = { baseUrl: world.url, transport: 'cookie', origins: [server.origin] } as const
+  const [one, two] = await Promise.all([0, 1].map(() => openTab(context, server.origin, options)))
+  const foreign = await context.newPage()
+  await foreign.goto(server.otherOrigin)
+  if (!one || !two) throw new Error('no tabs')
+  const channel = `latchkey cookie ${world.url}`
+  for (const page of [two.page, foreign])
+    await page.evaluate(name => {
+      globalThis.events = []
+      new BroadcastChannel(name).addEventListener('message', event =>
+        globalThis.events.push(JSON.stringify((event as MessageEvent).data)),
+      )
+    }, channel)
+  const [email, other] = [anEmail(), anEmail()]
+  await one.page.evaluate(async body => globalThis.client.register(body), { email, password })
+  await expireTokens(world, [one, two])
+  await requestAll([one, two], 2)
+
+  const sent = (await two.page.evaluate(() => globalThis.events)).filter(text => text.startsWith('{'))
+  t.true(sent.some(text => text.includes('"changed"')))
+  t.false(sent.some(text => text.includes('lkr_')))
+  t.deepEqual(await foreign.evaluate(() => globalThis.events), [])
+  t.deepEqual(
+    await one.page.evaluate(() => [
+      (globalThis as unknown as { document: { cookie: string } }).document.cookie,
+      localStorage.length,
+      sessionStorage.length,
+    ]),
+    ['', 0, 0],
+  )
+
+  // Redirects in a browser.
+  const fetched = (path: string) =>
+    one.page.evaluate(async url => (await globalThis.client.fetch(url)).status, server.origin + path)
+  t.is(await fetched('/own'), 200)
+  t.is(await fetched('/out'), 200)
+  const bearers = server.seen.map(({ path, authorization }) => [path, authorization?.slice(0, 7)])
+  t.deepEqual(bearers, [
+    ['/own', 'Bearer '],
+    ['/out', 'Bearer '],
+    ['/in', undefined],
+  ])
+
+  // Another user signs in in the second tab.
+  await world.client.post('register', { email: other, password })
+  await two.page.evaluate(async body => globalThis.client.login(body), { email: other, password })
+  await until(
+    'the first tab shows the other user',
+    async () => (await one.events()).slice(-2).join() === 'signed_out,signed_in',
+  )
+  t.is(await one.page.evaluate(async () => (await globalThis.client.me()).email), other)
+  await context.close()
+})

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { basename, join } from 'node:path'
 import { root } from '../house/source.ts'
 
-const page = `<!doctype html><title>App</title>
+const page = `<!doctype html><title>App</title><link rel="icon" href="data:,">
 <script type="module">
 import { createClient } from '/client/main.ts'
 globalThis.createClient = createClient

@@ -41,7 +41,9 @@ export const checkHead = (ctx: Context, next: Next): Promise<void> | void => {
     ctx.set('Connection', 'close')
     return refuse(ctx, problem)
   }
-  return isReadable(req) ? next() : refuse(ctx, new Problem('NOT_FOUND'))
+  // Koa finds no path in a URL whose host has more than 255 characters.
+  const hasPath = isReadable(req) && typeof ctx.path === 'string'
+  return hasPath ? next() : refuse(ctx, new Problem('NOT_FOUND'))
 }
 
 /** Passes requests with an `Expect` header to the app like all others: `checkHead` refuses unknown expectations. */

@@ -105,6 +105,7 @@ const refused: Refused[] = [
   ],
   ['OPTIONS for the whole server', 'OPTIONS * HTTP/1.1', [host], 404, 'NOT_FOUND'],
   ['a target that is not a path', 'GET * HTTP/1.1', [host], 404, 'NOT_FOUND'],
+  ['a target with a host of 300 letters', `GET http://${'x'.repeat(300)} HTTP/1.1`, [host], 404, 'NOT_FOUND'],
   ['an address of another scheme', 'GET mailto:x HTTP/1.1', [host], 400, 'VALIDATION_ERROR'],
   ['a CONNECT tunnel', 'CONNECT latchkey.test:443 HTTP/1.1', [host], 405, 'METHOD_NOT_ALLOWED'],
   ['a CONNECT tunnel without a host', 'CONNECT latchkey.test:443 HTTP/1.1', [], 405, 'METHOD_NOT_ALLOWED'],

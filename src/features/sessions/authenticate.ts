@@ -23,8 +23,9 @@ const invalid = () => new Problem('INVALID_TOKEN', challenge('invalid_token'))
 
 /**
  * Checks the access token of a request offline: shape, key, signature, issuer, audience, time. Null without a token. Also
- * returns the session of an expired token: the caller checks whether it is active. The audience is that of Latchkey, unless
- * a proxy asks for the service behind it.
+ * returns the session of an expired token: the caller checks whether it is active.
+ *
+ * The audience is that of Latchkey, unless a proxy asks for the service behind it.
  */
 export const bearerCaller = async (
   deps: Pick<Deps, 'clock' | 'checkToken' | 'checkAnyToken'>,

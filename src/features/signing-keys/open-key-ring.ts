@@ -1,4 +1,5 @@
 import type { Deps } from '../../deps.ts'
+import { configError } from '../../platform/config/config.ts'
 import type { KeyRing } from '../../platform/crypto/key-ring.ts'
 import type { PublicKey } from '../../platform/crypto/paseto-keys.ts'
 import { buildRing, type Ring } from './build-ring.ts'
@@ -87,7 +88,9 @@ export const openKeyRing = async (deps: Needs): Promise<KeyRing & Disposable> =>
   await read()
   const opened = ring as Ring | null
   if (!opened) throw (failure as { cause: unknown } | null)?.cause
-  if (opened.fault) throw new Error(opened.fault)
+  // A restart does not help if APP_SECRET lacks the secret of the key.
+  const isUnreadable = opened.published.some(({ status }) => status === 'signing')
+  if (opened.fault) throw isUnreadable ? configError(opened.fault) : new Error(opened.fault)
   const timer = setInterval(() => void read(), keyTimes.poll).unref()
 
   return {

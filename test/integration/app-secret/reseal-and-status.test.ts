@@ -1,7 +1,9 @@
 import anyTest from 'ava'
 import { reportSecrets } from '../../../src/features/app-secret/report-secrets.ts'
 import { resealRows } from '../../../src/features/app-secret/reseal-rows.ts'
+import type { ListInUse } from '../../../src/features/app-secret/store.ts'
 import { openKeyRing } from '../../../src/features/signing-keys/open-key-ring.ts'
+import { exitCodeOf } from '../../../src/platform/config/config.ts'
 import { unseal } from '../../../src/platform/crypto/seal.ts'
 import { deriveSecrets } from '../../../src/platform/crypto/secrets.ts'
 import { anAccount, password } from '../../fixtures.ts'
@@ -111,8 +113,19 @@ test('a process without the new secret runs → nothing is sealed under it until
   t.is(await resealRows(withSecrets(newThenOld)), 0)
   t.true(await opensUnder(old))
   t.true(world.logs.some(line => line.includes('a running process does not have it')))
+  await using _ = reportSecrets(withSecrets(newThenOld))
+  await until('the second process to warn', () =>
+    world.logs.some(line => line.includes('it refuses refresh tokens of this process')),
+  )
   const shown = await status('newThenOld')
-  t.deepEqual(shown.lists_in_use, [{ ids: [oldId], processes: 1 }])
+  const lists = new Map(shown.lists_in_use.map(({ ids, processes }: ListInUse) => [ids.join(), processes]))
+  t.deepEqual(
+    lists,
+    new Map([
+      [oldId, 1],
+      [`${newId},${oldId}`, 1],
+    ]),
+  )
   t.is(shown.may_be_dropped_at, null)
   await running[Symbol.asyncDispose]()
   t.is(await resealRows(withSecrets(newThenOld)), 1)
@@ -169,6 +182,7 @@ test('signing key sealed under no listed secret → a start names the key and wh
     t.true(error?.message.includes(kid))
     t.regex(error?.message ?? '', /Add the secret that did to the end of APP_SECRET/)
     t.false(error?.message.includes(testSecret))
+    t.is(exitCodeOf(error), 78, 'a restart does not help')
   }
   using ring = await openKeyRing(withSecrets(onlyNew))
   t.is(ring.signing().kid, kid)

@@ -30,7 +30,8 @@ const middleware =
     void runGuard(guard, request, {
       refuse: answer => sendAnswer(reply, answer),
       pass: () => next(),
-      fail: next,
+      // Always an error: `next()` and `next('route')` would let the request pass.
+      fail: error => next(error instanceof Error ? error : new Error('a guard failed', { cause: error })),
     })
 
 /** Requires a valid access token. */

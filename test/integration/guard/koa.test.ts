@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { json } from 'node:stream/consumers'
@@ -11,6 +12,8 @@ import type { Reply } from '../../client.ts'
 import { anAccount, password } from '../../fixtures.ts'
 import { testSecret } from '../../template.ts'
 import { openWorld } from '../../world.ts'
+import { anAdmin } from '../admin/admin-account.ts'
+import { aMachine, machineToken } from '../clients/machine.ts'
 import { openResourceServer } from './resource-server.ts'
 
 // A real issuer on a real port, so that the guard fetches its keys over HTTP as in production.
@@ -128,6 +131,43 @@ test.serial('expired token → TOKEN_EXPIRED, with the same reply as the issuer 
   ]
   t.is(guardReply.body.code, 'TOKEN_EXPIRED')
   t.deepEqual(comparable(guardReply), comparable(issuerReply))
+})
+
+test('machine client without the scope → the same 403 as the issuer gives, and 200 with it', async t => {
+  const [lacking, having] = [await aMachine(world, ['orders:read']), await aMachine(world, ['users:read'])]
+  const token = await machineToken(client, lacking)
+  t.is((await guarded.get('/closed', { token })).body.auth.client_id, lacking.id)
+  const refused = await guarded.get('/scope', { token })
+  t.is(refused.body.code, 'INSUFFICIENT_SCOPE')
+  t.deepEqual(comparable(refused), comparable(await client.get('/api/v1/admin/users', { token })))
+  t.is((await guarded.get('/scope', { token: await machineToken(client, having) })).status, 200)
+})
+
+test('machine client where a user is required, and the reverse → 403 that names the reason', async t => {
+  const token = await machineToken(client, await aMachine(world, ['users:read']))
+  for (const path of ['/verified', '/admin', '/open-admin', '/fresh']) {
+    const { status, body } = await guarded.get(path, { token })
+    t.is(status, 403)
+    t.is(body.detail, 'The token belongs to a machine client, and this is only for users.')
+  }
+  const { access } = await anAccount(client)
+  const { status, body } = await guarded.get('/scope', { token: access })
+  t.is(status, 403)
+  t.is(body.detail, 'The token belongs to a user, and this is only for machine clients.')
+})
+
+test.serial('user who signed in 11 minutes ago → the same challenge as the issuer gives', async t => {
+  await world.travel(-11 * 60_000)
+  const { access } = await anAdmin(world)
+  await world.travel(0)
+  const [guardReply, issuerReply] = [
+    await guarded.get('/fresh', { token: access }),
+    await client.send('DELETE', `/api/v1/admin/users/${randomUUID()}`, { token: access }),
+  ]
+  t.is(guardReply.body.code, 'REAUTHENTICATION_REQUIRED')
+  t.deepEqual(comparable(guardReply), comparable(issuerReply))
+  const fresh = await anAccount(client)
+  t.is((await guarded.get('/fresh', { token: fresh.access })).status, 200)
 })
 
 test.serial(

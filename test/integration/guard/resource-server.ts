@@ -6,7 +6,9 @@ import {
   type AuthState,
   optionalAuth,
   requireAuth,
+  requireFresh,
   requireRole,
+  requireScope,
   requireVerified,
 } from '../../../packages/guard/src/koa.ts'
 import type { Verifier } from '../../../packages/guard/src/verifier.ts'
@@ -22,6 +24,8 @@ export const openResourceServer = async (verifier: Verifier): Promise<ResourceSe
     '/verified': [requireAuth(verifier), requireVerified()],
     '/admin': [requireAuth(verifier), requireRole('admin')],
     '/open-admin': [optionalAuth(verifier), requireRole('admin')],
+    '/fresh': [requireAuth(verifier), requireFresh(600)],
+    '/scope': [requireAuth(verifier), requireScope('users:read')],
     '/forgotten': [requireRole('admin')],
   }
   const app = new Koa<AuthState>()

@@ -6,7 +6,9 @@ import { refreshOnce } from './refresh-once.ts'
 import type { State } from './state-type.ts'
 import { wait } from './wait.ts'
 
-const maxRetryAfter = 10
+const maxRetryAfter = 5
+// Later, the service would take a token that it has already exchanged for a stolen one.
+const retryWithin = 8000
 // A lost reply is repaired within the grace period of the service: the same refresh token gets the same successor.
 const pauses = [200, 1000]
 
@@ -30,6 +32,7 @@ export const openExchange = (settings: Settings, state: State, peers: Peers): Ex
   }
 
   return async (mine, isDone) => {
+    const began = performance.now()
     for (let attempt = 0; ; attempt++) {
       // Another tab may have exchanged the token, so it is read immediately before it is sent.
       const present = await state.sync()
@@ -45,7 +48,8 @@ export const openExchange = (settings: Settings, state: State, peers: Peers): Ex
       const problem = result instanceof ProblemError ? result : null
       if (problem?.code === 'INVALID_REFRESH_TOKEN') return refused(mine, isDone)
       const pause = problem ? retryPause(problem) : pauses[attempt]
-      if (pause === undefined || attempt >= pauses.length) {
+      const isLate = performance.now() - began + (pause ?? 0) > retryWithin
+      if (pause === undefined || isLate || attempt >= pauses.length) {
         peers.send({ type: 'failed' })
         throw result
       }

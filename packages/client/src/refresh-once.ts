@@ -3,34 +3,57 @@ import type { Settings } from './options.ts'
 import type { ProblemError } from './problem-error.ts'
 import { readProblem } from './read-problem.ts'
 
-/**
- * A request ends within this time, and tabs leave at least this time between two exchanges. So an old refresh token is
- * never under way while its successor is exchanged, and arrives within the grace period of the service (10 s).
- */
-export const refreshTimeout = 5000
+/** Tabs leave at least this time between two exchanges, so that no old token is under way while its successor is exchanged. */
+export const exchangePause = 5000
 
-/** Exchanges a refresh token, or the cookie, once. Rejects if no reply of the service arrives. */
-export const refreshOnce = async (
+/** Without a reply, the request is repeated once after this time. It then arrives within the grace period of the service. */
+const repeatAfter = 4000
+// A slow reply is better than none: a later request with the same token would look like theft.
+const timeout = 30_000
+
+type Result = Held | ProblemError
+
+const post = async (
   { baseUrl, isCookie, fetch }: Settings,
   refreshToken: string | undefined,
-): Promise<Held | ProblemError> => {
+  signal: AbortSignal,
+): Promise<Result> => {
+  const response = await fetch(`${baseUrl}/api/v1/auth/refresh`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+    body: JSON.stringify(isCookie ? {} : { refresh_token: refreshToken }),
+    credentials: isCookie ? 'include' : 'omit',
+    // A redirect would send the refresh token to another address.
+    redirect: 'error',
+    cache: 'no-store',
+    // The reply must set the cookie even if the user leaves the page now.
+    keepalive: true,
+    signal,
+  })
+  return response.ok ? grantOfReply(await response.json()) : readProblem(response)
+}
+
+/** Exchanges a refresh token, or the cookie. Rejects if no reply of the service arrives. */
+export const refreshOnce = async (settings: Settings, refreshToken: string | undefined): Promise<Result> => {
   const abort = new AbortController()
-  const timer = setTimeout(() => abort.abort(new Error('The refresh took too long')), refreshTimeout)
+  const limit = setTimeout(() => abort.abort(new Error('The refresh took too long')), timeout)
+  let second: ReturnType<typeof setTimeout> | undefined
   try {
-    const response = await fetch(`${baseUrl}/api/v1/auth/refresh`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
-      body: JSON.stringify(isCookie ? {} : { refresh_token: refreshToken }),
-      credentials: isCookie ? 'include' : 'omit',
-      // A redirect would send the refresh token to another address.
-      redirect: 'error',
-      cache: 'no-store',
-      // The reply must set the cookie even if the user leaves the page now.
-      keepalive: true,
-      signal: abort.signal,
+    return await new Promise<Result>((resolve, reject) => {
+      let open = 0
+      const send = () => {
+        open++
+        post(settings, refreshToken, abort.signal).then(resolve, error => {
+          open--
+          if (open === 0) reject(error)
+        })
+      }
+      send()
+      second = setTimeout(send, repeatAfter)
     })
-    return response.ok ? grantOfReply(await response.json()) : await readProblem(response)
   } finally {
-    clearTimeout(timer)
+    clearTimeout(limit)
+    clearTimeout(second)
+    abort.abort()
   }
 }

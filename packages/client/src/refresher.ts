@@ -2,7 +2,7 @@ import { openExchange } from './exchange.ts'
 import { ageOf, type Held, isNewer, marginOf, remainingOf } from './grant.ts'
 import type { Settings } from './options.ts'
 import type { Peers } from './peers.ts'
-import { refreshTimeout } from './refresh-once.ts'
+import { exchangePause } from './refresh-once.ts'
 import type { State } from './state-type.ts'
 import { wait } from './wait.ts'
 
@@ -45,7 +45,7 @@ export const openRefresher = (settings: Settings, state: State, peers: Peers): R
       await peers.idle()
       if (await look()) return
     }
-    const rest = mine && !isExpired ? refreshTimeout - ageOf(mine) : 0
+    const rest = mine && !isExpired ? exchangePause - ageOf(mine) : 0
     if (rest > 0) {
       await wait(rest)
       if (await look()) return

@@ -12,16 +12,6 @@ local keep = tonumber(ARGV[3])
 local oldest = now - keep
 local sub, before, ended = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]) or now
 
--- Drop what has expired, except the last entry: it is the position of everyone who has read the whole feed.
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. oldest)
-local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 50)
-local length = redis.call('XLEN', KEYS[1])
-for i = 1, math.min(#first, length - 1) do
-  local fields = first[i][2]
-  if tonumber(fields[4]) >= oldest then break end
-  redis.call('XDEL', KEYS[1], first[i][1])
-end
-
 local function add(at, kind, id, value)
   redis.call('XADD', KEYS[1], '*', 'n', ARGV[1], 'a', at, 'k', kind, 'i', id, 'v', value)
 end

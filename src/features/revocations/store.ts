@@ -83,10 +83,16 @@ export const findMissing = async ({ redis, keys }: Store, endings: readonly Endi
 export const isComplete = async ({ redis, keys }: Store): Promise<boolean> =>
   (await redis.zscore(keys.knownRevocations, 'complete')) !== null
 
-/** Marks the feed as complete, if Redis still has the entry at this position. Returns whether it is complete. */
-export const markComplete = async ({ redis, keys }: Store, last: Cursor | null): Promise<boolean> =>
-  (await completeScript(
+/**
+ * Marks the feed as complete, if Redis still has the entry at this position, and drops what has expired. Returns whether it
+ * is complete.
+ */
+export const markComplete = async (store: Store, last: Cursor | null): Promise<boolean> => {
+  const { redis, keys, clock } = store
+  const answer = await completeScript(
     redis,
     [keys.revocations, keys.knownRevocations],
-    [last?.id ?? '', last?.nonce ?? ''],
-  )) === 1
+    [last?.id ?? '', last?.nonce ?? '', clock.shift, keepMs(store), newNonce()],
+  )
+  return answer === 1
+}

@@ -98,6 +98,15 @@ test.serial('an account is erased → Postgres and Redis hold no personal data o
   await settled()
   t.is(await erase(), 1)
   t.false(await exists(user.id))
+  // The feed of revocations has the bare id, until the last access token has expired.
+  t.deepEqual(await found(), [user.id])
+  await world.sql(`UPDATE revocations SET at = at - interval '17 minutes'`)
+  await world.travel(17 * 60_000)
+  await world.run('repairFeed')
+  await world.travel(0)
+  // Redis drops this counter itself, by the clock that no test can move.
+  t.true((await world.redis.pttl(world.keys.revocationsOf(user.id))) <= 16 * 60_000)
+  await world.redis.del(world.keys.revocationsOf(user.id))
   t.deepEqual(await found(), [])
   const acts = await world.sql(
     'SELECT type, ip, user_agent FROM audit_events WHERE user_id = $1 AND actor_id = $2',

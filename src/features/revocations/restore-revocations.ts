@@ -14,9 +14,9 @@ type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys'>
 export const restoreRevocations = async (deps: Needs, since = 0): Promise<boolean> => {
   const oldest = Date.now() - keepMs(deps)
   let last = await readLastCursor(deps)
-  let position = {
-    at: new Date((await isComplete(deps)) ? Math.max(since, oldest) : oldest),
-    id: NIL as string,
+  let position: Position = {
+    moment: new Date((await isComplete(deps)) ? Math.max(since, oldest) : oldest).toISOString(),
+    id: NIL,
   }
   for (;;) {
     const rows = await rowsAfter(deps, position)
@@ -28,14 +28,17 @@ export const restoreRevocations = async (deps: Needs, since = 0): Promise<boolea
   }
 }
 
-const rowsAfter = ({ database }: Needs, { at, id }: Pick<Revocation, 'at' | 'id'>): Promise<Revocation[]> =>
+/** `moment` is the time of a row as Postgres writes it: a `Date` has no microseconds, so rows would be read twice. */
+type Position = { moment: string; id: string }
+
+// By the index of `at`: a sort of all rows for each batch would take minutes after a flush of Redis.
+const rowsAfter = ({ database }: Needs, { moment, id }: Position): Promise<(Revocation & Position)[]> =>
   database.query(
-    // A date has microseconds in Postgres and milliseconds here.
-    `SELECT id, sub, session_id, epoch, date_trunc('milliseconds', at) AS at, is_listed FROM revocations
-      WHERE at >= $1 AND (date_trunc('milliseconds', at), id) > ($1, $2)
+    `SELECT id, sub, session_id, epoch, at, at::text AS moment, is_listed FROM revocations
+      WHERE (at, id) > ($1::timestamptz, $2)
         AND (session_id IS NOT NULL OR at < now() - $3 * interval '1 millisecond')
-      ORDER BY date_trunc('milliseconds', at), id LIMIT ${batchSize}`,
-    [at, id, settleAfterMs],
+      ORDER BY at, id LIMIT ${batchSize}`,
+    [moment, id, settleAfterMs],
   )
 
 const endingOf = ({ clock }: Needs, { sub, session_id, is_listed, at }: Revocation): Ending => {

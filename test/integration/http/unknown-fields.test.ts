@@ -107,17 +107,25 @@ test('hundreds of unknown fields → 20 errors', async t => {
   t.is(body.errors.length, 20)
 })
 
-test('field names that are slow to compare → refused within 100 ms', t => {
+test('thousands of field names that are slow to compare → only 20 of them are compared', t => {
   const names = Array.from({ length: 4000 }, (_, i) => `${'preferred_language'.repeat(2)}${i}`)
   const body = Object.fromEntries([...names, 'x'.repeat(1_000_000)].map(name => [name, 1]))
   const schema = v.strictObject({ preferred_language: v.string(), full_name: v.string() })
-  // Another process may delay one attempt, but not all of them.
-  const tries = Array.from({ length: 5 }, () => {
-    const began = performance.now()
+  // The comparison takes the least of three numbers for each pair of letters.
+  const { min } = Math
+  let pairs = 0
+  Math.min = (...numbers) => {
+    pairs++
+    return min(...numbers)
+  }
+  try {
     t.true(validate(schema, body) instanceof Problem)
-    return performance.now() - began
-  })
-  t.true(Math.min(...tries) < 100, String(tries))
+  } finally {
+    Math.min = min
+  }
+  const longest = 40
+  const letters = 'preferredlanguage'.length + 'fullname'.length
+  t.true(pairs > 20 && pairs < 20 * longest * (letters + 2), String(pairs))
 })
 
 test('values and malformed field names → repeated in no error', async t => {

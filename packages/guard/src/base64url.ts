@@ -26,16 +26,3 @@ export const decode = (text: string): Uint8Array<ArrayBuffer> | null => {
   }
   return (bits & ((1 << held) - 1)) === 0 ? bytes : null
 }
-
-/** Encodes bytes without padding. */
-export const encode = (bytes: Uint8Array): string => {
-  let text = ''
-  for (let i = 0; i < bytes.length; i += 3) {
-    const left = bytes.length - i
-    const three = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
-    text += alphabet.charAt(three >> 18) + alphabet.charAt((three >> 12) & 63)
-    if (left > 1) text += alphabet.charAt((three >> 6) & 63)
-    if (left > 2) text += alphabet.charAt(three & 63)
-  }
-  return text
-}

@@ -1,10 +1,10 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto'
 import anyTest from 'ava'
 import { sign as signForeign, verify as verifyForeign } from 'paseto-ts/v4'
-import { decode, encode } from '../../../packages/guard/src/base64url.ts'
 import { verifyWith } from '../../../packages/guard/src/check-token.ts'
 import type { Claims, UserClaims } from '../../../packages/guard/src/claims.ts'
 import { encodePieces as PAE, parseToken, signedBytes } from '../../../packages/guard/src/signed-token.ts'
+import { decode, encode } from '../../../src/platform/base/base64url.ts'
 import {
   checkSignature,
   openTokenCheck,

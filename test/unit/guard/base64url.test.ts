@@ -1,14 +1,14 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { decode, encode } from '../../../packages/guard/src/base64url.ts'
+import { decode } from '../../../packages/guard/src/base64url.ts'
 
 // The guard decodes without Node. It must agree with Node, except that it refuses a second spelling of the same bytes.
 
-test('any bytes → encoded as Node does, and decoded again', t => {
+test('any bytes as Node encodes them → decoded again', t => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), bytes => {
       const text = Buffer.from(bytes).toString('base64url')
-      return encode(bytes) === text && Buffer.from(decode(text) ?? [1]).equals(bytes)
+      return Buffer.from(decode(text) ?? [1]).equals(bytes)
     }),
   )
   t.pass()

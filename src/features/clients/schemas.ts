@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { field, line, named, pattern, time } from '../../platform/base/field-shapes.ts'
+import { line, named, pattern, time } from '../../platform/base/field-shapes.ts'
 import { clientIdShape } from '../../platform/crypto/client-secret.ts'
 
 export const clientId = pattern(
@@ -19,16 +19,22 @@ export const secretPrefix = pattern(
 export const clientName = line(100, 'The name of a machine client, for people.')
 
 // RFC 6749, section 3.3.
-const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/
-
-const scopeMessage = 'must be 1 to 64 characters of ASCII without spaces, quotation marks and backslashes'
+const scopeToken = '[\\x21\\x23-\\x5b\\x5d-\\x7e]{1,64}'
 
 /** One scope. Those of other services are free text. */
-export const scope = field(
+const scope = pattern(
   'scope',
-  scopeMessage,
-  { description: 'A scope (RFC 6749, section 3.3).', pattern: scopeToken.source },
-  text => (scopeToken.test(text) ? text : null),
+  'must be 1 to 64 characters of ASCII without spaces, quotation marks and backslashes',
+  'A scope (RFC 6749, section 3.3).',
+  new RegExp(`^${scopeToken}$`),
+)
+
+/** One or more scopes in a text. */
+export const scopeText = pattern(
+  'scope',
+  'must be one or more scopes, separated by spaces',
+  'Scopes of a machine client.',
+  new RegExp(`^${scopeToken}(?: ${scopeToken})*$`),
 )
 
 const maxScopes = 50

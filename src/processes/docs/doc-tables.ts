@@ -93,7 +93,6 @@ const emailTable = (): string =>
     ]),
   )
 
-/** Every derived table, by the name of its marker: `<!-- generated: limits -->`. */
 const vectorTable = (): string =>
   table(
     ['Token', 'Result', '`beyond_paseto`'],
@@ -104,6 +103,7 @@ const vectorTable = (): string =>
     ]),
   )
 
+/** Every derived table, by the name of its marker: `<!-- generated: limits -->`. */
 export const docTables: Readonly<Record<string, () => string>> = {
   configuration,
   limits: limitTable,

@@ -13,6 +13,7 @@ export type NodeRequest = {
 }
 
 type NodeReply = {
+  readonly headersSent: boolean
   readonly writeHead: (status: number, headers: Record<string, string>) => { end: (body: string) => unknown }
 }
 
@@ -43,7 +44,9 @@ export const nodeGuards: Guards<NodeRequest> = openGuards({
   requestId: request => (request as { id?: unknown }).id,
 })
 
+/** Sends the answer, unless something else replied while the guard waited for keys, such as a time limit. */
 export const sendAnswer = (reply: NodeReply, { status, headers, body }: Answer): void => {
+  if (reply.headersSent) return
   reply.writeHead(status, { ...headers }).end(body)
 }
 

@@ -2,6 +2,12 @@ import type { Fetch } from './fetch-issuer.ts'
 
 // What reads in the background: it neither keeps a process alive nor outlives its verifier.
 
+/** Calls back. An error in the callback must not end the process: no caller waits for what runs in the background. */
+export const notify = (callback: (error: unknown) => unknown, error: unknown): void => {
+  const call = async (): Promise<unknown> => callback(error)
+  call().catch(() => {})
+}
+
 /** Waits, without keeping the process alive. */
 export const sleep = (milliseconds: number): Promise<void> =>
   new Promise(resolve => {

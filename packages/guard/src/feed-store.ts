@@ -1,4 +1,4 @@
-import { pauseAfter, sleep, stoppable } from './background.ts'
+import { notify, pauseAfter, sleep, stoppable } from './background.ts'
 import type { Claims } from './claims.ts'
 import { openEnded } from './ended.ts'
 import { type FeedOptions, readFeed } from './read-feed.ts'
@@ -40,27 +40,25 @@ export const openFeedStore = (options: FeedOptions, policy: RevocationOptions): 
   let usedAt = 0
   let cause: unknown
   let isReported = false
-  let reading: { readonly first: Promise<void>; activeAt: number } | null = null
+  let reading: { readonly first: Promise<void>; isFirstOver: boolean; activeAt: number } | null = null
 
-  const isStale = (): boolean => Date.now() - readAt > staleAfterMs
+  // A clock that is set back makes the list stale instead of keeping it for longer.
+  const isStale = (): boolean => Math.abs(Date.now() - readAt) > staleAfterMs
   const report = (error: unknown): void => {
     cause = error
     if (!isStale() || isReported || closing.signal.aborted) return
     isReported = true
-    try {
-      onStale(error)
-    } catch {
-      // An error in the callback must not end the process: no caller waits for this read.
-    }
+    notify(onStale, error)
   }
-  /** Reads once, and returns where the next read continues. */
-  const readOnce = async (after: string | null): Promise<string> => {
+  /** Reads once, and returns where the next read continues. Calls `complete` if nothing is left to read now. */
+  const readOnce = async (after: string | null, complete: () => void): Promise<string> => {
     const startedAt = Date.now()
     const page = await readFeed(feed, after)
     ended.add(page, Date.now())
     if (page.hasMore) return page.cursor
     readAt = Date.now()
     isReported = false
+    complete()
     // A reply without news that came at once: the issuer lets no further request wait.
     if (page.cursor === after && readAt - startedAt < 1000) await sleep(1000 + Math.random() * 1000)
     return page.cursor
@@ -70,7 +68,7 @@ export const openFeedStore = (options: FeedOptions, policy: RevocationOptions): 
     while (reading === self && !closing.signal.aborted && Date.now() - usedAt < idleAfterMs) {
       self.activeAt = Date.now()
       try {
-        cursor = await readOnce(cursor)
+        cursor = await readOnce(cursor, settled)
         failures = 0
       } catch (error) {
         // From the beginning, since that is answered at once: the guard recovers without a wait of 25 s.
@@ -79,7 +77,6 @@ export const openFeedStore = (options: FeedOptions, policy: RevocationOptions): 
         settled()
         await sleep(pauseAfter(failures++))
       }
-      if (cursor !== null && !isStale()) settled()
     }
     settled()
     if (reading === self) reading = null
@@ -91,8 +88,12 @@ export const openFeedStore = (options: FeedOptions, policy: RevocationOptions): 
     const first = new Promise<void>(resolve => {
       settled = resolve
     })
-    reading = { first, activeAt: Date.now() }
-    void run(reading, settled)
+    const self = { first, isFirstOver: false, activeAt: Date.now() }
+    reading = self
+    void run(self, () => {
+      self.isFirstOver = true
+      settled()
+    })
     return first
   }
   const decide = (claims: Claims): void => {
@@ -104,7 +105,9 @@ export const openFeedStore = (options: FeedOptions, policy: RevocationOptions): 
     check: claims => {
       usedAt = Date.now()
       const first = start()
-      return isStale() ? first.then(() => decide(claims)) : decide(claims)
+      // After a time without tokens, sessions may have ended that the guard has not read yet.
+      const isCurrent = reading?.isFirstOver === true && !isStale()
+      return isCurrent ? decide(claims) : first.then(() => decide(claims))
     },
     close: () => closing.abort(),
   }

@@ -1,3 +1,4 @@
+import { notify } from './background.ts'
 import type { FetchedKeys } from './fetch-keys.ts'
 import { importKeys, type Keys, type PublishedKey, type VerifyKey } from './published-keys.ts'
 import type { FindKey } from './read-signed.ts'
@@ -48,13 +49,6 @@ export const openKeyStore = ({ read, onError }: Options): FindKey<VerifyKey> => 
   let failure: { cause: unknown } | null = null
   let reading: { ended: Promise<void>; since: number } | null = null
 
-  const report = (error: unknown): void => {
-    try {
-      onError(error)
-    } catch {
-      // An error in the callback must not end the process: no caller waits for a fetch in the background.
-    }
-  }
   const readKeys = async (): Promise<void> => {
     try {
       const { keys, freshMs } = await read()
@@ -64,7 +58,7 @@ export const openKeyStore = ({ read, onError }: Options): FindKey<VerifyKey> => 
     } catch (cause) {
       failure = { cause }
       pause = { from: Date.now(), for: pauseMs }
-      report(cause)
+      notify(onError, cause)
     }
   }
   /** One fetch at a time: all callers wait for the same one. */

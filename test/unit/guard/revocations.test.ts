@@ -245,3 +245,60 @@ test('close → the request that waits for news ends at once', async t => {
   await until('the connection to close', () => !waiting.isOpen())
   t.is(await guard.check(issuer.token()), 'passes')
 })
+
+test('session ended while the guard had no token to check → the next token waits for the list', async t => {
+  await using issuer = await openIssuer()
+  const { check } = issuer.guard()
+  let asked = issuer.asked()
+  const checked = check(issuer.token())
+  const first = await asked
+  asked = issuer.asked()
+  first.answer(signFeed(issuer.feed()))
+  t.is(await checked, 'passes')
+  const second = await asked
+  mock.timers.tick(61_000)
+  const isOver = until('the second request to close', () => !second.isOpen())
+  second.answer(signFeed(issuer.feed()))
+  await isOver
+  // The guard has read a list a moment ago, and nothing since.
+  await new Promise(resolve => setTimeout(resolve, 50))
+  mock.timers.tick(30_000)
+  asked = issuer.asked()
+  const later = Promise.all([check(issuer.token({ sid: 'ended' })), check(issuer.token({ sid: 'ended' }))])
+  const third = await asked
+  t.is(third.after, null)
+  third.answer(signFeed(issuer.feed({ sessions: ['ended'] })))
+  t.deepEqual(await later, ['SESSION_REVOKED', 'SESSION_REVOKED'])
+})
+
+test('callback that rejects → no unhandled rejection ends the process', async t => {
+  await using issuer = await openIssuer()
+  const unhandled: unknown[] = []
+  const note = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', note)
+  let calls = 0
+  const onStale = async () => {
+    calls++
+    throw new Error('of the callback')
+  }
+  issuer.state.isWithoutFeed = true
+  t.is(await issuer.guard({ whenStale: 'deny', onStale }).check(issuer.token()), 'KEYS_UNAVAILABLE')
+  await new Promise(resolve => setImmediate(resolve))
+  process.off('unhandledRejection', note)
+  t.is(calls, 1)
+  t.deepEqual(unhandled, [])
+})
+
+test('clock set back by an hour while the feed is down → the old list counts as stale', async t => {
+  await using issuer = await openIssuer()
+  const { check } = issuer.guard({ whenStale: 'deny' })
+  const asked = issuer.asked()
+  const checked = check(issuer.token())
+  const { answer } = await asked
+  issuer.state.isDown = true
+  answer(signFeed(issuer.feed()))
+  t.is(await checked, 'passes')
+  mock.timers.setTime(Date.now() - 3_600_000)
+  t.is(await check(issuer.token()), 'KEYS_UNAVAILABLE')
+  mock.timers.tick(3_600_000)
+})

@@ -6,19 +6,28 @@ export type Fetch = (
 
 const loopback = /^(?:localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
-/** `PUBLIC_URL` and `iss` have no slash at the end. */
-export const withoutSlash = (issuer: string): string => issuer.replace(/\/+$/, '')
+/**
+ * An address in the spelling of `iss` and `aud`, as Latchkey reads `PUBLIC_URL` and `AUDIENCES`: a lower-case host, and no
+ * default port and no slash at the end. Null for what is not such an address.
+ */
+export const canonicalUrl = (text: string): string | null => {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash)
+    return null
+  return (url.origin + url.pathname).replace(/\/+$/, '')
+}
 
 /**
- * The address of an issuer without a slash at its end, as in `iss`. Throws unless it is https: an attacker between a
- * service and its issuer could otherwise publish keys of their own. Plain http is allowed to this machine.
+ * The address of an issuer. Throws unless it is https: an attacker between a service and its issuer could otherwise publish
+ * keys of their own. Plain http is allowed to this machine, and where nothing is fetched.
  */
-export const issuerUrl = (issuer: string): string => {
-  const url = URL.canParse(issuer) ? new URL(issuer) : null
-  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && loopback.test(url.hostname))
-  if (!url || !isSafe || url.username || url.password || url.search || url.hash)
+export const issuerUrl = (issuer: string, isOffline: boolean): string => {
+  const address = canonicalUrl(issuer)
+  const url = address === null ? null : new URL(address)
+  const isSafe = url?.protocol === 'https:' || isOffline || loopback.test(url?.hostname ?? '')
+  if (address === null || !isSafe)
     throw new TypeError('issuer must be the https address of Latchkey (its PUBLIC_URL)')
-  return withoutSlash(issuer)
+  return address
 }
 
 const tooLarge = (url: string, limit: number): Error => new Error(`${url} sends more than ${limit} bytes`)

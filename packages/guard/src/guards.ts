@@ -62,10 +62,11 @@ export const openGuards = <C>(access: Access<C>): Guards<C> => {
     const id = requestId?.(context)
     return answerOf(refusal, issuer, typeof id === 'string' && id !== '' ? id : undefined)
   }
-  const authenticate =
-    (verifier: Verifier, withoutToken: Refusal | null): Guard<C> =>
-    async context => {
-      const { issuer } = verifier
+  const authenticate = (verifier: Verifier, withoutToken: Refusal | null): Guard<C> => {
+    if (typeof verifier?.verify !== 'function')
+      throw new TypeError('requireAuth and optionalAuth take what createVerifier returns')
+    const { issuer } = verifier
+    return async context => {
       const sent = authorization(context)
       if (sent === undefined) {
         if (withoutToken) return refuse(context, withoutToken, issuer)
@@ -81,6 +82,7 @@ export const openGuards = <C>(access: Access<C>): Guards<C> => {
       write(context, { auth: verified, issuer })
       return null
     }
+  }
   const check =
     (name: string, of: ClaimsCheck): Guard<C> =>
     context => {

@@ -1,7 +1,7 @@
 import { openTokenCheck } from './check-token.ts'
 import type { Claims } from './claims.ts'
 import { type FeedStore, openFeedStore, type RevocationOptions } from './feed-store.ts'
-import { type Fetch, issuerUrl, withoutSlash } from './fetch-issuer.ts'
+import { canonicalUrl, type Fetch, issuerUrl } from './fetch-issuer.ts'
 import { fetchKeys } from './fetch-keys.ts'
 import { openFixedKeys, openKeyStore } from './key-store.ts'
 import { checkSignature, type PublishedKey, readPublishedKeys, type VerifyKey } from './published-keys.ts'
@@ -43,9 +43,9 @@ const findKeyOf = (
   issuer: string,
   { keys, fetch = globalFetch, onError = () => {} }: VerifierOptions,
 ): FindKey<VerifyKey> =>
-  keys
-    ? openFixedKeys(readPublishedKeys(keys))
-    : openKeyStore({ read: () => fetchKeys(issuer, fetch), onError })
+  keys === undefined
+    ? openKeyStore({ read: () => fetchKeys(issuer, fetch), onError })
+    : openFixedKeys(readPublishedKeys(keys))
 
 const openFeed = (
   { fetch = globalFetch, revocations }: VerifierOptions,
@@ -53,7 +53,25 @@ const openFeed = (
 ): FeedStore | null =>
   revocations ? openFeedStore({ ...common, fetch }, revocations === true ? {} : revocations) : null
 
-const isText = (value: unknown): boolean => typeof value === 'string' && value !== ''
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
+
+/** The audiences in the spelling of `aud`. */
+const audiencesOf = (audience: string | readonly string[]): string[] => {
+  const audiences = [audience].flat()
+  if (audiences.length === 0 || !audiences.every(isText))
+    throw new TypeError('audience must be a text or a list of texts')
+  return audiences.map(each => canonicalUrl(each) ?? each)
+}
+
+// A policy that is spelt wrong would otherwise count as `allow`.
+const checkRevocations = (revocations: unknown): void => {
+  if (revocations === undefined || typeof revocations === 'boolean') return
+  if (typeof revocations !== 'object' || revocations === null)
+    throw new TypeError('revocations must be true, false or an object')
+  const { whenStale } = revocations as RevocationOptions
+  if (whenStale !== undefined && whenStale !== 'allow' && whenStale !== 'deny')
+    throw new TypeError('revocations.whenStale must be allow or deny')
+}
 
 const checkTolerance = (seconds: number): number => {
   if (!(seconds >= 0 && seconds <= 300)) throw new RangeError('clockTolerance must be from 0 to 300 seconds')
@@ -66,14 +84,14 @@ const checkTolerance = (seconds: number): number => {
  */
 export const createVerifier = (options: VerifierOptions): Verifier => {
   const isOffline = options.keys !== undefined && !options.revocations
-  const issuer = isOffline ? withoutSlash(options.issuer) : issuerUrl(options.issuer)
-  const { clockTolerance = 30 } = options
-  const audiences = [options.audience ?? issuer].flat()
-  if (audiences.length === 0 || !audiences.every(isText))
-    throw new TypeError('audience must be a text or a list of texts')
+  const issuer = issuerUrl(options.issuer, isOffline)
+  const { clockTolerance = 30, audience = issuer } = options
+  if (options.keys !== undefined && !Array.isArray(options.keys))
+    throw new TypeError('keys must be the array `keys` of /.well-known/paseto-keys')
+  checkRevocations(options.revocations)
   const findKey = findKeyOf(issuer, options)
   const check = openTokenCheck({
-    ...{ issuer, audience: audiences.map(withoutSlash), findKey, checkSignature },
+    ...{ issuer, audience: audiencesOf(audience), findKey, checkSignature },
     clockTolerance: checkTolerance(clockTolerance),
   })
   const feed = openFeed(options, { issuer, findKey, clockTolerance })

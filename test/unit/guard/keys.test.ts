@@ -2,6 +2,7 @@ import type { RequestListener, ServerResponse } from 'node:http'
 import { mock } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import anyTest, { type ExecutionContext } from 'ava'
+import { optionalAuth, requireAuth } from '../../../packages/guard/src/express.ts'
 import { fetchIssuer } from '../../../packages/guard/src/fetch-issuer.ts'
 import { freshFor } from '../../../packages/guard/src/fetch-keys.ts'
 import { TokenError } from '../../../packages/guard/src/token-error.ts'
@@ -316,4 +317,39 @@ test('options of a wrong type → createVerifier throws', t => {
   const wrong: object[] = [{ audience: '' }, { audience: [] }, { audience: [1] }, { clockTolerance: -1 }]
   for (const options of [...wrong, { clockTolerance: Number.NaN }, { clockTolerance: 301 }])
     t.throws(() => createVerifier({ issuer, ...options }))
+})
+
+test('issuer and audience in another spelling of the same address → tokens are accepted', async t => {
+  const key = generateKey()
+  const claims = userClaims('https://accounts.example.com/id', { aud: 'https://orders.example.com' })
+  const verifier = createVerifier({
+    issuer: 'https://Accounts.example.com:443/id/',
+    audience: 'https://Orders.Example.com/',
+    keys: [published(key)],
+  })
+  t.is(verifier.issuer, 'https://accounts.example.com/id')
+  t.is(await outcome(verifier, signAs(key, claims)), 'ok')
+})
+
+test('policy spelt wrong, or the whole document as keys → createVerifier says which option', t => {
+  const issuer = 'https://accounts.example.com'
+  const wrong: [object, RegExp][] = [
+    [{ revocations: { whenStale: 'block' } }, /^revocations\.whenStale must be/],
+    [{ revocations: 'deny' }, /^revocations must be/],
+    [{ keys: { keys: [published(generateKey())] } }, /^keys must be the array/],
+    [{ keys: null, issuer: 'http://accounts.example.com' }, /^issuer must be|^keys must be/],
+    [{ keys: [published(generateKey())], issuer: undefined }, /^issuer must be/],
+  ]
+  for (const [options, message] of wrong)
+    t.throws(() => createVerifier({ issuer, ...options } as VerifierOptions), {
+      instanceOf: TypeError,
+      message,
+    })
+})
+
+test('guard made without a verifier → it throws when it is made, not at the first token', t => {
+  const issuer = 'https://accounts.example.com'
+  for (const wrong of [undefined, { issuer }])
+    for (const make of [requireAuth, optionalAuth])
+      t.throws(() => make(wrong as unknown as Verifier), { message: /what createVerifier returns/ })
 })

@@ -1,14 +1,17 @@
 import type { ClientReply } from '../../features/clients/schemas.ts'
 import { clientId, clientName, scopeList, secretPrefix } from '../../features/clients/schemas.ts'
 import { type Code, Problem } from '../../platform/catalog/problems.ts'
+import { scopes as coreScopes } from '../../platform/catalog/scopes.ts'
 import { type Command, command, done, type Outcome, operator, refused } from './command.ts'
 import { columns } from './help.ts'
+import { scopeLines } from './scope-lines.ts'
 
 const id = { schema: clientId, help: 'the id of the client, such as lkc_019a…' }
 
 const texts: Readonly<Record<string, string>> = {
-  NOT_FOUND: 'There is no such client or secret, or the client is revoked.',
-  SECRET_LIMIT_REACHED: 'The client has two secrets. Drop the one that is not in use first.',
+  NOT_FOUND: 'There is no such client, or it is revoked. See "latchkey clients list".',
+  SECRET_LIMIT_REACHED:
+    'The client already has two secrets. Drop one of them with "latchkey clients drop-secret", then try again.',
 } satisfies Partial<Record<Code, string>>
 
 const refusal = (problem: Problem): Outcome =>
@@ -21,10 +24,15 @@ const shown = (text: string, secret: string): string =>
 const create = command({
   name: 'clients create',
   summary: 'Create a machine client and print its secret',
-  description: 'Scopes are those of Latchkey, such as users:read, and any of your own services.',
+  description: `The scopes of Latchkey are ${Object.keys(coreScopes).join(', ')}. Any other scope, such as orders:read, is for your own services.`,
   arguments: { name: { schema: clientName, help: 'a name for people, such as the name of the service' } },
   options: {
-    scope: { value: 'scope', schema: scopeList, repeatable: true, help: 'what the client may do' },
+    scope: {
+      value: 'scope',
+      schema: scopeList,
+      repeatable: true,
+      help: 'what the client may do: one scope for each --scope',
+    },
   },
   needs: 'database',
   run: async (deps, { arguments: { name }, options: { scope: scopes } }) => {
@@ -36,7 +44,9 @@ const create = command({
     const { client, prefix, secret } = made
     const secrets = [{ prefix, created_at: client.created_at }]
     const data = { ...clientView({ ...client, secrets }), secret }
-    return done(data, shown(`${name} is the client ${client.id}. Its secret:`, secret))
+    const { scopes: known } = await import('../../modules.ts')
+    const text = `${name} is the client ${client.id}.\n${scopeLines(scopes, known)}Its secret:`
+    return done(data, shown(text, secret))
   },
 })
 
@@ -74,7 +84,8 @@ const list = command({
 const addSecret = command({
   name: 'clients add-secret',
   summary: 'Add a second secret to a machine client and print it',
-  description: 'Give it to the client, then drop the first one: so a secret is replaced without an outage.',
+  description:
+    'To replace a secret without an outage, add the new one, give it to every instance of the client, and drop the old one.',
   arguments: { id },
   options: {},
   needs: 'database',
@@ -91,13 +102,19 @@ const addSecret = command({
 const dropSecret = command({
   name: 'clients drop-secret',
   summary: 'Drop a secret of a machine client at once',
-  description: 'Tokens that it has live until they expire. To end them too, revoke the client.',
+  description:
+    'Tokens that the client already has stay valid until they expire. To end them too, revoke the client.',
   arguments: { id, prefix: { schema: secretPrefix, help: 'the first twelve characters of the secret' } },
   options: {},
   needs: 'database',
   run: async (deps, { arguments: { id, prefix } }) => {
     const { dropClientSecret } = await import('../../features/clients/drop-client-secret.ts')
     const problem = await dropClientSecret(deps, { clientId: id, prefix, ...operator })
+    if (problem?.code === 'NOT_FOUND')
+      return refused(
+        'NOT_FOUND',
+        'There is no such client or secret, or the client is revoked. See "latchkey clients list".',
+      )
     return problem ? refusal(problem) : done({ id, dropped: prefix }, `The secret ${prefix}… is dropped.`)
   },
 })
@@ -106,7 +123,7 @@ const revoke = command({
   name: 'clients revoke',
   summary: 'Revoke a machine client permanently',
   description:
-    'Latchkey refuses its secrets and tokens at once. Other services accept a token until it expires, unless they follow the revocations.',
+    'Latchkey refuses its secrets and tokens at once. Other services accept a token until it expires, unless they read the feed of revocations.',
   arguments: { id },
   options: {},
   needs: 'everything',

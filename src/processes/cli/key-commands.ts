@@ -32,10 +32,10 @@ const rotate = command({
   name: 'keys rotate',
   summary: 'Replace the key that signs access tokens',
   description:
-    'Publishes a new key. A worker lets it sign 15 minutes later, when every service has fetched it. A key that is published already is taken instead. Tokens of the old key stay valid, and sessions continue.',
+    'Publishes a new key. A worker lets it sign 15 minutes later, when every service has fetched it. If a key is published already, no other is made. Tokens of the old key stay valid, and sessions continue.',
   arguments: {},
   options: {
-    now: { help: 'let the new key sign as soon as every process of Latchkey knows it (3 seconds)' },
+    now: { help: 'let the new key sign as soon as every process of Latchkey knows it (about 2 seconds)' },
   },
   needs: 'database',
   run: async (deps, { options: { now } }) => {
@@ -48,7 +48,7 @@ const rotate = command({
     return done(
       key,
       key.status === 'signing'
-        ? `${key.kid} signs from now on. Tokens of the key before stay valid until they expire.`
+        ? `${key.kid} signs from now on. Tokens of the previous key stay valid until they expire.`
         : `${what}. It signs from ${key.not_before} on, if a worker runs.`,
     )
   },
@@ -63,7 +63,7 @@ const retire = command({
   name: 'keys retire',
   summary: 'Stop accepting the tokens of a key',
   description:
-    'Use it if the key was stolen. Latchkey refuses the tokens of the key within 5 seconds, and clients refresh them. Sessions continue. Your services refuse them when they fetch the keys again, after at most five minutes. The key that signs is replaced first.',
+    'Use it if the key was stolen. Latchkey refuses the tokens of the key within 5 seconds, and clients get new ones by a refresh. Sessions continue. Your services refuse the tokens when they fetch the keys again, after at most five minutes. If it is the key that signs, a new key replaces it first.',
   arguments: { kid: { schema: kid, help: 'the id of the key, as "keys list" prints it' } },
   options: {},
   needs: 'database',

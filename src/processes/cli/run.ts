@@ -38,6 +38,10 @@ const withoutName = (argv: string[], [group, verb]: string[]): string[] => {
   return rest
 }
 
+// A command finds the stores of `npm start` only while it runs. Without it, every variable is missing.
+const startHint =
+  'Or start the service with `npm start` in another terminal: commands in the same folder use it.'
+
 const isFlag = (word: string): boolean => word === '--json' || word === '--help' || word === '-h'
 
 const run = async (argv: string[], io: Io): Promise<number> => {
@@ -62,7 +66,9 @@ const run = async (argv: string[], io: Io): Promise<number> => {
       print(help)
       return 0
     }
-    return failUsage(name.length === 0 ? 'No command was given.' : 'Unknown command.', help)
+    if (name.length === 0) return failUsage('No command was given.', help)
+    const isGroup = name.length === 1 && group.length > 0
+    return failUsage(isGroup ? `No command was given after "${name[0]}".` : 'Unknown command.', help)
   }
   if (wantsHelp) {
     print(helpFor(command))
@@ -77,6 +83,7 @@ const run = async (argv: string[], io: Io): Promise<number> => {
   const opened = await openCommandDeps(command.needs, io)
   if ('errors' in opened) {
     printError(configErrorText(opened.errors))
+    if (!io.env.DATABASE_URL) printError(startHint)
     return exitConfig
   }
   await using given = opened

@@ -82,7 +82,9 @@ const textOf = (shown: View, now: number): string => {
     ...(lost ? ['What depends on secrets that APP_SECRET does not list no longer works.'] : []),
     ...processes,
     ...shown.previous.map(each => adviceFor(each, shown, now)),
-    ...(shown.previous.length === 0 ? ['APP_SECRET lists one secret, so there is no other to drop.'] : []),
+    ...(shown.previous.length === 0
+      ? ['APP_SECRET lists one secret. There is no previous one to drop.']
+      : []),
   ].join('\n')
 }
 

@@ -16,6 +16,11 @@ const names = [
   'keys list',
   'keys rotate',
   'keys retire',
+  'clients create',
+  'clients list',
+  'clients add-secret',
+  'clients drop-secret',
+  'clients revoke',
   'secrets status',
   'emails test',
   'emails failed',
@@ -27,7 +32,7 @@ test('--help → lists every command', async t => {
   const { code, out, err } = await spawnCommand({}, ['--help'])
   t.is(code, 0)
   t.is(err, '')
-  const listed = [...out.matchAll(/^ {2}(\w+ \w+)/gm)].map(([, name]) => name)
+  const listed = [...out.matchAll(/^ {2}(\w+ [\w-]+)/gm)].map(([, name]) => name)
   t.deepEqual(listed, names)
 })
 
@@ -55,6 +60,17 @@ test('unknown command → exit code 64 and the usage', async t => {
   }
 })
 
+test('command group without a command → exit code 64, and the error says that the command is missing', async t => {
+  for (const group of ['keys', 'clients', 'secrets']) {
+    const { code, err } = await runCommand({}, [group])
+    t.is(code, 64, group)
+    t.true(
+      err.startsWith(`No command was given after "${group}".\n\nUsage: latchkey ${group} <command>`),
+      err,
+    )
+  }
+})
+
 test('process without a command → exit code 64 and the usage', async t => {
   const { code, out, err } = await spawnCommand({}, [])
   t.is(code, 64)
@@ -70,7 +86,11 @@ test('every command in the README and the docs → its arguments are valid', asy
         args
           .trim()
           .replaceAll('$ID', randomUUID())
-          .replaceAll(/\$[A-Z]+/g, 'ada@example.com'),
+          .replace(/\)$/, '') // the end of `$(…)`
+          .replaceAll(/\$[A-Z]+/g, 'ada@example.com')
+          .replaceAll(/<kid>|k4\.pid\.\w+…/g, `k4.pid.${'A'.repeat(44)}`)
+          .replaceAll('<id>', `lkc_${'0'.repeat(32)}`)
+          .replaceAll('<prefix>', 'lks_00000000'),
     ),
   )
   t.true(lines.length > 10)
@@ -105,6 +125,7 @@ test('invalid configuration → exit code 78, and every wrong variable is named'
   const { code, err } = await spawnCommand({ APP_SECRET: 'short' }, ['users', 'promote', 'ada@example.com'])
   t.is(code, 78)
   for (const name of ['DATABASE_URL', 'REDIS_URL', 'APP_SECRET']) t.regex(err, new RegExp(name))
+  t.regex(err, /Or start the service with `npm start`/)
 })
 
 test('Postgres is unreachable → exit code 69', async t => {

@@ -42,6 +42,11 @@ test('clients create, add-secret, drop-secret, revoke → the secrets work as pr
   t.true((await run('list')).out.includes('revoked'))
 })
 
+test('clients create with a misspelled scope → the output lists it as a scope of your own services', async t => {
+  const { out } = await run('create', 'Typing', '--scope', 'users:read', '--scope', 'user:write')
+  t.true(out.includes('Scopes of Latchkey: users:read\nScopes of your own services: user:write\n'), out)
+})
+
 test('clients with wrong words → exit code 64, and no word is repeated', async t => {
   for (const words of [
     ['create', 'Orders'],

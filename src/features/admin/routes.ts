@@ -79,7 +79,7 @@ const patchUser = route({
   params: byId,
   body: v.strictObject({ is_active: v.exactOptional(v.boolean()), roles: v.exactOptional(roles) }),
   replies: { 200: userReply },
-  problems: ['NOT_FOUND', 'FORBIDDEN', 'EMAIL_NOT_VERIFIED'],
+  problems: ['NOT_FOUND', 'FORBIDDEN', 'EMAIL_NOT_VERIFIED', 'INVALID_TOKEN'],
   example: {
     params: { id: example.id },
     body: { is_active: true, roles: ['user'] },
@@ -103,7 +103,7 @@ const removeUser = route({
   summary: 'Delete a user',
   params: byId,
   replies: { 204: 'empty' },
-  problems: ['NOT_FOUND', 'FORBIDDEN'],
+  problems: ['NOT_FOUND', 'FORBIDDEN', 'INVALID_TOKEN'],
   example: { params: { id: example.id } },
   handle: async (deps, { params, actor }) => {
     const refusal = await deleteUser(deps, { userId: params.id, ...actor })

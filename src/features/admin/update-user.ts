@@ -5,6 +5,7 @@ import type { AuditType } from '../../platform/catalog/audit-events.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { changesOf } from '../audit/changes.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { endedActorRefusal } from '../clients/ended-actor-refusal.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
 import { type User, Users } from '../users/entity.ts'
@@ -23,7 +24,7 @@ type Action = { userId: string; actorId: string | null; origin: Origin }
 export const updateUser = async (
   deps: Pick<Deps, 'config' | 'clock' | 'log' | 'emails' | 'database' | 'redis' | 'keys'>,
   { change, ...act }: Action & { change: UserChange },
-): Promise<User | Problem<'NOT_FOUND' | 'FORBIDDEN' | 'EMAIL_NOT_VERIFIED'>> => {
+): Promise<User | Problem<'NOT_FOUND' | 'FORBIDDEN' | 'EMAIL_NOT_VERIFIED' | 'INVALID_TOKEN'>> => {
   const updated = await deps.database.transaction(manager => apply(manager, deps, change, act))
   if (updated instanceof Problem) return updated
   if (updated.endsSessions) await deleteSessions(deps, act.userId)
@@ -40,6 +41,8 @@ const apply = async (
   const before = await manager.findOne(Users, { where: { id: userId }, lock: { mode: 'pessimistic_write' } })
   if (!before) return new Problem('NOT_FOUND')
   if (refusal) return refusal
+  const ended = await endedActorRefusal(manager, origin.machineId)
+  if (ended) return ended
   const isPromotion = change.roles?.includes('admin') && !before.roles.includes('admin')
   if (isPromotion && !before.email_verified) return new Problem('EMAIL_NOT_VERIFIED', { detail: 'promotion' })
 

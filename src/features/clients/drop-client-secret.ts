@@ -21,7 +21,7 @@ type Action = {
 export const dropClientSecret = async (
   deps: Pick<Deps, 'database'>,
   { clientId, prefix, actorId, origin, machine = null }: Action,
-): Promise<null | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE'>> =>
+): Promise<null | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE' | 'INVALID_TOKEN'>> =>
   deps.database.transaction(async manager => {
     const found = await lockClient(manager, clientId, machine)
     if (found instanceof Problem) return found

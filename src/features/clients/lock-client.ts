@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm'
 import { Problem } from '../../platform/catalog/problems.ts'
+import { endedActorRefusal } from './ended-actor-refusal.ts'
 import { ClientSecrets, Clients } from './entity.ts'
 import { scopeRefusal } from './scope-refusal.ts'
 import type { Client, ClientSecret, Machine } from './types.ts'
@@ -12,8 +13,15 @@ export const lockClient = async (
   manager: EntityManager,
   id: string,
   machine: Machine | null,
-): Promise<{ client: Client; secrets: ClientSecret[] } | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE'>> => {
-  const client = await manager.findOne(Clients, { where: { id }, lock: { mode: 'pessimistic_write' } })
+): Promise<
+  { client: Client; secrets: ClientSecret[] } | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE' | 'INVALID_TOKEN'>
+> => {
+  // Both rows in the order of their ids: two clients that change each other at once would otherwise deadlock.
+  const ids = machine ? [id, machine.id] : [id]
+  await manager.query('SELECT FROM clients WHERE id = ANY($1) ORDER BY id FOR UPDATE', [ids])
+  const ended = await endedActorRefusal(manager, machine?.id)
+  if (ended) return ended
+  const client = await manager.findOneBy(Clients, { id })
   if (!client || client.revoked_at) return new Problem('NOT_FOUND')
   const refusal = scopeRefusal(machine, client.scopes)
   if (refusal) return refusal

@@ -13,7 +13,7 @@ type Action = { clientId: string; actorId: string | null; origin: Origin; machin
 export const revokeClient = async (
   deps: Parameters<typeof refuseTokens>[0] & Pick<Deps, 'database'>,
   { clientId, actorId, origin, machine = null }: Action,
-): Promise<null | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE'>> => {
+): Promise<null | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE' | 'INVALID_TOKEN'>> => {
   const refusal = await deps.database.transaction(async manager => {
     const found = await lockClient(manager, clientId, machine)
     if (found instanceof Problem) return found

@@ -2,6 +2,7 @@
 import { readFrom, writeTo } from './carrier.ts'
 import type { Level } from './checks.ts'
 import type { Claims, MachineClaims, UserClaims } from './claims.ts'
+import { copyContext } from './copy-context.ts'
 import { type Guard, openGuards } from './guards.ts'
 import type { Verifier } from './verifier.ts'
 
@@ -43,9 +44,8 @@ const wrap =
   <A>(guard: Guard<Call>): Wrap<A> =>
   <X extends object, Q extends Request, R extends unknown[]>(handler: Handler<Q, X & AuthContext<A>, R>) =>
   async (request: Q, ...[given, ...rest]: [context?: X, ...rest: R]): Promise<Response> => {
-    // A copy: the object of the framework may be shared by requests, as the `env` of a Worker is.
-    const context = { ...given }
-    const answer = await guard({ request, context })
+    const context = copyContext(given)
+    const answer = await guard({ request, context: context as Call['context'] })
     if (answer) return new Response(answer.body, { status: answer.status, headers: { ...answer.headers } })
     return handler(request, context as unknown as X & AuthContext<A>, ...rest)
   }

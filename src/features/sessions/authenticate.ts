@@ -4,7 +4,6 @@ import { now } from '../../platform/base/clock.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { onlyFor } from '../../platform/crypto/paseto.ts'
 import { bearerOf, challenge } from '../../platform/http/bearer.ts'
-import { type RefreshToken, readRefreshToken } from './refresh-token.ts'
 
 export type ClaimedSession = { userId: string; sessionId: string; isExpired: boolean }
 
@@ -64,10 +63,4 @@ export const isBearerOfOther = async (
   const token = bearerOf(request)
   if (typeof token !== 'string') return false
   return (await deps.checkAnyToken(token, new Date(now(deps.clock)))) !== 'invalid'
-}
-
-/** The refresh token of a request body, if it was issued with our keys. */
-export const refreshTokenOf = (deps: Pick<Deps, 'secrets'>, body: unknown): RefreshToken | null => {
-  const { refresh_token: text } = (body ?? {}) as { refresh_token?: unknown }
-  return typeof text === 'string' ? readRefreshToken(deps.secrets, text) : null
 }

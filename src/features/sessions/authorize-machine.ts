@@ -1,30 +1,11 @@
 import type { Deps } from '../../deps.ts'
 import { insufficientScope } from '../../platform/catalog/insufficient-scope.ts'
-import { type Limit, limits } from '../../platform/catalog/limits.ts'
+import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { AuthResult, IncomingRequest } from '../../platform/http/authorization.ts'
-import { challenge } from '../../platform/http/bearer.ts'
-import { takeLimits } from '../../platform/http/limit.ts'
-import { checkMachine } from '../clients/check-machine.ts'
-import type { Machine } from '../clients/types.ts'
 import type { ClaimedMachine } from './authenticate.ts'
+import { authenticateMachine } from './authenticate-machine.ts'
 import type { Actor } from './route.ts'
-
-/**
- * Checks a machine token and counts it in a limit of its client. The client is looked up in Postgres, so that the token is
- * refused as soon as the client is revoked.
- */
-export const admitMachine = async (
-  deps: Deps,
-  { client }: IncomingRequest,
-  claimed: ClaimedMachine,
-  limit: Limit,
-): Promise<Pick<AuthResult, 'headers' | 'taken'> & { outcome: Machine | Problem }> => {
-  const counted = takeLimits(deps, [limit], { client, machineId: claimed.clientId })
-  const [{ refusal, ...taken }, machine] = await Promise.all([counted, checkMachine(deps, claimed)])
-  if (refusal) return { ...taken, outcome: refusal }
-  return { ...taken, outcome: machine ?? new Problem('INVALID_TOKEN', challenge('invalid_token')) }
-}
 
 /** Admits a machine token to a route of administrators, if the client still has the scope of the route. */
 export const authorizeMachine = async (
@@ -32,7 +13,7 @@ export const authorizeMachine = async (
   incoming: IncomingRequest,
   claimed: ClaimedMachine,
 ): Promise<AuthResult> => {
-  const { outcome: machine, ...taken } = await admitMachine(deps, incoming, claimed, limits.machine)
+  const { outcome: machine, ...taken } = await authenticateMachine(deps, incoming, claimed, limits.machine)
   if (machine instanceof Problem) return { ...taken, outcome: machine }
   const { scope = '' } = incoming.route
   if (!machine.scopes.includes(scope)) return { ...taken, outcome: insufficientScope([scope]) }

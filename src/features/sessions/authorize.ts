@@ -9,9 +9,11 @@ import { takeLimits } from '../../platform/http/limit.ts'
 import type { User } from '../users/types.ts'
 import { mustVerify } from '../users/user-state.ts'
 import { bearerCaller, bearerSession, type ClaimedSession, expired, revoked } from './authenticate.ts'
+import { authenticateMachine } from './authenticate-machine.ts'
 import { authorizeClient } from './authorize-client.ts'
-import { admitMachine, authorizeMachine } from './authorize-machine.ts'
-import { authorizeEnding, authorizeRefresh } from './authorize-refresh.ts'
+import { authorizeLogout } from './authorize-logout.ts'
+import { authorizeMachine } from './authorize-machine.ts'
+import { authorizeRefresh } from './authorize-refresh.ts'
 import { checkSession } from './check-session.ts'
 import { isFresh } from './is-fresh.ts'
 import { refuseCredentials } from './refuse-credentials.ts'
@@ -68,7 +70,7 @@ const anyBearer: Authorize = async (deps, incoming) => {
     const { outcome, ...taken } = await checkClaimed(deps, incoming, caller)
     return { ...taken, outcome: outcome instanceof Problem ? outcome : { ...outcome, machine: null } }
   }
-  const { outcome, ...taken } = await admitMachine(deps, incoming, caller, limits.check_client)
+  const { outcome, ...taken } = await authenticateMachine(deps, incoming, caller, limits.check_client)
   const known = { user: null, sessionId: null, machine: outcome }
   return { ...taken, outcome: outcome instanceof Problem ? outcome : known }
 }
@@ -90,7 +92,7 @@ const byAuth: Record<Auth, Authorize> = {
   anyBearer,
   admin,
   refresh: authorizeRefresh,
-  bearerOrRefresh: authorizeEnding,
+  bearerOrRefresh: authorizeLogout,
   client: authorizeClient,
 }
 

@@ -32,7 +32,7 @@ const layers: readonly (readonly [RegExp, Layer])[] = [
   [/\/(user-state|refresh-token|limits|attempt-counter|user-agent|device-id)\.ts$/, 'pure'],
   [/\/(entity|([a-z]+-)?store)\.ts$/, 'stores'],
   [
-    /\/(([a-z]+-)?routes|authenticate(-client)?|authorize(-[a-z]+)?|token-transport|refuse-credentials|route)\.ts$/,
+    /\/(([a-z]+-)?routes|authenticate(-[a-z]+)?|authorize(-[a-z]+)?|presented-refresh-token|token-transport|refuse-credentials|route)\.ts$/,
     'routes',
   ],
   [/^(features|shop)\/[a-z-]+\/[a-z-]+\.ts$/, 'verbs'],

@@ -62,6 +62,12 @@ export const openPeers = (name: string, receive: Receive, repair: () => void): P
   if (!channel) return alone
   const [answer, result] = [openBell(), openBell()]
   let timer: ReturnType<typeof setTimeout> | undefined
+  let isClosed = false
+
+  // A closed channel throws. The client lives on without it.
+  const send = (message: Message): void => {
+    if (!isClosed) channel.postMessage(message)
+  }
 
   const settle = () => {
     clearTimeout(timer)
@@ -72,7 +78,7 @@ export const openPeers = (name: string, receive: Receive, repair: () => void): P
 
   channel.addEventListener('message', event => {
     const message = asMessage((event as MessageEvent).data)
-    if (!message) return
+    if (!message || isClosed) return
     if (message.type === 'refreshing') {
       clearTimeout(timer)
       timer = setTimeout(
@@ -92,16 +98,18 @@ export const openPeers = (name: string, receive: Receive, repair: () => void): P
     if (timer !== undefined) await result.wait(refreshTimeout + repairSpread)
   }
   return {
-    send: message => channel.postMessage(message),
+    send,
     isRefreshing: () => timer !== undefined,
     idle,
     ask: async () => {
-      channel.postMessage({ type: 'wanted' })
+      if (isClosed) return
+      send({ type: 'wanted' })
       if (timer === undefined) await answer.wait(answerTimeout)
       await idle()
     },
     close: () => {
-      clearTimeout(timer)
+      isClosed = true
+      settle()
       channel.close()
     },
   }

@@ -8,8 +8,11 @@ export const exchangePause = 5000
 
 /** Without a reply, the request is repeated once after this time. It then arrives within the grace period of the service. */
 const repeatAfter = 4000
-// A slow reply is better than none: a later request with the same token would look like theft.
-const timeout = 30_000
+// A page that was frozen meanwhile may already have the reply, and the grace period may be over.
+const repeatWithin = 8000
+// A slow reply is better than none: a later request with the same token would look like theft. The time is counted in
+// steps, because timers of a page that was frozen are due before its reply is delivered.
+const [timeoutStep, timeoutSteps] = [5000, 6]
 
 type Result = Held | ProblemError
 
@@ -36,7 +39,14 @@ const post = async (
 /** Exchanges a refresh token, or the cookie. Rejects if no reply of the service arrives. */
 export const refreshOnce = async (settings: Settings, refreshToken: string | undefined): Promise<Result> => {
   const abort = new AbortController()
-  const limit = setTimeout(() => abort.abort(new Error('The refresh took too long')), timeout)
+  const [byDevice, byPage] = [Date.now(), performance.now()]
+  const age = () => Math.max(Date.now() - byDevice, performance.now() - byPage)
+  let limit: ReturnType<typeof setTimeout> | undefined
+  const countDown = (steps: number): void => {
+    if (steps === 0) abort.abort(new Error('The refresh took too long'))
+    else limit = setTimeout(() => countDown(steps - 1), timeoutStep)
+  }
+  countDown(timeoutSteps)
   let second: ReturnType<typeof setTimeout> | undefined
   try {
     return await new Promise<Result>((resolve, reject) => {
@@ -49,7 +59,9 @@ export const refreshOnce = async (settings: Settings, refreshToken: string | und
         })
       }
       send()
-      second = setTimeout(send, repeatAfter)
+      second = setTimeout(() => {
+        if (age() <= repeatWithin) send()
+      }, repeatAfter)
     })
   } finally {
     clearTimeout(limit)

@@ -34,7 +34,7 @@ const getCheckBelow = route({
   path: '/api/v1/auth/check/:path',
   summary: 'Check a request for Envoy',
   description:
-    'For `ext_authz` of Envoy, which sends the method, the path and the query of the original request below a prefix. So every method and any path is served, and the query is not read. The status is `200`, because Envoy refuses every other one.',
+    'For `ext_authz` of Envoy, which sends the method, the path and the query of the original request below a prefix. So every method and any path is served, and the query is not read. For the path `/`, a query of conditions alone is refused, since it was meant for the route above. The status is `200`, because Envoy refuses every other one.',
   forProxies: 'below',
   params: v.strictObject({ path: v.string() }),
   replies: { 200: 'empty' },

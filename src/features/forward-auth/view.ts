@@ -14,7 +14,7 @@ export const callerHeaders = {
 
 type CallerHeaders = { [name in keyof typeof callerHeaders]?: string }
 
-// No value can hold a control character, and none but the roles a comma: a proxy that merges or splits headers would
+// No value can hold a control character, and of those with one value none holds a comma: a proxy that merges or splits headers would
 // otherwise read another caller. An address that the service did not store itself could, so it fails here (500).
 const safeValue = /^[!-+\--~]+$/
 

@@ -168,6 +168,16 @@ test('an unknown, empty, repeated or misspelled condition → 400, never a pass'
   }
 })
 
+test('a slash before the conditions → 400, and no request passes without them', async t => {
+  const admin = await anAdmin(world)
+  for (const query of ['role=admin', 'role=', 'verified=true', 'scope=a&role=user', 'audience=x']) {
+    const reply = await ask(`${path}/?${query}`, { token: admin.access })
+    t.deepEqual([reply.status, namesOf(reply)], [400, []], query)
+  }
+  for (const target of ['/?', '/?code=1&scope=openid', '/orders?role=admin', '//?role=admin'])
+    t.is((await ask(`${path}${target}`, { token: admin.access })).status, 200, target)
+})
+
 test('a path below, with any method, query and body → 200 without a body for a valid token', async t => {
   for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'TRACE']) {
     const reply = await ask(`${path}/orders/1?role=admin&role=x&verified=`, { method, token: ada.access })

@@ -33,6 +33,13 @@ function parser(kinds: { json: boolean; urlencoded: boolean }) {
 
 const notAnObject = () => Object.assign(new SyntaxError('not a JSON object in UTF-8'), { status: 400 })
 
+const formMessage = 'The body must be one form in UTF-8.'
+
+const refuseMalformed = (accepts: keyof typeof types): Problem<'VALIDATION_ERROR'> => {
+  if (accepts === 'json') throw notAnObject()
+  return new Problem('VALIDATION_ERROR', { errors: [{ path: '', rule: 'form', message: formMessage }] })
+}
+
 // Whether the socket or the decompressor threw: the body was cut off, or does not match its Content-Encoding. These errors
 // are the client's, unlike those of a store.
 const isBodyError = (error: NodeJS.ErrnoException): boolean =>
@@ -81,12 +88,15 @@ export const readBody = async (ctx: Context, accepts: keyof typeof types | 'raw'
   // The parser knows fewer spellings of both headers, and would read no body for one that it does not know.
   headers['content-type'] = types[accepts]
   headers['content-encoding'] = encodingOf(ctx)
-  await parsers[accepts](ctx, async () => {}).catch((error: Error) => {
-    throw isBodyError(error) ? notAnObject() : error
-  })
+  try {
+    await parsers[accepts](ctx, async () => {})
+  } catch (error) {
+    if (!isBodyError(error as Error)) throw error
+    return refuseMalformed(accepts)
+  }
   const body: unknown = ctx.request.body
   const text: string = ctx.request.rawBody ?? ''
   if (text.includes('\uFFFD') || typeof body !== 'object' || body === null || Array.isArray(body))
-    throw notAnObject()
+    return refuseMalformed(accepts)
   return accepts === 'parameters' ? readParameters(text) : body
 }

@@ -149,6 +149,18 @@ test('form with a charset, another type, 100 kB or another method → RFC 6749 e
   t.is(await status('', {}, tokenPath), 400, 'without a form')
 })
 
+test('form that does not match its Content-Encoding → 400 that speaks of a form, not of JSON', async t => {
+  const reply = await postForm(client, tokenPath, grant, {
+    authorization: basic(id, secret),
+    'content-encoding': 'gzip',
+  })
+  t.is(errorFault(tokenPath, reply), null)
+  t.deepEqual(
+    [reply.status, reply.body],
+    [400, { error: 'invalid_request', error_description: 'The body must be one form in UTF-8.' }],
+  )
+})
+
 test('page of an allowed origin at a route of OAuth → no CORS headers', async t => {
   const headers = { origin: 'https://app.example.com' }
   const reply = await askToken(client, machine, {}, headers)

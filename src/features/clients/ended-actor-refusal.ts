@@ -4,7 +4,7 @@ import { challenge } from '../../platform/http/bearer.ts'
 
 /**
  * Refuses a change by a machine client that was revoked while its request waited. The row stays locked until the change
- * commits, so whoever has revoked a client sees everything that it has done. Null without a client, or for a live one.
+ * commits, so an operator who revokes a client sees everything that it did. Null without a client, or for a live one.
  */
 export const endedActorRefusal = async (
   manager: EntityManager,

@@ -14,8 +14,18 @@ type WebStorage = {
   removeItem: (key: string) => void
 }
 
-// Looked up at each use: a server has none. A browser that blocks it throws.
-const web = (): WebStorage | undefined => (globalThis as { localStorage?: WebStorage }).localStorage
+// Deno, and Node from version 25 on, have one `localStorage` for the whole process: users of a server would share a session.
+const isServer = (): boolean => {
+  const { document, process } = globalThis as {
+    document?: unknown
+    process?: { versions?: { node?: unknown } }
+  }
+  return document === undefined && process?.versions?.node !== undefined
+}
+
+// Looked up at each use. A browser that blocks it throws.
+const web = (): WebStorage | undefined =>
+  isServer() ? undefined : (globalThis as { localStorage?: WebStorage }).localStorage
 
 const localStorageAdapter: StorageAdapter = {
   get: key => {

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm'
+import { challenge } from '../../platform/catalog/challenges.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { challenge } from '../../platform/http/bearer.ts'
 
 /**
  * Refuses a change by a machine client that was revoked while its request waited. The row stays locked until the change

@@ -1,4 +1,4 @@
-import { insufficientScope } from '../../platform/catalog/insufficient-scope.ts'
+import { insufficientScope } from '../../platform/catalog/challenges.ts'
 import type { Problem } from '../../platform/catalog/problems.ts'
 import type { Machine } from './types.ts'
 

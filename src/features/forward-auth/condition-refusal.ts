@@ -1,4 +1,4 @@
-import { forbidden, insufficientScope } from '../../platform/catalog/insufficient-scope.ts'
+import { forbidden, insufficientScope } from '../../platform/catalog/challenges.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { AnyCaller } from '../sessions/types.ts'
 import type { Conditions } from './schemas.ts'

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
+import { challenge } from '../../platform/catalog/challenges.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { onlyFor } from '../../platform/crypto/paseto.ts'
-import { bearerOf, challenge } from '../../platform/http/bearer.ts'
+import { bearerOf } from '../../platform/http/bearer.ts'
 
 export type ClaimedSession = { userId: string; sessionId: string; isExpired: boolean }
 

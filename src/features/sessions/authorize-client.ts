@@ -1,4 +1,4 @@
-import { insufficientScope } from '../../platform/catalog/insufficient-scope.ts'
+import { insufficientScope } from '../../platform/catalog/challenges.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Authorize } from '../../platform/http/authorization.ts'
 import { takeLimits } from '../../platform/http/limit.ts'

@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { insufficientScope } from '../../platform/catalog/insufficient-scope.ts'
+import { insufficientScope } from '../../platform/catalog/challenges.ts'
 import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { AuthResult, IncomingRequest } from '../../platform/http/authorization.ts'

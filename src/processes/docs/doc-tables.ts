@@ -1,5 +1,5 @@
 import { variables } from '../../config.ts'
-import { emails as allEmails, auditEvents, counters, limits, problems } from '../../modules.ts'
+import { emails as allEmails, auditEvents, counters, limits, problems, scopes } from '../../modules.ts'
 import type { LimitedBy } from '../../platform/catalog/limits.ts'
 import { gauges, requestSeconds } from '../../platform/catalog/metrics.ts'
 import { codeDigits, isCodePurpose } from '../../platform/catalog/token-purposes.ts'
@@ -82,6 +82,8 @@ const auditEventTable = (): string =>
     Object.entries(auditEvents).map(([type, { on, data }]) => [code(type), on, data || '–']),
   )
 
+const scopeRows = Object.entries(scopes).map(([name, allows]) => [code(name), allows])
+
 const emailTable = (): string =>
   table(
     ['Email', 'Link works for', 'Digits of the code', 'Values for templates'],
@@ -111,6 +113,7 @@ export const docTables: Readonly<Record<string, () => string>> = {
   'problem details': reasons,
   metrics,
   'audit events': auditEventTable,
+  scopes: () => table(['Scope', 'Allows'], scopeRows),
   emails: emailTable,
   'token vectors': vectorTable,
   ...routeTables,

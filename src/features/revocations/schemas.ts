@@ -14,7 +14,7 @@ export const readCursor = (text: string): Cursor => {
 
 export const feedCursor = pattern(
   'cursor',
-  'must be the cursor of an answer',
+  'must be the `cursor` of an earlier answer',
   'The `cursor` of the last answer: returns what is new, and waits for it.',
   shape,
 )

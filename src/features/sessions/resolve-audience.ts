@@ -14,6 +14,6 @@ export const resolveAudience = (
   const audience = listedAudience(config, requested)
   if (audience !== null) return audience
   const message =
-    'This must be the address of this service or of one that it is configured to issue tokens for.'
+    'This must be the address of Latchkey, or of a service that Latchkey is configured to issue tokens for (`AUDIENCES`).'
   return new Problem('VALIDATION_ERROR', { errors: [{ path: 'audience', rule: 'audience', message }] })
 }

@@ -108,6 +108,11 @@ test('HEAD with the newest cursor → answered at once, without a body', async t
   t.is(reply.text, '')
 })
 
+test('malformed cursor → the error says where a cursor comes from', async t => {
+  const { body } = await requestFeed(client, 'zz')
+  t.is(body.errors[0].message, 'This must be the `cursor` of an earlier answer.')
+})
+
 test('malformed cursor → 400 without an echo', async t => {
   const { cursor } = await readFeed(client)
   const malformed = [

@@ -2,6 +2,7 @@ import anyTest, { type TestFn } from 'ava'
 import { createClient } from '../../../packages/client/src/main.ts'
 import { anEmail, password } from '../../fixtures.ts'
 import { openWorld, type World } from '../../world.ts'
+import { shiftDeviceClock } from './clocks.ts'
 import { problemReply, recordingFetch } from './recording-fetch.ts'
 import { openRequestLog } from './request-log.ts'
 
@@ -197,12 +198,7 @@ test('a service refuses every token as expired → one refresh in a minute', asy
   const { client, recording, to } = await signedIn(t.context.world, ['https://api.example.com'])
   recording.hook = ({ path }) =>
     path === '/orders' ? Promise.resolve(problemReply(401, 'TOKEN_EXPIRED')) : null
-  const now = Date.now
-  Date.now = () => now() + 6000
-  try {
-    for (let i = 0; i < 5; i++) t.is((await client.fetch('https://api.example.com/orders')).status, 401)
-  } finally {
-    Date.now = now
-  }
+  using _later = shiftDeviceClock(6000)
+  for (let i = 0; i < 5; i++) t.is((await client.fetch('https://api.example.com/orders')).status, 401)
   t.is(to('refresh').length, 1)
 })

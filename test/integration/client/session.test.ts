@@ -4,6 +4,7 @@ import { type ClientOptions, createClient, ProblemError } from '../../../package
 import { anEmail, password } from '../../fixtures.ts'
 import { openProxy } from '../../proxy.ts'
 import { openWorld, type World } from '../../world.ts'
+import { expireTokens, shiftDeviceClock } from './clocks.ts'
 import { problemReply, recordingFetch } from './recording-fetch.ts'
 
 const test = anyTest.serial as TestFn<{ world: World }>
@@ -14,14 +15,6 @@ test.before(async t => {
 test.after.always(t => t.context.world[Symbol.asyncDispose]())
 
 const minute = 60_000
-let shift = 0
-
-/** Moves the clock of the service by 16 minutes, so that every access token has expired. */
-const expireTokens = (world: World): Promise<void> => {
-  shift += 16 * minute
-  return world.travel(shift)
-}
-
 const signedIn = async (world: World, options: Partial<ClientOptions> = {}) => {
   const recording = recordingFetch()
   const client = createClient({ baseUrl: world.url, fetch: recording.fetch, ...options })
@@ -77,31 +70,21 @@ test('a listener is removed → it is called no more', async t => {
 
 for (const hours of [-1, 1])
   test(`the clock of the device is ${hours} h off → no needless refresh, and none is missed`, async t => {
-    const now = Date.now
-    Date.now = () => now() + hours * 60 * minute
-    try {
-      const { client, to } = await signedIn(t.context.world)
-      await client.me()
-      t.is(to('refresh').length, 0)
-      await expireTokens(t.context.world)
-      await client.me()
-      t.is(to('refresh').length, 1)
-      await client.me()
-      t.is(to('refresh').length, 1)
-    } finally {
-      Date.now = now
-    }
+    using _ahead = shiftDeviceClock(hours * 60 * minute)
+    const { client, to } = await signedIn(t.context.world)
+    await client.me()
+    t.is(to('refresh').length, 0)
+    await expireTokens(t.context.world)
+    await client.me()
+    t.is(to('refresh').length, 1)
+    await client.me()
+    t.is(to('refresh').length, 1)
   })
 
 test('the token is about to expire → it is refreshed before the request is sent', async t => {
   const { client, to } = await signedIn(t.context.world)
-  const now = Date.now
-  Date.now = () => now() + 14.5 * minute
-  try {
-    await client.me()
-  } finally {
-    Date.now = now
-  }
+  using _ahead = shiftDeviceClock(14.5 * minute)
+  await client.me()
   t.is(to('refresh').length, 1)
   t.is(to('me').length, 1)
 })
@@ -110,13 +93,8 @@ test('the token is about to expire and the refresh fails → the request is sent
   const { client, recording, to } = await signedIn(t.context.world)
   recording.hook = ({ path }) =>
     path.endsWith('/refresh') ? Promise.resolve(problemReply(429, 'RATE_LIMIT_EXCEEDED')) : null
-  const now = Date.now
-  Date.now = () => now() + 14.5 * minute
-  try {
-    await client.me()
-  } finally {
-    Date.now = now
-  }
+  using _ahead = shiftDeviceClock(14.5 * minute)
+  await client.me()
   t.is(to('refresh').length, 1)
   t.is(to('me').length, 1)
 })
@@ -202,13 +180,8 @@ test('the session was ended elsewhere → the client signs out once and sends no
   const other = createClient({ baseUrl: world.url })
   await other.login({ email, password })
   await other.logoutAll()
-  const now = Date.now
-  Date.now = () => now() + 6000
-  try {
-    t.is((await problemIn(client.me())).code, 'SESSION_REVOKED')
-  } finally {
-    Date.now = now
-  }
+  using _later = shiftDeviceClock(6000)
+  t.is((await problemIn(client.me())).code, 'SESSION_REVOKED')
   t.deepEqual(events, ['signed_in', 'signed_out'])
   t.is((await problemIn(client.me())).code, 'AUTH_ERROR')
   t.is(to('refresh').length, 1)

@@ -3,6 +3,7 @@ import anyTest, { type TestFn } from 'ava'
 import { createClient, type StorageAdapter } from '../../../packages/client/src/main.ts'
 import { anEmail, password } from '../../fixtures.ts'
 import { openWorld, type World } from '../../world.ts'
+import { expireTokens } from './clocks.ts'
 import { problemReply, recordingFetch } from './recording-fetch.ts'
 
 // Clients with one storage are tabs without a BroadcastChannel: they share only the storage.
@@ -13,14 +14,6 @@ test.before(async t => {
   t.context.world = await openWorld()
 })
 test.after.always(t => t.context.world[Symbol.asyncDispose]())
-
-const minute = 60_000
-let shift = 0
-
-const expireTokens = (world: World): Promise<void> => {
-  shift += 16 * minute
-  return world.travel(shift)
-}
 
 type Store = StorageAdapter & { values: Map<string, string>; fails: Set<'get' | 'set' | 'remove'> }
 

@@ -48,7 +48,7 @@ test('page frozen for a minute during a refresh → the old token is not sent ag
   t.deepEqual(page.paths(), ['login', 'refresh'])
 })
 
-test('no reply to a refresh after four seconds → it is sent once more, with the same token', async t => {
+test('no reply to a refresh after four seconds → it is sent a second time, with the same token', async t => {
   using page = openPage()
   const client = createClient({ baseUrl, fetch: page.fetch })
   page.reply = () => sessionReply({ life: 1, refresh: 'first' })

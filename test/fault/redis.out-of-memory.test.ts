@@ -2,6 +2,7 @@ import test from 'ava'
 import { lastUntilFelt, onRoute, openAdmin, runFaults } from '../chaos/fault-run.ts'
 import { openRedisFaultWorld } from '../chaos/fault-world.ts'
 import { anAccount, anEmail, password } from '../fixtures.ts'
+import { readFeed } from '../integration/revocations/feed-reader.ts'
 import { until } from '../until.ts'
 
 const setup = await openRedisFaultWorld()
@@ -61,5 +62,12 @@ test.serial('logout while Redis is out of memory → the session ends on every i
     t.is((await client.post('refresh', { refresh_token: refresh })).body.code, 'INVALID_REFRESH_TOKEN')
     t.is((await client.get('me', { token: access })).body.code, 'SESSION_REVOKED')
   }
+  const ended = [one, another, all].map(({ sessionId }) => sessionId)
+  await until('the feed to list the ended sessions or users', async () => {
+    const { sessions, users } = await readFeed(client)
+    const isListed = (id: string, userId: string) =>
+      sessions.includes(id) || users.some(({ sub }) => sub === userId)
+    return [one, another, all].every(({ userId }, i) => isListed(ended[i] ?? '', userId))
+  })
   await until('login to work', async () => (await client.post('login', { email, password })).status === 200)
 })

@@ -4,14 +4,17 @@ import { deleteSession, isSessionActive } from './store.ts'
 
 /**
  * Deletes a session and adds its end to the feed of revocations. The entry comes first, so that no crash in between leaves
- * an ended session out of the feed. Returns whether the session was active.
+ * an ended session out of the feed. A Redis without memory refuses the entry but not the deletion: the worker adds the entry
+ * later, from the audit event of the end. Returns whether the session was active.
  */
 export const removeSession = async (
-  deps: Pick<Deps, 'config' | 'clock' | 'redis' | 'keys'>,
+  deps: Pick<Deps, 'config' | 'clock' | 'log' | 'redis' | 'keys'>,
   userId: string,
   sessionId: string,
 ): Promise<boolean> => {
   if (await isSessionActive(deps, userId, sessionId))
-    await announce(deps, { sub: userId, sessionIds: [sessionId], before: null })
+    await announce(deps, { sub: userId, sessionIds: [sessionId], before: null }).catch(err =>
+      deps.log.warn({ err }, 'the feed of revocations was not written: the worker tries again'),
+    )
   return deleteSession(deps, userId, sessionId)
 }

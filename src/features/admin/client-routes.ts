@@ -52,7 +52,7 @@ const postClient = route({
     'The reply is the only place that shows the secret. Scopes are those of Latchkey, and any of your own services. A machine client can grant only scopes that it has itself.',
   body: v.strictObject({ name: clientName, scopes: scopeList }),
   replies: { 201: newClientReply },
-  problems: ['INSUFFICIENT_SCOPE', 'INVALID_TOKEN'],
+  problems: ['INSUFFICIENT_SCOPE', 'INVALID_TOKEN', 'FORBIDDEN'],
   example: {
     body: { name: clientExample.name, scopes: clientExample.scopes },
     reply: { ...clientExample, secret: newSecretExample.secret },
@@ -76,7 +76,7 @@ const postSecret = route({
     'A client has up to two secrets, so that one can be replaced without an outage: add one, give it to the client, drop the old one. The reply is the only place that shows it.',
   params: byId,
   replies: { 201: newSecretReply },
-  problems: ['NOT_FOUND', 'INSUFFICIENT_SCOPE', 'INVALID_TOKEN', 'SECRET_LIMIT_REACHED'],
+  problems: ['NOT_FOUND', 'INSUFFICIENT_SCOPE', 'INVALID_TOKEN', 'FORBIDDEN', 'SECRET_LIMIT_REACHED'],
   example: { params: { id: clientExample.id }, reply: newSecretExample },
   handle: async (deps, { params, actor, machine }) => {
     const added = await addClientSecret(deps, { clientId: params.id, ...actor, machine })
@@ -96,7 +96,7 @@ const deleteSecret = route({
     'It is refused at once. A client without a secret gets no new token until one is added. Tokens that it has live until they expire.',
   params: v.strictObject({ id: clientId, prefix: secretPrefix }),
   replies: { 204: 'empty' },
-  problems: ['NOT_FOUND', 'INSUFFICIENT_SCOPE', 'INVALID_TOKEN'],
+  problems: ['NOT_FOUND', 'INSUFFICIENT_SCOPE', 'INVALID_TOKEN', 'FORBIDDEN'],
   example: { params: { id: clientExample.id, prefix: newSecretExample.prefix } },
   handle: async (deps, { params, actor, machine }) => {
     const action = { clientId: params.id, prefix: params.prefix, ...actor, machine }
@@ -113,7 +113,7 @@ const deleteClient = route({
     'Latchkey permanently refuses its secrets and its tokens, at once. A service that verifies tokens offline accepts them until they expire, unless it follows `/.well-known/revocations`.',
   params: byId,
   replies: { 204: 'empty' },
-  problems: ['NOT_FOUND', 'INSUFFICIENT_SCOPE', 'INVALID_TOKEN'],
+  problems: ['NOT_FOUND', 'INSUFFICIENT_SCOPE', 'INVALID_TOKEN', 'FORBIDDEN'],
   example: { params: { id: clientExample.id } },
   handle: async (deps, { params, actor, machine }) =>
     (await revokeClient(deps, { clientId: params.id, ...actor, machine })) ?? { status: 204 },

@@ -24,7 +24,7 @@ export const deleteUser = async (
     const user = await manager.findOne(Users, { where: { id: userId }, lock: { mode: 'pessimistic_write' } })
     if (!user) return new Problem('NOT_FOUND')
     if (refusal) return refusal
-    const ended = await endedActorRefusal(manager, origin.machineId)
+    const ended = await endedActorRefusal(manager, { machineId: origin.machineId })
     if (ended) return ended
     await manager.update(
       Users,

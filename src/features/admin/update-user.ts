@@ -41,7 +41,7 @@ const apply = async (
   const before = await manager.findOne(Users, { where: { id: userId }, lock: { mode: 'pessimistic_write' } })
   if (!before) return new Problem('NOT_FOUND')
   if (refusal) return refusal
-  const ended = await endedActorRefusal(manager, origin.machineId)
+  const ended = await endedActorRefusal(manager, { machineId: origin.machineId })
   if (ended) return ended
   const isPromotion = change.roles?.includes('admin') && !before.roles.includes('admin')
   if (isPromotion && !before.email_verified) return new Problem('EMAIL_NOT_VERIFIED', { detail: 'promotion' })

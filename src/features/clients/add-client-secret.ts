@@ -15,9 +15,11 @@ type Added = { prefix: string; secret: string; createdAt: Date }
 export const addClientSecret = async (
   deps: Pick<Deps, 'database'>,
   { clientId, actorId, origin, machine = null }: Action,
-): Promise<Added | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE' | 'INVALID_TOKEN' | 'SECRET_LIMIT_REACHED'>> =>
+): Promise<
+  Added | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE' | 'INVALID_TOKEN' | 'FORBIDDEN' | 'SECRET_LIMIT_REACHED'>
+> =>
   deps.database.transaction(async manager => {
-    const found = await lockClient(manager, clientId, machine)
+    const found = await lockClient(manager, clientId, { actorId, machine })
     if (found instanceof Problem) return found
     if (found.secrets.length >= maxSecrets) return new Problem('SECRET_LIMIT_REACHED')
     const secret = newSecret()

@@ -22,14 +22,15 @@ export const createClient = async (
   deps: Pick<Deps, 'database'>,
   { name, scopes, actorId, origin, machine = null }: NewClient,
 ): Promise<
-  { client: Client; prefix: string; secret: string } | Problem<'INSUFFICIENT_SCOPE' | 'INVALID_TOKEN'>
+  | { client: Client; prefix: string; secret: string }
+  | Problem<'INSUFFICIENT_SCOPE' | 'INVALID_TOKEN' | 'FORBIDDEN'>
 > => {
   const refusal = scopeRefusal(machine, scopes)
   if (refusal) return refusal
   const [id, secret] = [newClientId(), newSecret()]
   const prefix = secretPrefix(secret)
   const client = await deps.database.transaction(async manager => {
-    const ended = await endedActorRefusal(manager, machine?.id)
+    const ended = await endedActorRefusal(manager, { actorId, machineId: machine?.id })
     if (ended) return ended
     await manager.insert(Clients, { id, name, scopes })
     await manager.insert(ClientSecrets, { client_id: id, prefix, hash: secretHash(secret) })

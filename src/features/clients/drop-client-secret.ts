@@ -21,9 +21,9 @@ type Action = {
 export const dropClientSecret = async (
   deps: Pick<Deps, 'database'>,
   { clientId, prefix, actorId, origin, machine = null }: Action,
-): Promise<null | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE' | 'INVALID_TOKEN'>> =>
+): Promise<null | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE' | 'INVALID_TOKEN' | 'FORBIDDEN'>> =>
   deps.database.transaction(async manager => {
-    const found = await lockClient(manager, clientId, machine)
+    const found = await lockClient(manager, clientId, { actorId, machine })
     if (found instanceof Problem) return found
     const before = found.secrets.map(secret => secret.prefix)
     if (!before.includes(prefix)) return new Problem('NOT_FOUND')

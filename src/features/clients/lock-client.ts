@@ -12,15 +12,18 @@ import type { Client, ClientSecret, Machine } from './types.ts'
 export const lockClient = async (
   manager: EntityManager,
   id: string,
-  machine: Machine | null,
+  { actorId, machine }: { actorId: string | null; machine: Machine | null },
 ): Promise<
-  { client: Client; secrets: ClientSecret[] } | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE' | 'INVALID_TOKEN'>
+  | { client: Client; secrets: ClientSecret[] }
+  | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE' | 'INVALID_TOKEN' | 'FORBIDDEN'>
 > => {
+  const endedAdmin = await endedActorRefusal(manager, { actorId })
+  if (endedAdmin) return endedAdmin
   // Both rows in the order of their ids: two clients that change each other at once would otherwise deadlock.
   const ids = machine ? [id, machine.id] : [id]
   await manager.query('SELECT FROM clients WHERE id = ANY($1) ORDER BY id FOR UPDATE', [ids])
-  const ended = await endedActorRefusal(manager, machine?.id)
-  if (ended) return ended
+  const endedMachine = await endedActorRefusal(manager, { machineId: machine?.id })
+  if (endedMachine) return endedMachine
   const client = await manager.findOneBy(Clients, { id })
   if (!client || client.revoked_at) return new Problem('NOT_FOUND')
   const refusal = scopeRefusal(machine, client.scopes)

@@ -13,9 +13,9 @@ type Action = { clientId: string; actorId: string | null; origin: Origin; machin
 export const revokeClient = async (
   deps: Parameters<typeof refuseTokens>[0] & Pick<Deps, 'database'>,
   { clientId, actorId, origin, machine = null }: Action,
-): Promise<null | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE' | 'INVALID_TOKEN'>> => {
+): Promise<null | Problem<'NOT_FOUND' | 'INSUFFICIENT_SCOPE' | 'INVALID_TOKEN' | 'FORBIDDEN'>> => {
   const refusal = await deps.database.transaction(async manager => {
-    const found = await lockClient(manager, clientId, machine)
+    const found = await lockClient(manager, clientId, { actorId, machine })
     if (found instanceof Problem) return found
     await manager.update(Clients, { id: clientId }, { revoked_at: () => 'now()' })
     await manager.delete(ClientSecrets, { client_id: clientId })

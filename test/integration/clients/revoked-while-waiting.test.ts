@@ -63,6 +63,26 @@ for (const [name, change] of Object.entries(changes))
     t.deepEqual(await stored(), before)
   })
 
+for (const name of ['creates a client', 'adds a secret', 'drops a secret', 'revokes a client'])
+  test(`administrator ${name}, and loses the role while the request waits → 403, and nothing changes`, async t => {
+    const fired = await anAdmin(world)
+    const before = await stored()
+    const owner = new pg.Client({ connectionString: world.env.DATABASE_URL })
+    await owner.connect()
+    try {
+      await owner.query('BEGIN')
+      await owner.query(`UPDATE users SET roles = '{user}' WHERE id = $1`, [fired.userId])
+      const pending = changes[name]?.(fired.access)
+      await until('the request waits for the change of roles', isWaiting)
+      await owner.query('COMMIT')
+      const reply = await pending
+      t.deepEqual([reply?.status, reply?.body.code], [403, 'FORBIDDEN'])
+    } finally {
+      await owner.end()
+    }
+    t.deepEqual(await stored(), before)
+  })
+
 test('two clients add secrets to each other and to themselves at once → no deadlock', async t => {
   const scopes = ['clients:write', 'orders:read']
   const [one, two] = [

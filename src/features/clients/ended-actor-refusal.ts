@@ -8,7 +8,7 @@ type Actor = { actorId?: string | null; machineId?: string | undefined }
 
 /**
  * Refuses a change by a machine client that was revoked, or an administrator who lost the role, while the request waited. The
- * row stays locked until the change commits, so whoever ends an actor sees everything that it did.
+ * row stays locked until the change commits, so the operator who ends an actor sees everything that it did.
  *
  * Call it before rows of clients are locked: rows of users are always locked first.
  */

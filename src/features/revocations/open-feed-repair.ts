@@ -13,10 +13,10 @@ type Needs = Parameters<typeof restoreRevocations>[0]
  * Redis was down, flushed or failed over. It also deletes the rows in Postgres that no longer matter.
  */
 export const openFeedRepair = (): ((deps: Needs) => Promise<void>) => {
-  let repairedAt = 0
+  let repairedAt = Number.NEGATIVE_INFINITY
   return async function repairFeed(deps) {
-    const startedAt = Date.now()
-    if (await restoreRevocations(deps, repairedAt - lostByFailoverMs)) repairedAt = startedAt
+    const startedAt = performance.now()
+    if (await restoreRevocations(deps, startedAt - repairedAt + lostByFailoverMs)) repairedAt = startedAt
     await purge(deps)
   }
 }
@@ -24,7 +24,8 @@ export const openFeedRepair = (): ((deps: Needs) => Promise<void>) => {
 const purge = async (deps: Needs): Promise<void> => {
   await deps.database.query(
     `DELETE FROM revocations WHERE id IN
-      (SELECT id FROM revocations WHERE at < $1 ORDER BY at LIMIT ${batchSize} FOR UPDATE SKIP LOCKED)`,
-    [new Date(Date.now() - keepMs(deps))],
+      (SELECT id FROM revocations WHERE at < now() - $1 * interval '1 millisecond'
+        ORDER BY at LIMIT ${batchSize} FOR UPDATE SKIP LOCKED)`,
+    [keepMs(deps)],
   )
 }

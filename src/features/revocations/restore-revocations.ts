@@ -8,18 +8,19 @@ const batchSize = 1000
 type Needs = Pick<Deps, 'config' | 'clock' | 'database' | 'redis' | 'keys'>
 
 /**
- * Adds to the feed in Redis what Postgres knows and Redis has lost: since a time (milliseconds), or all of it if Redis was
- * flushed. Returns whether the feed is complete then, as Redis may lose entries meanwhile.
+ * Adds to the feed in Redis what Postgres knows and Redis has lost: of the last `lookBackMs` milliseconds, or all of it if
+ * Redis was flushed. Returns whether the feed is complete then, as Redis may lose entries meanwhile.
  */
-export const restoreRevocations = async (deps: Needs, since = 0): Promise<boolean> => {
-  const oldest = Date.now() - keepMs(deps)
+export const restoreRevocations = async (
+  deps: Needs,
+  lookBackMs = Number.POSITIVE_INFINITY,
+): Promise<boolean> => {
+  const longest = keepMs(deps)
   let last = await readLastCursor(deps)
-  let position: Position = {
-    moment: new Date((await isComplete(deps)) ? Math.max(since, oldest) : oldest).toISOString(),
-    id: NIL,
-  }
+  const lookBack = (await isComplete(deps)) ? Math.min(lookBackMs, longest) : longest
+  let position: Position = { moment: null, id: NIL }
   for (;;) {
-    const rows = await rowsAfter(deps, position)
+    const rows = await rowsAfter(deps, position, lookBack)
     const endings = rows.map(row => endingOf(deps, row)).filter(isEntry)
     const added = await Promise.all((await findMissing(deps, endings)).map(ending => announce(deps, ending)))
     last = added.reduce(later, last)
@@ -29,16 +30,21 @@ export const restoreRevocations = async (deps: Needs, since = 0): Promise<boolea
 }
 
 /** `moment` is the time of a row as Postgres writes it: a `Date` has no microseconds, so rows would be read twice. */
-type Position = { moment: string; id: string }
+type Position = { moment: string | null; id: string }
 
-// By the index of `at`: a sort of all rows for each batch would take minutes after a flush of Redis.
-const rowsAfter = ({ database }: Needs, { moment, id }: Position): Promise<(Revocation & Position)[]> =>
+// By the index of `at`: a sort of all rows for each batch would take minutes after a flush of Redis. Only the clock of
+// Postgres counts, because a process whose clock is ahead would find no row.
+const rowsAfter = (
+  { database }: Needs,
+  { moment, id }: Position,
+  lookBack: number,
+): Promise<(Revocation & Position)[]> =>
   database.query(
     `SELECT id, sub, session_id, epoch, at, at::text AS moment, is_listed FROM revocations
-      WHERE (at, id) > ($1::timestamptz, $2)
+      WHERE (at, id) > (coalesce($1::timestamptz, now() - $4 * interval '1 millisecond'), $2)
         AND (session_id IS NOT NULL OR at < now() - $3 * interval '1 millisecond')
       ORDER BY at, id LIMIT ${batchSize}`,
-    [moment, id, settleAfterMs],
+    [moment, id, settleAfterMs, lookBack],
   )
 
 const endingOf = ({ clock }: Needs, { sub, session_id, is_listed, at }: Revocation): Ending => {

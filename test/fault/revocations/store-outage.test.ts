@@ -78,3 +78,19 @@ test('Redis is flushed while Postgres is down → 503: no list claims to be comp
   proxied.postgres.heal()
   await untilHealed()
 })
+
+test('worker whose clock is five minutes ahead → an end that no process announced still reaches the feed', async t => {
+  const { userId } = await anAccount(client)
+  const { now } = Date
+  Date.now = () => now() + 300_000
+  try {
+    const repairFeed = openFeedRepair()
+    await repairFeed(deps)
+    await sql('UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1', [userId])
+    await sql(`UPDATE revocations SET at = at - interval '3 seconds' WHERE sub = $1`, [userId])
+    await repairFeed(deps)
+  } finally {
+    Date.now = now
+  }
+  t.true((await readFeed(client)).users.some(({ sub }) => sub === userId))
+})

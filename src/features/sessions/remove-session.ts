@@ -3,9 +3,10 @@ import { announce } from '../revocations/store.ts'
 import { deleteSession, isSessionActive } from './store.ts'
 
 /**
- * Deletes a session and adds its end to the feed of revocations. The entry comes first, so that no crash in between leaves
- * an ended session out of the feed. A Redis without memory refuses the entry but not the deletion: the worker adds the entry
- * later, from the audit event of the end. Returns whether the session was active.
+ * Deletes a session and adds its end to the feed of revocations. Returns whether the session was active.
+ *
+ * The entry comes first, so that no crash in between leaves an ended session out of the feed. A Redis without memory refuses
+ * the entry but not the deletion: the worker adds the entry later, from the audit event of the end.
  */
 export const removeSession = async (
   deps: Pick<Deps, 'config' | 'clock' | 'log' | 'redis' | 'keys'>,

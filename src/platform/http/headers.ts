@@ -58,6 +58,7 @@ export const crossOrigin = (origins: readonly string[]) => {
       'X-Request-Id',
       'Allow',
       'Date',
+      'ETag',
       'Location',
     ],
     credentials: true,

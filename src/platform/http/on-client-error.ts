@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Problem } from '../catalog/problems.ts'
 import { STATUS_CODES } from './node-http.ts'
+import { isOAuthRequest, oauthJson } from './oauth-json.ts'
 import { problemJson } from './problem-json.ts'
 
 const unreadable = () =>
@@ -32,6 +34,9 @@ const securityHeaders = {
   Vary: 'Origin',
 }
 
+/** What Node keeps at a socket whose request has a head already: its response. */
+type BusySocket = Socket & { _httpMessage?: { headersSent: boolean; req: IncomingMessage } }
+
 /** How long a client may take to read the answer before its connection is closed. */
 const closeAfterMs = 1000
 
@@ -40,9 +45,9 @@ export const clientErrorHandlers = (base: string) => ({
   /** Answers input that the HTTP parser of Node rejects. */
   onClientError: (error: Error & { code?: string }, socket: Socket): void => {
     // A second reply would be read as a part of one that has begun.
-    const { _httpMessage: begun } = socket as Socket & { _httpMessage?: { headersSent: boolean } }
+    const { _httpMessage: begun } = socket as BusySocket
     if (!socket.writable || error.code === 'ECONNRESET' || begun?.headersSent) return void socket.destroy()
-    answer(socket, byCode[error.code ?? '']?.() ?? unreadable(), base)
+    answer(socket, byCode[error.code ?? '']?.() ?? unreadable(), base, begun?.req)
   },
   /** Refuses CONNECT, as this server is not a proxy. Node hands the socket over without an error handler and a timeout. */
   onConnect: (_request: unknown, socket: Duplex): void => {
@@ -51,9 +56,10 @@ export const clientErrorHandlers = (base: string) => ({
   },
 })
 
-const answer = (socket: Duplex, problem: Problem, base: string): void => {
+const answer = (socket: Duplex, problem: Problem, base: string, req?: IncomingMessage): void => {
   const requestId = randomUUID()
-  const { status, headers, body } = problemJson(problem, requestId, base)
+  const isOAuth = req !== undefined && isOAuthRequest({ req, state: { base } })
+  const { status, headers, body } = isOAuth ? oauthJson(problem) : problemJson(problem, requestId, base)
   const content = JSON.stringify(body)
   const all = {
     ...headers,

@@ -2,6 +2,7 @@ import test from 'ava'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { anAdmin } from '../admin/admin-account.ts'
+import { sendRaw } from '../http/raw-request.ts'
 import { errorFault } from '../http/routes-with-body.ts'
 import { aMachine, askToken, basic, clientsPath, postForm, tokenPath } from './machine.ts'
 
@@ -159,6 +160,25 @@ test('form that does not match its Content-Encoding → 400 that speaks of a for
     [reply.status, reply.body],
     [400, { error: 'invalid_request', error_description: 'The body must be one form in UTF-8.' }],
   )
+})
+
+test('form whose chunks cannot be read → an error of RFC 6749, and a problem on other routes', async t => {
+  const send = (path: string) =>
+    sendRaw(
+      world.url,
+      [
+        `POST ${path} HTTP/1.1`,
+        'Host: latchkey.test',
+        'Content-Type: application/x-www-form-urlencoded',
+        'Transfer-Encoding: chunked',
+      ],
+      'no size\r\n',
+    )
+  const refused = await send(tokenPath)
+  t.deepEqual([refused.status, errorFault(tokenPath, refused)], [400, null])
+  t.is((refused.body as { error: string }).error, 'invalid_request')
+  const other = await send('/api/v1/auth/login')
+  t.deepEqual([other.status, (other.body as { code: string }).code], [400, 'VALIDATION_ERROR'])
 })
 
 test('page of an allowed origin at a route of OAuth → no CORS headers', async t => {

@@ -56,7 +56,7 @@ test('stop grace periods in Compose and docs → longer than the processes need 
 
 test('Compose file and README → name the required Docker Compose 2.24', t => {
   t.regex(composeText ?? '', /required: false/)
-  for (const text of [composeText, readme]) t.regex(text ?? '', /Docker Compose 2\.24 or newer/)
+  for (const text of [composeText, readme]) t.regex(text ?? '', /Docker Compose 2\.24 or\s+newer/)
 })
 
 test('Compose environment → starts each process, and ports are published on 127.0.0.1 only', t => {

@@ -66,6 +66,7 @@ test('only problem-json.ts and oauth-json.ts turn a problem into a reply', t => 
   ])
   t.deepEqual(naming(/\boauthJson\b/), [
     'src/platform/http/oauth-json.ts',
+    'src/platform/http/on-client-error.ts',
     'src/platform/http/send-problem.ts',
   ])
 })

@@ -128,6 +128,25 @@ for (const [name, options] of Object.entries(transports))
     await context.close()
   })
 
+test('logout in one tab while another still reads the old localStorage → both are signed out', async t => {
+  const { world, server, browser } = t.context
+  const context = await browser.createBrowserContext()
+  const options = { baseUrl: world.url, storage: 'localStorage' } as const
+  const [one, two] = await Promise.all([0, 1].map(() => openTab(context, server.origin, options)))
+  if (!one || !two) throw new Error('no tabs')
+  await one.page.evaluate(async body => globalThis.client.register(body), { email: anEmail(), password })
+  await until('the second tab is signed in', async () => (await two.events()).at(-1) === 'signed_in')
+  // Processes of a browser see each other's changes late, sometimes. Here the second one never sees them.
+  await two.page.evaluate(() => {
+    const old = new Map(Object.entries(localStorage))
+    Storage.prototype.getItem = key => old.get(key) ?? null
+  })
+  await one.page.evaluate(() => globalThis.client.logout())
+  await until('the second tab is signed out', async () => (await two.events()).at(-1) === 'signed_out')
+  t.is(await two.page.evaluate(() => globalThis.client.session()), null)
+  await context.close()
+})
+
 test('a page with the cookie → no script, message or other origin sees the refresh token', async t => {
   const { world, server, browser } = t.context
   const context = await browser.createBrowserContext()

@@ -9,7 +9,7 @@ import { openRefresher, type Refresher } from './refresher.ts'
 import { type Reply, type RequestFields, sendRequest } from './request.ts'
 import { openSettle } from './settle.ts'
 import { openState } from './state.ts'
-import { openStorage } from './storage.ts'
+import { openStorage, storageKey } from './storage.ts'
 
 const auth = '/api/v1/auth'
 
@@ -22,7 +22,7 @@ export const createClient = (options: ClientOptions): Client => {
   const settings = readOptions(options)
   const { isCookie } = settings
   const { emit, onChange } = openEvents()
-  const state = openState(openStorage(settings.storage, `latchkey:${settings.baseUrl}`), emit)
+  const state = openState(openStorage(settings.storage, storageKey(settings.baseUrl)), emit)
   const peers = joinPeers(settings, state, () => refresher)
   const refresher: Refresher = openRefresher(settings, state, peers)
   const fetch = authorizedFetch(settings, refresher)

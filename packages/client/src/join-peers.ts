@@ -4,6 +4,7 @@ import type { Settings } from './options.ts'
 import { alone, openPeers, type Peers } from './peers.ts'
 import type { Refresher } from './refresher.ts'
 import type { State } from './state-type.ts'
+import { storageKey } from './storage.ts'
 
 const ignore = (): void => {}
 
@@ -30,8 +31,14 @@ export const joinPeers = (settings: Settings, state: State, refresher: () => Ref
   }
 
   // The tokens are in the storage, and the messages only say that they changed.
-  const receiveByStorage = ({ type }: Message): void => {
-    if (type === 'changed' || type === 'ended') void state.sync().catch(ignore)
+  const receiveByStorage = (message: Message): void => {
+    if (message.type === 'changed') void state.sync().catch(ignore)
+    if (message.type === 'ended') void state.leave(message.sessionId).catch(ignore)
+  }
+  // `localStorage` of another tab arrives later than its message, sometimes: then this event does.
+  const onStorage = (event: Event): void => {
+    const { key } = event as Event & { key?: string | null }
+    if (key === null || key === storageKey(baseUrl)) void state.sync().catch(ignore)
   }
 
   const repair = (): void => {
@@ -55,10 +62,12 @@ export const joinPeers = (settings: Settings, state: State, refresher: () => Ref
   }
   const page = globalThis as Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>>
   page.addEventListener?.('pageshow', onShow)
+  if (storage === 'localStorage') page.addEventListener?.('storage', onStorage)
   return {
     ...peers,
     close: () => {
       page.removeEventListener?.('pageshow', onShow)
+      page.removeEventListener?.('storage', onStorage)
       peers.close()
     },
   }

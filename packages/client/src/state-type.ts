@@ -16,5 +16,7 @@ export type State = {
   replace: (mine: Held | null, got: Held) => Promise<void>
   /** The service refused the refresh token of `mine`. Takes over another session of the storage, if there is one. */
   reject: (mine: Held | null) => Promise<void>
+  /** This session ended in another tab. The storage may show it a little longer here, and is not changed. */
+  leave: (sessionId: string) => Promise<void>
   end: () => Promise<void>
 }

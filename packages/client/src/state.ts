@@ -105,6 +105,15 @@ export const openState = (
       if (stored && stored.sessionId !== mine?.sessionId) accept(stored)
       else await end()
     },
+    leave: async sessionId => {
+      if (current?.sessionId !== sessionId) return
+      const stored = storage && (await inTurn(storage.read).catch(() => null))
+      if (current?.sessionId !== sessionId) return
+      if (stored && stored.sessionId !== sessionId) return accept(stored)
+      replaced.add(current)
+      put(null)
+      isUnsaved = false
+    },
     end,
   }
 }

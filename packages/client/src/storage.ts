@@ -43,6 +43,9 @@ const localStorageAdapter: StorageAdapter = {
   remove: key => web()?.removeItem(key),
 }
 
+/** The key of the grant in a storage. */
+export const storageKey = (baseUrl: string): string => `latchkey:${baseUrl}`
+
 // A tab that is frozen during a slow read continues with what the storage held minutes ago.
 const slowRead = 1000
 

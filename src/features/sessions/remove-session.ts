@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { announce } from '../revocations/store.ts'
+import { announceOrLog } from '../revocations/announce-or-log.ts'
 import { deleteSession, isSessionActive } from './store.ts'
 
 /**
@@ -14,8 +14,6 @@ export const removeSession = async (
   sessionId: string,
 ): Promise<boolean> => {
   if (await isSessionActive(deps, userId, sessionId))
-    await announce(deps, { sub: userId, sessionIds: [sessionId], before: null }).catch(err =>
-      deps.log.warn({ err }, 'the feed of revocations was not written: the worker tries again'),
-    )
+    await announceOrLog(deps, { sub: userId, sessionIds: [sessionId], before: null })
   return deleteSession(deps, userId, sessionId)
 }

@@ -72,11 +72,25 @@ export const openState = (
     await save()
   }
 
-  const end = async (): Promise<void> => {
+  const forget = (): void => {
     replaced.add(current)
     put(null)
     isUnsaved = false
+  }
+
+  const end = async (): Promise<void> => {
+    forget()
     if (storage) await inTurn(storage.clear).catch(() => {})
+  }
+
+  // The user may have signed in again in another tab: then the storage has another session.
+  type SignOut = () => void | Promise<void>
+  const giveUp = async (sessionId: string | undefined, signOut: SignOut): Promise<void> => {
+    if (current?.sessionId !== sessionId) return
+    const stored = storage && (await inTurn(storage.read).catch(() => null))
+    if (current?.sessionId !== sessionId) return
+    if (stored && stored.sessionId !== sessionId) accept(stored)
+    else await signOut()
   }
 
   return {
@@ -98,22 +112,8 @@ export const openState = (
       if (!isMine(current)) return
       return isMine(stored) ? keep(got) : accept(stored)
     },
-    reject: async mine => {
-      if (current?.sessionId !== mine?.sessionId) return
-      const stored = storage && (await inTurn(storage.read).catch(() => null))
-      if (current?.sessionId !== mine?.sessionId) return
-      if (stored && stored.sessionId !== mine?.sessionId) accept(stored)
-      else await end()
-    },
-    leave: async sessionId => {
-      if (current?.sessionId !== sessionId) return
-      const stored = storage && (await inTurn(storage.read).catch(() => null))
-      if (current?.sessionId !== sessionId) return
-      if (stored && stored.sessionId !== sessionId) return accept(stored)
-      replaced.add(current)
-      put(null)
-      isUnsaved = false
-    },
+    reject: mine => giveUp(mine?.sessionId, end),
+    leave: sessionId => giveUp(sessionId, forget),
     end,
   }
 }

@@ -26,6 +26,11 @@ export const modules: readonly Module[] = [
   },
   { name: 'login', routes: async () => (await import('./features/login/routes.ts')).loginRoutes },
   {
+    name: 'factors',
+    entities: async () => [(await import('./features/factors/entity.ts')).Factors],
+    sealedColumns: [{ table: 'factors', key: 'id', keyType: 'uuid', column: 'sealed_secret' }],
+  },
+  {
     name: 'reauthentication',
     routes: async () => (await import('./features/reauthentication/routes.ts')).reauthenticationRoutes,
   },

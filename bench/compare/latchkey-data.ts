@@ -37,7 +37,7 @@ export const startSessions = async (deps: Deps, all: Account[]): Promise<Session
       batch.map(async ({ id }) => {
         const user = await findUser(deps.reads, id)
         if (!user) throw new Error('an account that was written is missing')
-        return startSession(deps, { user, audience: deps.config.PUBLIC_URL, origin })
+        return startSession(deps, { user, amr: ['pwd'], audience: deps.config.PUBLIC_URL, origin })
       }),
     )
     sessions.push(

@@ -95,7 +95,7 @@ for (const [text, name] of Object.entries(names)) {
         const { userId, sessionId } = account
         const refresh = { userId, sessionId, secret: firstSecret(), keys: deps.secrets.current }
         const audience = deps.config.PUBLIC_URL
-        const issue = { user, token: refresh, audience, authTime: 0, expiresIn: 0 }
+        const issue = { user, token: refresh, audience, authTime: 0, amr: ['pwd'] as const, expiresIn: 0 }
         const { access_token: token } = issueTokens({ ...deps, clock: { shift: -age } }, issue)
         return (await wrong.client.get('me', { token })).status
       }

@@ -70,7 +70,7 @@ const startOwnSession = async (
   { user, audience, origin }: { user: User } & Pick<Request, 'audience' | 'origin'>,
 ): Promise<SessionReply | { user: UserReply }> => {
   try {
-    const session = await startSession(deps, { user, audience, origin })
+    const session = await startSession(deps, { user, amr: ['pwd'], audience, origin })
     await addSignedInDevice(deps, user.id, deviceId(origin))
     return session
   } catch (error) {

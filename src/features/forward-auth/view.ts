@@ -1,3 +1,4 @@
+import { acrOf } from '../sessions/authentication.ts'
 import type { AnyCaller } from '../sessions/types.ts'
 
 /** The headers that tell the service behind a proxy who sends the request, with their meaning. */
@@ -7,7 +8,7 @@ export const callerHeaders = {
   'X-Auth-Email-Verified': '`true` or `false`.',
   'X-Auth-Roles': 'The roles of the user, separated by commas.',
   'X-Auth-Session': 'The id of the session.',
-  'X-Auth-Acr': '`aal1`: how the user of the session authenticated.',
+  'X-Auth-Acr': '`aal1`, or `aal2` if the user of the session authenticated with two factors.',
   'X-Auth-Client': 'The id of the machine client, in place of the headers of a user.',
   'X-Auth-Scope': 'The scopes of the machine client, separated by spaces.',
 } as const
@@ -19,7 +20,7 @@ type CallerHeaders = { [name in keyof typeof callerHeaders]?: string }
 const safeValue = /^[!-+\--~]+$/
 
 /** The headers of a caller. Throws if the stored address cannot be sent in a header. */
-export const headersOfCaller = ({ user, sessionId, machine }: AnyCaller): CallerHeaders => {
+export const headersOfCaller = ({ user, sessionId, session, machine }: AnyCaller): CallerHeaders => {
   if (machine) return { 'X-Auth-Client': machine.id, 'X-Auth-Scope': machine.scopes.join(' ') }
   if (!safeValue.test(user.email)) throw new Error('an email address is not fit for a header')
   return {
@@ -28,6 +29,6 @@ export const headersOfCaller = ({ user, sessionId, machine }: AnyCaller): Caller
     'X-Auth-Email-Verified': String(user.email_verified),
     'X-Auth-Roles': user.roles.join(','),
     'X-Auth-Session': sessionId,
-    'X-Auth-Acr': 'aal1',
+    'X-Auth-Acr': acrOf(session.amr),
   }
 }

@@ -2,22 +2,20 @@ import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { limits, wrongPasswords } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { deviceId } from '../devices/device-id.ts'
-import { addSignedInDevice, findDevice, hasDevices } from '../devices/store.ts'
+import { findDevice } from '../devices/store.ts'
 import { accountKey, knownDevice, unknownDevices } from '../lockout/attempt-counter.ts'
 import { comparePassword } from '../lockout/compare-password.ts'
 import { resetCounter } from '../lockout/store.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
-import { startSession } from '../sessions/start-session.ts'
 import type { User } from '../users/entity.ts'
 import { findHashesInUse, findUserByEmail } from '../users/store.ts'
 import { isActive } from '../users/user-state.ts'
+import { finishLogin } from './finish-login.ts'
 import { recordFailedLogin } from './record-failed-login.ts'
-import { recordLogin } from './record-login.ts'
 
-type Needs = Parameters<typeof startSession>[0] &
+type Needs = Parameters<typeof finishLogin>[0] &
   Parameters<typeof comparePassword>[0] &
   Pick<Deps, 'log' | 'metrics' | 'database' | 'reads' | 'queue' | 'limiter'>
 
@@ -27,7 +25,11 @@ type Attempt = { email: string; password: string; audience: string; origin: Orig
 type LoggedIn = { session: SessionReply; isExemptFromIpLimit: boolean }
 
 type Refusal = Problem<
-  'INVALID_CREDENTIALS' | 'RATE_LIMIT_EXCEEDED' | 'ACCOUNT_DEACTIVATED' | 'EMAIL_NOT_VERIFIED'
+  | 'INVALID_CREDENTIALS'
+  | 'MFA_REQUIRED'
+  | 'RATE_LIMIT_EXCEEDED'
+  | 'ACCOUNT_DEACTIVATED'
+  | 'EMAIL_NOT_VERIFIED'
 >
 
 /**
@@ -67,12 +69,9 @@ const tryLogin = async (deps: Needs, { email, password, audience, origin }: Atte
   const newHash = compared.needsRehash
     ? await deps.hasher.hash(password, { next: true })
     : found.password_hash
-  const isNew = !signedIn && (await hasDevices(deps, found.id))
-  const recorded = await recordLogin(deps, { found, newHash, isNewDevice: isNew, clears: !isKnown, origin })
-  if (!recorded) return null
-  await startDelivery(deps, recorded.emailIds)
-  await addSignedInDevice(deps, found.id, device)
-  const session = await startSession(deps, { user: recorded.user, audience, origin })
+  const state = { id: device, isKnown, signedIn }
+  const session = await finishLogin(deps, { found, amr: ['pwd'], device: state, newHash, audience, origin })
+  if (session === null || session instanceof Problem) return session
   return {
     session,
     isExemptFromIpLimit: isKnown && (await isWithinDeviceLimit(deps, `${found.id}:${device}`)),

@@ -29,6 +29,7 @@ const postLogin = route({
   problems: [
     'VALIDATION_ERROR',
     'INVALID_CREDENTIALS',
+    'MFA_REQUIRED',
     'RATE_LIMIT_EXCEEDED',
     'ACCOUNT_DEACTIVATED',
     'EMAIL_NOT_VERIFIED',

@@ -21,6 +21,7 @@ const effects: Record<TokenPurpose, Effect> = {
   },
   // Undoing an email change also restores a deleted account.
   undo_deletion: { holds: 'true', replacedBy: ['undo_deletion', 'undo_email_change'] },
+  undo_factor: { holds: 'true', replacedBy: [] },
 }
 
 /**

@@ -62,7 +62,7 @@ export const changePassword = async (
   await startDelivery(deps, [changed.notice])
   await deleteSessions(deps, user.id, 'session')
   await resetAttemptsAndDevices(deps, user)
-  const started = startSession(deps, { user: changed.user, audience, origin })
+  const started = startSession(deps, { user: changed.user, amr: ['pwd'], audience, origin })
   const added = addSignedInDevice(deps, user.id, deviceId(origin))
   return Promise.all([started, added])
     .then(([session]) => session)

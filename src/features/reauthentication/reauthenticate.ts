@@ -3,8 +3,9 @@ import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
+import { combineAmr } from '../sessions/authentication.ts'
 import { signAccessToken } from '../sessions/sign-access-token.ts'
-import { putAuthTime } from '../sessions/store.ts'
+import { putAuthentication, type SessionState } from '../sessions/store.ts'
 import { type User, Users } from '../users/entity.ts'
 import { isActive } from '../users/user-state.ts'
 
@@ -13,6 +14,7 @@ type Needs = Parameters<typeof verifyCurrentPassword>[0] & Parameters<typeof sig
 type Request = {
   user: User
   sessionId: string
+  session: SessionState
   evidence: { password: string }
   /** The audience of the new access token. */
   audience: string
@@ -27,7 +29,7 @@ type Request = {
  */
 export const reauthenticate = async (
   deps: Needs,
-  { user, sessionId, evidence, audience, origin }: Request,
+  { user, sessionId, session, evidence, audience, origin }: Request,
 ): Promise<
   | { accessToken: string }
   | Problem<'NO_PASSWORD' | 'INVALID_CURRENT_PASSWORD' | 'RATE_LIMIT_EXCEEDED' | 'SESSION_REVOKED'>
@@ -38,9 +40,11 @@ export const reauthenticate = async (
   const current = await recordReauthentication(deps, user, { sessionId, origin })
   if (!current) return new Problem('SESSION_REVOKED')
   const authTime = now(deps.clock)
-  const isLive = await putAuthTime(deps, { userId: user.id, sessionId, epoch: user.session_epoch }, authTime)
+  const amr = combineAmr(session.amr, ['pwd'])
+  const of = { userId: user.id, sessionId, epoch: user.session_epoch }
+  const isLive = await putAuthentication(deps, of, { authTime, amr })
   if (!isLive) return new Problem('SESSION_REVOKED')
-  return { accessToken: signAccessToken(deps, { user: current, sessionId, audience, authTime }) }
+  return { accessToken: signAccessToken(deps, { user: current, sessionId, audience, authTime, amr }) }
 }
 
 // A reset, a change of password or a deactivation that ran during the comparison ends the session. The old password must

@@ -32,11 +32,11 @@ const postReauthenticate = route({
     body: { password: example.password },
     reply: { access_token: tokensExample.access_token, token_type: 'Bearer', expires_in: 900 },
   },
-  handle: async (deps, { user, sessionId, body, client }) => {
+  handle: async (deps, { user, sessionId, session, body, client }) => {
     const { audience: requested, ...evidence } = body
     const audience = resolveAudience(deps, requested)
     if (audience instanceof Problem) return audience
-    const done = await reauthenticate(deps, { user, sessionId, evidence, audience, origin: client })
+    const done = await reauthenticate(deps, { user, sessionId, session, evidence, audience, origin: client })
     if (done instanceof Problem) return done
     const expires_in = deps.config.ACCESS_TOKEN_TTL / 1000
     return {

@@ -18,7 +18,7 @@ import { isFresh } from './is-fresh.ts'
 import { refuseCredentials } from './refuse-credentials.ts'
 import { resolveAudience } from './resolve-audience.ts'
 import type { Actor } from './route.ts'
-import { findSession } from './store.ts'
+import { findSession, type SessionState } from './store.ts'
 
 const takeRouteLimits = (deps: Deps, { route, client }: IncomingRequest, sessionId = '') =>
   takeLimits(deps, route.limits, { client, sessionId })
@@ -48,7 +48,7 @@ const checkClaimed = async (
   const user = isExpired ? expired() : await checkSession(deps, claimed, session)
   if (!(user instanceof Problem)) {
     const isBlocked = incoming.route.unverified !== 'allowed' && mustVerify(user, deps.config)
-    const caller = { user, sessionId, authTime: session?.authTime }
+    const caller = { user, sessionId, session }
     const outcome = isBlocked ? new Problem('EMAIL_NOT_VERIFIED', { detail: 'session' }) : caller
     return { ...limits, outcome }
   }
@@ -70,7 +70,7 @@ const anyBearer: Authorize = async (deps, incoming) => {
     return { ...taken, outcome: outcome instanceof Problem ? outcome : { ...outcome, machine: null } }
   }
   const { outcome, ...taken } = await authenticateMachine(deps, incoming, caller, limits.check_client)
-  const known = { user: null, sessionId: null, machine: outcome }
+  const known = { user: null, sessionId: null, session: null, machine: outcome }
   return { ...taken, outcome: outcome instanceof Problem ? outcome : known }
 }
 
@@ -100,7 +100,7 @@ const fresh: Authorize = async (deps, incoming) => {
   const { outcome, ...limits } = await byAuth[incoming.route.auth](deps, incoming)
   // Only a session can be stale: a machine client has no user who could authenticate again.
   if (outcome instanceof Problem || !outcome.user) return { ...limits, outcome }
-  if (isFresh(deps, Number(outcome.authTime))) return { ...limits, outcome }
+  if (isFresh(deps, (outcome.session as SessionState).authTime)) return { ...limits, outcome }
   const challenge = freshnessChallenge(deps.config.FRESH_FOR / 1000)
   return { ...limits, outcome: new Problem('REAUTHENTICATION_REQUIRED', challenge) }
 }

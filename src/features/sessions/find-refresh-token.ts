@@ -1,9 +1,11 @@
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
+import { readAmr } from './authentication.ts'
 import { type RefreshToken, secretHash } from './refresh-token.ts'
+import type { SessionState } from './store.ts'
 
 /** The refresh token that a session expects next. Times in milliseconds. */
-type CurrentToken = { epoch: number; authTime: number; issuedAt: number; expiresAt: number }
+type CurrentToken = SessionState & { issuedAt: number; expiresAt: number }
 
 /**
  * Finds whether a refresh token is the one that its session expects next, without using it: the token is not exchanged, the
@@ -14,7 +16,7 @@ export const findRefreshToken = async (
   { redis, keys, clock }: Pick<Deps, 'redis' | 'keys' | 'clock'>,
   { userId, sessionId, secret }: RefreshToken,
 ): Promise<CurrentToken | null> => {
-  const [current, epoch, authTime, createdAt, rotatedAt, idleUntil] = await redis.hmget(
+  const [current, epoch, authTime, createdAt, rotatedAt, idleUntil, amr] = await redis.hmget(
     keys.session(userId, sessionId),
     'current',
     'epoch',
@@ -22,12 +24,14 @@ export const findRefreshToken = async (
     'created_at',
     'rotated_at',
     'idle_until',
+    'amr',
   )
   const expiresAt = Number(idleUntil)
   if (current !== secretHash(secret) || now(clock) >= expiresAt) return null
   return {
     epoch: Number(epoch),
     authTime: Number(authTime),
+    amr: readAmr(amr),
     issuedAt: Number(rotatedAt ?? createdAt),
     expiresAt,
   }

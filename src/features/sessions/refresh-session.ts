@@ -61,7 +61,7 @@ export const refreshSession = async (
   }
   const counted = config.RATE_LIMITS === 'off' ? null : configuredLimit(config.RATE_LIMITS, limit)
   const rotated = await rotateSession(deps, rotation, counted)
-  const { outcome, expiresIn, authTime, epoch, quotas } = rotated
+  const { outcome, expiresIn, authTime, amr, epoch, quotas } = rotated
   if (outcome === 'reused') {
     await announce(deps, { sub: userId, sessionIds: [sessionId], before: null })
     await markSessionStolen(deps, userId, sessionId)
@@ -80,6 +80,6 @@ export const refreshSession = async (
   // Another instance made the successor under a secret that this one does not have: only that instance can repeat it.
   if (!keys) return { outcome: 'ended' }
   const issued = keys === next.keys ? next : nextToken(token, keys)
-  const tokens = issueTokens(deps, { user, token: issued, audience, authTime, expiresIn })
+  const tokens = issueTokens(deps, { user, token: issued, audience, authTime, amr, expiresIn })
   return { outcome: 'refreshed', tokens, quotas }
 }

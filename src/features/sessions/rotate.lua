@@ -15,12 +15,12 @@
 --       must verify the address first: then nothing is exchanged, 11 id of the secret of APP_SECRET that made the
 --       token presented, 12 id of the one that makes its successor
 -- Returns {outcome, milliseconds until the new refresh token expires, auth time (ms), epoch, rotations counted,
--- milliseconds until the count resets, id of the secret of the successor}; outcome: rotated | repeated | unverified | limited | reused | gone
+-- milliseconds until the count resets, id of the secret of the successor, methods of the authentication}; outcome: rotated | repeated | unverified | limited | reused | gone
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[6])
 local session = redis.call('HMGET', KEYS[1],
   'current', 'previous', 'rotated_at', 'idle_until', 'expires_at', 'auth_time', 'epoch', 'reused',
-  ARGV[7] .. ':count', ARGV[7] .. ':until', 'secret_id', 'past_secret_ids')
+  ARGV[7] .. ':count', ARGV[7] .. ':until', 'secret_id', 'past_secret_ids', 'amr')
 local current, previous = session[1], session[2]
 
 if session[7] and session[8] then return { 'reused', 0, session[6], session[7] } end
@@ -52,14 +52,14 @@ if ARGV[2] == current then
   redis.call('PEXPIRE', KEYS[1], life)
   redis.call('ZADD', KEYS[2], now + life, ARGV[1])
   if redis.call('PTTL', KEYS[2]) < life then redis.call('PEXPIRE', KEYS[2], life) end
-  return { 'rotated', life, session[6], session[7], count, reset - now, ARGV[12] }
+  return { 'rotated', life, session[6], session[7], count, reset - now, ARGV[12], session[13] or '' }
 end
 
 if ARGV[2] == previous and now - tonumber(session[3]) <= tonumber(ARGV[4]) then
   if ARGV[10] == '1' then return { 'unverified', 0, session[6], session[7] } end
   -- A session without the id was last refreshed by a version that knew one secret, so it made both tokens.
   local made = session[11] or ARGV[11]
-  return { 'repeated', tonumber(session[4]) - now, session[6], session[7], count, reset - now, made }
+  return { 'repeated', tonumber(session[4]) - now, session[6], session[7], count, reset - now, made, session[13] or '' }
 end
 
 return { 'reused', 0, session[6], session[7] }

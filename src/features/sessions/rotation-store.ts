@@ -1,5 +1,6 @@
 import type { Quota } from '../../platform/limits/limiter.ts'
 import { script } from '../../platform/redis/script.ts'
+import { type Amr, readAmr } from './authentication.ts'
 import { rotationGraceMs } from './limits.ts'
 import type { Store } from './store.ts'
 
@@ -9,6 +10,7 @@ export type Rotation = {
   outcome: 'rotated' | 'repeated' | 'unverified' | 'limited' | 'reused' | 'gone'
   expiresIn: number
   authTime: number
+  amr: readonly Amr[]
   epoch: number
   /** The id of the secret of APP_SECRET that the successor is made with. */
   secretId: string
@@ -37,27 +39,29 @@ export const rotateSession = async (
   limit: RotationLimit | null = null,
 ): Promise<Rotation> => {
   const counted = [limit?.name ?? '', limit?.points ?? 0, limit?.window ?? 0]
-  const [outcome, expiresIn, authTime, epoch, count = 0, resetIn = 0, secretId = ''] = (await rotateScript(
-    redis,
-    [keys.session(rotation.userId, rotation.sessionId), keys.sessions(rotation.userId)],
-    [
-      rotation.sessionId,
-      rotation.presented,
-      rotation.next,
-      rotationGraceMs,
-      rotation.idle,
-      clock.shift,
-      ...counted,
-      rotation.isUnverified ? 1 : 0,
-      rotation.presentedSecretId,
-      rotation.nextSecretId,
-    ],
-  )) as [Rotation['outcome'], number, string, string, number?, number?, string?]
+  const [outcome, expiresIn, authTime, epoch, count = 0, resetIn = 0, secretId = '', amr] =
+    (await rotateScript(
+      redis,
+      [keys.session(rotation.userId, rotation.sessionId), keys.sessions(rotation.userId)],
+      [
+        rotation.sessionId,
+        rotation.presented,
+        rotation.next,
+        rotationGraceMs,
+        rotation.idle,
+        clock.shift,
+        ...counted,
+        rotation.isUnverified ? 1 : 0,
+        rotation.presentedSecretId,
+        rotation.nextSecretId,
+      ],
+    )) as [Rotation['outcome'], number, string, string, number?, number?, string?, string?]
   const left = {
     allowed: outcome !== 'limited',
     remaining: Math.max((limit?.points ?? 0) - count, 0),
     resetIn,
   }
   const quotas = limit ? [{ ...limit, ...left }] : []
-  return { outcome, expiresIn, authTime: Number(authTime), epoch: Number(epoch), secretId, quotas }
+  const state = { authTime: Number(authTime), amr: readAmr(amr), epoch: Number(epoch) }
+  return { outcome, expiresIn, ...state, secretId, quotas }
 }

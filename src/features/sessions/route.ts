@@ -6,9 +6,10 @@ import { routeFor } from '../../platform/http/route.ts'
 import type { Machine } from '../clients/types.ts'
 import type { User } from '../users/types.ts'
 import type { RefreshToken } from './refresh-token.ts'
+import type { SessionState } from './store.ts'
 import type { AnyCaller } from './types.ts'
 
-type Bearer = { user: User; sessionId: string }
+type Bearer = { user: User; sessionId: string; session: SessionState }
 
 /** Who changes something as an administrator: a user, or a machine client, which `origin` names. */
 export type Actor = { actorId: string | null; origin: Origin }

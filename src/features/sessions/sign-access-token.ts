@@ -2,8 +2,9 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { signToken } from '../../platform/crypto/paseto.ts'
 import type { User } from '../users/entity.ts'
+import { type Amr, acrOf } from './authentication.ts'
 
-type Issue = { user: User; sessionId: string; audience: string; authTime: number }
+type Issue = { user: User; sessionId: string; audience: string; authTime: number; amr: readonly Amr[] }
 
 /**
  * The access token of a session. `authTime` is in milliseconds. Any service can verify the token offline (PASETO v4.public).
@@ -11,7 +12,7 @@ type Issue = { user: User; sessionId: string; audience: string; authTime: number
  */
 export const signAccessToken = (
   { config, clock, ring }: Pick<Deps, 'config' | 'clock' | 'ring'>,
-  { user, sessionId, audience, authTime }: Issue,
+  { user, sessionId, audience, authTime, amr }: Issue,
 ): string => {
   const claims = {
     iss: config.PUBLIC_URL,
@@ -21,8 +22,8 @@ export const signAccessToken = (
     email: user.email,
     email_verified: user.email_verified,
     roles: user.roles,
-    amr: ['pwd'],
-    acr: 'aal1',
+    amr: [...amr],
+    acr: acrOf(amr),
     auth_time: new Date(authTime).toISOString(),
     ...(user.full_name !== null && { name: user.full_name }),
     ...(user.preferred_language !== null && { lang: user.preferred_language }),

@@ -4,16 +4,20 @@ import { now } from '../../platform/base/clock.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import type { User } from '../users/entity.ts'
 import { userView } from '../users/view.ts'
+import type { Amr } from './authentication.ts'
 import { issueTokens } from './issue-tokens.ts'
 import { firstSecret, secretHash } from './refresh-token.ts'
 import { removeSession } from './remove-session.ts'
 import type { SessionReply } from './schemas.ts'
 import { putSession } from './store.ts'
 
-/** Starts a session for a user who has just authenticated or registered. `audience` is that of the access token. */
+/**
+ * Starts a session for a user who has just authenticated by the methods `amr`, or registered. `audience` is that of the access
+ * token.
+ */
 export const startSession = async (
   deps: Pick<Deps, 'config' | 'clock' | 'log' | 'redis' | 'keys' | 'ring' | 'secrets'>,
-  { user, audience, origin }: { user: User; audience: string; origin: Origin },
+  { user, amr, audience, origin }: { user: User; amr: readonly Amr[]; audience: string; origin: Origin },
 ): Promise<SessionReply> => {
   const { config, clock } = deps
   const keys = deps.secrets.current
@@ -23,7 +27,7 @@ export const startSession = async (
   const { expiresIn, excess } = await putSession(
     deps,
     {
-      ...{ userId: user.id, sessionId: token.sessionId, epoch: user.session_epoch, authTime, ...origin },
+      ...{ userId: user.id, sessionId: token.sessionId, epoch: user.session_epoch, authTime, amr, ...origin },
       ...{ hash: secretHash(token.secret), secretId: keys.id },
     },
     life,
@@ -32,5 +36,5 @@ export const startSession = async (
   await Promise.all(excess.map(id => removeSession(deps, user.id, id))).catch(err =>
     deps.log.warn({ err }, 'sessions above the maximum did not end'),
   )
-  return { ...issueTokens(deps, { user, token, audience, authTime, expiresIn }), user: userView(user) }
+  return { ...issueTokens(deps, { user, token, audience, authTime, amr, expiresIn }), user: userView(user) }
 }

@@ -2,7 +2,8 @@
 -- KEYS  1 session, 2 index of the user's sessions
 -- ARGV  1 session id, 2 hash of the first secret, 3 epoch, 4 ip, 5 user agent, 6 auth time (ms),
 --       7 idle (ms), 8 max age (ms), 9 clock shift (ms), 10 maximum of sessions,
---       11 prefix of the keys of sessions, 12 id of the secret of APP_SECRET that made the token
+--       11 prefix of the keys of sessions, 12 id of the secret of APP_SECRET that made the token,
+--       13 methods of the authentication
 -- Returns the milliseconds until the refresh token expires, and the ids of the sessions above the maximum.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[9])
@@ -12,7 +13,7 @@ local life = math.min(idle, age)
 redis.call('HSET', KEYS[1],
   'current', ARGV[2], 'epoch', ARGV[3], 'ip', ARGV[4], 'user_agent', ARGV[5], 'auth_time', ARGV[6],
   'created_at', now, 'used_at', now, 'idle_until', now + life, 'expires_at', now + age,
-  'secret_id', ARGV[12])
+  'secret_id', ARGV[12], 'amr', ARGV[13])
 redis.call('PEXPIRE', KEYS[1], life)
 
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)

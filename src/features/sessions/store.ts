@@ -3,6 +3,7 @@ import { now } from '../../platform/base/clock.ts'
 import type { Keys } from '../../platform/redis/keys.ts'
 import type { RedisConnection } from '../../platform/redis/redis.ts'
 import { script } from '../../platform/redis/script.ts'
+import { type Amr, readAmr, writeAmr } from './authentication.ts'
 import { maxSessions } from './limits.ts'
 
 export type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
@@ -23,6 +24,7 @@ export type NewSession = {
   secretId: string
   epoch: number
   authTime: number
+  amr: readonly Amr[]
   ip: string
   userAgent: string
 }
@@ -52,6 +54,7 @@ export const putSession = async (
       maxSessions,
       keys.session(session.userId, ''),
       session.secretId,
+      writeAmr(session.amr),
     ],
   )) as [number, string[]]
   return { expiresIn, excess }
@@ -66,33 +69,40 @@ export const markSessionStolen = async (
   await markStolenScript(redis, [keys.session(userId, sessionId), keys.sessions(userId)], [sessionId])
 }
 
+/** When and how the user of a session authenticated. `authTime` is in milliseconds. */
+export type SessionState = { epoch: number; authTime: number; amr: readonly Amr[] }
+
 /** An active session, or null. */
 export const findSession = async (
   { redis, keys, clock }: Store,
   userId: string,
   sessionId: string,
-): Promise<{ epoch: number; authTime: number } | null> => {
-  const [current, epoch, idleUntil, authTime] = await redis.hmget(
+): Promise<SessionState | null> => {
+  const [current, epoch, idleUntil, authTime, amr] = await redis.hmget(
     keys.session(userId, sessionId),
     'current',
     'epoch',
     'idle_until',
     'auth_time',
+    'amr',
   )
   if (!current || now(clock) >= Number(idleUntil)) return null
-  return { epoch: Number(epoch), authTime: Number(authTime) }
+  return { epoch: Number(epoch), authTime: Number(authTime), amr: readAmr(amr) }
 }
 
 /**
- * Records that the user of a session authenticated again at `authTime`. Returns false if the session has ended. Refreshes
- * keep the time.
+ * Records that the user of a session authenticated again at `authTime`, by all the methods `amr`. Returns false if the session
+ * has ended. Refreshes keep both. With `nextEpoch` the session goes on in that epoch, which has ended the user's other
+ * sessions.
  */
-export const putAuthTime = async (
+export const putAuthentication = async (
   { redis, keys }: Store,
   { userId, sessionId, epoch }: { userId: string; sessionId: string; epoch: number },
-  authTime: number,
-): Promise<boolean> =>
-  (await reauthenticateScript(redis, [keys.session(userId, sessionId)], [epoch, authTime])) === 1
+  { authTime, amr, nextEpoch = epoch }: { authTime: number; amr: readonly Amr[]; nextEpoch?: number },
+): Promise<boolean> => {
+  const args = [epoch, authTime, writeAmr(amr), nextEpoch]
+  return (await reauthenticateScript(redis, [keys.session(userId, sessionId)], args)) === 1
+}
 
 export type LiveSession = {
   id: string

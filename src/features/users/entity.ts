@@ -18,6 +18,7 @@ export const Users = new EntitySchema<User>({
     picture_url: { type: 'text', nullable: true },
     roles: { type: 'text', array: true, default: ['user'] },
     is_active: { type: 'boolean', default: true },
+    factor_types: { type: 'text', array: true, default: [] },
     session_epoch: { type: 'integer', default: 0 },
     failed_logins: { type: 'integer', default: 0 },
     erase_after: { type: 'timestamptz', nullable: true },

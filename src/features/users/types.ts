@@ -1,5 +1,8 @@
 export type Role = 'user' | 'admin'
 
+/** What a user can sign in with besides the password. */
+export type FactorType = 'totp' | 'passkey' | 'recovery_codes'
+
 export type User = {
   id: string
   email: string
@@ -12,6 +15,8 @@ export type User = {
   picture_url: string | null
   roles: Role[]
   is_active: boolean
+  /** The types of the user's confirmed factors. A trigger of Postgres writes it whenever a factor changes. */
+  factor_types: FactorType[]
   /** A session stores the epoch that it began in. Raising the epoch ends every session, even one that Redis failed to delete. */
   session_epoch: number
   /** Wrong passwords in a row from unknown devices. At 100, their passwords are no longer compared. */

@@ -14,6 +14,10 @@ export const mustVerify = (
   config: Pick<Config, 'REQUIRE_VERIFIED_EMAIL' | 'REGISTRATION_PRIVACY'>,
 ): boolean => !user.email_verified && (config.REQUIRE_VERIFIED_EMAIL || config.REGISTRATION_PRIVACY)
 
+/** Whether the user has set up a factor that a sign-in can ask for. Recovery codes only replace one. */
+export const hasFactor = ({ factor_types }: Pick<User, 'factor_types'>): boolean =>
+  factor_types.includes('totp') || factor_types.includes('passkey')
+
 /** The condition of `isActive` in SQL, for a statement on `users`. */
 export const activeOnly = 'is_active AND erase_after IS NULL'
 

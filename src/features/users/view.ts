@@ -1,5 +1,6 @@
 import type { UserReply } from './schemas.ts'
 import type { User } from './types.ts'
+import { hasFactor } from './user-state.ts'
 
 /** A user as replies show one, without the password hash and internal fields. */
 export const userView = (user: User): UserReply => ({
@@ -13,8 +14,7 @@ export const userView = (user: User): UserReply => ({
   picture_url: user.picture_url,
   roles: user.roles,
   is_active: user.is_active,
-  // Passwords are the only factor so far.
-  mfa_enabled: false,
+  mfa_enabled: hasFactor(user),
   last_login_at: user.last_login_at?.toISOString() ?? null,
   last_password_change_at: user.last_password_change_at?.toISOString() ?? null,
   created_at: user.created_at.toISOString(),

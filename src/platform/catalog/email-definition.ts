@@ -9,6 +9,7 @@ export type LinkTarget =
   | 'confirm-email'
   | 'undo-email-change'
   | 'undo-deletion'
+  | 'undo-factor'
 
 /** A condition on the account, checked when the email is sent. */
 export type SendCondition = 'email_unverified' | 'no_password' | 'may_reset' | 'address_free' | 'erasure_due'

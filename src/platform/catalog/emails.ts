@@ -12,6 +12,8 @@ const longCode = '04821396'
 const circumstances = { time: '2027-01-31T18:05:00.000Z', ip: '203.0.113.7', device: 'Chrome, Linux' }
 const asQueued = ['time', 'ip', 'device'] as const
 
+const undoFactor = { purpose: 'undo_factor', lifetime: 7 * day } as const
+
 const verifyToken = { purpose: 'verify_email', lifetime: day } as const
 
 /** The emails of the core. Modules add their own. */
@@ -76,6 +78,37 @@ export const emails = {
   account_exported: defineEmail('account_exported', {
     sample: { name, ...circumstances, link },
     data: asQueued,
+    link: 'forgot-password',
+    sendTo: { anyAddress: true },
+  }),
+  /** `factor_ids`: the factors that the undo link removes, separated by spaces. `type`: the first one's. */
+  factor_added: defineEmail('factor_added', {
+    sample: { name, factor: 'Phone', type: 'totp', ...circumstances, link, days: '7' },
+    data: ['factor', 'type', 'factor_ids', ...asQueued],
+    token: undoFactor,
+    link: 'undo-factor',
+    sendTo: { anyAddress: true },
+  }),
+  /** `factor_ids`: the factors that the undo link restores. */
+  factor_removed: defineEmail('factor_removed', {
+    sample: { name, factor: 'Phone', type: 'totp', ...circumstances, link, days: '7' },
+    data: ['factor', 'type', 'factor_ids', ...asQueued],
+    token: undoFactor,
+    link: 'undo-factor',
+    sendTo: { anyAddress: true },
+  }),
+  /** `factor_ids`: the recovery codes that the undo link removes. */
+  recovery_code_used: defineEmail('recovery_code_used', {
+    sample: { name, remaining: '9', ...circumstances, link, days: '7' },
+    data: ['remaining', 'factor_ids', ...asQueued],
+    token: undoFactor,
+    link: 'undo-factor',
+    sendTo: { anyAddress: true },
+  }),
+  /** An administrator has removed every factor of the user. */
+  factors_reset: defineEmail('factors_reset', {
+    sample: { name, time: circumstances.time, link },
+    data: ['time'],
     link: 'forgot-password',
     sendTo: { anyAddress: true },
   }),

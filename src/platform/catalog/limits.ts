@@ -31,6 +31,11 @@ export const limits = defineLimits({
   session_list: { points: 100, window: '15m', by: 'session and ip' },
   change_password: { points: 10, window: '15m', by: 'session and ip' },
   reauthenticate: { points: 10, window: '15m', by: 'session and ip' },
+  login_mfa: { points: 30, window: '15m', by: 'ip' },
+  passkey_options: { points: 60, window: '15m', by: 'ip' },
+  login_passkey: { points: 30, window: '15m', by: 'ip' },
+  login_email_confirm: { points: 30, window: '15m', by: 'ip' },
+  factors: { points: 30, window: '15m', by: 'session and ip' },
   password_changed: { points: 10, window: '1h', by: 'user' },
   mail: { points: 3, window: '1h', by: 'recipient' },
   mail_ip: { points: 10, window: '1h', by: 'ip' },
@@ -59,6 +64,13 @@ export const manyWrongCodes = 0.1
  * 3.2.2).
  */
 export const wrongPasswords = { free: 5, wait: 30_000, longestWait: 3_600_000, atMost: 100 } as const
+
+/**
+ * Wrong codes of the second factor of one account, over all its sign-ins. After `free` attempts each waits twice as long as the
+ * one before it, from `wait` to `longestWait` milliseconds. `perLogin` is how many each sign-in has. RATE_LIMITS does not
+ * change them.
+ */
+export const wrongFactors = { perLogin: 5, free: 10, wait: 30_000, longestWait: 3_600_000 } as const
 
 /**
  * The factor by which a wider IPv6 network has more points of a limit by `ip`, by the length of its prefix. A /64 counts

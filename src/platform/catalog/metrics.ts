@@ -43,6 +43,15 @@ export const counters = {
     'codes_closed',
     'How often all emailed codes were closed for a while, after too many wrong ones.',
   ),
+  second_factors: counter(
+    'second_factors',
+    'Evidence of second factors, by method. Outcome: `right`, `wrong` or `limited`.',
+    ['method', 'outcome'],
+  ),
+  factors_changed: counter('factors_changed', 'Factors that were added, removed, restored or reset.', [
+    'type',
+    'change',
+  ]),
   session_reuses: counter('session_reuses', 'Refresh tokens that were used again: thefts.'),
   clients_authenticated: counter(
     'clients_authenticated',

@@ -38,8 +38,13 @@ export const mergeProblems = (definitions: readonly ProblemDefinition[]): Proble
 
 export type FieldError = { path: string; rule: string; message: string }
 
-/** What a reply adds to its problem. `retryAfter` is in seconds. */
-type Additions = { errors?: FieldError[]; retryAfter?: number; headers?: Record<string, string> }
+/** What a reply adds to its problem. `retryAfter` is in seconds, and `members` are extension members (RFC 9457, section 3.2). */
+type Additions = {
+  errors?: FieldError[]
+  retryAfter?: number
+  headers?: Record<string, string>
+  members?: Readonly<Record<string, unknown>>
+}
 
 /** The names of the reasons of a problem. */
 export type DetailOf<D> = D extends { details: infer S } ? keyof S & string : never

@@ -38,6 +38,31 @@ const coreProblems = defineProblems({
     title: 'The email or the password is wrong',
     help: 'No account matches this email and password. The reply does not say which of the two is wrong. After too many wrong passwords in a row the password is locked until it is reset.',
   },
+  MFA_REQUIRED: {
+    status: 403,
+    title: 'A second factor is required',
+    help: 'The first step of the sign-in was right. Send `mfa_token` and the evidence of one of `methods` to `POST /api/v1/auth/login/mfa` within `expires_in` seconds.',
+  },
+  MFA_ENROLLMENT_REQUIRED: {
+    status: 403,
+    title: 'The user must set up a second factor',
+    help: 'The service requires a second factor, and the user has none. Set one up at `POST /api/v1/auth/factors/totp` or `POST /api/v1/auth/factors/passkeys/options`, and repeat the request.',
+  },
+  INVALID_MFA_CODE: {
+    status: 401,
+    title: 'The code is wrong',
+    help: 'The code is wrong, has expired or was used before. A code of an authenticator app works once. Wrong codes are counted by account.',
+  },
+  INVALID_PASSKEY: {
+    status: 401,
+    title: 'The passkey was not accepted',
+    help: 'The passkey is unknown, or its answer belongs to another request, page or user. Ask for new options and try again.',
+  },
+  FACTOR_LIMIT_REACHED: {
+    status: 409,
+    title: 'The user has too many factors',
+    help: 'A user has up to 20 passkeys and 5 authenticator apps. Remove one first.',
+  },
   INVALID_CURRENT_PASSWORD: {
     status: 403,
     title: 'The current password is wrong',

@@ -8,7 +8,7 @@ export const codeDigits = { verify_email: 6, change_email: 6, reset_password: 8 
 export type CodePurpose = keyof typeof codeDigits
 
 /** A purpose of a token that undoes a change. */
-export const undoPurposes = ['undo_email_change', 'undo_deletion'] as const
+export const undoPurposes = ['undo_email_change', 'undo_deletion', 'undo_factor'] as const
 export type UndoPurpose = (typeof undoPurposes)[number]
 
 /** What an emailed link or code allows. */

@@ -8,6 +8,7 @@ type Optional =
   | 'SMTP_URL'
   | 'FRONTEND_URL'
   | 'METRICS_PORT'
+  | 'WEBAUTHN_RP_ID'
   | Exclude<keyof typeof themeVariables, 'BRAND_NAME'>
 
 /** The configuration, parsed once at the start. Durations are in milliseconds. */

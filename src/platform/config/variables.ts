@@ -5,6 +5,7 @@ import { appSecrets, exampleSecret } from './app-secret.ts'
 import { parseAudience } from './audiences.ts'
 import { themeVariables } from './brand.ts'
 import { parseEhloName } from './ehlo-name.ts'
+import { factorVariables } from './factor-variables.ts'
 import { listenVariables } from './listen-variables.ts'
 import { parseOrigin } from './origins.ts'
 import { passwordVariables } from './password-variables.ts'
@@ -164,6 +165,7 @@ export const variables = {
     help: '`on`: registration replies the same whether or not the address has an account. A user can sign in, or use a session, only after they have verified their address by email.',
   },
   ...passwordVariables,
+  ...factorVariables,
   RATE_LIMITS: rateLimitsVariable(Object.values(limits)),
   EMAIL_LINK_CONFIRM: {
     schema: oneOf('click', 'instant'),

@@ -31,7 +31,7 @@ export const problemJson = (
   base: string,
 ): ProblemReply => {
   const { code, status, title, details = {} } = definition
-  const { errors, retryAfter, headers, detail = '' } = extra
+  const { errors, retryAfter, headers, members, detail = '' } = extra
   const sentence = details[detail]
   return {
     status,
@@ -51,6 +51,7 @@ export const problemJson = (
       request_id: requestId,
       ...(errors && { errors }),
       ...(retryAfter !== undefined && { retry_after: retryAfter }),
+      ...members,
     },
   }
 }

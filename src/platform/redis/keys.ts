@@ -19,6 +19,8 @@ export const redisKeys = (prefix: string) => ({
   attempts: (owner: string) => `${prefix}:{${owner}}:attempts`,
   /** A secret that a machine client has used before. `hash` is a part of its hash. */
   knownSecret: (clientId: string, hash: string) => `${prefix}:{${clientId}}:secret:${hash}`,
+  /** A step of an authentication, by the hash of the secret that its client holds. */
+  challenge: (kind: string, hash: string) => `${prefix}:challenge:${kind}:${hash}`,
   /** The feed of what ended, in order. */
   revocations: `${prefix}:{revocations}:log`,
   /** The entries of the feed, and when they expire. */

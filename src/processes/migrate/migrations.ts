@@ -14,6 +14,7 @@ import { KeyRotation1764200000000 } from '../../../migrations/1764200000000-key-
 import { EmailSecrets1764210000000 } from '../../../migrations/1764210000000-email-secrets.ts'
 import { Clients1764220000000 } from '../../../migrations/1764220000000-clients.ts'
 import { Revocations1764250000000 } from '../../../migrations/1764250000000-revocations.ts'
+import { Factors1764300000000 } from '../../../migrations/1764300000000-factors.ts'
 
 /** Every migration, oldest first. */
 export const migrations = [
@@ -33,4 +34,5 @@ export const migrations = [
   EmailSecrets1764210000000,
   Clients1764220000000,
   Revocations1764250000000,
+  Factors1764300000000,
 ]

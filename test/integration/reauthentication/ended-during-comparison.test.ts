@@ -1,6 +1,6 @@
 import test from 'ava'
 import { reauthenticate } from '../../../src/features/reauthentication/reauthenticate.ts'
-import { putAuthTime } from '../../../src/features/sessions/store.ts'
+import { putAuthentication } from '../../../src/features/sessions/store.ts'
 import { findUser } from '../../../src/features/users/store.ts'
 import { Problem } from '../../../src/platform/catalog/problems.ts'
 import { anAccount, password } from '../../fixtures.ts'
@@ -19,7 +19,14 @@ const setUp = async () => {
   const user = await findUser(deps.reads, account.userId)
   if (!user) throw new Error('there is no user')
   const act = () =>
-    reauthenticate(deps, { user, sessionId: account.sessionId, evidence: { password }, audience: '', origin })
+    reauthenticate(deps, {
+      user,
+      sessionId: account.sessionId,
+      session: { epoch: 0, authTime: 0, amr: ['pwd'] },
+      evidence: { password },
+      audience: '',
+      origin,
+    })
   const key = deps.keys.session(account.userId, account.sessionId)
   const eventCount = async () =>
     (
@@ -56,10 +63,19 @@ test('the session ends in Redis during the comparison → SESSION_REVOKED, and n
 test('Redis holds a stolen session or one of an older epoch → no new auth_time', async t => {
   const { userId, sessionId, user, key } = await setUp()
   const session = { userId, sessionId, epoch: user.session_epoch }
-  t.true(await putAuthTime(deps, session, 5))
-  t.true(await putAuthTime(deps, session, 5), 'the command is sent twice after a reconnect')
-  t.false(await putAuthTime(deps, { ...session, epoch: user.session_epoch + 1 }, 6))
+  t.true(await putAuthentication(deps, session, { authTime: 5, amr: ['pwd'] }))
+  t.true(
+    await putAuthentication(deps, session, { authTime: 5, amr: ['pwd'] }),
+    'the command is sent twice after a reconnect',
+  )
+  t.false(
+    await putAuthentication(
+      deps,
+      { ...session, epoch: user.session_epoch + 1 },
+      { authTime: 6, amr: ['pwd'] },
+    ),
+  )
   await deps.redis.hdel(key, 'current', 'previous')
-  t.false(await putAuthTime(deps, session, 6))
+  t.false(await putAuthentication(deps, session, { authTime: 6, amr: ['pwd'] }))
   t.is(await deps.redis.hget(key, 'auth_time'), '5')
 })

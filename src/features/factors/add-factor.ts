@@ -1,0 +1,86 @@
+import type { EntityManager } from 'typeorm'
+import type { Deps } from '../../deps.ts'
+import { now } from '../../platform/base/clock.ts'
+import type { Origin } from '../../platform/base/origin.ts'
+import { counters } from '../../platform/catalog/metrics.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { startDelivery } from '../../platform/mail/outbox.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { type Amr, combineAmr } from '../sessions/authentication.ts'
+import { deleteSessions } from '../sessions/delete-sessions.ts'
+import { putAuthentication, type SessionState } from '../sessions/store.ts'
+import { type User, Users } from '../users/entity.ts'
+import { activeOnly } from '../users/user-state.ts'
+import { createRecoveryCodes } from './create-recovery-codes.ts'
+import { queueFactorNotice } from './queue-factor-notice.ts'
+import type { Factor } from './types.ts'
+
+type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'queue' | 'secrets' | 'metrics'>
+
+type Addition<P extends Problem> = {
+  user: User
+  sessionId: string
+  session: SessionState
+  /** How the user has just proved the factor. */
+  amr: readonly Amr[]
+  /** Confirms or inserts the factor, in the transaction. */
+  put: (manager: EntityManager) => Promise<Factor | P>
+  origin: Origin
+}
+
+type Added = { factor: Factor; recoveryCodes: string[] | null }
+
+/**
+ * Adds a factor that the user of a session has just proved. That counts as an authentication: this session gets a second
+ * factor, and the user's other sessions end, because they began without it. A user without recovery codes gets them.
+ *
+ * The owner gets an email with a link that undoes it.
+ */
+export const addFactor = async <P extends Problem>(
+  deps: Needs,
+  { user, sessionId, session, amr, put, origin }: Addition<P>,
+): Promise<Added | P | Problem<'SESSION_REVOKED'>> => {
+  const added = await deps.database.transaction(async manager => {
+    const owner = await lockUser(manager, user)
+    if (!owner) return new Problem('SESSION_REVOKED')
+    const factor = await put(manager)
+    if (factor instanceof Problem) return factor
+    const hasCodes = owner.factor_types.includes('recovery_codes')
+    const recovery = hasCodes ? null : await createRecoveryCodes(manager, deps, user.id)
+    await manager.increment(Users, { id: user.id }, 'session_epoch', 1)
+    const data = { factor_id: factor.id, after: { type: factor.type, name: factor.name } }
+    await recordEvent(manager, { type: 'factor.added', userId: user.id, sessionId, origin, data })
+    const alsoIds = recovery ? [recovery.factorId] : []
+    const notice = { user: owner, kind: 'factor_added', factor, alsoIds, origin } as const
+    const emailId = await queueFactorNotice(manager, deps, notice)
+    return { factor, recoveryCodes: recovery?.codes ?? null, emailId }
+  })
+  if (added instanceof Problem) return added
+  deps.metrics.count(counters.factors_changed, { type: added.factor.type, change: 'added' })
+  await startDelivery(deps, [added.emailId])
+  await continueSession(deps, { user, sessionId, amr: combineAmr(session.amr, amr) })
+  await deleteSessions(deps, user.id, 'session')
+  return { factor: added.factor, recoveryCodes: added.recoveryCodes }
+}
+
+const lockUser = (manager: EntityManager, user: User): Promise<User | null> =>
+  manager
+    .createQueryBuilder(Users, 'users')
+    .where(`id = :id AND session_epoch = :epoch AND ${activeOnly}`, {
+      id: user.id,
+      epoch: user.session_epoch,
+    })
+    .setLock('pessimistic_write')
+    .getOne()
+
+// The factor is stored already. If Redis fails here, the user signs in again with the new factor.
+const continueSession = async (
+  deps: Needs,
+  { user, sessionId, amr }: { user: User; sessionId: string; amr: Amr[] },
+): Promise<void> => {
+  const of = { userId: user.id, sessionId, epoch: user.session_epoch }
+  const next = { authTime: now(deps.clock), amr, nextEpoch: user.session_epoch + 1 }
+  await putAuthentication(deps, of, next).catch(err =>
+    deps.log.warn({ err }, 'a factor was added, but its session could not go on'),
+  )
+}

@@ -1,0 +1,42 @@
+import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
+import { startDelivery } from '../../platform/mail/outbox.ts'
+import { addSignedInDevice, hasDevices } from '../devices/store.ts'
+import type { Accepted } from '../factors/types.ts'
+import type { Amr } from '../sessions/authentication.ts'
+import type { SessionReply } from '../sessions/schemas.ts'
+import { startSession } from '../sessions/start-session.ts'
+import type { User } from '../users/entity.ts'
+import { recordLogin } from './record-login.ts'
+
+/** The device of a sign-in: its id, and whether it was known and has signed in before. */
+export type LoginDevice = { id: string; isKnown: boolean; signedIn: boolean }
+
+/** A user who has passed every step of a sign-in by the methods `amr`. */
+export type Login = {
+  found: User
+  amr: readonly Amr[]
+  device: LoginDevice
+  /** Another hash of the same password, to store. */
+  newHash?: string | null
+  /** The evidence of a second step, to use up. */
+  factor?: Accepted
+  audience: string
+  origin: Origin
+}
+
+type Needs = Parameters<typeof startSession>[0] & Pick<Deps, 'database' | 'queue'>
+
+/**
+ * Records a sign-in and starts its session. Returns null if the account has changed since it was read, or another request has
+ * used up the evidence.
+ */
+export const completeLogin = async (deps: Needs, login: Login): Promise<SessionReply | null> => {
+  const { found, amr, device, audience, origin, ...rest } = login
+  const isNewDevice = !device.signedIn && (await hasDevices(deps, found.id))
+  const recorded = await recordLogin(deps, { ...rest, found, isNewDevice, clears: !device.isKnown, origin })
+  if (!recorded) return null
+  await startDelivery(deps, recorded.emailIds)
+  await addSignedInDevice(deps, found.id, device.id)
+  return startSession(deps, { user: recorded.user, amr, audience, origin })
+}

@@ -1,0 +1,16 @@
+import { randomBytes } from 'node:crypto'
+import { decode, encode } from '../../platform/base/base64url.ts'
+
+// The token of a sign-in that waits for its second step: `lkm_` and 256 random bits. Redis knows its hash.
+
+const prefix = 'lkm_'
+
+export const newMfaSecret = (): Buffer => randomBytes(32)
+
+export const writeMfaToken = (secret: Uint8Array): string => prefix + encode(secret)
+
+/** The secret of a token; null if the text is none. */
+export const readMfaToken = (text: string): Buffer | null => {
+  const secret = text.startsWith(prefix) ? decode(text.slice(prefix.length)) : null
+  return secret?.length === 32 ? secret : null
+}

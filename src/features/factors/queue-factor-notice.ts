@@ -29,7 +29,6 @@ export const queueFactorNotice = (
     locale: user.preferred_language ?? 'en',
     data: {
       factor: factor.name,
-      type: factor.type,
       factor_ids: [factor.id, ...alsoIds].join(' '),
       time: new Date(now(clock)).toISOString(),
       ip: origin.ip,

@@ -81,18 +81,18 @@ export const emails = {
     link: 'forgot-password',
     sendTo: { anyAddress: true },
   }),
-  /** `factor_ids`: the factors that the undo link removes, separated by spaces. `type`: the first one's. */
+  /** `factor_ids`: the factors that the undo link removes, separated by spaces. */
   factor_added: defineEmail('factor_added', {
-    sample: { name, factor: 'Phone', type: 'totp', ...circumstances, link, days: '7' },
-    data: ['factor', 'type', 'factor_ids', ...asQueued],
+    sample: { name, factor: 'Phone', ...circumstances, link, days: '7' },
+    data: ['factor', 'factor_ids', ...asQueued],
     token: undoFactor,
     link: 'undo-factor',
     sendTo: { anyAddress: true },
   }),
   /** `factor_ids`: the factors that the undo link restores. */
   factor_removed: defineEmail('factor_removed', {
-    sample: { name, factor: 'Phone', type: 'totp', ...circumstances, link, days: '7' },
-    data: ['factor', 'type', 'factor_ids', ...asQueued],
+    sample: { name, factor: 'Phone', ...circumstances, link, days: '7' },
+    data: ['factor', 'factor_ids', ...asQueued],
     token: undoFactor,
     link: 'undo-factor',
     sendTo: { anyAddress: true },

@@ -1,0 +1,36 @@
+import type { EntityManager } from 'typeorm'
+import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
+import { counters } from '../../platform/catalog/metrics.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import type { User } from '../users/types.ts'
+import type { FactorType } from './types.ts'
+
+const noOrigin: Origin = { ip: '', userAgent: '' }
+
+/**
+ * Deletes the factors of a user whose address was never verified. Call it in the transaction that verifies the address, after
+ * it has locked the row of the user and before it marks the address as verified. Otherwise an attacker who registers the
+ * address of a victim and adds a passkey could still sign in after the victim has verified the address.
+ *
+ * Returns whether the user had a confirmed factor. The caller then removes the password and ends the sessions too.
+ */
+export const removeUnprovenFactors = async (
+  manager: EntityManager,
+  { metrics }: Pick<Deps, 'metrics'>,
+  user: Pick<User, 'id'>,
+  origin: Origin = noOrigin,
+): Promise<boolean> => {
+  const [rows]: [{ id: string; type: FactorType; is_live: boolean }[], number] = await manager.query(
+    `DELETE FROM factors USING users
+      WHERE users.id = $1 AND NOT users.email_verified AND factors.user_id = users.id
+      RETURNING factors.id, type, confirmed_at IS NOT NULL AND removed_at IS NULL AS is_live`,
+    [user.id],
+  )
+  const live = rows.filter(row => row.is_live)
+  if (live.length === 0) return false
+  for (const { type } of live) metrics.count(counters.factors_changed, { type, change: 'removed' })
+  const data = { factor_ids: live.map(row => row.id) }
+  await recordEvent(manager, { type: 'factor.unproven_removed', userId: user.id, origin, data })
+  return true
+}

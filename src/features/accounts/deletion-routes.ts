@@ -17,6 +17,7 @@ const deleteMe = route({
   description:
     'Ends every session at once. The account is erased after `ACCOUNT_ERASURE_DELAY`. Until then an emailed link undoes the deletion, and `forgot-password` sends that link again. The last administrator cannot be deleted.',
   auth: 'bearer',
+  fresh: 'with_factor',
   cookie: 'clear',
   limits: ['bearer', 'login'],
   body: v.strictObject({ password: field.password }),

@@ -25,6 +25,7 @@ const getMe = route({
   path,
   summary: 'Read your account',
   auth: 'bearer',
+  singleFactor: 'allowed',
   limits: ['bearer'],
   replies: { 200: userReply },
   problems: [],
@@ -57,6 +58,7 @@ const getExport = route({
   description:
     'Returns everything that is stored about you. Each export is an audit event (`user.exported`) and sends you an email, so that you notice if a thief uses your session to read it. It asks for no password.',
   auth: 'bearer',
+  fresh: 'with_factor',
   limits: ['bearer', 'export'],
   size: 'large',
   replies: { 200: exportReply },

@@ -24,6 +24,7 @@ const postChange = route({
   description:
     'Sends a link and a code to the new address. Nothing changes until one of them is confirmed. Then the old address, if it was verified, gets an email and can undo the change for 7 days. The reply does not show whether the new address has an account.',
   auth: 'bearer',
+  fresh: 'with_factor',
   // A user who mistyped the address at registration cannot verify it. They may change it to one that they can verify.
   unverified: 'allowed',
   limits: ['bearer', 'login', 'mail_ip', 'mail'],

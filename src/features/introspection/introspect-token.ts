@@ -3,8 +3,10 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { findClient } from '../clients/store.ts'
+import { acrOf } from '../sessions/authentication.ts'
 import { checkSession } from '../sessions/check-session.ts'
 import { findRefreshToken } from '../sessions/find-refresh-token.ts'
+import { levelRefusal } from '../sessions/level-refusal.ts'
 import { type RefreshToken, readRefreshToken } from '../sessions/refresh-token.ts'
 import { findSession } from '../sessions/store.ts'
 import type { User } from '../users/types.ts'
@@ -37,7 +39,8 @@ const describeUserToken = async (deps: Needs, claims: UserClaims): Promise<Intro
   const { sub: userId, sid: sessionId, amr, acr, auth_time } = claims
   const session = await findSession(deps, userId, sessionId)
   const user = await userOf(deps, { userId, sessionId }, session)
-  if (!user) return null
+  // As `/auth/check` decides: with `REQUIRE_MFA=all`, a session without a second factor opens no service.
+  if (!user || !session || levelRefusal(deps, { auth: 'anyBearer' }, { user, session })) return null
   return {
     ...{ active: true, token_type: 'Bearer' },
     ...datesOf(claims),
@@ -52,6 +55,7 @@ const describeUserToken = async (deps: Needs, claims: UserClaims): Promise<Intro
 const describeRefreshToken = async (deps: Needs, token: RefreshToken): Promise<Introspection | null> => {
   const current = await findRefreshToken(deps, token)
   const user = await userOf(deps, token, current)
+  // No check of the level: Latchkey takes the token even if `REQUIRE_MFA` demands a second factor that the session lacks.
   if (!user || !current) return null
   const { PUBLIC_URL } = deps.config
   return {
@@ -61,6 +65,8 @@ const describeRefreshToken = async (deps: Needs, token: RefreshToken): Promise<I
     exp: seconds(current.expiresAt),
     sid: token.sessionId,
     ...userMembers(user),
+    amr: [...current.amr],
+    acr: acrOf(current.amr),
     auth_time: seconds(current.authTime),
   }
 }

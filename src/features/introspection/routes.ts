@@ -27,7 +27,7 @@ const postIntrospect = route({
   path: '/api/v1/oauth/introspect',
   summary: 'Check a token',
   description:
-    'RFC 7662, for a machine client with the scope `introspect`. A token is active if it is genuine and has not expired, its session is alive, and its account is open; that of a machine client, if the client is not revoked and still has its scopes. Every other token is answered with `{"active":false}` alone. Compare `aud` with your own address, and accept only `token_type` `Bearer` from a caller. A refresh token is not used up.',
+    'RFC 7662, for a machine client with the scope `introspect`. A token is active if it is genuine and has not expired, its session is alive, and its account is open; that of a machine client, if the client is not revoked and still has its scopes. Every other token is answered with `{"active":false}` alone. Compare `aud` with your own address, and accept only `token_type` `Bearer` from a caller. A refresh token is not used up. With `REQUIRE_MFA=all`, the access token of a session without a second factor is not active.',
   scope: 'introspect',
   limits: ['introspect'],
   replies: { 200: introspectionReply },

@@ -10,9 +10,11 @@ import { addSignedInDevice } from '../devices/store.ts'
 import { resetAttemptsAndDevices } from '../lockout/reset-attempts-and-devices.ts'
 import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
+import { combineAmr } from '../sessions/authentication.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
 import { startSession } from '../sessions/start-session.ts'
+import type { SessionState } from '../sessions/store.ts'
 import { type User, Users } from '../users/entity.ts'
 import { activeOnly } from '../users/user-state.ts'
 import { queuePasswordNotice } from './queue-password-notice.ts'
@@ -26,6 +28,7 @@ type Needs = Parameters<typeof verifyCurrentPassword>[0] &
 type Change = {
   user: User
   sessionId: string
+  session: SessionState
   current: string
   next: string
   /** Of the new access token. */
@@ -40,7 +43,7 @@ type Change = {
  */
 export const changePassword = async (
   deps: Needs,
-  { user, sessionId, current, next, audience, origin }: Change,
+  { user, sessionId, session, current, next, audience, origin }: Change,
 ): Promise<
   SessionReply | null | Problem<'INVALID_CURRENT_PASSWORD' | 'RATE_LIMIT_EXCEEDED' | 'VALIDATION_ERROR'>
 > => {
@@ -62,7 +65,9 @@ export const changePassword = async (
   await startDelivery(deps, [changed.notice])
   await deleteSessions(deps, user.id, 'session')
   await resetAttemptsAndDevices(deps, user)
-  const started = startSession(deps, { user: changed.user, amr: ['pwd'], audience, origin })
+  // The session that ends had its level by a second factor, and the user has just given the password too.
+  const amr = combineAmr(session.amr, ['pwd'])
+  const started = startSession(deps, { user: changed.user, amr, audience, origin })
   const added = addSignedInDevice(deps, user.id, deviceId(origin))
   return Promise.all([started, added])
     .then(([session]) => session)

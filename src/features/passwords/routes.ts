@@ -68,6 +68,7 @@ const change = (method: 'POST' | 'PUT') =>
     description:
       'Ends every session and starts a new one: continue with the tokens of the reply. `204`: the password is changed, but an outage prevented the new session. Sign in again. `audience` names the service that the new access token is for.',
     auth: 'bearer',
+    fresh: 'with_factor',
     limits: ['change_password', 'password_changed'],
     body: v.strictObject({
       current_password: field.password,
@@ -80,16 +81,16 @@ const change = (method: 'POST' | 'PUT') =>
       body: { current_password: example.password, new_password: example.newPassword },
       reply: sessionExample,
     },
-    handle: async (deps, { user, sessionId, body, client, cookie }) => {
+    handle: async (deps, { user, sessionId, session, body, client, cookie }) => {
       const { current_password: current, new_password: next } = body
       const audience = resolveAudience(deps, body.audience)
       if (audience instanceof Problem) return audience
-      const change = { user, sessionId, current, next, audience, origin: client }
-      const session = await changePassword(deps, change)
-      if (session instanceof Problem) return session
-      if (!session) return { status: 204, headers: clearCookie(cookie) }
+      const change = { user, sessionId, session, current, next, audience, origin: client }
+      const started = await changePassword(deps, change)
+      if (started instanceof Problem) return started
+      if (!started) return { status: 204, headers: clearCookie(cookie) }
       const transport = isCookieOf(deps, cookie, sessionId) ? 'cookie' : 'body'
-      return { status: 200, ...tokensBy(deps, session, transport) }
+      return { status: 200, ...tokensBy(deps, started, transport) }
     },
   })
 

@@ -1,5 +1,5 @@
 import type { Deps } from '../../deps.ts'
-import { forbidden, freshnessChallenge } from '../../platform/catalog/challenges.ts'
+import { forbidden } from '../../platform/catalog/challenges.ts'
 import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Auth } from '../../platform/http/auth.ts'
@@ -14,7 +14,7 @@ import { authorizeLogout } from './authorize-logout.ts'
 import { authorizeMachine } from './authorize-machine.ts'
 import { authorizeRefresh } from './authorize-refresh.ts'
 import { checkSession } from './check-session.ts'
-import { isFresh } from './is-fresh.ts'
+import { levelRefusal } from './level-refusal.ts'
 import { refuseCredentials } from './refuse-credentials.ts'
 import { resolveAudience } from './resolve-audience.ts'
 import type { Actor } from './route.ts'
@@ -95,16 +95,12 @@ const byAuth: Record<Auth, Authorize> = {
   client: authorizeClient,
 }
 
-// After the check of the role: a user who may not make the change is not asked for the password.
-const fresh: Authorize = async (deps, incoming) => {
-  const { outcome, ...limits } = await byAuth[incoming.route.auth](deps, incoming)
-  // Only a session can be stale: a machine client has no user who could authenticate again.
-  if (outcome instanceof Problem || !outcome.user) return { ...limits, outcome }
-  if (isFresh(deps, (outcome.session as SessionState).authTime)) return { ...limits, outcome }
-  const challenge = freshnessChallenge(deps.config.FRESH_FOR / 1000)
-  return { ...limits, outcome: new Problem('REAUTHENTICATION_REQUIRED', challenge) }
-}
-
 /** Authenticates the caller as the route requires, and counts the request in the limits of the route. */
-export const authorize: Authorize = (deps, incoming) =>
-  incoming.route.fresh ? fresh(deps, incoming) : byAuth[incoming.route.auth](deps, incoming)
+export const authorize: Authorize = async (deps, incoming) => {
+  const { outcome, ...limits } = await byAuth[incoming.route.auth](deps, incoming)
+  // Only a session has a level: a machine client has no user who could authenticate again.
+  if (outcome instanceof Problem || !outcome.user) return { ...limits, outcome }
+  // After the check of the role: a user who may not make the change is not asked for the password.
+  const refusal = levelRefusal(deps, incoming.route, outcome as { user: User; session: SessionState })
+  return { ...limits, outcome: refusal ?? outcome }
+}

@@ -78,6 +78,7 @@ const postLogoutAll = route({
   cookie: 'clear',
   auth: 'bearer',
   unverified: 'allowed',
+  singleFactor: 'allowed',
   limits: [],
   replies: { 204: 'empty' },
   problems: [],
@@ -94,6 +95,7 @@ const getSessions = route({
   description:
     '`created_before_verification` marks a session that started before the address was verified. Ask the user about it: another person may have registered the address.',
   auth: 'bearer',
+  singleFactor: 'allowed',
   limits: ['session_list'],
   replies: { 200: v.object({ data: v.array(liveSessionReply), next_cursor: v.null() }) },
   problems: [],
@@ -113,6 +115,7 @@ const deleteSession = route({
   cookie: 'clear',
   auth: 'bearer',
   unverified: 'allowed',
+  singleFactor: 'allowed',
   limits: [],
   params: v.strictObject({ id: field.uuid }),
   replies: { 204: 'empty' },

@@ -13,6 +13,12 @@ const bearerProblems: Code[] = [
   'RATE_LIMIT_EXCEEDED',
 ]
 
+/** The problems of a session that lacks a second factor, on a route for which `REQUIRE_MFA` demands one. */
+const levelProblems: Code[] = ['REAUTHENTICATION_REQUIRED', 'MFA_ENROLLMENT_REQUIRED']
+
+const isLevelChecked = ({ auth, singleFactor }: Route): boolean =>
+  singleFactor !== 'allowed' && impliedByAuth[auth].includes('SESSION_REVOKED')
+
 const impliedByAuth: Record<Auth, readonly Code[]> = {
   none: [],
   optional: bearerProblems,
@@ -39,6 +45,7 @@ export const problemsOf = (route: Route): ProblemDefinition[] => {
     ...params,
     ...limit,
     ...fresh,
+    ...(isLevelChecked(route) ? levelProblems : []),
     ...always,
   ].map(code => problems[code])
   return [...new Map([...route.problems, ...implied].map(each => [each.code, each])).values()]

@@ -142,11 +142,16 @@ const operationId = ({ method, path }: Route): string =>
     .replace(/[^a-z0-9]+/gi, '-')
     .replace(/^-|-$/g, '')}`
 
-const freshNote =
-  'Needs a session whose user authenticated within `FRESH_FOR`; otherwise `401 REAUTHENTICATION_REQUIRED`.'
+const freshNotes = {
+  always:
+    'Needs a session whose user authenticated within `FRESH_FOR`, and with two factors if the user has a second one; otherwise `401 REAUTHENTICATION_REQUIRED`.',
+  with_factor:
+    'If the user has a second factor, it needs a session whose user authenticated with two factors within `FRESH_FOR`; otherwise `401 REAUTHENTICATION_REQUIRED`.',
+}
 
 const descriptionOf = ({ description, fresh }: Route): Json => {
-  const sentences = [description, fresh && freshNote].filter(Boolean).join(' ')
+  const note = fresh && freshNotes[fresh === true ? 'always' : fresh]
+  const sentences = [description, note].filter(Boolean).join(' ')
   return sentences ? { description: sentences } : {}
 }
 

@@ -6,13 +6,18 @@ export const challenge = (error: 'invalid_request' | 'invalid_token' | 'insuffic
   headers: { 'WWW-Authenticate': `Bearer realm="latchkey", error="${error}"` },
 })
 
-/**
- * The challenge of RFC 9470, section 3: the user must have authenticated within `maxAge` seconds. Clients of that standard
- * read it and ask the user again.
- */
-export const freshnessChallenge = (maxAge: number) => ({
+/** What the user of a session must do: authenticate within these seconds, or at this level. */
+type Wanted = { max_age?: string; acr_values?: string }
+
+/** The challenge of RFC 9470, section 3. Clients of that standard read it and ask the user again. */
+export const authenticationChallenge = (wanted: Wanted) => ({
   headers: {
-    'WWW-Authenticate': `Bearer realm="latchkey", error="insufficient_user_authentication", error_description="The user must authenticate again", max_age="${maxAge}"`,
+    'WWW-Authenticate': [
+      'Bearer realm="latchkey"',
+      'error="insufficient_user_authentication"',
+      'error_description="The user must authenticate again"',
+      ...Object.entries(wanted).map(([name, value]) => `${name}="${value}"`),
+    ].join(', '),
   },
 })
 

@@ -25,6 +25,6 @@ export const tokenVariables = {
   FRESH_FOR: {
     schema: duration('1m', '1d'),
     default: '10m',
-    help: 'Administrative changes need a session whose user authenticated within this time. After it, the user enters the password again at `POST /auth/reauthenticate`.',
+    help: 'Administrative changes and changes of factors need a session whose user authenticated within this time, with a second factor if the user has one. After it, the user authenticates again at `POST /auth/reauthenticate`.',
   },
 } as const

@@ -67,10 +67,16 @@ type Common = {
    */
   unverified?: 'allowed'
   /**
-   * Requires a session whose user authenticated within `FRESH_FOR`, so that a stolen session or an unattended screen cannot
-   * make the change.
+   * Requires a session whose user authenticated within `FRESH_FOR`, and with two factors if the user has set up a second one.
+   * So a stolen session or an unattended screen cannot make the change. `with_factor` requires it of users with a second factor
+   * only: the route asks every user for the password itself.
    */
-  fresh?: true
+  fresh?: true | 'with_factor'
+  /**
+   * Allows a session with one factor where `REQUIRE_MFA=all` demands two: to set up a factor, to authenticate again, or to end
+   * sessions.
+   */
+  singleFactor?: 'allowed'
   /**
    * A reverse proxy asks this route whether a request may pass. Any 2xx lets it pass, so OPTIONS is never answered before the
    * caller is authenticated. `below`: the last parameter of the path takes the rest of any path, and every method is served,

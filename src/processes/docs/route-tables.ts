@@ -17,13 +17,19 @@ const callers: Record<Auth, string> = {
   client: 'id and secret of a machine client',
 }
 
-const routeRow = ({ method, path, summary, auth, fresh, limits }: Route): string[] => [
-  code(`${method} ${path}`),
-  summary,
-  fresh
-    ? `${callers[auth]}, [fresh session](api.md#authenticate-again-before-a-sensitive-change)`
-    : callers[auth],
-  limits.map(({ name }) => code(name)).join(' ') || '–',
+const freshSession = '[fresh session](api.md#authenticate-again-before-a-sensitive-change)'
+
+const callerOf = ({ auth, fresh }: Route): string => {
+  if (!fresh) return callers[auth]
+  const condition = fresh === 'with_factor' ? ' if the user has a second factor' : ''
+  return `${callers[auth]}, ${freshSession}${condition}`
+}
+
+const routeRow = (route: Route): string[] => [
+  code(`${route.method} ${route.path}`),
+  route.summary,
+  callerOf(route),
+  route.limits.map(({ name }) => code(name)).join(' ') || '–',
 ]
 
 const routeTable = (all: readonly Route[]): string =>

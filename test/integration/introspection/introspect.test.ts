@@ -116,6 +116,8 @@ test('refresh token → described as one, and neither exchanged nor prolonged no
       email,
       email_verified: false,
       roles: ['user'],
+      amr: ['pwd'],
+      acr: 'aal1',
       auth_time: Math.floor(Number(before.auth_time) / 1000),
     })
   }

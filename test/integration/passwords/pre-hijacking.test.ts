@@ -145,6 +145,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const overtaken = await changePassword(world.deps, {
       user,
       sessionId: userId,
+      session: { epoch: user.session_epoch, authTime: 0, amr: ['pwd'] },
       current: password,
       next: 'a phrase of a thief 3',
       audience: world.config.PUBLIC_URL,

@@ -17,6 +17,7 @@ export class Factors1764300000000 implements MigrationInterface {
         transports     text[],
         aaguid         uuid,
         user_verifying boolean,
+        backup_eligible boolean,
         backed_up      boolean,
         created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
         confirmed_at   timestamptz,

@@ -17,6 +17,7 @@ export const Factors = new EntitySchema<Factor>({
     transports: { type: 'text', array: true, nullable: true },
     aaguid: { type: 'uuid', nullable: true },
     user_verifying: { type: 'boolean', nullable: true },
+    backup_eligible: { type: 'boolean', nullable: true },
     backed_up: { type: 'boolean', nullable: true },
     created_at: { type: 'timestamptz', default: () => 'clock_timestamp()' },
     confirmed_at: { type: 'timestamptz', nullable: true },

@@ -22,6 +22,8 @@ export type Factor = {
   aaguid: string | null
   /** Whether the authenticator verified the user at the registration of a passkey, by PIN or biometrics. */
   user_verifying: boolean | null
+  /** Whether the authenticator can synchronise the passkey between devices. It never changes. */
+  backup_eligible: boolean | null
   /** Whether the passkey is synchronised between devices. */
   backed_up: boolean | null
   created_at: Date

@@ -52,6 +52,10 @@ export const counters = {
     'type',
     'change',
   ]),
+  passkey_counters_back: counter(
+    'passkey_counters_back',
+    'Passkeys whose signature counter went back: perhaps a copied key.',
+  ),
   session_reuses: counter('session_reuses', 'Refresh tokens that were used again: thefts.'),
   clients_authenticated: counter(
     'clients_authenticated',

@@ -29,7 +29,10 @@ const layers: readonly (readonly [RegExp, Layer])[] = [
   [/^platform\/(postgres|redis|limits|metrics|mail)\/|^deps\.ts$/, 'stores'],
   [/^(platform\/(http|pages|api-docs|health)|guard)\/|^(shop\/)?module\.ts$/, 'routes'],
   [/\/(types|changes|schemas|examples|view|last-admin)\.ts$/, 'pure'],
-  [/\/(user-state|refresh-token|limits|attempt-counter|user-agent|device-id)\.ts$/, 'pure'],
+  [
+    /\/(user-state|refresh-token|limits|attempt-counter|user-agent|device-id|recovery-codes|totp)\.ts$/,
+    'pure',
+  ],
   [/\/(entity|([a-z]+-)?store)\.ts$/, 'stores'],
   [
     /\/(([a-z]+-)?routes|authenticate(-[a-z]+)?|authorize(-[a-z]+)?|presented-refresh-token|token-transport|refuse-credentials|route)\.ts$/,

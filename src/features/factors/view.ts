@@ -1,0 +1,18 @@
+import type { FactorReply } from './schemas.ts'
+import type { Factor } from './types.ts'
+
+/** A factor as replies show one. `remaining`: the unused recovery codes. */
+export const factorView = (factor: Factor, remaining = 0): FactorReply => ({
+  id: factor.id,
+  type: factor.type,
+  name: factor.name,
+  created_at: factor.created_at.toISOString(),
+  last_used_at: factor.last_used_at?.toISOString() ?? null,
+  ...(factor.type === 'passkey' && {
+    user_verifying: factor.user_verifying ?? false,
+    backed_up: factor.backed_up ?? false,
+    transports: factor.transports ?? [],
+    aaguid: factor.aaguid,
+  }),
+  ...(factor.type === 'recovery_codes' && { remaining }),
+})

@@ -1,5 +1,5 @@
 import { deleteDevices } from '../devices/store.ts'
-import { deleteCounters } from '../lockout/store.ts'
+import { deleteCounters, deleteFactorCounters } from '../lockout/store.ts'
 import { deleteUserTokens } from '../one-time-tokens/store.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
 
@@ -18,7 +18,10 @@ export const eraseAccount = async (deps: Needs, id: string): Promise<boolean> =>
   if (!erased) return false
   await deleteSessions(deps, id)
   // If this fails, the keys expire unused, because no other user ever gets this id.
-  await Promise.all([deleteDevices(deps, id), deleteUserTokens(deps, id), deleteCounters(deps, erased)])
+  await Promise.all([
+    ...[deleteDevices(deps, id), deleteUserTokens(deps, id)],
+    ...[deleteCounters(deps, erased), deleteFactorCounters(deps, id)],
+  ])
   return true
 }
 

@@ -2,13 +2,15 @@ import { sha256 } from '../../platform/crypto/derive.ts'
 import type { Lane } from '../../platform/crypto/hash-queue.ts'
 
 /**
- * Counts the attempts at a password that share a limit. Unknown devices share one counter for each account. A known device
- * and a session have their own, so that an attacker who guesses from elsewhere cannot use up the owner's attempts.
+ * Counts the attempts that share a limit. Unknown devices share one counter for each account. A known device and a session
+ * have their own, so that an attacker who guesses from elsewhere cannot use up the owner's attempts.
  *
- * `owner` is in the Redis key: the id of a user or an account key. `life` is in milliseconds. Attempts wait for a
- * hash thread in `lane`.
+ * `of` is what is guessed. `owner` is in the Redis key: the id of a user or an account key. `life` is in milliseconds.
  */
-export type AttemptCounter = { owner: string; name: string; life: number; lane: Lane }
+export type AttemptCounter = { of: 'password' | 'second_factor'; owner: string; name: string; life: number }
+
+/** Attempts at a password wait for a hash thread in `lane`. */
+export type PasswordCounter = AttemptCounter & { of: 'password'; lane: Lane }
 
 const day = 86_400_000
 
@@ -18,7 +20,8 @@ export const accountKey = (email: string): string =>
 
 // This counter expires after a day, because anyone can cause it for any address. `failed_logins` of the user, which locks
 // the password, does not expire. Redis stores the name: another one would give attackers new attempts after an update.
-export const unknownDevices = (email: string): AttemptCounter => ({
+export const unknownDevices = (email: string): PasswordCounter => ({
+  of: 'password',
   owner: accountKey(email),
   name: 'strangers',
   life: day,
@@ -26,7 +29,8 @@ export const unknownDevices = (email: string): AttemptCounter => ({
 })
 
 /** The counter of one known device. `device` is its `deviceId`. */
-export const knownDevice = (userId: string, device: string): AttemptCounter => ({
+export const knownDevice = (userId: string, device: string): PasswordCounter => ({
+  of: 'password',
   owner: userId,
   name: `device:${device}`,
   life: 400 * day,
@@ -34,7 +38,8 @@ export const knownDevice = (userId: string, device: string): AttemptCounter => (
 })
 
 /** The counter of one session, for a password that a signed-in user enters again. */
-export const ownSession = (userId: string, sessionId: string): AttemptCounter => ({
+export const ownSession = (userId: string, sessionId: string): PasswordCounter => ({
+  of: 'password',
   owner: userId,
   name: `session:${sessionId}`,
   life: 400 * day,

@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import { wrongPasswords } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import type { AttemptCounter } from './attempt-counter.ts'
+import type { PasswordCounter } from './attempt-counter.ts'
 import { countAttempt, refundAttempt } from './store.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'redis' | 'keys' | 'hasher'>
@@ -9,7 +9,7 @@ type Needs = Pick<Deps, 'config' | 'clock' | 'redis' | 'keys' | 'hasher'>
 type Comparison = {
   password: string
   hash: string | null
-  counter: AttemptCounter
+  counter: PasswordCounter
   inUse?: readonly string[]
 }
 

@@ -1,4 +1,4 @@
--- Counts an attempt at a password before it is compared, so that concurrent guesses cannot pass the limit together.
+-- Counts an attempt at a password or code before it is checked, so that concurrent guesses cannot pass the limit together.
 -- After the free attempts, the wait doubles with each one. Safe to send twice.
 --
 -- KEYS  1 attempts of an account

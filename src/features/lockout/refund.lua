@@ -1,4 +1,4 @@
--- Refunds an attempt whose password was not compared, unless a later attempt was counted since.
+-- Refunds an attempt that was not checked, unless a later attempt was counted since.
 -- KEYS  1 attempts of an account
 -- ARGV  1 counter, 2 id of the attempt
 local counter, wait_until, latest, before = ARGV[1], ARGV[1] .. ':until', ARGV[1] .. ':latest', ARGV[1] .. ':before'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../platform/base/clock.ts'
-import { wrongPasswords } from '../../platform/catalog/limits.ts'
+import { wrongFactors, wrongPasswords } from '../../platform/catalog/limits.ts'
 import type { Keys } from '../../platform/redis/keys.ts'
 import type { RedisConnection } from '../../platform/redis/redis.ts'
 import { script } from '../../platform/redis/script.ts'
@@ -11,42 +11,59 @@ type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
 const countScript = script(import.meta.dirname, 'count.lua')
 const refundScript = script(import.meta.dirname, 'refund.lua')
 
+const waits = { password: wrongPasswords, second_factor: wrongFactors }
+
+const keyOf = ({ keys }: Pick<Store, 'keys'>, { of, owner }: AttemptCounter): string =>
+  of === 'password' ? keys.attempts(owner) : keys.factorAttempts(owner)
+
 /**
  * Counts an attempt, unless the caller still has to wait. Returns its id, the attempts in a row including this one
  * (`inRow`), and the milliseconds to wait (`wait`; 0 if the attempt was counted).
  */
 export const countAttempt = async (
-  { redis, keys, clock }: Store,
-  { owner, name, life }: AttemptCounter,
+  store: Store,
+  counter: AttemptCounter,
 ): Promise<{ id: string; inRow: number; wait: number }> => {
-  const { free, wait, longestWait } = wrongPasswords
+  const { free, wait, longestWait } = waits[counter.of]
   const id = randomBytes(9).toString('base64url')
-  const args = [name, id, free, wait, longestWait, life, clock.shift]
-  const [inRow, toWait] = (await countScript(redis, [keys.attempts(owner)], args)) as [number, number]
+  const args = [counter.name, id, free, wait, longestWait, counter.life, store.clock.shift]
+  const [inRow, toWait] = (await countScript(store.redis, [keyOf(store, counter)], args)) as [number, number]
   return { id, inRow, wait: toWait }
 }
 
-/** Refunds an attempt whose password was not compared. */
+/** Refunds an attempt that was not checked. */
 export const refundAttempt = async (
-  { redis, keys }: Pick<Store, 'redis' | 'keys'>,
-  { owner, name }: AttemptCounter,
+  store: Pick<Store, 'redis' | 'keys'>,
+  counter: AttemptCounter,
   id: string,
 ): Promise<void> => {
-  await refundScript(redis, [keys.attempts(owner)], [name, id])
+  await refundScript(store.redis, [keyOf(store, counter)], [counter.name, id])
 }
 
-/** Resets one counter after the right password. The next wrong password is the first again. */
+/** Resets one counter after a right attempt. The next wrong one is the first again. */
 export const resetCounter = async (
-  { redis, keys }: Pick<Store, 'redis' | 'keys'>,
-  { owner, name }: AttemptCounter,
+  store: Pick<Store, 'redis' | 'keys'>,
+  counter: AttemptCounter,
 ): Promise<void> => {
-  await redis.hdel(keys.attempts(owner), name, `${name}:until`, `${name}:latest`, `${name}:before`)
+  const { name } = counter
+  await store.redis.hdel(keyOf(store, counter), name, `${name}:until`, `${name}:latest`, `${name}:before`)
 }
 
-/** Deletes every counter of an account after its password was replaced. */
+/**
+ * Deletes the counters of the passwords of an account after its password was replaced. Those of its second factors stay: a
+ * reset by a thief of the mailbox must not give them new guesses.
+ */
 export const deleteCounters = async (
   { redis, keys }: Pick<Store, 'redis' | 'keys'>,
   user: { id: string; email: string },
 ): Promise<void> => {
   await Promise.all([user.id, accountKey(user.email)].map(owner => redis.del(keys.attempts(owner))))
+}
+
+/** Deletes the counters of the second factors of a user who is erased. */
+export const deleteFactorCounters = async (
+  { redis, keys }: Pick<Store, 'redis' | 'keys'>,
+  userId: string,
+): Promise<void> => {
+  await redis.del(keys.factorAttempts(userId))
 }

@@ -17,6 +17,8 @@ export const redisKeys = (prefix: string) => ({
   seen: (userId: string) => `${prefix}:{${userId}}:seen`,
   /** `owner` is a user's id, or the account key of an address. */
   attempts: (owner: string) => `${prefix}:{${owner}}:attempts`,
+  /** Wrong evidence of second factors. Apart from `attempts`, which a reset of the password deletes. */
+  factorAttempts: (userId: string) => `${prefix}:{${userId}}:factor_attempts`,
   /** A secret that a machine client has used before. `hash` is a part of its hash. */
   knownSecret: (clientId: string, hash: string) => `${prefix}:{${clientId}}:secret:${hash}`,
   /** A step of an authentication, by the hash of the secret that its client holds. */

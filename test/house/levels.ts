@@ -28,12 +28,12 @@ const layers: readonly (readonly [RegExp, Layer])[] = [
   [/^platform\/(base|catalog|config|crypto|theme)\/|^shop\/catalog\/|^packages\/guard\/src\//, 'pure'],
   [/^platform\/(postgres|redis|limits|metrics|mail)\/|^deps\.ts$/, 'stores'],
   [/^(platform\/(http|pages|api-docs|health)|guard)\/|^(shop\/)?module\.ts$/, 'routes'],
-  [/\/(types|changes|schemas|examples|view|last-admin)\.ts$/, 'pure'],
+  [/\/(types|changes|([a-z]+-)?schemas|examples|view|last-admin)\.ts$/, 'pure'],
   [
-    /\/(user-state|refresh-token|limits|attempt-counter|user-agent|device-id|recovery-codes|totp)\.ts$/,
+    /\/(user-state|refresh-token|limits|attempt-counter|user-agent|device-id|recovery-codes|totp|ceremony|evidence|authentication|second-step|mfa-token)\.ts$/,
     'pure',
   ],
-  [/\/(entity|([a-z]+-)?store)\.ts$/, 'stores'],
+  [/\/(entity|([a-z]+-)?store|wrong-factors)\.ts$/, 'stores'],
   [
     /\/(([a-z]+-)?routes|authenticate(-[a-z]+)?|authorize(-[a-z]+)?|presented-refresh-token|token-transport|refuse-credentials|route)\.ts$/,
     'routes',

@@ -1,4 +1,4 @@
-import * as v from 'valibot'
+import type * as v from 'valibot'
 import { plainCode, trimUnseen } from '../../platform/base/copied-text.ts'
 import { field } from '../../platform/base/field-shapes.ts'
 import { passkeyCredential } from './passkey-schemas.ts'

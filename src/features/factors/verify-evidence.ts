@@ -27,10 +27,7 @@ type Request = {
   origin: Origin
 }
 
-const check = (
-  deps: Needs,
-  { user, evidence, ceremony, origin }: Request,
-): Promise<Accepted | null> => {
+const check = (deps: Needs, { user, evidence, ceremony, origin }: Request): Promise<Accepted | null> => {
   if ('code' in evidence) return checkTotp(deps, user, evidence.code)
   if ('recovery_code' in evidence)
     return checkRecoveryCode(deps, { user, code: evidence.recovery_code, origin })

@@ -1,7 +1,7 @@
+import { isRefusal, openAskUser } from './ask-user.ts'
 import type { Held } from './grant.ts'
 import type { Settings } from './options.ts'
 import type { ProblemError } from './problem-error.ts'
-import { openPrompt } from './prompt.ts'
 import { readProblem } from './read-problem.ts'
 import type { Refresher } from './refresher.ts'
 import { addressOf, type Input, isRepeatable, isRequest, isSafeToRetry } from './repeatable.ts'
@@ -24,8 +24,8 @@ const isStale = ({ code }: ProblemError, { headers }: Response): boolean => {
 
 /** `fetch` that adds the access token for trusted origins, and repeats a request once with a newer token. */
 export const authorizedFetch = (settings: Settings, refresher: Refresher): Fetch => {
-  const { trusted, baseOrigin, baseUrl, isCookie, onReauthenticate } = settings
-  const prompt = openPrompt(onReauthenticate)
+  const { trusted, baseOrigin, baseUrl, isCookie } = settings
+  const askUser = openAskUser(settings, refresher)
   let renewedForOther = Number.NEGATIVE_INFINITY
 
   // A service that refuses good tokens, for example because its clock is wrong, must not use up the limit of refreshes.
@@ -68,7 +68,7 @@ export const authorizedFetch = (settings: Settings, refresher: Refresher): Fetch
 
     let mine = await refresher.current()
     let response = await send(mine)
-    if (response.status !== 401 || !mine || !canRepeat) return response
+    if (!isRefusal(response) || !mine || !canRepeat) return response
     let problem = await readProblem(response.clone())
     // A token that another tab just got may be as old as the first one. Then this page refreshes it.
     for (
@@ -80,23 +80,11 @@ export const authorizedFetch = (settings: Settings, refresher: Refresher): Fetch
       if (!next) return response
       mine = next
       response = await again(response, mine)
-      if (response.status !== 401) return response
+      if (!isRefusal(response)) return response
       problem = await readProblem(response.clone())
     }
 
     const isPrompt = url.href.startsWith(`${baseUrl}/api/v1/auth/reauthenticate`)
-    if (problem.code !== 'REAUTHENTICATION_REQUIRED' || !onReauthenticate || isPrompt) return response
-    const isSame = (held: Held | null): held is Held => held?.userId === mine?.userId
-    const before = await refresher.current()
-    // Another request asked the user while this one was under way.
-    if (isSame(before) && before.accessToken !== mine.accessToken) {
-      response = await again(response, before)
-      if (response.status !== 401) return response
-      problem = await readProblem(response.clone())
-      if (problem.code !== 'REAUTHENTICATION_REQUIRED') return response
-    }
-    if (!(await prompt(problem))) return response
-    const after = await refresher.current()
-    return isSame(after) ? again(response, after) : response
+    return isPrompt ? response : askUser({ response, problem, mine, again })
   }
 }

@@ -47,7 +47,10 @@ export type Client = {
   logoutAll: () => Promise<void>
   me: () => Promise<User>
   updateMe: (changes: BodyOf<'PATCH /api/v1/auth/me'>) => Promise<User>
-  /** Makes the session fresh again for routes that need a recent sign-in. */
+  /**
+   * Makes the session fresh again for routes that need a recent sign-in, and raises its level with a second factor. Rejects
+   * with `MFA_REQUIRED` for the password of a user with a second factor: `error.methods` says what the user can show.
+   */
   reauthenticate: (body: Reauthentication) => Promise<void>
   /** Who is signed in; null if no one is. Reads the storage, or asks the service if it has the cookie of a session. */
   session: () => Promise<SessionInfo | null>

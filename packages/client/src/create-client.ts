@@ -17,6 +17,9 @@ const auth = '/api/v1/auth'
 const startsSession =
   /^POST \/api\/v1\/auth\/(?:register|login|login\/mfa|login\/passkey|login\/email\/confirm|providers\/[^/]+\/finish)$/
 
+/** Routes after which the session has a second factor, which only a new access token shows to other services. */
+const addsFactor = /^POST \/api\/v1\/auth\/factors\/(?:totp\/confirm|passkeys)$/
+
 /** Makes a client of a service. On a server, make one for each user: a client holds one session. */
 export const createClient = (options: ClientOptions): Client => {
   const settings = readOptions(options)
@@ -31,12 +34,22 @@ export const createClient = (options: ClientOptions): Client => {
 
   const call = async (method: string, path: string, fields: RequestFields = {}): Promise<Reply> => {
     const name = `${method} ${path}`
-    if (!startsSession.test(name))
-      return settle.reply(await sendRequest(fetch, settings, method, path, fields), name)
+    if (!startsSession.test(name)) {
+      const reply = await settle.reply(await sendRequest(fetch, settings, method, path, fields), name)
+      // In the background: the reply may hold recovery codes, which must be shown even if the refresh fails.
+      if (addsFactor.test(name)) renew().catch(() => {})
+      return reply
+    }
     // The reply to a refresh of the previous session must not replace the cookie of the new one.
     await refresher.idle()
     const body = { ...(fields.body as object), token_transport: isCookie ? 'cookie' : 'body' }
     return settle.reply(await sendRequest(settings.fetch, settings, method, path, { ...fields, body }), name)
+  }
+
+  const renew = async (): Promise<void> => {
+    const before = state.held()
+    const held = await refresher.current()
+    if (held && held === before) await refresher.renew(held)
   }
 
   const user = async (method: string, path: string, body?: object): Promise<User> =>
@@ -78,11 +91,7 @@ export const createClient = (options: ClientOptions): Client => {
       return held && { userId: held.userId, sessionId: held.sessionId }
     },
     accessToken: async () => (await refresher.current())?.accessToken ?? null,
-    refresh: async () => {
-      const before = state.held()
-      const held = await refresher.current()
-      if (held && held === before) await refresher.renew(held)
-    },
+    refresh: renew,
     request: (method: string, path: string, fields?: RequestFields) => call(method, path, fields),
     fetch,
     onChange,

@@ -25,10 +25,15 @@ export type ClientOptions = {
   /** More origins that `client.fetch` sends the access token to, such as `https://api.example.com`. */
   origins?: readonly string[] | undefined
   /**
-   * Called when a request needs a recent sign-in: ask the user for the password and call `client.reauthenticate`. The
-   * request is repeated then. Return `false` if the user cancels.
+   * Called when a request needs a recent sign-in, or a second factor (`problem.acrValues` is `aal2`): ask the user for the
+   * password or a factor and call `client.reauthenticate`. The request is repeated then. Return `false` if the user cancels.
    */
   onReauthenticate?: ((problem: ProblemError) => Awaitable<unknown>) | undefined
+  /**
+   * Called when the service requires a second factor and the user has none: let the user set one up. The request is repeated
+   * then. Return `false` if the user cancels.
+   */
+  onMfaEnrollment?: ((problem: ProblemError) => Awaitable<unknown>) | undefined
   /** Used in place of the global `fetch`. */
   fetch?: typeof globalThis.fetch | undefined
 }
@@ -41,6 +46,7 @@ export type Settings = {
   isCookie: boolean
   storage: 'memory' | 'localStorage' | StorageAdapter
   onReauthenticate: ((problem: ProblemError) => Awaitable<unknown>) | undefined
+  onMfaEnrollment: ((problem: ProblemError) => Awaitable<unknown>) | undefined
   fetch: typeof globalThis.fetch
 }
 
@@ -64,7 +70,7 @@ const isAdapter = (storage: unknown): boolean =>
 
 /** Checks the options, so that a mistake is found when the client is made. */
 export const readOptions = (options: ClientOptions): Settings => {
-  const { storage = 'memory', transport = 'body', origins = [], onReauthenticate } = options
+  const { storage = 'memory', transport = 'body', origins = [], onReauthenticate, onMfaEnrollment } = options
   const base = httpUrl(options.baseUrl, 'baseUrl')
   if (transport !== 'cookie' && transport !== 'body')
     throw new TypeError('transport: write "cookie" or "body"')
@@ -80,6 +86,7 @@ export const readOptions = (options: ClientOptions): Settings => {
     isCookie: transport === 'cookie',
     storage,
     onReauthenticate,
+    onMfaEnrollment,
     // Looked up at each call: tracing libraries replace the global function later. A browser refuses it as a method.
     fetch: given ? (input, init) => given(input, init) : (input, init) => globalThis.fetch(input, init),
   }

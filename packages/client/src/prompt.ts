@@ -1,13 +1,18 @@
-import type { Settings } from './options.ts'
 import type { ProblemError } from './problem-error.ts'
 
-/** Asks the user to sign in again, once for all requests that wait for it. Returns whether they did. */
-export const openPrompt = (ask: Settings['onReauthenticate']) => {
-  let asking: Promise<boolean> | null = null
-  return (problem: ProblemError): Promise<boolean> => {
+/** Asks the user, once for all requests that wait for it. `problem` is the one that the user was asked because of. */
+export type Prompt = (problem: ProblemError) => Promise<{ problem: ProblemError; isDone: boolean }>
+
+type Ask = (problem: ProblemError) => unknown
+
+/** Null if the app does not ask. */
+export const openPrompt = (ask: Ask | undefined): Prompt | null => {
+  if (!ask) return null
+  let asking: ReturnType<Prompt> | null = null
+  return problem => {
     asking ??= Promise.resolve(problem)
       .then(ask)
-      .then(answer => answer !== false)
+      .then(answer => ({ problem, isDone: answer !== false }))
       .finally(() => {
         asking = null
       })

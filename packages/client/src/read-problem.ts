@@ -6,5 +6,6 @@ export const readProblem = async (response: Response): Promise<ProblemError> => 
   const isJson = /^application\/(?:[\w.-]+\+)?json\b/i.test(response.headers.get('content-type') ?? '')
   const body: unknown = isJson ? await response.json().catch(() => null) : null
   const fields = typeof body === 'object' && body !== null ? { ...body } : {}
-  return new ProblemError(response.status, fields, retryAfterOf(response))
+  const challenge = response.headers.get('www-authenticate') ?? ''
+  return new ProblemError(response.status, fields, retryAfterOf(response), challenge)
 }

@@ -7,15 +7,15 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import { startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { type Amr, combineAmr } from '../sessions/authentication.ts'
-import { deleteSessions } from '../sessions/delete-sessions.ts'
-import { putAuthentication, type SessionState } from '../sessions/store.ts'
+import type { SessionState } from '../sessions/store.ts'
 import { type User, Users } from '../users/entity.ts'
-import { activeOnly } from '../users/user-state.ts'
 import { createRecoveryCodes } from './create-recovery-codes.ts'
+import { endOtherSessions } from './end-other-sessions.ts'
+import { lockOwner } from './lock-owner.ts'
 import { queueFactorNotice } from './queue-factor-notice.ts'
 import type { Factor } from './types.ts'
 
-type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'queue' | 'secrets' | 'metrics'>
+type Needs = Parameters<typeof endOtherSessions>[0] & Pick<Deps, 'queue' | 'secrets' | 'metrics'>
 
 type Addition<P extends Problem> = {
   user: User
@@ -41,7 +41,7 @@ export const addFactor = async <P extends Problem>(
   { user, sessionId, session, amr, put, origin }: Addition<P>,
 ): Promise<Added | P | Problem<'SESSION_REVOKED'>> => {
   const added = await deps.database.transaction(async manager => {
-    const owner = await lockUser(manager, user)
+    const owner = await lockOwner(manager, user)
     if (!owner) return new Problem('SESSION_REVOKED')
     const factor = await put(manager)
     if (factor instanceof Problem) return factor
@@ -58,29 +58,7 @@ export const addFactor = async <P extends Problem>(
   if (added instanceof Problem) return added
   deps.metrics.count(counters.factors_changed, { type: added.factor.type, change: 'added' })
   await startDelivery(deps, [added.emailId])
-  await continueSession(deps, { user, sessionId, amr: combineAmr(session.amr, amr) })
-  await deleteSessions(deps, user.id, 'session')
+  const authenticated = { authTime: now(deps.clock), amr: combineAmr(session.amr, amr) }
+  await endOtherSessions(deps, { user, sessionId, ...authenticated })
   return { factor: added.factor, recoveryCodes: added.recoveryCodes }
-}
-
-const lockUser = (manager: EntityManager, user: User): Promise<User | null> =>
-  manager
-    .createQueryBuilder(Users, 'users')
-    .where(`id = :id AND session_epoch = :epoch AND ${activeOnly}`, {
-      id: user.id,
-      epoch: user.session_epoch,
-    })
-    .setLock('pessimistic_write')
-    .getOne()
-
-// The factor is stored already. If Redis fails here, the user signs in again with the new factor.
-const continueSession = async (
-  deps: Needs,
-  { user, sessionId, amr }: { user: User; sessionId: string; amr: Amr[] },
-): Promise<void> => {
-  const of = { userId: user.id, sessionId, epoch: user.session_epoch }
-  const next = { authTime: now(deps.clock), amr, nextEpoch: user.session_epoch + 1 }
-  await putAuthentication(deps, of, next).catch(err =>
-    deps.log.warn({ err }, 'a factor was added, but its session could not go on'),
-  )
 }

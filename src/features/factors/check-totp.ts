@@ -1,31 +1,24 @@
-import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { unseal } from '../../platform/crypto/seal.ts'
 import type { User } from '../users/types.ts'
+import { findSealedFactors, useStep } from './factor-store.ts'
 import { matchingStep } from './totp.ts'
-import type { Accepted, Factor } from './types.ts'
-
-type Needs = Pick<Deps, 'clock' | 'database' | 'secrets'>
-type Row = Pick<Factor, 'id' | 'sealed_secret' | 'last_step'>
+import type { Accepted } from './types.ts'
 
 /**
  * Checks a code against every authenticator app of a user. Returns null if it is wrong, too old, or was used before at any
  * instance.
  */
 export const checkTotp = async (
-  { clock, database, secrets }: Needs,
+  { clock, reads, secrets }: Pick<Deps, 'clock' | 'reads' | 'secrets'>,
   user: Pick<User, 'id'>,
   code: string,
 ): Promise<Accepted | null> => {
-  const rows: Row[] = await database.query(
-    `SELECT id, sealed_secret, last_step FROM factors
-      WHERE user_id = $1 AND type = 'totp' AND confirmed_at IS NOT NULL AND removed_at IS NULL ORDER BY id`,
-    [user.id],
-  )
+  const factors = await findSealedFactors(reads, user.id, 'totp')
   const time = now(clock)
   const found = await Promise.all(
-    rows.map(async ({ id, sealed_secret, last_step }) => {
+    factors.map(async ({ id, sealed_secret, last_step }) => {
       const seed = unseal(secrets, sealed_secret ?? '', id)
       const step = seed && (await matchingStep(seed, code, { time, lastStep: Number(last_step) }))
       return step === null ? [] : [{ id, step }]
@@ -33,18 +26,10 @@ export const checkTotp = async (
   )
   const [match] = found.flat()
   if (!match) return null
-  return { factorId: match.id, amr: ['otp'], consume: manager => consumeStep(manager, match) }
-}
-
-// Compares the step again, because another request may have used the same code since.
-const consumeStep = async (
-  manager: EntityManager,
-  { id, step }: { id: string; step: number },
-): Promise<readonly string[] | null> => {
-  const [, changed] = (await manager.query(
-    `UPDATE factors SET last_step = $2, last_used_at = clock_timestamp()
-      WHERE id = $1 AND last_step < $2 AND confirmed_at IS NOT NULL AND removed_at IS NULL`,
-    [id, step],
-  )) as [unknown, number]
-  return changed === 1 ? [] : null
+  const { id: factorId, step } = match
+  return {
+    factorId,
+    amr: ['otp'],
+    consume: async manager => ((await useStep(manager, factorId, step)) ? [] : null),
+  }
 }

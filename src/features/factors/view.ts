@@ -1,8 +1,16 @@
 import type { FactorReply } from './schemas.ts'
 import type { Factor } from './types.ts'
 
+/** The columns that replies show. */
+export type Viewed = Omit<
+  Factor,
+  | 'user_id'
+  | ('sealed_secret' | 'last_step' | 'credential_id' | 'public_key' | 'sign_count')
+  | ('backup_eligible' | 'confirmed_at' | 'removed_at')
+>
+
 /** A factor as replies show one. `remaining`: the unused recovery codes. */
-export const factorView = (factor: Factor, remaining = 0): FactorReply => ({
+export const factorView = (factor: Viewed, remaining = 0): FactorReply => ({
   id: factor.id,
   type: factor.type,
   name: factor.name,

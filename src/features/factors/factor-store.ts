@@ -1,0 +1,89 @@
+import type { EntityManager } from 'typeorm'
+import type { PreparedReads, Statement } from '../../platform/postgres/prepared-read.ts'
+import type { Factor, FactorType } from './types.ts'
+import type { Viewed } from './view.ts'
+
+const live = 'confirmed_at IS NOT NULL AND removed_at IS NULL'
+
+const ofUser: Statement = {
+  name: 'factors-of-user',
+  text: `SELECT id, type, name, created_at, last_used_at, user_verifying, backed_up, transports, aaguid,
+      (SELECT count(*)::int FROM recovery_codes WHERE factor_id = factors.id AND used_at IS NULL) AS remaining
+    FROM factors WHERE user_id = $1 AND ${live} ORDER BY created_at, id`,
+}
+
+/** The confirmed factors of a user, the oldest first. `remaining`: the unused recovery codes. */
+export const findFactors = (
+  reads: PreparedReads,
+  userId: string,
+): Promise<(Viewed & { remaining: number })[]> => reads.run(ofUser, [userId])
+
+/** A factor whose secret is sealed. */
+export type SealedFactor = Pick<Factor, 'id' | 'sealed_secret' | 'last_step'>
+
+const sealedOfUser: Statement = {
+  name: 'sealed-factors-of-user',
+  text: `SELECT id, sealed_secret, last_step FROM factors
+    WHERE user_id = $1 AND type = $2 AND ${live} ORDER BY id`,
+}
+
+/** The confirmed factors of a user that have this type. */
+export const findSealedFactors = (
+  reads: PreparedReads,
+  userId: string,
+  type: FactorType,
+): Promise<SealedFactor[]> => reads.run(sealedOfUser, [userId, type])
+
+const pendingTotp: Statement = {
+  name: 'pending-totp',
+  text: `SELECT id, sealed_secret, last_step FROM factors
+    WHERE user_id = $1 AND type = 'totp' AND confirmed_at IS NULL AND removed_at IS NULL AND created_at > $2`,
+}
+
+/** The authenticator app that waits for its first code since a later time than this, or null. */
+export const findPendingTotp = async (
+  reads: PreparedReads,
+  userId: string,
+  since: Date,
+): Promise<SealedFactor | null> => (await reads.run<SealedFactor>(pendingTotp, [userId, since]))[0] ?? null
+
+/**
+ * Uses up the code of a time step. Compares the step again, because another request may have used the same code. Returns
+ * whether the code still counted.
+ */
+export const useStep = async (manager: EntityManager, factorId: string, step: number): Promise<boolean> => {
+  const [, count] = (await manager.query(
+    `UPDATE factors SET last_step = $2, last_used_at = clock_timestamp()
+      WHERE id = $1 AND last_step < $2 AND ${live}`,
+    [factorId, step],
+  )) as [unknown, number]
+  return count === 1
+}
+
+/** A confirmed factor of a user, or null. */
+export const findFactor = async (
+  manager: EntityManager,
+  userId: string,
+  id: string,
+): Promise<Factor | null> => {
+  const [row]: Factor[] = await manager.query(
+    `SELECT * FROM factors WHERE id = $1 AND user_id = $2 AND ${live}`,
+    [id, userId],
+  )
+  return row ?? null
+}
+
+/** Marks the confirmed factors of a user that have this id or type as removed, and returns them. */
+export const removeFactors = async (
+  manager: EntityManager,
+  userId: string,
+  by: { id: string } | { type: FactorType },
+): Promise<Pick<Factor, 'id' | 'type' | 'name'>[]> => {
+  const [column, value] = 'id' in by ? ['id', by.id] : ['type', by.type]
+  const [removed] = (await manager.query(
+    `UPDATE factors SET removed_at = clock_timestamp()
+      WHERE user_id = $1 AND ${column} = $2 AND ${live} RETURNING id, type, name`,
+    [userId, value],
+  )) as [Pick<Factor, 'id' | 'type' | 'name'>[], number]
+  return removed
+}

@@ -28,6 +28,7 @@ export const modules: readonly Module[] = [
   {
     name: 'factors',
     entities: async () => [(await import('./features/factors/entity.ts')).Factors],
+    routes: async () => (await import('./features/factors/passkey-routes.ts')).passkeyRoutes,
     sealedColumns: [{ table: 'factors', key: 'id', keyType: 'uuid', column: 'sealed_secret' }],
   },
   {

@@ -28,7 +28,7 @@ const layers: readonly (readonly [RegExp, Layer])[] = [
   [/^platform\/(base|catalog|config|crypto|theme)\/|^shop\/catalog\/|^packages\/guard\/src\//, 'pure'],
   [/^platform\/(postgres|redis|limits|metrics|mail)\/|^deps\.ts$/, 'stores'],
   [/^(platform\/(http|pages|api-docs|health)|guard)\/|^(shop\/)?module\.ts$/, 'routes'],
-  [/\/(types|changes|([a-z]+-)?schemas|examples|view|last-admin)\.ts$/, 'pure'],
+  [/\/(types|changes|([a-z]+-)?schemas|([a-z]+-)?examples|view|last-admin)\.ts$/, 'pure'],
   [
     /\/(user-state|refresh-token|limits|attempt-counter|user-agent|device-id|recovery-codes|totp|ceremony|evidence|authentication|second-step|mfa-token)\.ts$/,
     'pure',

@@ -1,5 +1,9 @@
+import type { EntityManager } from 'typeorm'
 import type { PreparedReads, Statement } from '../../platform/postgres/prepared-read.ts'
 import type { Factor } from './types.ts'
+
+/** How many passkeys a user may have. */
+export const maxPasskeys = 20
 
 const live = `type = 'passkey' AND confirmed_at IS NOT NULL AND removed_at IS NULL`
 
@@ -28,3 +32,37 @@ export const findPasskey = async (reads: PreparedReads, credentialId: string): P
 /** The passkeys of a user, the oldest first. */
 export const findPasskeys = (reads: PreparedReads, userId: string): Promise<Passkey[]> =>
   reads.run<Passkey>(ofUser, [userId])
+
+export const countPasskeys = async (manager: EntityManager, userId: string): Promise<number> => {
+  const [row] = await manager.query(`SELECT count(*)::int AS n FROM factors WHERE user_id = $1 AND ${live}`, [
+    userId,
+  ])
+  return row.n
+}
+
+/** The columns of a new passkey. */
+export type PasskeyValues = Pick<Factor, 'id' | 'user_id' | 'name' | 'transports'> & {
+  credentialId: string
+  publicKey: Buffer
+  signCount: number
+  aaguid: string
+  userVerified: boolean
+  backupEligible: boolean
+  backedUp: boolean
+}
+
+/** Stores a passkey, or returns null if its credential belongs to one already, of any user. */
+export const insertPasskey = async (manager: EntityManager, made: PasskeyValues): Promise<Factor | null> => {
+  const [row] = await manager.query(
+    `INSERT INTO factors (id, user_id, type, name, credential_id, public_key, sign_count, transports, aaguid,
+        user_verifying, backup_eligible, backed_up, confirmed_at)
+      VALUES ($1, $2, 'passkey', $3, $4, $5, $6, $7, $8, $9, $10, $11, clock_timestamp())
+      ON CONFLICT (credential_id) WHERE removed_at IS NULL DO NOTHING RETURNING *`,
+    [
+      ...[made.id, made.user_id, made.name, made.credentialId, made.publicKey.toString('base64url')],
+      ...[made.signCount, made.transports, made.aaguid],
+      ...[made.userVerified, made.backupEligible, made.backedUp],
+    ],
+  )
+  return row ?? null
+}

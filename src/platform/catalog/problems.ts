@@ -58,6 +58,16 @@ const coreProblems = defineProblems({
     title: 'The passkey was not accepted',
     help: 'The passkey is unknown, or its answer belongs to another request, page or user. Ask for new options and try again.',
   },
+  PASSKEY_EXISTS: {
+    status: 409,
+    title: 'The passkey is registered already',
+    help: 'The authenticator has answered with a passkey that an account uses. Nothing was changed. Sign in with it, or make another one.',
+  },
+  PASSKEYS_UNAVAILABLE: {
+    status: 409,
+    title: 'The service cannot use passkeys',
+    help: 'Browsers bind passkeys to a domain name, and the host of `PUBLIC_URL` is an IP address. Serve Latchkey under a domain name (on your own machine: `localhost`), or set `WEBAUTHN_RP_ID`. See `docs/configuration.md`.',
+  },
   FACTOR_LIMIT_REACHED: {
     status: 409,
     title: 'The user has too many factors',

@@ -22,6 +22,7 @@ const postPasskeyOptions = route({
   description:
     'Returns the options for `navigator.credentials.create`: give them to `PublicKeyCredential.parseCreationOptionsFromJSON`. The challenge belongs to this session and is valid for 5 minutes.',
   auth: 'bearer',
+  singleFactor: 'allowed',
   fresh: true,
   limits: ['factors'],
   replies: { 200: creationOptions },
@@ -41,6 +42,7 @@ const postPasskey = route({
   description:
     'Takes `toJSON()` of the credential that `navigator.credentials.create` returned. Adding a passkey counts as an authentication: this session has a second factor then, and your other sessions end. The first factor brings recovery codes, which are shown once. The session need not be fresh: its challenge was given to a fresh one. The owner gets an email with a link that undoes it.',
   auth: 'bearer',
+  singleFactor: 'allowed',
   limits: ['factors'],
   body: v.strictObject({ name: v.exactOptional(factorName), credential: newPasskeyCredential }),
   replies: {

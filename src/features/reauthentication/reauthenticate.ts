@@ -1,65 +1,73 @@
+import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
+import { startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
+import { lockOwner } from '../factors/lock-owner.ts'
 import { combineAmr } from '../sessions/authentication.ts'
 import { signAccessToken } from '../sessions/sign-access-token.ts'
 import { putAuthentication, type SessionState } from '../sessions/store.ts'
-import { type User, Users } from '../users/entity.ts'
-import { isActive } from '../users/user-state.ts'
+import type { User } from '../users/types.ts'
+import { type Presence, type Present, verifyPresence } from './verify-presence.ts'
 
-type Needs = Parameters<typeof verifyCurrentPassword>[0] & Parameters<typeof signAccessToken>[0]
+type Needs = Parameters<typeof verifyPresence>[0] &
+  Parameters<typeof signAccessToken>[0] &
+  Pick<Deps, 'queue'>
 
 type Request = {
   user: User
   sessionId: string
   session: SessionState
-  evidence: { password: string }
+  evidence: Presence
   /** The audience of the new access token. */
   audience: string
   origin: Origin
 }
 
+type Refusal = Extract<Awaited<ReturnType<typeof verifyPresence>>, Problem>
+
 /**
- * Checks that the user of a session is still the one who signed in, and makes the session fresh. Returns an access token with
- * the new time. A wrong password counts as a guess, in the same counter as every other password that this session sends.
+ * Checks that the user of a session is still the one who signed in, and makes the session fresh. A factor also raises its
+ * level: the session keeps every method by which its user has authenticated. Returns an access token with the new time and
+ * level.
  *
  * The event is stored first: if Redis fails after it, the trail has one entry too many, but no session is fresh without one.
  */
 export const reauthenticate = async (
   deps: Needs,
   { user, sessionId, session, evidence, audience, origin }: Request,
-): Promise<
-  | { accessToken: string }
-  | Problem<'NO_PASSWORD' | 'INVALID_CURRENT_PASSWORD' | 'RATE_LIMIT_EXCEEDED' | 'SESSION_REVOKED'>
-> => {
-  if (user.password_hash === null) return new Problem('NO_PASSWORD')
-  const refusal = await verifyCurrentPassword(deps, { user, sessionId, password: evidence.password, origin })
-  if (refusal) return refusal
-  const current = await recordReauthentication(deps, user, { sessionId, origin })
-  if (!current) return new Problem('SESSION_REVOKED')
+): Promise<{ accessToken: string } | Refusal | Problem<'SESSION_REVOKED'>> => {
+  const present = await verifyPresence(deps, { user, sessionId, evidence, origin })
+  if (present instanceof Problem) return present
+  const recorded = await recordReauthentication(deps, user, { sessionId, present, origin })
+  if (recorded === 'ended') return new Problem('SESSION_REVOKED')
+  if (recorded === 'used')
+    return new Problem('credential' in evidence ? 'INVALID_PASSKEY' : 'INVALID_MFA_CODE')
+  await startDelivery(deps, [...recorded.emailIds])
   const authTime = now(deps.clock)
-  const amr = combineAmr(session.amr, ['pwd'])
+  const amr = combineAmr(session.amr, present.amr)
   const of = { userId: user.id, sessionId, epoch: user.session_epoch }
-  const isLive = await putAuthentication(deps, of, { authTime, amr })
+  const [isLive] = await Promise.all([putAuthentication(deps, of, { authTime, amr }), present.settle()])
   if (!isLive) return new Problem('SESSION_REVOKED')
-  return { accessToken: signAccessToken(deps, { user: current, sessionId, audience, authTime, amr }) }
+  return { accessToken: signAccessToken(deps, { user: recorded.user, sessionId, audience, authTime, amr }) }
 }
 
+type Recorded = { user: User; emailIds: readonly string[] }
+
 // A reset, a change of password or a deactivation that ran during the comparison ends the session. The old password must
-// then open nothing, not even for the life of one access token.
+// then open nothing, not even for the life of one access token. `used`: another request has used up the evidence.
 const recordReauthentication = (
   { database }: Needs,
   user: User,
-  { sessionId, origin }: { sessionId: string; origin: Origin },
-): Promise<User | null> =>
+  { sessionId, present, origin }: { sessionId: string; present: Present; origin: Origin },
+): Promise<Recorded | 'ended' | 'used'> =>
   database.transaction(async manager => {
-    const current = await manager.findOne(Users, {
-      where: { id: user.id, session_epoch: user.session_epoch },
-      lock: { mode: 'pessimistic_read' },
-    })
-    if (!current || !isActive(current)) return null
-    await recordEvent(manager, { type: 'user.reauthenticated', userId: user.id, sessionId, origin })
-    return current
+    const current = await lockOwner(manager, user)
+    if (!current) return 'ended'
+    const emailIds = await present.consume(manager)
+    if (!emailIds) return 'used'
+    const data = { amr: [...present.amr] }
+    await recordEvent(manager, { type: 'user.reauthenticated', userId: user.id, sessionId, origin, data })
+    return { user: current, emailIds }
   })

@@ -59,7 +59,10 @@ export const auditEvents = {
   'recovery_codes.replaced': { on: '`POST /auth/factors/recovery-codes`', data: '`factor_id`' },
   'recovery_code.used': { on: 'a sign-in or reauthentication with one', data: '`factor_id`, `remaining`' },
   'factor.refused': { on: 'wrong evidence of a signed-in user', data: '`method`' },
-  'user.reauthenticated': { on: '`POST /auth/reauthenticate` with the right password', data: '' },
+  'user.reauthenticated': {
+    on: '`POST /auth/reauthenticate` with the right password or factor',
+    data: '`amr`',
+  },
   'session.reused': { on: 'a refresh token that was used before', data: '' },
   'session.ended': { on: 'the end of one session', data: '' },
   'sessions.ended': { on: 'the end of all sessions of a user', data: '' },

@@ -31,7 +31,7 @@ const coreProblems = defineProblems({
   REAUTHENTICATION_REQUIRED: {
     status: 401,
     title: 'The user must authenticate again',
-    help: 'The session is valid, but its user authenticated too long ago for this change. `max_age` of `WWW-Authenticate` gives the allowed seconds (RFC 9470). Ask the user for the password, send it to `POST /api/v1/auth/reauthenticate`, and repeat the request. A refresh does not help.',
+    help: 'The session is valid, but its user authenticated too long ago, or with too few factors. `max_age` of `WWW-Authenticate` gives the allowed seconds, and `acr_values` is `aal2` if a second factor is missing (RFC 9470). Ask the user for the password or a factor, send it to `POST /api/v1/auth/reauthenticate`, and repeat the request. A refresh does not help.',
   },
   INVALID_CREDENTIALS: {
     status: 401,
@@ -41,7 +41,7 @@ const coreProblems = defineProblems({
   MFA_REQUIRED: {
     status: 403,
     title: 'A second factor is required',
-    help: 'The first step of the sign-in was right. Send `mfa_token` and the evidence of one of `methods` to `POST /api/v1/auth/login/mfa` within `expires_in` seconds.',
+    help: 'At a sign-in, its first step was right: send `mfa_token` and the evidence of one of `methods` to `POST /api/v1/auth/login/mfa` within `expires_in` seconds. At a reauthentication, the password alone is not enough: send the evidence of one of `methods` there.',
   },
   MFA_ENROLLMENT_REQUIRED: {
     status: 403,

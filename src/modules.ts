@@ -26,6 +26,13 @@ export const modules: readonly Module[] = [
   },
   { name: 'login', routes: async () => (await import('./features/login/routes.ts')).loginRoutes },
   {
+    name: 'email-login',
+    routes: async ({ config }) => {
+      if (!('EMAIL_LOGIN' in config && config.EMAIL_LOGIN === 'on')) return []
+      return (await import('./features/email-login/routes.ts')).emailLoginRoutes
+    },
+  },
+  {
     name: 'factors',
     entities: async () => [(await import('./features/factors/entity.ts')).Factors],
     routes: async () => (await import('./features/factors/passkey-routes.ts')).passkeyRoutes,

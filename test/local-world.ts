@@ -162,6 +162,7 @@ export const openLocalWorld = async (options: Options = {}): Promise<LocalWorld>
     PORT: '0',
     BCRYPT_COST: '4',
     RATE_LIMITS: 'off',
+    EMAIL_LOGIN: 'on',
     LOG_LEVEL: 'debug',
     ...given,
   }

@@ -3,14 +3,14 @@ import { loadRoutes } from '../src/modules.ts'
 const draining = () => false
 const closing = () => false
 
-/** The routes of a service without a shop. */
-export const coreRoutes = await loadRoutes({ draining, closing, config: {} })
+/** The routes of a service without a shop, also those that are off by default. */
+export const coreRoutes = await loadRoutes({ draining, closing, config: { EMAIL_LOGIN: 'on' } })
 
 /** The routes of a service with a shop. */
 export const allRoutes = await loadRoutes({
   draining,
   closing,
-  config: { RECURRENTE_SECRET_KEY: 'sk_test_0123456789' },
+  config: { EMAIL_LOGIN: 'on', RECURRENTE_SECRET_KEY: 'sk_test_0123456789' },
 })
 
 /** The example body of a route such as `POST /livez`, with these values in place of those of the example. */

@@ -34,7 +34,9 @@ type Needs = Parameters<typeof startSession>[0] & Pick<Deps, 'database' | 'queue
 export const completeLogin = async (deps: Needs, login: Login): Promise<SessionReply | null> => {
   const { found, amr, device, audience, origin, ...rest } = login
   const isNewDevice = !device.signedIn && (await hasDevices(deps, found.id))
-  const recorded = await recordLogin(deps, { ...rest, found, isNewDevice, clears: !device.isKnown, origin })
+  // A sign-in without the password proves nothing about it, so it does not reopen a locked one.
+  const clears = !device.isKnown && amr.includes('pwd')
+  const recorded = await recordLogin(deps, { ...rest, found, isNewDevice, clears, origin })
   if (!recorded) return null
   await startDelivery(deps, recorded.emailIds)
   await addSignedInDevice(deps, found.id, device.id)

@@ -4,6 +4,7 @@ import { isCodePurpose } from '../../platform/catalog/token-purposes.ts'
 import type { Email } from '../../platform/mail/entity.ts'
 import type { Values } from '../../platform/theme/template.ts'
 import { type IssuedToken, issueOneTimeToken } from '../one-time-tokens/issue-one-time-token.ts'
+import { writeLoginCode } from '../one-time-tokens/write-login-code.ts'
 import { writeUndoToken } from '../one-time-tokens/write-undo-token.ts'
 import { findUser, findUserByEmail } from '../users/store.ts'
 import { isActive } from '../users/user-state.ts'
@@ -22,6 +23,7 @@ type ComposedEmail = { email: EmailDefinition; to: string; locale: string; value
 const issueToken = async (deps: Needs, { email, row, user }: Draft): Promise<IssuedToken | null> => {
   const { token } = email
   if (!token) return { token: '', code: '' }
+  if (token.purpose === 'login') return writeLoginCode(deps, row, token, user.id)
   if (isCodePurpose(token.purpose))
     return issueOneTimeToken(deps, row, token, { userId: user.id, address: row.recipient })
   const undo = writeUndoToken(deps, row, token, user.id)
@@ -41,7 +43,7 @@ export const composeEmail = async (deps: Needs, queued: Email): Promise<Composed
   const sent = isActive(user) ? queued : await emailForInactiveAccount(deps, queued, user)
   if (!sent) return null
   if (user.email !== recipient && !emailOf(deps.emails, sent.kind).sendTo.anyAddress) return null
-  if (await isOverLimit(deps, queued)) return null
+  if (await isOverLimit(deps, queued, user)) return null
 
   const { email, row } = await withRegistration(deps, sent, user)
   const draft = { email, row, user }

@@ -1,17 +1,25 @@
 import type { Deps } from '../../deps.ts'
 import { emailOf } from '../../platform/catalog/email-definition.ts'
 import type { Email } from '../../platform/mail/entity.ts'
+import { findDevice } from '../devices/store.ts'
+import type { User } from '../users/types.ts'
 
 /**
  * Whether an email is dropped because its mailbox has reached its limit: the newest link in it still works. But an attacker
  * who changes the password revokes those links. Then the worker sends one more email: otherwise the owner could not reset
  * the password for an hour.
+ *
+ * `device_id` names a device with a limit of its own. If the account knows it, the worker sends the email: a code to sign in
+ * is of use only to the client that requested it, so the codes that an attacker requested do not help the owner.
  */
 export const isOverLimit = async (
-  { emails, database, clock }: Pick<Deps, 'emails' | 'database' | 'clock'>,
+  deps: Pick<Deps, 'emails' | 'database' | 'clock' | 'redis' | 'keys'>,
   { id, kind, recipient, data }: Email,
+  user: Pick<User, 'id'>,
 ): Promise<boolean> => {
   if (!data.over_limit) return false
+  if (data.device_id && (await findDevice(deps, user.id, data.device_id)).isKnown) return false
+  const { emails, database, clock } = deps
   const lifetime = emailOf(emails, kind).token?.lifetime ?? 0
   // It looks for a revoked link, not only for the absence of a working one: an earlier email may not be committed yet.
   const [found] = (await database.query(

@@ -21,6 +21,8 @@ const effects: Record<TokenPurpose, Effect> = {
   },
   // Undoing an email change also restores a deleted account.
   undo_deletion: { holds: 'true', replacedBy: ['undo_deletion', 'undo_email_change'] },
+  // A code signs in once, and a repeated request gets no session.
+  login: { holds: 'false', replacedBy: [] },
   undo_factor: { holds: 'true', replacedBy: [] },
 }
 

@@ -3,6 +3,7 @@ import type { EmailToken } from '../../platform/catalog/email-definition.ts'
 import { codeHash, emailSecrets, tokenHash, writeOneTimeToken } from '../../platform/crypto/one-time-token.ts'
 import { keysOfSecret } from '../../platform/crypto/secrets.ts'
 import type { Email } from '../../platform/mail/entity.ts'
+import { emailAge } from './email-age.ts'
 import { storeToken } from './store.ts'
 
 export type IssuedToken = { token: string; code: string }
@@ -18,7 +19,7 @@ export const issueOneTimeToken = async (
   { purpose, lifetime }: EmailToken,
   recipient: { userId: string; address: string },
 ): Promise<IssuedToken | null> => {
-  const life = lifetime - (await ageOf(deps, email.id))
+  const life = lifetime - (await emailAge(deps, email.id))
   if (life <= 0 || email.proof_spent_at) return null
   const { mail } = keysOfSecret(deps.secrets, email.secret_id) ?? deps.secrets.current
   const { secret, code } = emailSecrets(mail, purpose, email.id)
@@ -34,13 +35,4 @@ export const issueOneTimeToken = async (
     },
   )
   return isLive ? { token: writeOneTimeToken(recipient.userId, secret), code } : null
-}
-
-/** Age of the row of an email in milliseconds; infinite if the row is gone. */
-const ageOf = async ({ database, clock }: Pick<Deps, 'database' | 'clock'>, id: string): Promise<number> => {
-  const [row] = (await database.query(
-    'SELECT extract(epoch FROM now() - created_at) * 1000 AS age FROM emails WHERE id = $1',
-    [id],
-  )) as { age: string }[]
-  return row ? Number(row.age) + clock.shift : Number.POSITIVE_INFINITY
 }

@@ -21,7 +21,10 @@ export const auditEvents = {
   'user.imported': { on: '`users import`, for each account', data: '`after`' },
   'user.profile_changed': { on: '`PATCH` and `PUT /auth/me`', data: `${change}, as plain text` },
   'user.exported': { on: '`GET /auth/me/export`', data: '' },
-  'user.email_verified': { on: 'the link or code of an email', data: change },
+  'user.email_verified': {
+    on: 'the link or code of an email, the first sign-in by email code',
+    data: `${change}, \`claim\``,
+  },
   'user.rejected': {
     on: '`reject-account`; it names the account only if the account is kept',
     data: '',

@@ -10,6 +10,7 @@ export type LinkTarget =
   | 'undo-email-change'
   | 'undo-deletion'
   | 'undo-factor'
+  | 'login-code'
 
 /** A condition on the account, checked when the email is sent. */
 export type SendCondition = 'email_unverified' | 'no_password' | 'may_reset' | 'address_free' | 'erasure_due'

@@ -39,6 +39,16 @@ export const emails = {
     token: { purpose: 'reset_password', lifetime: hour },
     link: 'reset-password',
   }),
+  /**
+   * Its circumstances are those of the request. `device_id`: the device whose own limit lets the email through if the mailbox
+   * has reached its limit; else empty.
+   */
+  login_code: defineEmail('login_code', {
+    sample: { name, ...circumstances, link, code: longCode, minutes: '10' },
+    data: [...asQueued, 'device_id'],
+    token: { purpose: 'login', lifetime: hour / 6 },
+    link: 'login-code',
+  }),
   password_changed: defineEmail('password_changed', {
     sample: { name, ...circumstances, link },
     data: asQueued,

@@ -1,8 +1,8 @@
 /**
- * Digits of the code beside an emailed link. The code of a reset alone opens an account, so it has eight. Those that only
- * confirm an address work for a client that already has the password, and are shorter to type.
+ * Digits of the code beside an emailed link. The code of a reset or of a sign-in alone opens an account, so it has eight.
+ * Those that only confirm an address work for a client that already has the password, and are shorter to type.
  */
-export const codeDigits = { verify_email: 6, change_email: 6, reset_password: 8 } as const
+export const codeDigits = { verify_email: 6, change_email: 6, reset_password: 8, login: 8 } as const
 
 /** A purpose of a token that comes with a code. */
 export type CodePurpose = keyof typeof codeDigits

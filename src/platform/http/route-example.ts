@@ -12,7 +12,11 @@ export type RouteExample = {
 
 // Bytes that are signed are JSON in the example.
 type ExampleBody<B extends Schema> = B extends v.GenericSchema<Uint8Array> ? object : v.InferInput<B>
-type JsonReply<R extends Replies> = R extends { 200: infer S } | { 201: infer S } ? S : undefined
+type JsonReply<R extends Replies> = R extends { 200: infer S } | { 201: infer S }
+  ? S
+  : R extends { 202: infer S }
+    ? S
+    : undefined
 type Optional<S> = S extends Schema ? v.InferInput<S> : never
 
 type Example<B, Q, P, H, R extends Replies> = {

@@ -11,6 +11,8 @@ import { addEmailJobs, type MailQueue } from './queue.ts'
  * reveals nothing. The worker sends an `overLimit` email only if the link of an earlier one was revoked and no other link works.
  */
 export type NewEmail<D extends string = never> = {
+  /** The id of its row (a UUID of version 7), if it must be known before the transaction. */
+  id?: string
   recipient: string
   userId: string | null
   locale: string
@@ -27,8 +29,7 @@ export const queueEmail = async <D extends string>(
   { kind }: EmailDefinition<string, D>,
   email: NewEmail<D>,
 ): Promise<string> => {
-  const id = uuid()
-  const { recipient, userId, locale, dropped = false, overLimit = false } = email
+  const { id = uuid(), recipient, userId, locale, dropped = false, overLimit = false } = email
   const data = { ...email.data, ...(overLimit && { over_limit: 'true' }) }
   const status = dropped ? 'dropped' : 'queued'
   await manager.insert(Emails, { id, kind, recipient, user_id: userId, locale, data, status })

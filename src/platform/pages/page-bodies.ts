@@ -64,6 +64,7 @@ const shapes = {
   message: (page, variant) => `${heading(page)}${continueButton(variant)}`,
   hint: (page, variant) =>
     `${heading(page)}\n<p class="hint">{{t.${page}_hint}}</p>${continueButton(variant)}`,
+  note: page => `${heading(page)}\n<p class="hint">{{t.${page}_hint}}</p>`,
   button: page => `${heading(page)}\n${form(page, '')}`,
   registration: page =>
     `${heading(page)}\n${factsOf(['time', 'ip', 'device'])}\n${form(page, '')}\n${otherForm(page)}`,
@@ -98,6 +99,7 @@ const pages = {
   reset_sent: 'message',
   verify_sent: 'message',
   taken: 'hint',
+  login_code: 'note',
   invalid_verify: 'email',
   invalid_reset: 'email',
   invalid_reject: 'email',
@@ -135,6 +137,7 @@ type RegistrationFacts = { other_action: string; time: Date; ip: string; device:
 export type PageOptions<N extends PageName> = {
   message: Record<never, string>
   hint: Record<never, string>
+  note: Record<never, string>
   button: TokenForm
   registration: TokenForm & RegistrationFacts
   email_change: TokenForm & { account: string }

@@ -42,8 +42,8 @@ const isPage = ({ replies, accepts }: Route): boolean =>
 const draining = () => false
 const closing = () => false
 
-/** The routes of a service without a shop. */
-export const coreRoutes = await loadRoutes({ draining, closing, config: {} })
+/** The routes of a service without a shop, also those that are off by default. */
+export const coreRoutes = await loadRoutes({ draining, closing, config: { EMAIL_LOGIN: 'on' } })
 
 const withShop = await loadRoutes({
   draining,

@@ -14,7 +14,7 @@ const takeScript = script(import.meta.dirname, 'take.lua')
 const guessScript = script(import.meta.dirname, 'guess.lua')
 
 /** What a challenge is good for. One of another kind is not found. */
-export type ChallengeKind = 'mfa' | 'passkey' | 'email_login'
+export type ChallengeKind = 'mfa' | 'passkey' | 'email_login' | 'totp'
 
 /** What a challenge stores. Nothing secret. */
 export type Challenge = Readonly<Record<string, string>>

@@ -2,8 +2,9 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { unseal } from '../../platform/crypto/seal.ts'
 import type { User } from '../users/types.ts'
-import { findSealedFactors, useStep } from './factor-store.ts'
+import { findSealedFactors } from './factor-store.ts'
 import { matchingStep } from './totp.ts'
+import { useStep } from './totp-store.ts'
 import type { Accepted } from './types.ts'
 
 /**

@@ -4,7 +4,7 @@ import { v7 as uuid } from 'uuid'
 import type { Deps } from '../../deps.ts'
 import { seal } from '../../platform/crypto/seal.ts'
 import { Factors } from './entity.ts'
-import { newRecoveryCodes, recoveryCodeHash } from './recovery-codes.ts'
+import { newRecoveryCodes, recoveryCodeHash, recoveryCodesName } from './recovery-codes.ts'
 
 /**
  * Creates the recovery codes of a user who has none. The codes are returned here and stored nowhere. Each set has a key of
@@ -19,7 +19,7 @@ export const createRecoveryCodes = async (
   const key = randomBytes(32)
   const codes = newRecoveryCodes()
   await manager.insert(Factors, {
-    ...{ id, user_id: userId, type: 'recovery_codes', name: 'Recovery codes' },
+    ...{ id, user_id: userId, type: 'recovery_codes', name: recoveryCodesName },
     sealed_secret: seal(secrets, key, id),
     confirmed_at: () => 'clock_timestamp()',
   })

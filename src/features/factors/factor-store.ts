@@ -34,32 +34,6 @@ export const findSealedFactors = (
   type: FactorType,
 ): Promise<SealedFactor[]> => reads.run(sealedOfUser, [userId, type])
 
-const pendingTotp: Statement = {
-  name: 'pending-totp',
-  text: `SELECT id, sealed_secret, last_step FROM factors
-    WHERE user_id = $1 AND type = 'totp' AND confirmed_at IS NULL AND removed_at IS NULL AND created_at > $2`,
-}
-
-/** The authenticator app that waits for its first code since a later time than this, or null. */
-export const findPendingTotp = async (
-  reads: PreparedReads,
-  userId: string,
-  since: Date,
-): Promise<SealedFactor | null> => (await reads.run<SealedFactor>(pendingTotp, [userId, since]))[0] ?? null
-
-/**
- * Uses up the code of a time step. Compares the step again, because another request may have used the same code. Returns
- * whether the code still counted.
- */
-export const useStep = async (manager: EntityManager, factorId: string, step: number): Promise<boolean> => {
-  const [, count] = (await manager.query(
-    `UPDATE factors SET last_step = $2, last_used_at = clock_timestamp()
-      WHERE id = $1 AND last_step < $2 AND ${live}`,
-    [factorId, step],
-  )) as [unknown, number]
-  return count === 1
-}
-
 /** A confirmed factor of a user, or null. */
 export const findFactor = async (
   manager: EntityManager,
@@ -86,4 +60,17 @@ export const removeFactors = async (
     [userId, value],
   )) as [Pick<Factor, 'id' | 'type' | 'name'>[], number]
   return removed
+}
+
+/** How many confirmed factors of this type a user has. */
+export const countFactors = async (
+  manager: EntityManager,
+  userId: string,
+  type: FactorType,
+): Promise<number> => {
+  const [row]: { count: number }[] = await manager.query(
+    `SELECT count(*)::int FROM factors WHERE user_id = $1 AND type = $2 AND ${live}`,
+    [userId, type],
+  )
+  return row?.count ?? 0
 }

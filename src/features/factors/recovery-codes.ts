@@ -11,6 +11,9 @@ const length = 15
 /** How many codes a user gets at once. */
 export const recoveryCodeCount = 10
 
+/** The name of a list of codes. */
+export const recoveryCodesName = 'Recovery codes'
+
 export const newRecoveryCodes = (): string[] => Array.from({ length: recoveryCodeCount }, newRecoveryCode)
 
 const newRecoveryCode = (): string => {

@@ -13,6 +13,8 @@ export const details = {
     role: 'The user does not have the required role.',
     machine: 'The token belongs to a machine client, and this is only for users.',
     user: 'The token belongs to a user, and this is only for machine clients.',
+    recovery_codes:
+      'Recovery codes have no name of their own, and go with the last other factor. `POST /api/v1/auth/factors/recovery-codes` replaces them.',
     last_admin: 'This user is the last administrator. Make another user an administrator first.',
   },
   EMAIL_NOT_VERIFIED: {

@@ -1,0 +1,42 @@
+import type { EntityManager } from 'typeorm'
+import type { Deps } from '../../deps.ts'
+import { now } from '../../platform/base/clock.ts'
+import { wrongFactors } from '../../platform/catalog/limits.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { unseal } from '../../platform/crypto/seal.ts'
+import { guessChallenge } from '../challenges/store.ts'
+import { addFactor } from './add-factor.ts'
+import { pendingTotpLife } from './limits.ts'
+import { matchingStep } from './totp.ts'
+import { confirmTotpFactor, findPendingTotp } from './totp-store.ts'
+import type { Factor } from './types.ts'
+
+type Needs = Parameters<typeof addFactor>[0] & Pick<Deps, 'reads'>
+
+type Confirmation = Omit<Parameters<typeof addFactor>[1], 'amr' | 'put'> & {
+  code: string
+  name?: string | undefined
+}
+
+type Added = Exclude<Awaited<ReturnType<typeof addFactor>>, Problem>
+
+/**
+ * Confirms an authenticator app by its first code. From then on the user's sign-ins ask for one. The first code is used up by
+ * this. An app that got too many wrong codes cannot be confirmed any more: a thief of the session must not guess one.
+ */
+export const confirmTotp = async (
+  deps: Needs,
+  { code, name, ...addition }: Confirmation,
+): Promise<Added | Problem<'INVALID_MFA_CODE' | 'NOT_FOUND' | 'SESSION_REVOKED'>> => {
+  const time = now(deps.clock)
+  const pending = await findPendingTotp(deps.reads, addition.user.id, new Date(time - pendingTotpLife))
+  if (!pending) return new Problem('NOT_FOUND')
+  const challenge = { kind: 'totp', secret: Buffer.from(pending.id) } as const
+  if (!(await guessChallenge(deps, challenge, wrongFactors.perLogin))) return new Problem('NOT_FOUND')
+  const seed = unseal(deps.secrets, pending.sealed_secret ?? '', pending.id)
+  const step = seed && (await matchingStep(seed, code, { time, lastStep: 0 }))
+  if (step === null) return new Problem('INVALID_MFA_CODE')
+  const put = async (manager: EntityManager): Promise<Factor | Problem<'NOT_FOUND'>> =>
+    (await confirmTotpFactor(manager, pending.id, { step, name })) ?? new Problem('NOT_FOUND')
+  return addFactor(deps, { ...addition, amr: ['otp'], put })
+}

@@ -35,7 +35,11 @@ export const modules: readonly Module[] = [
   {
     name: 'factors',
     entities: async () => [(await import('./features/factors/entity.ts')).Factors],
-    routes: async () => (await import('./features/factors/passkey-routes.ts')).passkeyRoutes,
+    routes: async () => (await import('./features/factors/routes.ts')).factorRoutes,
+    jobs: async () => {
+      const { purgeFactors } = await import('./features/factors/purge-factors.ts')
+      return [{ run: purgeFactors, pauseMs: 10 * minute }]
+    },
     sealedColumns: [{ table: 'factors', key: 'id', keyType: 'uuid', column: 'sealed_secret' }],
   },
   {

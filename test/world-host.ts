@@ -11,6 +11,7 @@ import type { RedisKey } from 'ioredis'
 import type { Deps } from '../src/deps.ts'
 import { eraseAccounts } from '../src/features/accounts/erase-accounts.ts'
 import { purgeEvents } from '../src/features/audit/purge-events.ts'
+import { purgeFactors } from '../src/features/factors/purge-factors.ts'
 import { deliver } from '../src/features/mail-delivery/deliver.ts'
 import { purgeDroppedEmails } from '../src/features/mail-delivery/purge-dropped-emails.ts'
 import { purgeEmails } from '../src/features/mail-delivery/purge-emails.ts'
@@ -70,7 +71,7 @@ const register = (instance: Hosted): string => {
 
 const jobs = {
   ...{ eraseAccounts, forgetBuyers, purgeDroppedEmails, inviteBuyers },
-  ...{ purgeEmails, purgeEvents, reconcile, rotateWhenDue, settleEndings, sweep },
+  ...{ purgeEmails, purgeEvents, purgeFactors, reconcile, rotateWhenDue, settleEndings, sweep },
   // Starts anew, as after a restart of the worker.
   repairFeed: async (deps: Deps) => {
     await openFeedRepair()(deps)

@@ -1,5 +1,6 @@
 import type * as v from 'valibot'
 import { example } from '../../platform/catalog/examples.ts'
+import { totpExample } from '../factors/examples.ts'
 import { liveSessionExample } from '../sessions/examples.ts'
 import { userExample } from '../users/examples.ts'
 import type { exportReply } from './schemas.ts'
@@ -14,6 +15,7 @@ export const profileExample = {
 export const exportExample: v.InferInput<typeof exportReply> = {
   user: userExample,
   sessions: [liveSessionExample],
+  factors: [totpExample],
   emails: [
     {
       kind: 'verify_email',

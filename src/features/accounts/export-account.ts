@@ -9,6 +9,7 @@ import type { Email } from '../../platform/mail/entity.ts'
 import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import type { AuditEvent } from '../audit/entity.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { listFactors } from '../factors/list-factors.ts'
 import { listSessions } from '../sessions/list-sessions.ts'
 import type { User } from '../users/entity.ts'
 import { isMailboxOwned } from '../users/user-state.ts'
@@ -67,6 +68,7 @@ const eventsOf =
   'SELECT type, actor_id, ip, user_agent, data, created_at FROM audit_events WHERE user_id = $1'
 
 type Needs = Parameters<typeof listSessions>[0] &
+  Parameters<typeof listFactors>[0] &
   Pick<Deps, 'log' | 'readFromReplica' | 'queue' | 'limiter' | 'userRows'>
 
 type Export = { user: User; sessionId: string; origin: Origin; isNotified: boolean }
@@ -85,8 +87,9 @@ export const exportAccount = async (deps: Needs, request: Export) => {
     return new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: Math.ceil(taken.resetIn / 1000) })
 
   const notOwned = isMailboxOwned(user) ? [] : mailboxKinds(deps.emails)
-  const [sessions, emailRows, events, modules] = await Promise.all([
+  const [sessions, factors, emailRows, events, modules] = await Promise.all([
     listSessions(deps, { user, currentId: sessionId }),
+    listFactors(deps, user.id),
     latest<Email>(deps, emailsOf, [user.id, user.email, notOwned]),
     latest<AuditEvent>(deps, eventsOf, [user.id]),
     rowsOfModules(deps, user.id),
@@ -95,6 +98,7 @@ export const exportAccount = async (deps: Needs, request: Export) => {
   return {
     user: userView(user),
     sessions,
+    factors,
     emails: emailRows.map(emailView),
     audit_events: events.map(eventView),
     modules,

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { named, time } from '../../platform/base/field-shapes.ts'
 import * as field from '../../platform/base/fields.ts'
+import { factorReply } from '../factors/schemas.ts'
 import { liveSessionReply } from '../sessions/schemas.ts'
 import { userReply } from '../users/schemas.ts'
 
@@ -8,6 +9,7 @@ import { userReply } from '../users/schemas.ts'
 export const exportReply = named('AccountExport', {
   user: userReply,
   sessions: v.array(liveSessionReply),
+  factors: v.array(factorReply),
   emails: v.array(
     v.object({
       kind: v.string(),

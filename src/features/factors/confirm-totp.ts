@@ -6,8 +6,7 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import { unseal } from '../../platform/crypto/seal.ts'
 import { guessChallenge } from '../challenges/store.ts'
 import { addFactor } from './add-factor.ts'
-import { pendingTotpLife } from './limits.ts'
-import { matchingStep } from './totp.ts'
+import { matchingStep, pendingTotpLife, totpChallenge } from './totp.ts'
 import { confirmTotpFactor, findPendingTotp } from './totp-store.ts'
 import type { Factor } from './types.ts'
 
@@ -22,16 +21,20 @@ type Added = Exclude<Awaited<ReturnType<typeof addFactor>>, Problem>
 
 /**
  * Confirms an authenticator app by its first code. From then on the user's sign-ins ask for one. The first code is used up by
- * this. An app that got too many wrong codes cannot be confirmed any more: a thief of the session must not guess one.
+ * this.
+ *
+ * It needs no fresh session, because a fresh one got the seed, and only that session can confirm it. After too many wrong codes
+ * it cannot be confirmed any more.
  */
 export const confirmTotp = async (
   deps: Needs,
   { code, name, ...addition }: Confirmation,
 ): Promise<Added | Problem<'INVALID_MFA_CODE' | 'NOT_FOUND' | 'SESSION_REVOKED'>> => {
   const time = now(deps.clock)
-  const pending = await findPendingTotp(deps.reads, addition.user.id, new Date(time - pendingTotpLife))
+  const since = new Date(time - pendingTotpLife)
+  const pending = await findPendingTotp(deps.reads, addition.user.id, since)
   if (!pending) return new Problem('NOT_FOUND')
-  const challenge = { kind: 'totp', secret: Buffer.from(pending.id) } as const
+  const challenge = totpChallenge(pending.id, addition.sessionId)
   if (!(await guessChallenge(deps, challenge, wrongFactors.perLogin))) return new Problem('NOT_FOUND')
   const seed = unseal(deps.secrets, pending.sealed_secret ?? '', pending.id)
   const step = seed && (await matchingStep(seed, code, { time, lastStep: 0 }))

@@ -8,9 +8,8 @@ import { putChallenge } from '../challenges/store.ts'
 import type { User } from '../users/types.ts'
 import { Factors } from './entity.ts'
 import { countFactors } from './factor-store.ts'
-import { maxTotpFactors, pendingTotpLife } from './limits.ts'
 import { lockOwner } from './lock-owner.ts'
-import { describeSeed, newSeed } from './totp.ts'
+import { describeSeed, maxTotpFactors, newSeed, pendingTotpLife, totpChallenge } from './totp.ts'
 import { deletePendingTotp } from './totp-store.ts'
 
 type Needs = Pick<Deps, 'clock' | 'config' | 'database' | 'keys' | 'redis' | 'secrets'>
@@ -18,11 +17,11 @@ type Started = { id: string } & Awaited<ReturnType<typeof describeSeed>>
 
 /**
  * Creates the seed of an authenticator app and returns it, the only time that it leaves the service. Nothing changes for the
- * user until a code of the app confirms it. A seed that still waits for that is replaced.
+ * user until a code of the app confirms it, in the same session. A seed that still waits for that is replaced.
  */
 export const startTotp = async (
   deps: Needs,
-  user: User,
+  { user, sessionId }: { user: User; sessionId: string },
 ): Promise<Started | Problem<'FACTOR_LIMIT_REACHED' | 'SESSION_REVOKED'>> => {
   const [id, seed] = [uuid(), newSeed()]
   const described = await describeSeed(seed, { issuer: deps.config.brand.name, label: user.email })
@@ -35,9 +34,7 @@ export const startTotp = async (
     return null
   })
   if (refusal) return refusal
-  // The challenge counts the guesses at its first code.
-  const challenge = { kind: 'totp', secret: Buffer.from(id) } as const
-  await putChallenge(deps, challenge, { user_id: user.id }, pendingTotpLife)
+  await putChallenge(deps, totpChallenge(id, sessionId), { user_id: user.id }, pendingTotpLife)
   return { id, ...described }
 }
 

@@ -8,6 +8,16 @@ const period = 30
 const digits = 6
 const algorithm = 'SHA1'
 
+/** How many authenticator apps a user may have. */
+export const maxTotpFactors = 5
+
+/** How long a seed waits for its first code, in milliseconds. */
+export const pendingTotpLife = 600_000
+
+/** The challenge that counts the guesses at the first code of a seed. It belongs to the session that got the seed. */
+export const totpChallenge = (factorId: string, sessionId: string) =>
+  ({ kind: 'totp', secret: Buffer.from(`${factorId} ${sessionId}`) }) as const
+
 /** A seed of 160 random bits, the length that RFC 4226 recommends. */
 export const newSeed = (): Buffer => randomBytes(20)
 

@@ -36,7 +36,7 @@ export const completeLogin = async (deps: Needs, login: Login): Promise<SessionR
   const isNewDevice = !device.signedIn && (await hasDevices(deps, found.id))
   // A sign-in without the password proves nothing about it, so it does not reopen a locked one.
   const clears = !device.isKnown && amr.includes('pwd')
-  const recorded = await recordLogin(deps, { ...rest, found, isNewDevice, clears, origin })
+  const recorded = await recordLogin(deps, { ...rest, found, amr, isNewDevice, clears, origin })
   if (!recorded) return null
   await startDelivery(deps, recorded.emailIds)
   await addSignedInDevice(deps, found.id, device.id)

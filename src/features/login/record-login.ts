@@ -6,6 +6,7 @@ import { emails } from '../../platform/catalog/emails.ts'
 import { queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import type { Accepted } from '../factors/types.ts'
+import { type Amr, writeAmr } from '../sessions/authentication.ts'
 import { type User, Users } from '../users/entity.ts'
 import { activeOnly } from '../users/user-state.ts'
 
@@ -15,6 +16,7 @@ import { activeOnly } from '../users/user-state.ts'
  */
 type Login = {
   found: User
+  amr: readonly Amr[]
   newHash?: string | null
   isNewDevice: boolean
   clears: boolean
@@ -31,14 +33,15 @@ export const recordLogin = async (
   { database, clock }: Pick<Deps, 'database' | 'clock'>,
   login: Login,
 ): Promise<{ user: User; emailIds: string[] } | null> => {
-  const { found, isNewDevice, factor, origin } = login
+  const { found, amr, isNewDevice, factor, origin } = login
+  const data = { amr: writeAmr(amr) }
   return database.transaction(async manager => {
     // The user before the factor, in the same order as in every flow that changes factors, to prevent deadlocks.
     if (factor && !(await lockUser(manager, found))) return null
     const factorEmails = factor ? await factor.consume(manager) : []
     const user = factorEmails && (await updateUser(manager, login))
     if (!user) return null
-    await recordEvent(manager, { type: 'login.succeeded', userId: user.id, origin })
+    await recordEvent(manager, { type: 'login.succeeded', userId: user.id, origin, data })
     const notices = isNewDevice ? [await queueDeviceNotice(manager, { clock, user, origin })] : []
     return { user, emailIds: [...factorEmails, ...notices] }
   })

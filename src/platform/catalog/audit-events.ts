@@ -38,8 +38,11 @@ export const auditEvents = {
   'user.deactivated': { on: '`PATCH /admin/users/:id`, commands', data: change },
   'user.activated': { on: '`PATCH /admin/users/:id`, commands', data: change },
   'user.roles_changed': { on: '`PATCH /admin/users/:id`, commands', data: change },
-  'login.succeeded': { on: '`POST /auth/login`', data: '' },
-  'login.failed': { on: '`POST /auth/login`', data: '' },
+  'login.succeeded': { on: 'a sign-in, after its last step', data: '`amr`' },
+  'login.failed': {
+    on: '`POST /auth/login`, `POST /auth/login/email/confirm`, also for addresses without an account',
+    data: '`amr` and `email_id`, if a code of an email was wrong',
+  },
   'login.refused': { on: '`POST /auth/login`', data: '' },
   'login.challenged': {
     on: 'the first step of a sign-in that needs a second one',

@@ -24,7 +24,7 @@ type NewAccount = { email: string; password: string } & Omit<Profile, 'picture_u
 
 type Needs = Parameters<typeof startSession>[0] &
   Parameters<typeof validateNewPassword>[0] &
-  Pick<Deps, 'log' | 'database' | 'queue' | 'hasher'>
+  Pick<Deps, 'log' | 'database' | 'queue' | 'hasher' | 'metrics'>
 
 type Request = {
   registration: NewAccount
@@ -83,12 +83,13 @@ const startOwnSession = async (
 type Entry = { profile: Omit<NewAccount, 'password'>; hash: string; locale: string; origin: Origin }
 
 // With `REGISTRATION_PRIVACY` a taken address runs the same statements as a new one, so that their time does not differ: an
-// insert, an update, an event, a count, an email.
+// insert, an update, a deletion, an event, a count, an email.
 const insert = (
-  { database, config }: Needs,
+  deps: Needs,
   { profile, hash, locale, origin }: Entry,
 ): Promise<{ user: User | null; clearedId: string | null; emailId: string } | null> =>
-  database.transaction(async manager => {
+  deps.database.transaction(async manager => {
+    const { config } = deps
     const { raw } = await manager
       .createQueryBuilder()
       .insert()
@@ -101,7 +102,8 @@ const insert = (
     if (!user && !config.REGISTRATION_PRIVACY) return null
     const id = user?.id ?? null
     const { REGISTRATION_PRIVACY: isPrivate } = config
-    const clearedId = isPrivate ? await clearUnverifiedPassword(manager, profile.email, id) : null
+    const registered = { email: profile.email, exceptId: id, origin }
+    const clearedId = isPrivate ? await clearUnverifiedPassword(manager, deps, registered) : null
     const type = user ? 'user.registered' : 'user.registration_refused'
     await recordEvent(manager, { type, userId: id, origin })
     const email = user ? emails.verify_email : clearedId ? emails.reset_password : emails.account_exists

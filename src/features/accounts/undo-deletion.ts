@@ -23,7 +23,7 @@ export const undoDeletion = async (
   deps: Needs,
   { token, locale, origin }: { token: string; locale: string; origin: Origin },
 ): Promise<{ email: string; isRepeat: boolean } | Problem<'INVALID_TOKEN'>> => {
-  const undo = await verifyUndoToken(deps, 'account_deleted', token)
+  const undo = await verifyUndoToken(deps, 'undo_deletion', token)
   if (!undo) return new Problem('INVALID_TOKEN')
   const restored = undo.isUsed ? null : await restore(deps, { ...undo, locale, origin })
   if (restored) {

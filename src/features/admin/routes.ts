@@ -14,6 +14,7 @@ import { deleteUser } from './delete-user.ts'
 import { listUsers } from './list-users.ts'
 import { logRoutes } from './log-routes.ts'
 import { readUser } from './read-user.ts'
+import { resetFactors } from './reset-factors.ts'
 import { updateUser } from './update-user.ts'
 
 const byId = v.strictObject({ id: field.uuid })
@@ -129,6 +130,24 @@ const logoutUser = route({
   },
 })
 
+const removeFactors = route({
+  ...changes,
+  scope: 'users:write',
+  method: 'DELETE',
+  path: '/api/v1/admin/users/:id/factors',
+  summary: 'Remove every second factor of a user',
+  description:
+    'For a user who has lost them. Passkeys, authenticator apps and recovery codes are removed permanently, every session ends, and the user gets an email. Check first that the user is the owner of the account: from then on the password is enough to sign in.',
+  params: byId,
+  replies: { 204: 'empty' },
+  problems: ['NOT_FOUND', 'FORBIDDEN', 'INVALID_TOKEN'],
+  example: { params: { id: example.id } },
+  handle: async (deps, { params, actor }) => {
+    const refusal = await resetFactors(deps, { userId: params.id, ...actor })
+    return refusal ?? { status: 204 }
+  },
+})
+
 /** `auditTypes` are the types of audit event that a client may ask for. */
 export const adminRoutes = (auditTypes: readonly string[]): Route[] => [
   getUsers,
@@ -136,6 +155,7 @@ export const adminRoutes = (auditTypes: readonly string[]): Route[] => [
   patchUser,
   removeUser,
   logoutUser,
+  removeFactors,
   ...clientRoutes,
   ...logRoutes(auditTypes),
 ]

@@ -7,6 +7,7 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { changesOf } from '../audit/changes.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { revertFactorChanges } from '../factors/revert-factor-changes.ts'
 import { resetAttemptsAndDevices } from '../lockout/reset-attempts-and-devices.ts'
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
@@ -24,7 +25,8 @@ type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'emails' | 'queue
 
 /**
  * Gives an account its former address back, even if it was deleted meanwhile. A thief who changed the address knew the
- * password, so the password is removed too: every session ends, and an email lets the owner choose a new one.
+ * password, so the password is removed too: every session ends, and an email lets the owner choose a new one. Factors that
+ * were added meanwhile are removed, and those that were removed meanwhile are restored.
  *
  * The address that loses the account is notified. The same token again gets the same reply without any further effect, as
  * long as this undo is the latest change of the address.
@@ -33,7 +35,7 @@ export const undoEmailChange = async (
   deps: Needs,
   { token, locale, origin }: { token: string; locale: string; origin: Origin },
 ): Promise<{ email: string; isRepeat: boolean } | Problem<'INVALID_TOKEN' | 'DUPLICATE_ENTRY'>> => {
-  const undo = await verifyUndoToken(deps, 'email_changed', token)
+  const undo = await verifyUndoToken(deps, 'undo_email_change', token)
   if (!undo) return new Problem('INVALID_TOKEN')
   const { userId, address } = undo
   const restored = undo.isUsed
@@ -51,11 +53,18 @@ export const undoEmailChange = async (
   return isCurrent ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
 }
 
-type Restore = { userId: string; emailId: string; address: string; locale: string; origin: Origin }
+type Restore = {
+  userId: string
+  emailId: string
+  address: string
+  createdAt: Date
+  locale: string
+  origin: Origin
+}
 
 const restore = (
   deps: Needs,
-  { userId, emailId, address, locale, origin }: Restore,
+  { userId, emailId, address, createdAt, locale, origin }: Restore,
 ): Promise<{ emailIds: string[]; evictedId: string | null } | null> =>
   deps.database.transaction(async manager => {
     if (!(await consumeOneTimeToken(manager, emailId))) return null
@@ -83,12 +92,14 @@ const restore = (
         updated_at: () => 'now()',
       },
     )
+    const reverted = await revertFactorChanges(manager, userId, createdAt)
     const claimed = await updateModuleRows(manager, deps, 'claim', [userId, address])
     await revokeUserTokens(manager, deps, before)
-    await revokeLaterUndoTokens(manager, { userId, emailId })
+    await revokeLaterUndoTokens(manager, deps, { userId, emailId })
     const after = { ...before, email_verified: true, erase_after: null }
     const changes = changesOf(before, after, ['email_verified', 'erase_after'])
-    const data = { email_id: emailId, ...changes, ...released, ...claimed }
+    const factors = reverted.length > 0 && { factor_ids: reverted.map(factor => factor.id) }
+    const data = { email_id: emailId, ...changes, ...released, ...claimed, ...factors }
     await recordEvent(manager, { type: 'email.change_undone', userId, origin, data })
     const reset = await queueEmail(manager, emails.reset_password, { recipient: address, userId, locale })
     if (before.email === address) return { emailIds: [reset], evictedId }

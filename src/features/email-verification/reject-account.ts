@@ -4,6 +4,7 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import { readOneTimeToken, tokenHash } from '../../platform/crypto/one-time-token.ts'
 import { eraseAccount } from '../accounts/erase-account.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { removeUnprovenFactors } from '../factors/remove-unproven-factors.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import { storeRejection } from '../one-time-tokens/store.ts'
 import { verifyOneTimeToken } from '../one-time-tokens/verify-one-time-token.ts'
@@ -52,6 +53,7 @@ const remove = (deps: Needs, { userId, address, origin }: Removal): Promise<bool
     if (!user || !(await findRejectable(manager, user))) return false
     const isKept = await hasModuleRows(manager, deps, userId)
     await revokeUserTokens(manager, deps, user, [])
+    await removeUnprovenFactors(manager, deps, user, origin)
     // If the account is erased, its event has no user: otherwise its IP address and device would be erased with the
     // account.
     await recordEvent(manager, { type: 'user.rejected', userId: isKept ? userId : null, origin })

@@ -12,6 +12,7 @@ import { renameFactor } from './rename-factor.ts'
 import { replaceRecoveryCodes } from './replace-recovery-codes.ts'
 import { factorName, factorReply, recoveryCodesReply } from './schemas.ts'
 import { totpRoutes } from './totp-routes.ts'
+import { undoFactorRoutes } from './undo-routes.ts'
 import { factorView } from './view.ts'
 
 const factorId = v.strictObject({ id: field.uuid })
@@ -93,4 +94,5 @@ export const factorRoutes: Route[] = [
   postRecoveryCodes,
   patchFactor,
   deleteFactor,
+  ...undoFactorRoutes,
 ]

@@ -10,7 +10,10 @@ const address: Effect = {
   replacedBy: ['verify_email', 'change_email', 'undo_email_change'],
 }
 
-const effects: Record<TokenPurpose, Effect> = {
+/** `undoFactor` itself finds out whether its token was used. */
+type Purpose = Exclude<TokenPurpose, 'undo_factor'>
+
+const effects: Record<Purpose, Effect> = {
   verify_email: address,
   change_email: address,
   undo_email_change: address,
@@ -23,7 +26,6 @@ const effects: Record<TokenPurpose, Effect> = {
   undo_deletion: { holds: 'true', replacedBy: ['undo_deletion', 'undo_email_change'] },
   // A code signs in once, and a repeated request gets no session.
   login: { holds: 'false', replacedBy: [] },
-  undo_factor: { holds: 'true', replacedBy: [] },
 }
 
 /**
@@ -35,7 +37,7 @@ const effects: Record<TokenPurpose, Effect> = {
  */
 export const isEffectCurrent = async (
   { emails, database }: Pick<Deps, 'emails' | 'database'>,
-  purpose: TokenPurpose,
+  purpose: Purpose,
   { userId, emailId }: { userId: string; emailId: string },
 ): Promise<boolean> => {
   const { holds, replacedBy } = effects[purpose]

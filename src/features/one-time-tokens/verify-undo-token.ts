@@ -1,11 +1,20 @@
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
-import { emails } from '../../platform/catalog/emails.ts'
+import { kindsFor } from '../../platform/catalog/email-definition.ts'
+import type { UndoPurpose } from '../../platform/catalog/token-purposes.ts'
 import { isTokenOf, readOneTimeToken } from '../../platform/crypto/one-time-token.ts'
 import { Emails } from '../../platform/mail/entity.ts'
 
-/** Emails whose link undoes a change. The links live for days or weeks, and several are live simultaneously. */
-type UndoKind = 'email_changed' | 'account_deleted'
+type UndoEmail = {
+  userId: string
+  emailId: string
+  kind: string
+  /** The recipient. */
+  address: string
+  data: Readonly<Record<string, string>>
+  createdAt: Date
+  isUsed: boolean
+}
 
 /**
  * Finds the email that an undo link came from, unless the link was revoked. Searches the user's emails in Postgres, because
@@ -15,25 +24,26 @@ type UndoKind = 'email_changed' | 'account_deleted'
  * come last: they undo nothing more.
  */
 export const verifyUndoToken = async (
-  { database, secrets, clock }: Pick<Deps, 'database' | 'secrets' | 'clock'>,
-  kind: UndoKind,
+  { database, secrets, clock, emails }: Pick<Deps, 'database' | 'secrets' | 'clock' | 'emails'>,
+  purpose: UndoPurpose,
   token: string,
-): Promise<{ userId: string; emailId: string; address: string; isUsed: boolean } | null> => {
+): Promise<UndoEmail | null> => {
   const read = readOneTimeToken(token)
   if (!read) return null
   const { userId, secret } = read
-  const { purpose, lifetime } = emails[kind].token
+  const lifetimes = emails.map(each => (each.token?.purpose === purpose ? each.token.lifetime : 0))
   const candidates = await database
     .getRepository(Emails)
     .createQueryBuilder()
-    .where('user_id = :userId AND kind = :kind', { userId, kind })
+    .where('user_id = :userId AND kind = ANY(:kinds)', { userId, kinds: kindsFor(emails, [purpose]) })
     .andWhere('(proof_spent_at IS NULL OR proof_used_at IS NOT NULL)')
-    .andWhere('created_at > :since', { since: new Date(now(clock) - lifetime) })
+    .andWhere('created_at > :since', { since: new Date(now(clock) - Math.max(...lifetimes)) })
     .orderBy('proof_used_at', 'ASC', 'NULLS FIRST')
     .addOrderBy('created_at', 'ASC')
     .limit(50)
     .getMany()
   const email = candidates.find(({ id }) => isTokenOf(secrets, { purpose, emailId: id }, secret))
   if (!email) return null
-  return { userId, emailId: email.id, address: email.recipient, isUsed: email.proof_used_at !== null }
+  const { kind, data, recipient: address, created_at: createdAt } = email
+  return { userId, emailId: email.id, kind, data, address, createdAt, isUsed: email.proof_used_at !== null }
 }

@@ -5,6 +5,7 @@ import { startDelivery } from '../../platform/mail/outbox.ts'
 import { changesOf } from '../audit/changes.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { rememberDevice } from '../devices/remember-device.ts'
+import { removeUnprovenFactors } from '../factors/remove-unproven-factors.ts'
 import { resetAttemptsAndDevices } from '../lockout/reset-attempts-and-devices.ts'
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { revokeEmptyUndoTokens } from '../one-time-tokens/revoke-empty-undo-tokens.ts'
@@ -31,6 +32,9 @@ type Reset = { presented: PresentedToken; newPassword: string; origin: Origin & 
  *
  * It marks the address as verified, and gives the user the module rows that wait for the owner of the mailbox. It restores a
  * deleted account: only emails with `inactiveAccounts` send a reset link to one.
+ *
+ * If the address was not verified before, another person may have added the factors, so they are removed. A verified user
+ * keeps them, and still needs them to sign in.
  *
  * It starts no session, but the device of the request becomes the only known device. The same token with the same password
  * again has no effect and gets the same reply, as long as that password is current.
@@ -68,6 +72,7 @@ const replacePassword = (
 ): Promise<string | null> =>
   deps.database.transaction(async manager => {
     if (!(await consumeOneTimeToken(manager, emailId))) return null
+    await removeUnprovenFactors(manager, deps, user, origin)
     const { affected } = await manager
       .createQueryBuilder()
       .update(Users)

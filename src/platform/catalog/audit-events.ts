@@ -61,7 +61,10 @@ export const auditEvents = {
     on: 'the first proof of the address, if factors were added before it',
     data: '`factor_ids`',
   },
-  'factors.reset': { on: '`DELETE /admin/users/:id/factors`', data: '`factor_ids`' },
+  'factors.reset': {
+    on: '`DELETE /admin/users/:id/factors`, `users reset-factors`',
+    data: '`factor_ids`',
+  },
   'recovery_codes.replaced': { on: '`POST /auth/factors/recovery-codes`', data: '`factor_id`' },
   'recovery_code.used': { on: 'a sign-in or reauthentication with one', data: '`factor_id`, `remaining`' },
   'factor.refused': { on: 'wrong evidence of a signed-in user', data: '`method`' },
@@ -91,7 +94,7 @@ export const auditEvents = {
   },
   'email.change_undone': {
     on: 'the link of the email to the old address',
-    data: `\`email_id\`, ${change}, \`claim\`, \`release\``,
+    data: `\`email_id\`, ${change}, \`claim\`, \`release\`, \`factor_ids\``,
   },
   'signing_key.published': { on: 'the worker, `keys rotate`, `keys retire`', data: '`kid`, `not_before`' },
   'signing_key.promoted': {

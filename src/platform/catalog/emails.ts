@@ -97,7 +97,7 @@ export const emails = {
     data: ['factor', 'factor_ids', ...asQueued],
     token: undoFactor,
     link: 'undo-factor',
-    sendTo: { anyAddress: true },
+    sendTo: { anyAddress: true, inactiveAccounts: true },
   }),
   /** `factor_ids`: the factors that the undo link restores. */
   factor_removed: defineEmail('factor_removed', {
@@ -105,7 +105,7 @@ export const emails = {
     data: ['factor', 'factor_ids', ...asQueued],
     token: undoFactor,
     link: 'undo-factor',
-    sendTo: { anyAddress: true },
+    sendTo: { anyAddress: true, inactiveAccounts: true },
   }),
   /** `factor_ids`: the recovery codes that the undo link removes. */
   recovery_code_used: defineEmail('recovery_code_used', {
@@ -113,7 +113,7 @@ export const emails = {
     data: ['remaining', 'factor_ids', ...asQueued],
     token: undoFactor,
     link: 'undo-factor',
-    sendTo: { anyAddress: true },
+    sendTo: { anyAddress: true, inactiveAccounts: true },
   }),
   /** An administrator has removed every factor of the user. */
   factors_reset: defineEmail('factors_reset', {

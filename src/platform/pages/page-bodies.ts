@@ -92,6 +92,10 @@ const pages = {
   undo_deletion: 'button',
   undo_deletion_done: 'message',
   undo_deletion_again: 'message',
+  undo_factor: 'button',
+  undo_factor_removed: 'button',
+  undo_factor_done: 'message',
+  undo_factor_again: 'message',
   reset: 'password',
   reset_done: 'message',
   reset_again: 'message',
@@ -105,6 +109,7 @@ const pages = {
   invalid_reject: 'email',
   invalid_change: 'hint',
   invalid_undo: 'email',
+  invalid_undo_factor: 'email',
 } as const satisfies Record<string, keyof typeof shapes>
 
 type Pages = typeof pages

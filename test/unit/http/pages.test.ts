@@ -23,7 +23,15 @@ const page = <N extends PageName>(locale: string, name: N, options: PageOptions<
   pageOf(deps, locale, name, options).html
 
 const formFields = { action: '/act', token: 'abc' }
-const buttons: ButtonPage[] = ['confirm', 'email_confirm', 'reject', 'undo_email', 'undo_deletion']
+const buttons: ButtonPage[] = [
+  'confirm',
+  'email_confirm',
+  'reject',
+  'undo_email',
+  'undo_deletion',
+  'undo_factor',
+  'undo_factor_removed',
+]
 const plainPages: PlainPage[] = [
   'verified',
   'verified_again',
@@ -35,6 +43,8 @@ const plainPages: PlainPage[] = [
   'undo_email_again',
   'undo_deletion_done',
   'undo_deletion_again',
+  'undo_factor_done',
+  'undo_factor_again',
   'reset_done',
   'reset_again',
   'reset_sent',
@@ -48,6 +58,7 @@ const emailPages: EmailPage[] = [
   'invalid_reset',
   'invalid_reject',
   'invalid_undo',
+  'invalid_undo_factor',
 ]
 const policy = { username: 'ada@mail.example', min: 8, kinds: ['letter', 'digit'] as const }
 const reset = (locale: string, error?: string, min = 8) =>

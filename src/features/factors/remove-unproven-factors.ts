@@ -9,23 +9,25 @@ import type { FactorType } from './types.ts'
 const noOrigin: Origin = { ip: '', userAgent: '' }
 
 /**
- * Deletes the factors of a user whose address was never verified. Call it in the transaction that verifies the address, after
- * it has locked the row of the user and before it marks the address as verified. Otherwise an attacker who registers the
- * address of a victim and adds a passkey could still sign in after the victim has verified the address.
+ * Deletes the factors of a user whose address was never verified. Otherwise an attacker who registers the address of a victim
+ * and adds a passkey could still sign in after the victim has verified the address.
+ *
+ * Call it in the transaction that verifies the address, after it has locked the row of the user and before it changes that
+ * row. A user who is verified by then, or has another address, keeps the factors.
  *
  * Returns whether the user had a confirmed factor. The caller then removes the password and ends the sessions too.
  */
 export const removeUnprovenFactors = async (
   manager: EntityManager,
   { metrics }: Pick<Deps, 'metrics'>,
-  user: Pick<User, 'id'>,
+  user: Pick<User, 'id' | 'email'>,
   origin: Origin = noOrigin,
 ): Promise<boolean> => {
   const [rows]: [{ id: string; type: FactorType; is_live: boolean }[], number] = await manager.query(
     `DELETE FROM factors USING users
-      WHERE users.id = $1 AND NOT users.email_verified AND factors.user_id = users.id
+      WHERE users.id = $1 AND users.email = $2 AND NOT users.email_verified AND factors.user_id = users.id
       RETURNING factors.id, type, confirmed_at IS NOT NULL AND removed_at IS NULL AS is_live`,
-    [user.id],
+    [user.id, user.email],
   )
   const live = rows.filter(row => row.is_live)
   if (live.length === 0) return false

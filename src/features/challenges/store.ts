@@ -12,6 +12,7 @@ type Store = { redis: RedisConnection; keys: Keys }
 const putScript = script(import.meta.dirname, 'put.lua')
 const takeScript = script(import.meta.dirname, 'take.lua')
 const guessScript = script(import.meta.dirname, 'guess.lua')
+const refundGuessScript = script(import.meta.dirname, 'refund-guess.lua')
 
 /** What a challenge is good for. One of another kind is not found. */
 export type ChallengeKind = 'mfa' | 'passkey' | 'email_login' | 'totp'
@@ -47,10 +48,16 @@ export const takeChallenge = async (store: Store, id: ChallengeId): Promise<Chal
 
 /**
  * Returns a challenge for one guess at it, and keeps it for the next guess. Null if it is unknown, expired or taken, or if
- * `atMost` guesses were made before.
+ * `atMost` guesses were made before. `counts` is false for evidence that cannot be guessed.
  */
 export const guessChallenge = async (
   store: Store,
   id: ChallengeId,
-  atMost: number,
-): Promise<Challenge | null> => read(await guessScript(store.redis, [keyOf(store, id)], [atMost]))
+  { atMost, counts = true }: { atMost: number; counts?: boolean },
+): Promise<Challenge | null> =>
+  read(await guessScript(store.redis, [keyOf(store, id)], [atMost, counts ? 1 : 0]))
+
+/** Refunds a guess that was not checked. */
+export const refundGuess = async (store: Store, id: ChallengeId): Promise<void> => {
+  await refundGuessScript(store.redis, [keyOf(store, id)], [])
+}

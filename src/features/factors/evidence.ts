@@ -1,6 +1,7 @@
-import type * as v from 'valibot'
+import * as v from 'valibot'
 import { plainCode, trimUnseen } from '../../platform/base/copied-text.ts'
 import { field } from '../../platform/base/field-shapes.ts'
+import type { Code } from '../../platform/catalog/problems.ts'
 import { passkeyCredential } from './passkey-schemas.ts'
 import type { Method } from './types.ts'
 
@@ -46,6 +47,14 @@ export const evidenceFields = {
 
 type Fields = typeof evidenceFields
 
+/** The forms of a body with evidence of one factor: each has these fields and one kind of evidence. */
+export const evidenceForms = <const E extends v.ObjectEntries>(shared: E) =>
+  [
+    v.strictObject({ ...shared, code: evidenceFields.code }),
+    v.strictObject({ ...shared, recovery_code: evidenceFields.recovery_code }),
+    v.strictObject({ ...shared, credential: evidenceFields.credential }),
+  ] as const
+
 /** The evidence of one factor, as a body holds it. */
 export type Evidence = { [N in keyof Fields]: Record<N, v.InferOutput<Fields[N]>> }[keyof Fields]
 
@@ -60,3 +69,10 @@ export const methodOf = (evidence: Evidence): Method => {
   if ('code' in evidence) return methods.code
   return 'recovery_code' in evidence ? methods.recovery_code : methods.credential
 }
+
+/** How wrong evidence of each method is refused. */
+export const refusals = {
+  totp: 'INVALID_MFA_CODE',
+  recovery_code: 'INVALID_MFA_CODE',
+  passkey: 'INVALID_PASSKEY',
+} as const satisfies Record<Method, Code>

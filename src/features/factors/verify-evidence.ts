@@ -9,7 +9,7 @@ import type { Ceremony } from './ceremony.ts'
 import { checkPasskey } from './check-passkey.ts'
 import { checkRecoveryCode } from './check-recovery-code.ts'
 import { checkTotp } from './check-totp.ts'
-import { type Evidence, methodOf } from './evidence.ts'
+import { type Evidence, methodOf, refusals } from './evidence.ts'
 import type { Accepted } from './types.ts'
 
 type Needs = Parameters<typeof checkTotp>[0] &
@@ -59,5 +59,5 @@ export const verifyEvidence = async (
     throw error
   })
   count(accepted ? 'right' : 'wrong')
-  return accepted ?? new Problem(method === 'passkey' ? 'INVALID_PASSKEY' : 'INVALID_MFA_CODE')
+  return accepted ?? new Problem(refusals[method])
 }

@@ -1,32 +1,50 @@
+import type { Deps } from '../../deps.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
+import { recordEvent } from '../audit/record-event.ts'
 import { putChallenge } from '../challenges/store.ts'
+import { requestPasskey } from '../factors/request-passkey.ts'
 import { writeAmr } from '../sessions/authentication.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
 import { completeLogin, type Login } from './complete-login.ts'
-import { newMfaSecret, writeMfaToken } from './mfa-token.ts'
+import { mfaTokenLife, newMfaSecret, secondStepCeremony, writeMfaToken } from './mfa-token.ts'
 import { needsSecondStep, secondMethods } from './second-step.ts'
+import { storeNewHash } from './store-new-hash.ts'
 
-/** The life of the token of a sign-in that waits for its second step, in milliseconds. */
-const mfaTokenLife = 300_000
+type Needs = Parameters<typeof completeLogin>[0] & Pick<Deps, 'reads'>
 
 /**
  * Goes on after the first step of a sign-in was right: signs the user in, or asks for the second step. Every way to sign in
  * ends here. Returns null if the account has changed since it was read.
  */
 export const finishLogin = async (
-  deps: Parameters<typeof completeLogin>[0],
+  deps: Needs,
   login: Login,
 ): Promise<SessionReply | Problem<'MFA_REQUIRED'> | null> => {
-  const { found, amr } = login
+  const { found, amr, newHash } = login
   if (!needsSecondStep(found, amr, deps.config)) return completeLogin(deps, login)
+  if (newHash && newHash !== found.password_hash) await storeNewHash(deps, found, newHash)
+  return askForSecondStep(deps, login)
+}
+
+const askForSecondStep = async (
+  deps: Needs,
+  { found, amr, origin }: Login,
+): Promise<Problem<'MFA_REQUIRED'>> => {
   const secret = newMfaSecret()
+  const methods = secondMethods(found, amr)
   const state = { user_id: found.id, epoch: String(found.session_epoch), amr: writeAmr(amr) }
   await putChallenge(deps, { kind: 'mfa', secret }, state, mfaTokenLife)
+  const passkey_options = methods.includes('passkey')
+    ? await requestPasskey(deps, secondStepCeremony(found.id, secret), found)
+    : undefined
+  const data = { amr }
+  await recordEvent(deps.database.manager, { type: 'login.challenged', userId: found.id, origin, data })
   return new Problem('MFA_REQUIRED', {
     members: {
       mfa_token: writeMfaToken(secret),
       expires_in: mfaTokenLife / 1000,
-      methods: secondMethods(found, amr),
+      methods,
+      ...(passkey_options && { passkey_options }),
     },
   })
 }

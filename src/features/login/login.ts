@@ -1,41 +1,39 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
-import { limits, wrongPasswords } from '../../platform/catalog/limits.ts'
+import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { deviceId } from '../devices/device-id.ts'
 import { findDevice } from '../devices/store.ts'
-import { accountKey, knownDevice, unknownDevices } from '../lockout/attempt-counter.ts'
-import { comparePassword } from '../lockout/compare-password.ts'
+import { accountKey } from '../lockout/attempt-counter.ts'
 import { resetCounter } from '../lockout/store.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
 import type { User } from '../users/entity.ts'
 import { findHashesInUse, findUserByEmail } from '../users/store.ts'
 import { isActive } from '../users/user-state.ts'
+import { checkLoginPassword } from './check-login-password.ts'
 import { finishLogin } from './finish-login.ts'
-import { recordFailedLogin } from './record-failed-login.ts'
 
 type Needs = Parameters<typeof finishLogin>[0] &
-  Parameters<typeof comparePassword>[0] &
+  Parameters<typeof checkLoginPassword>[0] &
   Pick<Deps, 'log' | 'metrics' | 'database' | 'reads' | 'queue' | 'limiter'>
 
 type Attempt = { email: string; password: string; audience: string; origin: Origin & { network: string } }
 
-/** `isExemptFromIpLimit`: the login came from a known device, and does not count in the limit of its network. */
-type LoggedIn = { session: SessionReply; isExemptFromIpLimit: boolean }
+/**
+ * The password was right. `isExemptFromIpLimit`: the login came from a known device, and does not count in the limit of its
+ * network.
+ */
+type LoggedIn = { result: SessionReply | Problem<'MFA_REQUIRED'>; isExemptFromIpLimit: boolean }
 
 type Refusal = Problem<
-  | 'INVALID_CREDENTIALS'
-  | 'MFA_REQUIRED'
-  | 'RATE_LIMIT_EXCEEDED'
-  | 'ACCOUNT_DEACTIVATED'
-  | 'EMAIL_NOT_VERIFIED'
+  'INVALID_CREDENTIALS' | 'RATE_LIMIT_EXCEEDED' | 'ACCOUNT_DEACTIVATED' | 'EMAIL_NOT_VERIFIED'
 >
 
 /**
- * Signs in with email and password. A missing account, an account without a password, a locked password and a wrong
- * password take the same path: one attempt, one bcrypt, one row, one reply. Only a client that sent the right password gets
- * any other reason for a refusal.
+ * Signs in with email and password, or asks for a second step. A missing account, an account without a password, a locked
+ * password and a wrong password take the same path and get one reply. Only a client that sent the right password gets any
+ * other reply.
  */
 export const login = async (deps: Needs, attempt: Attempt): Promise<LoggedIn | Refusal> =>
   // Try again if the row changed in between: a concurrent login may have stored a new hash of the same password.
@@ -44,18 +42,13 @@ export const login = async (deps: Needs, attempt: Attempt): Promise<LoggedIn | R
 /** Null if the row changed between the comparison and the update. */
 const tryLogin = async (deps: Needs, { email, password, audience, origin }: Attempt) => {
   const { database, reads, config } = deps
-  const [found, inUse] = await Promise.all([findUserByEmail(reads, email), findHashesInUse(reads)])
-  const device = deviceId(origin)
-  const { isKnown, signedIn } = await findDevice(deps, found?.id ?? accountKey(email), device)
-  const counter = found && isKnown ? knownDevice(found.id, device) : unknownDevices(email)
-  const hash = found && (isKnown || !isLocked(found, config)) ? found.password_hash : null
-  const compared = await comparePassword(deps, { password, hash, counter, inUse })
-  if (compared instanceof Problem) return compared
-  if (!found || !compared.matches) {
-    const counts = !isKnown && config.RATE_LIMITS !== 'off'
-    await recordFailedLogin(deps, { userId: found?.id ?? null, counts, origin })
-    return new Problem('INVALID_CREDENTIALS')
-  }
+  const [user, inUse] = await Promise.all([findUserByEmail(reads, email), findHashesInUse(reads)])
+  const id = deviceId(origin)
+  const device = { id, ...(await findDevice(deps, user?.id ?? accountKey(email), id)) }
+  const presented = { email, found: user, password, device, inUse, origin }
+  const checked = await checkLoginPassword(deps, presented)
+  if (checked instanceof Problem) return checked
+  const { found, counter, needsRehash } = checked
   const blocker = signInBlocker(found, config)
   if (blocker) {
     await recordEvent(database.manager, { type: 'login.refused', userId: found.id, origin })
@@ -66,25 +59,17 @@ const tryLogin = async (deps: Needs, { email, password, audience, origin }: Atte
 
   // Clear the attempt counter before any step that can fail, so that a retry with the right password is not rate limited.
   await resetCounter(deps, counter)
-  const newHash = compared.needsRehash
-    ? await deps.hasher.hash(password, { next: true })
-    : found.password_hash
-  const state = { id: device, isKnown, signedIn }
-  const session = await finishLogin(deps, { found, amr: ['pwd'], device: state, newHash, audience, origin })
-  if (session === null || session instanceof Problem) return session
-  return {
-    session,
-    isExemptFromIpLimit: isKnown && (await isWithinDeviceLimit(deps, `${found.id}:${device}`)),
-  }
+  const newHash = needsRehash ? await deps.hasher.hash(password, { next: true }) : found.password_hash
+  const result = await finishLogin(deps, { found, amr: ['pwd'], device, newHash, audience, origin })
+  if (result === null) return null
+  const isExemptFromIpLimit = device.isKnown && (await isWithinDeviceLimit(deps, `${found.id}:${id}`))
+  return { result, isExemptFromIpLimit }
 }
 
 // Logins from known devices do not use up the limit of a network, because the people of an office share one. Each login
 // costs a hash, so a device that signs in very often counts again.
 const isWithinDeviceLimit = async ({ limiter }: Needs, device: string): Promise<boolean> =>
   (await limiter(limits.login_device, device))?.allowed ?? false
-
-const isLocked = ({ failed_logins }: User, { RATE_LIMITS }: Deps['config']): boolean =>
-  RATE_LIMITS !== 'off' && failed_logins >= wrongPasswords.atMost
 
 /**
  * Why a user with the right password cannot sign in, or null. With `REGISTRATION_PRIVACY` an unverified account gets the

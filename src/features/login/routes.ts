@@ -9,6 +9,7 @@ import { route } from '../sessions/route.ts'
 import { sessionReply } from '../sessions/schemas.ts'
 import { tokensBy, tokenTransport } from '../sessions/token-transport.ts'
 import { login } from './login.ts'
+import { mfaRoutes } from './mfa-routes.ts'
 
 const postLogin = route({
   method: 'POST',
@@ -45,9 +46,11 @@ const postLogin = route({
     const done = await login(deps, { ...credentials, audience, origin: client })
     if (done instanceof Problem) return done
     const limits = done.isExemptFromIpLimit ? await refundLimits() : {}
-    const { body: session, headers } = tokensBy(deps, done.session, transport)
+    const { result } = done
+    if (result instanceof Problem) return new Problem(result.definition, { ...result.extra, headers: limits })
+    const { body: session, headers } = tokensBy(deps, result, transport)
     return { status: 200, body: session, headers: { ...limits, ...headers } }
   },
 })
 
-export const loginRoutes: Route[] = [postLogin]
+export const loginRoutes: Route[] = [postLogin, ...mfaRoutes]

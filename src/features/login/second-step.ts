@@ -1,4 +1,5 @@
 import type { Config } from '../../platform/config/config.ts'
+import { type Evidence, methodOf } from '../factors/evidence.ts'
 import type { Method } from '../factors/types.ts'
 import { type Amr, acrOf } from '../sessions/authentication.ts'
 import type { User } from '../users/types.ts'
@@ -6,6 +7,12 @@ import { hasFactor } from '../users/user-state.ts'
 
 /** What a sign-in may ask for after its first step. */
 export type SecondMethod = Method | 'password'
+
+/** What a client sends as its second step. */
+export type SecondEvidence = Evidence | { password: string }
+
+export const secondMethodOf = (evidence: SecondEvidence): SecondMethod =>
+  'password' in evidence ? 'password' : methodOf(evidence)
 
 const hasPasskeyStep = (amr: readonly Amr[]): boolean => amr.includes('hwk') || amr.includes('swk')
 

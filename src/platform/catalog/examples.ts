@@ -15,6 +15,8 @@ export const example = {
   /** The token of an emailed link. */
   token: 'lkp_AZ2Vq1sZc3mXo7Rk9tYw4bNd',
   code: '048213',
+  /** The token of a sign-in that waits for its second step. */
+  mfaToken: 'lkm_Q2hhbmdlIG1lIGlmIHlvdSBjYW4gcmVhZCB0aGlz',
   accessToken:
     'v4.public.eyJzdWIiOiIwMTlhNWY3ZS03YTMwLTdjNGUtOWQwYi0zZjFmNmYxZDJjNGIifQ.eyJraWQiOiJrNC5waWQifQ',
   refreshToken: 'lkr_AZpffnowfE6dCz8fbx0sSwGaX4AcVX1qix5Sx6kOTxM',

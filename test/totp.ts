@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import type { Client } from './client.ts'
 
 // An authenticator app: RFC 6238 with SHA-1, six digits and 30 seconds. It shares no code with the service.
 
@@ -16,4 +17,19 @@ export const totpOf = (secret: string, time: number): string => {
   const mac = createHmac('sha1', bytesOf(secret)).update(counter).digest()
   const offset = (mac.at(-1) ?? 0) & 15
   return String((mac.readUInt32BE(offset) & 0x7fff_ffff) % 1_000_000).padStart(6, '0')
+}
+
+export type App = { id: string; secret: string; recoveryCodes: string[] | null }
+
+/**
+ * Sets up an authenticator app in a session that is fresh. Throws if that fails. `time` is that of the service: its code is used
+ * up by this. The code of `time + 30_000` passes at once.
+ */
+export const anApp = async (client: Client, token: string, time = Date.now()): Promise<App> => {
+  const started = await client.send('POST', 'factors/totp', { token })
+  const { id, secret } = started.body
+  if (started.status !== 201) throw new Error(`factors/totp answered ${started.text}`)
+  const confirmed = await client.post('factors/totp/confirm', { code: totpOf(secret, time) }, { token })
+  if (confirmed.status !== 200) throw new Error(`factors/totp/confirm answered ${confirmed.text}`)
+  return { id, secret, recoveryCodes: confirmed.body.recovery_codes ?? null }
 }

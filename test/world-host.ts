@@ -10,6 +10,7 @@ import { deserialize, serialize } from 'node:v8'
 import type { RedisKey } from 'ioredis'
 import type { Deps } from '../src/deps.ts'
 import { eraseAccounts } from '../src/features/accounts/erase-accounts.ts'
+import { resealRows } from '../src/features/app-secret/reseal-rows.ts'
 import { purgeEvents } from '../src/features/audit/purge-events.ts'
 import { purgeFactors } from '../src/features/factors/purge-factors.ts'
 import { deliver } from '../src/features/mail-delivery/deliver.ts'
@@ -71,7 +72,7 @@ const register = (instance: Hosted): string => {
 
 const jobs = {
   ...{ eraseAccounts, forgetBuyers, purgeDroppedEmails, inviteBuyers },
-  ...{ purgeEmails, purgeEvents, purgeFactors, reconcile, rotateWhenDue, settleEndings, sweep },
+  ...{ purgeEmails, purgeEvents, purgeFactors, reconcile, resealRows, rotateWhenDue, settleEndings, sweep },
   // Starts anew, as after a restart of the worker.
   repairFeed: async (deps: Deps) => {
     await openFeedRepair()(deps)

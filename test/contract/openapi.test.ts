@@ -5,6 +5,7 @@ import { sampleEvent, signedHeaders } from '../../src/shop/gateway-stub/sample-e
 import type { Reply } from '../client.ts'
 import { anAccount, anEmail, password, tokenOf } from '../fixtures.ts'
 import { aMachine, basic } from '../integration/clients/machine.ts'
+import { requestLoginMail } from '../integration/email-login/login-mail.ts'
 import { openShop, secret } from '../integration/purchases/shop.ts'
 import { allRoutes } from '../routes.ts'
 import { until } from '../until.ts'
@@ -116,6 +117,10 @@ const onFailedEmail = async (): Promise<Sent> => {
  */
 const needs: Record<string, () => Promise<Sent>> = {
   'POST /api/v1/auth/login': async () => ({ fields: { email: (await anAccount(client)).email } }),
+  'POST /api/v1/auth/login/email/confirm': async () => {
+    const { login_token, code } = await requestLoginMail(world, (await anAccount(client)).email)
+    return { fields: { login_token, code } }
+  },
   'POST /api/v1/auth/refresh': async () => ({ fields: { refresh_token: (await anAccount(client)).refresh } }),
   'POST /api/v1/auth/logout': async () => ({ body: {}, token: (await anAccount(client)).access }),
   'PUT /api/v1/auth/me': async () => ({ body: { phone: null } }),

@@ -14,6 +14,7 @@ import {
   untilNoEmailQueued,
   waitForLink,
 } from '../email-change/change-email.ts'
+import { confirm as confirmLogin, requestLoginMail } from '../email-login/login-mail.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { eventOf, openShop, secret, webhookPath } from '../purchases/shop.ts'
 
@@ -169,6 +170,12 @@ const cases: Record<string, () => Promise<Case>> = {
   'POST /api/v1/auth/login': async () => {
     const { email } = await anAccount(client)
     return { type: 'login.succeeded', act: () => client.post('login', { email, password }) }
+  },
+  'POST /api/v1/auth/login/email': requestsLink('login.email_requested', 'login/email', post),
+  'POST /api/v1/auth/login/email/confirm': async () => {
+    const { email } = await aVerifiedAccount(shop)
+    const { login_token, code } = await requestLoginMail(shop, email)
+    return { type: 'login.succeeded', act: () => confirmLogin(client, { login_token, code }) }
   },
   'PATCH /api/v1/auth/me': changeProfile('PATCH'),
   'PUT /api/v1/auth/me': changeProfile('PUT'),

@@ -10,9 +10,9 @@ import { resetCounter } from '../lockout/store.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
 import type { User } from '../users/entity.ts'
 import { findHashesInUse, findUserByEmail } from '../users/store.ts'
-import { isActive } from '../users/user-state.ts'
 import { checkLoginPassword } from './check-login-password.ts'
 import { finishLogin } from './finish-login.ts'
+import { signInBlocker } from './sign-in-blocker.ts'
 
 type Needs = Parameters<typeof finishLogin>[0] &
   Parameters<typeof checkLoginPassword>[0] &
@@ -52,8 +52,9 @@ const tryLogin = async (deps: Needs, { email, password, audience, origin }: Atte
   const blocker = signInBlocker(found, config)
   if (blocker) {
     await recordEvent(database.manager, { type: 'login.refused', userId: found.id, origin })
+    if (blocker === 'hidden') return new Problem('INVALID_CREDENTIALS')
     // This reply reveals that the password was right, so the attempt does not count as a wrong one.
-    if (blocker.code !== 'INVALID_CREDENTIALS') await resetCounter(deps, counter)
+    await resetCounter(deps, counter)
     return blocker
   }
 
@@ -70,13 +71,3 @@ const tryLogin = async (deps: Needs, { email, password, audience, origin }: Atte
 // costs a hash, so a device that signs in very often counts again.
 const isWithinDeviceLimit = async ({ limiter }: Needs, device: string): Promise<boolean> =>
   (await limiter(limits.login_device, device))?.allowed ?? false
-
-/**
- * Why a user with the right password cannot sign in, or null. With `REGISTRATION_PRIVACY` an unverified account gets the
- * reply to a wrong password. Otherwise an attacker could register an address, sign in, and learn whether it was free.
- */
-const signInBlocker = (user: User, { REQUIRE_VERIFIED_EMAIL, REGISTRATION_PRIVACY }: Deps['config']) => {
-  if (REGISTRATION_PRIVACY && !user.email_verified) return new Problem('INVALID_CREDENTIALS')
-  if (!isActive(user)) return new Problem('ACCOUNT_DEACTIVATED')
-  return REQUIRE_VERIFIED_EMAIL && !user.email_verified ? new Problem('EMAIL_NOT_VERIFIED') : null
-}

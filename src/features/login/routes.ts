@@ -10,6 +10,7 @@ import { sessionReply } from '../sessions/schemas.ts'
 import { tokensBy, tokenTransport } from '../sessions/token-transport.ts'
 import { login } from './login.ts'
 import { mfaRoutes } from './mfa-routes.ts'
+import { passkeyLoginRoutes } from './passkey-routes.ts'
 
 const postLogin = route({
   method: 'POST',
@@ -53,4 +54,4 @@ const postLogin = route({
   },
 })
 
-export const loginRoutes: Route[] = [postLogin, ...mfaRoutes]
+export const loginRoutes: Route[] = [postLogin, ...mfaRoutes, ...passkeyLoginRoutes]

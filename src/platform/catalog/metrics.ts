@@ -32,7 +32,7 @@ export const counters = {
     'stale_reads_on_primary',
     'Reads that the primary served, because no replica answered.',
   ),
-  logins_failed: counter('logins_failed', 'Sign-ins with a wrong email or password.'),
+  logins_failed: counter('logins_failed', 'Sign-ins with a wrong email, password or passkey.'),
   passwords_closed: counter('passwords_closed', 'Passwords locked after too many wrong ones in a row.'),
   codes_refused: counter(
     'codes_refused',

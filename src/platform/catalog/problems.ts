@@ -98,7 +98,7 @@ const coreProblems = defineProblems({
   ACCOUNT_DEACTIVATED: {
     status: 403,
     title: 'The account is deactivated',
-    help: 'The password is right, but an administrator deactivated the account, or its owner deleted it. `forgot-password` sends the owner the link that undoes a deletion.',
+    help: 'The password or passkey is right, but an administrator deactivated the account, or its owner deleted it. `forgot-password` sends the owner the link that undoes a deletion.',
   },
   EMAIL_NOT_VERIFIED: {
     status: 403,

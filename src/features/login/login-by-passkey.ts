@@ -1,0 +1,67 @@
+import type { Deps } from '../../deps.ts'
+import type { Origin } from '../../platform/base/origin.ts'
+import { Problem } from '../../platform/catalog/problems.ts'
+import { recordEvent } from '../audit/record-event.ts'
+import { deviceId } from '../devices/device-id.ts'
+import { findDevice } from '../devices/store.ts'
+import { type AcceptedPasskey, checkPasskey } from '../factors/check-passkey.ts'
+import type { PasskeyCredential } from '../factors/passkey-schemas.ts'
+import type { SessionReply } from '../sessions/schemas.ts'
+import { findUser } from '../users/store.ts'
+import { finishLogin } from './finish-login.ts'
+import { recordFailedLogin } from './record-failed-login.ts'
+import { needsSecondStep } from './second-step.ts'
+import { signInBlocker } from './sign-in-blocker.ts'
+
+type Needs = Parameters<typeof finishLogin>[0] &
+  Parameters<typeof checkPasskey>[0] &
+  Pick<Deps, 'database' | 'metrics'>
+
+type Attempt = {
+  credential: PasskeyCredential
+  audience: string
+  origin: Origin & { network: string }
+}
+
+type Refusal = Problem<'INVALID_PASSKEY' | 'MFA_REQUIRED' | 'ACCOUNT_DEACTIVATED' | 'EMAIL_NOT_VERIFIED'>
+
+/** The ceremony of a sign-in that names no user: the passkey does. */
+export const signIn = { name: 'sign_in', userId: null, binding: '' } as const
+
+/**
+ * Signs in with a passkey that the user of the browser chose. Without a check of the user by the authenticator the passkey is
+ * only possession, and the sign-in goes on with a second step. Every refused passkey gets the same reply.
+ */
+export const loginByPasskey = async (
+  deps: Needs,
+  { credential, audience, origin }: Attempt,
+): Promise<SessionReply | Refusal> => {
+  const passkey = await checkPasskey(deps, signIn, credential)
+  const attempt = () => passkey && finish(deps, { passkey, audience, origin })
+  // Try again if the row of the user changed in between: the challenge is spent, so the client cannot.
+  const done = (await attempt()) ?? (await attempt())
+  if (done) return done
+  await recordFailedLogin(deps, { userId: passkey?.userId ?? null, counts: false, origin })
+  return new Problem('INVALID_PASSKEY')
+}
+
+type Step = Omit<Attempt, 'credential'> & { passkey: AcceptedPasskey }
+
+/** Null if the passkey was removed since it was checked, or the row of the user changed. */
+const finish = async (deps: Needs, { passkey, audience, origin }: Step) => {
+  const { database, config, reads } = deps
+  const found = await findUser(reads, passkey.userId)
+  if (!found) return null
+  const blocker = signInBlocker(found, config)
+  if (blocker) {
+    await recordEvent(database.manager, { type: 'login.refused', userId: found.id, origin })
+    return blocker === 'hidden' ? new Problem('INVALID_PASSKEY') : blocker
+  }
+  const id = deviceId(origin)
+  const device = { id, ...(await findDevice(deps, found.id, id)) }
+  const login = { found, amr: passkey.amr, device, audience, origin }
+  if (!needsSecondStep(found, passkey.amr, config)) return finishLogin(deps, { ...login, factor: passkey })
+  // The second step does not know the passkey, so it is used up here.
+  const used = await database.transaction(manager => passkey.consume(manager))
+  return used && finishLogin(deps, login)
+}

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { weakSecretErrors } from './app-secret.ts'
 import { type Brand, brandOf, type ThemeConfig, themeVariables } from './brand.ts'
+import { relyingPartyErrors } from './relying-party.ts'
 import type { Variable, VariableName, variables } from './variables.ts'
 
 type Parsed = { [N in VariableName]: v.InferOutput<(typeof variables)[N]['schema']> }
@@ -37,7 +38,7 @@ const plainHttp = (table: Table, { NODE_ENV, ...values }: Record<string, unknown
     .filter(([name, { httpsInProduction, default: standard }]) => {
       const value = values[name] ?? standard
       const addresses = value === undefined || value === '' ? [] : [value].flat()
-      return httpsInProduction && !addresses.every(address => String(address).startsWith('https:'))
+      return httpsInProduction && addresses.some(address => String(address).startsWith('http:'))
     })
     .map(([name]) => `${name} must begin with https:// if NODE_ENV is production`)
 
@@ -71,6 +72,7 @@ export const readConfigWith = (
   const { APP_SECRET, NODE_ENV }: Partial<Config> = values
   errors.push(...checks.flatMap(check => check(env)))
   errors.push(...weakSecretErrors(APP_SECRET ?? [], NODE_ENV === 'production'))
+  errors.push(...relyingPartyErrors(values))
   errors.push(...inProduction(values, process))
   if (values.NODE_ENV === 'production' && process !== 'migrate') errors.push(...plainHttp(table, values))
   if (errors.length > 0) return { errors }

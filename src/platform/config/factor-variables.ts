@@ -4,6 +4,9 @@ import { list, oneOf, rule } from './variable-rules.ts'
 const hostname =
   /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
+/** The origin of an Android app: the SHA-256 of its signing certificate as base64url. */
+const androidApp = /^android:apk-key-hash:[\w-]{43}$/
+
 /** The variables about ways to sign in besides the password. */
 export const factorVariables = {
   REQUIRE_MFA: {
@@ -21,16 +24,16 @@ export const factorVariables = {
       hostname.test(text) ? text : null,
     ),
     example: 'example.com',
-    help: 'The domain that passkeys belong to (relying party). Every later change makes all passkeys useless. Unset: the host of `PUBLIC_URL`. Set it to the common domain if your pages are on another subdomain.',
+    help: 'The domain that passkeys belong to (relying party). Every later change makes all passkeys useless. It must be the host of `PUBLIC_URL` or of one of `WEBAUTHN_ORIGINS`, or a domain above it. Unset: the host of `PUBLIC_URL`; if that is an IP address, passkeys are off. Set it to the common domain if your pages are on another subdomain.',
   },
   WEBAUTHN_ORIGINS: {
     schema: list(
-      'must be a comma-separated list of origins such as https://app.example.com: each a scheme, a host and an optional port',
-      parseOrigin,
+      'must be a comma-separated list of origins such as https://app.example.com: each a scheme, a host and an optional port, or that of an Android app (android:apk-key-hash:…)',
+      text => (androidApp.test(text) ? text : parseOrigin(text)),
     ),
     default: '',
     httpsInProduction: true,
-    help: 'The origins of the pages that may use passkeys, comma-separated, matched exactly. Unset: the origins of `PUBLIC_URL` and `FRONTEND_URL`.',
+    help: 'The origins of the pages that may use passkeys, comma-separated, matched exactly. That of an Android app is `android:apk-key-hash:` with the SHA-256 of its certificate as base64url. Unset: the origins of `PUBLIC_URL` and `FRONTEND_URL`.',
   },
   EMAIL_LOGIN: {
     schema: oneOf('off', 'on'),

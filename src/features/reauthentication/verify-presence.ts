@@ -61,14 +61,18 @@ const verifyFactor = async (
   const ceremony = ceremonyOf(user, sessionId)
   const accepted = await verifyEvidence(deps, { user, evidence, ceremony, counter, origin })
   if (!(accepted instanceof Problem)) return { ...accepted, settle: () => resetWrongFactors(deps, counter) }
-  if (accepted.code === 'RATE_LIMIT_EXCEEDED') return accepted
-  const data = { method: methodOf(evidence) }
-  await recordEvent(deps.database.manager, {
-    type: 'factor.refused',
-    userId: user.id,
-    sessionId,
-    origin,
-    data,
-  })
-  return accepted
+  return accepted.code === 'RATE_LIMIT_EXCEEDED'
+    ? accepted
+    : refuseEvidence(deps, { user, sessionId, evidence, origin })
+}
+
+/** Refuses evidence that is wrong, or that another request has used up. */
+export const refuseEvidence = async (
+  { database }: Pick<Deps, 'database'>,
+  { user, sessionId, evidence, origin }: Request<Presence>,
+): Promise<Problem<'INVALID_MFA_CODE' | 'INVALID_PASSKEY'>> => {
+  const method = 'password' in evidence ? 'password' : methodOf(evidence)
+  const event = { type: 'factor.refused', userId: user.id, sessionId, origin, data: { method } } as const
+  await recordEvent(database.manager, event)
+  return new Problem(method === 'passkey' ? 'INVALID_PASSKEY' : 'INVALID_MFA_CODE')
 }

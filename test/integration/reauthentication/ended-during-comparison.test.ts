@@ -1,10 +1,12 @@
 import test from 'ava'
 import { reauthenticate } from '../../../src/features/reauthentication/reauthenticate.ts'
+import type { Presence } from '../../../src/features/reauthentication/verify-presence.ts'
 import { putAuthentication } from '../../../src/features/sessions/store.ts'
 import { findUser } from '../../../src/features/users/store.ts'
 import { Problem } from '../../../src/platform/catalog/problems.ts'
 import { anAccount, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
+import { giveFactors } from './second-factor.ts'
 
 // A session may end while its password is compared. The old password must not bring it back, nor get a token.
 
@@ -18,12 +20,12 @@ const setUp = async () => {
   const account = await anAccount(client)
   const user = await findUser(deps.reads, account.userId)
   if (!user) throw new Error('there is no user')
-  const act = () =>
+  const act = (evidence: Presence = { password }) =>
     reauthenticate(deps, {
       user,
       sessionId: account.sessionId,
       session: { epoch: 0, authTime: 0, amr: ['pwd'] },
-      evidence: { password },
+      evidence,
       audience: '',
       origin,
     })
@@ -78,4 +80,18 @@ test('Redis holds a stolen session or one of an older epoch → no new auth_time
   await deps.redis.hdel(key, 'current', 'previous')
   t.false(await putAuthentication(deps, session, { authTime: 6, amr: ['pwd'] }))
   t.is(await deps.redis.hget(key, 'auth_time'), '5')
+})
+
+test('the sessions of the user end while a code is checked → SESSION_REVOKED, and the code is not used up', async t => {
+  const { userId, act, key } = await setUp()
+  const { nextCode, recoveryCodes } = await giveFactors(world, { userId })
+  const acts = [{ code: nextCode() }, { recovery_code: recoveryCodes[0] ?? '' }]
+  await sql('UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1', [userId])
+  for (const evidence of acts) {
+    const result = await act(evidence)
+    t.true(result instanceof Problem && result.code === 'SESSION_REVOKED')
+  }
+  t.is(await deps.redis.hget(key, 'amr'), 'pwd')
+  const used = await sql('SELECT 1 FROM factors WHERE user_id = $1 AND last_used_at IS NOT NULL', [userId])
+  t.is(used.length, 0)
 })

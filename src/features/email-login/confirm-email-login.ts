@@ -28,8 +28,9 @@ type Match = Exclude<Awaited<ReturnType<typeof matchLoginCode>>, 'wrong' | null>
 const amr: readonly Amr[] = ['email']
 
 /**
- * Signs in with the code of an email. The session goes to the client that asked for the email, which holds its login token,
- * and whose user reads the mailbox. The token of the link counts like the code. Each email works once.
+ * Signs in with the code of an email, or with the token of its link. Each email works once.
+ *
+ * The session goes to the client that requested the email, because only that client holds the login token.
  */
 export const confirmEmailLogin = async (
   deps: Needs,
@@ -66,7 +67,7 @@ const signIn = async (deps: Needs, { user, emailId, device }: Match, { audience,
   }
   const proven = await proveMailbox(deps, { user, emailId, origin })
   if (!proven) return null
-  // The first proof of an address made every device unknown.
+  // Verifying the address made every device unknown.
   const known = user.email_verified ? device : { ...device, isKnown: false, signedIn: false }
   return finishLogin(deps, { ...login, found: proven, device: known })
 }

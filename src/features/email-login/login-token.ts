@@ -10,7 +10,7 @@ export const newLoginSecret = (): Buffer => randomBytes(32)
 
 export const writeLoginToken = (secret: Uint8Array): string => prefix + encode(secret)
 
-/** The secret of a token; null if the text is none. */
+/** The secret of a login token; null for any other text. */
 export const readLoginToken = (text: string): Buffer | null => {
   const secret = text.startsWith(prefix) ? decode(text.slice(prefix.length)) : null
   return secret?.length === 32 ? secret : null

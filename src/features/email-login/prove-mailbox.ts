@@ -13,19 +13,20 @@ import { activeOnly } from '../users/user-state.ts'
 
 type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'emails' | 'metrics' | 'userRows'>
 
-type Proof = { user: User; emailId: string; origin: Origin }
+type FirstStep = { user: User; emailId: string; origin: Origin }
 
 /**
- * Consumes the code of an email, as the first step of a sign-in. An unverified account becomes verified, and loses what
- * another person who registered the address may have left in it: the password, unless an emailed link set it, the sessions, the
- * factors, and the links of other emails. Returns the user afterwards; null if the code was consumed before, or the account
- * has changed since it was read.
+ * Consumes the code of an email, as the first step of a sign-in. Returns the user afterwards; null if the code was consumed
+ * before, or the account has changed since it was read.
+ *
+ * An unverified account becomes verified, and loses what an attacker who registered the address may have left in it: the
+ * password, unless an emailed link set it, the sessions, the factors, and the links of other emails.
  */
-export const proveMailbox = async (deps: Needs, proof: Proof): Promise<User | null> => {
-  const { user, emailId } = proof
+export const proveMailbox = async (deps: Needs, step: FirstStep): Promise<User | null> => {
+  const { user, emailId } = step
   const proven = await deps.database.transaction(async manager => {
     if (!(await consumeOneTimeToken(manager, emailId))) return null
-    return user.email_verified ? readAgain(manager, user) : verify(manager, deps, proof)
+    return user.email_verified ? readAgain(manager, user) : verify(manager, deps, step)
   })
   if (!proven || user.email_verified) return proven
   // By session: a session begins right after this, and the feed must not refuse its token.
@@ -41,7 +42,11 @@ const stateOf = ({ id, email, session_epoch: epoch }: User) => ({ id, email, epo
 const readAgain = (manager: EntityManager, user: User): Promise<User | null> =>
   manager.createQueryBuilder(Users, 'users').where(unchanged, stateOf(user)).getOne()
 
-const verify = async (manager: EntityManager, deps: Needs, { user, origin }: Proof): Promise<User | null> => {
+const verify = async (
+  manager: EntityManager,
+  deps: Needs,
+  { user, origin }: FirstStep,
+): Promise<User | null> => {
   await removeUnprovenFactors(manager, deps, user, origin)
   const { raw } = await manager
     .createQueryBuilder()

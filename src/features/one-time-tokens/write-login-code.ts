@@ -7,9 +7,11 @@ import { emailAge } from './email-age.ts'
 import type { IssuedToken } from './issue-one-time-token.ts'
 
 /**
- * Writes the token and the code of an email that signs a user in. Redis stores neither: the client that asked holds a secret
- * that names the email. So several emails are valid at once, and an attacker who asks for another one does not replace the
- * owner's. Returns null if the code would be dead already: the email is too old, or its token was consumed.
+ * Writes the token and the code of an email that signs a user in. Returns null if they would no longer work: the email is too
+ * old, or its token was consumed.
+ *
+ * Redis stores neither: the client that requested the email holds a secret that names it. So several emails are valid at once,
+ * and an attacker who requests another one does not replace the owner's.
  */
 export const writeLoginCode = async (
   deps: Pick<Deps, 'clock' | 'database' | 'secrets'>,

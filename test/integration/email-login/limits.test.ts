@@ -9,7 +9,7 @@ import { aDevice, loginFrom } from '../lockout/unknown-devices.ts'
 import { wrongCodes } from '../passwords/user-with-reset-mail.ts'
 import { askForCode, comparable, confirm, requestLoginMail } from './login-mail.ts'
 
-// Guesses at codes, and emails to a mailbox, with the default limits. Neither lets a stranger in, and neither lets a stranger
+// Guesses at codes, and emails to a mailbox, with the default limits. Neither lets an attacker in, and neither lets an attacker
 // keep the owner out.
 
 const test = anyTest.serial
@@ -38,7 +38,7 @@ const anOwner = async () => {
 }
 
 /** Requests a code from a device that the account does not know, however many were requested before. */
-const requestAsStranger = async (email: string) => {
+const requestAsAttacker = async (email: string) => {
   await dropLimits('mail')
   return requestLoginMail(world, email, aDevice())
 }
@@ -52,13 +52,13 @@ const guess = async (login_token: string, codes: string[]) => {
 
 test('five wrong codes, or forty at the same moment at two instances → the right code is refused', async t => {
   const { email } = await aVerifiedAccount(world)
-  const one = await requestAsStranger(email)
+  const one = await requestAsAttacker(email)
   await guess(one.login_token, wrongCodes(one.code, 5))
   t.is((await confirm(client, one, aDevice())).status, 400, 'code and link together')
   const { login_token, code } = one
   t.is((await confirm(client, { login_token, code }, aDevice())).status, 401)
 
-  const many = await requestAsStranger(email)
+  const many = await requestAsAttacker(email)
   const codes = [...wrongCodes(many.code, 39), many.code]
   const replies = await sendSimultaneously(
     [world.url, other.url],
@@ -74,13 +74,13 @@ test('five wrong codes, or forty at the same moment at two instances → the rig
   t.is(await world.redis.get(keys.guesses(accountKey(email), 'login')), '10', 'refused guesses cost nothing')
 })
 
-test('twenty wrong codes in a day over four requests → the fifth code is refused, the link and a known device sign in', async t => {
+test('twenty wrong codes over four requests → no other code works; a link and a known device do', async t => {
   const { email, device, userId } = await anOwner()
   for (let i = 0; i < 4; i++) {
-    const { login_token, code } = await requestAsStranger(email)
+    const { login_token, code } = await requestAsAttacker(email)
     await guess(login_token, wrongCodes(code, 5))
   }
-  const fifth = await requestAsStranger(email)
+  const fifth = await requestAsAttacker(email)
   const { login_token } = fifth
   t.is((await confirm(client, { login_token, code: fifth.code }, aDevice())).status, 401)
   t.is((await confirm(client, { login_token, token: fifth.token }, aDevice())).status, 200)
@@ -94,26 +94,26 @@ test('twenty wrong codes in a day over four requests → the fifth code is refus
   t.is(await world.redis.get(ownKeys[0] ?? ''), '1', 'a right code is no guess')
 
   await world.dropKeys([keys.guesses(accountKey(email), 'login')])
-  const later = await requestAsStranger(email)
+  const later = await requestAsAttacker(email)
   t.is((await confirm(client, { login_token: later.login_token, code: later.code }, aDevice())).status, 200)
 })
 
-test('wrong codes for an address without an account → counted alike, and the service counts those of accounts', async t => {
+test('wrong codes for an unknown address → counted like those of an account', async t => {
   const { email } = await aVerifiedAccount(world)
   const unknown = anEmail()
   await dropLimits('code_service')
-  const known = await requestAsStranger(email)
+  const known = await requestAsAttacker(email)
   await guess(known.login_token, wrongCodes(known.code, 3))
   const service = () => world.redis.get(`${keys.limit('code_service')}:all`)
   await until('the count of the service', async () => (await service()) === '3')
   await guess(await askForCode(world, unknown, aDevice()), wrongCodes('00000000', 3))
   for (const address of [email, unknown])
     t.is(await world.redis.get(keys.guesses(accountKey(address), 'login')), '3')
-  await until('the refund of codes that nobody holds', async () => (await service()) === '3')
+  await until('the refund of codes that no email has', async () => (await service()) === '3')
   t.is((await confirm(client, { login_token: known.login_token, code: known.code }, aDevice())).status, 200)
 })
 
-test('twenty strangers request codes for one address → three emails, and a known device still gets its own three', async t => {
+test('twenty unknown devices request codes for one address → three emails; a known device gets three more', async t => {
   const { email, device } = await anOwner()
   const unknown = anEmail()
   await dropLimits('mail')
@@ -124,7 +124,7 @@ test('twenty strangers request codes for one address → three emails, and a kno
     const shapes = replies.map(reply => JSON.stringify(comparable(reply)).replace(/lke_[\w-]{43}/, ''))
     t.is(new Set(shapes.map(shape => shape.replace(/"(ratelimit[\w-]*)","[^"]*"/g, ''))).size, 1)
   }
-  const stranger = await askForCode(world, email, aDevice())
+  const unsent = await askForCode(world, email, aDevice())
   for (let i = 0; i < 3; i++) {
     const { login_token, code } = await requestLoginMail(world, email, device)
     t.is((await confirm(client, { login_token, code }, device)).status, 200, `sign-in ${i + 1}`)
@@ -136,10 +136,10 @@ test('twenty strangers request codes for one address → three emails, and a kno
     ])
   await until('all emails to be settled', async () => (await rows()).every(row => row.status !== 'queued'))
   t.is((await rows()).filter(row => row.status === 'sent').length, 6)
-  t.is((await confirm(client, { login_token: stranger, code: '00000000' }, aDevice())).status, 401)
+  t.is((await confirm(client, { login_token: unsent, code: '00000000' }, aDevice())).status, 401)
 })
 
-test('one IP address requests eleven codes → the eleventh is refused, and thirty-one confirmations are refused too', async t => {
+test('eleven requests or thirty-one confirmations from one IP address → the last one gets 429', async t => {
   const headers = aDevice()
   const ask = () => client.post('login/email', { email: anEmail() }, { headers })
   for (let i = 0; i < 10; i++) t.is((await ask()).status, 202)

@@ -81,7 +81,7 @@ test('token of the link, or the code for a cookie → a session', async t => {
   t.regex(cookie.headers.get('set-cookie') ?? '', /^latchkey=lkr_/)
 })
 
-test('code or link with the login token of another request, or without one → refused, and still valid with its own', async t => {
+test('code or link without the login token of its request → refused, and still valid with it', async t => {
   const { email } = await aVerifiedAccount(world)
   const { email: attacker } = await aVerifiedAccount(world)
   const mine = await requestLoginMail(world, email)
@@ -102,7 +102,7 @@ test('code or link with the login token of another request, or without one → r
   t.is((await confirm(client, { login_token: mine.login_token, code: mine.code })).status, 200)
 })
 
-test('a stranger requests codes for the same address → the code of the owner stays valid', async t => {
+test('an attacker requests codes for the same address → the code of the owner stays valid', async t => {
   const { email } = await aVerifiedAccount(world)
   const { login_token, code } = await requestLoginMail(world, email)
   for (let i = 0; i < 3; i++) await requestLoginMail(world, email)
@@ -153,7 +153,7 @@ test('the password is reset, or the account is deactivated or deleted → earlie
   }
 })
 
-test('code requested for a deactivated account → no email; for a deleted one → the link that undoes the deletion', async t => {
+test('deactivated account requests a code → no email; deleted account → its undo link again', async t => {
   const deactivated = await aVerifiedAccount(world)
   await sql('UPDATE users SET is_active = false WHERE email = $1', [deactivated.email])
   const login_token = await askForCode(world, deactivated.email)
@@ -198,7 +198,7 @@ test('unknown address → the same replies as for a known one, no email, and the
   t.is((await world.mails.sentTo(unknown)).length, 0)
 })
 
-test('sign-in by code on a new device → the owner gets the notice about it, and the locked password stays locked', async t => {
+test('sign-in by code on a new device → a notice to the owner, and a locked password stays locked', async t => {
   const { email, userId } = await aVerifiedAccount(world)
   t.is((await client.post('login', { email, password })).status, 200)
   await sql('UPDATE users SET failed_logins = 100 WHERE id = $1', [userId])

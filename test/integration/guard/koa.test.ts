@@ -14,6 +14,7 @@ import { testSecret } from '../../template.ts'
 import { openWorld } from '../../world.ts'
 import { anAdmin } from '../admin/admin-account.ts'
 import { aMachine, machineToken } from '../clients/machine.ts'
+import { giveFactors } from '../reauthentication/second-factor.ts'
 import { openResourceServer } from './resource-server.ts'
 
 // A real issuer on a real port, so that the guard fetches its keys over HTTP as in production.
@@ -145,7 +146,7 @@ test('machine client without the scope → the same 403 as the issuer gives, and
 
 test('machine client where a user is required, and the reverse → 403 that names the reason', async t => {
   const token = await machineToken(client, await aMachine(world, ['users:read']))
-  for (const path of ['/verified', '/admin', '/open-admin', '/fresh']) {
+  for (const path of ['/verified', '/admin', '/open-admin', '/fresh', '/aal2']) {
     const { status, body } = await guarded.get(path, { token })
     t.is(status, 403)
     t.is(body.detail, 'The token belongs to a machine client, and this is only for users.')
@@ -169,6 +170,38 @@ test.serial('user who signed in 11 minutes ago → the same challenge as the iss
   const fresh = await anAccount(client)
   t.is((await guarded.get('/fresh', { token: fresh.access })).status, 200)
 })
+
+test.serial(
+  'user with one factor → the challenge that the issuer gives, until they show a second one',
+  async t => {
+    const strict = await world.instance({ REQUIRE_MFA: 'admins', PORT: '0' })
+    const ada = await anAdmin(world)
+    const { nextCode } = await giveFactors(world, ada)
+    const [guardReply, issuerReply] = [
+      await guarded.get('/aal2', { token: ada.access }),
+      await strict.client.get('/api/v1/admin/users', { token: ada.access }),
+    ]
+    t.is(guardReply.body.code, 'REAUTHENTICATION_REQUIRED')
+    t.deepEqual(comparable(guardReply), comparable(issuerReply))
+    await world.travel(-11 * 60_000)
+    const { access: old } = await anAccount(client)
+    await world.travel(0)
+    t.is((await guarded.get('/fresh', { token: old })).status, 401)
+
+    const { body } = await client.post('reauthenticate', { code: nextCode() }, { token: ada.access })
+    for (const path of ['/aal2', '/fresh']) {
+      const { status, body: passed } = await guarded.get(path, { token: body.access_token })
+      t.is(status, 200)
+      t.like(passed.auth, { amr: ['pwd', 'otp', 'mfa'], acr: 'aal2' })
+    }
+    t.is(
+      (await guarded.get('/aal2', { token: ada.access })).status,
+      401,
+      'a token keeps the level of its issue',
+    )
+    await strict.close()
+  },
+)
 
 test.serial(
   'token of a new signing key → the guard fetches the key at once and accepts the token',

@@ -5,6 +5,7 @@ import Koa, { type Middleware } from 'koa'
 import {
   type AuthState,
   optionalAuth,
+  requireAcr,
   requireAuth,
   requireFresh,
   requireRole,
@@ -25,6 +26,7 @@ export const openResourceServer = async (verifier: Verifier): Promise<ResourceSe
     '/admin': [requireAuth(verifier), requireRole('admin')],
     '/open-admin': [optionalAuth(verifier), requireRole('admin')],
     '/fresh': [requireAuth(verifier), requireFresh(600)],
+    '/aal2': [requireAuth(verifier), requireAcr('aal2')],
     '/scope': [requireAuth(verifier), requireScope('users:read')],
     '/forgotten': [requireRole('admin')],
   }

@@ -53,7 +53,8 @@ export const takeChallenge = async (store: Store, id: ChallengeId): Promise<Chal
 export const guessChallenge = async (
   store: Store,
   id: ChallengeId,
-  { atMost, counts = true }: { atMost: number; counts?: boolean },
+  atMost: number,
+  { counts = true }: { counts?: boolean } = {},
 ): Promise<Challenge | null> =>
   read(await guessScript(store.redis, [keyOf(store, id)], [atMost, counts ? 1 : 0]))
 

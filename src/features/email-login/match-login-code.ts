@@ -39,8 +39,7 @@ export const matchLoginCode = async (
 ): Promise<Match | 'wrong' | null> => {
   const { perCode, perDay } = guessLimits(deps)
   const secret = readLoginToken(loginToken)
-  const challenge =
-    secret && (await guessChallenge(deps, { kind: 'email_login', secret }, { atMost: perCode }))
+  const challenge = secret && (await guessChallenge(deps, { kind: 'email_login', secret }, perCode))
   if (!challenge) return null
   const { email_id: emailId = '', account = '' } = challenge
   const row = await findRow(deps, emailId)

@@ -74,8 +74,9 @@ const findPending = async (
   token: ChallengeId,
   evidence: SecondEvidence,
 ): Promise<{ found: User; firstAmr: Amr[] } | null> => {
-  const guess = { atMost: wrongFactors.perLogin, counts: !('credential' in evidence) }
-  const challenge = await guessChallenge(deps, token, guess)
+  // A passkey cannot be guessed.
+  const counts = !('credential' in evidence)
+  const challenge = await guessChallenge(deps, token, wrongFactors.perLogin, { counts })
   const found = challenge && (await findUser(deps.reads, challenge.user_id ?? ''))
   if (!found || !isActive(found) || String(found.session_epoch) !== challenge.epoch) return null
   return { found, firstAmr: readAmr(challenge.amr) }

@@ -1,0 +1,237 @@
+import anyTest from 'ava'
+import bcrypt from 'bcrypt'
+import type { Reply } from '../../client.ts'
+import { anAccount, password } from '../../fixtures.ts'
+import { until } from '../../until.ts'
+import { openWorld } from '../../world.ts'
+import { aClient, postForm } from '../introspection/a-client.ts'
+import { aDevice } from '../lockout/unknown-devices.ts'
+import { newPassword, requestResetMail } from '../passwords/user-with-reset-mail.ts'
+import {
+  addTotp,
+  aUserWithTotp,
+  claimsOf,
+  firstStep,
+  type MfaUser,
+  mfaTokenOf,
+  secondStep,
+} from './second-factors.ts'
+
+// The password of a user with a second factor gives an attacker nothing but a guess at the factor.
+
+const test = anyTest.serial
+
+const orders = 'https://orders.example.com'
+const world = await openWorld({ worker: true, env: { TRUSTED_PROXIES: '1', AUDIENCES: orders } })
+anyTest.after.always(() => world[Symbol.asyncDispose]())
+
+const { client, sql } = world
+
+const eventsOf = async (userId: string) =>
+  sql<{ type: string; data: unknown }>(
+    `SELECT type, data FROM audit_events WHERE user_id = $1 AND type LIKE 'login.%' ORDER BY created_at, id`,
+    [userId],
+  )
+
+test('right password of a user with TOTP → 403 with a token for the second step, no cookie and no session', async t => {
+  const user = await aUserWithTotp(world)
+  const reply = await client.post('login', { email: user.email, password, token_transport: 'cookie' })
+  t.is(reply.status, 403)
+  const { mfa_token, expires_in, methods, code } = reply.body
+  t.deepEqual(
+    { code, expires_in, methods },
+    { code: 'MFA_REQUIRED', expires_in: 300, methods: ['totp', 'recovery_code'] },
+  )
+  t.regex(mfa_token, /^lkm_[\w-]{43}$/)
+  t.deepEqual(Object.keys(reply.body).sort(), [
+    'code',
+    'expires_in',
+    'methods',
+    'mfa_token',
+    'request_id',
+    'status',
+    'title',
+    'type',
+  ])
+  t.falsy(reply.headers.get('set-cookie'))
+  const sessions = await client.get('sessions', { token: user.access })
+  t.is(sessions.body.data.length, 1, 'the session of the registration')
+  t.deepEqual(await eventsOf(user.userId), [{ type: 'login.challenged', data: { amr: ['pwd'] } }])
+})
+
+test('wrong password of a user with TOTP → the reply of a user without a factor', async t => {
+  const [user, other] = [await aUserWithTotp(world), await anAccount(client)]
+  const replies = await Promise.all(
+    [user, other].map(({ email }) => client.post('login', { email, password: 'wrong horse 9' })),
+  )
+  const [a, b] = replies.map(({ status, headers, body: { request_id: _, ...body } }) => ({
+    status,
+    body,
+    headers: [...headers.keys()].sort(),
+  }))
+  t.is(a?.status, 401)
+  t.deepEqual(a, b)
+})
+
+test('code of the authenticator app → a session of two factors', async t => {
+  const user = await aUserWithTotp(world)
+  const token = await mfaTokenOf(client, user)
+  const { status, body } = await secondStep(client, token, { code: user.code() })
+  t.is(status, 200)
+  const { amr, acr } = claimsOf(body.access_token)
+  t.deepEqual({ amr: [...amr].sort(), acr }, { amr: ['mfa', 'otp', 'pwd'], acr: 'aal2' })
+  t.is((await client.get('me', { token: body.access_token })).status, 200)
+  const refreshed = await client.post('refresh', { refresh_token: body.refresh_token })
+  t.is(claimsOf(refreshed.body.access_token).acr, 'aal2')
+  t.is((await secondStep(client, token, { code: user.code(1) })).body.code, 'INVALID_TOKEN', 'it is spent')
+  const types = (await eventsOf(user.userId)).map(({ type }) => type)
+  t.deepEqual(types, ['login.challenged', 'login.succeeded'])
+})
+
+test('second step with a cookie and an audience → the cookie holds the refresh token', async t => {
+  const user = await aUserWithTotp(world)
+  const token = await mfaTokenOf(client, user)
+  const unknown = await secondStep(client, token, {
+    code: user.code(),
+    audience: 'https://other.example.com',
+  })
+  t.is(unknown.status, 400)
+  const evidence = { code: user.code(), audience: orders, token_transport: 'cookie' }
+  const { status, body, headers } = await secondStep(client, token, evidence)
+  t.is(status, 200)
+  t.is(claimsOf(body.access_token).aud, orders)
+  t.false('refresh_token' in body)
+  t.regex(headers.get('set-cookie') ?? '', /lkr_.*HttpOnly/)
+})
+
+test('recovery code → a session of two factors, and the code works once', async t => {
+  const user = await aUserWithTotp(world)
+  const [first = ''] = user.recoveryCodes
+  const { status, body } = await secondStep(client, await mfaTokenOf(client, user), {
+    recovery_code: first.toUpperCase(),
+  })
+  t.is(status, 200)
+  t.is(claimsOf(body.access_token).acr, 'aal2')
+  const again = await secondStep(client, await mfaTokenOf(client, user), { recovery_code: first })
+  t.is(again.body.code, 'INVALID_MFA_CODE')
+})
+
+test('no evidence, or two kinds of it → 400, and it is no guess', async t => {
+  const user = await aUserWithTotp(world)
+  const token = await mfaTokenOf(client, user)
+  const bodies = [{}, { code: '123' }, { code: '123456', recovery_code: 'a' }, { code: '123456', password }]
+  for (const evidence of [...bodies, ...bodies]) {
+    const { status, body } = await secondStep(client, token, evidence)
+    t.is(status, 400)
+    t.true(body.errors.length > 0)
+  }
+  t.is((await secondStep(client, token, { code: user.code() })).status, 200)
+})
+
+test('a method that was not offered → refused, and it counts as a guess', async t => {
+  const account = await anAccount(client)
+  await addTotp(world, account.userId)
+  const token = await mfaTokenOf(client, account)
+  const refused: Reply[] = []
+  for (const evidence of [
+    { password },
+    { recovery_code: '4f7gk-9m2xw-b8hqd' },
+    { password },
+    { password },
+    { password },
+  ])
+    refused.push(await secondStep(client, token, evidence))
+  t.deepEqual(
+    refused.map(({ body }) => body.code),
+    ['INVALID_CREDENTIALS', 'INVALID_MFA_CODE', ...Array(3).fill('INVALID_CREDENTIALS')],
+  )
+  t.is((await secondStep(client, token, { password })).body.code, 'INVALID_TOKEN')
+  const failed = (await eventsOf(account.userId)).filter(({ type }) => type === 'login.mfa_failed')
+  t.deepEqual(failed[1]?.data, { method: 'recovery_code' })
+})
+
+test('the token of the second step is sent elsewhere → it is no bearer, no refresh token and not active', async t => {
+  const token = await mfaTokenOf(client, await aUserWithTotp(world))
+  t.is((await client.get('me', { token })).status, 401)
+  t.is((await client.post('refresh', { refresh_token: token })).status, 401)
+  t.is((await client.post('reset-password', { token, new_password: newPassword })).status, 401)
+  const gateway = await aClient(world, 'introspect')
+  t.deepEqual((await postForm(client, 'introspect', { token }, gateway)).body, { active: false })
+})
+
+test('a token that is unknown, malformed or expired → 401', async t => {
+  const user = await aUserWithTotp(world)
+  const token = await mfaTokenOf(client, user)
+  for (const wrong of ['x', 'lkm_', `lkm_${'A'.repeat(43)}`, token.slice(4), `${token}A`])
+    t.is((await secondStep(client, wrong, { code: user.code() })).body.code, 'INVALID_TOKEN')
+  const keys = await world.keysLike(`${world.keys.challenge('mfa', '')}*`)
+  for (const key of keys) t.true((await world.redis.pttl(key)) <= 300_000)
+  for (const key of keys) await world.redis.pexpire(key, 1)
+  await until(
+    'the token to expire',
+    async () => (await secondStep(client, token, { code: user.code() })).body.code === 'INVALID_TOKEN',
+  )
+})
+
+const endings: Record<string, (user: MfaUser) => Promise<unknown>> = {
+  'a reset of the password': async ({ email }) => {
+    const { token } = await requestResetMail(world, email)
+    return client.post('reset-password', { token, new_password: newPassword })
+  },
+  'a deactivation': ({ userId }) => sql('UPDATE users SET is_active = false WHERE id = $1', [userId]),
+  'a deletion': ({ userId }) =>
+    sql(`UPDATE users SET erase_after = now() + interval '1 day' WHERE id = $1`, [userId]),
+  'the end of all sessions': ({ access }) => client.post('logout-all', undefined, { token: access }),
+  // Every change of factors raises the epoch.
+  'a change of the factors': ({ userId }) =>
+    sql('UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1', [userId]),
+}
+
+for (const [change, make] of Object.entries(endings))
+  test(`${change} → ends a sign-in that waits for its second step`, async t => {
+    const user = await aUserWithTotp(world)
+    const token = await mfaTokenOf(client, user)
+    await make(user)
+    const { status, body } = await secondStep(client, token, { code: user.code() })
+    t.deepEqual({ status, code: body.code }, { status: 401, code: 'INVALID_TOKEN' })
+  })
+
+test('reset of the password → the sign-in still needs the second factor', async t => {
+  const user = await aUserWithTotp(world)
+  const { token } = await requestResetMail(world, user.email)
+  t.is((await client.post('reset-password', { token, new_password: newPassword })).status, 204)
+  const { status, body } = await client.post('login', { email: user.email, password: newPassword })
+  t.is(status, 403)
+  t.is((await secondStep(client, body.mfa_token, { code: user.code() })).status, 200)
+})
+
+test('an expensive hash of a user with TOTP → replaced at the first step', async t => {
+  const user = await aUserWithTotp(world)
+  await sql(`UPDATE users SET password_hash = $2 WHERE id = $1`, [
+    user.userId,
+    await bcrypt.hash(password, 5),
+  ])
+  const token = await mfaTokenOf(client, user)
+  const [row] = await sql<{ hash: string }>('SELECT password_hash AS hash FROM users WHERE id = $1', [
+    user.userId,
+  ])
+  t.regex(row?.hash ?? '', /^\$2b\$04\$/)
+  t.is((await secondStep(client, token, { code: user.code() })).status, 200)
+})
+
+test('a known device asks for the second step often → it does not use up the limit of its network', async t => {
+  const limited = await world.instance({ RATE_LIMITS: 'login=2/15m,login_mfa=2/15m' })
+  const [user, laptop] = [await aUserWithTotp(world), aDevice()]
+  t.is(
+    (await secondStep(client, await mfaTokenOf(client, user), { code: user.code(-1) }, laptop)).status,
+    200,
+  )
+  for (const steps of [0, 1]) {
+    for (let i = 0; i < 2; i++) t.is((await firstStep(limited.client, user, laptop)).status, 403)
+    const token = await mfaTokenOf(limited.client, user, laptop)
+    const { status, headers } = await secondStep(limited.client, token, { code: user.code(steps) }, laptop)
+    t.is(status, 200)
+    t.regex(headers.get('ratelimit') ?? '', /"login_mfa";r=2/)
+  }
+  await limited.close()
+})

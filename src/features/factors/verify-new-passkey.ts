@@ -1,5 +1,6 @@
 import type { Config } from '../../platform/config/config.ts'
 import { passkeyOrigins, relyingPartyId } from '../../platform/config/relying-party.ts'
+import { isUsableKey } from './is-usable-key.ts'
 import type { NewPasskeyCredential } from './passkey-schemas.ts'
 
 /** The algorithms of public keys (COSE): EdDSA, ES256 and RS256. The one that browsers should prefer comes first. */
@@ -47,7 +48,12 @@ export const verifyNewPasskey = async (
   if (!found?.verified) return null
   const { credential, aaguid, userVerified, credentialDeviceType, credentialBackedUp } =
     found.registrationInfo
-  if (credential.id !== id || credential.publicKey.length > maxKeyBytes) return null
+  const { decodeCredentialPublicKey } = await import('@simplewebauthn/server/helpers')
+  const isUsable =
+    credential.id === id &&
+    credential.publicKey.length <= maxKeyBytes &&
+    isUsableKey(decodeCredentialPublicKey(credential.publicKey))
+  if (!isUsable) return null
   return {
     ...{
       credentialId: id,

@@ -4,6 +4,7 @@ import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { counters } from '../../platform/catalog/metrics.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
+import { undoPurposes } from '../../platform/catalog/token-purposes.ts'
 import { Emails } from '../../platform/mail/entity.ts'
 import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
@@ -29,7 +30,8 @@ type Undone = { factors: RevertedFactor[]; resetEmailId: string | null }
  * - An added factor is removed permanently. A thief who has added it may have changed other factors since, so these changes are
  *   reverted, and the password is removed. An email lets the owner choose a new one.
  * - After a use of a recovery code, the rest of its set is removed permanently, and the same follows.
- * - A removed factor is restored. The password stays.
+ * - A removed factor is restored. The password stays, and so does a link to reset it: the undo of another change may just
+ *   have sent it.
  *
  * The link works while the account has the address that it was emailed to: it must not change the factors of someone who has
  * the account now. The same token again has no effect and gets the same reply.
@@ -75,7 +77,12 @@ const apply = async (
       updated_at: () => 'now()',
     },
   )
-  await revokeUserTokens(manager, deps, user)
+  await revokeUserTokens(
+    manager,
+    deps,
+    user,
+    closesPassword ? undefined : [...undoPurposes, 'reset_password'],
+  )
   if (closesPassword) await revokeLaterUndoTokens(manager, deps, { userId, emailId }, ['undo_factor'])
   const data = { email_id: emailId, factor_ids: factors.map(factor => factor.id) }
   await recordEvent(manager, { type: 'factor.undone', userId, origin, data })

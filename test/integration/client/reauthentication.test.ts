@@ -1,9 +1,12 @@
 import { inspect } from 'node:util'
 import anyTest, { type TestFn } from 'ava'
 import { type Client, createClient, ProblemError } from '../../../packages/client/src/main.ts'
-import { anEmail, password } from '../../fixtures.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
+import { totpOf } from '../../totp.ts'
+import { until } from '../../until.ts'
 import { openWorld, type World } from '../../world.ts'
-import { recordingFetch } from './recording-fetch.ts'
+import { claimsOf, giveFactors } from '../reauthentication/second-factor.ts'
+import { problemReply, recordingFetch } from './recording-fetch.ts'
 
 const test = anyTest.serial as TestFn<{ world: World }>
 
@@ -13,6 +16,8 @@ test.before(async t => {
 test.after.always(t => t.context.world[Symbol.asyncDispose]())
 
 let shift = 0
+
+type Send = (method: string, path: string, fields?: object) => Promise<{ body: { secret: string } }>
 
 /** An administrator who signed in 11 minutes ago. */
 const staleAdmin = async (world: World, onReauthenticate?: (client: Client) => unknown) => {
@@ -111,16 +116,102 @@ test('an error of the service → a typed problem whose texts hold no token', as
   t.is(new ProblemError(502, {}).code, 'UNEXPECTED_REPLY')
 })
 
-test('a second factor is needed → loginMfa sends the answer, and the reply signs in', async t => {
+test('a second factor is needed at the sign-in → error.mfa and a code finish it', async t => {
   const { world } = t.context
-  const { client, recording } = await staleAdmin(world)
-  const { body: session } = await world.client.post('register', { email: anEmail(), password })
-  recording.hook = ({ path }) =>
-    path === '/api/v1/auth/login/mfa' ? Promise.resolve(Response.json(session)) : null
-  const user = await client.loginMfa({ mfa_token: 'one', code: '123456' })
-  t.is(user.id, session.user.id)
-  t.is((await client.me()).id, session.user.id)
-  t.deepEqual(JSON.parse(String(recording.to('login/mfa')[0]?.body)), {
-    ...{ mfa_token: 'one', code: '123456', token_transport: 'body' },
+  const ada = await anAccount(world.client)
+  const { nextCode, wrongCode } = await giveFactors(world, ada)
+  const recording = recordingFetch()
+  const client = createClient({ baseUrl: world.url, fetch: recording.fetch })
+  const error = await t.throwsAsync(client.login({ email: ada.email, password }), {
+    instanceOf: ProblemError,
   })
+  t.is(error?.code, 'MFA_REQUIRED')
+  t.deepEqual(error?.methods, ['totp', 'recovery_code'])
+  const mfa_token = error?.mfa?.mfa_token ?? ''
+  const wrong = await t.throwsAsync(client.loginMfa({ mfa_token, code: wrongCode() }), {
+    instanceOf: ProblemError,
+  })
+  t.is(wrong?.code, 'INVALID_MFA_CODE')
+  t.is(await client.session(), null)
+  const user = await client.loginMfa({ mfa_token, code: nextCode() })
+  t.is(user.id, ada.userId)
+  t.is(JSON.parse(String(recording.to('login/mfa')[1]?.body)).token_transport, 'body')
+  t.is(claimsOf((await client.accessToken()) ?? '').acr, 'aal2')
+})
+
+test('a request needs a second factor → the app learns that, and the request succeeds after a code', async t => {
+  const { world } = t.context
+  const asked: (string | number | undefined)[][] = []
+  const refused: (readonly string[])[] = []
+  let nextCode = () => ''
+  const client: Client = createClient({
+    baseUrl: world.url,
+    onReauthenticate: async ({ acrValues, maxAge }) => {
+      asked.push([acrValues, maxAge])
+      const error = await t.throwsAsync(client.reauthenticate({ password }), { instanceOf: ProblemError })
+      refused.push(error?.methods ?? [])
+      await client.reauthenticate({ code: nextCode() })
+    },
+  })
+  const { user } = await client.register({ email: anEmail(), password })
+  nextCode = (await giveFactors(world, { userId: user?.id ?? '' })).nextCode
+  const { status } = await client.request('GET', '/api/v1/auth/me/export')
+  t.is(status, 200)
+  t.deepEqual(asked, [['aal2', 600]])
+  t.deepEqual(refused, [['totp', 'recovery_code']])
+  t.is(claimsOf((await client.accessToken()) ?? '').acr, 'aal2')
+})
+
+test('a request that joins a prompt for less → the user is asked again, for the second factor', async t => {
+  const { world } = t.context
+  const recording = recordingFetch()
+  const asked: (string | undefined)[] = []
+  const client: Client = createClient({
+    baseUrl: world.url,
+    fetch: recording.fetch,
+    onReauthenticate: ({ acrValues }) => {
+      asked.push(acrValues)
+    },
+  })
+  await client.register({ email: anEmail(), password })
+  const challenge = (wanted: string) => ({
+    'www-authenticate': `Bearer realm="latchkey", error="insufficient_user_authentication", ${wanted}`,
+  })
+  recording.hook = ({ path }) => {
+    const needed = path.endsWith('/sessions') ? undefined : 'aal2'
+    if (asked.includes(needed)) return null
+    const wanted = needed ? 'acr_values="aal2"' : 'max_age="600"'
+    return Promise.resolve(problemReply(401, 'REAUTHENTICATION_REQUIRED', challenge(wanted)))
+  }
+  await Promise.all([client.request('GET', '/api/v1/auth/sessions'), client.me()])
+  t.deepEqual(asked, [undefined, 'aal2'])
+  recording.hook = () =>
+    Promise.resolve(problemReply(401, 'REAUTHENTICATION_REQUIRED', challenge('max_age="1"')))
+  await t.throwsAsync(client.me(), { instanceOf: ProblemError })
+  t.is(asked.length, 3, 'a service that is never content is asked once')
+})
+
+test('the service requires a factor that the user lacks → onMfaEnrollment, and the request goes on', async t => {
+  const { world } = t.context
+  const strict = await world.instance({ REQUIRE_MFA: 'all' })
+  const enrolled: string[] = []
+  const client: Client = createClient({
+    baseUrl: strict.url,
+    onMfaEnrollment: async ({ code }) => {
+      enrolled.push(code)
+      const send = client.request as unknown as Send
+      const { body } = await send('POST', '/api/v1/auth/factors/totp')
+      const time = Date.now() + world.clock.shift
+      await send('POST', '/api/v1/auth/factors/totp/confirm', { body: { code: totpOf(body.secret, time) } })
+    },
+  })
+  await client.register({ email: anEmail(), password })
+  await Promise.all([client.updateMe({ full_name: 'Ada' }), client.updateMe({ phone: null })])
+  t.deepEqual(enrolled, ['MFA_ENROLLMENT_REQUIRED'])
+  await until(
+    'a token with the new level',
+    async () => claimsOf((await client.accessToken()) ?? '').acr === 'aal2',
+  )
+  t.pass()
+  await strict.close()
 })

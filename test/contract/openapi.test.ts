@@ -2,10 +2,12 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import test from 'ava'
 import { problems } from '../../src/modules.ts'
 import { sampleEvent, signedHeaders } from '../../src/shop/gateway-stub/sample-events.ts'
+import { newAuthenticator } from '../authenticator.ts'
 import type { Reply } from '../client.ts'
 import { anAccount, anEmail, password, tokenOf } from '../fixtures.ts'
 import { aMachine, basic } from '../integration/clients/machine.ts'
 import { requestLoginMail } from '../integration/email-login/login-mail.ts'
+import { aPasskeyUser, creationOptions, requestOptions } from '../integration/factors/passkey-user.ts'
 import { openShop, secret } from '../integration/purchases/shop.ts'
 import { allRoutes } from '../routes.ts'
 import { until } from '../until.ts'
@@ -120,6 +122,14 @@ const needs: Record<string, () => Promise<Sent>> = {
   'POST /api/v1/auth/login/email/confirm': async () => {
     const { login_token, code } = await requestLoginMail(world, (await anAccount(client)).email)
     return { fields: { login_token, code } }
+  },
+  'POST /api/v1/auth/factors/passkeys': async () => {
+    const { access: token } = await anAccount(client)
+    return { token, fields: { credential: newAuthenticator().create(await creationOptions(client, token)) } }
+  },
+  'POST /api/v1/auth/login/passkey': async () => {
+    const { authenticator } = await aPasskeyUser(client)
+    return { fields: { credential: authenticator.get(await requestOptions(client)) } }
   },
   'POST /api/v1/auth/refresh': async () => ({ fields: { refresh_token: (await anAccount(client)).refresh } }),
   'POST /api/v1/auth/logout': async () => ({ body: {}, token: (await anAccount(client)).access }),

@@ -28,7 +28,7 @@ const credentialOf = <const E extends v.ObjectEntries>(name: string, response: E
     id: credentialId,
     rawId: credentialId,
     type: v.literal('public-key'),
-    response: v.object(response),
+    response: named(`${name}Response`, response),
   })
 
 /** The answer to creation options: `RegistrationResponseJSON`. */
@@ -52,7 +52,7 @@ export const passkeyCredential = credentialOf('PasskeyCredential', {
 export type NewPasskeyCredential = v.InferOutput<typeof newPasskeyCredential>
 export type PasskeyCredential = v.InferOutput<typeof passkeyCredential>
 
-const descriptor = v.object({
+const descriptor = named('PasskeyDescriptor', {
   id: v.string(),
   type: v.literal('public-key'),
   transports: v.exactOptional(v.array(v.string())),
@@ -63,14 +63,14 @@ const milliseconds = v.pipe(v.number(), v.integer())
 /** `PublicKeyCredentialCreationOptionsJSON`, for `PublicKeyCredential.parseCreationOptionsFromJSON`. */
 export const creationOptions = named('PasskeyCreationOptions', {
   challenge: v.string(),
-  rp: v.object({ id: v.string(), name: v.string() }),
-  user: v.object({ id: v.string(), name: v.string(), displayName: v.string() }),
+  rp: named('PasskeyRelyingParty', { id: v.string(), name: v.string() }),
+  user: named('PasskeyUser', { id: v.string(), name: v.string(), displayName: v.string() }),
   pubKeyCredParams: v.array(
-    v.object({ type: v.literal('public-key'), alg: v.pipe(v.number(), v.integer()) }),
+    named('PasskeyAlgorithm', { type: v.literal('public-key'), alg: v.pipe(v.number(), v.integer()) }),
   ),
   timeout: milliseconds,
   excludeCredentials: v.array(descriptor),
-  authenticatorSelection: v.object({
+  authenticatorSelection: named('PasskeySelection', {
     residentKey: v.literal('required'),
     requireResidentKey: v.literal(true),
     userVerification: v.literal('preferred'),

@@ -279,7 +279,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     for (const name of ['second-factors', 'passkeys', 'email-codes', 'step-up']) {
       const text = readFileSync(join(root, `docs/${name}.md`), 'utf8')
       const named = [...text.matchAll(/`(GET|POST|PUT|PATCH|DELETE) (\/[\w/{}-]+)/g)]
-      t.true(named.length > 4, name)
+      t.true(named.length > 1, name)
       for (const [, method, path] of named)
         t.true(
           ['', '/api/v1', '/api/v1/auth'].some(base => routes.includes(`${method} ${base}${path}`)),

@@ -13,12 +13,20 @@ const warmUp = 10
 const timeoutMs = AbortSignal.timeout(300_000)
 const password = 'correct horse 9'
 
-type Answer = { milliseconds: number; shape: string }
-type Ask = (email: string) => { path: string; body: object }
+type Answer = { milliseconds: number; shape: string; body: string }
+type Request = { path: string; body: object }
+/** Makes the request that is measured. It may send others before. */
+type Ask = (email: string, url: string) => Request | Promise<Request>
 
 const questions: Record<string, Ask> = {
   'login, wrong password': email => ({ path: 'login', body: { email, password: 'not the password 1' } }),
   'forgot-password': email => ({ path: 'forgot-password', body: { email } }),
+  'login/email': email => ({ path: 'login/email', body: { email } }),
+  'login/email/confirm, wrong code': async (email, url) => {
+    const { body } = await post(url, { path: 'login/email', body: { email } })
+    const { login_token } = JSON.parse(body)
+    return { path: 'login/email/confirm', body: { login_token, code: '00000000' } }
+  },
   'resend-verification': email => ({ path: 'resend-verification', body: { email } }),
   'register, REGISTRATION_PRIVACY=on': email => ({ path: 'register', body: { email, password } }),
 }
@@ -28,15 +36,16 @@ const anEmail = (): string => `u${randomBytes(8).toString('hex')}@example.com`
 
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 
-/** Headers that differ in every answer. */
+/** Headers and values of the body that differ in every answer. The values of a field have one length. */
 const volatileHeaders = /^(date|x-request-id)$/
+const volatileFields = /"request_id":"[^"]*"|"login_token":"[^"]{47}"/
 
 const shapeOf = (reply: IncomingMessage, body: string): string => {
   const headers = Object.entries(reply.headers).filter(([name]) => !volatileHeaders.test(name))
-  return JSON.stringify([reply.statusCode, headers.sort(), body.replace(/"request_id":"[^"]*"/, '')])
+  return JSON.stringify([reply.statusCode, headers.sort(), body.replace(volatileFields, '')])
 }
 
-const post = (url: string, { path, body }: ReturnType<Ask>): Promise<Answer> =>
+const post = (url: string, { path, body }: Request): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const content = JSON.stringify(body)
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }
@@ -44,7 +53,8 @@ const post = (url: string, { path, body }: ReturnType<Ask>): Promise<Answer> =>
     const began = performance.now()
     request(`${url}/api/v1/auth/${path}`, options, async reply => {
       const milliseconds = performance.now() - began
-      resolve({ milliseconds, shape: shapeOf(reply, await text(reply)) })
+      const body = await text(reply)
+      resolve({ milliseconds, shape: shapeOf(reply, body), body })
     })
       .on('error', reject)
       .end(content)
@@ -61,7 +71,7 @@ const measure = async (url: string, name: string, ask: Ask, accounts: string[]):
     ]
     if (Math.random() < 0.5) pair.reverse()
     for (const { kept, email } of pair) {
-      const answer = await post(url, ask(email))
+      const answer = await post(url, await ask(email, url))
       if (at >= warmUp) kept.push(answer)
     }
   }
@@ -88,7 +98,7 @@ const row = ({ name, known, unknown }: Measured): string[] => {
 
 const main = async (): Promise<void> => {
   const cost = process.env.BCRYPT_COST || '10'
-  const given = { BCRYPT_COST: cost, RATE_LIMITS: 'off', REGISTRATION_PRIVACY: 'on' }
+  const given = { BCRYPT_COST: cost, RATE_LIMITS: 'off', REGISTRATION_PRIVACY: 'on', EMAIL_LOGIN: 'on' }
   const before = load()
   await using instance = await openInstance(given)
   const accounts = Array.from({ length: samples + warmUp }, anEmail)

@@ -55,7 +55,7 @@ export const matchLoginCode = async (
     return { user, emailId, device }
   }
   deps.metrics.count(counters.logins_failed)
-  const data = { email_id: emailId, amr: 'email' }
+  const data = { email_id: emailId, amr: ['email'] }
   await recordEvent(deps.database.manager, { type: 'login.failed', userId: user?.id ?? null, origin, data })
   return isLive && isAllowed ? 'wrong' : null
 }

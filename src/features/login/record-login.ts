@@ -6,7 +6,7 @@ import { emails } from '../../platform/catalog/emails.ts'
 import { queueEmail } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import type { Accepted } from '../factors/types.ts'
-import { type Amr, writeAmr } from '../sessions/authentication.ts'
+import type { Amr } from '../sessions/authentication.ts'
 import { type User, Users } from '../users/entity.ts'
 import { activeOnly } from '../users/user-state.ts'
 
@@ -34,7 +34,7 @@ export const recordLogin = async (
   login: Login,
 ): Promise<{ user: User; emailIds: string[] } | null> => {
   const { found, amr, isNewDevice, factor, origin } = login
-  const data = { amr: writeAmr(amr) }
+  const data = { amr }
   return database.transaction(async manager => {
     // The user before the factor, in the same order as in every flow that changes factors, to prevent deadlocks.
     if (factor && !(await lockUser(manager, found))) return null

@@ -10,6 +10,7 @@ import { requestLoginMail } from '../integration/email-login/login-mail.ts'
 import { aPasskeyUser, creationOptions, requestOptions } from '../integration/factors/passkey-user.ts'
 import { openShop, secret } from '../integration/purchases/shop.ts'
 import { allRoutes } from '../routes.ts'
+import { anApp, totpOf } from '../totp.ts'
 import { until } from '../until.ts'
 import { bodyErrors, type Operation, operationsOf, readDocument, replyErrors } from './openapi-check.ts'
 
@@ -113,6 +114,17 @@ const onFailedEmail = async (): Promise<Sent> => {
   return { id: mail?.id ?? '' }
 }
 
+const aStartedApp = async () => {
+  const { access: token } = await anAccount(client)
+  const { secret } = (await client.send('POST', 'factors/totp', { token })).body
+  return { token, fields: { code: totpOf(secret, Date.now()) } }
+}
+
+const onFactor = async () => {
+  const { access: token } = await anAccount(client)
+  return { token, id: (await anApp(client, token)).id }
+}
+
 /**
  * What a successful request needs besides the example of its route and a caller: ids, emailed tokens, or values that lead to
  * a reply with more data.
@@ -131,6 +143,10 @@ const needs: Record<string, () => Promise<Sent>> = {
     const { authenticator } = await aPasskeyUser(client)
     return { fields: { credential: authenticator.get(await requestOptions(client)) } }
   },
+  'POST /api/v1/auth/factors/totp/confirm': aStartedApp,
+  'POST /api/v1/auth/factors/recovery-codes': async () => ({ token: (await onFactor()).token }),
+  'PATCH /api/v1/auth/factors/{id}': onFactor,
+  'DELETE /api/v1/auth/factors/{id}': onFactor,
   'POST /api/v1/auth/refresh': async () => ({ fields: { refresh_token: (await anAccount(client)).refresh } }),
   'POST /api/v1/auth/logout': async () => ({ body: {}, token: (await anAccount(client)).access }),
   'PUT /api/v1/auth/me': async () => ({ body: { phone: null } }),

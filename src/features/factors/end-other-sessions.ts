@@ -23,10 +23,7 @@ export const endOtherSessions = async (
   const { id: userId, session_epoch: epoch } = user
   const next = { authTime, amr, nextEpoch: epoch + 1 }
   await putAuthentication(deps, { userId, sessionId, epoch }, next).catch(err =>
-    deps.log.warn(
-      { err },
-      'the factors of a user have changed, but the session of the change could not go on',
-    ),
+    deps.log.warn({ err }, 'the factors of a user have changed, but the session of the change has ended too'),
   )
   await deleteSessions(deps, userId, 'session')
 }

@@ -4,8 +4,9 @@ import type { DataSource } from 'typeorm'
 const batchSize = 1000
 
 /**
- * Queries for the ids of old rows. Each uses an index. A queued email is never old. The deletion of a factor updates its user, so
- * both are locked, or skipped while a request holds one of them.
+ * Queries for the ids of old rows. Each uses an index. A queued email is never old.
+ *
+ * Deleting a factor updates its user, so both are locked, or skipped while a request holds one of them.
  */
 export const oldRows = {
   audit_events: `SELECT id FROM audit_events WHERE created_at < $1 ORDER BY created_at`,

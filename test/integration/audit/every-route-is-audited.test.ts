@@ -6,6 +6,7 @@ import { signedHeaders } from '../../../src/shop/gateway-stub/sample-events.ts'
 import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
 import { allRoutes, exampleBody } from '../../routes.ts'
+import { anApp, totpOf } from '../../totp.ts'
 import { aMachine, askToken, basic, clientsPath, postForm } from '../clients/machine.ts'
 import {
   aVerifiedAccount,
@@ -161,6 +162,11 @@ const undoesEmailChange =
     }
   }
 
+const anEnrolledUser = async () => {
+  const { access: token } = await anAccount(client)
+  return { token, ...(await anApp(client, token)) }
+}
+
 const post = client.post
 const cases: Record<string, () => Promise<Case>> = {
   'POST /api/v1/auth/register': async () => ({
@@ -176,6 +182,29 @@ const cases: Record<string, () => Promise<Case>> = {
     const { email } = await aVerifiedAccount(shop)
     const { login_token, code } = await requestLoginMail(shop, email)
     return { type: 'login.succeeded', act: () => confirmLogin(client, { login_token, code }) }
+  },
+  'POST /api/v1/auth/factors/totp/confirm': async () => {
+    const { access: token } = await anAccount(client)
+    const { secret } = (await client.send('POST', 'factors/totp', { token })).body
+    const body = { code: totpOf(secret, Date.now()), name: 'Phone' }
+    const act = () => client.post('factors/totp/confirm', body, { token })
+    return { type: 'factor.added', act, after: { type: 'totp', name: 'Phone' } }
+  },
+  'POST /api/v1/auth/factors/recovery-codes': async () => {
+    const { token } = await anEnrolledUser()
+    const act = () => client.send('POST', 'factors/recovery-codes', { token })
+    return { type: 'recovery_codes.replaced', act }
+  },
+  'PATCH /api/v1/auth/factors/:id': async () => {
+    const { token, id } = await anEnrolledUser()
+    const act = () => client.patch(`factors/${id}`, { name: 'Phone' }, { token })
+    const [before, after] = [{ name: 'Authenticator app' }, { name: 'Phone' }]
+    return { type: 'factor.renamed', act, before, after }
+  },
+  'DELETE /api/v1/auth/factors/:id': async () => {
+    const { token, id } = await anEnrolledUser()
+    const act = () => client.send('DELETE', `factors/${id}`, { token })
+    return { type: 'factor.removed', act, before: { type: 'totp', name: 'Authenticator app' } }
   },
   'PATCH /api/v1/auth/me': changeProfile('PATCH'),
   'PUT /api/v1/auth/me': changeProfile('PUT'),

@@ -164,7 +164,7 @@ test('a factor removed → the other sessions end, and this one keeps its level'
   t.is((await remove(account.access, second.id)).status, 204, 'still fresh and of two factors')
 })
 
-test('new recovery codes → the old ones stop working; an event and an email whose link removes the new ones', async t => {
+test('new recovery codes → the old ones stop working; an event, and an email that can undo them', async t => {
   const { account, recoveryCodes } = await anEnrolled()
   const { access: token } = account
   const { status, body, headers } = await newCodes(token)

@@ -71,7 +71,7 @@ test('asked for again → only the seed of the last reply can be confirmed', asy
   t.is((await confirm(access, totpOf(second.secret, time()))).status, 200)
 })
 
-test('first app → ten recovery codes, this session becomes aal2 and the others end; second app → no codes', async t => {
+test('first app → ten recovery codes, this session becomes aal2, other sessions end; second app → none', async t => {
   const account = await anAccount(client)
   const { body: elsewhere } = await client.post('login', { email: account.email, password })
   await world.travel(5 * minute)
@@ -216,7 +216,7 @@ test('APP_SECRET changes → seeds and recovery codes are sealed anew and still 
   t.is(after.length, 2)
   t.false(after.some(text => before.includes(text)))
   const onlyNew = await world.instance({ APP_SECRET: newSecret })
-  t.is((await onlyNew.client.post('login', { email: 'nobody@example.com', password })).status, 401)
+  t.is((await onlyNew.client.post('login', { email: 'unknown@example.com', password })).status, 401)
   t.is((await prove(access, totpOf(secret, time() + step), onlyNew.client)).status, 200)
   const code = { recovery_code: recoveryCodes?.[0] }
   t.is((await onlyNew.client.post('reauthenticate', code, { token: access })).status, 200)

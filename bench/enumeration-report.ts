@@ -21,7 +21,7 @@ the same machine, in random order; no worker. Times in milliseconds until the he
 
 - _Separation_ is how often an answer for an account takes longer than one for an unknown address: 0.5 reveals nothing,
   0 or 1 reveals everything.
-- _Answers equal_ compares status, headers and body, except \`Date\` and the request id.
+- _Answers equal_ compares status, headers and body, except \`Date\`, the request id and a login token.
 - _Times differ_ if 0 is outside the interval: by chance in one of twenty rows. On a busy machine the interval is wide and
   a "no" proves little. A low \`BCRYPT_COST\` makes differences easier to see.
 

@@ -89,13 +89,15 @@ const matches = ({ secrets }: Needs, { id, secret_id }: Row, presented: Presente
 }
 
 // A known device has a counter of its own, so that an attacker who guesses from elsewhere does not keep the owner from
-// signing in.
+// signing in. Not before the address is verified: an attacker who registered it could make any number of devices known.
 const counterOf = ({
   user,
   account,
   device,
 }: Pick<Match, 'device'> & { user: User | null; account: string }): GuessCounter =>
-  user && device.isKnown ? { owner: user.id, name: `login:${device.id}` } : { owner: account, name: purpose }
+  user?.email_verified && device.isKnown
+    ? { owner: user.id, name: `login:${device.id}` }
+    : { owner: account, name: purpose }
 
 const guessLimits = ({ config }: Needs) => {
   const code = configuredLimit(config.RATE_LIMITS, limits.code)

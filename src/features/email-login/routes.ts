@@ -20,7 +20,7 @@ const postRequest = route({
   path: '/api/v1/auth/login/email',
   summary: 'Request a sign-in code by email',
   description:
-    'Exists if `EMAIL_LOGIN=on`. The reply is the same for every address, with or without an account. Keep `login_token`: the code of the email works only together with it. Several codes can be valid at the same time. After three requests in an hour, only a known device of the account gets further emails.',
+    'Exists if `EMAIL_LOGIN=on`. The reply is the same for every address, with or without an account. Keep `login_token`: the code of the email works only together with it. Several codes can be valid at the same time. After three requests in an hour, only a device that a verified account knows gets further emails.',
   auth: 'none',
   limits: ['mail_ip', 'mail'],
   body: v.strictObject({ email: field.email }),
@@ -62,14 +62,17 @@ const postConfirm = route({
   cookie: 'set',
   problems: ['VALIDATION_ERROR', 'INVALID_TOKEN', 'MFA_REQUIRED'],
   example: { body: { login_token: loginToken, code: '04821396' }, reply: sessionExample },
-  handle: async (deps, { body, client }) => {
+  handle: async (deps, { body, client, refundLimits }) => {
     const { token_transport: transport = 'body', login_token, audience: requested, ...presented } = body
     const audience = resolveAudience(deps, requested)
     if (audience instanceof Problem) return audience
     const attempt = { loginToken: login_token, presented, audience, origin: client }
     const done = await confirmEmailLogin(deps, attempt)
     if (done instanceof Problem) return done
-    return { status: 200, ...tokensBy(deps, done, transport) }
+    // Each sign-in needed an email, which has limits of its own. So the people of an office do not use up this one.
+    const limits = await refundLimits()
+    const { body: session, headers } = tokensBy(deps, done, transport)
+    return { status: 200, body: session, headers: { ...limits, ...headers } }
   },
 })
 

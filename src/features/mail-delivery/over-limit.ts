@@ -10,15 +10,17 @@ import type { User } from '../users/types.ts'
  * the password for an hour.
  *
  * `device_id` names a device with a limit of its own. If the account knows it, the worker sends the email: a code to sign in
- * is of use only to the client that requested it, so the codes that an attacker requested do not help the owner.
+ * is of use only to the client that requested it, so the codes that an attacker requested do not help the owner. The address
+ * must be verified: an attacker who registers a victim's address could make any number of devices known.
  */
 export const isOverLimit = async (
   deps: Pick<Deps, 'emails' | 'database' | 'clock' | 'redis' | 'keys'>,
   { id, kind, recipient, data }: Email,
-  user: Pick<User, 'id'>,
+  user: Pick<User, 'id' | 'email_verified'>,
 ): Promise<boolean> => {
   if (!data.over_limit) return false
-  if (data.device_id && (await findDevice(deps, user.id, data.device_id)).isKnown) return false
+  if (data.device_id && user.email_verified && (await findDevice(deps, user.id, data.device_id)).isKnown)
+    return false
   const { emails, database, clock } = deps
   const lifetime = emailOf(emails, kind).token?.lifetime ?? 0
   // It looks for a revoked link, not only for the absence of a working one: an earlier email may not be committed yet.

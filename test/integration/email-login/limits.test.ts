@@ -1,6 +1,6 @@
 import anyTest from 'ava'
 import { accountKey } from '../../../src/features/lockout/attempt-counter.ts'
-import { anEmail, password } from '../../fixtures.ts'
+import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
@@ -139,6 +139,21 @@ test('twenty unknown devices request codes for one address → three emails; a k
   t.is((await confirm(client, { login_token: unsent, code: '00000000' }, aDevice())).status, 401)
 })
 
+test('squatter with known devices requests codes for a squatted address → three emails all the same', async t => {
+  const email = anEmail()
+  const device = aDevice()
+  await anAccount(client, { email })
+  t.is((await loginFrom(client, email, password, device)).status, 200)
+  await dropLimits('mail')
+  for (let i = 0; i < 5; i++) await askForCode(world, email, device)
+  const rows = () =>
+    world.sql<{ status: string }>(`SELECT status FROM emails WHERE recipient = $1 AND kind = 'login_code'`, [
+      email,
+    ])
+  await until('all emails to be settled', async () => (await rows()).every(row => row.status !== 'queued'))
+  t.is((await rows()).filter(row => row.status === 'sent').length, 3)
+})
+
 test('eleven requests or thirty-one confirmations from one IP address → the last one gets 429', async t => {
   const headers = aDevice()
   const ask = () => client.post('login/email', { email: anEmail() }, { headers })
@@ -146,6 +161,10 @@ test('eleven requests or thirty-one confirmations from one IP address → the la
   const refused = await ask()
   t.is(refused.status, 429)
   t.truthy(refused.headers.get('retry-after'))
+  const { email } = await aVerifiedAccount(world)
+  await dropLimits('mail')
+  const { login_token, code } = await requestLoginMail(world, email)
+  t.is((await confirm(client, { login_token, code }, headers)).status, 200, 'a sign-in costs no point')
   const body = { login_token: 'lke_x', code: '12345678' }
   const replies = await sendSimultaneously([world.url], times(31, { path, headers, body }))
   t.deepEqual(statusesOf(replies), { 401: 30, 429: 1 })

@@ -7,9 +7,11 @@ import { recordEvent } from '../audit/record-event.ts'
 import { lockOwner } from '../factors/lock-owner.ts'
 import { combineAmr } from '../sessions/authentication.ts'
 import { signAccessToken } from '../sessions/sign-access-token.ts'
-import { putAuthentication, type SessionState } from '../sessions/store.ts'
+import { putAuthentication } from '../sessions/store.ts'
+import type { SessionState } from '../sessions/types.ts'
 import type { User } from '../users/types.ts'
-import { type Presence, type Present, refuseEvidence, verifyPresence } from './verify-presence.ts'
+import { refuseEvidence } from './refuse-evidence.ts'
+import { type Presence, type Present, verifyPresence } from './verify-presence.ts'
 
 type Needs = Parameters<typeof verifyPresence>[0] &
   Parameters<typeof signAccessToken>[0] &
@@ -42,7 +44,11 @@ export const reauthenticate = async (
   if (present instanceof Problem) return present
   const recorded = await recordReauthentication(deps, user, { sessionId, present, origin })
   if (recorded === 'ended') return new Problem('SESSION_REVOKED')
-  if (recorded === 'used') return refuseEvidence(deps, { user, sessionId, evidence, origin })
+  if (recorded === 'used') {
+    // A password is never used up.
+    if ('password' in evidence) return new Problem('INVALID_CURRENT_PASSWORD')
+    return refuseEvidence(deps, { user, sessionId, evidence, origin })
+  }
   await startDelivery(deps, [...recorded.emailIds])
   const authTime = now(deps.clock)
   const amr = combineAmr(session.amr, present.amr)

@@ -1,8 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { recordEvent } from '../audit/record-event.ts'
-import { type Evidence, methodOf } from '../factors/evidence.ts'
+import type { Evidence } from '../factors/evidence.ts'
 import type { Accepted } from '../factors/types.ts'
 import { verifyEvidence } from '../factors/verify-evidence.ts'
 import { factorsInSession, resetWrongFactors } from '../factors/wrong-factors.ts'
@@ -11,6 +10,7 @@ import { secondMethods } from '../login/second-step.ts'
 import type { User } from '../users/types.ts'
 import { hasFactor } from '../users/user-state.ts'
 import { ceremonyOf } from './ceremony-of.ts'
+import { refuseEvidence } from './refuse-evidence.ts'
 
 /** What the user of a session shows: the password, or a factor. */
 export type Presence = Evidence | { password: string }
@@ -64,15 +64,4 @@ const verifyFactor = async (
   return accepted.code === 'RATE_LIMIT_EXCEEDED'
     ? accepted
     : refuseEvidence(deps, { user, sessionId, evidence, origin })
-}
-
-/** Refuses evidence that is wrong, or that another request has used up. */
-export const refuseEvidence = async (
-  { database }: Pick<Deps, 'database'>,
-  { user, sessionId, evidence, origin }: Request<Presence>,
-): Promise<Problem<'INVALID_MFA_CODE' | 'INVALID_PASSKEY'>> => {
-  const method = 'password' in evidence ? 'password' : methodOf(evidence)
-  const event = { type: 'factor.refused', userId: user.id, sessionId, origin, data: { method } } as const
-  await recordEvent(database.manager, event)
-  return new Problem(method === 'passkey' ? 'INVALID_PASSKEY' : 'INVALID_MFA_CODE')
 }

@@ -18,7 +18,8 @@ import { levelRefusal } from './level-refusal.ts'
 import { refuseCredentials } from './refuse-credentials.ts'
 import { resolveAudience } from './resolve-audience.ts'
 import type { Actor } from './route.ts'
-import { findSession, type SessionState } from './store.ts'
+import { findSession } from './store.ts'
+import type { SessionState } from './types.ts'
 
 const takeRouteLimits = (deps: Deps, { route, client }: IncomingRequest, sessionId = '') =>
   takeLimits(deps, route.limits, { client, sessionId })

@@ -2,7 +2,7 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import { readAmr } from './authentication.ts'
 import { type RefreshToken, secretHash } from './refresh-token.ts'
-import type { SessionState } from './store.ts'
+import type { SessionState } from './types.ts'
 
 /** The refresh token that a session expects next. Times in milliseconds. */
 type CurrentToken = SessionState & { issuedAt: number; expiresAt: number }

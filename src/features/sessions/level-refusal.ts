@@ -1,14 +1,20 @@
 import type { Deps } from '../../deps.ts'
 import { authenticationChallenge } from '../../platform/catalog/challenges.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import type { Route } from '../../platform/http/route.ts'
 import type { User } from '../users/types.ts'
 import { hasFactor, mustVerify } from '../users/user-state.ts'
 import { acrOf } from './authentication.ts'
 import { isFresh } from './is-fresh.ts'
-import type { SessionState } from './store.ts'
+import type { SessionState } from './types.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock'>
+/** What a route demands of a session: see `Route`. */
+type Demand = {
+  auth: string
+  fresh?: true | 'with_factor'
+  singleFactor?: 'allowed'
+  unverified?: 'allowed'
+}
 type Refusal = Problem<'REAUTHENTICATION_REQUIRED' | 'MFA_ENROLLMENT_REQUIRED'>
 
 /**
@@ -20,7 +26,7 @@ type Refusal = Problem<'REAUTHENTICATION_REQUIRED' | 'MFA_ENROLLMENT_REQUIRED'>
  */
 export const levelRefusal = (
   { config, clock }: Needs,
-  route: Pick<Route, 'auth' | 'fresh' | 'singleFactor' | 'unverified'>,
+  route: Demand,
   { user, session }: { user: User; session: SessionState },
 ): Refusal | null => {
   const isEnrolled = hasFactor(user)
@@ -40,7 +46,7 @@ export const levelRefusal = (
 /** Whether `REQUIRE_MFA` demands two factors of a session, on a route that does not work with one. */
 const isMfaRequired = (
   config: Needs['config'],
-  { auth, singleFactor, unverified }: Pick<Route, 'auth' | 'singleFactor' | 'unverified'>,
+  { auth, singleFactor, unverified }: Demand,
   user: User,
 ): boolean => {
   if (config.REQUIRE_MFA !== 'all') return config.REQUIRE_MFA === 'admins' && auth === 'admin'

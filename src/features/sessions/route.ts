@@ -6,8 +6,7 @@ import { routeFor } from '../../platform/http/route.ts'
 import type { Machine } from '../clients/types.ts'
 import type { User } from '../users/types.ts'
 import type { RefreshToken } from './refresh-token.ts'
-import type { SessionState } from './store.ts'
-import type { AnyCaller } from './types.ts'
+import type { AnyCaller, SessionState } from './types.ts'
 
 type Bearer = { user: User; sessionId: string; session: SessionState }
 

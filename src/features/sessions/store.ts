@@ -5,6 +5,7 @@ import type { RedisConnection } from '../../platform/redis/redis.ts'
 import { script } from '../../platform/redis/script.ts'
 import { type Amr, readAmr, writeAmr } from './authentication.ts'
 import { maxSessions } from './limits.ts'
+import type { SessionState } from './types.ts'
 
 export type Store = { redis: RedisConnection; keys: Keys; clock: Clock }
 
@@ -69,9 +70,6 @@ export const markSessionStolen = async (
   await markStolenScript(redis, [keys.session(userId, sessionId), keys.sessions(userId)], [sessionId])
 }
 
-/** When and how the user of a session authenticated. `authTime` is in milliseconds. */
-export type SessionState = { epoch: number; authTime: number; amr: readonly Amr[] }
-
 /** An active session, or null. */
 export const findSession = async (
   { redis, keys, clock }: Store,
@@ -92,7 +90,7 @@ export const findSession = async (
 
 /**
  * Records that the user of a session authenticated again at `authTime`, by all the methods `amr`. Returns false if the session
- * has ended. Refreshes keep both. With `nextEpoch` the session goes on in that epoch, which has ended the user's other
+ * has ended. Refreshes keep both. With `nextEpoch` the session continues in that epoch, which has ended the user's other
  * sessions.
  */
 export const putAuthentication = async (

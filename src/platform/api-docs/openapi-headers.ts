@@ -48,7 +48,7 @@ export const headers = {
   ),
   RateLimitPolicy: textHeader('The limits of this request: `"login";q=10;w=900`, `w` in seconds.'),
   RetryAfter: { description: 'Seconds to wait before the next attempt.', schema: { type: 'integer' } },
-  WwwAuthenticate: textHeader('RFC 6750, section 3.'),
+  WwwAuthenticate: textHeader('RFC 6750, section 3, and RFC 9470, section 3.'),
   ETag: textHeader(
     'Send it as `If-None-Match`: the reply is `304` without a body as long as nothing has changed.',
   ),

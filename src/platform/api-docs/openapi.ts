@@ -4,6 +4,7 @@ import type { ProblemDefinition } from '../catalog/problem-definition.ts'
 import type { Auth } from '../http/auth.ts'
 import { isOAuthPath } from '../http/oauth-json.ts'
 import type { ReplySpec, Route, Schema } from '../http/route.ts'
+import { freshnessOf } from './openapi-freshness.ts'
 import { headers, refusalHeaders, replyHeaders, securitySchemes } from './openapi-headers.ts'
 import { machineSchemes, oauthError, oauthReply } from './openapi-oauth.ts'
 import { problem, problemCode, problemsOf } from './openapi-problems.ts'
@@ -142,16 +143,8 @@ const operationId = ({ method, path }: Route): string =>
     .replace(/[^a-z0-9]+/gi, '-')
     .replace(/^-|-$/g, '')}`
 
-const freshNotes = {
-  always:
-    'Needs a session whose user authenticated within `FRESH_FOR`, and with two factors if the user has a second one; otherwise `401 REAUTHENTICATION_REQUIRED`.',
-  with_factor:
-    'If the user has a second factor, it needs a session whose user authenticated with two factors within `FRESH_FOR`; otherwise `401 REAUTHENTICATION_REQUIRED`.',
-}
-
-const descriptionOf = ({ description, fresh }: Route): Json => {
-  const note = fresh && freshNotes[fresh === true ? 'always' : fresh]
-  const sentences = [description, note].filter(Boolean).join(' ')
+const descriptionOf = (route: Route): Json => {
+  const sentences = [route.description, freshnessOf(route)].filter(Boolean).join(' ')
   return sentences ? { description: sentences } : {}
 }
 

@@ -191,7 +191,7 @@ test('a request that joins a prompt for less → the user is asked again, for th
   t.is(asked.length, 3, 'a service that is never content is asked once')
 })
 
-test('the service requires a factor that the user lacks → onMfaEnrollment, and the request goes on', async t => {
+test('the service requires a factor that the user lacks → onMfaEnrollment, and the request succeeds', async t => {
   const { world } = t.context
   const strict = await world.instance({ REQUIRE_MFA: 'all' })
   const enrolled: string[] = []

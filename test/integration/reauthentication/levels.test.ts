@@ -90,7 +90,7 @@ test('the password of a user with a factor → 403 MFA_REQUIRED with methods alo
   t.is((await eventsOf(ada)).length, before, 'it was not compared')
 })
 
-test('routes that ask for the password, and the export → a user with a factor needs both factors within ten minutes', async t => {
+test('the password and an aal1 session at a sensitive route → 401 for a user with a factor', async t => {
   for (const name of ['export', 'email', 'password', 'deletion']) {
     const [ada, bob] = [await anAccount(client), await anAccount(client)]
     const { nextCode } = await giveFactors(world, ada)
@@ -109,7 +109,7 @@ test('routes that ask for the password, and the export → a user with a factor 
   }
 })
 
-test('one code, sent by six requests at two instances → one is accepted, and the others are audited', async t => {
+test('one code, sent by six requests at two instances → one is accepted, and five are audited', async t => {
   const ada = await anAccount(client)
   const { nextCode, recoveryCodes } = await giveFactors(world, ada)
   const recovery_code = recoveryCodes[0]
@@ -141,7 +141,7 @@ test('wrong codes → 401, then a wait for this session alone, although rate lim
   for (let i = 0; i < 10; i++) {
     const reply = await reauthenticate(ada.access, { code: wrongCode() })
     t.deepEqual([reply.status, reply.body.code], [401, 'INVALID_MFA_CODE'])
-    if (i === 0) t.is((await client.get('me', { token: ada.access })).status, 200, 'the session goes on')
+    if (i === 0) t.is((await client.get('me', { token: ada.access })).status, 200, 'the session stays')
   }
   const waiting = await reauthenticate(ada.access, { code: nextCode() })
   t.is(waiting.status, 429, 'the right code too')

@@ -54,11 +54,11 @@ test('a passkey of the user → aal2, whether or not the authenticator verified 
     t.like(claimsOf(reply.body.access_token), { amr, acr: 'aal2' })
     t.true(await isFresh(ada))
     const again = await post('reauthenticate', ada.access, { credential })
-    t.deepEqual([again.status, again.body.code], [401, 'INVALID_PASSKEY'], 'the challenge is spent')
+    t.deepEqual([again.status, again.body.code], [401, 'INVALID_PASSKEY'], 'the challenge is used up')
   }
 })
 
-test('a passkey without user verification in a session without a password → possession alone, and not fresh', async t => {
+test('a passkey without user verification in a session without a password → still aal1', async t => {
   const ada = await aPasskeyUser()
   await setAmr(ada, 'hwk user')
   const { body: options } = await post('reauthenticate/options', ada.access)
@@ -69,7 +69,7 @@ test('a passkey without user verification in a session without a password → po
   t.false(await isFresh(ada))
 })
 
-test('a challenge of another session, ceremony or user, or a passkey of another user → 401 INVALID_PASSKEY and an event', async t => {
+test('a passkey or challenge of another user, session or ceremony → 401 and an audit event', async t => {
   const [ada, bob] = [await aPasskeyUser(), await aPasskeyUser()]
   const { body: signedIn } = await client.post('login', { email: bob.email, password })
   const second = await anAccount(client)

@@ -12,7 +12,7 @@ const secrets = deriveSecrets([testSecret])
 const period = 30_000
 
 /**
- * Gives a user an authenticator app and recovery codes, without the routes that add them: the user's sessions go on, and have
+ * Gives a user an authenticator app and recovery codes, without the routes that add them: the user's sessions stay, and have
  * one factor. `nextCode` returns a code that the app has not shown before.
  */
 export const giveFactors = async (

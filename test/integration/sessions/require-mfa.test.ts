@@ -71,7 +71,7 @@ test('admins: an administrator with a factor → must step up to read, and then 
   t.is((await change(bob.userId, { is_active: true })).status, 200)
 })
 
-test('admins: a user without the role → 403 FORBIDDEN and is asked for nothing; a machine client → as before', async t => {
+test('admins: a user without the role → 403 FORBIDDEN; a machine client → as before', async t => {
   const eve = await anAccount(client)
   t.is((await admins.client.get(usersPath, { token: eve.access })).body.code, 'FORBIDDEN')
   const token = await machineToken(client, await aMachine(world, ['users:read']))

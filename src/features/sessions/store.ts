@@ -89,9 +89,10 @@ export const findSession = async (
 }
 
 /**
- * Records that the user of a session authenticated again at `authTime`, by all the methods `amr`. Returns false if the session
- * has ended. Refreshes keep both. With `nextEpoch` the session continues in that epoch, which has ended the user's other
- * sessions.
+ * Records that the user of a session authenticated again at `authTime`, by all the methods `amr`. Refreshes keep both. Returns
+ * false if the session has ended.
+ *
+ * With `nextEpoch` the session continues in that epoch, which has ended the user's other sessions.
  */
 export const putAuthentication = async (
   { redis, keys }: Store,

@@ -1,3 +1,4 @@
+import { factorProblems } from './factor-problems.ts'
 import { oauthProblems } from './oauth-problems.ts'
 import {
   type AnyArguments,
@@ -37,41 +38,6 @@ const coreProblems = defineProblems({
     status: 401,
     title: 'The email or the password is wrong',
     help: 'No account matches this email and password. The reply does not say which of the two is wrong. After too many wrong passwords in a row the password is locked until it is reset.',
-  },
-  MFA_REQUIRED: {
-    status: 403,
-    title: 'A second factor is required',
-    help: 'At a sign-in, its first step was right: send `mfa_token` and the evidence of one of `methods` to `POST /api/v1/auth/login/mfa` within `expires_in` seconds. At a reauthentication, the password alone is not enough: send the evidence of one of `methods` there.',
-  },
-  MFA_ENROLLMENT_REQUIRED: {
-    status: 403,
-    title: 'The user must set up a second factor',
-    help: 'The service requires a second factor, and the user has none. Set one up at `POST /api/v1/auth/factors/totp` or `POST /api/v1/auth/factors/passkeys/options`, and repeat the request.',
-  },
-  INVALID_MFA_CODE: {
-    status: 401,
-    title: 'The code is wrong',
-    help: 'The code is wrong, has expired or was used before. A code of an authenticator app works once. Wrong codes are counted by account.',
-  },
-  INVALID_PASSKEY: {
-    status: 401,
-    title: 'The passkey was not accepted',
-    help: 'The passkey is unknown, or its answer belongs to another request, page or user. Ask for new options and try again.',
-  },
-  PASSKEY_EXISTS: {
-    status: 409,
-    title: 'The passkey is registered already',
-    help: 'The authenticator has answered with a passkey that an account uses. Nothing was changed. Sign in with it, or make another one.',
-  },
-  PASSKEYS_UNAVAILABLE: {
-    status: 409,
-    title: 'The service cannot use passkeys',
-    help: 'Browsers bind passkeys to a domain name, and the host of `PUBLIC_URL` is an IP address. Serve Latchkey under a domain name (on your own machine: `localhost`), or set `WEBAUTHN_RP_ID`. See `docs/configuration.md`.',
-  },
-  FACTOR_LIMIT_REACHED: {
-    status: 409,
-    title: 'The user has too many factors',
-    help: 'A user has up to 20 passkeys and 5 authenticator apps. Remove one first.',
   },
   INVALID_CURRENT_PASSWORD: {
     status: 403,
@@ -180,7 +146,7 @@ const coreProblems = defineProblems({
 })
 
 /** The problems of the core. Modules add their own. */
-export const problems = { ...coreProblems, ...oauthProblems }
+export const problems = { ...coreProblems, ...factorProblems, ...oauthProblems }
 
 export type Code = keyof typeof problems
 

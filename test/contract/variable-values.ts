@@ -99,6 +99,8 @@ const values: Record<string, fc.Arbitrary<string>> = {
   BCRYPT_COST: whole(4, 16),
   PASSWORD_MIN_LENGTH: whole(8, 64),
   PASSWORD_REQUIRE: listOf(fc.constantFrom('letter', 'digit', 'lower', 'upper', 'symbol')),
+  // It must fit the other variables: see test/unit/factors/relying-party.test.ts.
+  WEBAUTHN_RP_ID: fc.constant(''),
   RATE_LIMITS: fc.oneof(fc.constant('off'), listOf(limit)),
   EMAIL_LINK_CONFIRM: fc.constantFrom('click', 'instant'),
   BRAND_NAME: fc.constantFrom('Acme', 'أكمي', '"Acme" & Sons <1>'),

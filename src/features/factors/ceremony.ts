@@ -11,8 +11,14 @@ export type Ceremony = {
   binding: string
 }
 
+/** The ceremony of a sign-in that names no user: the passkey does. */
+export const signInCeremony: Ceremony = { name: 'sign_in', userId: null, binding: '' }
+
 /** The life of a challenge, and the time that a browser gives the user, in milliseconds. */
 export const ceremonyLife = 300_000
+
+/** The algorithms of public keys (COSE): EdDSA, ES256 and RS256. The one that browsers should prefer comes first. */
+export const passkeyAlgorithms = [-8, -7, -257]
 
 /** The user handle that an authenticator stores with a passkey: the 16 bytes of the id. */
 export const userHandle = (userId: string): Buffer => Buffer.from(userId.replaceAll('-', ''), 'hex')
@@ -26,7 +32,7 @@ export const passkeyAmr = (is: { backupEligible: boolean; userVerified: boolean 
 
 /**
  * Reads what the browser says about a ceremony (`clientDataJSON`). Null without a challenge of the form of ours. `isFramed`:
- * the page was in a frame of another site, which could cover it with a page of its own.
+ * the page was in a frame of another origin, which could cover it with a page of its own.
  */
 export const readClientData = (text: string): { challenge: string; isFramed: boolean } | null => {
   try {

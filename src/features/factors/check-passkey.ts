@@ -14,7 +14,7 @@ type Needs = Pick<Deps, 'redis' | 'keys' | 'reads' | 'config' | 'log' | 'metrics
 export type AcceptedPasskey = Accepted & { userId: string; isUserVerified: boolean }
 
 /**
- * Checks the answer of an authenticator, or returns null. The challenge is spent in either case. Nothing in the answer causes
+ * Checks the answer of an authenticator, or returns null. The challenge is used up in either case. Nothing in the answer causes
  * an error; only a store that does not answer does.
  */
 export const checkPasskey = async (

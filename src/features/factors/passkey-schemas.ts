@@ -2,8 +2,9 @@ import * as v from 'valibot'
 import { field, named, pattern } from '../../platform/base/field-shapes.ts'
 
 // The JSON of WebAuthn Level 3, section 5.1: what `toJSON()` of a credential returns, and what `parseCreationOptionsFromJSON`
-// and `parseRequestOptionsFromJSON` take. Its names are in camel case. Browsers send members that are not needed here, and
-// new versions send more, so unknown members of a credential are dropped. Every field has a limit.
+// and `parseRequestOptionsFromJSON` take. Its names are in camel case.
+//
+// Browsers send members that are not needed here, and new versions send more. So unknown members are dropped.
 
 const base64url = (max: number, description: string) =>
   field(

@@ -8,7 +8,7 @@ import { findPasskeys } from './passkey-store.ts'
 import { startCeremony } from './start-ceremony.ts'
 
 /**
- * Asks for a passkey: one of this user, or any that the user of the browser chooses. Then the list is empty, so that nobody
+ * Asks for a passkey: one of this user, or any that the user of the browser chooses. Then the list is empty, so that no one
  * learns from it who has an account.
  */
 export const requestPasskey = async (

@@ -1,10 +1,8 @@
 import type { Config } from '../../platform/config/config.ts'
 import { passkeyOrigins, relyingPartyId } from '../../platform/config/relying-party.ts'
+import { passkeyAlgorithms } from './ceremony.ts'
 import { isUsableKey } from './is-usable-key.ts'
 import type { NewPasskeyCredential } from './passkey-schemas.ts'
-
-/** The algorithms of public keys (COSE): EdDSA, ES256 and RS256. The one that browsers should prefer comes first. */
-export const passkeyAlgorithms = [-8, -7, -257]
 
 /** A public key of RSA with 4096 bits has about 530 bytes. */
 const maxKeyBytes = 1024
@@ -49,11 +47,8 @@ export const verifyNewPasskey = async (
   const { credential, aaguid, userVerified, credentialDeviceType, credentialBackedUp } =
     found.registrationInfo
   const { decodeCredentialPublicKey } = await import('@simplewebauthn/server/helpers')
-  const isUsable =
-    credential.id === id &&
-    credential.publicKey.length <= maxKeyBytes &&
-    isUsableKey(decodeCredentialPublicKey(credential.publicKey))
-  if (!isUsable) return null
+  if (credential.id !== id || credential.publicKey.length > maxKeyBytes) return null
+  if (!isUsableKey(decodeCredentialPublicKey(credential.publicKey))) return null
   return {
     ...{
       credentialId: id,

@@ -4,6 +4,7 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { deviceId } from '../devices/device-id.ts'
 import { findDevice } from '../devices/store.ts'
+import { signInCeremony } from '../factors/ceremony.ts'
 import { type AcceptedPasskey, checkPasskey } from '../factors/check-passkey.ts'
 import type { PasskeyCredential } from '../factors/passkey-schemas.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
@@ -25,20 +26,17 @@ type Attempt = {
 
 type Refusal = Problem<'INVALID_PASSKEY' | 'MFA_REQUIRED' | 'ACCOUNT_DEACTIVATED' | 'EMAIL_NOT_VERIFIED'>
 
-/** The ceremony of a sign-in that names no user: the passkey does. */
-export const signIn = { name: 'sign_in', userId: null, binding: '' } as const
-
 /**
  * Signs in with a passkey that the user of the browser chose. Without a check of the user by the authenticator the passkey is
- * only possession, and the sign-in goes on with a second step. Every refused passkey gets the same reply.
+ * only possession, and the sign-in continues with a second step. Every refused passkey gets the same reply.
  */
 export const loginByPasskey = async (
   deps: Needs,
   { credential, audience, origin }: Attempt,
 ): Promise<SessionReply | Refusal> => {
-  const passkey = await checkPasskey(deps, signIn, credential)
+  const passkey = await checkPasskey(deps, signInCeremony, credential)
   const attempt = () => passkey && finish(deps, { passkey, audience, origin })
-  // Try again if the row of the user changed in between: the challenge is spent, so the client cannot.
+  // Try again if the row of the user changed in between: the challenge is used up, so the client cannot.
   const done = (await attempt()) ?? (await attempt())
   if (done) return done
   await recordFailedLogin(deps, { userId: passkey?.userId ?? null, counts: false, origin })

@@ -3,6 +3,7 @@ import * as field from '../../platform/base/fields.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { hasPasskeys } from '../../platform/config/relying-party.ts'
 import type { Route } from '../../platform/http/route.ts'
+import { signInCeremony } from '../factors/ceremony.ts'
 import { passkeyExample, requestOptionsExample } from '../factors/passkey-examples.ts'
 import { passkeyCredential, requestOptions } from '../factors/passkey-schemas.ts'
 import { requestPasskey } from '../factors/request-passkey.ts'
@@ -11,7 +12,7 @@ import { resolveAudience } from '../sessions/resolve-audience.ts'
 import { route } from '../sessions/route.ts'
 import { sessionReply } from '../sessions/schemas.ts'
 import { tokensBy, tokenTransport } from '../sessions/token-transport.ts'
-import { loginByPasskey, signIn } from './login-by-passkey.ts'
+import { loginByPasskey } from './login-by-passkey.ts'
 
 const postLoginPasskeyOptions = route({
   method: 'POST',
@@ -28,7 +29,7 @@ const postLoginPasskeyOptions = route({
   unaudited: 'Changes nothing. The sign-in stores `login.succeeded` or `login.failed`.',
   handle: async deps => {
     if (!hasPasskeys(deps.config)) return new Problem('PASSKEYS_UNAVAILABLE')
-    return { status: 200, body: await requestPasskey(deps, signIn, null) }
+    return { status: 200, body: await requestPasskey(deps, signInCeremony, null) }
   },
 })
 

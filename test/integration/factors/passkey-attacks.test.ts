@@ -7,7 +7,7 @@ import { openPools, sendSimultaneously, statusesOf, times } from '../../simultan
 import { openWorld } from '../../world.ts'
 import { addPasskey, aPasskeyUser, creationOptions, requestOptions, signIn } from './passkey-user.ts'
 
-// Every answer that an attacker can make to a ceremony. None signs in, none is an error of the server, and each spends its
+// Every answer that an attacker can make to a ceremony. None signs in, none is an error of the server, and each uses up its
 // challenge: the right answer to the same challenge is refused afterwards.
 
 const world = await openWorld({ env: { METRICS_PORT: '0' } })
@@ -22,7 +22,7 @@ const flip = (bytes: Buffer): Buffer => {
 
 const cut = (bytes: Buffer): Buffer => bytes.subarray(0, -5)
 
-/** What every body of a refused passkey has, whatever the cause. */
+/** The reply to a refused passkey, without what differs for each request. */
 const refused = ({ status, body }: Reply) => {
   const { request_id, ...rest } = body
   return { status, ...rest }
@@ -45,8 +45,8 @@ const changes: Record<string, Answer> = {
   'another type': { type: 'payment.get' },
   'an unknown challenge': { challenge: randomBytes(32).toString('base64url') },
   'a challenge of 16 bytes': { challenge: randomBytes(16).toString('base64url') },
-  'a page in a frame of another site': { client: { crossOrigin: true } },
-  'a page in a frame of a named site': { client: { crossOrigin: true, topOrigin: 'http://evil.test' } },
+  'a page in a frame of another origin': { client: { crossOrigin: true } },
+  'a page in a frame of a named origin': { client: { crossOrigin: true, topOrigin: 'http://evil.test' } },
   'no presence of the user': { flags: 4 },
   'a backup of a key that cannot be synchronised': { flags: 1 | 4 | 16 },
   'data of the authenticator that is cut off': { data: cut },
@@ -119,7 +119,7 @@ const registrations: Record<string, Answer> = {
   'no CBOR': { attestation: () => Buffer.from('{}') },
 }
 
-test('a changed answer to a registration → INVALID_PASSKEY, and its challenge is spent', async t => {
+test('a changed answer to a registration → INVALID_PASSKEY, and its challenge is used up', async t => {
   const { access: token, userId } = await anAccount(client)
   for (const [change, answer] of Object.entries(registrations)) {
     const authenticator = newAuthenticator()
@@ -146,7 +146,7 @@ const assertions: Record<string, Answer> = {
   'a key that can be synchronised, while the stored one cannot': { flags: 1 | 4 | 8 },
 }
 
-test('a changed answer to a sign-in → INVALID_PASSKEY, and its challenge is spent', async t => {
+test('a changed answer to a sign-in → INVALID_PASSKEY, and its challenge is used up', async t => {
   const { authenticator } = await aPasskeyUser(client)
   for (const [change, answer] of Object.entries(assertions)) {
     const options = await requestOptions(client)

@@ -37,7 +37,7 @@ test('a fresh session asks for a new passkey → options of the contract, bound 
   })
 })
 
-test('the first passkey → recovery codes, this session reaches aal2, the other session ends; the next → no codes', async t => {
+test('the first passkey → recovery codes, this session reaches aal2, the other one ends', async t => {
   const { access, email } = await anAccount(client)
   const other = await client.post('login', { email, password })
   const first = newAuthenticator()
@@ -118,7 +118,7 @@ test('a deactivated account → ACCOUNT_DEACTIVATED, and the event', async t => 
   t.deepEqual(await loginEvents(userId), ['login.refused'])
 })
 
-test('an unverified account where the address must be verified → EMAIL_NOT_VERIFIED; with privacy, as a wrong passkey', async t => {
+test('an unverified account → EMAIL_NOT_VERIFIED; with privacy, as a wrong passkey', async t => {
   const { authenticator } = await aPasskeyUser(client)
   await using verified = new AsyncDisposableStack()
   const open = async (env: Record<string, string>) => {

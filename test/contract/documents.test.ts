@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { stripTypeScriptTypes } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -244,6 +245,18 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
         if (anchor) t.true(anchorsOf(file).includes(anchor), `${path}: ${target}`)
       }
     }
+  })
+
+  test('a block of JavaScript in a page → its syntax is valid', t => {
+    let count = 0
+    for (const path of pages)
+      for (const [, code = ''] of readFileSync(join(root, path), 'utf8').matchAll(
+        /```(?:js|ts)\n([\s\S]*?)```/g,
+      )) {
+        count++
+        t.notThrows(() => stripTypeScriptTypes(code), path)
+      }
+    t.true(count > 30)
   })
 
   test('a page of docs/ → the index links it', t => {

@@ -8,6 +8,7 @@ import { anAccount, anEmail, password, tokenOf } from '../fixtures.ts'
 import { aMachine, basic } from '../integration/clients/machine.ts'
 import { requestLoginMail } from '../integration/email-login/login-mail.ts'
 import { aPasskeyUser, creationOptions, requestOptions } from '../integration/factors/passkey-user.ts'
+import { aUserWithTotp, mfaTokenOf } from '../integration/login/second-factors.ts'
 import { openShop, secret } from '../integration/purchases/shop.ts'
 import { allRoutes } from '../routes.ts'
 import { anApp, totpOf } from '../totp.ts'
@@ -147,6 +148,10 @@ const needs: Record<string, () => Promise<Sent>> = {
   'POST /api/v1/auth/factors/recovery-codes': async () => ({ token: (await onFactor()).token }),
   'PATCH /api/v1/auth/factors/{id}': onFactor,
   'DELETE /api/v1/auth/factors/{id}': onFactor,
+  'POST /api/v1/auth/login/mfa': async () => {
+    const user = await aUserWithTotp(world)
+    return { fields: { mfa_token: await mfaTokenOf(client, user), code: user.code() } }
+  },
   'POST /api/v1/auth/refresh': async () => ({ fields: { refresh_token: (await anAccount(client)).refresh } }),
   'POST /api/v1/auth/logout': async () => ({ body: {}, token: (await anAccount(client)).access }),
   'PUT /api/v1/auth/me': async () => ({ body: { phone: null } }),

@@ -51,7 +51,7 @@ test('a problem is returned as a value and never thrown', t => {
 test('only problem-json.ts and oauth-json.ts turn a problem into a reply', t => {
   const naming = (word: RegExp) => paths(src.filter(({ code }) => word.test(code)))
   t.deepEqual(naming(/application\/problem\+json/), [
-    'src/platform/api-docs/openapi.ts',
+    'src/platform/api-docs/openapi-problem-replies.ts',
     'src/platform/http/problem-json.ts',
   ])
   t.deepEqual(naming(/\bdefinition\b.*\}: Problem\b|\.definition\.status\b/), [

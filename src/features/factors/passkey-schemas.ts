@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { field, named, pattern } from '../../platform/base/field-shapes.ts'
+import { descriptor, milliseconds, requestOptions } from '../../platform/catalog/passkey-request-options.ts'
 
 // The JSON of WebAuthn Level 3, section 5.1: what `toJSON()` of a credential returns, and what `parseCreationOptionsFromJSON`
 // and `parseRequestOptionsFromJSON` take. Its names are in camel case.
@@ -53,14 +54,6 @@ export const passkeyCredential = credentialOf('PasskeyCredential', {
 export type NewPasskeyCredential = v.InferOutput<typeof newPasskeyCredential>
 export type PasskeyCredential = v.InferOutput<typeof passkeyCredential>
 
-const descriptor = named('PasskeyDescriptor', {
-  id: v.string(),
-  type: v.literal('public-key'),
-  transports: v.exactOptional(v.array(v.string())),
-})
-
-const milliseconds = v.pipe(v.number(), v.integer())
-
 /** `PublicKeyCredentialCreationOptionsJSON`, for `PublicKeyCredential.parseCreationOptionsFromJSON`. */
 export const creationOptions = named('PasskeyCreationOptions', {
   challenge: v.string(),
@@ -79,14 +72,7 @@ export const creationOptions = named('PasskeyCreationOptions', {
   attestation: v.literal('none'),
 })
 
-/** `PublicKeyCredentialRequestOptionsJSON`, for `PublicKeyCredential.parseRequestOptionsFromJSON`. */
-export const requestOptions = named('PasskeyRequestOptions', {
-  challenge: v.string(),
-  rpId: v.string(),
-  timeout: milliseconds,
-  allowCredentials: v.array(descriptor),
-  userVerification: v.literal('preferred'),
-})
-
 export type CreationOptions = v.InferOutput<typeof creationOptions>
 export type RequestOptions = v.InferOutput<typeof requestOptions>
+
+export { requestOptions }

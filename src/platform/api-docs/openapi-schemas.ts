@@ -1,10 +1,21 @@
-import type { Route } from '../http/route.ts'
+import { toJsonSchema } from '@valibot/to-json-schema'
+import type { Route, Schema } from '../http/route.ts'
 
 // Client generators create one type for each inline schema. With named components, a user or a session is one type.
 
 type Json = Record<string, unknown>
 
 const prefix = '#/components/schemas/'
+
+/** The JSON Schema of what a client sends (`input`) or gets (`output`). */
+export const jsonSchema = (schema: Schema, typeMode: 'input' | 'output'): Json => {
+  const { $schema: _, ...rest } = toJsonSchema(schema, {
+    target: 'draft-2020-12',
+    typeMode,
+    errorMode: 'ignore',
+  }) as Json
+  return rest
+}
 
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -15,7 +26,8 @@ const mapValues = (value: unknown, change: (inner: unknown) => unknown): unknown
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, change(inner)]))
 }
 
-const pascal = (text: string): string =>
+/** Words in the form of a type: `GetAdminUsers`. */
+export const pascal = (text: string): string =>
   text
     .split(/[^a-zA-Z0-9]+/)
     .filter(Boolean)

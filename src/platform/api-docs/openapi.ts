@@ -1,25 +1,15 @@
-import { toJsonSchema } from '@valibot/to-json-schema'
 import * as v from 'valibot'
 import type { ProblemDefinition } from '../catalog/problem-definition.ts'
 import type { Auth } from '../http/auth.ts'
-import { isOAuthPath } from '../http/oauth-json.ts'
 import type { ReplySpec, Route, Schema } from '../http/route.ts'
 import { freshnessOf } from './openapi-freshness.ts'
-import { headers, refusalHeaders, replyHeaders, securitySchemes } from './openapi-headers.ts'
-import { machineSchemes, oauthError, oauthReply } from './openapi-oauth.ts'
-import { problem, problemCode, problemsOf } from './openapi-problems.ts'
-import { openSchemas, routeName, type Schemas } from './openapi-schemas.ts'
+import { headers, replyHeaders, securitySchemes } from './openapi-headers.ts'
+import { machineSchemes, oauthError } from './openapi-oauth.ts'
+import { problemReplies } from './openapi-problem-replies.ts'
+import { problem, problemCode } from './openapi-problems.ts'
+import { jsonSchema, openSchemas, routeName, type Schemas } from './openapi-schemas.ts'
 
 type Json = Record<string, unknown>
-
-const jsonSchema = (schema: Schema, typeMode: 'input' | 'output'): Json => {
-  const { $schema: _, ...rest } = toJsonSchema(schema, {
-    target: 'draft-2020-12',
-    typeMode,
-    errorMode: 'ignore',
-  }) as Json
-  return rest
-}
 
 const mediaTypes = {
   json: 'application/json',
@@ -91,26 +81,6 @@ const reply = (route: Route, status: number, spec: ReplySpec, schemas: Schemas):
   return { description, headers, content: { 'application/json': { schema, example } } }
 }
 
-// `x-problem-codes` lists the codes of a status. A schema for each list would be one more generated type.
-const problemReplies = (route: Route): Json => {
-  const byStatus = Map.groupBy(problemsOf(route), ({ status }) => status)
-  return Object.fromEntries(
-    [...byStatus].map(([status, found]) => [
-      status,
-      {
-        headers: refusalHeaders(status, found, route),
-        ...(isOAuthPath(route.path) ? oauthReply(found) : problemReply(found)),
-      },
-    ]),
-  )
-}
-
-const problemReply = (found: readonly ProblemDefinition[]): Json => ({
-  description: found.map(({ code, title }) => `\`${code}\`: ${title}.`).join('\n\n'),
-  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-  'x-problem-codes': found.map(({ code }) => code),
-})
-
 const responses = (route: Route, schemas: Schemas): Json => {
   const success = Object.entries(route.replies).map(([status, spec]) => [
     status,
@@ -119,7 +89,7 @@ const responses = (route: Route, schemas: Schemas): Json => {
   const both = Object.fromEntries(success) as Record<string, Json>
   if (route.etag)
     both[304] = { description: 'The reply that you have is current', headers: replyHeaders(route) }
-  for (const [status, problem] of Object.entries(problemReplies(route)) as [string, Json][]) {
+  for (const [status, problem] of Object.entries(problemReplies(route, schemas)) as [string, Json][]) {
     const page = both[status] as { content?: Json } | undefined
     both[status] = page ? { ...problem, content: { ...page.content, ...(problem.content as Json) } } : problem
   }

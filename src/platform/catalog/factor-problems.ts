@@ -1,4 +1,23 @@
+import * as v from 'valibot'
+import { requestOptions } from './passkey-request-options.ts'
 import { defineProblems } from './problem-definition.ts'
+
+/** A reauthentication has `methods` only. */
+const mfaRequired = v.object({
+  mfa_token: v.pipe(
+    v.exactOptional(v.string()),
+    v.description('The token for `POST /api/v1/auth/login/mfa`, and for nothing else.'),
+  ),
+  expires_in: v.pipe(
+    v.exactOptional(v.pipe(v.number(), v.integer())),
+    v.description('How many seconds the token is valid.'),
+  ),
+  methods: v.pipe(
+    v.array(v.picklist(['totp', 'passkey', 'recovery_code', 'password'])),
+    v.description('How the user can go on.'),
+  ),
+  passkey_options: v.exactOptional(requestOptions),
+})
 
 /** Problems of second factors and passkeys. */
 export const factorProblems = defineProblems({
@@ -6,6 +25,7 @@ export const factorProblems = defineProblems({
     status: 403,
     title: 'A second factor is required',
     help: 'At a sign-in, its first step was right: send `mfa_token` and the evidence of one of `methods` to `POST /api/v1/auth/login/mfa` within `expires_in` seconds. At a reauthentication, the password alone is not enough: send the evidence of one of `methods` there.',
+    members: mfaRequired,
   },
   MFA_ENROLLMENT_REQUIRED: {
     status: 403,

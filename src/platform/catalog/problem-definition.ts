@@ -1,3 +1,5 @@
+import type * as v from 'valibot'
+
 /** A problem that the API replies with, for each code. Codes are a public contract: they are added, never changed. */
 export type ProblemDefinition<C extends string = string> = {
   readonly code: C
@@ -9,11 +11,15 @@ export type ProblemDefinition<C extends string = string> = {
   readonly details?: Readonly<Record<string, string>>
   /** Whether a reply may leave out the reason. */
   readonly isDetailOptional?: true
+  /** The members that the reply has besides those of every problem (RFC 9457, section 3.2). */
+  readonly members?: v.GenericSchema<Members>
   /** Whether the reply may have a `Retry-After`. */
   readonly isRetriable?: true
   /** The `error` of a reply below `/oauth`. Without it the status decides. */
   readonly oauthError?: string
 }
+
+type Members = Readonly<Record<string, unknown>>
 
 type Parts = Omit<ProblemDefinition, 'code'>
 
@@ -38,12 +44,12 @@ export const mergeProblems = (definitions: readonly ProblemDefinition[]): Proble
 
 export type FieldError = { path: string; rule: string; message: string }
 
-/** What a reply adds to its problem. `retryAfter` is in seconds, and `members` are extension members (RFC 9457, section 3.2). */
+/** What a reply adds to its problem. `retryAfter` is in seconds. */
 type Additions = {
   errors?: FieldError[]
   retryAfter?: number
   headers?: Record<string, string>
-  members?: Readonly<Record<string, unknown>>
+  members?: Members
 }
 
 /** The names of the reasons of a problem. */
@@ -54,7 +60,9 @@ export type ArgumentsOf<D> = D extends { details: object }
   ? D extends { isDetailOptional: true }
     ? [Additions & { detail?: DetailOf<D> }] | []
     : [Additions & { detail: DetailOf<D> }]
-  : [Additions] | []
+  : D extends { members: v.GenericSchema }
+    ? [Additions & { members: v.InferInput<D['members']> & Members }]
+    : [Additions] | []
 
 /** The arguments of any problem. */
 export type AnyArguments = Additions & { detail?: string }

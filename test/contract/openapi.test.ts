@@ -150,7 +150,7 @@ const needs: Record<string, () => Promise<Sent>> = {
   'DELETE /api/v1/auth/factors/{id}': onFactor,
   'POST /api/v1/auth/login/mfa': async () => {
     const user = await aUserWithTotp(world)
-    return { fields: { mfa_token: await mfaTokenOf(client, user), code: user.code() } }
+    return { fields: { mfa_token: await mfaTokenOf(client, user, {}), code: user.code() } }
   },
   'POST /api/v1/auth/refresh': async () => ({ fields: { refresh_token: (await anAccount(client)).refresh } }),
   'POST /api/v1/auth/logout': async () => ({ body: {}, token: (await anAccount(client)).access }),

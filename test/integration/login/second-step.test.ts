@@ -4,6 +4,7 @@ import type { Reply } from '../../client.ts'
 import { anAccount, password } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
+import { aPasskeyUser, signIn } from '../factors/passkey-user.ts'
 import { aClient, postForm } from '../introspection/a-client.ts'
 import { aDevice } from '../lockout/unknown-devices.ts'
 import { newPassword, requestResetMail } from '../passwords/user-with-reset-mail.ts'
@@ -234,4 +235,52 @@ test('a known device asks for the second step often → it does not use up the l
     t.regex(headers.get('ratelimit') ?? '', /"login_mfa";r=2/)
   }
   await limited.close()
+})
+
+test('passkey as the second step → asked for with options, bound to its sign-in', async t => {
+  const { authenticator, ...user } = await aPasskeyUser(client)
+  const [first, second] = [await firstStep(client, user), await firstStep(client, user)]
+  t.deepEqual(first.body.methods, ['passkey', 'recovery_code'])
+  const options = first.body.passkey_options
+  t.deepEqual(
+    options.allowCredentials.map(({ id }: { id: string }) => id),
+    [authenticator.id],
+  )
+  const foreign = { credential: authenticator.get(second.body.passkey_options) }
+  t.is((await secondStep(client, first.body.mfa_token, foreign)).body.code, 'INVALID_PASSKEY')
+  const { status, body } = await secondStep(client, first.body.mfa_token, {
+    credential: authenticator.get(options),
+  })
+  t.is(status, 200)
+  const { amr, acr } = claimsOf(body.access_token)
+  t.deepEqual({ amr: [...amr].sort(), acr }, { amr: ['hwk', 'mfa', 'pwd', 'user'], acr: 'aal2' })
+})
+
+test('passkey without user verification as the second step → two factors with the password', async t => {
+  const { authenticator, ...user } = await aPasskeyUser(client)
+  const { mfa_token, passkey_options } = (await firstStep(client, user)).body
+  const credential = authenticator.get(passkey_options, { flags: 1 })
+  const { status, body } = await secondStep(client, mfa_token, { credential })
+  t.is(status, 200)
+  t.is(claimsOf(body.access_token).acr, 'aal2')
+})
+
+test('many refused passkeys → they do not count, neither for the token nor for the account', async t => {
+  const { authenticator, recoveryCodes, ...user } = await aPasskeyUser(client)
+  const { mfa_token, passkey_options } = (await firstStep(client, user)).body
+  const refused = { credential: authenticator.get(passkey_options, { challenge: 'A'.repeat(43) }) }
+  for (let i = 0; i < 12; i++)
+    t.is((await secondStep(client, mfa_token, refused)).body.code, 'INVALID_PASSKEY')
+  t.is((await secondStep(client, mfa_token, { recovery_code: recoveryCodes[0] })).status, 200)
+})
+
+test('passkey without user verification as the first step → the password completes the sign-in', async t => {
+  const { authenticator, ...user } = await aPasskeyUser(client)
+  const reply = await signIn(client, authenticator, { flags: 1 })
+  t.is(reply.body.code, 'MFA_REQUIRED')
+  t.deepEqual(reply.body.methods, ['recovery_code', 'password'])
+  t.false('passkey_options' in reply.body)
+  const { mfa_token } = reply.body
+  t.is((await secondStep(client, mfa_token, { password: 'wrong horse 9' })).body.code, 'INVALID_CREDENTIALS')
+  t.is((await secondStep(client, mfa_token, { password: user.password })).status, 200)
 })

@@ -11,6 +11,7 @@ import { aPasskeyUser, creationOptions, requestOptions } from '../integration/fa
 import { aUserWithTotp, mfaTokenOf } from '../integration/login/second-factors.ts'
 import { openShop, secret } from '../integration/purchases/shop.ts'
 import { allRoutes } from '../routes.ts'
+
 import { anApp, totpOf } from '../totp.ts'
 import { until } from '../until.ts'
 import { bodyErrors, type Operation, operationsOf, readDocument, replyErrors } from './openapi-check.ts'
@@ -92,6 +93,12 @@ const undoDeletionToken = async (): Promise<string> => {
   return tokenTo(email, 'undo-deletion')
 }
 
+const undoFactorToken = async (): Promise<string> => {
+  const { email, access } = await anAccount(client)
+  await anApp(client, access)
+  return tokenTo(email, 'undo-factor')
+}
+
 const adminToken = async (): Promise<string> => {
   const { userId, access } = await anAccount(client)
   await world.sql(`UPDATE users SET roles = '{user,admin}' WHERE id = $1`, [userId])
@@ -159,6 +166,8 @@ const needs: Record<string, () => Promise<Sent>> = {
   'POST /api/v1/auth/reject-account/confirm': async () => ({ fields: { token: await verifyToken() } }),
   'POST /api/v1/auth/undo-deletion': async () => ({ fields: { token: await undoDeletionToken() } }),
   'POST /api/v1/auth/undo-deletion/confirm': async () => ({ fields: { token: await undoDeletionToken() } }),
+  'POST /api/v1/auth/undo-factor': async () => ({ fields: { token: await undoFactorToken() } }),
+  'POST /api/v1/auth/undo-factor/confirm': async () => ({ fields: { token: await undoFactorToken() } }),
   'DELETE /api/v1/auth/sessions/{id}': async () => {
     const { access: token, sessionId: id } = await anAccount(client)
     return { token, id }
@@ -183,6 +192,7 @@ const needs: Record<string, () => Promise<Sent>> = {
   'PATCH /api/v1/admin/users/{id}': async () => ({ ...(await onUser()), fields: { is_active: false } }),
   'DELETE /api/v1/admin/users/{id}': onUser,
   'POST /api/v1/admin/users/{id}/logout': onUser,
+  'DELETE /api/v1/admin/users/{id}/factors': onUser,
   'POST /api/v1/admin/clients/{id}/secrets': async () => ({ id: (await aMachine(world, ['a'])).id }),
   'DELETE /api/v1/admin/clients/{id}/secrets/{prefix}': () => aMachine(world, ['a']),
   'DELETE /api/v1/admin/clients/{id}': async () => ({ id: (await aMachine(world, ['a'])).id }),

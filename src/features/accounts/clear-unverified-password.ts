@@ -23,7 +23,7 @@ type Registration = {
  */
 export const clearUnverifiedPassword = async (
   manager: EntityManager,
-  deps: Pick<Deps, 'metrics'>,
+  deps: Pick<Deps, 'emails' | 'metrics'>,
   { email, exceptId, origin }: Registration,
 ): Promise<string | null> => {
   const unverified = {

@@ -24,7 +24,7 @@ type NewAccount = { email: string; password: string } & Omit<Profile, 'picture_u
 
 type Needs = Parameters<typeof startSession>[0] &
   Parameters<typeof validateNewPassword>[0] &
-  Pick<Deps, 'log' | 'database' | 'queue' | 'hasher' | 'metrics'>
+  Pick<Deps, 'log' | 'database' | 'queue' | 'hasher' | 'metrics' | 'emails'>
 
 type Request = {
   registration: NewAccount

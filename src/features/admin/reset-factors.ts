@@ -8,12 +8,13 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { endedActorRefusal } from '../clients/ended-actor-refusal.ts'
+import { revokeUndoLinks } from '../factors/revoke-undo-links.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
 import { type User, Users } from '../users/entity.ts'
 import { adminChangeRefusal } from '../users/last-admin.ts'
 import type { FactorType } from '../users/types.ts'
 
-type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'queue' | 'metrics'>
+type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'emails' | 'queue' | 'metrics'>
 
 type Action = { userId: string; actorId: string | null; origin: Origin }
 
@@ -49,6 +50,7 @@ const apply = async (manager: EntityManager, deps: Needs, { userId, actorId, ori
   )
   const live = deleted.filter(factor => factor.is_live)
   if (live.length === 0) return null
+  await revokeUndoLinks(manager, deps, user)
   await manager.increment(Users, { id: userId }, 'session_epoch', 1)
   const data = { factor_ids: live.map(factor => factor.id) }
   await recordEvent(manager, { type: 'factors.reset', userId, actorId, origin, data })

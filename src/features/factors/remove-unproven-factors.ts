@@ -4,6 +4,7 @@ import type { Origin } from '../../platform/base/origin.ts'
 import { counters } from '../../platform/catalog/metrics.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import type { User } from '../users/types.ts'
+import { revokeUndoLinks } from './revoke-undo-links.ts'
 import type { FactorType } from './types.ts'
 
 const noOrigin: Origin = { ip: '', userAgent: '' }
@@ -19,7 +20,7 @@ const noOrigin: Origin = { ip: '', userAgent: '' }
  */
 export const removeUnprovenFactors = async (
   manager: EntityManager,
-  { metrics }: Pick<Deps, 'metrics'>,
+  deps: Pick<Deps, 'emails' | 'metrics'>,
   user: Pick<User, 'id' | 'email'>,
   origin: Origin = noOrigin,
 ): Promise<boolean> => {
@@ -31,7 +32,8 @@ export const removeUnprovenFactors = async (
   )
   const live = rows.filter(row => row.is_live)
   if (live.length === 0) return false
-  for (const { type } of live) metrics.count(counters.factors_changed, { type, change: 'removed' })
+  for (const { type } of live) deps.metrics.count(counters.factors_changed, { type, change: 'removed' })
+  await revokeUndoLinks(manager, deps, user)
   const data = { factor_ids: live.map(row => row.id) }
   await recordEvent(manager, { type: 'factor.unproven_removed', userId: user.id, origin, data })
   return true

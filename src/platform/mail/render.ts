@@ -18,6 +18,8 @@ const displayed = (email: CompiledEmail, name: string, value: string): string =>
   }
   if (name === 'amount') return moneyIn(email.locale, value)
   if (name === 'name') return sanitizeName(value)
+  // A thief with a session chooses the name of a factor that the owner then reads.
+  if (name === 'factor') return sanitizeName(value) || unknown()
   if (name === 'ip' || name === 'device') return sanitize(value, 160) || unknown()
   if (name === 'email' || name === 'account') return sanitizeAddress(value) || unknown()
   return value

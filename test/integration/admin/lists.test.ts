@@ -4,6 +4,7 @@ import { auditEvents } from '../../../src/modules.ts'
 import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
 import { openWorld, type World } from '../../world.ts'
+import { anAppUser } from '../factors/undo-links.ts'
 import { adminActions, anAdmin } from './admin-account.ts'
 
 // The lists of users and of audit events, and that no action succeeds without its audit event.
@@ -375,7 +376,10 @@ anyTest.after.always(async () => {
       // Tested elsewhere, those of routes in audit/every-route-is-audited.test.ts.
       [
         ...['user.registration_refused', 'user.imported', 'user.profile_changed', 'user.exported'],
-        ...['user.merged', 'password.closed', 'password.reset_requested', 'email.verification_requested'],
+        ...['user.merged', 'login.challenged', 'login.mfa_failed', 'login.email_requested'],
+        ...['factor.added', 'factor.renamed', 'factor.removed', 'factor.undone', 'factor.unproven_removed'],
+        ...['factors.reset', 'recovery_codes.replaced', 'recovery_code.used', 'factor.refused'],
+        ...['password.closed', 'password.reset_requested', 'email.verification_requested'],
         ...['signing_key.published', 'signing_key.promoted', 'signing_key.retired'],
         ...['client.created', 'client.secret_added', 'client.secret_dropped', 'client.revoked'],
         ...['site.created', 'site.updated', 'purchase.started', 'purchase.failed', 'purchase.expired'],
@@ -504,6 +508,7 @@ anyTest.after.always(async () => {
     await sql('SELECT * FROM users ORDER BY id'),
     await sql('SELECT id, kind, recipient, proof_spent_at FROM emails ORDER BY id'),
     await sql('SELECT * FROM audit_events ORDER BY id'),
+    await sql('SELECT id, removed_at FROM factors ORDER BY id'),
   ]
 
   const new_password = 'another horse 10'
@@ -531,6 +536,7 @@ anyTest.after.always(async () => {
     await client.send('DELETE', 'me', { token: deletedAccount.access, body: { password } })
     const undoDeletionMail = await world.mails.to(deletedAccount.email, 2)
     await world.sql('UPDATE users SET email_verified = true WHERE id = $1', [userId])
+    const enrolled = await anAppUser(world)
 
     const token = access
     const actions = {
@@ -543,6 +549,11 @@ anyTest.after.always(async () => {
       'confirm-email': () => client.post('confirm-email', { token: tokenOf(moving.link) }),
       'undo-email-change': () => client.post('undo-email-change', { token: tokenOf(undoChangeMail.link) }),
       'undo-deletion': () => client.post('undo-deletion', { token: tokenOf(undoDeletionMail.link) }),
+      'undo-factor': () => client.post('undo-factor', { token: enrolled.added }),
+      'reset of factors': () =>
+        client.send('DELETE', `/api/v1/admin/users/${enrolled.userId}/factors`, {
+          token: eventlessAda.access,
+        }),
       'change-password': () =>
         client.post('change-password', { current_password: password, new_password }, { token }),
       'logout-all': () => client.post('logout-all', undefined, { token }),
@@ -571,7 +582,13 @@ anyTest.after.always(async () => {
     t.is((await client.get('me', { token: account.access })).status, 200)
     t.is((await client.post('refresh', { refresh_token: account.refresh })).status, 200)
 
-    for (const name of ['confirm-email', 'undo-email-change', 'undo-deletion', 'deactivate'] as const)
+    for (const name of [
+      'confirm-email',
+      'undo-email-change',
+      'undo-deletion',
+      'undo-factor',
+      'deactivate',
+    ] as const)
       t.true((await actions[name]()).status < 300, `${name}: the link was not used up`)
   })
 }

@@ -3,6 +3,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import anyTest from 'ava'
 import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
+import { anApp } from '../../totp.ts'
 import { runCommand } from '../cli/run-command.ts'
 import { aMachine } from '../clients/machine.ts'
 import { aVerifiedAccount, untilNoEmailQueued } from '../email-change/change-email.ts'
@@ -189,6 +190,12 @@ const commands: Record<
     await sql('UPDATE users SET is_active = false WHERE id = $1', [userId])
     const data = { before: { is_active: false }, after: { is_active: true } }
     return { type: 'user.activated', args: ['users', 'activate', email], data }
+  },
+  'users reset-factors': async () => {
+    const { email, access } = await aVerifiedAccount(shop)
+    const { id } = await anApp(client, access)
+    await sql(`DELETE FROM factors WHERE type = 'recovery_codes'`)
+    return { type: 'factors.reset', args: ['users', 'reset-factors', email], data: { factor_ids: [id] } }
   },
   'users import': async () => {
     const file = join(tmpdir(), `latchkey-audit-${process.pid}.jsonl`)

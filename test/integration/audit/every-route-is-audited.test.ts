@@ -6,6 +6,7 @@ import { signedHeaders } from '../../../src/shop/gateway-stub/sample-events.ts'
 import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
 import { allRoutes, exampleBody } from '../../routes.ts'
+
 import { anApp, totpOf } from '../../totp.ts'
 import { aMachine, askToken, basic, clientsPath, postForm } from '../clients/machine.ts'
 import {
@@ -167,6 +168,13 @@ const anEnrolledUser = async () => {
   return { token, ...(await anApp(client, token)) }
 }
 
+const undoesFactor = (path: string, send: typeof form | typeof client.post) => async (): Promise<Case> => {
+  const { email, access } = await aVerifiedAccount(shop)
+  await anApp(client, access)
+  const token = await tokenTo(email, 'undo-factor')
+  return { type: 'factor.undone', act: () => send(path, { token }), emails: { email_id: email } }
+}
+
 const post = client.post
 const cases: Record<string, () => Promise<Case>> = {
   'POST /api/v1/auth/register': async () => ({
@@ -269,6 +277,14 @@ const cases: Record<string, () => Promise<Case>> = {
   'POST /api/v1/auth/confirm-email/confirm': confirms(`${auth}/confirm-email/confirm`, form),
   'POST /api/v1/auth/undo-email-change': undoesEmailChange('undo-email-change', post),
   'POST /api/v1/auth/undo-email-change/confirm': undoesEmailChange(`${auth}/undo-email-change/confirm`, form),
+  'POST /api/v1/auth/undo-factor': undoesFactor('undo-factor', post),
+  'POST /api/v1/auth/undo-factor/confirm': undoesFactor(`${auth}/undo-factor/confirm`, form),
+  'DELETE /api/v1/admin/users/:id/factors': async () => {
+    const { access, userId } = await anAccount(client)
+    await anApp(client, access)
+    const act = () => client.send('DELETE', `/api/v1/admin/users/${userId}/factors`, admin)
+    return { type: 'factors.reset', act }
+  },
   'PATCH /api/v1/admin/users/:id': async () => {
     const { userId } = await aVerifiedAccount(shop)
     return {

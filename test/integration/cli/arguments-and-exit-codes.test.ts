@@ -12,6 +12,7 @@ const names = [
   'users demote',
   'users deactivate',
   'users activate',
+  'users reset-factors',
   'users import',
   'keys list',
   'keys rotate',

@@ -2,6 +2,7 @@ import anyTest from 'ava'
 import pg from 'pg'
 import type { Reply } from '../../client.ts'
 import { anAccount } from '../../fixtures.ts'
+import { anApp } from '../../totp.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { anAdmin } from '../admin/admin-account.ts'
@@ -17,6 +18,7 @@ const { client, sql } = world
 const admin = await anAdmin(world)
 const target = await anAccount(client)
 await sql('UPDATE users SET email_verified = true WHERE id = $1', [target.userId])
+await anApp(client, target.access)
 const managed = await aMachine(world, ['orders:read'], admin.access)
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
@@ -29,13 +31,15 @@ const changes: Record<string, (token: string) => Promise<Reply>> = {
   'revokes a client': token => client.send('DELETE', `${clientsPath}/${managed.id}`, { token }),
   'makes an administrator': token =>
     client.send('PATCH', `${usersPath}/${target.userId}`, { body: { roles: ['user', 'admin'] }, token }),
+  'resets the factors of a user': token =>
+    client.send('DELETE', `${usersPath}/${target.userId}/factors`, { token }),
   'deletes a user': token => client.send('DELETE', `${usersPath}/${target.userId}`, { token }),
 }
 
 const stored = async () => [
   await sql('SELECT id FROM clients WHERE revoked_at IS NULL AND name = $1', ['Kept']),
   await sql('SELECT prefix FROM client_secrets WHERE client_id = $1', [managed.id]),
-  await sql('SELECT roles, erase_after FROM users WHERE id = $1', [target.userId]),
+  await sql('SELECT roles, factor_types, erase_after FROM users WHERE id = $1', [target.userId]),
 ]
 
 const isWaiting = async (): Promise<boolean> =>

@@ -18,7 +18,7 @@ test.after.always(async () => {
   await privateWorld[Symbol.asyncDispose]()
 })
 
-type Words = { name: string; agent: string }
+type Words = { name: string; agent: string; factor?: string }
 /** `flowEmails` is the number of emails to `addresses`. */
 type Emails = { mails: Map<string, CaughtEmail>; addresses: string[]; flowEmails: number }
 
@@ -28,7 +28,10 @@ const assertOk = (what: string, { status, text }: { status: number; text: string
 }
 
 /** Runs every flow that sends an email. `rename` stores a name that no request could set. */
-const emailsOfAllFlows = async ({ name, agent }: Words, rename?: string): Promise<Emails> => {
+const emailsOfAllFlows = async (
+  { name, agent, factor = 'Phone' }: Words,
+  rename?: string,
+): Promise<Emails> => {
   const { client, mails: sink } = world
   const mails = new Map<string, CaughtEmail>()
   const headers = { 'user-agent': agent }
@@ -109,7 +112,7 @@ const emailsOfAllFlows = async ({ name, agent }: Words, rename?: string): Promis
     if (rename !== undefined)
       await world.sql('UPDATE users SET full_name = $2 WHERE id = $1', [reader.userId, rename])
     const values = Object.fromEntries(
-      data.map(each => [each, each === 'device' ? agent : (sample[each] ?? '')]),
+      data.map(each => [each, { device: agent, factor }[each] ?? sample[each] ?? '']),
     )
     const { email: recipient, userId } = reader
     await world.queueEmail({ kind, recipient, userId, locale: 'en', data: values })
@@ -175,6 +178,7 @@ const greetsWithoutName = (kind: string): boolean => kind === 'purchase_claim'
 const withDevice: readonly string[] = [
   ...(['password_changed', 'new_device', 'account_exported'] as const),
   ...(['session_reuse', 'email_change_undone'] as const),
+  ...(['factor_added', 'factor_removed', 'recovery_code_used'] as const),
 ]
 const honestWords = { name: 'Ana', agent: 'Decent/1' }
 const honestEmails = emailsOfAllFlows(honestWords)
@@ -222,7 +226,7 @@ for (const words of leftOut)
   test.serial(
     `name or user agent that email programs would link → left out of every email: ${words}`,
     async t => {
-      const { mails } = await emailsOfAllFlows({ name: words, agent: words })
+      const { mails } = await emailsOfAllFlows({ name: words, agent: words, factor: words })
       const honest = (await honestEmails).mails
       for (const [kind, caught] of mails) {
         isSameExceptWords(t, kind, caught, honest.get(kind) as CaughtEmail)

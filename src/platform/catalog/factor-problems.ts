@@ -50,7 +50,7 @@ export const factorProblems = defineProblems({
   PASSKEYS_UNAVAILABLE: {
     status: 409,
     title: 'The service cannot use passkeys',
-    help: 'Browsers bind passkeys to a domain name, and the host of `PUBLIC_URL` is an IP address. Serve Latchkey under a domain name (on your own machine: `localhost`), or set `WEBAUTHN_RP_ID`. See `docs/configuration.md`.',
+    help: 'Browsers bind passkeys to a domain name, and the host of `PUBLIC_URL` is an IP address. Serve the service under a domain name (on your own machine: `localhost`), or set `WEBAUTHN_RP_ID`. See `docs/configuration.md`.',
   },
   FACTOR_LIMIT_REACHED: {
     status: 409,

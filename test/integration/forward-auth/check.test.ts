@@ -323,8 +323,11 @@ test('more checks than the limit → 429 with Retry-After for that session only'
 
 test('every address that an account can have → fit for a header; another one → an error', async t => {
   const user = { id: 'x', roles: ['user'], email_verified: true }
+  const session = { epoch: 0, authTime: 0, amr: ['pwd'] }
   const write = (email: string) =>
-    headersOfCaller({ user: { ...user, email }, sessionId: 's' } as Parameters<typeof headersOfCaller>[0])
+    headersOfCaller({ user: { ...user, email }, sessionId: 's', session } as unknown as Parameters<
+      typeof headersOfCaller
+    >[0])
   for (const text of [
     "O'Neil+news@example.com",
     "!#$%&'*+/=?^_`{|}~-@example.com",

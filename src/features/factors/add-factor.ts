@@ -7,15 +7,16 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import { startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { type Amr, combineAmr } from '../sessions/authentication.ts'
+import { deleteSessions } from '../sessions/delete-sessions.ts'
 import type { SessionState } from '../sessions/types.ts'
 import { type User, Users } from '../users/entity.ts'
+import { continueSession } from './continue-session.ts'
 import { createRecoveryCodes } from './create-recovery-codes.ts'
-import { endOtherSessions } from './end-other-sessions.ts'
 import { lockOwner } from './lock-owner.ts'
 import { queueFactorNotice } from './queue-factor-notice.ts'
 import type { Factor } from './types.ts'
 
-type Needs = Parameters<typeof endOtherSessions>[0] & Pick<Deps, 'queue' | 'secrets' | 'metrics'>
+type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'queue' | 'secrets' | 'metrics'>
 
 type Addition<P extends Problem> = {
   user: User
@@ -59,6 +60,7 @@ export const addFactor = async <P extends Problem>(
   deps.metrics.count(counters.factors_changed, { type: added.factor.type, change: 'added' })
   await startDelivery(deps, [added.emailId])
   const authenticated = { authTime: now(deps.clock), amr: combineAmr(session.amr, amr) }
-  await endOtherSessions(deps, { user, sessionId, ...authenticated })
+  await continueSession(deps, { user, sessionId, ...authenticated })
+  await deleteSessions(deps, user.id, 'session')
   return { factor: added.factor, recoveryCodes: added.recoveryCodes }
 }

@@ -5,14 +5,15 @@ import { counters } from '../../platform/catalog/metrics.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { deleteSessions } from '../sessions/delete-sessions.ts'
 import type { SessionState } from '../sessions/types.ts'
 import { type User, Users } from '../users/entity.ts'
-import { endOtherSessions } from './end-other-sessions.ts'
+import { continueSession } from './continue-session.ts'
 import { countFactors, findFactor, removeFactors } from './factor-store.ts'
 import { lockOwner } from './lock-owner.ts'
 import { queueFactorNotice } from './queue-factor-notice.ts'
 
-type Needs = Parameters<typeof endOtherSessions>[0] & Pick<Deps, 'queue' | 'metrics'>
+type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'queue' | 'metrics'>
 
 type Removal = { user: User; sessionId: string; session: SessionState; id: string; origin: Origin }
 
@@ -42,7 +43,8 @@ export const removeFactor = async (
   deps.metrics.count(counters.factors_changed, { type: removed.factor.type, change: 'removed' })
   await startDelivery(deps, [removed.emailId])
   const { authTime, amr } = session
-  await endOtherSessions(deps, { user, sessionId, authTime, amr })
+  await continueSession(deps, { user, sessionId, authTime, amr })
+  await deleteSessions(deps, user.id, 'session')
   return null
 }
 

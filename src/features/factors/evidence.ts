@@ -5,7 +5,7 @@ import type { Code } from '../../platform/catalog/problems.ts'
 import { passkeyCredential } from './passkey-schemas.ts'
 import type { Method } from './types.ts'
 
-// What a client sends as proof of a second factor. A new factor is a line in each table here, and one in the table of checks
+// The evidence that a client sends of a second factor. A new factor is a line in each table here, and one in the table of checks
 // in `verify-evidence.ts`.
 
 /** A code of an authenticator app: 6 digits in any script, with spaces or hyphens between them. */

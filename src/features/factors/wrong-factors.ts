@@ -20,7 +20,7 @@ const counterOf = (userId: string, name: string): AttemptCounter => ({
  * password cannot make the owner's own device wait. `device.id` is its `deviceId`.
  */
 export const factorsAtDevice = (userId: string, device: { id: string; signedIn: boolean }): AttemptCounter =>
-  counterOf(userId, device.signedIn ? `device:${device.id}` : 'strangers')
+  counterOf(userId, device.signedIn ? `device:${device.id}` : 'unknown')
 
 /** The counter of one session, in which a signed-in user proves a factor again. */
 export const factorsInSession = (userId: string, sessionId: string): AttemptCounter =>

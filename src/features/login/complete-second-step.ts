@@ -32,8 +32,8 @@ type Refusal = Problem<
 >
 
 /**
- * Completes a sign-in by its second step. Of several requests with one token, one gets a session: right evidence spends the
- * token before the session is made. The code is used up in the transaction of the sign-in, so a failure before it costs the
+ * Completes a sign-in by its second step. Of several requests with one token, one gets a session: right evidence consumes
+ * the token before the session is made. The code is used up in the transaction of the sign-in, so a failure before it costs the
  * token, but no code.
  */
 export const completeSecondStep = async (

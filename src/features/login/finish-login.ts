@@ -13,7 +13,7 @@ import { storeNewHash } from './store-new-hash.ts'
 type Needs = Parameters<typeof completeLogin>[0] & Pick<Deps, 'reads'>
 
 /**
- * Goes on after the first step of a sign-in was right: signs the user in, or asks for the second step. Every way to sign in
+ * Continues after the first step of a sign-in was right: signs the user in, or asks for the second step. Every way to sign in
  * ends here. Returns null if the account has changed since it was read.
  */
 export const finishLogin = async (

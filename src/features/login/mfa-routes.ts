@@ -22,7 +22,7 @@ const postLoginMfa = route({
   path: '/api/v1/auth/login/mfa',
   summary: 'Complete a sign-in by its second step',
   description:
-    'Takes the `mfa_token` of `MFA_REQUIRED` and evidence by one of its `methods`: `code` of an authenticator app (`totp`), `recovery_code`, `credential` of a passkey (the answer to `passkey_options`), or `password`. Success spends the token. After five wrong codes it is spent too. After ten wrong codes, over all sign-ins, the second factor of the account waits: `429` with `Retry-After`. Devices that have signed in before have a count of their own.',
+    'Takes the `mfa_token` of `MFA_REQUIRED` and evidence by one of its `methods`: `code` of an authenticator app (`totp`), `recovery_code`, `credential` of a passkey (the answer to `passkey_options`), or `password`. Success uses up the token, and so do five wrong codes. After ten wrong codes, over all sign-ins, the second factor of the account waits: `429` with `Retry-After`. Devices that have signed in before have a count of their own.',
   auth: 'none',
   limits: ['login_mfa'],
   body: v.union([...evidenceForms(shared), v.strictObject({ ...shared, password: field.password })]),

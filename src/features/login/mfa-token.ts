@@ -14,7 +14,7 @@ export const newMfaSecret = (): Buffer => randomBytes(32)
 
 export const writeMfaToken = (secret: Uint8Array): string => prefix + encode(secret)
 
-/** The secret of a token; null if the text is none. */
+/** The secret of a token; null for any other text. */
 export const readMfaToken = (text: string): Buffer | null => {
   const secret = text.startsWith(prefix) ? decode(text.slice(prefix.length)) : null
   return secret?.length === 32 ? secret : null

@@ -17,7 +17,7 @@ export const secondMethodOf = (evidence: SecondEvidence): SecondMethod =>
 const hasPasskeyStep = (amr: readonly Amr[]): boolean => amr.includes('hwk') || amr.includes('swk')
 
 /**
- * Whether a sign-in by these methods has to go on with a second one. A passkey alone, without a check of the user by the
+ * Whether a sign-in by these methods needs a second one. A passkey alone, without a check of the user by the
  * authenticator, is only possession.
  */
 export const needsSecondStep = (

@@ -14,7 +14,7 @@ const mfaRequired = v.object({
   ),
   methods: v.pipe(
     v.array(v.picklist(['totp', 'passkey', 'recovery_code', 'password'])),
-    v.description('How the user can go on.'),
+    v.description('How the user can continue.'),
   ),
   passkey_options: v.exactOptional(requestOptions),
 })

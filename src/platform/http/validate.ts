@@ -34,20 +34,28 @@ const ruleOf = (issue: v.BaseIssue<unknown>): string => {
 type Strict = { type: 'strict_object'; entries: Record<string, unknown> }
 type Union = { type: 'union'; options: Strict[] }
 
+const optionsOf = (schema: Schema): Strict[] =>
+  schema.type === 'union' ? (schema as unknown as Union).options : []
+
 // Of a union, validates against the option that shares most field names with the input, so that the errors are helpful.
 const closestOption = (schema: Schema, input: unknown): Schema => {
   if (schema.type !== 'union') return schema
   const names = new Set(Object.keys((input ?? {}) as object).map(squeezed))
   const shared = ({ entries }: Strict) =>
     Object.keys(entries).filter(name => names.has(squeezed(name))).length
-  const { options } = schema as unknown as Union
-  return options.reduce((best, option) =>
+  return optionsOf(schema).reduce((best, option) =>
     shared(option) > shared(best) ? option : best,
   ) as unknown as Schema
 }
 
 /** Errors that one reply lists. */
 const maxErrors = 20
+
+/** A field of another option of the union. `own` has the fields of the option that the rest of the input fits. */
+const misplacedField = (name: string, option: Strict, own: readonly string[]): FieldError => {
+  const beside = own.filter(field => !Object.hasOwn(option.entries, field)).map(field => `\`${field}\``)
+  return { path: name, rule: 'unknown', message: `Send this field or ${beside.join(', ')}, not both.` }
+}
 
 const unknownField = (name: string, fields: readonly string[], input: object): FieldError => {
   const near = nearName(name, fields)
@@ -56,14 +64,20 @@ const unknownField = (name: string, fields: readonly string[], input: object): F
 }
 
 // Valibot reports only the first unknown field.
-const unknownFields = (schema: Schema, input: unknown): FieldError[] => {
+const unknownFields = (schema: Schema, input: unknown, options: readonly Strict[]): FieldError[] => {
   if (schema.type !== 'strict_object' || typeof input !== 'object' || input === null) return []
   const { entries } = schema as unknown as Strict
   const fields = Object.keys(entries)
   return Object.keys(input)
     .filter(name => !Object.hasOwn(entries, name))
     .slice(0, maxErrors)
-    .map(name => unknownField(name, fields, input))
+    .map(name => {
+      const sent = fields.filter(field => Object.hasOwn(input, field))
+      const option = options.find(
+        ({ entries }) => Object.hasOwn(entries, name) && !sent.every(field => Object.hasOwn(entries, field)),
+      )
+      return option ? misplacedField(name, option, sent) : unknownField(name, fields, input)
+    })
 }
 
 /** Parses untrusted input. The returned value has the type of the schema. */
@@ -75,6 +89,6 @@ export const validate = (
   const result = v.safeParse(one, input)
   if (result.success) return { value: result.output }
   const known = result.issues.filter(({ expected }) => expected !== 'never').map(fieldError)
-  const errors = [...known, ...unknownFields(one, input)].slice(0, maxErrors)
+  const errors = [...known, ...unknownFields(one, input, optionsOf(schema))].slice(0, maxErrors)
   return new Problem('VALIDATION_ERROR', { errors })
 }

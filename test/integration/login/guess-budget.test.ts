@@ -85,7 +85,7 @@ test('one code with 8 tokens at the same time → one session', async t => {
   t.is(await sessionsOf(user), 1)
 })
 
-test('40 simultaneous wrong codes with one token → five are checked, and the token is spent', async t => {
+test('40 simultaneous wrong codes with one token → five are checked, and the token is used up', async t => {
   const user = await aUserWithTotp(world)
   const mfa_token = await mfaTokenOf(client, user)
   const body = { mfa_token, code: user.wrongCode() }

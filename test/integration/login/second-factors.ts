@@ -62,7 +62,7 @@ export type MfaUser = Account & {
 /** A user with an authenticator app and recovery codes. */
 export const aUserWithTotp = async (service: Service): Promise<MfaUser> => {
   const account = await anAccount(service.client)
-  // The first proof of an address removes factors that were added before it.
+  // The first verification of an address removes factors that were added before it.
   await service.sql('UPDATE users SET email_verified = true WHERE id = $1', [account.userId])
   const secret = await addTotp(service, account.userId)
   const recoveryCodes = await addRecoveryCodes(service, account.userId)

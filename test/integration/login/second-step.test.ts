@@ -84,7 +84,7 @@ test('code of the authenticator app → a session of two factors', async t => {
   t.is((await client.get('me', { token: body.access_token })).status, 200)
   const refreshed = await client.post('refresh', { refresh_token: body.refresh_token })
   t.is(claimsOf(refreshed.body.access_token).acr, 'aal2')
-  t.is((await secondStep(client, token, { code: user.code(1) })).body.code, 'INVALID_TOKEN', 'it is spent')
+  t.is((await secondStep(client, token, { code: user.code(1) })).body.code, 'INVALID_TOKEN', 'it is used up')
   const types = (await eventsOf(user.userId)).map(({ type }) => type)
   t.deepEqual(types, ['login.challenged', 'login.succeeded'])
 })
@@ -126,6 +126,10 @@ test('no evidence, or two kinds of it → 400, and it is no guess', async t => {
     t.is(status, 400)
     t.true(body.errors.length > 0)
   }
+  const both = await secondStep(client, token, { code: '123456', recovery_code: 'a' })
+  t.deepEqual(both.body.errors, [
+    { path: 'recovery_code', rule: 'unknown', message: 'Send this field or `code`, not both.' },
+  ])
   t.is((await secondStep(client, token, { code: user.code() })).status, 200)
 })
 

@@ -30,7 +30,7 @@ export const factorProblems = defineProblems({
   MFA_ENROLLMENT_REQUIRED: {
     status: 403,
     title: 'The user must set up a second factor',
-    help: 'The service requires a second factor, and the user has none. Set one up at `POST /api/v1/auth/factors/totp` or `POST /api/v1/auth/factors/passkeys/options`, and repeat the request.',
+    help: 'The service or this request needs a second factor, and the user has none. Set one up at `POST /api/v1/auth/factors/totp` or `POST /api/v1/auth/factors/passkeys/options`, and repeat the request.',
   },
   INVALID_MFA_CODE: {
     status: 401,

@@ -1,9 +1,10 @@
 import anyTest from 'ava'
 import { anAccount, password } from '../../fixtures.ts'
 import { testSecret } from '../../template.ts'
-import { anApp, totpOf } from '../../totp.ts'
+import { anApp, seedOf, totpOf } from '../../totp.ts'
 import { openWorld } from '../../world.ts'
 import { newSecret } from '../app-secret/secret-lists.ts'
+import { readPostgres, readRedis } from '../secrecy/stored-data.ts'
 
 // Authenticator apps: their seed is shown once, nothing changes before the first code, and each code passes once.
 
@@ -58,6 +59,24 @@ test('a new app → its seed is shown once, is sealed in Postgres, and gates not
   t.deepEqual((await client.get('factors', { token: access })).body, { data: [] })
   t.is((await client.post('login', { email, password })).status, 200)
   t.is((await prove(access, totpOf(body.secret, time()))).status, 401)
+})
+
+test('Postgres, Redis and logs → no seed and no recovery code, before and after their use', async t => {
+  const { access } = await anAccount(client)
+  const pending = (await start(access)).body.secret
+  const { secret, recoveryCodes } = await anApp(client, access, time())
+  await prove(access, totpOf(secret, time() + step))
+  for (const recovery_code of recoveryCodes?.slice(0, 2) ?? [])
+    t.is((await client.post('reauthenticate', { recovery_code }, { token: access })).status, 200)
+  const secrets = [pending, secret, ...(recoveryCodes ?? [])].flatMap(text => {
+    const bytes = text.length === 32 ? seedOf(text) : Buffer.from(text.replaceAll('-', ''))
+    return [text, ...(['latin1', 'hex', 'base64', 'base64url'] as const).map(form => bytes.toString(form))]
+  })
+  const stored = [await readPostgres(world), await readRedis(world), await world.logs()]
+  for (const text of stored.map(each => JSON.stringify(each))) {
+    t.true(text.length > 1000)
+    for (const each of secrets) t.false(text.includes(each), each)
+  }
 })
 
 test('asked for again → only the seed of the last reply can be confirmed', async t => {

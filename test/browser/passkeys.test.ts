@@ -41,17 +41,27 @@ const openAppServer = async () => {
   }
 }
 
-const addAuthenticator = (cdp: CDPSession) =>
-  cdp.send('WebAuthn.addVirtualAuthenticator', {
+/** Connects an authenticator. Chromium makes no passkey on a USB key that has no PIN. Returns its id. */
+const addAuthenticator = async (
+  cdp: CDPSession,
+  kind: 'laptop' | 'tablet without a lock',
+): Promise<string> => {
+  const verifies = kind === 'laptop'
+  const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
     options: {
       protocol: 'ctap2',
       transport: 'internal',
       hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
+      hasUserVerification: verifies,
+      isUserVerified: verifies,
       automaticPresenceSimulation: true,
     },
   })
+  return authenticatorId
+}
+
+const removeAuthenticator = (cdp: CDPSession, authenticatorId: string) =>
+  cdp.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId })
 
 test.before(async t => {
   const opened = new AsyncDisposableStack()
@@ -68,7 +78,6 @@ test.before(async t => {
   await page.goto(app.origin)
   const cdp = await page.createCDPSession()
   await cdp.send('WebAuthn.enable', { enableUI: false })
-  await addAuthenticator(cdp)
   Object.assign(t.context, { world, page, cdp })
 })
 test.after.always(t => t.context.opened.disposeAsync())
@@ -88,7 +97,8 @@ const call = (page: Page, name: string, ...args: unknown[]) =>
   )
 
 test('the script of docs/passkeys.md → adds a passkey, signs in with it, and in the form', async t => {
-  const { world, page } = t.context
+  const { world, page, cdp } = t.context
+  const laptop = await addAuthenticator(cdp, 'laptop')
   const email = anEmail()
   const registered = await world.client.post('register', { email, password })
   const added = await call(page, 'addPasskey', registered.body.access_token, 'Laptop')
@@ -115,4 +125,25 @@ test('the script of docs/passkeys.md → adds a passkey, signs in with it, and i
   const removed = await world.client.send('DELETE', `factors/${added.factor.id}`, { token })
   t.is(removed.status, 204)
   t.deepEqual(await call(page, 'signInWithPasskey'), { error: 'INVALID_PASSKEY' })
+  await removeAuthenticator(cdp, laptop)
+})
+
+test('a second device that does not verify the user → only the second step after the password', async t => {
+  const { world, page, cdp } = t.context
+  const email = anEmail()
+  const { body: session } = await world.client.post('register', { email, password })
+  const laptop = await addAuthenticator(cdp, 'laptop')
+  t.is((await call(page, 'addPasskey', session.access_token, 'Laptop')).factor.user_verifying, true)
+  await removeAuthenticator(cdp, laptop)
+  const tablet = await addAuthenticator(cdp, 'tablet without a lock')
+  const added = await call(page, 'addPasskey', session.access_token, 'Tablet')
+  t.like(added.factor, { name: 'Tablet', user_verifying: false })
+
+  // Chromium asks a device that does not verify the user only for passkeys that the page names.
+  t.deepEqual(await call(page, 'signInWithPasskey'), { error: 'NotAllowedError' })
+  const first = await world.client.post('login', { email, password })
+  const credential = await call(page, 'answerWithPasskey', first.body.passkey_options)
+  const second = await world.client.post('login/mfa', { mfa_token: first.body.mfa_token, credential })
+  t.deepEqual([second.status, second.body.user?.email], [200, email])
+  await removeAuthenticator(cdp, tablet)
 })

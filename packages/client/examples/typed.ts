@@ -11,11 +11,11 @@ export const client: Client = createClient({
   baseUrl: 'https://accounts.example.com',
   storage: keychain,
   origins: ['https://api.example.com'],
-  onReauthenticate: async problem => {
-    const password = problem.code === 'REAUTHENTICATION_REQUIRED' ? 'asked from the user' : null
-    if (password === null) return false
-    return client.reauthenticate({ password })
+  onReauthenticate: async ({ acrValues }) => {
+    const code = acrValues === 'aal2' ? 'asked from the user' : null
+    return client.reauthenticate(code === null ? { password: 'asked from the user' } : { code })
   },
+  onMfaEnrollment: async problem => problem.status === 403,
 })
 
 export const signIn = async (email: string, password: string): Promise<User> => {

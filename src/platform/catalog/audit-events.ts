@@ -1,3 +1,5 @@
+import { factorAuditEvents } from './factor-audit-events.ts'
+
 /** A type of audit event, for the documentation. */
 export type AuditEventDefinition = {
   /** What the event is recorded on. */
@@ -53,21 +55,7 @@ export const auditEvents = {
     on: '`POST /auth/login/email`, whether or not the address has an account',
     data: '`email_id`',
   },
-  'factor.added': { on: 'a confirmed authenticator app, a new passkey', data: '`factor_id`, `after`' },
-  'factor.renamed': { on: '`PATCH /auth/factors/:id`', data: `\`factor_id\`, ${change}` },
-  'factor.removed': { on: '`DELETE /auth/factors/:id`', data: '`factor_id`, `before`' },
-  'factor.undone': { on: 'the link of the email about a factor', data: '`email_id`, `factor_ids`' },
-  'factor.unproven_removed': {
-    on: 'the first proof of the address, if factors were added before it',
-    data: '`factor_ids`',
-  },
-  'factors.reset': {
-    on: '`DELETE /admin/users/:id/factors`, `users reset-factors`',
-    data: '`factor_ids`',
-  },
-  'recovery_codes.replaced': { on: '`POST /auth/factors/recovery-codes`', data: '`factor_id`' },
-  'recovery_code.used': { on: 'a sign-in or reauthentication with one', data: '`factor_id`, `remaining`' },
-  'factor.refused': { on: 'wrong evidence of a signed-in user', data: '`method`' },
+  ...factorAuditEvents,
   'user.reauthenticated': {
     on: '`POST /auth/reauthenticate` with the right password or factor',
     data: '`amr`',

@@ -1,18 +1,12 @@
 import { defineEmail } from './email-definition.ts'
+import { asQueued, circumstances, link, name } from './email-samples.ts'
+import { factorEmails } from './factor-emails.ts'
 
 const hour = 3_600_000
 const day = 24 * hour
 
-const name = 'Ada Lovelace'
-const link = 'https://accounts.example.com/api/v1/auth/link?token=lkp_AZ2Vq1sZc3mXo7Rk9tYw4bNd'
 const shortCode = '048213'
 const longCode = '04821396'
-
-/** When, from where and with which device something happened. */
-const circumstances = { time: '2027-01-31T18:05:00.000Z', ip: '203.0.113.7', device: 'Chrome, Linux' }
-const asQueued = ['time', 'ip', 'device'] as const
-
-const undoFactor = { purpose: 'undo_factor', lifetime: 7 * day } as const
 
 const verifyToken = { purpose: 'verify_email', lifetime: day } as const
 
@@ -91,37 +85,7 @@ export const emails = {
     link: 'forgot-password',
     sendTo: { anyAddress: true },
   }),
-  /** `factor_ids`: the factors that the undo link removes, separated by spaces. */
-  factor_added: defineEmail('factor_added', {
-    sample: { name, factor: 'Phone', ...circumstances, link, days: '7' },
-    data: ['factor', 'factor_ids', ...asQueued],
-    token: undoFactor,
-    link: 'undo-factor',
-    sendTo: { anyAddress: true, inactiveAccounts: true },
-  }),
-  /** `factor_ids`: the factors that the undo link restores. */
-  factor_removed: defineEmail('factor_removed', {
-    sample: { name, factor: 'Phone', ...circumstances, link, days: '7' },
-    data: ['factor', 'factor_ids', ...asQueued],
-    token: undoFactor,
-    link: 'undo-factor',
-    sendTo: { anyAddress: true, inactiveAccounts: true },
-  }),
-  /** `factor_ids`: the recovery codes that the undo link removes. */
-  recovery_code_used: defineEmail('recovery_code_used', {
-    sample: { name, remaining: '9', ...circumstances, link, days: '7' },
-    data: ['remaining', 'factor_ids', ...asQueued],
-    token: undoFactor,
-    link: 'undo-factor',
-    sendTo: { anyAddress: true, inactiveAccounts: true },
-  }),
-  /** An administrator has removed every factor of the user. */
-  factors_reset: defineEmail('factors_reset', {
-    sample: { name, time: circumstances.time, link },
-    data: ['time'],
-    link: 'forgot-password',
-    sendTo: { anyAddress: true },
-  }),
+  ...factorEmails,
   /** Its link works until the account is erased, at most as long as the token lives. */
   account_deleted: defineEmail('account_deleted', {
     sample: { name, link, days: '30' },

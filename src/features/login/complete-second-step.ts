@@ -2,10 +2,16 @@ import type { Origin } from '../../platform/base/origin.ts'
 import { wrongFactors } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { type ChallengeId, guessChallenge, refundGuess, takeChallenge } from '../challenges/store.ts'
+import {
+  type Challenge,
+  type ChallengeId,
+  guessChallenge,
+  refundGuess,
+  takeChallenge,
+} from '../challenges/store.ts'
 import { deviceId } from '../devices/device-id.ts'
 import { findDevice } from '../devices/store.ts'
-import { type Amr, combineAmr, readAmr } from '../sessions/authentication.ts'
+import { combineAmr, readAmr } from '../sessions/authentication.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
 import type { User } from '../users/entity.ts'
 import { findUser } from '../users/store.ts'
@@ -33,8 +39,8 @@ type Refusal = Problem<
 
 /**
  * Completes a sign-in by its second step. Of several requests with one token, one gets a session: right evidence consumes
- * the token before the session is made. The code is used up in the transaction of the sign-in, so a failure before it costs the
- * token, but no code.
+ * the token before the session is made. The code is used up in the transaction of the sign-in, so a failure before it costs
+ * no code.
  */
 export const completeSecondStep = async (
   deps: Needs,
@@ -42,17 +48,41 @@ export const completeSecondStep = async (
 ): Promise<Completed | Refusal> => {
   const secret = readMfaToken(mfaToken)
   if (!secret) return new Problem('INVALID_TOKEN')
-  const token: ChallengeId = { kind: 'mfa', secret }
-  const pending = await findPending(deps, token, evidence)
-  if (!pending) return new Problem('INVALID_TOKEN')
-  const { found, firstAmr } = pending
+  const token = { kind: 'mfa', secret } as const
+  // A passkey cannot be guessed.
+  const counts = !('credential' in evidence)
+  const challenge = await guessChallenge(deps, token, wrongFactors.perLogin, { counts })
+  if (!challenge) return new Problem('INVALID_TOKEN')
+  const refund = async () => {
+    if (counts) await refundGuess(deps, token)
+  }
+  try {
+    const done = await tryEvidence(deps, { challenge, token, evidence, audience, origin })
+    // While the account waits, nothing was checked.
+    if (done instanceof Problem && done.code === 'RATE_LIMIT_EXCEEDED') await refund()
+    return done
+  } catch (error) {
+    // A store that fails must not use up the guesses of a user who tries again.
+    await refund().catch(() => {})
+    throw error
+  }
+}
+
+type Guess = Omit<Request, 'mfaToken'> & { challenge: Challenge; token: ChallengeId }
+
+const tryEvidence = async (
+  deps: Needs,
+  { challenge, token, evidence, audience, origin }: Guess,
+): Promise<Completed | Refusal> => {
+  const found = await findWaiting(deps, challenge)
+  if (!found) return new Problem('INVALID_TOKEN')
+  const firstAmr = readAmr(challenge.amr)
   const id = deviceId(origin)
   const device = { id, ...(await findDevice(deps, found.id, id)) }
+  const { secret } = token
   const verified = await verifySecondStep(deps, { found, firstAmr, evidence, device, secret, origin })
   if (verified instanceof Problem) {
-    // While the account waits, nothing was checked.
-    if (verified.code === 'RATE_LIMIT_EXCEEDED') await refundGuess(deps, token)
-    else await recordFailure(deps, { found, evidence, origin })
+    if (verified.code !== 'RATE_LIMIT_EXCEEDED') await recordFailure(deps, { found, evidence, origin })
     return verified
   }
   if (!(await takeChallenge(deps, token))) return new Problem('INVALID_TOKEN')
@@ -66,20 +96,12 @@ export const completeSecondStep = async (
 }
 
 /**
- * The sign-in that a token belongs to, for one guess. A reset of the password, a change of the factors and the end of all
- * sessions raise the epoch of the user, and so end the token.
+ * The user whose sign-in waits for its second step. A reset of the password, a change of the factors and the end of all
+ * sessions raise the epoch of the user, and so end the sign-in.
  */
-const findPending = async (
-  deps: Needs,
-  token: ChallengeId,
-  evidence: SecondEvidence,
-): Promise<{ found: User; firstAmr: Amr[] } | null> => {
-  // A passkey cannot be guessed.
-  const counts = !('credential' in evidence)
-  const challenge = await guessChallenge(deps, token, wrongFactors.perLogin, { counts })
-  const found = challenge && (await findUser(deps.reads, challenge.user_id ?? ''))
-  if (!found || !isActive(found) || String(found.session_epoch) !== challenge.epoch) return null
-  return { found, firstAmr: readAmr(challenge.amr) }
+const findWaiting = async ({ reads }: Needs, challenge: Challenge): Promise<User | null> => {
+  const found = await findUser(reads, challenge.user_id ?? '')
+  return found && isActive(found) && String(found.session_epoch) === challenge.epoch ? found : null
 }
 
 const recordFailure = async (

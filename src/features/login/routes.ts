@@ -17,7 +17,7 @@ const postLogin = route({
   path: '/api/v1/auth/login',
   summary: 'Sign in',
   description:
-    'Takes an email address and a password. `audience` names the service that the access token is for. With `"token_transport": "cookie"`, the refresh token is set as a cookie that scripts cannot read.',
+    'Takes an email address and a password. `audience` names the service that the access token is for. With `"token_transport": "cookie"`, the refresh token is set as a cookie that scripts cannot read. A user with a second factor gets no tokens here: `403 MFA_REQUIRED` has the `mfa_token` for `/auth/login/mfa`.',
   auth: 'none',
   limits: ['login', 'login_device'],
   body: v.strictObject({

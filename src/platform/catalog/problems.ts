@@ -129,7 +129,7 @@ const coreProblems = defineProblems({
   RATE_LIMIT_EXCEEDED: {
     status: 429,
     title: 'Too many requests',
-    help: 'Wait for the seconds of `Retry-After`. `RateLimit-Policy` lists the limits of the caller, by address or session. After wrong passwords the reply has `Retry-After` only.',
+    help: 'Wait for the seconds of `Retry-After`. `RateLimit-Policy` lists the limits of the caller, by address or session. After wrong passwords or codes the reply has `Retry-After` only.',
     isRetriable: true,
   },
   INTERNAL_ERROR: {

@@ -115,6 +115,9 @@ test('recovery code → a session of two factors, and the code works once', asyn
   t.is(claimsOf(body.access_token).acr, 'aal2')
   const again = await secondStep(client, await mfaTokenOf(client, user), { recovery_code: first })
   t.is(again.body.code, 'INVALID_MFA_CODE')
+  const metrics = await world.metrics()
+  for (const outcome of ['right', 'wrong'])
+    t.regex(metrics, new RegExp(`second_factors_total{method="recovery_code",outcome="${outcome}"} 1`))
 })
 
 test('no evidence, or two kinds of it → 400, and it is no guess', async t => {

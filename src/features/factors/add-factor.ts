@@ -58,9 +58,9 @@ export const addFactor = async <P extends Problem>(
   })
   if (added instanceof Problem) return added
   deps.metrics.count(counters.factors_changed, { type: added.factor.type, change: 'added' })
-  await startDelivery(deps, [added.emailId])
   const authenticated = { authTime: now(deps.clock), amr: combineAmr(session.amr, amr) }
   await continueSession(deps, { user, sessionId, ...authenticated })
   await deleteSessions(deps, user.id, 'session')
+  await startDelivery(deps, [added.emailId])
   return { factor: added.factor, recoveryCodes: added.recoveryCodes }
 }

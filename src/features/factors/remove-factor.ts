@@ -41,10 +41,10 @@ export const removeFactor = async (
   })
   if (removed instanceof Problem) return removed
   deps.metrics.count(counters.factors_changed, { type: removed.factor.type, change: 'removed' })
-  await startDelivery(deps, [removed.emailId])
   const { authTime, amr } = session
   await continueSession(deps, { user, sessionId, authTime, amr })
   await deleteSessions(deps, user.id, 'session')
+  await startDelivery(deps, [removed.emailId])
   return null
 }
 

@@ -9,6 +9,7 @@ import { findRefreshToken } from '../sessions/find-refresh-token.ts'
 import { levelRefusal } from '../sessions/level-refusal.ts'
 import { type RefreshToken, readRefreshToken } from '../sessions/refresh-token.ts'
 import { findSession } from '../sessions/store.ts'
+import type { SessionState } from '../sessions/types.ts'
 import type { User } from '../users/types.ts'
 import { mustVerify } from '../users/user-state.ts'
 import type { Introspection } from './schemas.ts'
@@ -83,10 +84,10 @@ const describeMachineToken = async (deps: Needs, claims: MachineClaims): Promise
 const userOf = async (
   deps: Needs,
   claimed: { userId: string; sessionId: string },
-  session: { epoch: number } | null,
+  session: SessionState | null,
 ): Promise<User | null> => {
-  const user = await checkSession(deps, claimed, session)
-  return user instanceof Problem || mustVerify(user, deps.config) ? null : user
+  const checked = await checkSession(deps, claimed, session)
+  return checked instanceof Problem || mustVerify(checked.user, deps.config) ? null : checked.user
 }
 
 const seconds = (milliseconds: number): number => Math.floor(milliseconds / 1000)

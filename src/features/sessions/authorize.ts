@@ -46,14 +46,15 @@ const checkClaimed = async (
     isExpired ? null : findSession(deps, userId, sessionId),
   ])
   if (refusal) return { ...limits, outcome: refusal }
-  const user = isExpired ? expired() : await checkSession(deps, claimed, session)
-  if (!(user instanceof Problem)) {
+  const checked = isExpired ? expired() : await checkSession(deps, claimed, session)
+  if (!(checked instanceof Problem)) {
+    const { user } = checked
     const isBlocked = incoming.route.unverified !== 'allowed' && mustVerify(user, deps.config)
-    const caller = { user, sessionId, session }
+    const caller = { ...checked, sessionId }
     const outcome = isBlocked ? new Problem('EMAIL_NOT_VERIFIED', { detail: 'session' }) : caller
     return { ...limits, outcome }
   }
-  return { ...limits, outcome: user.code === 'TOKEN_EXPIRED' ? user : revoked() }
+  return { ...limits, outcome: checked.code === 'TOKEN_EXPIRED' ? checked : revoked() }
 }
 
 // Reject invalid credentials. Treating the caller as anonymous would hide an expired token from a client that believes

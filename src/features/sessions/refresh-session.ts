@@ -12,6 +12,7 @@ import { removeSession } from './remove-session.ts'
 import { reportReuse } from './report-reuse.ts'
 import { rotateSession } from './rotation-store.ts'
 import type { TokenReply } from './schemas.ts'
+import { settleEpoch } from './settle-epoch.ts'
 import { markSessionStolen } from './store.ts'
 
 /**
@@ -61,7 +62,7 @@ export const refreshSession = async (
   }
   const counted = config.RATE_LIMITS === 'off' ? null : configuredLimit(config.RATE_LIMITS, limit)
   const rotated = await rotateSession(deps, rotation, counted)
-  const { outcome, expiresIn, authTime, amr, epoch, quotas } = rotated
+  const { outcome, expiresIn, quotas } = rotated
   if (outcome === 'reused') {
     await announce(deps, { sub: userId, sessionIds: [sessionId], before: null })
     await markSessionStolen(deps, userId, sessionId)
@@ -70,7 +71,8 @@ export const refreshSession = async (
   }
   if (outcome === 'gone') return { outcome: 'ended' }
 
-  if (!isActive(user) || epoch !== user.session_epoch) {
+  const settled = await settleEpoch(deps, token, { user, session: rotated })
+  if (!settled || !isActive(settled.user)) {
     await removeSession(deps, userId, sessionId)
     return { outcome: 'ended' }
   }
@@ -79,7 +81,8 @@ export const refreshSession = async (
   const keys = keysOfSecret(secrets, rotated.secretId)
   // Another instance made the successor under a secret that this one does not have: only that instance can repeat it.
   if (!keys) return { outcome: 'ended' }
+  const { authTime, amr } = settled.session
   const issued = keys === next.keys ? next : nextToken(token, keys)
-  const tokens = issueTokens(deps, { user, token: issued, audience, authTime, amr, expiresIn })
+  const tokens = issueTokens(deps, { user: settled.user, token: issued, audience, authTime, amr, expiresIn })
   return { outcome: 'refreshed', tokens, quotas }
 }

@@ -13,7 +13,7 @@ import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.t
 import { isEffectCurrent } from '../one-time-tokens/is-effect-current.ts'
 import { revokeLaterUndoTokens } from '../one-time-tokens/revoke-later-undo-tokens.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
-import { verifyUndoToken } from '../one-time-tokens/verify-undo-token.ts'
+import { type UndoEmail, verifyUndoToken } from '../one-time-tokens/verify-undo-token.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
 import { type User, Users } from '../users/entity.ts'
 import { updateModuleRows } from '../users/update-module-rows.ts'
@@ -53,14 +53,7 @@ export const undoEmailChange = async (
   return isCurrent ? { email: address, isRepeat: true } : new Problem('INVALID_TOKEN')
 }
 
-type Restore = {
-  userId: string
-  emailId: string
-  address: string
-  createdAt: Date
-  locale: string
-  origin: Origin
-}
+type Restore = UndoEmail & { locale: string; origin: Origin }
 
 const restore = (
   deps: Needs,

@@ -7,8 +7,9 @@ import { Factors } from './entity.ts'
 import { newRecoveryCodes, recoveryCodeHash, recoveryCodesName } from './recovery-codes.ts'
 
 /**
- * Creates the recovery codes of a user who has none. The codes are returned here and stored nowhere. Each set has a key of
- * its own for the hashes. The key is sealed, so that codes outlive a change of APP_SECRET.
+ * Creates the recovery codes of a user who has none. The codes are returned here and stored nowhere.
+ *
+ * Each set has a key of its own for the hashes. The key is sealed, so that codes outlive a change of APP_SECRET.
  */
 export const createRecoveryCodes = async (
   manager: EntityManager,

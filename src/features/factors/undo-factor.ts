@@ -12,15 +12,13 @@ import { resetAttemptsAndDevices } from '../lockout/reset-attempts-and-devices.t
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { revokeLaterUndoTokens } from '../one-time-tokens/revoke-later-undo-tokens.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
-import { verifyUndoToken } from '../one-time-tokens/verify-undo-token.ts'
+import { type UndoEmail, verifyUndoToken } from '../one-time-tokens/verify-undo-token.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
 import { Users } from '../users/entity.ts'
 import { restoreFactors } from './restore-factors.ts'
 import { type RevertedFactor, revertFactorChanges } from './revert-factor-changes.ts'
 
 type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'emails' | 'queue' | 'secrets' | 'metrics'>
-
-type Undo = NonNullable<Awaited<ReturnType<typeof verifyUndoToken>>>
 
 type Undone = { factors: RevertedFactor[]; resetEmailId: string | null }
 
@@ -56,7 +54,7 @@ export const undoFactor = async (
 const apply = async (
   manager: EntityManager,
   deps: Needs,
-  undo: Undo & { locale: string; origin: Origin },
+  undo: UndoEmail & { locale: string; origin: Origin },
 ): Promise<Undone | 'repeat' | null> => {
   const { userId, emailId, address, locale, origin } = undo
   const where = { id: userId, email: address }
@@ -93,15 +91,15 @@ const apply = async (
   }
 }
 
-const idsOf = ({ data }: Undo): string[] => (data.factor_ids ?? '').split(' ').filter(Boolean)
+const idsOf = ({ data }: UndoEmail): string[] => (data.factor_ids ?? '').split(' ').filter(Boolean)
 
-const restore = async (manager: EntityManager, undo: Undo): Promise<RevertedFactor[]> => {
+const restore = async (manager: EntityManager, undo: UndoEmail): Promise<RevertedFactor[]> => {
   const restored = await restoreFactors(manager, undo.userId, { ids: idsOf(undo) })
   return restored.map(factor => ({ ...factor, change: 'restored' }))
 }
 
 // The factors of the email are deleted by their ids: a set of recovery codes is older than the email about its use.
-const revert = async (manager: EntityManager, undo: Undo): Promise<RevertedFactor[]> => {
+const revert = async (manager: EntityManager, undo: UndoEmail): Promise<RevertedFactor[]> => {
   const [removed]: [Omit<RevertedFactor, 'change'>[], number] = await manager.query(
     'DELETE FROM factors WHERE user_id = $1 AND id = ANY($2::uuid[]) RETURNING id, type',
     [undo.userId, idsOf(undo)],

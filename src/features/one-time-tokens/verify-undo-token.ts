@@ -5,7 +5,7 @@ import type { UndoPurpose } from '../../platform/catalog/token-purposes.ts'
 import { isTokenOf, readOneTimeToken } from '../../platform/crypto/one-time-token.ts'
 import { Emails } from '../../platform/mail/entity.ts'
 
-type UndoEmail = {
+export type UndoEmail = {
   userId: string
   emailId: string
   kind: string

@@ -7,6 +7,7 @@ import * as field from '../../platform/base/fields.ts'
 import { type Code, Problem } from '../../platform/catalog/problems.ts'
 import { type Command, command, done, type Outcome, operator, refused } from './command.ts'
 import { readPassword } from './read-password.ts'
+import { resetFactorsCommand } from './reset-factors-command.ts'
 
 const email = { schema: field.email, help: 'the email address of the account' }
 
@@ -114,25 +115,4 @@ const apply = async (deps: Deps, user: User, change: UserChange, state: string):
     : done(userView(updated), `${user.email} ${state} now.`)
 }
 
-const resetUserFactors = command({
-  name: 'users reset-factors',
-  summary: 'Remove every second factor of a user who has lost them',
-  description:
-    'Ends the sessions of the user, who gets an email. From then on the password is enough to sign in.',
-  arguments: { email },
-  options: {},
-  needs: 'everything',
-  run: async (deps, { arguments: { email } }) => {
-    const { findUser, findUserByEmail } = await import('../../features/users/store.ts')
-    const user = await findUserByEmail(deps.reads, email)
-    if (!user) return refusal(new Problem('NOT_FOUND'), email)
-    const { resetFactors } = await import('../../features/admin/reset-factors.ts')
-    const refused = await resetFactors(deps, { userId: user.id, ...operator })
-    if (refused) return refusal(refused, email)
-    const after = (await findUser(deps.reads, user.id)) ?? user
-    const state = user.factor_types.length > 0 ? 'has no second factor now.' : 'has no second factor already.'
-    return done(userView(after), `${email} ${state}`)
-  },
-})
-
-export const userCommands: Command[] = [create, ...changes.map(changeUser), resetUserFactors]
+export const userCommands: Command[] = [create, ...changes.map(changeUser), resetFactorsCommand]

@@ -112,11 +112,11 @@ test('a removed factor is restored → exactly that one, sessions end and the pa
   )
 
   // The same passkey is registered again, by another account: the link must not take it over.
-  const stranger = await anAppUser(world)
-  const taken = await addAPasskey(client, stranger.access, phone)
+  const holder = await anAppUser(world)
+  const taken = await addAPasskey(client, holder.access, phone)
   t.is((await undo(first)).status, 204)
   t.false((await factorsOf(world, userId)).includes(`passkey ${ids[0]}`))
-  t.true((await factorsOf(world, stranger.userId)).includes(`passkey ${taken}`))
+  t.true((await factorsOf(world, holder.userId)).includes(`passkey ${taken}`))
 })
 
 test('removed recovery codes have a newer set → the link restores the factor alone', async t => {
@@ -162,7 +162,7 @@ test('opening an undo link → nothing changes, even with instant confirmation; 
   t.regex(invalid.text, /This link can no longer undo the change/)
 })
 
-test('the page of a removed factor says that the password stays; the page of an added one, that it does not', async t => {
+test('page of an undo link → says whether the password stays', async t => {
   const { email, access, app, added } = await anAppUser(world)
   await removeAFactor(client, access, app.id)
   const removed = await undoTokenOf(world, email, 2)

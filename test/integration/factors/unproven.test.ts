@@ -5,7 +5,7 @@ import { openWorld } from '../../world.ts'
 import { countEvents, requestEmailChange, waitForLink } from '../email-change/change-email.ts'
 import { addAPasskey, anAppUser, factorsOf, hasPassword, undoTokenOf } from './undo-links.ts'
 
-// A squatter registers the address of a victim and adds factors. The first proof of the mailbox removes them.
+// A squatter registers the address of a victim and adds factors. The victim's first use of the mailbox removes them.
 
 const test = anyTest.serial
 
@@ -76,7 +76,7 @@ test('password of a verified account reset → its factors stay, and a sign-in a
   t.is(body.access_token, undefined)
 })
 
-test('unverified account gets a confirmed address → factors and password are gone, the new address gets a link', async t => {
+test('unverified account confirms an address → factors and password are gone, a link is mailed', async t => {
   const squatter = await aSquatter()
   const victim = anEmail()
   const { token } = await requestEmailChange(world, squatter, victim)
@@ -106,7 +106,7 @@ test('unverified account without factors verified → its password and session s
   t.is(await countEvents(world, userId, 'factor.unproven_removed'), 0)
 })
 
-test('address registered again with REGISTRATION_PRIVACY → password and factors of the first account are gone', async t => {
+test('address registered again with REGISTRATION_PRIVACY → password and factors are gone', async t => {
   const registerAgain = (email: string) => hidden.client.post('register', { email, password: newPassword })
   for (const withPassword of [true, false]) {
     const { email, userId, access } = await anAccount(client)

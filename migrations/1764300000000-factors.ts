@@ -36,6 +36,9 @@ export class Factors1764300000000 implements MigrationInterface {
       `CREATE UNIQUE INDEX factors_pending_totp_key ON factors (user_id)
         WHERE type = 'totp' AND confirmed_at IS NULL AND removed_at IS NULL`,
     )
+    await db.query(
+      'CREATE INDEX factors_removed_credential_idx ON factors (credential_id) WHERE removed_at IS NOT NULL',
+    )
     await db.query('CREATE INDEX factors_removed_idx ON factors (removed_at) WHERE removed_at IS NOT NULL')
     await db.query('CREATE INDEX factors_pending_idx ON factors (created_at) WHERE confirmed_at IS NULL')
     await db.query(`

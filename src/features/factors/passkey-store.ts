@@ -51,12 +51,17 @@ export type PasskeyValues = Pick<Factor, 'id' | 'user_id' | 'name' | 'transports
   backedUp: boolean
 }
 
-/** Stores a passkey, or returns null if its credential belongs to one already, of any user. */
+/**
+ * Stores a passkey, or returns null if its credential belongs to one already, of any user. A removed one of another user
+ * counts too. Otherwise a thief who removed it could take its id, and the owner could not restore it.
+ */
 export const insertPasskey = async (manager: EntityManager, made: PasskeyValues): Promise<Factor | null> => {
   const [row] = await manager.query(
     `INSERT INTO factors (id, user_id, type, name, credential_id, public_key, sign_count, transports, aaguid,
         user_verifying, backup_eligible, backed_up, confirmed_at)
-      VALUES ($1, $2, 'passkey', $3, $4, $5, $6, $7, $8, $9, $10, $11, clock_timestamp())
+      SELECT $1, $2, 'passkey', $3, $4, $5, $6, $7, $8, $9, $10, $11, clock_timestamp()
+       WHERE NOT EXISTS (
+         SELECT FROM factors WHERE credential_id = $4 AND removed_at IS NOT NULL AND user_id <> $2)
       ON CONFLICT (credential_id) WHERE removed_at IS NULL DO NOTHING RETURNING *`,
     [
       ...[made.id, made.user_id, made.name, made.credentialId, made.publicKey.toString('base64url')],

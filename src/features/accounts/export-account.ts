@@ -77,7 +77,8 @@ type Export = { user: User; sessionId: string; origin: Origin; isNotified: boole
  * Exports all data about a user for that user (GDPR, article 20), without secrets and hashes. Of emails and events it
  * exports the latest 5000, because attackers can cause any number of them.
  *
- * With `isNotified` an email notifies the owner first: a stolen session is enough to request an export, without a password.
+ * With `isNotified` an email notifies the owner first: a stolen session is enough to request an export, unless the user has a
+ * second factor.
  */
 export const exportAccount = async (deps: Needs, request: Export) => {
   const { user, sessionId } = request

@@ -12,7 +12,7 @@ export const factorVariables = {
   REQUIRE_MFA: {
     schema: oneOf('off', 'admins', 'all'),
     default: 'off',
-    help: 'Who needs a second factor. `admins`: the routes of administrators refuse a session without one. `all`: a user without a factor gets a session that can only set one up.',
+    help: 'Who needs a second factor. `admins`: the routes of administrators refuse a session without one. `all`: a user without a factor gets a session that can only set one up, and a session without a second factor must authenticate again by one.',
   },
   PASSKEYS_AS: {
     schema: oneOf('second_factor', 'first_factor_only'),

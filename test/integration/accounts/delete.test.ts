@@ -472,7 +472,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
     const { status, headers, body } = await exported({ access: token })
     t.is(status, 200)
     t.is(headers.get('cache-control'), 'no-store')
-    t.deepEqual(Object.keys(body), ['user', 'sessions', 'emails', 'audit_events', 'modules'])
+    t.deepEqual(Object.keys(body), ['user', 'sessions', 'factors', 'emails', 'audit_events', 'modules'])
     t.deepEqual(body.user, (await client.get('me', { token })).body)
     t.like(body.user, full)
     t.deepEqual(body.sessions, (await client.get('sessions', { token })).body.data)
@@ -494,6 +494,8 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   test('export → every column of users except the internal ones', async t => {
     const { body } = await exported(await anAccount(client))
     const internal = ['password_hash', 'password_proven_at', 'session_epoch', 'failed_logins', 'erase_after']
+    // `mfa_enabled` and `factors` show it.
+    internal.push('factor_types')
     const exportedColumns = Object.keys(Users.options.columns).filter(name => !internal.includes(name))
     t.deepEqual(Object.keys(body.user).sort(), [...exportedColumns, 'mfa_enabled'].sort())
   })

@@ -294,3 +294,13 @@ test('passkey without user verification as the first step → the password compl
   t.is((await secondStep(client, mfa_token, { password: 'wrong horse 9' })).body.code, 'INVALID_CREDENTIALS')
   t.is((await secondStep(client, mfa_token, { password: user.password })).status, 200)
 })
+
+test('PASSKEYS_AS=first_factor_only → the password of a user with only passkeys signs in', async t => {
+  const passkeysFirst = await world.instance({ PASSKEYS_AS: 'first_factor_only' })
+  const [{ email }, totpUser] = [await aPasskeyUser(client), await aUserWithTotp(world)]
+  const { status, body } = await passkeysFirst.client.post('login', { email, password })
+  t.is(status, 200)
+  t.is(claimsOf(body.access_token).acr, 'aal1')
+  t.is((await firstStep(passkeysFirst.client, totpUser)).body.code, 'MFA_REQUIRED')
+  await passkeysFirst.close()
+})

@@ -2,6 +2,7 @@ import anyTest from 'ava'
 import bcrypt from 'bcrypt'
 import type { Reply } from '../../client.ts'
 import { anAccount, password } from '../../fixtures.ts'
+import { anApp } from '../../totp.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { aPasskeyUser, signIn } from '../factors/passkey-user.ts'
@@ -193,9 +194,6 @@ const endings: Record<string, (user: MfaUser) => Promise<unknown>> = {
   'a deletion': ({ userId }) =>
     sql(`UPDATE users SET erase_after = now() + interval '1 day' WHERE id = $1`, [userId]),
   'the end of all sessions': ({ access }) => client.post('logout-all', undefined, { token: access }),
-  // Every change of factors raises the epoch.
-  'a change of the factors': ({ userId }) =>
-    sql('UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1', [userId]),
 }
 
 for (const [change, make] of Object.entries(endings))
@@ -303,4 +301,18 @@ test('PASSKEYS_AS=first_factor_only → the password of a user with only passkey
   t.is(claimsOf(body.access_token).acr, 'aal1')
   t.is((await firstStep(passkeysFirst.client, totpUser)).body.code, 'MFA_REQUIRED')
   await passkeysFirst.close()
+})
+
+test('removal of a factor → ends a sign-in that waits for its second step', async t => {
+  const { factorId, recoveryCodes, access, ...user } = await aPasskeyUser(client)
+  const token = await mfaTokenOf(client, user)
+  t.is((await client.send('DELETE', `factors/${factorId}`, { token: access })).status, 204)
+  t.is((await secondStep(client, token, { recovery_code: recoveryCodes[0] })).body.code, 'INVALID_TOKEN')
+})
+
+test('addition of a factor → ends a sign-in that waits for its second step', async t => {
+  const { recoveryCodes, access, ...user } = await aPasskeyUser(client)
+  const token = await mfaTokenOf(client, user)
+  await anApp(client, access)
+  t.is((await secondStep(client, token, { recovery_code: recoveryCodes[0] })).body.code, 'INVALID_TOKEN')
 })

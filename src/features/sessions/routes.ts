@@ -8,13 +8,13 @@ import { limitHeaders, limitRefusal, refuseEndedSession } from '../../platform/h
 import type { Route } from '../../platform/http/route.ts'
 import { endAllSessions } from './end-all-sessions.ts'
 import { endSession } from './end-session.ts'
-import { liveSessionExample, tokensExample } from './examples.ts'
-import { listSessions } from './list-sessions.ts'
+import { tokensExample } from './examples.ts'
+import { ownSessionRoutes } from './own-routes.ts'
 import { refreshSession } from './refresh-session.ts'
 import { resolveAudience } from './resolve-audience.ts'
 import { route } from './route.ts'
-import { liveSessionReply, tokenReply } from './schemas.ts'
-import { isCookieOf, tokensBy } from './token-transport.ts'
+import { tokenReply } from './schemas.ts'
+import { tokensBy } from './token-transport.ts'
 
 const postRefresh = route({
   method: 'POST',
@@ -88,44 +88,4 @@ const postLogoutAll = route({
   },
 })
 
-const getSessions = route({
-  method: 'GET',
-  path: '/api/v1/auth/sessions',
-  summary: 'List your sessions',
-  description:
-    '`created_before_verification` marks a session that started before the address was verified. Ask the user about it: another person may have registered the address.',
-  auth: 'bearer',
-  singleFactor: 'allowed',
-  limits: ['session_list'],
-  replies: { 200: v.object({ data: v.array(liveSessionReply), next_cursor: v.null() }) },
-  problems: [],
-  example: { reply: { data: [liveSessionExample], next_cursor: null } },
-  handle: async (deps, { user, sessionId }) => ({
-    status: 200,
-    // A user has at most twenty sessions: one page.
-    body: { data: await listSessions(deps, { user, currentId: sessionId }), next_cursor: null },
-  }),
-})
-
-const deleteSession = route({
-  method: 'DELETE',
-  path: '/api/v1/auth/sessions/:id',
-  summary: 'End one of your sessions',
-  description: 'Never rate limited.',
-  cookie: 'clear',
-  auth: 'bearer',
-  unverified: 'allowed',
-  singleFactor: 'allowed',
-  limits: [],
-  params: v.strictObject({ id: field.uuid }),
-  replies: { 204: 'empty' },
-  problems: ['NOT_FOUND'],
-  example: { params: { id: example.sessionId } },
-  handle: async (deps, { user, params, client, cookie }) => {
-    const ended = await endSession(deps, { userId: user.id, sessionId: params.id, origin: client })
-    if (!ended) return new Problem('NOT_FOUND')
-    return { status: 204, headers: isCookieOf(deps, cookie, params.id) ? clearCookie(cookie) : {} }
-  },
-})
-
-export const sessionRoutes: Route[] = [postRefresh, postLogout, postLogoutAll, getSessions, deleteSession]
+export const sessionRoutes: Route[] = [postRefresh, postLogout, postLogoutAll, ...ownSessionRoutes]

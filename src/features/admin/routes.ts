@@ -4,17 +4,16 @@ import { flagQuery, pageOf, pageQuery, pageReply, searchQuery } from '../../plat
 import { example } from '../../platform/catalog/examples.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Route } from '../../platform/http/route.ts'
-import { endAllSessions } from '../sessions/end-all-sessions.ts'
 import { route } from '../sessions/route.ts'
 import { userExample } from '../users/examples.ts'
 import { userReply } from '../users/schemas.ts'
 import { userView } from '../users/view.ts'
+import { accessRoutes } from './access-routes.ts'
 import { clientRoutes } from './client-routes.ts'
 import { deleteUser } from './delete-user.ts'
 import { listUsers } from './list-users.ts'
 import { logRoutes } from './log-routes.ts'
 import { readUser } from './read-user.ts'
-import { resetFactors } from './reset-factors.ts'
 import { updateUser } from './update-user.ts'
 
 const byId = v.strictObject({ id: field.uuid })
@@ -87,11 +86,7 @@ const patchUser = route({
     reply: userExample,
   },
   handle: async (deps, { params, body, actor }) => {
-    const updated = await updateUser(deps, {
-      change: body,
-      userId: params.id,
-      ...actor,
-    })
+    const updated = await updateUser(deps, { change: body, userId: params.id, ...actor })
     return updated instanceof Problem ? updated : { status: 200, body: userView(updated) }
   },
 })
@@ -112,50 +107,13 @@ const removeUser = route({
   },
 })
 
-const logoutUser = route({
-  ...changes,
-  scope: 'users:write',
-  method: 'POST',
-  path: '/api/v1/admin/users/:id/logout',
-  summary: 'End every session of a user',
-  params: byId,
-  replies: { 204: 'empty' },
-  problems: ['NOT_FOUND'],
-  example: { params: { id: example.id } },
-  handle: async (deps, { params, actor }) => {
-    const found = await readUser(deps, params.id)
-    if (found instanceof Problem) return found
-    await endAllSessions(deps, { userId: found.id, ...actor })
-    return { status: 204 }
-  },
-})
-
-const removeFactors = route({
-  ...changes,
-  scope: 'users:write',
-  method: 'DELETE',
-  path: '/api/v1/admin/users/:id/factors',
-  summary: 'Remove every second factor of a user',
-  description:
-    'For a user who has lost them. Passkeys, authenticator apps and recovery codes are removed permanently, every session ends, and the user gets an email. Check first that the user is the owner of the account: from then on the password is enough to sign in.',
-  params: byId,
-  replies: { 204: 'empty' },
-  problems: ['NOT_FOUND', 'FORBIDDEN', 'INVALID_TOKEN'],
-  example: { params: { id: example.id } },
-  handle: async (deps, { params, actor }) => {
-    const refusal = await resetFactors(deps, { userId: params.id, ...actor })
-    return refusal ?? { status: 204 }
-  },
-})
-
 /** `auditTypes` are the types of audit event that a client may ask for. */
 export const adminRoutes = (auditTypes: readonly string[]): Route[] => [
   getUsers,
   getUser,
   patchUser,
   removeUser,
-  logoutUser,
-  removeFactors,
+  ...accessRoutes,
   ...clientRoutes,
   ...logRoutes(auditTypes),
 ]

@@ -24,6 +24,9 @@ type Attempt = {
   origin: Origin & { network: string }
 }
 
+/** `isExemptFromIpLimit`: the request came from a device that has signed in before. */
+type LoggedIn = { session: SessionReply; isExemptFromIpLimit: boolean }
+
 type Refusal = Problem<'INVALID_PASSKEY' | 'MFA_REQUIRED' | 'ACCOUNT_DEACTIVATED' | 'EMAIL_NOT_VERIFIED'>
 
 /**
@@ -33,7 +36,7 @@ type Refusal = Problem<'INVALID_PASSKEY' | 'MFA_REQUIRED' | 'ACCOUNT_DEACTIVATED
 export const loginByPasskey = async (
   deps: Needs,
   { credential, audience, origin }: Attempt,
-): Promise<SessionReply | Refusal> => {
+): Promise<LoggedIn | Refusal> => {
   const passkey = await checkPasskey(deps, signInCeremony, credential)
   const attempt = () => passkey && finish(deps, { passkey, audience, origin })
   // Try again if the row of the user changed in between: the challenge is used up, so the client cannot.
@@ -58,8 +61,10 @@ const finish = async (deps: Needs, { passkey, audience, origin }: Step) => {
   const id = deviceId(origin)
   const device = { id, ...(await findDevice(deps, found.id, id)) }
   const login = { found, amr: passkey.amr, device, audience, origin }
-  if (!needsSecondStep(found, passkey.amr, config)) return finishLogin(deps, { ...login, factor: passkey })
+  const needsMore = needsSecondStep(found, passkey.amr, config)
   // The second step does not know the passkey, so it is used up here.
-  const used = await database.transaction(manager => passkey.consume(manager))
-  return used && finishLogin(deps, login)
+  if (needsMore && !(await database.transaction(manager => passkey.consume(manager)))) return null
+  const session = await finishLogin(deps, needsMore ? login : { ...login, factor: passkey })
+  if (session === null || session instanceof Problem) return session
+  return { session, isExemptFromIpLimit: device.signedIn }
 }

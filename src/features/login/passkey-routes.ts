@@ -57,12 +57,14 @@ const postLoginPasskey = route({
     'EMAIL_NOT_VERIFIED',
   ],
   example: { body: { credential: passkeyExample, token_transport: 'body' }, reply: sessionExample },
-  handle: async (deps, { body, client }) => {
+  handle: async (deps, { body, client, refundLimits }) => {
     const audience = resolveAudience(deps, body.audience)
     if (audience instanceof Problem) return audience
-    const session = await loginByPasskey(deps, { credential: body.credential, audience, origin: client })
-    if (session instanceof Problem) return session
-    return { status: 200, ...tokensBy(deps, session, body.token_transport ?? 'body') }
+    const done = await loginByPasskey(deps, { credential: body.credential, audience, origin: client })
+    if (done instanceof Problem) return done
+    const limits = done.isExemptFromIpLimit ? await refundLimits() : {}
+    const { body: session, headers } = tokensBy(deps, done.session, body.token_transport ?? 'body')
+    return { status: 200, body: session, headers: { ...limits, ...headers } }
   },
 })
 

@@ -112,6 +112,17 @@ test('a sign-in by passkey from another device → the email about a new device,
   t.is((await sql(`SELECT 1 FROM emails WHERE user_id = $1 AND kind = 'new_device'`, [userId])).length, 1)
 })
 
+test('sign-ins from a known device → no point of the limit of the network; refused ones count', async t => {
+  const { client: limited, close } = await world.instance({ RATE_LIMITS: 'login_passkey=2/15m' })
+  const { authenticator } = await aPasskeyUser(client)
+  const replies = []
+  for (let i = 0; i < 4; i++) replies.push((await signIn(limited, authenticator)).status)
+  t.deepEqual(replies, [200, 200, 200, 200])
+  for (const rpId of ['evil.test', 'test']) t.is((await signIn(limited, authenticator, { rpId })).status, 401)
+  t.is((await signIn(limited, authenticator)).status, 429)
+  await close()
+})
+
 test('a deactivated account → ACCOUNT_DEACTIVATED, and the event', async t => {
   const { authenticator, userId } = await aPasskeyUser(client)
   await sql('UPDATE users SET is_active = false WHERE id = $1', [userId])

@@ -1,6 +1,7 @@
 import anyTest from 'ava'
 import type { Client } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
+import { monitorRedis } from '../../redis-monitor.ts'
 import { coreRoutes } from '../../routes.ts'
 import { openWorld } from '../../world.ts'
 import { adminActions, anAdmin, usersPath } from '../admin/admin-account.ts'
@@ -145,4 +146,19 @@ test('all: a user who must verify the address first → may still correct it, an
   )
   t.is((await strict.client.get('factors', { token: ada.access })).status, 200)
   await strict.close()
+})
+
+test('reading the account of a user with two factors → one Redis command under each rule', async t => {
+  await using monitor = await monitorRedis(world)
+  const ada = await anAccount(client)
+  const { nextCode } = await giveFactors(world, ada)
+  const { body } = await client.post('reauthenticate', { code: nextCode() }, { token: ada.access })
+  await monitor.seen()
+  for (const at of [client, all.client]) {
+    t.is((await at.get('me', { token: body.access_token })).status, 200)
+    t.deepEqual(
+      (await monitor.seen()).map(([name]) => name?.toLowerCase()),
+      ['hmget'],
+    )
+  }
 })

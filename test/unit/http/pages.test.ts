@@ -106,11 +106,12 @@ const allPagesIn = (locale: string) => [
   ...formPagesIn(locale),
   ...emailPagesIn(locale),
   ...plainPagesIn(locale),
+  page(locale, 'login_code', {}),
 ]
 const confirm = (locale: string) => page(locale, 'confirm', formFields)
 
 test('page names → each is covered by this file', t => {
-  const others = ['reset', 'confirm_registration', 'email_confirm_account']
+  const others = ['reset', 'confirm_registration', 'email_confirm_account', 'login_code']
   t.deepEqual([...buttons, ...plainPages, ...emailPages, ...others].sort(), [...pageNames].sort())
 })
 
@@ -134,6 +135,7 @@ for (const locale of locales.tags) {
       ...[registration(locale), emailChange(locale)],
       ...emailPages.map(name => page(locale, name, { action: '/act' })),
       ...plainPagesIn(locale),
+      page(locale, 'login_code', {}),
       reset(locale),
     ]
     const titles = pages.map(html => /<title>([^<]+) · Latchkey<\/title>/.exec(html)?.[1])

@@ -3,6 +3,7 @@ import type { AuditType } from '../../../src/platform/catalog/audit-events.ts'
 import type { Route } from '../../../src/platform/http/route.ts'
 import type { ShopAuditType } from '../../../src/shop/catalog/audit-events.ts'
 import { signedHeaders } from '../../../src/shop/gateway-stub/sample-events.ts'
+import { newAuthenticator } from '../../authenticator.ts'
 import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
 import { allRoutes, exampleBody } from '../../routes.ts'
@@ -17,6 +18,7 @@ import {
   waitForLink,
 } from '../email-change/change-email.ts'
 import { confirm as confirmLogin, requestLoginMail } from '../email-login/login-mail.ts'
+import { addAPasskey } from '../factors/undo-links.ts'
 import { newPassword } from '../passwords/user-with-reset-mail.ts'
 import { eventOf, openShop, secret, webhookPath } from '../purchases/shop.ts'
 
@@ -213,6 +215,28 @@ const cases: Record<string, () => Promise<Case>> = {
     const { token, id } = await anEnrolledUser()
     const act = () => client.send('DELETE', `factors/${id}`, { token })
     return { type: 'factor.removed', act, before: { type: 'totp', name: 'Authenticator app' } }
+  },
+  'POST /api/v1/auth/login/mfa': async () => {
+    const { email, access } = await anAccount(client)
+    const { secret } = await anApp(client, access)
+    const { body } = await client.post('login', { email, password })
+    const evidence = { mfa_token: body.mfa_token, code: totpOf(secret, Date.now() + 30_000) }
+    return { type: 'login.succeeded', act: () => client.post('login/mfa', evidence) }
+  },
+  'POST /api/v1/auth/login/passkey': async () => {
+    const { access } = await anAccount(client)
+    const authenticator = newAuthenticator()
+    await addAPasskey(client, access, authenticator)
+    const { body } = await client.post('login/passkey/options', {})
+    const credential = authenticator.get(body)
+    return { type: 'login.succeeded', act: () => client.post('login/passkey', { credential }) }
+  },
+  'POST /api/v1/auth/factors/passkeys': async () => {
+    const { access: token } = await anAccount(client)
+    const { body } = await client.post('factors/passkeys/options', {}, { token })
+    const credential = newAuthenticator().create(body)
+    const act = () => client.post('factors/passkeys', { credential }, { token })
+    return { type: 'factor.added', act, after: { type: 'passkey', name: 'Passkey' } }
   },
   'PATCH /api/v1/auth/me': changeProfile('PATCH'),
   'PUT /api/v1/auth/me': changeProfile('PUT'),

@@ -34,7 +34,10 @@ export const modules: readonly Module[] = [
   },
   {
     name: 'factors',
-    entities: async () => [(await import('./features/factors/entity.ts')).Factors],
+    entities: async () => {
+      const { Factors, RecoveryCodes } = await import('./features/factors/entity.ts')
+      return [Factors, RecoveryCodes]
+    },
     routes: async () => (await import('./features/factors/routes.ts')).factorRoutes,
     jobs: async () => {
       const { purgeFactors } = await import('./features/factors/purge-factors.ts')

@@ -806,7 +806,14 @@ const test = anyTest.serial
     t.deepEqual(Object.keys(uncommented).sort(), Object.keys(variables).sort())
     // These variables have no default, so their comment shows an example.
     const ofTheme = Object.keys(themeVariables).filter(name => name !== 'BRAND_NAME')
-    const shown = ['FRONTEND_URL', 'METRICS_PORT', 'RATE_LIMITS', ...ofTheme, ...shopSecrets]
+    const shown = [
+      'FRONTEND_URL',
+      'METRICS_PORT',
+      'RATE_LIMITS',
+      'WEBAUTHN_RP_ID',
+      ...ofTheme,
+      ...shopSecrets,
+    ]
     const defaults = Object.entries(uncommented).filter(([name]) => !shown.includes(name))
     t.deepEqual(readConfig(Object.fromEntries(defaults), 'worker'), plain)
   })

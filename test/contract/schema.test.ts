@@ -114,7 +114,7 @@ test('row with only the required columns of its entity → accepted by the table
       timestamptz: new Date(),
     }
     // Check constraints of the tables limit the values of these columns.
-    const named: Record<string, string> = { status: 'retired', currency: 'GTQ' }
+    const named: Record<string, string> = { status: 'retired', currency: 'GTQ', type: 'totp' }
     const required = Object.entries(options.columns).filter(
       ([, column]) => !column?.nullable && column?.default === undefined,
     )

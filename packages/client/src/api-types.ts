@@ -3,6 +3,7 @@
 export type AccountExport = {
   user: User
   sessions: Session[]
+  factors: Factor[]
   emails: AccountExportEmails[]
   audit_events: AccountExportAuditEvents[]
   modules: Record<string, Array<Record<string, unknown>>>
@@ -48,6 +49,18 @@ export type AuditEvent = {
     | 'login.succeeded'
     | 'login.failed'
     | 'login.refused'
+    | 'login.challenged'
+    | 'login.mfa_failed'
+    | 'login.email_requested'
+    | 'factor.added'
+    | 'factor.renamed'
+    | 'factor.removed'
+    | 'factor.undone'
+    | 'factor.unproven_removed'
+    | 'factors.reset'
+    | 'recovery_codes.replaced'
+    | 'recovery_code.used'
+    | 'factor.refused'
     | 'user.reauthenticated'
     | 'session.reused'
     | 'session.ended'
@@ -145,6 +158,55 @@ export type Email = {
   sent_at: string | null
 }
 
+export type EmailLogin = {
+  login_token: string
+  expires_in: number
+}
+
+export type Factor = {
+  id: string
+  type: 'totp' | 'passkey' | 'recovery_codes'
+  name: string
+  created_at: string
+  last_used_at: string | null
+  user_verifying?: boolean
+  backed_up?: boolean
+  transports?: string[]
+  aaguid?: string | null
+  remaining?: number
+}
+
+export type FactorsPasskeysRequest = {
+  name?: string
+  credential: NewPasskeyCredential
+}
+
+export type FactorsPasskeysResponse = {
+  factor: Factor
+  recovery_codes?: string[]
+}
+
+export type FactorsRecoveryCodesResponse = {
+  recovery_codes: string[]
+}
+
+export type FactorsTotpConfirmRequest = {
+  code: string
+  name?: string
+}
+
+export type FactorsTotpConfirmResponse = {
+  factor: Factor
+  recovery_codes?: string[]
+}
+
+export type FactorsTotpResponse = {
+  id: string
+  secret: string
+  otpauth_uri: string
+  qr_svg: string
+}
+
 export type FieldError = {
   path: string
   rule: string
@@ -175,6 +237,10 @@ export type GetAdminUsersResponse = {
   next_cursor: string | null
 }
 
+export type GetFactorsResponse = {
+  data: Factor[]
+}
+
 export type GetLivezResponse = {
   status: 'alive'
 }
@@ -182,6 +248,58 @@ export type GetLivezResponse = {
 export type GetSessionsResponse = {
   data: Session[]
   next_cursor: null
+}
+
+export type LoginEmailConfirmRequest =
+  | {
+      login_token: string
+      token_transport?: 'body' | 'cookie'
+      audience?: string
+      code: string
+    }
+  | {
+      login_token: string
+      token_transport?: 'body' | 'cookie'
+      audience?: string
+      token: string
+    }
+
+export type LoginEmailRequest = {
+  email: string
+}
+
+export type LoginMfaRequest =
+  | {
+      mfa_token: string
+      token_transport?: 'body' | 'cookie'
+      audience?: string
+      code: string
+    }
+  | {
+      mfa_token: string
+      token_transport?: 'body' | 'cookie'
+      audience?: string
+      recovery_code: string
+    }
+  | {
+      mfa_token: string
+      token_transport?: 'body' | 'cookie'
+      audience?: string
+      credential: PasskeyCredential
+    }
+  | {
+      mfa_token: string
+      token_transport?: 'body' | 'cookie'
+      audience?: string
+      password: string
+    }
+
+export type LoginPasskeyOptionsRequest = Record<string, never>
+
+export type LoginPasskeyRequest = {
+  credential: PasskeyCredential
+  token_transport?: 'body' | 'cookie'
+  audience?: string
 }
 
 export type LoginRequest = {
@@ -212,9 +330,91 @@ export type NewClientSecret = {
   secret: string
 }
 
+export type NewPasskeyCredential = {
+  id: string
+  rawId: string
+  type: 'public-key'
+  response: NewPasskeyCredentialResponse
+}
+
+export type NewPasskeyCredentialResponse = {
+  clientDataJSON: string
+  attestationObject: string
+  transports?: string[] | null
+}
+
+export type PasskeyAlgorithm = {
+  type: 'public-key'
+  alg: number
+}
+
+export type PasskeyCreationOptions = {
+  challenge: string
+  rp: PasskeyRelyingParty
+  user: PasskeyUser
+  pubKeyCredParams: PasskeyAlgorithm[]
+  timeout: number
+  excludeCredentials: PasskeyDescriptor[]
+  authenticatorSelection: PasskeySelection
+  attestation: 'none'
+}
+
+export type PasskeyCredential = {
+  id: string
+  rawId: string
+  type: 'public-key'
+  response: PasskeyCredentialResponse
+}
+
+export type PasskeyCredentialResponse = {
+  clientDataJSON: string
+  authenticatorData: string
+  signature: string
+  userHandle?:
+    | 
+        | ''
+        | string
+    | null
+}
+
+export type PasskeyDescriptor = {
+  id: string
+  type: 'public-key'
+  transports?: string[]
+}
+
+export type PasskeyRelyingParty = {
+  id: string
+  name: string
+}
+
+export type PasskeyRequestOptions = {
+  challenge: string
+  rpId: string
+  timeout: number
+  allowCredentials: PasskeyDescriptor[]
+  userVerification: 'preferred'
+}
+
+export type PasskeySelection = {
+  residentKey: 'required'
+  requireResidentKey: true
+  userVerification: 'preferred'
+}
+
+export type PasskeyUser = {
+  id: string
+  name: string
+  displayName: string
+}
+
 export type PatchAdminUsersRequest = {
   is_active?: boolean
   roles?: Array<'user' | 'admin'>
+}
+
+export type PatchFactorsRequest = {
+  name: string
 }
 
 export type PatchMeRequest = {
@@ -251,6 +451,13 @@ export type ProblemCode =
   | 'RATE_LIMIT_EXCEEDED'
   | 'INTERNAL_ERROR'
   | 'SERVICE_UNAVAILABLE'
+  | 'MFA_REQUIRED'
+  | 'MFA_ENROLLMENT_REQUIRED'
+  | 'INVALID_MFA_CODE'
+  | 'INVALID_PASSKEY'
+  | 'PASSKEY_EXISTS'
+  | 'PASSKEYS_UNAVAILABLE'
+  | 'FACTOR_LIMIT_REACHED'
   | 'INVALID_CLIENT'
   | 'INVALID_SCOPE'
   | 'INVALID_TARGET'
@@ -289,10 +496,23 @@ export type ReadinessChecks = {
   queue: 'up' | 'down'
 }
 
-export type ReauthenticateRequest = {
-  password: string
-  audience?: string
-}
+export type ReauthenticateRequest =
+  | {
+      password: string
+      audience?: string
+    }
+  | {
+      code: string
+      audience?: string
+    }
+  | {
+      recovery_code: string
+      audience?: string
+    }
+  | {
+      credential: PasskeyCredential
+      audience?: string
+    }
 
 export type ReauthenticateResponse = {
   access_token: string
@@ -382,6 +602,10 @@ export type UndoEmailChangeRequest = {
 export type UndoEmailChangeResponse = {
   email: string
   email_verified: true
+}
+
+export type UndoFactorRequest = {
+  token: string
 }
 
 export type User = {
@@ -479,10 +703,100 @@ export type Routes = {
       200: SessionTokens
     }
   }
+  'POST /api/v1/auth/login/mfa': {
+    body: LoginMfaRequest
+    replies: {
+      200: SessionTokens
+    }
+  }
+  'POST /api/v1/auth/login/passkey/options': {
+    body: LoginPasskeyOptionsRequest
+    replies: {
+      200: PasskeyRequestOptions
+    }
+  }
+  'POST /api/v1/auth/login/passkey': {
+    body: LoginPasskeyRequest
+    replies: {
+      200: SessionTokens
+    }
+  }
+  'POST /api/v1/auth/login/email': {
+    body: LoginEmailRequest
+    replies: {
+      202: EmailLogin
+    }
+  }
+  'POST /api/v1/auth/login/email/confirm': {
+    body: LoginEmailConfirmRequest
+    replies: {
+      200: SessionTokens
+    }
+  }
+  'GET /api/v1/auth/factors': {
+    replies: {
+      200: GetFactorsResponse
+    }
+  }
+  'POST /api/v1/auth/factors/totp': {
+    replies: {
+      201: FactorsTotpResponse
+    }
+  }
+  'POST /api/v1/auth/factors/totp/confirm': {
+    body: FactorsTotpConfirmRequest
+    replies: {
+      200: FactorsTotpConfirmResponse
+    }
+  }
+  'POST /api/v1/auth/factors/passkeys/options': {
+    replies: {
+      200: PasskeyCreationOptions
+    }
+  }
+  'POST /api/v1/auth/factors/passkeys': {
+    body: FactorsPasskeysRequest
+    replies: {
+      201: FactorsPasskeysResponse
+    }
+  }
+  'POST /api/v1/auth/factors/recovery-codes': {
+    replies: {
+      200: FactorsRecoveryCodesResponse
+    }
+  }
+  'PATCH /api/v1/auth/factors/{id}': {
+    params: {
+      id: string
+    }
+    body: PatchFactorsRequest
+    replies: {
+      200: Factor
+    }
+  }
+  'DELETE /api/v1/auth/factors/{id}': {
+    params: {
+      id: string
+    }
+    replies: {
+      204: undefined
+    }
+  }
+  'POST /api/v1/auth/undo-factor': {
+    body: UndoFactorRequest
+    replies: {
+      204: undefined
+    }
+  }
   'POST /api/v1/auth/reauthenticate': {
     body: ReauthenticateRequest
     replies: {
       200: ReauthenticateResponse
+    }
+  }
+  'POST /api/v1/auth/reauthenticate/options': {
+    replies: {
+      200: PasskeyRequestOptions
     }
   }
   'GET /api/v1/auth/check': {
@@ -647,6 +961,14 @@ export type Routes = {
       204: undefined
     }
   }
+  'DELETE /api/v1/admin/users/{id}/factors': {
+    params: {
+      id: string
+    }
+    replies: {
+      204: undefined
+    }
+  }
   'GET /api/v1/admin/clients': {
     query: {
       cursor?: string
@@ -729,6 +1051,18 @@ export type Routes = {
         | 'login.succeeded'
         | 'login.failed'
         | 'login.refused'
+        | 'login.challenged'
+        | 'login.mfa_failed'
+        | 'login.email_requested'
+        | 'factor.added'
+        | 'factor.renamed'
+        | 'factor.removed'
+        | 'factor.undone'
+        | 'factor.unproven_removed'
+        | 'factors.reset'
+        | 'recovery_codes.replaced'
+        | 'recovery_code.used'
+        | 'factor.refused'
         | 'user.reauthenticated'
         | 'session.reused'
         | 'session.ended'

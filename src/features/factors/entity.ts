@@ -1,5 +1,5 @@
 import { EntitySchema } from 'typeorm'
-import type { Factor } from './types.ts'
+import type { Factor, RecoveryCode } from './types.ts'
 
 export const Factors = new EntitySchema<Factor>({
   name: 'Factor',
@@ -23,5 +23,16 @@ export const Factors = new EntitySchema<Factor>({
     confirmed_at: { type: 'timestamptz', nullable: true },
     last_used_at: { type: 'timestamptz', nullable: true },
     removed_at: { type: 'timestamptz', nullable: true },
+  },
+})
+
+export const RecoveryCodes = new EntitySchema<RecoveryCode>({
+  name: 'RecoveryCode',
+  tableName: 'recovery_codes',
+  columns: {
+    factor_id: { type: 'uuid', primary: true },
+    /** Keyed by the sealed secret of the factor. */
+    hash: { type: 'text', primary: true },
+    used_at: { type: 'timestamptz', nullable: true },
   },
 })

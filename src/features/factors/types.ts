@@ -34,6 +34,9 @@ export type Factor = {
   removed_at: Date | null
 }
 
+/** A row of `recovery_codes`. */
+export type RecoveryCode = { factor_id: string; hash: string; used_at: Date | null }
+
 /** How a client proves a factor, as the member `methods` of `MFA_REQUIRED` names it. */
 export type Method = 'totp' | 'recovery_code' | 'passkey'
 

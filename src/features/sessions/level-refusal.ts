@@ -38,7 +38,8 @@ export const levelRefusal = (
   if (!lacksMfa && !isStale) return null
   const wanted = {
     ...(needsFresh && { max_age: String(config.FRESH_FOR / 1000) }),
-    ...(lacksMfa && { acr_values: 'aal2' }),
+    // Also for a stale session that has two factors: the password alone would not freshen it.
+    ...((lacksMfa || isEnrolled) && { acr_values: 'aal2' }),
   }
   return new Problem('REAUTHENTICATION_REQUIRED', authenticationChallenge(wanted))
 }

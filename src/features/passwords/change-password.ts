@@ -7,6 +7,7 @@ import { startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { deviceId } from '../devices/device-id.ts'
 import { addSignedInDevice } from '../devices/store.ts'
+import { lockOwner } from '../factors/lock-owner.ts'
 import { resetAttemptsAndDevices } from '../lockout/reset-attempts-and-devices.ts'
 import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
@@ -16,7 +17,6 @@ import type { SessionReply } from '../sessions/schemas.ts'
 import { startSession } from '../sessions/start-session.ts'
 import type { SessionState } from '../sessions/types.ts'
 import { type User, Users } from '../users/entity.ts'
-import { activeOnly } from '../users/user-state.ts'
 import { queuePasswordNotice } from './queue-password-notice.ts'
 import { validateNewPassword } from './validate-new-password.ts'
 
@@ -78,7 +78,9 @@ export const changePassword = async (
     })
 }
 
-// The stored hash must still be the one that was compared, so that only one of two concurrent changes succeeds.
+// The stored hash must still be the one that was compared, so that only one of two concurrent changes succeeds. The session must
+// not have ended meanwhile: a thief whose session ends, because the owner signs out everywhere or adds a second factor, would
+// get a new one.
 const replacePassword = (
   deps: Needs,
   user: User,
@@ -86,6 +88,7 @@ const replacePassword = (
   { sessionId, origin }: { sessionId: string; origin: Origin },
 ): Promise<{ user: User; notice: string } | null> =>
   deps.database.transaction(async manager => {
+    if (!(await lockOwner(manager, user))) return null
     const { raw } = await manager
       .createQueryBuilder()
       .update(Users)
@@ -96,10 +99,11 @@ const replacePassword = (
         last_password_change_at: () => 'now()',
         updated_at: () => 'now()',
       })
-      .where(`id = :id AND password_hash = :before AND ${activeOnly}`, {
-        id: user.id,
-        before: user.password_hash,
-      })
+      .where(
+        `id = :id AND password_hash = :before AND NOT EXISTS
+          (SELECT 1 FROM audit_events WHERE session_id = :sessionId AND type IN ('session.ended', 'session.reused'))`,
+        { id: user.id, before: user.password_hash, sessionId },
+      )
       .returning('*')
       .execute()
     const changed = raw[0] as User | undefined

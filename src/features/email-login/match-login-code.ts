@@ -8,7 +8,7 @@ import { emailSecrets, readOneTimeToken } from '../../platform/crypto/one-time-t
 import { keysOfSecret } from '../../platform/crypto/secrets.ts'
 import type { Email } from '../../platform/mail/entity.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { guessChallenge } from '../challenges/store.ts'
+import { type Challenge, guessChallenge, refundGuess as refundTry } from '../challenges/store.ts'
 import { deviceId } from '../devices/device-id.ts'
 import { findDevice } from '../devices/store.ts'
 import type { User } from '../users/entity.ts'
@@ -39,25 +39,38 @@ export const matchLoginCode = async (
 ): Promise<Match | 'wrong' | null> => {
   const { perCode, perDay } = guessLimits(deps)
   const secret = readLoginToken(loginToken)
-  const challenge = secret && (await guessChallenge(deps, { kind: 'email_login', secret }, perCode))
+  const id = secret && ({ kind: 'email_login', secret } as const)
+  const challenge = id && (await guessChallenge(deps, id, perCode))
   if (!challenge) return null
-  const { email_id: emailId = '', account = '' } = challenge
-  const row = await findRow(deps, emailId)
-  const user = await findUserByEmail(deps.reads, row?.recipient ?? '')
-  const id = deviceId(origin)
-  const device = { id, ...(await findDevice(deps, user?.id ?? account, id)) }
-  const counter = counterOf({ user, account, device })
+  const { row, user, device, counter } = await findCompared(deps, challenge, origin).catch(async error => {
+    // A store that fails must not use up the guesses of a user who tries again.
+    await refundTry(deps, id).catch(() => {})
+    throw error
+  })
   const isAllowed = 'token' in presented || (await countGuess(deps, counter, perDay))
   const isRight = isAllowed && row !== null && matches(deps, row, presented)
   const isLive = row !== null && user !== null && isActive(user) && isValid(deps, row)
   if (isRight && isLive) {
-    if ('code' in presented) await refundGuess(deps, counter)
-    return { user, emailId, device }
+    await Promise.all([refundTry(deps, id), 'code' in presented && refundGuess(deps, counter)])
+    return { user, emailId: row.id, device }
   }
   deps.metrics.count(counters.logins_failed)
-  const data = { email_id: emailId, amr: ['email'] }
+  const data = { email_id: challenge.email_id, amr: ['email'] }
   await recordEvent(deps.database.manager, { type: 'login.failed', userId: user?.id ?? null, origin, data })
   return isLive && isAllowed ? 'wrong' : null
+}
+
+/** What a code is compared with, and the counter of its guess. */
+const findCompared = async (
+  deps: Needs,
+  { email_id: emailId = '', account = '' }: Challenge,
+  origin: Attempt['origin'],
+) => {
+  const row = await findRow(deps, emailId)
+  const user = await findUserByEmail(deps.reads, row?.recipient ?? '')
+  const id = deviceId(origin)
+  const device = { id, ...(await findDevice(deps, user?.id ?? account, id)) }
+  return { row, user, device, counter: counterOf({ user, account, device }) }
 }
 
 type Attempt = { loginToken: string; presented: PresentedCode; origin: Origin & { network: string } }

@@ -64,3 +64,15 @@ test.serial('the mail server refuses emails → 202, and the code arrives later'
   const { code } = await world.mails.to(email, 1, '/login-code?')
   t.is((await confirm(world.client, { login_token: body.login_token, code })).status, 200)
 })
+
+test.serial(
+  'Postgres is down during many tries → they use up no guess, and the code signs in afterwards',
+  async t => {
+    const { email } = await anAccount(world.client)
+    const { login_token, code } = await requestLoginMail(world, email)
+    proxied.postgres.cut()
+    for (let i = 0; i < 6; i++) t.is((await confirm(proxied.client, { login_token, code })).status, 503)
+    proxied.postgres.heal()
+    t.is((await confirm(world.client, { login_token, code })).status, 200)
+  },
+)

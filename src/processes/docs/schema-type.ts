@@ -9,6 +9,10 @@ export const quoted = (text: string): string => `'${text.replace(/['\\]/g, '\\$&
 const keyOf = (name: string): string => (/^(?:[A-Za-z_]\w*|\d+)$/.test(name) ? name : quoted(name))
 const widest = 110
 
+/** The members of a union, with those of unions inside it: a line of its own inside a member would be no type. */
+const membersOf = (schema: Json): Json[] =>
+  Array.isArray(schema.anyOf) ? (schema.anyOf as Json[]).flatMap(membersOf) : [schema]
+
 /** A union on one line if it fits behind `before`, else on a line for each member. */
 const union = (members: readonly string[], indent: string, before: number): string => {
   const line = members.join(' | ')
@@ -50,7 +54,7 @@ export const typeOf = (schema: Json, indent: string, before: number): string => 
   if (Array.isArray(values)) return union(values.map(quoted), indent, before)
   if (Array.isArray(anyOf))
     return union(
-      anyOf.map(each => typeOf(each as Json, `${indent}    `, widest)),
+      membersOf(schema).map(each => typeOf(each, `${indent}    `, widest)),
       indent,
       before,
     )

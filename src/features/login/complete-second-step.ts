@@ -6,6 +6,7 @@ import {
   type Challenge,
   type ChallengeId,
   guessChallenge,
+  putChallenge,
   refundGuess,
   takeChallenge,
 } from '../challenges/store.ts'
@@ -30,6 +31,9 @@ type Request = {
   origin: Origin & { network: string }
 }
 
+/** How long a token works again after a store failed, in milliseconds. */
+const retryLife = 60_000
+
 /** `isExemptFromIpLimit`: the request came from a device that has signed in before. */
 type Completed = { session: SessionReply; isExemptFromIpLimit: boolean }
 
@@ -40,7 +44,7 @@ type Refusal = Problem<
 /**
  * Completes a sign-in by its second step. Of several requests with one token, one gets a session: right evidence consumes
  * the token before the session is made. The code is used up in the transaction of the sign-in, so a failure before it costs
- * no code.
+ * no code, and gives the token back.
  */
 export const completeSecondStep = async (
   deps: Needs,
@@ -53,9 +57,7 @@ export const completeSecondStep = async (
   const counts = !('credential' in evidence)
   const challenge = await guessChallenge(deps, token, wrongFactors.perLogin, { counts })
   if (!challenge) return new Problem('INVALID_TOKEN')
-  const refund = async () => {
-    if (counts) await refundGuess(deps, token)
-  }
+  const refund = async () => counts && refundGuess(deps, token)
   try {
     const done = await tryEvidence(deps, { challenge, token, evidence, audience, origin })
     // While the account waits, nothing was checked.
@@ -79,8 +81,8 @@ const tryEvidence = async (
   const firstAmr = readAmr(challenge.amr)
   const id = deviceId(origin)
   const device = { id, ...(await findDevice(deps, found.id, id)) }
-  const { secret } = token
-  const verified = await verifySecondStep(deps, { found, firstAmr, evidence, device, secret, origin })
+  const presented = { found, firstAmr, evidence, device, secret: token.secret, origin }
+  const verified = await verifySecondStep(deps, presented)
   if (verified instanceof Problem) {
     if (verified.code !== 'RATE_LIMIT_EXCEEDED') await recordFailure(deps, { found, evidence, origin })
     return verified
@@ -89,7 +91,13 @@ const tryEvidence = async (
   const { amr: secondAmr, resetAttempts, ...rest } = verified
   // A second step is never the authenticator of the first one again. So the session has two, whichever they are.
   const amr = combineAmr(firstAmr, secondAmr, ['mfa'])
-  const session = await completeLogin(deps, { ...rest, found, amr, device, audience, origin })
+  const session = await completeLogin(deps, { ...rest, found, amr, device, audience, origin }).catch(
+    async error => {
+      // A store that fails must not end the sign-in of a user who tries again.
+      await putChallenge(deps, token, challenge, retryLife).then(resetAttempts, () => {})
+      throw error
+    },
+  )
   if (!session) return new Problem('INVALID_TOKEN')
   await resetAttempts()
   return { session, isExemptFromIpLimit: device.signedIn }

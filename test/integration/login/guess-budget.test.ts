@@ -217,3 +217,15 @@ test('Postgres is down → 503, and it is no guess', async t => {
   t.is(await world.redis.exists(deps.keys.factorAttempts(user.userId)), 0)
   t.is((await secondStep(client, token, { code: user.code() })).status, 200)
 })
+
+test('Postgres fails to store the sign-in → 503, and neither the code nor the token is used up', async t => {
+  const user = await aUserWithTotp(world)
+  const [token, code] = [await mfaTokenOf(client, user), user.code()]
+  await sql(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = '53100'; END $$`)
+  await sql(`CREATE TRIGGER fail BEFORE INSERT ON audit_events FOR EACH ROW
+    WHEN (NEW.type = 'login.succeeded') EXECUTE FUNCTION fail()`)
+  for (let i = 0; i < 6; i++) t.is((await secondStep(client, token, { code })).status, 503)
+  await sql('DROP FUNCTION fail CASCADE')
+  t.is((await secondStep(client, token, { code })).status, 200)
+})

@@ -23,7 +23,7 @@ const demandOf = ({ code, acrValues = '' }: ProblemError): string => `${code} ${
 /** Asks the user for what a refused request needs, and repeats it. Returns the last reply. */
 export const openAskUser = (
   { onReauthenticate, onMfaEnrollment }: Pick<Settings, 'onReauthenticate' | 'onMfaEnrollment'>,
-  refresher: Pick<Refresher, 'current'>,
+  refresher: Pick<Refresher, 'current' | 'idle'>,
 ) => {
   // A prompt for each: setting up a factor may itself need a recent sign-in.
   const prompts = new Map<string, Prompt | null>([
@@ -42,6 +42,8 @@ export const openAskUser = (
     }
 
     let prompt = prompts.get(problem.code) ?? null
+    // The token that is being renewed has the factor that the user has just added.
+    if (prompt) await refresher.idle()
     // Another request asked the user while this one was under way.
     const before = prompt && (await refresher.current())
     if (before && before.accessToken !== mine.accessToken) prompt = await repeat(before)

@@ -3,16 +3,17 @@ import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
+import type { FactorType } from '../../platform/catalog/factors.ts'
 import { counters } from '../../platform/catalog/metrics.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { endedActorRefusal } from '../clients/ended-actor-refusal.ts'
+import { liveOnly } from '../factors/factor-store.ts'
 import { revokeUndoLinks } from '../factors/revoke-undo-links.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
 import { type User, Users } from '../users/entity.ts'
 import { adminChangeRefusal } from '../users/last-admin.ts'
-import type { FactorType } from '../users/types.ts'
 
 type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'emails' | 'queue' | 'metrics'>
 
@@ -45,7 +46,7 @@ const apply = async (manager: EntityManager, deps: Needs, { userId, actorId, ori
   if (ended) return ended
   const [deleted]: [{ id: string; type: FactorType; is_live: boolean }[], number] = await manager.query(
     `DELETE FROM factors WHERE user_id = $1
-      RETURNING id, type, confirmed_at IS NOT NULL AND removed_at IS NULL AS is_live`,
+      RETURNING id, type, ${liveOnly} AS is_live`,
     [userId],
   )
   const live = deleted.filter(factor => factor.is_live)

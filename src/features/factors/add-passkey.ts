@@ -6,8 +6,9 @@ import type { SessionState } from '../sessions/types.ts'
 import type { User } from '../users/types.ts'
 import { addFactor } from './add-factor.ts'
 import { passkeyAmr } from './ceremony.ts'
+import { countFactors } from './factor-store.ts'
 import type { NewPasskeyCredential } from './passkey-schemas.ts'
-import { countPasskeys, insertPasskey, maxPasskeys, type PasskeyValues } from './passkey-store.ts'
+import { insertPasskey, maxPasskeys, type PasskeyValues } from './passkey-store.ts'
 import { takeCeremony } from './take-ceremony.ts'
 import type { Factor } from './types.ts'
 import { verifyNewPasskey } from './verify-new-passkey.ts'
@@ -44,7 +45,7 @@ const putPasskey = async (
   manager: EntityManager,
   values: PasskeyValues,
 ): Promise<Factor | Problem<'FACTOR_LIMIT_REACHED' | 'PASSKEY_EXISTS'>> => {
-  const count = await countPasskeys(manager, values.user_id)
+  const count = await countFactors(manager, values.user_id, 'passkey')
   if (count >= maxPasskeys) return new Problem('FACTOR_LIMIT_REACHED')
   return (await insertPasskey(manager, values)) ?? new Problem('PASSKEY_EXISTS')
 }

@@ -1,10 +1,9 @@
-import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
 import { encode } from '../../platform/base/base64url.ts'
 import { counters } from '../../platform/catalog/metrics.ts'
 import { type Ceremony, passkeyAmr, userHandle } from './ceremony.ts'
 import type { PasskeyCredential } from './passkey-schemas.ts'
-import { findPasskey, type Passkey } from './passkey-store.ts'
+import { findPasskey, type Passkey, usePasskey } from './passkey-store.ts'
 import { takeCeremony } from './take-ceremony.ts'
 import type { Accepted } from './types.ts'
 import { verifyAssertion } from './verify-assertion.ts'
@@ -34,7 +33,7 @@ export const checkPasskey = async (
     userId: passkey.user_id,
     isUserVerified: signed.userVerified,
     amr: passkeyAmr(signed),
-    consume: manager => recordUse(manager, passkey, signed),
+    consume: async manager => ((await usePasskey(manager, passkey.id, signed)) ? [] : null),
   }
 }
 
@@ -50,17 +49,4 @@ const reportCounter = ({ log, metrics }: Needs, { id, user_id, sign_count }: Pas
   if ((sent === 0 && stored === 0) || sent > stored) return
   metrics.count(counters.passkey_counters_back)
   log.warn({ factorId: id, userId: user_id, stored, sent }, 'the signature counter of a passkey went back')
-}
-
-const recordUse = async (
-  manager: EntityManager,
-  { id }: Passkey,
-  { signCount, backedUp }: { signCount: number; backedUp: boolean },
-): Promise<readonly string[] | null> => {
-  const [, used] = (await manager.query(
-    `UPDATE factors SET sign_count = $2, backed_up = $3, last_used_at = clock_timestamp()
-      WHERE id = $1 AND confirmed_at IS NOT NULL AND removed_at IS NULL`,
-    [id, signCount, backedUp],
-  )) as [unknown, number]
-  return used === 1 ? [] : null
 }

@@ -1,12 +1,12 @@
 import * as v from 'valibot'
 import { plainCode, trimUnseen } from '../../platform/base/copied-text.ts'
 import { field } from '../../platform/base/field-shapes.ts'
+import type { FactorMethod } from '../../platform/catalog/factors.ts'
 import type { Code } from '../../platform/catalog/problems.ts'
 import { passkeyCredential } from './passkey-schemas.ts'
-import type { Method } from './types.ts'
 
-// The evidence that a client sends of a second factor. A new factor is a line in each table here, and one in the table of checks
-// in `verify-evidence.ts`.
+// The evidence that a client sends of a second factor. A new factor is an entry of `kinds`, a form of `evidenceForms`, and a
+// line of `check` in `verify-evidence.ts`, which does not compile without it.
 
 /** A code of an authenticator app: 6 digits in any script, with spaces or hyphens between them. */
 export const totpCode = field(
@@ -24,7 +24,7 @@ export const totpCode = field(
 )
 
 /** Any text as a recovery code. A text that cannot be one is refused like a wrong one. */
-export const recoveryCode = field(
+const recoveryCode = field(
   'recovery_code',
   'must be a recovery code',
   {
@@ -38,41 +38,38 @@ export const recoveryCode = field(
   },
 )
 
-/** The fields of a body that hold evidence. A body has exactly one of them. */
-export const evidenceFields = {
-  code: totpCode,
-  recovery_code: recoveryCode,
-  credential: passkeyCredential,
-} as const
+/** Each field of a body that holds evidence: its schema, the method that it proves, and how wrong evidence is refused. */
+const kinds = {
+  code: { schema: totpCode, method: 'totp', refusal: 'INVALID_MFA_CODE', canBeGuessed: true },
+  recovery_code: {
+    schema: recoveryCode,
+    method: 'recovery_code',
+    refusal: 'INVALID_MFA_CODE',
+    canBeGuessed: true,
+  },
+  credential: {
+    schema: passkeyCredential,
+    method: 'passkey',
+    refusal: 'INVALID_PASSKEY',
+    canBeGuessed: false,
+  },
+} as const satisfies Record<string, { method: FactorMethod; refusal: Code; [more: string]: unknown }>
 
-type Fields = typeof evidenceFields
+type Kinds = typeof kinds
+
+/** The evidence of one factor, as a body holds it: exactly one of the fields. */
+export type Evidence = { [N in keyof Kinds]: Record<N, v.InferOutput<Kinds[N]['schema']>> }[keyof Kinds]
 
 /** The forms of a body with evidence of one factor: each has these fields and one kind of evidence. */
 export const evidenceForms = <const E extends v.ObjectEntries>(shared: E) =>
   [
-    v.strictObject({ ...shared, code: evidenceFields.code }),
-    v.strictObject({ ...shared, recovery_code: evidenceFields.recovery_code }),
-    v.strictObject({ ...shared, credential: evidenceFields.credential }),
+    v.strictObject({ ...shared, code: kinds.code.schema }),
+    v.strictObject({ ...shared, recovery_code: kinds.recovery_code.schema }),
+    v.strictObject({ ...shared, credential: kinds.credential.schema }),
   ] as const
 
-/** The evidence of one factor, as a body holds it. */
-export type Evidence = { [N in keyof Fields]: Record<N, v.InferOutput<Fields[N]>> }[keyof Fields]
-
-/** The method that each field proves. */
-const methods: Record<keyof Fields, Method> = {
-  code: 'totp',
-  recovery_code: 'recovery_code',
-  credential: 'passkey',
+/** What is known about a kind of evidence. */
+export const evidenceKind = (evidence: Evidence): Kinds[keyof Kinds] => {
+  const [field] = Object.keys(evidence) as [keyof Kinds]
+  return kinds[field]
 }
-
-export const methodOf = (evidence: Evidence): Method => {
-  if ('code' in evidence) return methods.code
-  return 'recovery_code' in evidence ? methods.recovery_code : methods.credential
-}
-
-/** How wrong evidence of each method is refused. */
-export const refusals = {
-  totp: 'INVALID_MFA_CODE',
-  recovery_code: 'INVALID_MFA_CODE',
-  passkey: 'INVALID_PASSKEY',
-} as const satisfies Record<Method, Code>

@@ -1,15 +1,17 @@
 import type { EntityManager } from 'typeorm'
+import type { FactorType } from '../../platform/catalog/factors.ts'
 import type { PreparedReads, Statement } from '../../platform/postgres/prepared-read.ts'
-import type { Factor, FactorType } from './types.ts'
+import type { Factor } from './types.ts'
 import type { Viewed } from './view.ts'
 
-const live = 'confirmed_at IS NOT NULL AND removed_at IS NULL'
+/** The condition in SQL that a factor counts: it is confirmed and was not removed. */
+export const liveOnly = 'confirmed_at IS NOT NULL AND removed_at IS NULL'
 
 const ofUser: Statement = {
   name: 'factors-of-user',
   text: `SELECT id, type, name, created_at, last_used_at, user_verifying, backed_up, transports, aaguid,
       (SELECT count(*)::int FROM recovery_codes WHERE factor_id = factors.id AND used_at IS NULL) AS remaining
-    FROM factors WHERE user_id = $1 AND ${live} ORDER BY created_at, id`,
+    FROM factors WHERE user_id = $1 AND ${liveOnly} ORDER BY created_at, id`,
 }
 
 /** The confirmed factors of a user, the oldest first. `remaining`: the unused recovery codes. */
@@ -24,7 +26,7 @@ export type SealedFactor = Pick<Factor, 'id' | 'sealed_secret' | 'last_step'>
 const sealedOfUser: Statement = {
   name: 'sealed-factors-of-user',
   text: `SELECT id, sealed_secret, last_step FROM factors
-    WHERE user_id = $1 AND type = $2 AND ${live} ORDER BY id`,
+    WHERE user_id = $1 AND type = $2 AND ${liveOnly} ORDER BY id`,
 }
 
 /** The confirmed factors of a user that have this type. */
@@ -41,7 +43,7 @@ export const findFactor = async (
   id: string,
 ): Promise<Factor | null> => {
   const [row]: Factor[] = await manager.query(
-    `SELECT * FROM factors WHERE id = $1 AND user_id = $2 AND ${live}`,
+    `SELECT * FROM factors WHERE id = $1 AND user_id = $2 AND ${liveOnly}`,
     [id, userId],
   )
   return row ?? null
@@ -56,7 +58,7 @@ export const removeFactors = async (
   const [column, value] = 'id' in by ? ['id', by.id] : ['type', by.type]
   const [removed] = (await manager.query(
     `UPDATE factors SET removed_at = clock_timestamp()
-      WHERE user_id = $1 AND ${column} = $2 AND ${live} RETURNING id, type, name`,
+      WHERE user_id = $1 AND ${column} = $2 AND ${liveOnly} RETURNING id, type, name`,
     [userId, value],
   )) as [Pick<Factor, 'id' | 'type' | 'name'>[], number]
   return removed
@@ -69,7 +71,7 @@ export const countFactors = async (
   type: FactorType,
 ): Promise<number> => {
   const [row]: { count: number }[] = await manager.query(
-    `SELECT count(*)::int FROM factors WHERE user_id = $1 AND type = $2 AND ${live}`,
+    `SELECT count(*)::int FROM factors WHERE user_id = $1 AND type = $2 AND ${liveOnly}`,
     [userId, type],
   )
   return row?.count ?? 0

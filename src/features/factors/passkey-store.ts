@@ -1,11 +1,12 @@
 import type { EntityManager } from 'typeorm'
 import type { PreparedReads, Statement } from '../../platform/postgres/prepared-read.ts'
+import { liveOnly } from './factor-store.ts'
 import type { Factor } from './types.ts'
 
 /** How many passkeys a user may have. */
 export const maxPasskeys = 20
 
-const live = `type = 'passkey' AND confirmed_at IS NOT NULL AND removed_at IS NULL`
+const live = `type = 'passkey' AND ${liveOnly}`
 
 /** A passkey that was not removed. */
 export type Passkey = Pick<
@@ -32,13 +33,6 @@ export const findPasskey = async (reads: PreparedReads, credentialId: string): P
 /** The passkeys of a user, the oldest first. */
 export const findPasskeys = (reads: PreparedReads, userId: string): Promise<Passkey[]> =>
   reads.run<Passkey>(ofUser, [userId])
-
-export const countPasskeys = async (manager: EntityManager, userId: string): Promise<number> => {
-  const [row] = await manager.query(`SELECT count(*)::int AS n FROM factors WHERE user_id = $1 AND ${live}`, [
-    userId,
-  ])
-  return row.n
-}
 
 /** The columns of a new passkey. */
 export type PasskeyValues = Pick<Factor, 'id' | 'user_id' | 'name' | 'transports'> & {
@@ -70,4 +64,18 @@ export const insertPasskey = async (manager: EntityManager, made: PasskeyValues)
     ],
   )
   return row ?? null
+}
+
+/** Stores the use of a passkey. Returns false if it was removed since it was read. */
+export const usePasskey = async (
+  manager: EntityManager,
+  id: string,
+  { signCount, backedUp }: { signCount: number; backedUp: boolean },
+): Promise<boolean> => {
+  const [, used] = (await manager.query(
+    `UPDATE factors SET sign_count = $2, backed_up = $3, last_used_at = clock_timestamp()
+      WHERE id = $1 AND ${live}`,
+    [id, signCount, backedUp],
+  )) as [unknown, number]
+  return used === 1
 }

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm'
 import type { PreparedReads, Statement } from '../../platform/postgres/prepared-read.ts'
+import { liveOnly } from './factor-store.ts'
 
 const unusedCode: Statement = {
   name: 'unused-recovery-code',
@@ -16,7 +17,7 @@ export const useCode = async (manager: EntityManager, factorId: string, hash: st
     `WITH used AS (
        UPDATE recovery_codes SET used_at = clock_timestamp()
         WHERE factor_id = $1 AND hash = $2 AND used_at IS NULL
-          AND EXISTS (SELECT 1 FROM factors WHERE id = $1 AND confirmed_at IS NOT NULL AND removed_at IS NULL)
+          AND EXISTS (SELECT 1 FROM factors WHERE id = $1 AND ${liveOnly})
        RETURNING factor_id)
      UPDATE factors SET last_used_at = clock_timestamp() WHERE id IN (SELECT factor_id FROM used)`,
     [factorId, hash],

@@ -8,8 +8,9 @@ import { recordEvent } from '../audit/record-event.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
 import type { SessionState } from '../sessions/types.ts'
 import { type User, Users } from '../users/entity.ts'
+import { hasFactor } from '../users/user-state.ts'
 import { continueSession } from './continue-session.ts'
-import { countFactors, findFactor, removeFactors } from './factor-store.ts'
+import { findFactor, removeFactors } from './factor-store.ts'
 import { lockOwner } from './lock-owner.ts'
 import { queueFactorNotice } from './queue-factor-notice.ts'
 
@@ -49,10 +50,7 @@ export const removeFactor = async (
 }
 
 const removeLoneRecoveryCodes = async (manager: EntityManager, userId: string): Promise<string[]> => {
-  const others = await Promise.all([
-    countFactors(manager, userId, 'totp'),
-    countFactors(manager, userId, 'passkey'),
-  ])
-  if (others.some(count => count > 0)) return []
+  const user = await manager.findOneBy(Users, { id: userId })
+  if (user && hasFactor(user)) return []
   return (await removeFactors(manager, userId, { type: 'recovery_codes' })).map(({ id }) => id)
 }

@@ -1,11 +1,12 @@
 import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
+import type { FactorType } from '../../platform/catalog/factors.ts'
 import { counters } from '../../platform/catalog/metrics.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import type { User } from '../users/types.ts'
+import { liveOnly } from './factor-store.ts'
 import { revokeUndoLinks } from './revoke-undo-links.ts'
-import type { FactorType } from './types.ts'
 
 const noOrigin: Origin = { ip: '', userAgent: '' }
 
@@ -27,7 +28,7 @@ export const removeUnprovenFactors = async (
   const [rows]: [{ id: string; type: FactorType; is_live: boolean }[], number] = await manager.query(
     `DELETE FROM factors USING users
       WHERE users.id = $1 AND users.email = $2 AND NOT users.email_verified AND factors.user_id = users.id
-      RETURNING factors.id, type, confirmed_at IS NOT NULL AND removed_at IS NULL AS is_live`,
+      RETURNING factors.id, type, ${liveOnly} AS is_live`,
     [user.id, user.email],
   )
   const live = rows.filter(row => row.is_live)

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm'
-import type { FactorType } from './types.ts'
+import type { FactorType } from '../../platform/catalog/factors.ts'
 
 /** Which removed factors to restore: these, or all that were removed since then. */
 type Removed = { ids: readonly string[] } | { since: Date }

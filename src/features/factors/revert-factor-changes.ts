@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm'
+import type { FactorType } from '../../platform/catalog/factors.ts'
 import { restoreFactors } from './restore-factors.ts'
-import type { FactorType } from './types.ts'
 
 export type RevertedFactor = { id: string; type: FactorType; change: 'removed' | 'restored' }
 

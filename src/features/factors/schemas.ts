@@ -1,12 +1,13 @@
 import * as v from 'valibot'
 import { line, named, time } from '../../platform/base/field-shapes.ts'
+import { factorTypes } from '../../platform/catalog/factors.ts'
 
 /** The name that a user gives a factor. */
 export const factorName = line(100, 'The name of the factor, as the user writes it.')
 
 export const factorReply = named('Factor', {
   id: v.pipe(v.string(), v.uuid()),
-  type: v.picklist(['totp', 'passkey', 'recovery_codes']),
+  type: v.picklist(factorTypes),
   name: v.string(),
   created_at: time,
   last_used_at: v.nullable(time),

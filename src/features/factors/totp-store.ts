@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm'
 import type { PreparedReads, Statement } from '../../platform/postgres/prepared-read.ts'
-import type { SealedFactor } from './factor-store.ts'
+import { liveOnly, type SealedFactor } from './factor-store.ts'
 import type { Factor } from './types.ts'
 
 const pending = `type = 'totp' AND confirmed_at IS NULL AND removed_at IS NULL`
@@ -47,7 +47,7 @@ export const confirmTotpFactor = async (
 export const useStep = async (manager: EntityManager, factorId: string, step: number): Promise<boolean> => {
   const [, count] = (await manager.query(
     `UPDATE factors SET last_step = $2, last_used_at = clock_timestamp()
-      WHERE id = $1 AND last_step < $2 AND confirmed_at IS NOT NULL AND removed_at IS NULL`,
+      WHERE id = $1 AND last_step < $2 AND ${liveOnly}`,
     [factorId, step],
   )) as [unknown, number]
   return count === 1

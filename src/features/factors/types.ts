@@ -1,8 +1,6 @@
 import type { EntityManager } from 'typeorm'
+import type { FactorType } from '../../platform/catalog/factors.ts'
 import type { Amr } from '../sessions/authentication.ts'
-import type { FactorType } from '../users/types.ts'
-
-export type { FactorType }
 
 /** A row of `factors`. Which columns are set depends on its type. */
 export type Factor = {
@@ -36,9 +34,6 @@ export type Factor = {
 
 /** A row of `recovery_codes`. */
 export type RecoveryCode = { factor_id: string; hash: string; used_at: Date | null }
-
-/** How a client proves a factor, as the member `methods` of `MFA_REQUIRED` names it. */
-export type Method = 'totp' | 'recovery_code' | 'passkey'
 
 /**
  * Evidence that was right. `consume` uses it up in the transaction of what it allows, and returns the ids of the emails that

@@ -9,7 +9,7 @@ import type { Ceremony } from './ceremony.ts'
 import { checkPasskey } from './check-passkey.ts'
 import { checkRecoveryCode } from './check-recovery-code.ts'
 import { checkTotp } from './check-totp.ts'
-import { type Evidence, methodOf, refusals } from './evidence.ts'
+import { type Evidence, evidenceKind } from './evidence.ts'
 import type { Accepted } from './types.ts'
 
 type Needs = Parameters<typeof checkTotp>[0] &
@@ -45,10 +45,10 @@ export const verifyEvidence = async (
   request: Request,
 ): Promise<Accepted | Problem<'INVALID_MFA_CODE' | 'INVALID_PASSKEY' | 'RATE_LIMIT_EXCEEDED'>> => {
   const { counter } = request
-  const method = methodOf(request.evidence)
+  const { method, refusal, canBeGuessed } = evidenceKind(request.evidence)
   const count = (outcome: 'right' | 'wrong' | 'limited') =>
     deps.metrics.count(counters.second_factors, { method, outcome })
-  const attempt = method === 'passkey' ? null : await countAttempt(deps, counter)
+  const attempt = canBeGuessed ? await countAttempt(deps, counter) : null
   if (attempt && attempt.wait > 0) {
     count('limited')
     return new Problem('RATE_LIMIT_EXCEEDED', { retryAfter: Math.ceil(attempt.wait / 1000) })
@@ -59,5 +59,5 @@ export const verifyEvidence = async (
     throw error
   })
   count(accepted ? 'right' : 'wrong')
-  return accepted ?? new Problem(refusals[method])
+  return accepted ?? new Problem(refusal)
 }

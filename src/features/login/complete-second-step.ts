@@ -12,6 +12,7 @@ import {
 } from '../challenges/store.ts'
 import { deviceId } from '../devices/device-id.ts'
 import { findDevice } from '../devices/store.ts'
+import { evidenceKind } from '../factors/evidence.ts'
 import { combineAmr, readAmr } from '../sessions/authentication.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
 import type { User } from '../users/entity.ts'
@@ -53,8 +54,7 @@ export const completeSecondStep = async (
   const secret = readMfaToken(mfaToken)
   if (!secret) return new Problem('INVALID_TOKEN')
   const token = { kind: 'mfa', secret } as const
-  // A passkey cannot be guessed.
-  const counts = !('credential' in evidence)
+  const counts = 'password' in evidence || evidenceKind(evidence).canBeGuessed
   const challenge = await guessChallenge(deps, token, wrongFactors.perLogin, { counts })
   if (!challenge) return new Problem('INVALID_TOKEN')
   const refund = async () => counts && refundGuess(deps, token)

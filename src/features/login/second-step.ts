@@ -1,18 +1,18 @@
+import { type FactorMethod, factorMethods, factorTypes } from '../../platform/catalog/factors.ts'
 import type { Config } from '../../platform/config/config.ts'
-import { type Evidence, methodOf } from '../factors/evidence.ts'
-import type { Method } from '../factors/types.ts'
+import { type Evidence, evidenceKind } from '../factors/evidence.ts'
 import { type Amr, acrOf } from '../sessions/authentication.ts'
 import type { User } from '../users/types.ts'
 import { hasFactor } from '../users/user-state.ts'
 
 /** What a sign-in may ask for after its first step. */
-export type SecondMethod = Method | 'password'
+export type SecondMethod = FactorMethod | 'password'
 
 /** What a client sends as its second step. */
 export type SecondEvidence = Evidence | { password: string }
 
 export const secondMethodOf = (evidence: SecondEvidence): SecondMethod =>
-  'password' in evidence ? 'password' : methodOf(evidence)
+  'password' in evidence ? 'password' : evidenceKind(evidence).method
 
 const hasPasskeyStep = (amr: readonly Amr[]): boolean => amr.includes('hwk') || amr.includes('swk')
 
@@ -27,7 +27,8 @@ export const needsSecondStep = (
 ): boolean => {
   if (acrOf(amr) === 'aal2') return false
   if (hasPasskeyStep(amr)) return true
-  return PASSKEYS_AS === 'first_factor_only' ? user.factor_types.includes('totp') : hasFactor(user)
+  if (PASSKEYS_AS === 'second_factor') return hasFactor(user)
+  return hasFactor({ factor_types: user.factor_types.filter(type => type !== 'passkey') })
 }
 
 /** How the user can pass the second step. */
@@ -35,11 +36,10 @@ export const secondMethods = (
   user: Pick<User, 'factor_types' | 'password_hash'>,
   amr: readonly Amr[],
 ): SecondMethod[] => {
-  const types = user.factor_types
-  return [
-    ...(types.includes('totp') ? ['totp' as const] : []),
-    ...(types.includes('passkey') && !hasPasskeyStep(amr) ? ['passkey' as const] : []),
-    ...(types.includes('recovery_codes') ? ['recovery_code' as const] : []),
-    ...(hasPasskeyStep(amr) && user.password_hash !== null ? ['password' as const] : []),
-  ]
+  const isPasskeyUsed = hasPasskeyStep(amr)
+  const others = factorTypes.filter(
+    type => user.factor_types.includes(type) && !(type === 'passkey' && isPasskeyUsed),
+  )
+  const methods = others.map(type => factorMethods[type])
+  return isPasskeyUsed && user.password_hash !== null ? [...methods, 'password'] : methods
 }

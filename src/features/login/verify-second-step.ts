@@ -1,7 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
-import { type Evidence, methodOf, refusals } from '../factors/evidence.ts'
+import { type Evidence, evidenceKind } from '../factors/evidence.ts'
 import type { Accepted } from '../factors/types.ts'
 import { verifyEvidence } from '../factors/verify-evidence.ts'
 import { factorsAtDevice, resetWrongFactors } from '../factors/wrong-factors.ts'
@@ -49,7 +49,7 @@ export const verifySecondStep = async (
   const isOffered = secondMethods(rest.found, rest.firstAmr).includes(secondMethodOf(evidence))
   if ('password' in evidence)
     return isOffered ? verifyPassword(deps, { ...rest, evidence }) : new Problem('INVALID_CREDENTIALS')
-  return isOffered ? verifyFactor(deps, { ...rest, evidence }) : new Problem(refusals[methodOf(evidence)])
+  return isOffered ? verifyFactor(deps, { ...rest, evidence }) : new Problem(evidenceKind(evidence).refusal)
 }
 
 const verifyFactor = async (

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import * as field from '../../platform/base/fields.ts'
-import { evidenceFields } from '../factors/evidence.ts'
+import { evidenceForms } from '../factors/evidence.ts'
 import { tokenReply } from '../sessions/schemas.ts'
 
 const audience = { audience: v.exactOptional(field.audience) }
@@ -8,9 +8,7 @@ const audience = { audience: v.exactOptional(field.audience) }
 /** Exactly one kind of evidence. */
 export const reauthenticationBody = v.union([
   v.strictObject({ password: field.password, ...audience }),
-  v.strictObject({ code: evidenceFields.code, ...audience }),
-  v.strictObject({ recovery_code: evidenceFields.recovery_code, ...audience }),
-  v.strictObject({ credential: evidenceFields.credential, ...audience }),
+  ...evidenceForms(audience),
 ])
 
 const { access_token, token_type, expires_in } = tokenReply.entries

@@ -1,7 +1,6 @@
-export type Role = 'user' | 'admin'
+import type { FactorType } from '../../platform/catalog/factors.ts'
 
-/** What a user can sign in with besides the password. */
-export type FactorType = 'totp' | 'passkey' | 'recovery_codes'
+export type Role = 'user' | 'admin'
 
 export type User = {
   id: string

@@ -16,7 +16,7 @@ export const mustVerify = (
 
 /** Whether the user has set up a factor that a sign-in can ask for. Recovery codes only replace one. */
 export const hasFactor = ({ factor_types }: Pick<User, 'factor_types'>): boolean =>
-  factor_types.includes('totp') || factor_types.includes('passkey')
+  factor_types.some(type => type !== 'recovery_codes')
 
 /** The condition of `isActive` in SQL, for a statement on `users`. */
 export const activeOnly = 'is_active AND erase_after IS NULL'

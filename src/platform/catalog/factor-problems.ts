@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { factorMethods } from './factors.ts'
 import { requestOptions } from './passkey-request-options.ts'
 import { defineProblems } from './problem-definition.ts'
 
@@ -13,7 +14,7 @@ const mfaRequired = v.object({
     v.description('How many seconds the token is valid.'),
   ),
   methods: v.pipe(
-    v.array(v.picklist(['totp', 'passkey', 'recovery_code', 'password'])),
+    v.array(v.picklist([...Object.values(factorMethods), 'password'])),
     v.description('How the user can continue.'),
   ),
   passkey_options: v.exactOptional(requestOptions),

@@ -28,7 +28,7 @@ type Reset = { presented: PresentedToken; newPassword: string; origin: Origin & 
 /**
  * Sets a new password with a token or code that was emailed to the account. It ends every session and a pending email
  * change, and revokes the other emailed tokens. Undo tokens stay valid, except for an email change before which the account
- * held nothing.
+ * held nothing, and for a deletion that this reset has undone.
  *
  * It marks the address as verified, and gives the user the module rows that wait for the owner of the mailbox. It restores a
  * deleted account: only emails with `inactiveAccounts` send a reset link to one.
@@ -93,7 +93,7 @@ const replacePassword = (
       .execute()
     if (affected !== 1) return null
     const isRestored = user.erase_after !== null
-    await revokeUserTokens(manager, deps, user, isRestored ? ['undo_email_change'] : undefined)
+    await revokeUserTokens(manager, deps, user, isRestored ? ['undo_email_change', 'undo_factor'] : undefined)
     await revokeEmptyUndoTokens(manager, user.id)
     const after = { ...user, email_verified: true, erase_after: null }
     const rows = await updateModuleRows(manager, deps, 'claim', [user.id, user.email])

@@ -1,5 +1,6 @@
 import anyTest from 'ava'
 import { type Account, anAccount, anEmail, hashOf, password, tokenOf } from '../../fixtures.ts'
+import { anApp } from '../../totp.ts'
 import {
   aVerifiedAccount,
   changeEmail,
@@ -272,6 +273,20 @@ test('squatter deletes the account → the mailbox claims the purchase and the d
   t.is((await rowOf(shop, userId)).erase_after, null)
   t.is(await countEvents(shop, userId, 'user.deletion_undone'), 1)
   t.is((await client.post('undo-deletion', { token: undo.token })).status, 401)
+})
+
+test('thief adds a factor and deletes the account → a claim restores it, and the link removes the factor', async t => {
+  const { email, userId, access: token } = await aVerifiedAccount(shop)
+  await anApp(client, token)
+  const undo = await waitForLink(shop, email, 'undo-factor')
+  t.is((await client.send('DELETE', 'me', { body: { password }, token })).status, 204)
+  await paidPurchase({ email })
+  const reset = await waitForLink(shop, email, 'reset-password')
+  const choice = { token: reset.token, new_password: newPassword }
+  t.is((await client.post('reset-password', choice)).status, 204)
+  t.is((await client.post('login', { email, password: newPassword })).body.code, 'MFA_REQUIRED')
+  t.is((await client.post('undo-factor', { token: undo.token })).status, 204)
+  t.deepEqual(await sql('SELECT 1 FROM factors WHERE user_id = $1', [userId]), [])
 })
 
 for (const [action, close] of Object.entries({

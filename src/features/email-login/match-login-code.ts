@@ -11,6 +11,7 @@ import { recordEvent } from '../audit/record-event.ts'
 import { type Challenge, guessChallenge, refundGuess as refundTry } from '../challenges/store.ts'
 import { deviceId } from '../devices/device-id.ts'
 import { findDevice } from '../devices/store.ts'
+import { accountKey } from '../lockout/attempt-counter.ts'
 import type { User } from '../users/entity.ts'
 import { findUserByEmail } from '../users/store.ts'
 import { isActive } from '../users/user-state.ts'
@@ -102,14 +103,15 @@ const matches = ({ secrets }: Needs, { id, secret_id }: Row, presented: Presente
 }
 
 // A known device has a counter of its own, so that an attacker who guesses from elsewhere does not keep the owner from
-// signing in. Not before the address is verified: an attacker who registered it could make any number of devices known.
+// signing in. Not before the address is verified: an attacker who registered it could make any number of devices known. The
+// key has no user id, because it can outlive an account that is erased meanwhile.
 const counterOf = ({
   user,
   account,
   device,
 }: Pick<Match, 'device'> & { user: User | null; account: string }): GuessCounter =>
   user?.email_verified && device.isKnown
-    ? { owner: user.id, name: `login:${device.id}` }
+    ? { owner: accountKey(user.id), name: `login:${device.id}` }
     : { owner: account, name: purpose }
 
 const guessLimits = ({ config }: Needs) => {

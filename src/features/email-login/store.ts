@@ -8,8 +8,8 @@ const countScript = script(import.meta.dirname, 'count-guess.lua')
 const refundScript = script(import.meta.dirname, 'refund-guess.lua')
 
 /**
- * Counts guesses at every code that was requested for an account. `owner` is the account key of its address, or the id of its
- * user for the guesses of one known device.
+ * Counts guesses at every code that was requested for an account. `owner` is the account key of its address, or of the id of
+ * its user for the guesses of one known device.
  */
 export type GuessCounter = { owner: string; name: string }
 

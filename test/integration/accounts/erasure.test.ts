@@ -1,13 +1,14 @@
 import test from 'ava'
 import pg from 'pg'
 import { type Account, anAccount, anEmail, password, tokenOf } from '../../fixtures.ts'
+import { anApp } from '../../totp.ts'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { readPostgres, readRedis } from '../secrecy/stored-data.ts'
 
 // 30 days after its deletion an account is erased with all personal data. Data of other accounts stays.
 
-const world = await openWorld({ worker: true, env: { TRUSTED_PROXIES: '1' } })
+const world = await openWorld({ worker: true, env: { TRUSTED_PROXIES: '1', EMAIL_LOGIN: 'on' } })
 const other = await world.instance()
 test.after.always(() => world[Symbol.asyncDispose]())
 
@@ -67,6 +68,15 @@ test.serial('an account is erased → Postgres and Redis hold no personal data o
   const { link } = await world.mails.to(newEmail)
   await client.post('confirm-email', { token: tokenOf(link) }, from)
   await client.post('forgot-password', { email: newEmail }, from)
+  const factor = 'Canary telephone'
+  const app = await anApp(client, access)
+  await client.patch(`factors/${app.id}`, { name: factor }, me)
+  await client.post('factors/passkeys/options', {}, me)
+  await client.post('reauthenticate', { code: '12345678' }, me)
+  await client.post('login', { email: newEmail, password }, from)
+  const asked = await client.post('login/email', { email: newEmail }, from)
+  const guess = { login_token: asked.body.login_token, code: '12345678' }
+  await client.post('login/email/confirm', guess, from)
   await settled()
   // The event of an action on another account is kept, without the IP address and the user agent of the actor.
   const target = await anAccount(client)
@@ -82,6 +92,7 @@ test.serial('an account is erased → Postgres and Redis hold no personal data o
     full_name,
     phone,
     address,
+    factor,
     canary.agent,
     canary.ip,
     'canary.example',
@@ -104,7 +115,11 @@ test.serial('an account is erased → Postgres and Redis hold no personal data o
   await world.travel(17 * 60_000)
   await world.run('repairFeed')
   await world.travel(0)
-  // Redis drops this counter itself, by the clock that no test can move.
+  // Redis drops these keys itself, by the clock that no test can move.
+  for (const key of await world.keysLike('*:challenge:*')) {
+    t.true((await world.redis.pttl(key)) <= 10 * 60_000)
+    await world.redis.del(key)
+  }
   t.true((await world.redis.pttl(world.keys.revocationsOf(user.id))) <= 16 * 60_000)
   await world.redis.del(world.keys.revocationsOf(user.id))
   t.deepEqual(await found(), [])

@@ -89,7 +89,7 @@ test('twenty wrong codes over four requests → no other code works; a link and 
   const [wrong = ''] = wrongCodes(own.code, 1)
   t.is((await confirm(client, { login_token: own.login_token, code: wrong }, device)).status, 401)
   t.is((await confirm(client, { login_token: own.login_token, code: own.code }, device)).status, 200)
-  const ownKeys = await world.keysLike(`${keys.guesses(userId, 'login')}:*`)
+  const ownKeys = await world.keysLike(`${keys.guesses(accountKey(userId), 'login')}:*`)
   t.is(ownKeys.length, 1)
   t.is(await world.redis.get(ownKeys[0] ?? ''), '1', 'a right code is no guess')
 

@@ -91,6 +91,18 @@ test('a thief removes the factor of the owner, then adds one → both links toge
   await recover(t, email, app.secret)
 })
 
+test('a thief replaces the recovery codes 60 times, then adds a passkey → the link of the passkey works', async t => {
+  const { email, userId, access } = await anAppUser(world)
+  await world.sql(
+    `INSERT INTO emails (id, kind, recipient, user_id, locale, data, status)
+     SELECT gen_random_uuid(), 'factor_added', $2, $1, 'en', '{"factor_ids": ""}', 'sent' FROM generate_series(1, 60)`,
+    [userId, email],
+  )
+  const passkeyId = await addAPasskey(client, access)
+  t.is((await undo(await undoTokenOf(world, email, 2))).status, 204)
+  t.false((await factorsOf(world, userId)).includes(`passkey ${passkeyId}`))
+})
+
 test('a removed factor is restored → exactly that one, sessions end and the password stays', async t => {
   const { email, userId, access, app } = await anAppUser(world)
   const phone = newAuthenticator()

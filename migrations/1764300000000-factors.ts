@@ -48,11 +48,14 @@ export class Factors1764300000000 implements MigrationInterface {
         used_at   timestamptz,
         PRIMARY KEY (factor_id, hash)
       )`)
-    // A trigger, so that no statement can change the factors of a user and leave out the column that sign-ins read.
+    // A trigger, so that no statement can change the factors of a user and leave out the column that sign-ins read. It locks
+    // the user first: an UPDATE that waits for that lock still reads `factors` as of its start, and would leave out what the
+    // other transaction has added.
     await db.query(`
       CREATE FUNCTION list_factor_types() RETURNS trigger LANGUAGE plpgsql AS $$
         DECLARE owner uuid := CASE TG_OP WHEN 'DELETE' THEN OLD.user_id ELSE NEW.user_id END;
         BEGIN
+          PERFORM FROM users WHERE id = owner FOR NO KEY UPDATE;
           UPDATE users SET factor_types = ARRAY(
             SELECT DISTINCT type FROM factors
              WHERE user_id = owner AND confirmed_at IS NOT NULL AND removed_at IS NULL ORDER BY type)

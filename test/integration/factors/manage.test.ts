@@ -273,3 +273,16 @@ test('a request holds the row of a user → the purge skips that user and does n
   await waiting
   t.is(await world.run('purgeFactors'), 1)
 })
+
+test('two transactions add factors to one user without a lock → sign-ins know both', async t => {
+  const { userId } = await anAccount(client)
+  const insert = (type: string) =>
+    `INSERT INTO factors (id, user_id, type, name, confirmed_at)
+     VALUES ('${randomUUID()}', '${userId}', '${type}', 'Phone', now())`
+  const waiting = sql(`DO $$ BEGIN ${insert('totp')}; PERFORM pg_sleep(0.6); END $$`)
+  await new Promise(resolve => setTimeout(resolve, 200))
+  await sql(insert('passkey'))
+  await waiting
+  const user = await sql('SELECT factor_types FROM users WHERE id = $1', [userId])
+  t.deepEqual(user, [{ factor_types: ['passkey', 'totp'] }])
+})

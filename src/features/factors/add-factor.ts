@@ -6,6 +6,7 @@ import { counters } from '../../platform/catalog/metrics.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { resetOtherDevices } from '../devices/reset-other-devices.ts'
 import { type Amr, combineAmr } from '../sessions/authentication.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
 import type { SessionState } from '../sessions/types.ts'
@@ -26,16 +27,17 @@ type Addition<P extends Problem> = {
   amr: readonly Amr[]
   /** Confirms or inserts the factor, in the transaction. */
   put: (manager: EntityManager) => Promise<Factor | P>
-  origin: Origin
+  origin: Origin & { network: string }
 }
 
 type Added = { factor: Factor; recoveryCodes: string[] | null }
 
 /**
  * Adds a factor that the user of a session has just proved. That counts as an authentication: this session gets a second
- * factor, and the user's other sessions end, because they began without it. A user without recovery codes gets them.
+ * factor, and the user's other sessions end, because they began without it. With the first factor of a type, other devices
+ * become unknown for the same reason.
  *
- * The owner gets an email with a link that undoes it.
+ * A user without recovery codes gets them. The owner gets an email with a link that undoes it.
  */
 export const addFactor = async <P extends Problem>(
   deps: Needs,
@@ -54,13 +56,15 @@ export const addFactor = async <P extends Problem>(
     const alsoIds = recovery ? [recovery.factorId] : []
     const notice = { user: owner, kind: 'factor_added', factor, alsoIds, origin } as const
     const emailId = await queueFactorNotice(manager, deps, notice)
-    return { factor, recoveryCodes: recovery?.codes ?? null, emailId }
+    const isFirst = !owner.factor_types.includes(factor.type)
+    return { factor, isFirst, recoveryCodes: recovery?.codes ?? null, emailId }
   })
   if (added instanceof Problem) return added
   deps.metrics.count(counters.factors_changed, { type: added.factor.type, change: 'added' })
   const authenticated = { authTime: now(deps.clock), amr: combineAmr(session.amr, amr) }
   await continueSession(deps, { user, sessionId, ...authenticated })
   await deleteSessions(deps, user.id, 'session')
+  if (added.isFirst) await resetOtherDevices(deps, user.id, origin)
   await startDelivery(deps, [added.emailId])
   return { factor: added.factor, recoveryCodes: added.recoveryCodes }
 }

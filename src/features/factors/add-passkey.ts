@@ -19,7 +19,7 @@ type Request = {
   session: SessionState
   name?: string | undefined
   credential: NewPasskeyCredential
-  origin: Origin
+  origin: Origin & { network: string }
 }
 
 /**

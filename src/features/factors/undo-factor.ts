@@ -8,6 +8,7 @@ import { undoPurposes } from '../../platform/catalog/token-purposes.ts'
 import { Emails } from '../../platform/mail/entity.ts'
 import { queueEmail, startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
+import { resetOtherDevices } from '../devices/reset-other-devices.ts'
 import { resetAttemptsAndDevices } from '../lockout/reset-attempts-and-devices.ts'
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { revokeLaterUndoTokens } from '../one-time-tokens/revoke-later-undo-tokens.ts'
@@ -28,15 +29,15 @@ type Undone = { factors: RevertedFactor[]; resetEmailId: string | null }
  * - An added factor is removed permanently. A thief who has added it may have changed other factors since, so these changes are
  *   reverted, and the password is removed. An email lets the owner choose a new one.
  * - After a use of a recovery code, the rest of its set is removed permanently, and the same follows.
- * - A removed factor is restored. The password stays, and so does a link to reset it: the undo of another change may just
- *   have sent it.
+ * - A removed factor is restored, and devices that signed in without it become unknown. The password stays, and so does a link
+ *   to reset it: the undo of another change may just have sent it.
  *
  * The link works while the account has the address that it was emailed to: it must not change the factors of someone who has
  * the account now. The same token again has no effect and gets the same reply.
  */
 export const undoFactor = async (
   deps: Needs,
-  { token, locale, origin }: { token: string; locale: string; origin: Origin },
+  { token, locale, origin }: { token: string; locale: string; origin: Origin & { network: string } },
 ): Promise<{ isRepeat: boolean } | Problem<'INVALID_TOKEN'>> => {
   const undo = await verifyUndoToken(deps, 'undo_factor', token)
   const undone =
@@ -48,6 +49,7 @@ export const undoFactor = async (
   if (undone.resetEmailId) await startDelivery(deps, [undone.resetEmailId])
   await deleteSessions(deps, undo.userId)
   if (undone.resetEmailId) await resetAttemptsAndDevices(deps, { id: undo.userId, email: undo.address })
+  else await resetOtherDevices(deps, undo.userId, origin)
   return { isRepeat: false }
 }
 

@@ -5,11 +5,12 @@ import { putChallenge } from '../../../src/features/challenges/store.ts'
 import { resetAttemptsAndDevices } from '../../../src/features/lockout/reset-attempts-and-devices.ts'
 import { writeMfaToken } from '../../../src/features/login/mfa-token.ts'
 import type { Reply } from '../../client.ts'
-import { password } from '../../fixtures.ts'
+import { anAccount, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance } from '../../proxied-instance.ts'
 import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
-import { aDevice } from '../lockout/unknown-devices.ts'
+import { totpOf } from '../../totp.ts'
+import { aDevice, loginFrom } from '../lockout/unknown-devices.ts'
 import { aUserWithTotp, claimsOf, type MfaUser, mfaTokenOf, secondStep } from './second-factors.ts'
 
 // An attacker who knows the password gets a few guesses at the second factor, over all sign-ins and instances. This world has
@@ -35,7 +36,7 @@ const codesOf = (replies: readonly Reply[]): Record<string, number> => {
 }
 
 /** Sends wrong codes from unknown devices, five for each sign-in, at both instances. */
-const guess = async (user: MfaUser, count: number): Promise<void> => {
+const guess = async (user: Pick<MfaUser, 'email' | 'wrongCode'>, count: number): Promise<void> => {
   let token = ''
   for (let i = 0; i < count; i++) {
     const at = i % 2 === 0 ? client : other.client
@@ -140,6 +141,22 @@ test('an attacker uses up the guesses of unknown devices → a device that has s
   const token = await mfaTokenOf(client, user, laptop)
   t.is((await secondStep(client, token, { code: user.code() }, laptop)).status, 200)
   t.is((await secondStep(client, await mfaTokenOf(client, user), { code: user.code(1) })).status, 429)
+})
+
+test('devices that an attacker made known before the first factor → they share the guesses of unknown ones', async t => {
+  const account = await anAccount(client)
+  const [early, own] = [aDevice(), aDevice()]
+  for (const device of [early, own])
+    t.is((await loginFrom(client, account.email, password, device)).status, 200)
+  const by = { token: account.access, headers: own }
+  const { secret } = (await client.send('POST', 'factors/totp', by)).body
+  const code = (steps: number) => totpOf(secret, Date.now() + clock.shift + steps * 30_000)
+  t.is((await client.post('factors/totp/confirm', { code: code(0) }, by)).status, 200)
+  await guess({ ...account, wrongCode: () => code(9) }, 10)
+  const held = await secondStep(client, await mfaTokenOf(client, account, early), { code: code(1) }, early)
+  t.is(held.body.code, 'RATE_LIMIT_EXCEEDED')
+  const passed = await secondStep(client, await mfaTokenOf(client, account, own), { code: code(1) }, own)
+  t.is(passed.status, 200, 'the device that set up the app')
 })
 
 test('reset of the password → no new guesses at the second factor', async t => {

@@ -80,6 +80,16 @@ const unknownFields = (schema: Schema, input: unknown, options: readonly Strict[
     })
 }
 
+/** Names the fields to choose from if each option has one field of its own, and the input has none of these. */
+const chosenField = (error: FieldError, options: readonly Strict[]): FieldError => {
+  const isShared = (name: string) => options.every(({ entries }) => Object.hasOwn(entries, name))
+  const own = options.map(({ entries }) => Object.keys(entries).filter(name => !isShared(name)))
+  const names = own.flat()
+  const isChoice = own.every(({ length }) => length === 1) && names.includes(error.path)
+  if (error.rule !== 'missing' || !isChoice) return error
+  return { ...error, message: `Send one of these fields: ${names.map(name => `\`${name}\``).join(', ')}.` }
+}
+
 /** Parses untrusted input. The returned value has the type of the schema. */
 export const validate = (
   schema: Schema,
@@ -89,6 +99,8 @@ export const validate = (
   const result = v.safeParse(one, input)
   if (result.success) return { value: result.output }
   const known = result.issues.filter(({ expected }) => expected !== 'never').map(fieldError)
-  const errors = [...known, ...unknownFields(one, input, optionsOf(schema))].slice(0, maxErrors)
+  const options = optionsOf(schema)
+  const named = known.map(error => (options.length > 0 ? chosenField(error, options) : error))
+  const errors = [...named, ...unknownFields(one, input, options)].slice(0, maxErrors)
   return new Problem('VALIDATION_ERROR', { errors })
 }

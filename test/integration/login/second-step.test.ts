@@ -137,6 +137,17 @@ test('no evidence, or two kinds of it → 400, and it is no guess', async t => {
   t.deepEqual(both.body.errors, [
     { path: 'recovery_code', rule: 'unknown', message: 'Send this field or `code`, not both.' },
   ])
+  const none = await secondStep(client, token, {})
+  t.deepEqual(none.body.errors[0], {
+    path: 'code',
+    rule: 'missing',
+    message: 'Send one of these fields: `code`, `recovery_code`, `credential`, `password`.',
+  })
+  const half = await secondStep(client, token, { credential: {} })
+  t.true(
+    half.body.errors.every(({ message }) => !/one of these/.test(message)),
+    'a part of a field is no choice',
+  )
   t.is((await secondStep(client, token, { code: user.code() })).status, 200)
 })
 

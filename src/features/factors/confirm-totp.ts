@@ -19,6 +19,8 @@ type Confirmation = Omit<Parameters<typeof addFactor>[1], 'amr' | 'put'> & {
 
 type Added = Exclude<Awaited<ReturnType<typeof addFactor>>, Problem>
 
+const notWaiting = () => new Problem('NOT_FOUND', { detail: 'authenticator_app' })
+
 /**
  * Confirms an authenticator app by its first code. From then on the user's sign-ins ask for one. The first code is used up by
  * this.
@@ -33,13 +35,13 @@ export const confirmTotp = async (
   const time = now(deps.clock)
   const since = new Date(time - pendingTotpLife)
   const pending = await findPendingTotp(deps.reads, addition.user.id, since)
-  if (!pending) return new Problem('NOT_FOUND')
+  if (!pending) return notWaiting()
   const challenge = totpChallenge(pending.id, addition.sessionId)
-  if (!(await guessChallenge(deps, challenge, wrongFactors.perLogin))) return new Problem('NOT_FOUND')
+  if (!(await guessChallenge(deps, challenge, wrongFactors.perLogin))) return notWaiting()
   const seed = unseal(deps.secrets, pending.sealed_secret ?? '', pending.id)
   const step = seed && (await matchingStep(seed, code, { time, lastStep: 0 }))
   if (step === null) return new Problem('INVALID_MFA_CODE')
   const put = async (manager: EntityManager): Promise<Factor | Problem<'NOT_FOUND'>> =>
-    (await confirmTotpFactor(manager, pending.id, { step, name })) ?? new Problem('NOT_FOUND')
+    (await confirmTotpFactor(manager, pending.id, { step, name })) ?? notWaiting()
   return addFactor(deps, { ...addition, amr: ['otp'], put })
 }

@@ -27,6 +27,10 @@ export const details = {
   INVALID_REFRESH_TOKEN: {
     missing: 'The request carries no refresh token: no `refresh_token` in its body and no session cookie.',
   },
+  NOT_FOUND: {
+    authenticator_app:
+      'No authenticator app waits for its code in this session. Ten minutes or five wrong codes are over, or another session asked for it. Begin again with `POST /api/v1/auth/factors/totp`.',
+  },
   DUPLICATE_ENTRY: {
     email: 'Another account has this email address.',
   },

@@ -22,7 +22,7 @@ const coreProblems = defineProblems({
   INVALID_TOKEN: {
     status: 401,
     title: 'The token is not valid',
-    help: 'The token is malformed, was not issued here, was used already, or was replaced by a newer one.',
+    help: 'The token or the emailed code is wrong, has expired, was used already, had too many wrong attempts, or was replaced by a newer one. Get a new one: sign in or request the email again.',
   },
   TOKEN_EXPIRED: {
     status: 401,
@@ -83,6 +83,8 @@ const coreProblems = defineProblems({
     status: 404,
     title: 'Not found',
     help: 'No route or resource has this address.',
+    details: details.NOT_FOUND,
+    isDetailOptional: true,
   },
   METHOD_NOT_ALLOWED: {
     status: 405,

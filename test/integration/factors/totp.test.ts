@@ -210,7 +210,9 @@ test('five wrong codes for a new app, also with RATE_LIMITS=off → the right on
   const codes = replies.map(({ body }) => body.code)
   t.is(codes.filter(code => code === 'INVALID_MFA_CODE').length, 5)
   t.is(codes.filter(code => code === 'NOT_FOUND').length, 3)
-  t.is((await confirm(access, totpOf(secret, time()))).body.code, 'NOT_FOUND')
+  const refused = (await confirm(access, totpOf(secret, time()))).body
+  t.is(refused.code, 'NOT_FOUND')
+  t.regex(refused.detail ?? '', /Begin again with `POST \/api\/v1\/auth\/factors\/totp`/)
 })
 
 test('a sixth app → 409, though five requests confirm at once', async t => {

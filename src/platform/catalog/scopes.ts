@@ -4,7 +4,7 @@
 export const scopes = {
   'users:read': 'List and read users.',
   'users:write':
-    'Change the roles and the status of users, end their sessions and delete them. As strong as an administrator, because it can make a user an administrator.',
+    'Change the roles and the status of users, end their sessions, remove their second factors and delete them. As strong as an administrator, because it can make a user an administrator.',
   'emails:read': 'Read the delivery log of emails.',
   'emails:write': 'Send failed emails again.',
   'audit:read': 'Read audit events.',

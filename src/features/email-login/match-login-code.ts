@@ -11,12 +11,12 @@ import { recordEvent } from '../audit/record-event.ts'
 import { type Challenge, guessChallenge, refundGuess as refundTry } from '../challenges/store.ts'
 import { deviceId } from '../devices/device-id.ts'
 import { findDevice } from '../devices/store.ts'
-import { accountKey } from '../lockout/attempt-counter.ts'
 import type { User } from '../users/entity.ts'
 import { findUserByEmail } from '../users/store.ts'
 import { isActive } from '../users/user-state.ts'
+import { guessCounter } from './guess-counter.ts'
 import { readLoginToken } from './login-token.ts'
-import { countGuess, type GuessCounter, refundGuess } from './store.ts'
+import { countGuess, refundGuess } from './store.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'metrics' | 'secrets' | 'database' | 'reads'> &
   Pick<Deps, 'redis' | 'keys'>
@@ -71,7 +71,7 @@ const findCompared = async (
   const user = await findUserByEmail(deps.reads, row?.recipient ?? '')
   const id = deviceId(origin)
   const device = { id, ...(await findDevice(deps, user?.id ?? account, id)) }
-  return { row, user, device, counter: counterOf({ user, account, device }) }
+  return { row, user, device, counter: guessCounter({ user, account, device }) }
 }
 
 type Attempt = { loginToken: string; presented: PresentedCode; origin: Origin & { network: string } }
@@ -101,18 +101,6 @@ const matches = ({ secrets }: Needs, { id, secret_id }: Row, presented: Presente
   const read = readOneTimeToken(presented.token)
   return read !== null && sameBytes(secret, read.secret)
 }
-
-// A known device has a counter of its own, so that an attacker who guesses from elsewhere does not keep the owner from
-// signing in. Not before the address is verified: an attacker who registered it could make any number of devices known. The
-// key has no user id, because it can outlive an account that is erased meanwhile.
-const counterOf = ({
-  user,
-  account,
-  device,
-}: Pick<Match, 'device'> & { user: User | null; account: string }): GuessCounter =>
-  user?.email_verified && device.isKnown
-    ? { owner: accountKey(user.id), name: `login:${device.id}` }
-    : { owner: account, name: purpose }
 
 const guessLimits = ({ config }: Needs) => {
   const code = configuredLimit(config.RATE_LIMITS, limits.code)

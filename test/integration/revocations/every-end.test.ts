@@ -1,8 +1,10 @@
 import anyTest from 'ava'
 import { type Account, anAccount, password, tokenOf } from '../../fixtures.ts'
+import { anApp, totpOf } from '../../totp.ts'
 import { adminActions, anAdmin } from '../admin/admin-account.ts'
 import { runCommand } from '../cli/run-command.ts'
 import { aMachine, clientsPath, machineToken } from '../clients/machine.ts'
+import { addAPasskey } from '../factors/undo-links.ts'
 import { aClient, postForm } from '../introspection/a-client.ts'
 import { readFeed } from './feed-reader.ts'
 import { openGuardedService, openIssuer } from './guarded-service.ts'
@@ -11,7 +13,12 @@ import { openGuardedService, openIssuer } from './guarded-service.ts'
 
 const test = anyTest.serial
 
-const world = await openIssuer({ worker: true })
+const env = {
+  EMAIL_LOGIN: 'on',
+  WEBAUTHN_RP_ID: 'latchkey.test',
+  WEBAUTHN_ORIGINS: 'http://latchkey.test',
+}
+const world = await openIssuer({ worker: true, env })
 const { client } = world
 // Sessions end at this instance, and the service reads the feed of the first one.
 const { client: other } = await world.instance({ PORT: '0' })
@@ -32,6 +39,14 @@ const resetPassword = async ({ email }: Account): Promise<void> => {
   await client.post('forgot-password', { email })
   const { link } = await world.mails.to(email, 1, '/reset-password?')
   await other.post('reset-password', { token: tokenOf(link), new_password: newPassword })
+}
+
+/** Adds an authenticator app in a new session of the account. */
+const addApp = async (account: Account) => anApp(other, (await login(account)).access_token)
+
+const undoFactor = async ({ email }: Account, count: number): Promise<void> => {
+  const { link } = await world.mails.to(email, count, '/undo-factor?')
+  await other.post('undo-factor', { token: tokenOf(link) })
 }
 
 /** What ends the session of the account, and how the feed says so. */
@@ -87,6 +102,57 @@ const ends: Record<string, ['session' | 'user', (account: Account) => Promise<un
     ({ access }) => other.send('DELETE', 'me', { token: access, body: { password } }),
   ],
   'a deletion by an administrator': ['user', ({ userId }) => byAdmin.remove(userId)],
+  'a new authenticator app': ['session', addApp],
+  'a new passkey': ['session', async account => addAPasskey(other, (await login(account)).access_token)],
+  'the removal of a factor': [
+    'session',
+    async ({ email, access }) => {
+      const { id, secret } = await anApp(client, access)
+      const { mfa_token } = await login({ email, password })
+      const code = totpOf(secret, Date.now() + 30_000)
+      const { body } = await client.post('login/mfa', { mfa_token, code })
+      await other.send('DELETE', `factors/${id}`, { token: body.access_token })
+    },
+  ],
+  'a reset of the factors by an administrator': [
+    'user',
+    async ({ userId, access }) => {
+      await anApp(client, access)
+      await other.send('DELETE', `/api/v1/admin/users/${userId}/factors`, { token: admin.access })
+    },
+  ],
+  'the undo of a new factor': [
+    'user',
+    async account => {
+      await anApp(client, account.access)
+      await undoFactor(account, 1)
+    },
+  ],
+  'the undo of the removal of a factor': [
+    'user',
+    async account => {
+      const { id } = await anApp(client, account.access)
+      await world.mails.to(account.email, 1, '/undo-factor?')
+      await client.send('DELETE', `factors/${id}`, { token: account.access })
+      await undoFactor(account, 2)
+    },
+  ],
+  'a verification of an account with a factor': [
+    'user',
+    async ({ email, access }) => {
+      await anApp(client, access)
+      const { link } = await world.mails.to(email, 1, '/verify-email?')
+      await other.post('verify-email', { token: tokenOf(link) })
+    },
+  ],
+  'a sign-in by email to an unverified account': [
+    'session',
+    async ({ email }) => {
+      const { body } = await client.post('login/email', { email })
+      const { link } = await world.mails.to(email, 1, '/login-code?')
+      await other.post('login/email/confirm', { login_token: body.login_token, token: tokenOf(link) })
+    },
+  ],
   'a rejection by the owner of the mailbox': [
     'user',
     async ({ email }) => {

@@ -28,6 +28,7 @@ export const queueFactorNotice = (
     userId: user.id,
     locale: user.preferred_language ?? 'en',
     data: {
+      factor_type: factor.type,
       factor: factor.name,
       factor_ids: [factor.id, ...alsoIds].join(' '),
       time: new Date(now(clock)).toISOString(),

@@ -7,16 +7,16 @@ const undoFactor = { purpose: 'undo_factor', lifetime: 7 * 86_400_000 } as const
 export const factorEmails = {
   /** `factor_ids`: the factors that the undo link removes, separated by spaces. */
   factor_added: defineEmail('factor_added', {
-    sample: { name, factor: 'Phone', ...circumstances, link, days: '7' },
-    data: ['factor', 'factor_ids', ...asQueued],
+    sample: { name, factor_type: 'totp', factor: 'Phone', ...circumstances, link, days: '7' },
+    data: ['factor_type', 'factor', 'factor_ids', ...asQueued],
     token: undoFactor,
     link: 'undo-factor',
     sendTo: { anyAddress: true, inactiveAccounts: true },
   }),
   /** `factor_ids`: the factors that the undo link restores. */
   factor_removed: defineEmail('factor_removed', {
-    sample: { name, factor: 'Phone', ...circumstances, link, days: '7' },
-    data: ['factor', 'factor_ids', ...asQueued],
+    sample: { name, factor_type: 'totp', factor: 'Phone', ...circumstances, link, days: '7' },
+    data: ['factor_type', 'factor', 'factor_ids', ...asQueued],
     token: undoFactor,
     link: 'undo-factor',
     sendTo: { anyAddress: true, inactiveAccounts: true },

@@ -20,6 +20,7 @@ const displayed = (email: CompiledEmail, name: string, value: string): string =>
   if (name === 'name') return sanitizeName(value)
   // A thief with a session chooses the name of a factor that the owner then reads.
   if (name === 'factor') return sanitizeName(value) || unknown()
+  if (name === 'factor_type') return email.words[`type_${value}`] ?? unknown()
   if (name === 'ip' || name === 'device') return sanitize(value, 160) || unknown()
   if (name === 'email' || name === 'account') return sanitizeAddress(value) || unknown()
   return value

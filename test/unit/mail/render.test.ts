@@ -45,6 +45,22 @@ const render = <E extends EmailDefinition>(email: E, locale: string, values: Ema
   >
   const shownAs: Record<string, string> = { time: '07:08', email: 'z••', account: 'zoltan', amount: '12' }
 
+  test('a thief names a passkey like a notice of the service → the email still says what was added', async t => {
+    const added = { ...samples.factor_added, factor_type: 'passkey', factor: 'Routine check, nothing to do' }
+    const removed = { ...samples.factor_removed, factor_type: 'recovery_codes', factor: 'x' }
+    t.regex(
+      (await render(emails.factor_added, 'es', added)).text,
+      /Añadido\nLlave de acceso\n\nNombre\nRoutine/,
+    )
+    t.regex((await render(emails.factor_removed, 'en', removed)).text, /Removed\nRecovery codes\n/)
+    const unknown = { ...samples.factor_added, factor_type: '' }
+    t.regex(
+      (await render(emails.factor_added, 'en', unknown)).text,
+      /Added\nUnknown\n/,
+      'queued by an older version',
+    )
+  })
+
   const read = (...path: string[]) => readFile(join(ownTemplates, ...path), 'utf8')
   const wordsOf = async (locale: string, name: string): Promise<Record<string, string>> =>
     JSON.parse(await read(locale, `${name}.json`))
@@ -62,8 +78,9 @@ const render = <E extends EmailDefinition>(email: E, locale: string, values: Ema
 
     test(`${kind} in ${locale} → every variable is in both parts and no placeholder is left`, async t => {
       const { html, text } = await render(email, locale, values)
+      const { type_totp } = await wordsOf(locale, kind)
       for (const name of variables) {
-        const shown = shownAs[name] ?? values[name] ?? ''
+        const shown = (name === 'factor_type' ? type_totp : shownAs[name]) ?? values[name] ?? ''
         t.true(html.includes(shown), `${name} in HTML`)
         t.true(text.includes(shown), `${name} in text`)
       }
@@ -103,7 +120,9 @@ const render = <E extends EmailDefinition>(email: E, locale: string, values: Ema
       const used = placeholders(sources)
       for (const name of Object.keys(words))
         t.true(
-          used.has(`t.${name}`) || ['subject', 'greeting', 'greeting_anonymous', 'unknown'].includes(name),
+          used.has(`t.${name}`) ||
+            ['subject', 'greeting', 'greeting_anonymous', 'unknown'].includes(name) ||
+            name.startsWith('type_'),
           name,
         )
       const declared = new Set<string>([

@@ -4,14 +4,14 @@ import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { SessionState } from '../sessions/types.ts'
 import type { User } from '../users/types.ts'
+import { passkeyAmr } from '../webauthn/ceremony.ts'
+import type { NewPasskeyCredential } from '../webauthn/schemas.ts'
+import { takeCeremony } from '../webauthn/take-ceremony.ts'
+import { verifyNewPasskey } from '../webauthn/verify-new-passkey.ts'
 import { addFactor } from './add-factor.ts'
-import { passkeyAmr } from './ceremony.ts'
 import { countFactors } from './factor-store.ts'
-import type { NewPasskeyCredential } from './passkey-schemas.ts'
 import { insertPasskey, maxPasskeys, type PasskeyValues } from './passkey-store.ts'
-import { takeCeremony } from './take-ceremony.ts'
 import type { Factor } from './types.ts'
-import { verifyNewPasskey } from './verify-new-passkey.ts'
 
 type Request = {
   user: User

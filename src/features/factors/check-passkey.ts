@@ -1,12 +1,12 @@
 import type { Deps } from '../../deps.ts'
 import { encode } from '../../platform/base/base64url.ts'
 import { counters } from '../../platform/catalog/metrics.ts'
-import { type Ceremony, passkeyAmr, userHandle } from './ceremony.ts'
-import type { PasskeyCredential } from './passkey-schemas.ts'
+import { type Ceremony, passkeyAmr, userHandle } from '../webauthn/ceremony.ts'
+import type { PasskeyCredential } from '../webauthn/schemas.ts'
+import { takeCeremony } from '../webauthn/take-ceremony.ts'
+import { verifyAssertion } from '../webauthn/verify-assertion.ts'
 import { findPasskey, type Passkey, usePasskey } from './passkey-store.ts'
-import { takeCeremony } from './take-ceremony.ts'
 import type { Accepted } from './types.ts'
-import { verifyAssertion } from './verify-assertion.ts'
 
 type Needs = Pick<Deps, 'redis' | 'keys' | 'reads' | 'config' | 'log' | 'metrics'>
 

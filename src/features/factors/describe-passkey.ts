@@ -1,4 +1,4 @@
-import type { RequestOptions } from './passkey-schemas.ts'
+import type { RequestOptions } from '../webauthn/schemas.ts'
 import type { Passkey } from './passkey-store.ts'
 
 /** Names a passkey to a browser, and how to reach its authenticator. */

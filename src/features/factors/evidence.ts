@@ -3,7 +3,7 @@ import { plainCode, trimUnseen } from '../../platform/base/copied-text.ts'
 import { field } from '../../platform/base/field-shapes.ts'
 import type { FactorMethod } from '../../platform/catalog/factors.ts'
 import type { Code } from '../../platform/catalog/problems.ts'
-import { passkeyCredential } from './passkey-schemas.ts'
+import { passkeyCredential } from '../webauthn/schemas.ts'
 
 // The evidence that a client sends of a second factor. A new factor is an entry of `kinds`, a form of `evidenceForms`, and a
 // line of `check` in `verify-evidence.ts`, which does not compile without it.

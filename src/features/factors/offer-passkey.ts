@@ -3,11 +3,11 @@ import { encode } from '../../platform/base/base64url.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { hasPasskeys, relyingPartyId } from '../../platform/config/relying-party.ts'
 import type { User } from '../users/types.ts'
-import { ceremonyLife, passkeyAlgorithms, userHandle } from './ceremony.ts'
+import { ceremonyLife, passkeyAlgorithms, userHandle } from '../webauthn/ceremony.ts'
+import type { CreationOptions } from '../webauthn/schemas.ts'
+import { startCeremony } from '../webauthn/start-ceremony.ts'
 import { describePasskey } from './describe-passkey.ts'
-import type { CreationOptions } from './passkey-schemas.ts'
 import { findPasskeys, maxPasskeys } from './passkey-store.ts'
-import { startCeremony } from './start-ceremony.ts'
 
 /**
  * Asks an authenticator for a new passkey of the user of a session. The challenge belongs to that session. An authenticator

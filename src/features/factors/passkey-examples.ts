@@ -4,7 +4,7 @@ import type {
   NewPasskeyCredential,
   PasskeyCredential,
   RequestOptions,
-} from './passkey-schemas.ts'
+} from '../webauthn/schemas.ts'
 import type { FactorReply } from './schemas.ts'
 
 const id = 'PgDYadPaEV0sKdC-dzsf_RKhjacXvm3S_WzObk1KMKU'

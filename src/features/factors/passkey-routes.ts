@@ -3,6 +3,7 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import { passkeyOrigins } from '../../platform/config/relying-party.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { route } from '../sessions/route.ts'
+import { creationOptions, newPasskeyCredential } from '../webauthn/schemas.ts'
 import { addPasskey } from './add-passkey.ts'
 import { offerPasskey } from './offer-passkey.ts'
 import {
@@ -11,7 +12,6 @@ import {
   passkeyFactorExample,
   recoveryCodesExample,
 } from './passkey-examples.ts'
-import { creationOptions, newPasskeyCredential } from './passkey-schemas.ts'
 import { factorName, factorReply, recoveryCodesReply } from './schemas.ts'
 import { factorView } from './view.ts'
 

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm'
 import type { PreparedReads, Statement } from '../../platform/postgres/prepared-read.ts'
+import type { NewPasskey } from '../webauthn/types.ts'
 import { liveOnly } from './factor-store.ts'
 import type { Factor } from './types.ts'
 
@@ -35,15 +36,7 @@ export const findPasskeys = (reads: PreparedReads, userId: string): Promise<Pass
   reads.run<Passkey>(ofUser, [userId])
 
 /** The columns of a new passkey. */
-export type PasskeyValues = Pick<Factor, 'id' | 'user_id' | 'name' | 'transports'> & {
-  credentialId: string
-  publicKey: Buffer
-  signCount: number
-  aaguid: string
-  userVerified: boolean
-  backupEligible: boolean
-  backedUp: boolean
-}
+export type PasskeyValues = Pick<Factor, 'id' | 'user_id' | 'name' | 'transports'> & NewPasskey
 
 /**
  * Stores a passkey, or returns null if its credential belongs to one already, of any user. A removed one of another user

@@ -1,11 +1,11 @@
 import type { Deps } from '../../deps.ts'
 import { relyingPartyId } from '../../platform/config/relying-party.ts'
 import type { User } from '../users/types.ts'
-import { type Ceremony, ceremonyLife } from './ceremony.ts'
+import { type Ceremony, ceremonyLife } from '../webauthn/ceremony.ts'
+import type { RequestOptions } from '../webauthn/schemas.ts'
+import { startCeremony } from '../webauthn/start-ceremony.ts'
 import { describePasskey } from './describe-passkey.ts'
-import type { RequestOptions } from './passkey-schemas.ts'
 import { findPasskeys } from './passkey-store.ts'
-import { startCeremony } from './start-ceremony.ts'
 
 /**
  * Asks for a passkey: one of this user, or any that the user of the browser chooses. Then the list is empty, so that no one

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { decode, encode } from '../../platform/base/base64url.ts'
 import { sha256 } from '../../platform/crypto/derive.ts'
-import type { Ceremony } from '../factors/ceremony.ts'
+import type { Ceremony } from '../webauthn/ceremony.ts'
 
 // The token of a sign-in that waits for its second step: `lkm_` and 256 random bits. Redis knows its hash.
 

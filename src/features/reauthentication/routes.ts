@@ -1,14 +1,14 @@
 import { example } from '../../platform/catalog/examples.ts'
+import { requestOptions } from '../../platform/catalog/passkey-request-options.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { requestOptionsExample } from '../factors/passkey-examples.ts'
-import { requestOptions } from '../factors/passkey-schemas.ts'
 import { requestPasskey } from '../factors/request-passkey.ts'
 import { tokensExample } from '../sessions/examples.ts'
 import { resolveAudience } from '../sessions/resolve-audience.ts'
 import { route } from '../sessions/route.ts'
-import { ceremonyOf } from './ceremony-of.ts'
 import { reauthenticate } from './reauthenticate.ts'
+import { reauthenticationCeremony } from './reauthentication-ceremony.ts'
 import { reauthenticationBody, reauthenticationReply } from './schemas.ts'
 
 const postReauthenticate = route({
@@ -65,7 +65,7 @@ const postOptions = route({
   unaudited: 'Changes nothing but a challenge that expires. The reauthentication itself is audited.',
   handle: async (deps, { user, sessionId }) => ({
     status: 200,
-    body: await requestPasskey(deps, ceremonyOf(user, sessionId), user),
+    body: await requestPasskey(deps, reauthenticationCeremony(user, sessionId), user),
   }),
 })
 

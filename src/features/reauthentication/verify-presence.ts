@@ -9,7 +9,7 @@ import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
 import { secondMethods } from '../login/second-step.ts'
 import type { User } from '../users/types.ts'
 import { hasFactor } from '../users/user-state.ts'
-import { ceremonyOf } from './ceremony-of.ts'
+import { reauthenticationCeremony } from './reauthentication-ceremony.ts'
 import { refuseEvidence } from './refuse-evidence.ts'
 
 /** What the user of a session shows: the password, or a factor. */
@@ -58,7 +58,7 @@ const verifyFactor = async (
   { user, sessionId, evidence, origin }: Request<Evidence>,
 ): Promise<Present | Refusal> => {
   const counter = factorsInSession(user.id, sessionId)
-  const ceremony = ceremonyOf(user, sessionId)
+  const ceremony = reauthenticationCeremony(user, sessionId)
   const accepted = await verifyEvidence(deps, { user, evidence, ceremony, counter, origin })
   if (!(accepted instanceof Problem)) return { ...accepted, settle: () => resetWrongFactors(deps, counter) }
   return accepted.code === 'RATE_LIMIT_EXCEEDED'

@@ -1,10 +1,10 @@
 import test from 'ava'
 import fc from 'fast-check'
 import type { Deps } from '../../../src/deps.ts'
-import { readClientData } from '../../../src/features/factors/ceremony.ts'
 import { checkPasskey } from '../../../src/features/factors/check-passkey.ts'
-import { verifyAssertion } from '../../../src/features/factors/verify-assertion.ts'
-import { verifyNewPasskey } from '../../../src/features/factors/verify-new-passkey.ts'
+import { readClientData } from '../../../src/features/webauthn/ceremony.ts'
+import { verifyAssertion } from '../../../src/features/webauthn/verify-assertion.ts'
+import { verifyNewPasskey } from '../../../src/features/webauthn/verify-new-passkey.ts'
 import { redisKeys } from '../../../src/platform/redis/keys.ts'
 import { newAuthenticator } from '../../authenticator.ts'
 

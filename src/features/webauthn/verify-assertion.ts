@@ -1,9 +1,13 @@
 import type { Config } from '../../platform/config/config.ts'
 import { passkeyOrigins, relyingPartyId } from '../../platform/config/relying-party.ts'
-import type { PasskeyCredential } from './passkey-schemas.ts'
-import type { Passkey } from './passkey-store.ts'
+import type { PasskeyCredential } from './schemas.ts'
 
-type Assertion = { challenge: string; passkey: Passkey; credential: PasskeyCredential }
+type Assertion = {
+  challenge: string
+  /** The stored passkey. The public key is base64url. */
+  passkey: { public_key: string; backup_eligible: boolean | null }
+  credential: PasskeyCredential
+}
 
 /** What an authenticator has signed. */
 type Verified = { userVerified: boolean; backupEligible: boolean; backedUp: boolean; signCount: number }

@@ -2,21 +2,11 @@ import type { Config } from '../../platform/config/config.ts'
 import { passkeyOrigins, relyingPartyId } from '../../platform/config/relying-party.ts'
 import { passkeyAlgorithms } from './ceremony.ts'
 import { isUsableKey } from './is-usable-key.ts'
-import type { NewPasskeyCredential } from './passkey-schemas.ts'
+import type { NewPasskeyCredential } from './schemas.ts'
+import type { NewPasskey } from './types.ts'
 
 /** A public key of RSA with 4096 bits has about 530 bytes. */
 const maxKeyBytes = 1024
-
-/** What an authenticator says about a new passkey. */
-export type NewPasskey = {
-  credentialId: string
-  publicKey: Buffer
-  signCount: number
-  aaguid: string
-  userVerified: boolean
-  backupEligible: boolean
-  backedUp: boolean
-}
 
 /**
  * Verifies the answer of an authenticator that made a passkey (WebAuthn Level 3, section 7.1), or returns null. The library
@@ -50,13 +40,13 @@ export const verifyNewPasskey = async (
   if (credential.id !== id || credential.publicKey.length > maxKeyBytes) return null
   if (!isUsableKey(decodeCredentialPublicKey(credential.publicKey))) return null
   return {
-    ...{
-      credentialId: id,
-      publicKey: Buffer.from(credential.publicKey),
-      signCount: credential.counter,
-      aaguid,
-    },
-    ...{ userVerified, backupEligible: credentialDeviceType === 'multiDevice', backedUp: credentialBackedUp },
+    credentialId: id,
+    publicKey: Buffer.from(credential.publicKey),
+    signCount: credential.counter,
+    aaguid,
+    userVerified,
+    backupEligible: credentialDeviceType === 'multiDevice',
+    backedUp: credentialBackedUp,
   }
 }
 

@@ -1,6 +1,10 @@
 import * as v from 'valibot'
 import { field, named, pattern } from '../../platform/base/field-shapes.ts'
-import { descriptor, milliseconds, requestOptions } from '../../platform/catalog/passkey-request-options.ts'
+import {
+  descriptor,
+  milliseconds,
+  type requestOptions,
+} from '../../platform/catalog/passkey-request-options.ts'
 
 // The JSON of WebAuthn Level 3, section 5.1: what `toJSON()` of a credential returns, and what `parseCreationOptionsFromJSON`
 // and `parseRequestOptionsFromJSON` take. Its names are in camel case.
@@ -74,5 +78,3 @@ export const creationOptions = named('PasskeyCreationOptions', {
 
 export type CreationOptions = v.InferOutput<typeof creationOptions>
 export type RequestOptions = v.InferOutput<typeof requestOptions>
-
-export { requestOptions }

@@ -6,6 +6,7 @@ import { openWorld } from '../../world.ts'
 import { aVerifiedAccount } from '../email-change/change-email.ts'
 import { aUserWithTotp, secondStep } from '../login/second-factors.ts'
 import { newPassword, requestEmailChangeMail, requestResetMail } from '../passwords/user-with-reset-mail.ts'
+import { readPostgres, readRedis } from '../secrecy/stored-data.ts'
 import { askForCode, claimsOf, comparable, confirm, requestLoginMail } from './login-mail.ts'
 
 // Sign in by a code of an email: who gets the session, how often, and what the mailbox proves.
@@ -228,6 +229,31 @@ test('user with an authenticator app signs in by code → 403, and the app makes
   const second = await secondStep(client, mfa_token, { code: user.code() })
   t.is(second.status, 200, second.text)
   t.like(claimsOf(second.body.access_token), { acr: 'aal2', amr: ['email', 'otp', 'mfa'] })
+})
+
+test('Postgres, Redis and logs → no code, link, challenge or token of a sign-in, before and after its steps', async t => {
+  const user = await aUserWithTotp(world)
+  const { login_token, code, token } = await requestLoginMail(world, user.email)
+  const { challenge } = (await client.post('login/passkey/options', {})).body
+  await confirm(client, { login_token, code: otherCode(code) })
+  const { mfa_token } = (await confirm(client, { login_token, code })).body
+  const app = user.code()
+  const expectNoSecret = async () => {
+    const stored = [await readPostgres(world), await readRedis(world), await world.logs()]
+    const forms = [login_token.slice(4), mfa_token.slice(4), challenge, token.slice(4)].flatMap(text =>
+      (['base64url', 'base64', 'hex'] as const).map(form => Buffer.from(text, 'base64url').toString(form)),
+    )
+    for (const text of stored.map(each => JSON.stringify(each))) {
+      t.true(text.length > 1000)
+      for (const each of forms) t.false(text.includes(each), each)
+      for (const each of [code, app]) t.notRegex(text, new RegExp(`"${each}"|[ :=]${each}\\b(?!\\.)`))
+    }
+  }
+  await expectNoSecret()
+  await secondStep(client, mfa_token, { code: user.wrongCode() })
+  t.is((await secondStep(client, mfa_token, { code: app })).status, 200)
+  await secondStep(client, mfa_token, { code: app })
+  await expectNoSecret()
 })
 
 test('owner of the mailbox signs in by code to a squatted account → the squatter loses everything', async t => {

@@ -4,7 +4,7 @@ import { now } from '../../platform/base/clock.ts'
 import { wrongFactors } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { unseal } from '../../platform/crypto/seal.ts'
-import { guessChallenge } from '../challenges/store.ts'
+import { guessChallenge, refundGuess } from '../challenges/store.ts'
 import { addFactor } from './add-factor.ts'
 import { matchingStep, pendingTotpLife, totpChallenge } from './totp.ts'
 import { confirmTotpFactor, findPendingTotp } from './totp-store.ts'
@@ -43,5 +43,9 @@ export const confirmTotp = async (
   if (step === null) return new Problem('INVALID_MFA_CODE')
   const put = async (manager: EntityManager): Promise<Factor | Problem<'NOT_FOUND'>> =>
     (await confirmTotpFactor(manager, pending.id, { step, name })) ?? notWaiting()
-  return addFactor(deps, { ...addition, amr: ['otp'], put })
+  return addFactor(deps, { ...addition, amr: ['otp'], put }).catch(async error => {
+    // A store that fails must not use up the guesses of a user who tries again.
+    await refundGuess(deps, challenge).catch(() => {})
+    throw error
+  })
 }

@@ -231,7 +231,7 @@ test('user with an authenticator app signs in by code → 403, and the app makes
   t.like(claimsOf(second.body.access_token), { acr: 'aal2', amr: ['email', 'otp', 'mfa'] })
 })
 
-test('Postgres, Redis and logs → no code, link, challenge or token of a sign-in, before and after its steps', async t => {
+test('Postgres, Redis and logs → no code, challenge or token of a sign-in, before and after it', async t => {
   const user = await aUserWithTotp(world)
   const { login_token, code, token } = await requestLoginMail(world, user.email)
   const { challenge } = (await client.post('login/passkey/options', {})).body

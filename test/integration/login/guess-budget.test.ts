@@ -235,14 +235,30 @@ test('Postgres is down → 503, and it is no guess', async t => {
   t.is((await secondStep(client, token, { code: user.code() })).status, 200)
 })
 
-test('Postgres fails to store the sign-in → 503, and neither the code nor the token is used up', async t => {
-  const user = await aUserWithTotp(world)
-  const [token, code] = [await mfaTokenOf(client, user), user.code()]
+/** Lets Postgres refuse every audit event of a type while `send` runs, as on a full disk. */
+const whileFailing = async (type: string, send: () => Promise<void>) => {
   await sql(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = '53100'; END $$`)
   await sql(`CREATE TRIGGER fail BEFORE INSERT ON audit_events FOR EACH ROW
-    WHEN (NEW.type = 'login.succeeded') EXECUTE FUNCTION fail()`)
-  for (let i = 0; i < 6; i++) t.is((await secondStep(client, token, { code })).status, 503)
-  await sql('DROP FUNCTION fail CASCADE')
+    WHEN (NEW.type = '${type}') EXECUTE FUNCTION fail()`)
+  await send().finally(() => sql('DROP FUNCTION fail CASCADE'))
+}
+
+test('Postgres fails to store the sign-in → 503, and neither the code nor the token is used up', async t => {
+  const user = await aUserWithTotp(world)
+  const [token, code] = [await mfaTokenOf(client, user), user.code()]
+  await whileFailing('login.succeeded', async () => {
+    for (let i = 0; i < 11; i++) t.is((await secondStep(client, token, { code })).status, 503)
+  })
   t.is((await secondStep(client, token, { code })).status, 200)
+})
+
+test('Postgres fails to store a new app → 503, and the same code confirms it afterwards', async t => {
+  const { access: token } = await anAccount(client)
+  const { secret } = (await client.send('POST', 'factors/totp', { token })).body
+  const body = { code: totpOf(secret, Date.now() + clock.shift) }
+  await whileFailing('factor.added', async () => {
+    for (let i = 0; i < 6; i++) t.is((await client.post('factors/totp/confirm', body, { token })).status, 503)
+  })
+  t.is((await client.post('factors/totp/confirm', body, { token })).status, 200)
 })

@@ -145,7 +145,7 @@ test('no evidence, or two kinds of it → 400, and it is no guess', async t => {
   })
   const half = await secondStep(client, token, { credential: {} })
   t.true(
-    half.body.errors.every(({ message }) => !/one of these/.test(message)),
+    half.body.errors.every(({ message }: { message: string }) => !/one of these/.test(message)),
     'a part of a field is no choice',
   )
   t.is((await secondStep(client, token, { code: user.code() })).status, 200)

@@ -307,7 +307,8 @@ test('20 uses of one answer at once, at two instances → one session', async t 
   await second.close()
 })
 
-test('a challenge after five minutes → INVALID_PASSKEY', async t => {
+// Serial, because it ends the challenges of every test.
+test.serial('a challenge after five minutes → INVALID_PASSKEY', async t => {
   const { authenticator } = await aPasskeyUser(client)
   const options = await requestOptions(client)
   for (const key of await world.keysLike('*passkey*')) await world.redis.pexpire(key, 1)

@@ -42,7 +42,13 @@ export const reauthenticate = async (
 ): Promise<{ accessToken: string } | Refusal | Problem<'SESSION_REVOKED'>> => {
   const present = await verifyPresence(deps, { user, sessionId, evidence, origin })
   if (present instanceof Problem) return present
-  const recorded = await recordReauthentication(deps, user, { sessionId, present, origin })
+  const recorded = await recordReauthentication(deps, user, { sessionId, present, origin }).catch(
+    async error => {
+      // Right codes that a store could not record must not make the user wait, as wrong ones do.
+      await present.settle().catch(() => {})
+      throw error
+    },
+  )
   if (recorded === 'ended') return new Problem('SESSION_REVOKED')
   if (recorded === 'used') {
     // A password is never used up.

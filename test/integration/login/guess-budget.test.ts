@@ -262,3 +262,12 @@ test('Postgres fails to store a new app → 503, and the same code confirms it a
   })
   t.is((await client.post('factors/totp/confirm', body, { token })).status, 200)
 })
+
+test('Postgres fails to store a reauthentication → 503, and the same code passes afterwards', async t => {
+  const { access: token, code } = await aUserWithTotp(world)
+  const body = { code: code() }
+  await whileFailing('user.reauthenticated', async () => {
+    for (let i = 0; i < 11; i++) t.is((await client.post('reauthenticate', body, { token })).status, 503)
+  })
+  t.is((await client.post('reauthenticate', body, { token })).status, 200)
+})

@@ -44,13 +44,14 @@ const apply = async (manager: EntityManager, deps: Needs, { userId, actorId, ori
   if (refusal) return refusal
   const ended = await endedActorRefusal(manager, { machineId: origin.machineId })
   if (ended) return ended
+  // A factor that a thief has just removed stays, so that the emailed link can restore it.
+  if (user.factor_types.length === 0) return null
   const [deleted]: [{ id: string; type: FactorType; is_live: boolean }[], number] = await manager.query(
     `DELETE FROM factors WHERE user_id = $1
       RETURNING id, type, ${liveOnly} AS is_live`,
     [userId],
   )
   const live = deleted.filter(factor => factor.is_live)
-  if (live.length === 0) return null
   await revokeUndoLinks(manager, deps, user)
   await manager.increment(Users, { id: userId }, 'session_epoch', 1)
   const data = { factor_ids: live.map(factor => factor.id) }

@@ -6,7 +6,7 @@ import { openWorld } from '../../world.ts'
 import { adminActions, anAdmin, usersPath } from '../admin/admin-account.ts'
 import { aMachine, machineToken } from '../clients/machine.ts'
 import { countEvents, untilNoEmailQueued } from '../email-change/change-email.ts'
-import { addAPasskey, anAppUser, factorsOf } from './undo-links.ts'
+import { addAPasskey, anAppUser, factorsOf, removeAFactor, undoTokenOf } from './undo-links.ts'
 
 // An administrator removes the factors of a user who has lost them.
 
@@ -58,6 +58,16 @@ test('user without factors → 204 without an email, and the session stays; unkn
   t.is(notices.length, 0)
   t.is(await countEvents(world, userId, 'factors.reset'), 0)
   t.is((await reset(uuid())).body.code, 'NOT_FOUND')
+})
+
+test('reset of a user whose only factor was removed → the emailed link still restores it', async t => {
+  const { email, userId, access, app } = await anAppUser(world)
+  const before = await factorsOf(world, userId)
+  await removeAFactor(client, access, app.id)
+  const token = await undoTokenOf(world, email, 2)
+  t.is((await reset(userId)).status, 204)
+  t.is((await client.post('undo-factor', { token })).status, 204)
+  t.deepEqual(await factorsOf(world, userId), before)
 })
 
 test('the caller is no administrator, or a client without the scope → 403, and the factors stay', async t => {

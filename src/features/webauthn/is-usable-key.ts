@@ -1,4 +1,4 @@
-import { createPublicKey, type JsonWebKey } from 'node:crypto'
+import { type AsymmetricKeyDetails, createPublicKey, type JsonWebKey } from 'node:crypto'
 import { encode } from '../../platform/base/base64url.ts'
 
 /** A COSE key (RFC 9052): its members by number. */
@@ -15,6 +15,10 @@ const jwkOf = (member: (label: number) => unknown): JsonWebKey | null => {
   return kty === 3 && alg === -257 ? { kty: 'RSA', n: first, e: second } : null
 }
 
+// FIPS 186-5, section 5.4. With an exponent of 1 anyone could sign, and a long one would make each signature costly to verify.
+const isUsableRsa = ({ modulusLength = 0, publicExponent: e = 0n }: AsymmetricKeyDetails): boolean =>
+  modulusLength >= 2048 && e % 2n === 1n && e > 2n ** 16n && e < 2n ** 256n
+
 /**
  * Whether a public key is one of its algorithm that can verify signatures. Without attestation a registration has no
  * signature, so a key that is cut off, or not on its curve, would be found at the first sign-in, when it is too late.
@@ -23,8 +27,8 @@ export const isUsableKey = (key: CoseKey): boolean => {
   const jwk = jwkOf(label => key.get(label as never))
   if (!jwk) return false
   try {
-    const { asymmetricKeyDetails } = createPublicKey({ key: jwk, format: 'jwk' })
-    return jwk.kty !== 'RSA' || (asymmetricKeyDetails?.modulusLength ?? 0) >= 2048
+    const { asymmetricKeyDetails = {} } = createPublicKey({ key: jwk, format: 'jwk' })
+    return jwk.kty !== 'RSA' || isUsableRsa(asymmetricKeyDetails)
   } catch {
     return false
   }

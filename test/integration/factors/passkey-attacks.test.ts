@@ -100,6 +100,30 @@ const registrations: Record<string, Answer> = {
         ]),
       ),
   },
+  'an RSA key with the exponent 1': {
+    data: bytes =>
+      authDataOf(
+        bytes,
+        keyOf([
+          [1, 3],
+          [3, -257],
+          [-1, Buffer.alloc(256, 255)],
+          [-2, Buffer.from([1])],
+        ]),
+      ),
+  },
+  'an RSA key with an exponent of 2040 bits': {
+    data: bytes =>
+      authDataOf(
+        bytes,
+        keyOf([
+          [1, 3],
+          [3, -257],
+          [-1, Buffer.alloc(256, 255)],
+          [-2, Buffer.alloc(255, 127)],
+        ]),
+      ),
+  },
   'a public key of 5000 bytes': {
     data: bytes =>
       authDataOf(

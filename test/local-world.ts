@@ -191,7 +191,7 @@ export const openLocalWorld = async (options: Options = {}): Promise<LocalWorld>
     sql: async <Row extends object>(text: string, values: unknown[] = []) =>
       (await pool.query<Row>(text, values)).rows,
     ...{ redis: deps.redis, keys: deps.keys },
-    keysLike: pattern => keysOf(deps.redis, pattern),
+    keysLike: pattern => keysOf(deps.redis, deps.config.REDIS_PREFIX, pattern),
     dropKeys: keys => dropKeys(deps.redis, keys),
     travel: async milliseconds => {
       clock.shift = milliseconds
@@ -211,6 +211,5 @@ export const openLocalWorld = async (options: Options = {}): Promise<LocalWorld>
 }
 
 const dropPrefix = async ({ redis, config }: Deps): Promise<void> => {
-  for (const pattern of [`${config.REDIS_PREFIX}:*`, `{${config.REDIS_PREFIX}}:*`])
-    await dropKeys(redis, await keysOf(redis, pattern))
+  await dropKeys(redis, await keysOf(redis, config.REDIS_PREFIX, '*'))
 }

@@ -162,7 +162,10 @@ const calls = {
     if (typeof run !== 'function') throw new Error(`Redis has no command ${command}`)
     return run.apply(redis, args) as unknown
   },
-  keysLike: async (id: string, pattern: string) => keysOf(find(id).deps.redis, pattern),
+  keysLike: async (id: string, pattern: string) => {
+    const { redis, config } = find(id).deps
+    return keysOf(redis, config.REDIS_PREFIX, pattern)
+  },
   dropKeys: async (id: string, keys: (RedisKey & string)[]) => dropKeys(find(id).deps.redis, keys),
   emailTo: async (id: string, address: string, count: number, link: string) =>
     findWorld(id).mails.to(address, count, link),

@@ -41,7 +41,7 @@ export type World = AsyncDisposable & {
   /** Sends commands to Redis directly: `redis.hgetall(key)`. */
   redis: RedisCommander
   keys: Keys
-  /** The keys that match a pattern, on every node of a cluster. */
+  /** The keys of this world that match a pattern, on every node of a cluster. */
   keysLike: (pattern: string) => Promise<string[]>
   dropKeys: (keys: string[]) => Promise<void>
   /** The log lines of all instances, or those since a mark. */

@@ -370,11 +370,7 @@ export type PasskeyCredentialResponse = {
   clientDataJSON: string
   authenticatorData: string
   signature: string
-  userHandle?:
-    | 
-        | ''
-        | string
-    | null
+  userHandle?: '' | string | null
 }
 
 export type PasskeyDescriptor = {
@@ -502,16 +498,16 @@ export type ReauthenticateRequest =
       audience?: string
     }
   | {
+      audience?: string
       code: string
-      audience?: string
     }
   | {
+      audience?: string
       recovery_code: string
-      audience?: string
     }
   | {
-      credential: PasskeyCredential
       audience?: string
+      credential: PasskeyCredential
     }
 
 export type ReauthenticateResponse = {

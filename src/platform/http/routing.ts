@@ -35,7 +35,7 @@ export const routing = (deps: Deps, { routes, assets, authorize }: Served): Midd
   for (const [path, asset] of Object.entries(assets)) router.get(path, ctx => sendAsset(deps, ctx, asset))
   return [
     ...(base ? [withoutBase(base, router)] : []),
-    serveExactPath(exact),
+    serveExactPath(exact, notFound(router)),
     router.routes() as Middleware,
     notFound(router),
   ]
@@ -51,12 +51,16 @@ const withoutBase = (base: string, router: Router) => (ctx: Context, next: Next)
 
 type Handler = ReturnType<typeof serve>
 
-// The router tries the pattern of every route in turn. A path without parameters is found by one lookup instead.
-const serveExactPath = (exact: ReadonlyMap<string, Handler>) => async (ctx: Context, next: Next) => {
-  const handler = exact.get(`${ctx.method} ${ctx.path}`)
-  if (!handler) return next()
-  ctx.state.route = ctx.path
-  await handler(ctx)
+// The router tries the pattern of every route in turn. A path without parameters is found by one lookup instead. It is no
+// value of a parameter: `/factors/totp` is not a factor of `/factors/:id`.
+const serveExactPath = (exact: ReadonlyMap<string, Handler>, refuse: Middleware) => {
+  const paths = new Set([...exact.keys()].map(name => name.slice(name.indexOf('/'))))
+  return async (ctx: Context, next: Next) => {
+    const handler = exact.get(`${ctx.method} ${ctx.path}`)
+    if (!handler) return ctx.method !== 'HEAD' && paths.has(ctx.path) ? refuse(ctx, next) : next()
+    ctx.state.route = ctx.path
+    await handler(ctx)
+  }
 }
 
 // The largest file has more than a megabyte: without a limit, one client could saturate the network.
@@ -72,7 +76,10 @@ const sendAsset = async (deps: Deps, ctx: Context, read: () => Asset): Promise<v
 }
 
 const notFound = (router: Router) => async (ctx: Context) => {
-  const { path: layers } = router.match(ctx.path, ctx.method)
+  const matching = router.match(ctx.path, ctx.method).path
+  // `/factors/totp` is a route of its own, and no id of `/factors/:id`.
+  const exact = matching.filter(layer => layer.path === ctx.path)
+  const layers = exact.length > 0 ? exact : matching
   const methods = [...new Set(layers.flatMap(layer => layer.methods))]
   if (methods.length === 0) return sendProblem(ctx, new Problem('NOT_FOUND'))
   const allow = methods.sort().join(', ')

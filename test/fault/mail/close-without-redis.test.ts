@@ -43,6 +43,6 @@ for (const fault of ['cut', 'pause', 'heal'] as const) {
     t.is(code, 0)
     t.true(took < (fault === 'heal' ? 15_000 : 24_000), `${took} ms`)
     proxy.heal()
-    await dropKeys(deps.redis, await keysOf(deps.redis, `*${own.REDIS_PREFIX}*`))
+    await dropKeys(deps.redis, await keysOf(deps.redis, own.REDIS_PREFIX, '*'))
   })
 }

@@ -278,6 +278,12 @@ anyTest.after.always(async () => {
   const distinctRoutes = [
     ...new Map(strictRoutes.map(route => [`${route.method} ${route.path}`, route])).values(),
   ]
+  // Where any text is a valid id, another spelling may match the route of another method.
+  const beginnings = distinctRoutes.flatMap(({ path }) =>
+    path.includes(':') ? [path.slice(0, path.indexOf(':'))] : [],
+  )
+  const mayBeId = (path: string): boolean => beginnings.some(beginning => path.startsWith(beginning))
+
   for (const { method, path } of distinctRoutes)
     test(`${method} ${path} spelt in any other way → 404`, async t => {
       const whole = path.replace(':id', '018f0000-0000-7000-8000-000000000001')
@@ -285,11 +291,7 @@ anyTest.after.always(async () => {
       const isSame = (spelt: string) => whole !== path && spelt.endsWith('%31')
       for (const spelt of spellings(whole).filter(text => !isSame(text))) {
         const reply = await ask(method, spelt)
-        // Where any text is a valid id, another spelling may match the route of another method.
-        t.true(
-          reply.status === 404 || (path.includes(':') && reply.status === 405),
-          `${spelt}: ${reply.status}`,
-        )
+        t.true(reply.status === 404 || (mayBeId(path) && reply.status === 405), `${spelt}: ${reply.status}`)
         t.is(errorFault(spelt, reply), null, spelt)
       }
     })

@@ -2,7 +2,6 @@ import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { finishLogin } from '../login/finish-login.ts'
-import { needsSecondStep } from '../login/second-step.ts'
 import { consumeOneTimeToken } from '../one-time-tokens/consume-one-time-token.ts'
 import { countWrongCode } from '../one-time-tokens/count-wrong-code.ts'
 import type { Amr } from '../sessions/authentication.ts'
@@ -50,13 +49,10 @@ const signInAgain = async (deps: Needs, match: Match, attempt: Attempt) => {
   return user && user.email === match.user.email ? signIn(deps, { ...match, user }, attempt) : null
 }
 
-/**
- * Null if the code was consumed before, or the account has changed since it was read. A sign-in in one step consumes the code
- * in the transaction of the sign-in.
- */
+/** Null if the code was consumed before, or the account has changed since it was read. */
 const signIn = async (deps: Needs, { user, emailId, device }: Match, { audience, origin }: Attempt) => {
   const login = { amr, audience, origin }
-  if (user.email_verified && !needsSecondStep(user, amr, deps.config)) {
+  if (user.email_verified) {
     const factor = {
       factorId: emailId,
       amr,
@@ -65,9 +61,8 @@ const signIn = async (deps: Needs, { user, emailId, device }: Match, { audience,
     }
     return finishLogin(deps, { ...login, found: user, device, factor })
   }
-  const proven = await proveMailbox(deps, { user, emailId, origin })
-  if (!proven) return null
+  const found = await proveMailbox(deps, { user, emailId, origin })
   // Verifying the address made every device unknown.
-  const known = user.email_verified ? device : { ...device, isKnown: false, signedIn: false }
-  return finishLogin(deps, { ...login, found: proven, device: known })
+  const unknown = { ...device, isKnown: false, signedIn: false }
+  return found && finishLogin(deps, { ...login, found, device: unknown })
 }

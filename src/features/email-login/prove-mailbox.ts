@@ -16,19 +16,19 @@ type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'emails' | 'metri
 type FirstStep = { user: User; emailId: string; origin: Origin }
 
 /**
- * Consumes the code of an email, as the first step of a sign-in. Returns the user afterwards; null if the code was consumed
- * before, or the account has changed since it was read.
+ * Consumes the code of an email to an unverified account, as the first step of a sign-in. Returns the user afterwards; null if
+ * the code was consumed before, or the account has changed since it was read.
  *
- * An unverified account becomes verified, and loses what an attacker who registered the address may have left in it: the
- * password, unless an emailed link set it, the sessions, the factors, and the links of other emails.
+ * The account becomes verified, and loses what an attacker who registered the address may have left in it: the password, unless
+ * an emailed link set it, the sessions, the factors, and the links of other emails.
  */
 export const proveMailbox = async (deps: Needs, step: FirstStep): Promise<User | null> => {
   const { user, emailId } = step
   const proven = await deps.database.transaction(async manager => {
     if (!(await consumeOneTimeToken(manager, emailId))) return null
-    return user.email_verified ? readAgain(manager, user) : verify(manager, deps, step)
+    return verify(manager, deps, step)
   })
-  if (!proven || user.email_verified) return proven
+  if (!proven) return null
   // By session: a session begins right after this, and the feed must not refuse its token.
   await deleteSessions(deps, user.id, 'session')
   await resetAttemptsAndDevices(deps, user)
@@ -38,9 +38,6 @@ export const proveMailbox = async (deps: Needs, step: FirstStep): Promise<User |
 const unchanged = `id = :id AND email = :email AND session_epoch = :epoch AND ${activeOnly}`
 
 const stateOf = ({ id, email, session_epoch: epoch }: User) => ({ id, email, epoch })
-
-const readAgain = (manager: EntityManager, user: User): Promise<User | null> =>
-  manager.createQueryBuilder(Users, 'users').where(unchanged, stateOf(user)).getOne()
 
 const verify = async (
   manager: EntityManager,

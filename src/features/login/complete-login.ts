@@ -19,7 +19,7 @@ export type Login = {
   device: LoginDevice
   /** Another hash of the same password, to store. */
   newHash?: string | null
-  /** The evidence of a second step, to use up. */
+  /** The evidence of the last step, to use up. */
   factor?: Accepted
   audience: string
   origin: Origin

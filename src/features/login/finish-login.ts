@@ -14,7 +14,7 @@ type Needs = Parameters<typeof completeLogin>[0] & Pick<Deps, 'reads'>
 
 /**
  * Continues after the first step of a sign-in was right: signs the user in, or asks for the second step. Every way to sign in
- * ends here. Returns null if the account has changed since it was read.
+ * ends here. Returns null if the account has changed since it was read, or another request has used up the evidence.
  */
 export const finishLogin = async (
   deps: Needs,
@@ -28,8 +28,8 @@ export const finishLogin = async (
 
 const askForSecondStep = async (
   deps: Needs,
-  { found, amr, origin }: Login,
-): Promise<Problem<'MFA_REQUIRED'>> => {
+  { found, amr, factor, origin }: Login,
+): Promise<Problem<'MFA_REQUIRED'> | null> => {
   const secret = newMfaSecret()
   const methods = secondMethods(found, amr)
   const state = { user_id: found.id, epoch: String(found.session_epoch), amr: writeAmr(amr) }
@@ -37,8 +37,13 @@ const askForSecondStep = async (
   const passkey_options = methods.includes('passkey')
     ? await requestPasskey(deps, secondStepCeremony(found.id, secret), found)
     : undefined
-  const data = { amr }
-  await recordEvent(deps.database.manager, { type: 'login.challenged', userId: found.id, origin, data })
+  // The second step does not know the evidence of the first, so it is used up here: last, so that a failure costs no code.
+  const recorded = await deps.database.transaction(async manager => {
+    if (factor && !(await factor.consume(manager))) return false
+    await recordEvent(manager, { type: 'login.challenged', userId: found.id, origin, data: { amr } })
+    return true
+  })
+  if (!recorded) return null
   return new Problem('MFA_REQUIRED', {
     members: {
       mfa_token: writeMfaToken(secret),

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { anAccount } from '../../fixtures.ts'
 import { confirm, requestLoginMail } from '../../integration/email-login/login-mail.ts'
+import { aUserWithTotp } from '../../integration/login/second-factors.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'
@@ -74,5 +75,21 @@ test.serial(
     for (let i = 0; i < 6; i++) t.is((await confirm(proxied.client, { login_token, code })).status, 503)
     proxied.postgres.heal()
     t.is((await confirm(world.client, { login_token, code })).status, 200)
+  },
+)
+
+test.serial(
+  'Postgres fails to store the first step of two → 503, and the same code passes afterwards',
+  async t => {
+    const { email } = await aUserWithTotp(world)
+    const { login_token, code } = await requestLoginMail(world, email)
+    await world.sql(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = '53100'; END $$`)
+    await world.sql(`CREATE TRIGGER fail BEFORE INSERT ON audit_events FOR EACH ROW
+    WHEN (NEW.type = 'login.challenged') EXECUTE FUNCTION fail()`)
+    for (let i = 0; i < 6; i++) t.is((await confirm(world.client, { login_token, code })).status, 503)
+    await world.sql('DROP FUNCTION fail CASCADE')
+    t.is((await confirm(world.client, { login_token, code })).body.code, 'MFA_REQUIRED')
+    t.is((await confirm(world.client, { login_token, code })).body.code, 'INVALID_TOKEN')
   },
 )

@@ -39,8 +39,9 @@ export const findPasskeys = (reads: PreparedReads, userId: string): Promise<Pass
 export type PasskeyValues = Pick<Factor, 'id' | 'user_id' | 'name' | 'transports'> & NewPasskey
 
 /**
- * Stores a passkey, or returns null if its credential belongs to one already, of any user. A removed one of another user
- * counts too. Otherwise a thief who removed it could take its id, and the owner could not restore it.
+ * Stores a passkey, or returns null if its credential belongs to one already, of any user. A removed one counts too. Otherwise
+ * a thief who removed it could take its id, also in the account of the owner, who could not restore it. An authenticator gives
+ * each passkey a new id.
  */
 export const insertPasskey = async (manager: EntityManager, made: PasskeyValues): Promise<Factor | null> => {
   const [row] = await manager.query(
@@ -48,7 +49,7 @@ export const insertPasskey = async (manager: EntityManager, made: PasskeyValues)
         user_verifying, backup_eligible, backed_up, confirmed_at)
       SELECT $1, $2, 'passkey', $3, $4, $5, $6, $7, $8, $9, $10, $11, clock_timestamp()
        WHERE NOT EXISTS (
-         SELECT FROM factors WHERE credential_id = $4 AND removed_at IS NOT NULL AND user_id <> $2)
+         SELECT FROM factors WHERE credential_id = $4 AND removed_at IS NOT NULL)
       ON CONFLICT (credential_id) WHERE removed_at IS NULL DO NOTHING RETURNING *`,
     [
       ...[made.id, made.user_id, made.name, made.credentialId, made.publicKey.toString('base64url')],

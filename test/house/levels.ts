@@ -33,7 +33,7 @@ const layers: readonly (readonly [RegExp, Layer])[] = [
     /\/(user-state|refresh-token|limits|attempt-counter|user-agent|device-id|recovery-codes|totp|ceremony|evidence|authentication|second-step|mfa-token|login-token)\.ts$/,
     'pure',
   ],
-  [/\/(entity|([a-z]+-)?store|wrong-factors)\.ts$/, 'stores'],
+  [/\/(entity|([a-z]+-)?store)\.ts$/, 'stores'],
   [
     /\/(([a-z]+-)?routes|authenticate(-[a-z]+)?|authorize(-[a-z]+)?|presented-refresh-token|token-transport|refuse-credentials|route)\.ts$/,
     'routes',

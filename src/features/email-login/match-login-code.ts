@@ -9,8 +9,7 @@ import { keysOfSecret } from '../../platform/crypto/secrets.ts'
 import type { Email } from '../../platform/mail/entity.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { type Challenge, guessChallenge, refundGuess as refundTry } from '../challenges/store.ts'
-import { deviceId } from '../devices/device-id.ts'
-import { findDevice } from '../devices/store.ts'
+import { findRequestDevice, type RequestDevice } from '../devices/find-request-device.ts'
 import type { User } from '../users/entity.ts'
 import { findUserByEmail } from '../users/store.ts'
 import { isActive } from '../users/user-state.ts'
@@ -24,7 +23,7 @@ type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'metrics' | 'secrets' | 'da
 /** What a client presents besides its token: the code of the email, or the token of its link. */
 export type PresentedCode = { code: string } | { token: string }
 
-type Match = { user: User; emailId: string; device: { id: string; isKnown: boolean; signedIn: boolean } }
+type Match = { user: User; emailId: string; device: RequestDevice }
 
 const { purpose, lifetime } = emails.login_code.token
 
@@ -69,8 +68,7 @@ const findCompared = async (
 ) => {
   const row = await findRow(deps, emailId)
   const user = await findUserByEmail(deps.reads, row?.recipient ?? '')
-  const id = deviceId(origin)
-  const device = { id, ...(await findDevice(deps, user?.id ?? account, id)) }
+  const device = await findRequestDevice(deps, user?.id ?? account, origin)
   return { row, user, device, counter: guessCounter({ user, account, device }) }
 }
 

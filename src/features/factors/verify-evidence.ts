@@ -22,7 +22,7 @@ type Request = {
   evidence: Evidence
   /** What the answer of a passkey must belong to. */
   ceremony: Ceremony
-  /** Counts wrong codes: see `wrong-factors.ts`. */
+  /** Counts wrong codes: see `attempt-counter.ts`. */
   counter: AttemptCounter
   origin: Origin
 }
@@ -38,7 +38,7 @@ const check = (deps: Needs, { user, evidence, ceremony, origin }: Request): Prom
  * Checks evidence of a second factor of a user. A code is counted as a guess before it is checked, so that simultaneous
  * guesses cannot pass the limit together. RATE_LIMITS does not change that.
  *
- * The caller consumes the evidence in the transaction of what it allows, and then calls `resetWrongFactors`.
+ * The caller consumes the evidence in the transaction of what it allows, and then calls `resetCounter`.
  */
 export const verifyEvidence = async (
   deps: Needs,

@@ -1,6 +1,7 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { startDelivery } from '../../platform/mail/outbox.ts'
+import type { RequestDevice } from '../devices/find-request-device.ts'
 import { addSignedInDevice, hasDevices } from '../devices/store.ts'
 import type { Accepted } from '../factors/types.ts'
 import type { Amr } from '../sessions/authentication.ts'
@@ -9,14 +10,11 @@ import { startSession } from '../sessions/start-session.ts'
 import type { User } from '../users/entity.ts'
 import { recordLogin } from './record-login.ts'
 
-/** The device of a sign-in: its id, and whether it was known and has signed in before. */
-export type LoginDevice = { id: string; isKnown: boolean; signedIn: boolean }
-
 /** A user who has passed every step of a sign-in by the methods `amr`. */
 export type Login = {
   found: User
   amr: readonly Amr[]
-  device: LoginDevice
+  device: RequestDevice
   /** Another hash of the same password, to store. */
   newHash?: string | null
   /** The evidence of the last step, to use up. */

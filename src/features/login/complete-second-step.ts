@@ -10,8 +10,7 @@ import {
   refundGuess,
   takeChallenge,
 } from '../challenges/store.ts'
-import { deviceId } from '../devices/device-id.ts'
-import { findDevice } from '../devices/store.ts'
+import { findRequestDevice } from '../devices/find-request-device.ts'
 import { evidenceKind } from '../factors/evidence.ts'
 import { combineAmr, readAmr } from '../sessions/authentication.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
@@ -79,8 +78,7 @@ const tryEvidence = async (
   const found = await findWaiting(deps, challenge)
   if (!found) return new Problem('INVALID_TOKEN')
   const firstAmr = readAmr(challenge.amr)
-  const id = deviceId(origin)
-  const device = { id, ...(await findDevice(deps, found.id, id)) }
+  const device = await findRequestDevice(deps, found.id, origin)
   const presented = { found, firstAmr, evidence, device, secret: token.secret, origin }
   const verified = await verifySecondStep(deps, presented)
   if (verified instanceof Problem) {

@@ -2,8 +2,7 @@ import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { deviceId } from '../devices/device-id.ts'
-import { findDevice } from '../devices/store.ts'
+import { findRequestDevice } from '../devices/find-request-device.ts'
 import { type AcceptedPasskey, checkPasskey } from '../factors/check-passkey.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
 import { findUser } from '../users/store.ts'
@@ -58,8 +57,7 @@ const finish = async (deps: Needs, { passkey, audience, origin }: Step) => {
     await recordEvent(database.manager, { type: 'login.refused', userId: found.id, origin })
     return blocker === 'hidden' ? new Problem('INVALID_PASSKEY') : blocker
   }
-  const id = deviceId(origin)
-  const device = { id, ...(await findDevice(deps, found.id, id)) }
+  const device = await findRequestDevice(deps, found.id, origin)
   const login = { found, amr: passkey.amr, device, audience, origin }
   const needsMore = needsSecondStep(found, passkey.amr, config)
   // The second step does not know the passkey, so it is used up here.

@@ -3,8 +3,7 @@ import type { Origin } from '../../platform/base/origin.ts'
 import { limits } from '../../platform/catalog/limits.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { recordEvent } from '../audit/record-event.ts'
-import { deviceId } from '../devices/device-id.ts'
-import { findDevice } from '../devices/store.ts'
+import { findRequestDevice } from '../devices/find-request-device.ts'
 import { accountKey } from '../lockout/attempt-counter.ts'
 import { resetCounter } from '../lockout/store.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
@@ -42,8 +41,7 @@ export const login = async (deps: Needs, attempt: Attempt): Promise<LoggedIn | R
 const tryLogin = async (deps: Needs, { email, password, audience, origin }: Attempt) => {
   const { database, reads, config } = deps
   const [user, inUse] = await Promise.all([findUserByEmail(reads, email), findHashesInUse(reads)])
-  const id = deviceId(origin)
-  const device = { id, ...(await findDevice(deps, user?.id ?? accountKey(email), id)) }
+  const device = await findRequestDevice(deps, user?.id ?? accountKey(email), origin)
   const presented = { email, found: user, password, device, inUse, origin }
   const checked = await checkLoginPassword(deps, presented)
   if (checked instanceof Problem) return checked
@@ -62,7 +60,7 @@ const tryLogin = async (deps: Needs, { email, password, audience, origin }: Atte
   const newHash = needsRehash ? await deps.hasher.hash(password, { next: true }) : found.password_hash
   const result = await finishLogin(deps, { found, amr: ['pwd'], device, newHash, audience, origin })
   if (result === null) return null
-  const isExemptFromIpLimit = device.isKnown && (await isWithinDeviceLimit(deps, `${found.id}:${id}`))
+  const isExemptFromIpLimit = device.isKnown && (await isWithinDeviceLimit(deps, `${found.id}:${device.id}`))
   return { result, isExemptFromIpLimit }
 }
 

@@ -1,16 +1,16 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
+import type { RequestDevice } from '../devices/find-request-device.ts'
+import { factorsAtDevice } from '../factors/attempt-counter.ts'
 import { type Evidence, evidenceKind } from '../factors/evidence.ts'
 import type { Accepted } from '../factors/types.ts'
 import { verifyEvidence } from '../factors/verify-evidence.ts'
-import { factorsAtDevice, resetWrongFactors } from '../factors/wrong-factors.ts'
 import { resetCounter } from '../lockout/store.ts'
 import type { Amr } from '../sessions/authentication.ts'
 import { findHashesInUse } from '../users/store.ts'
 import type { User } from '../users/types.ts'
 import { checkLoginPassword } from './check-login-password.ts'
-import type { LoginDevice } from './complete-login.ts'
 import { secondStepCeremony } from './mfa-token.ts'
 import { type SecondEvidence, secondMethodOf, secondMethods } from './second-step.ts'
 
@@ -23,7 +23,7 @@ type Presented<E> = {
   /** The methods of the first step. */
   firstAmr: readonly Amr[]
   evidence: E
-  device: LoginDevice
+  device: RequestDevice
   /** The secret of the token of the sign-in. */
   secret: Uint8Array
   origin: Origin
@@ -60,7 +60,7 @@ const verifyFactor = async (
   const ceremony = secondStepCeremony(found.id, secret)
   const factor = await verifyEvidence(deps, { user: found, evidence, ceremony, counter, origin })
   if (factor instanceof Problem) return factor
-  return { amr: factor.amr, factor, resetAttempts: () => resetWrongFactors(deps, counter) }
+  return { amr: factor.amr, factor, resetAttempts: () => resetCounter(deps, counter) }
 }
 
 // Only where the first step was a passkey that did not check the user. A password alone is never a second step.

@@ -5,15 +5,16 @@ import { Problem } from '../../platform/catalog/problems.ts'
 import { startDelivery } from '../../platform/mail/outbox.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { lockOwner } from '../factors/lock-owner.ts'
+import type { SecondEvidence } from '../login/second-step.ts'
 import { combineAmr } from '../sessions/authentication.ts'
 import { signAccessToken } from '../sessions/sign-access-token.ts'
 import { putAuthentication } from '../sessions/store.ts'
 import type { SessionState } from '../sessions/types.ts'
 import type { User } from '../users/types.ts'
 import { refuseEvidence } from './refuse-evidence.ts'
-import { type Presence, type Present, verifyPresence } from './verify-presence.ts'
+import { type Verified, verifyOwnEvidence } from './verify-own-evidence.ts'
 
-type Needs = Parameters<typeof verifyPresence>[0] &
+type Needs = Parameters<typeof verifyOwnEvidence>[0] &
   Parameters<typeof signAccessToken>[0] &
   Pick<Deps, 'queue'>
 
@@ -21,13 +22,13 @@ type Request = {
   user: User
   sessionId: string
   session: SessionState
-  evidence: Presence
+  evidence: SecondEvidence
   /** The audience of the new access token. */
   audience: string
   origin: Origin
 }
 
-type Refusal = Extract<Awaited<ReturnType<typeof verifyPresence>>, Problem>
+type Refusal = Extract<Awaited<ReturnType<typeof verifyOwnEvidence>>, Problem>
 
 /**
  * Checks that the user of a session is still the one who signed in, and makes the session fresh. A factor also raises its
@@ -40,12 +41,12 @@ export const reauthenticate = async (
   deps: Needs,
   { user, sessionId, session, evidence, audience, origin }: Request,
 ): Promise<{ accessToken: string } | Refusal | Problem<'SESSION_REVOKED'>> => {
-  const present = await verifyPresence(deps, { user, sessionId, evidence, origin })
-  if (present instanceof Problem) return present
-  const recorded = await recordReauthentication(deps, user, { sessionId, present, origin }).catch(
+  const verified = await verifyOwnEvidence(deps, { user, sessionId, evidence, origin })
+  if (verified instanceof Problem) return verified
+  const recorded = await recordReauthentication(deps, user, { sessionId, verified, origin }).catch(
     async error => {
       // Right codes that a store could not record must not make the user wait, as wrong ones do.
-      await present.settle().catch(() => {})
+      await verified.resetAttempts().catch(() => {})
       throw error
     },
   )
@@ -57,9 +58,12 @@ export const reauthenticate = async (
   }
   await startDelivery(deps, [...recorded.emailIds])
   const authTime = now(deps.clock)
-  const amr = combineAmr(session.amr, present.amr)
+  const amr = combineAmr(session.amr, verified.amr)
   const of = { userId: user.id, sessionId, epoch: user.session_epoch }
-  const [isLive] = await Promise.all([putAuthentication(deps, of, { authTime, amr }), present.settle()])
+  const [isLive] = await Promise.all([
+    putAuthentication(deps, of, { authTime, amr }),
+    verified.resetAttempts(),
+  ])
   if (!isLive) return new Problem('SESSION_REVOKED')
   return { accessToken: signAccessToken(deps, { user: recorded.user, sessionId, audience, authTime, amr }) }
 }
@@ -71,14 +75,14 @@ type Recorded = { user: User; emailIds: readonly string[] }
 const recordReauthentication = (
   { database }: Needs,
   user: User,
-  { sessionId, present, origin }: { sessionId: string; present: Present; origin: Origin },
+  { sessionId, verified, origin }: { sessionId: string; verified: Verified; origin: Origin },
 ): Promise<Recorded | 'ended' | 'used'> =>
   database.transaction(async manager => {
     const current = await lockOwner(manager, user)
     if (!current) return 'ended'
-    const emailIds = await present.consume(manager)
+    const emailIds = await verified.consume(manager)
     if (!emailIds) return 'used'
-    const data = { amr: [...present.amr] }
+    const data = { amr: [...verified.amr] }
     await recordEvent(manager, { type: 'user.reauthenticated', userId: user.id, sessionId, origin, data })
     return { user: current, emailIds }
   })

@@ -1,6 +1,6 @@
 import test from 'ava'
+import type { SecondEvidence } from '../../../src/features/login/second-step.ts'
 import { reauthenticate } from '../../../src/features/reauthentication/reauthenticate.ts'
-import type { Presence } from '../../../src/features/reauthentication/verify-presence.ts'
 import { putAuthentication } from '../../../src/features/sessions/store.ts'
 import { findUser } from '../../../src/features/users/store.ts'
 import { Problem } from '../../../src/platform/catalog/problems.ts'
@@ -20,7 +20,7 @@ const setUp = async () => {
   const account = await anAccount(client)
   const user = await findUser(deps.reads, account.userId)
   if (!user) throw new Error('there is no user')
-  const act = (evidence: Presence = { password }) =>
+  const act = (evidence: SecondEvidence = { password }) =>
     reauthenticate(deps, {
       user,
       sessionId: account.sessionId,

@@ -1,22 +1,20 @@
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
+import { factorsInSession } from '../factors/attempt-counter.ts'
 import type { Evidence } from '../factors/evidence.ts'
 import type { Accepted } from '../factors/types.ts'
 import { verifyEvidence } from '../factors/verify-evidence.ts'
-import { factorsInSession, resetWrongFactors } from '../factors/wrong-factors.ts'
+import { resetCounter } from '../lockout/store.ts'
 import { verifyCurrentPassword } from '../lockout/verify-current-password.ts'
-import { secondMethods } from '../login/second-step.ts'
+import { type SecondEvidence, secondMethods } from '../login/second-step.ts'
 import type { User } from '../users/types.ts'
 import { hasFactor } from '../users/user-state.ts'
 import { reauthenticationCeremony } from './reauthentication-ceremony.ts'
 import { refuseEvidence } from './refuse-evidence.ts'
 
-/** What the user of a session shows: the password, or a factor. */
-export type Presence = Evidence | { password: string }
-
-/** Right evidence. `settle` resets the count of wrong attempts. Call it after the effect has been stored. */
-export type Present = Pick<Accepted, 'amr' | 'consume'> & { settle: () => Promise<void> }
+/** Right evidence. `resetAttempts` resets the count of wrong evidence. Call it after the effect has been stored. */
+export type Verified = Pick<Accepted, 'amr' | 'consume'> & { resetAttempts: () => Promise<void> }
 
 type Needs = Parameters<typeof verifyEvidence>[0] &
   Parameters<typeof verifyCurrentPassword>[0] &
@@ -33,8 +31,11 @@ type Refusal = Problem<
   | 'RATE_LIMIT_EXCEEDED'
 >
 
-/** Checks what the user of a session shows. Wrong evidence counts as a guess of this session, and is audited. */
-export const verifyPresence = (deps: Needs, request: Request<Presence>): Promise<Present | Refusal> => {
+/** Checks the evidence by which the user of a session authenticates again. Wrong evidence counts as a guess of this session, and is audited. */
+export const verifyOwnEvidence = (
+  deps: Needs,
+  request: Request<SecondEvidence>,
+): Promise<Verified | Refusal> => {
   const { evidence } = request
   return 'password' in evidence
     ? verifyPassword(deps, { ...request, evidence })
@@ -45,22 +46,22 @@ export const verifyPresence = (deps: Needs, request: Request<Presence>): Promise
 const verifyPassword = async (
   deps: Needs,
   { user, sessionId, evidence, origin }: Request<{ password: string }>,
-): Promise<Present | Refusal> => {
+): Promise<Verified | Refusal> => {
   if (hasFactor(user))
     return new Problem('MFA_REQUIRED', { members: { methods: secondMethods(user, ['pwd']) } })
   if (user.password_hash === null) return new Problem('NO_PASSWORD')
   const refusal = await verifyCurrentPassword(deps, { user, sessionId, ...evidence, origin })
-  return refusal ?? { amr: ['pwd'], consume: async () => [], settle: async () => {} }
+  return refusal ?? { amr: ['pwd'], consume: async () => [], resetAttempts: async () => {} }
 }
 
 const verifyFactor = async (
   deps: Needs,
   { user, sessionId, evidence, origin }: Request<Evidence>,
-): Promise<Present | Refusal> => {
+): Promise<Verified | Refusal> => {
   const counter = factorsInSession(user.id, sessionId)
   const ceremony = reauthenticationCeremony(user, sessionId)
   const accepted = await verifyEvidence(deps, { user, evidence, ceremony, counter, origin })
-  if (!(accepted instanceof Problem)) return { ...accepted, settle: () => resetWrongFactors(deps, counter) }
+  if (!(accepted instanceof Problem)) return { ...accepted, resetAttempts: () => resetCounter(deps, counter) }
   return accepted.code === 'RATE_LIMIT_EXCEEDED'
     ? accepted
     : refuseEvidence(deps, { user, sessionId, evidence, origin })

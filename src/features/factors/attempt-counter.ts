@@ -1,6 +1,4 @@
-import type { Deps } from '../../deps.ts'
 import type { AttemptCounter } from '../lockout/attempt-counter.ts'
-import { resetCounter } from '../lockout/store.ts'
 
 // Wrong codes of the second factors of a user, over all sign-ins and sessions. Passkeys do not count: they cannot be guessed.
 
@@ -25,9 +23,3 @@ export const factorsAtDevice = (userId: string, device: { id: string; signedIn: 
 /** The counter of one session, in which a signed-in user proves a factor again. */
 export const factorsInSession = (userId: string, sessionId: string): AttemptCounter =>
   counterOf(userId, `session:${sessionId}`)
-
-/** Resets the counter after the effect of right evidence has been stored. The next wrong code is the first again. */
-export const resetWrongFactors = (
-  deps: Pick<Deps, 'redis' | 'keys'>,
-  counter: AttemptCounter,
-): Promise<void> => resetCounter(deps, counter)

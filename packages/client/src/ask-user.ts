@@ -41,11 +41,16 @@ export const openAskUser = (
       return prompts.get(problem.code) ?? null
     }
 
+    // The token that is being renewed has the factor that the user has just added. Only Latchkey itself demands an enrollment,
+    // and it looks at the session, not at the token.
+    const newest = async (): Promise<Held | null> => {
+      if (problem.code !== 'MFA_ENROLLMENT_REQUIRED') await refresher.idle()
+      return refresher.current()
+    }
+
     let prompt = prompts.get(problem.code) ?? null
-    // The token that is being renewed has the factor that the user has just added.
-    if (prompt) await refresher.idle()
     // Another request asked the user while this one was under way.
-    const before = prompt && (await refresher.current())
+    const before = prompt && (await newest())
     if (before && before.accessToken !== mine.accessToken) prompt = await repeat(before)
     let asked = ''
     for (let i = 0; prompt && i < maxPrompts && asked !== demandOf(problem); i++) {
@@ -53,7 +58,7 @@ export const openAskUser = (
       const answer = await prompt(problem)
       if (!answer.isDone) break
       asked = demandOf(answer.problem)
-      prompt = await repeat(await refresher.current())
+      prompt = await repeat(await newest())
     }
     return response
   }

@@ -37,7 +37,8 @@ export const createClient = (options: ClientOptions): Client => {
     if (!startsSession.test(name)) {
       const reply = await settle.reply(await sendRequest(fetch, settings, method, path, fields), name)
       // In the background: the reply may hold recovery codes, which must be shown even if the refresh fails.
-      if (addsFactor.test(name)) renew().catch(() => {})
+      const held = addsFactor.test(name) ? state.held() : null
+      if (held) refresher.renew(held).catch(() => {})
       return reply
     }
     // The reply to a refresh of the previous session must not replace the cookie of the new one.

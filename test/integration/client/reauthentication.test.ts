@@ -5,7 +5,7 @@ import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { totpOf } from '../../totp.ts'
 import { openWorld, type World } from '../../world.ts'
 import { claimsOf, giveFactors } from '../reauthentication/second-factor.ts'
-import { problemReply, recordingFetch } from './recording-fetch.ts'
+import { problemReply, type RecordingFetch, recordingFetch } from './recording-fetch.ts'
 
 const test = anyTest.serial as TestFn<{ world: World }>
 
@@ -190,6 +190,31 @@ test('a request that joins a prompt for less → the user is asked again, for th
   t.is(asked.length, 3, 'a service that is never content is asked once')
 })
 
+/** Lets the recording answer for a service that reads the level from the token. Returns the levels that it saw. */
+const payoutsNeedTwoFactors = (recording: RecordingFetch): unknown[] => {
+  const acrs: unknown[] = []
+  const challenge = {
+    'www-authenticate': 'Bearer error="insufficient_user_authentication", acr_values="aal2"',
+  }
+  recording.hook = ({ path, authorization }) => {
+    if (path !== '/payouts') return null
+    const { acr } = claimsOf(authorization?.split(' ')[1] ?? '')
+    acrs.push(acr)
+    const reply =
+      acr === 'aal2' ? Response.json({}) : problemReply(401, 'REAUTHENTICATION_REQUIRED', challenge)
+    return Promise.resolve(reply)
+  }
+  return acrs
+}
+
+/** What a page does to set up an authenticator app. */
+const setUpApp = async (world: World, client: Client) => {
+  const send = client.request as unknown as Send
+  const { body } = await send('POST', '/api/v1/auth/factors/totp')
+  const time = Date.now() + world.clock.shift
+  await send('POST', '/api/v1/auth/factors/totp/confirm', { body: { code: totpOf(body.secret, time) } })
+}
+
 test('the service requires a factor that the user lacks → onMfaEnrollment, and then no question for it', async t => {
   const { world } = t.context
   const strict = await world.instance({ REQUIRE_MFA: 'all' })
@@ -205,31 +230,32 @@ test('the service requires a factor that the user lacks → onMfaEnrollment, and
     },
     onMfaEnrollment: async ({ code }) => {
       enrolled.push(code)
-      const send = client.request as unknown as Send
-      const { body } = await send('POST', '/api/v1/auth/factors/totp')
-      const time = Date.now() + world.clock.shift
-      await send('POST', '/api/v1/auth/factors/totp/confirm', { body: { code: totpOf(body.secret, time) } })
+      await setUpApp(world, client)
     },
   })
   await client.register({ email: anEmail(), password })
   await Promise.all([client.updateMe({ full_name: 'Ada' }), client.updateMe({ phone: null })])
   t.deepEqual(enrolled, ['MFA_ENROLLMENT_REQUIRED'])
-  // A service that reads the level from the token, asked while the client renews it.
-  const acrs: unknown[] = []
-  const challenge = {
-    'www-authenticate': 'Bearer error="insufficient_user_authentication", acr_values="aal2"',
-  }
-  recording.hook = ({ path, authorization }) => {
-    if (path !== '/payouts') return null
-    const { acr } = claimsOf(authorization?.split(' ')[1] ?? '')
-    acrs.push(acr)
-    const reply =
-      acr === 'aal2' ? Response.json({}) : problemReply(401, 'REAUTHENTICATION_REQUIRED', challenge)
-    return Promise.resolve(reply)
-  }
+  const acrs = payoutsNeedTwoFactors(recording)
   const paid = await client.fetch('https://orders.example.com/payouts', { method: 'POST' })
   t.is(paid.status, 200)
   t.deepEqual(acrs, ['aal1', 'aal2'])
   t.is(asked, 0, 'the user has just shown the new factor')
   await strict.close()
+})
+
+test('a service needs two factors and the user has one → the app sets up another, and the request succeeds', async t => {
+  const { world } = t.context
+  const recording = recordingFetch()
+  const client: Client = createClient({
+    baseUrl: world.url,
+    fetch: recording.fetch,
+    origins: ['https://orders.example.com'],
+    onReauthenticate: () => setUpApp(world, client),
+  })
+  await client.register({ email: anEmail(), password })
+  const acrs = payoutsNeedTwoFactors(recording)
+  const paid = await client.fetch('https://orders.example.com/payouts', { method: 'POST' })
+  t.is(paid.status, 200)
+  t.deepEqual(acrs, ['aal1', 'aal2'])
 })

@@ -124,6 +124,21 @@ test('a removed factor is restored → exactly that one, sessions end and the pa
   t.deepEqual(await factorsOf(world, userId), [...ids.map(id => `passkey ${id}`), ...kept].sort())
 })
 
+test('devices sign in while the factor is removed → its restoration makes them unknown', async t => {
+  const { email, userId, access, app } = await anAppUser(world)
+  await removeAFactor(client, access, app.id)
+  const headers = { 'user-agent': 'thief/1' }
+  t.is((await client.post('login', { email, password }, { headers })).status, 200)
+  const devices = () => world.redis.zcard(world.keys.seen(userId))
+  const before = await devices()
+  t.is((await undo(await undoTokenOf(world, email, 2))).status, 204)
+  t.true((await devices()) < before)
+  const { mfa_token } = (await client.post('login', { email, password }, { headers })).body
+  await client.post('login/mfa', { mfa_token, code: '000000' }, { headers })
+  const counters = Object.keys(await world.redis.hgetall(world.keys.factorAttempts(userId)))
+  t.true(counters.includes('unknown'), `${counters}`)
+})
+
 test('removed recovery codes have a newer set → the link restores the factor alone', async t => {
   const { email, userId, access, app } = await anAppUser(world)
   await removeAFactor(client, access, app.id)

@@ -39,9 +39,11 @@ export const findPasskeys = (reads: PreparedReads, userId: string): Promise<Pass
 export type PasskeyValues = Pick<Factor, 'id' | 'user_id' | 'name' | 'transports'> & NewPasskey
 
 /**
- * Stores a passkey, or returns null if its credential belongs to one already, of any user. A removed one counts too. Otherwise
- * a thief who removed it could take its id, also in the account of the owner, who could not restore it. An authenticator gives
- * each passkey a new id.
+ * Stores a passkey, or returns null if its credential belongs to one already, of any user. An authenticator gives each passkey a
+ * new id.
+ *
+ * A removed one counts too. Otherwise a thief who removed it could take its id, also in the account of its owner, who could then
+ * not restore it.
  */
 export const insertPasskey = async (manager: EntityManager, made: PasskeyValues): Promise<Factor | null> => {
   const [row] = await manager.query(

@@ -8,8 +8,8 @@ type Removed = { ids: readonly string[] } | { since: Date }
 const singleton = `coalesce(credential_id, CASE type WHEN 'recovery_codes' THEN type ELSE id::text END)`
 
 /**
- * Restores removed factors of a user, in a transaction that has locked the row of the user. A passkey stays removed if it was
- * registered again meanwhile, also by another user. Recovery codes stay removed if there is a newer set.
+ * Restores removed factors of a user, in a transaction that has locked the row of the user. A passkey stays removed if
+ * another row has its credential. Recovery codes stay removed if there is a newer set.
  */
 export const restoreFactors = async (
   manager: EntityManager,

@@ -30,7 +30,7 @@ const layers: readonly (readonly [RegExp, Layer])[] = [
   [/^(platform\/(http|pages|api-docs|health)|guard)\/|^(shop\/)?module\.ts$/, 'routes'],
   [/\/(types|changes|([a-z]+-)?schemas|([a-z]+-)?examples|view|last-admin)\.ts$/, 'pure'],
   [
-    /\/(user-state|refresh-token|limits|attempt-counter|user-agent|device-id|recovery-codes|totp|ceremony|evidence|authentication|second-step|mfa-token|login-token)\.ts$/,
+    /\/(user-state|refresh-token|limits|attempt-counter|user-agent|device-id|recovery-codes|totp|ceremony|evidence|authentication|second-step|mfa-token|login-token|challenge-token)\.ts$/,
     'pure',
   ],
   [/\/(entity|([a-z]+-)?store)\.ts$/, 'stores'],

@@ -14,7 +14,7 @@ import type { User } from '../users/entity.ts'
 import { findUserByEmail } from '../users/store.ts'
 import { isActive } from '../users/user-state.ts'
 import { guessCounter } from './guess-counter.ts'
-import { readLoginToken } from './login-token.ts'
+import { loginTokens } from './login-token.ts'
 import { countGuess, refundGuess } from './store.ts'
 
 type Needs = Pick<Deps, 'config' | 'clock' | 'log' | 'metrics' | 'secrets' | 'database' | 'reads'> &
@@ -38,7 +38,7 @@ export const matchLoginCode = async (
   { loginToken, presented, origin }: Attempt,
 ): Promise<Match | 'wrong' | null> => {
   const { perCode, perDay } = guessLimits(deps)
-  const secret = readLoginToken(loginToken)
+  const secret = loginTokens.read(loginToken)
   const id = secret && ({ kind: 'email_login', secret } as const)
   const challenge = id && (await guessChallenge(deps, id, perCode))
   if (!challenge) return null

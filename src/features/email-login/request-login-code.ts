@@ -10,7 +10,7 @@ import { recordEvent } from '../audit/record-event.ts'
 import { putChallenge } from '../challenges/store.ts'
 import { deviceId } from '../devices/device-id.ts'
 import { accountKey } from '../lockout/attempt-counter.ts'
-import { newLoginSecret, writeLoginToken } from './login-token.ts'
+import { loginTokens } from './login-token.ts'
 
 type Needs = Pick<Deps, 'clock' | 'log' | 'database' | 'redis' | 'keys' | 'queue' | 'limiter'>
 
@@ -33,7 +33,7 @@ export const requestLoginCode = async (
 ): Promise<{ loginToken: string; expiresIn: number }> => {
   const { lifetime } = emails.login_code.token
   const emailId = uuid()
-  const secret = newLoginSecret()
+  const secret = loginTokens.newSecret()
   const device = overLimit ? await deviceWithinLimit(deps, email, origin) : ''
   const state = { email_id: emailId, account: accountKey(email) }
   await putChallenge(deps, { kind: 'email_login', secret }, state, lifetime)
@@ -52,7 +52,7 @@ export const requestLoginCode = async (
     await recordEvent(manager, { type: 'login.email_requested', userId: null, origin, data })
   })
   await startDelivery(deps, [emailId])
-  return { loginToken: writeLoginToken(secret), expiresIn: lifetime / 1000 }
+  return { loginToken: loginTokens.write(secret), expiresIn: lifetime / 1000 }
 }
 
 /**

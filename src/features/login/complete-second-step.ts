@@ -18,7 +18,7 @@ import type { User } from '../users/entity.ts'
 import { findUser } from '../users/store.ts'
 import { isActive } from '../users/user-state.ts'
 import { completeLogin } from './complete-login.ts'
-import { readMfaToken } from './mfa-token.ts'
+import { mfaTokens } from './mfa-token.ts'
 import { type SecondEvidence, secondMethodOf } from './second-step.ts'
 import { verifySecondStep } from './verify-second-step.ts'
 
@@ -50,7 +50,7 @@ export const completeSecondStep = async (
   deps: Needs,
   { mfaToken, evidence, audience, origin }: Request,
 ): Promise<Completed | Refusal> => {
-  const secret = readMfaToken(mfaToken)
+  const secret = mfaTokens.read(mfaToken)
   if (!secret) return new Problem('INVALID_TOKEN')
   const token = { kind: 'mfa', secret } as const
   const counts = 'password' in evidence || evidenceKind(evidence).canBeGuessed

@@ -6,7 +6,7 @@ import { requestPasskey } from '../factors/request-passkey.ts'
 import { writeAmr } from '../sessions/authentication.ts'
 import type { SessionReply } from '../sessions/schemas.ts'
 import { completeLogin, type Login } from './complete-login.ts'
-import { mfaTokenLife, newMfaSecret, secondStepCeremony, writeMfaToken } from './mfa-token.ts'
+import { mfaTokenLife, mfaTokens, secondStepCeremony } from './mfa-token.ts'
 import { needsSecondStep, secondMethods } from './second-step.ts'
 import { storeNewHash } from './store-new-hash.ts'
 
@@ -30,7 +30,7 @@ const askForSecondStep = async (
   deps: Needs,
   { found, amr, factor, origin }: Login,
 ): Promise<Problem<'MFA_REQUIRED'> | null> => {
-  const secret = newMfaSecret()
+  const secret = mfaTokens.newSecret()
   const methods = secondMethods(found, amr)
   const state = { user_id: found.id, epoch: String(found.session_epoch), amr: writeAmr(amr) }
   await putChallenge(deps, { kind: 'mfa', secret }, state, mfaTokenLife)
@@ -46,7 +46,7 @@ const askForSecondStep = async (
   if (!recorded) return null
   return new Problem('MFA_REQUIRED', {
     members: {
-      mfa_token: writeMfaToken(secret),
+      mfa_token: mfaTokens.write(secret),
       expires_in: mfaTokenLife / 1000,
       methods,
       ...(passkey_options && { passkey_options }),

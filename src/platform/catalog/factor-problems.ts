@@ -36,7 +36,7 @@ export const factorProblems = defineProblems({
   INVALID_MFA_CODE: {
     status: 401,
     title: 'The code is wrong',
-    help: 'The code is wrong, has expired or was used before. A code of an authenticator app works once. Wrong codes are counted by account.',
+    help: 'The code is wrong, has expired or was used before. Each code works once: enter the next code of the authenticator app, or another recovery code. After too many wrong codes the account has to wait (`429` with `Retry-After`).',
   },
   INVALID_PASSKEY: {
     status: 401,

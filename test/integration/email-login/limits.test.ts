@@ -139,7 +139,7 @@ test('twenty unknown devices request codes for one address → three emails; a k
   t.is((await confirm(client, { login_token: unsent, code: '00000000' }, aDevice())).status, 401)
 })
 
-test('squatter with known devices requests codes for a squatted address → three emails all the same', async t => {
+test('squatter with known devices requests codes for a squatted address → three emails, and no more', async t => {
   const email = anEmail()
   const device = aDevice()
   await anAccount(client, { email })

@@ -136,7 +136,7 @@ test('code after ten minutes → refused', async t => {
   await world.travel(0)
 })
 
-test('the password is reset, or the account is deactivated or deleted → earlier codes are dead', async t => {
+test('the password is reset, or the account is deactivated or deleted → earlier codes are refused', async t => {
   const ends = {
     reset: async (email: string) => {
       const { token } = await requestResetMail(world, email)

@@ -39,7 +39,7 @@ const recover = async (t: ExecutionContext, email: string, secret: string, count
   return body.access_token as string
 }
 
-test('a thief replaces the factors of the owner → the link of the first addition puts all right', async t => {
+test('a thief replaces the factors of the owner → the link of the first addition restores them', async t => {
   const { email, userId, access, refresh, app } = await anAppUser(world)
   const before = await factorsOf(world, userId)
   const passkeyId = await addAPasskey(client, access)
@@ -75,7 +75,7 @@ test('a thief replaces the factors of the owner → the link of the first additi
   t.is(await countEvents(world, userId, 'factor.undone'), 1)
 })
 
-test('a thief removes the factor of the owner, then adds one → both links together put all right', async t => {
+test('a thief removes the factor of the owner, then adds one → both links together restore the factors', async t => {
   const { email, userId, access, app } = await anAppUser(world)
   const before = await factorsOf(world, userId)
   await removeAFactor(client, access, app.id)
@@ -246,7 +246,7 @@ test('a thief changes the address, then the factors → undoing the change of ad
   await recover(t, email, app.secret)
 })
 
-test('a thief adds a passkey, then changes the address → the links of both emails put all right', async t => {
+test('a thief adds a passkey, then changes the address → both links restore address and factors', async t => {
   const { email, userId, access, app } = await anAppUser(world)
   const before = await factorsOf(world, userId)
   await addAPasskey(client, access)

@@ -3,7 +3,7 @@ import anyTest from 'ava'
 import { eraseAccount } from '../../../src/features/accounts/erase-account.ts'
 import { putChallenge } from '../../../src/features/challenges/store.ts'
 import { resetAttemptsAndDevices } from '../../../src/features/lockout/reset-attempts-and-devices.ts'
-import { writeMfaToken } from '../../../src/features/login/mfa-token.ts'
+import { mfaTokens } from '../../../src/features/login/mfa-token.ts'
 import type { Reply } from '../../client.ts'
 import { anAccount, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
@@ -132,7 +132,7 @@ test('an account waits → a request meanwhile is no guess at its token', async 
   t.is((await secondStep(client, token, { code: user.code() })).status, 200)
 })
 
-test('an attacker uses up the guesses of unknown devices → a device that has signed in is not held up', async t => {
+test('an attacker uses up the guesses of unknown devices → a device that has signed in does not wait', async t => {
   const [user, laptop] = [await aUserWithTotp(world), aDevice()]
   const first = await secondStep(client, await mfaTokenOf(client, user), { code: user.code(-1) }, laptop)
   t.is(first.status, 200)
@@ -191,7 +191,7 @@ const tokenAfterPasskey = async ({ userId }: MfaUser): Promise<string> => {
   ])
   const fields = { user_id: userId, epoch: String(row?.epoch), amr: 'hwk user' }
   await putChallenge(deps, { kind: 'mfa', secret }, fields, 300_000)
-  return writeMfaToken(secret)
+  return mfaTokens.write(secret)
 }
 
 test('password after a passkey without user verification → a session of two factors', async t => {

@@ -61,7 +61,10 @@ const postConfirm = route({
   replies: { 200: sessionReply },
   cookie: 'set',
   problems: ['VALIDATION_ERROR', 'INVALID_TOKEN', 'MFA_REQUIRED'],
-  example: { body: { login_token: loginToken, code: '04821396' }, reply: sessionExample },
+  example: {
+    body: { login_token: loginToken, code: '04821396', token_transport: 'body' },
+    reply: sessionExample,
+  },
   handle: async (deps, { body, client, refundLimits }) => {
     const { token_transport: transport = 'body', login_token, audience: requested, ...presented } = body
     const audience = resolveAudience(deps, requested)

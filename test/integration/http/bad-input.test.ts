@@ -70,36 +70,41 @@ anyTest.after.always(async () => {
       t.deepEqual(await storedRows(world), before)
     })
 
+    // A body without fields has none to be wrong.
+    const hasFields = forms.some(form => Object.keys(form).length > 0)
+
     // A lenient decoder would turn two passwords with different bytes into the same text of replacement
     // characters.
-    test(`${name} with invalid UTF-8 in a field → 400`, async t => {
-      for (const form of forms)
-        for (const field of Object.keys(form)) {
-          const [front = '', back = ''] = JSON.stringify({
-            ...validBody(form, account),
-            [field]: 'correct horse 9HERE',
-          }).split('HERE')
-          for (const bytes of [[0xff], [0xc3], [0xed, 0xa0, 0x80]]) {
-            const reply = await send(
-              route,
-              Buffer.concat([Buffer.from(front), Buffer.from(bytes), Buffer.from(back)]),
-            )
-            t.is(problemFault(reply), null, field)
-            t.like(reply.body, { errors: [{ path: '', rule: 'json' }] }, field)
+    if (hasFields)
+      test(`${name} with invalid UTF-8 in a field → 400`, async t => {
+        for (const form of forms)
+          for (const field of Object.keys(form)) {
+            const [front = '', back = ''] = JSON.stringify({
+              ...validBody(form, account),
+              [field]: 'correct horse 9HERE',
+            }).split('HERE')
+            for (const bytes of [[0xff], [0xc3], [0xed, 0xa0, 0x80]]) {
+              const reply = await send(
+                route,
+                Buffer.concat([Buffer.from(front), Buffer.from(bytes), Buffer.from(back)]),
+              )
+              t.is(problemFault(reply), null, field)
+              t.like(reply.body, { errors: [{ path: '', rule: 'json' }] }, field)
+            }
           }
-        }
-    })
+      })
 
-    test(`${name} with deep nesting in a field → 400`, async t => {
-      for (const form of forms)
-        for (const field of Object.keys(form)) {
-          const good = { ...validBody(form, account), [field]: 'HERE' }
-          const deep = `${'['.repeat(7000)}${']'.repeat(7000)}`
-          const reply = await send(route, JSON.stringify(good).replace('"HERE"', deep))
-          t.is(problemFault(reply), null, field)
-          t.is(reply.status, 400)
-        }
-    })
+    if (hasFields)
+      test(`${name} with deep nesting in a field → 400`, async t => {
+        for (const form of forms)
+          for (const field of Object.keys(form)) {
+            const good = { ...validBody(form, account), [field]: 'HERE' }
+            const deep = `${'['.repeat(7000)}${']'.repeat(7000)}`
+            const reply = await send(route, JSON.stringify(good).replace('"HERE"', deep))
+            t.is(problemFault(reply), null, field)
+            t.is(reply.status, 400)
+          }
+      })
 
     test(`${name} with another content type, charset or encoding → 415 and nothing changes`, async t => {
       const before = await storedRows(world)

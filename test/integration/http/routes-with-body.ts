@@ -1,3 +1,4 @@
+import * as v from 'valibot'
 import type { Route, Schema } from '../../../src/platform/http/route.ts'
 import { type Account, anEmail } from '../../fixtures.ts'
 import type { ReplyHeaders } from '../../reply-headers.ts'
@@ -14,8 +15,8 @@ type Shape = {
   options?: Shape[]
 }
 
-/** One shape that a body may have: each field, and whether it may be null. */
-export type Form = Record<string, { nullable: boolean }>
+/** One shape that a body may have: each field, whether it may be null, and a valid value of it. */
+export type Form = Record<string, { nullable: boolean; sample: unknown }>
 export type RouteWithBody = { route: Pick<Route, 'method' | 'path' | 'accepts'>; name: string; forms: Form[] }
 
 /** An id that no row has. */
@@ -24,10 +25,21 @@ const unknownId = '018f0000-0000-7000-8000-000000000001'
 const mayBeNull = ({ type, wrapped }: Shape): boolean =>
   type === 'nullable' || type === 'nullish' || (wrapped !== undefined && mayBeNull(wrapped))
 
-const formsOf = ({ entries, options }: Shape): Form[] => {
-  if (options) return options.flatMap(formsOf)
-  const fields = Object.entries(entries ?? {})
-  return [Object.fromEntries(fields.map(([name, field]) => [name, { nullable: mayBeNull(field) }]))]
+type Body = Readonly<Record<string, unknown>>
+
+const bodies = coreRoutes.flatMap(({ example }) => (example?.body ? [example.body as Body] : []))
+
+/** The first value of a field in these bodies that the field accepts: several routes may have fields of one name. */
+const sampleOf = (name: string, field: Shape, examples: readonly Body[]): unknown =>
+  examples.find(body => name in body && v.safeParse(field as unknown as Schema, body[name]).success)?.[name]
+
+const formsOf = ({ entries, options }: Shape, examples: readonly Body[]): Form[] => {
+  if (options) return options.flatMap(option => formsOf(option, examples))
+  const fields = Object.entries(entries ?? {}).map(([name, field]) => [
+    name,
+    { nullable: mayBeNull(field), sample: sampleOf(name, field, examples) },
+  ])
+  return [Object.fromEntries(fields)]
 }
 
 const all = coreRoutes.flatMap((route): RouteWithBody[] =>
@@ -36,7 +48,7 @@ const all = coreRoutes.flatMap((route): RouteWithBody[] =>
         {
           route: { ...route, path: route.path.replace(':id', unknownId) },
           name: `${route.method} ${route.path}`,
-          forms: formsOf(route.body as Schema & Shape),
+          forms: formsOf(route.body as Schema & Shape, [(route.example?.body ?? {}) as Body, ...bodies]),
         },
       ]
     : [],
@@ -47,14 +59,16 @@ export const jsonRoutes = all.filter(
 )
 export const formRoutes = all.filter(({ route }) => route.accepts === 'form')
 
-/** A value for each field, from the examples of the routes. */
-const samples: Record<string, unknown> = Object.assign({}, ...coreRoutes.map(({ example }) => example?.body))
-
 /** A body that the route accepts: values of the account, and those of the examples for the other fields. */
 export const validBody = (form: Form, account: Account): Record<string, unknown> => {
-  const own = { email: anEmail(), new_email: anEmail(), refresh_token: account.refresh }
-  const values: Record<string, unknown> = { ...samples, ...own }
-  return Object.fromEntries(Object.keys(form).map(name => [name, values[name]]))
+  const own: Body = {
+    email: anEmail(),
+    new_email: anEmail(),
+    refresh_token: account.refresh,
+    // No example shows it, because each example of a body shows one kind of evidence.
+    recovery_code: '4f7gk-9m2xw-b8hqd',
+  }
+  return Object.fromEntries(Object.entries(form).map(([name, { sample }]) => [name, own[name] ?? sample]))
 }
 
 /** The rows that the routes write to Postgres. */

@@ -9,7 +9,7 @@ export const totpExample: FactorReply = {
   last_used_at: null,
 }
 
-export const recoveryCodesExample: FactorReply = {
+export const recoveryCodesFactorExample: FactorReply = {
   id: '019a5f85-9d47-7e13-b0c8-41f7a2d65e90',
   type: 'recovery_codes',
   name: 'Recovery codes',
@@ -17,3 +17,5 @@ export const recoveryCodesExample: FactorReply = {
   last_used_at: null,
   remaining: 10,
 }
+
+export const recoveryCodesExample = ['4f7gk-9m2xw-b8hqd', '0c5tv-n1yzr-6jw3p']

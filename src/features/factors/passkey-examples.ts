@@ -69,5 +69,3 @@ export const passkeyFactorExample: FactorReply = {
   transports: ['internal', 'hybrid'],
   aaguid: '00000000-0000-0000-0000-000000000000',
 }
-
-export const recoveryCodesExample = ['4f7gk-9m2xw-b8hqd', '0c5tv-n1yzr-6jw3p']

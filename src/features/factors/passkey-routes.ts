@@ -5,15 +5,11 @@ import type { Route } from '../../platform/http/route.ts'
 import { route } from '../sessions/route.ts'
 import { creationOptions, newPasskeyCredential } from '../webauthn/schemas.ts'
 import { addPasskey } from './add-passkey.ts'
+import { recoveryCodesExample } from './examples.ts'
 import { offerPasskey } from './offer-passkey.ts'
-import {
-  creationOptionsExample,
-  newPasskeyExample,
-  passkeyFactorExample,
-  recoveryCodesExample,
-} from './passkey-examples.ts'
-import { factorName, factorReply, recoveryCodesReply } from './schemas.ts'
-import { factorView } from './view.ts'
+import { creationOptionsExample, newPasskeyExample, passkeyFactorExample } from './passkey-examples.ts'
+import { addedFactorReply, factorName } from './schemas.ts'
+import { addedFactorView } from './view.ts'
 
 const postPasskeyOptions = route({
   method: 'POST',
@@ -45,9 +41,7 @@ const postPasskey = route({
   singleFactor: 'allowed',
   limits: ['factors'],
   body: v.strictObject({ name: v.exactOptional(factorName), credential: newPasskeyCredential }),
-  replies: {
-    201: v.object({ factor: factorReply, recovery_codes: v.exactOptional(recoveryCodesReply) }),
-  },
+  replies: { 201: addedFactorReply },
   problems: [
     'VALIDATION_ERROR',
     'INVALID_PASSKEY',
@@ -61,9 +55,7 @@ const postPasskey = route({
   },
   handle: async (deps, { user, sessionId, session, body, client }) => {
     const added = await addPasskey(deps, { ...body, user, sessionId, session, origin: client })
-    if (added instanceof Problem) return added
-    const codes = added.recoveryCodes ? { recovery_codes: added.recoveryCodes } : {}
-    return { status: 201, body: { factor: factorView(added.factor), ...codes } }
+    return added instanceof Problem ? added : { status: 201, body: addedFactorView(added) }
   },
 })
 

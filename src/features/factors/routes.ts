@@ -3,9 +3,9 @@ import * as field from '../../platform/base/fields.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { route } from '../sessions/route.ts'
-import { recoveryCodesExample, totpExample } from './examples.ts'
+import { recoveryCodesExample, recoveryCodesFactorExample, totpExample } from './examples.ts'
 import { listFactors } from './list-factors.ts'
-import { recoveryCodesExample as codesExample, passkeyFactorExample } from './passkey-examples.ts'
+import { passkeyFactorExample } from './passkey-examples.ts'
 import { passkeyRoutes } from './passkey-routes.ts'
 import { removeFactor } from './remove-factor.ts'
 import { renameFactor } from './rename-factor.ts'
@@ -28,7 +28,7 @@ const getFactors = route({
   limits: ['bearer'],
   replies: { 200: v.object({ data: v.array(factorReply) }) },
   problems: [],
-  example: { reply: { data: [totpExample, passkeyFactorExample, recoveryCodesExample] } },
+  example: { reply: { data: [totpExample, passkeyFactorExample, recoveryCodesFactorExample] } },
   handle: async (deps, { user }) => ({ status: 200, body: { data: await listFactors(deps, user.id) } }),
 })
 
@@ -43,7 +43,7 @@ const postRecoveryCodes = route({
   limits: ['factors'],
   replies: { 200: v.object({ recovery_codes: recoveryCodesReply }) },
   problems: ['MFA_ENROLLMENT_REQUIRED', 'SESSION_REVOKED'],
-  example: { reply: { recovery_codes: codesExample } },
+  example: { reply: { recovery_codes: recoveryCodesExample } },
   handle: async (deps, { user, sessionId, client }) => {
     const replaced = await replaceRecoveryCodes(deps, { user, sessionId, origin: client })
     return replaced instanceof Problem ? replaced : { status: 200, body: { recovery_codes: replaced.codes } }

@@ -26,4 +26,11 @@ export const factorReply = named('Factor', {
 /** Recovery codes, which are shown once. */
 export const recoveryCodesReply = v.array(v.string())
 
+/** A factor that was added. The first one brings recovery codes. */
+export const addedFactorReply = v.object({
+  factor: factorReply,
+  recovery_codes: v.exactOptional(recoveryCodesReply),
+})
+
 export type FactorReply = v.InferOutput<typeof factorReply>
+export type AddedFactorReply = v.InferOutput<typeof addedFactorReply>

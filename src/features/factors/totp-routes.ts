@@ -4,11 +4,10 @@ import type { Route } from '../../platform/http/route.ts'
 import { route } from '../sessions/route.ts'
 import { confirmTotp } from './confirm-totp.ts'
 import { totpCode } from './evidence.ts'
-import { totpExample } from './examples.ts'
-import { recoveryCodesExample } from './passkey-examples.ts'
-import { factorName, factorReply, recoveryCodesReply } from './schemas.ts'
+import { recoveryCodesExample, totpExample } from './examples.ts'
+import { addedFactorReply, factorName } from './schemas.ts'
 import { startTotp } from './start-totp.ts'
-import { factorView } from './view.ts'
+import { addedFactorView } from './view.ts'
 
 const secret = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP'
 
@@ -53,9 +52,7 @@ const postConfirm = route({
   singleFactor: 'allowed',
   limits: ['factors'],
   body: v.strictObject({ code: totpCode, name: v.exactOptional(factorName) }),
-  replies: {
-    200: v.object({ factor: factorReply, recovery_codes: v.exactOptional(recoveryCodesReply) }),
-  },
+  replies: { 200: addedFactorReply },
   problems: ['INVALID_MFA_CODE', 'NOT_FOUND', 'SESSION_REVOKED'],
   example: {
     body: { code: '048213', name: 'Phone' },
@@ -63,9 +60,7 @@ const postConfirm = route({
   },
   handle: async (deps, { user, sessionId, session, body, client }) => {
     const added = await confirmTotp(deps, { ...body, user, sessionId, session, origin: client })
-    if (added instanceof Problem) return added
-    const codes = added.recoveryCodes ? { recovery_codes: added.recoveryCodes } : {}
-    return { status: 200, body: { factor: factorView(added.factor), ...codes } }
+    return added instanceof Problem ? added : { status: 200, body: addedFactorView(added) }
   },
 })
 

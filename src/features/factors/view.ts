@@ -1,4 +1,4 @@
-import type { FactorReply } from './schemas.ts'
+import type { AddedFactorReply, FactorReply } from './schemas.ts'
 import type { Factor } from './types.ts'
 
 /** The columns that replies show. */
@@ -23,4 +23,16 @@ export const factorView = (factor: Viewed, remaining = 0): FactorReply => ({
     aaguid: factor.aaguid,
   }),
   ...(factor.type === 'recovery_codes' && { remaining }),
+})
+
+/** A factor that was added, as replies show it. */
+export const addedFactorView = ({
+  factor,
+  recoveryCodes,
+}: {
+  factor: Viewed
+  recoveryCodes: string[] | null
+}): AddedFactorReply => ({
+  factor: factorView(factor),
+  ...(recoveryCodes && { recovery_codes: recoveryCodes }),
 })

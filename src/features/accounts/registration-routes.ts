@@ -7,7 +7,7 @@ import { sessionExample } from '../sessions/examples.ts'
 import { resolveAudience } from '../sessions/resolve-audience.ts'
 import { route } from '../sessions/route.ts'
 import { sessionReply } from '../sessions/schemas.ts'
-import { tokensBy, tokenTransport } from '../sessions/token-transport.ts'
+import { tokenOptions, tokensBy } from '../sessions/token-transport.ts'
 import { userReply } from '../users/schemas.ts'
 import { profileExample } from './examples.ts'
 import { register } from './register.ts'
@@ -17,8 +17,7 @@ const registration = v.strictObject({
   email: field.email,
   password: field.password,
   ...profileEntries,
-  token_transport: v.exactOptional(tokenTransport),
-  audience: v.exactOptional(field.audience),
+  ...tokenOptions,
 })
 
 const postRegister = route({

@@ -9,7 +9,7 @@ import { sessionExample } from '../sessions/examples.ts'
 import { resolveAudience } from '../sessions/resolve-audience.ts'
 import { route } from '../sessions/route.ts'
 import { sessionReply } from '../sessions/schemas.ts'
-import { tokensBy, tokenTransport } from '../sessions/token-transport.ts'
+import { tokenOptions, tokensBy } from '../sessions/token-transport.ts'
 import { confirmEmailLogin } from './confirm-email-login.ts'
 import { requestLoginCode } from './request-login-code.ts'
 
@@ -42,8 +42,7 @@ const postRequest = route({
 
 const rest = {
   login_token: field.opaqueToken,
-  token_transport: v.exactOptional(tokenTransport),
-  audience: v.exactOptional(field.audience),
+  ...tokenOptions,
 }
 
 const postConfirm = route({

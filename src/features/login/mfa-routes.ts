@@ -8,13 +8,12 @@ import { sessionExample } from '../sessions/examples.ts'
 import { resolveAudience } from '../sessions/resolve-audience.ts'
 import { route } from '../sessions/route.ts'
 import { sessionReply } from '../sessions/schemas.ts'
-import { tokensBy, tokenTransport } from '../sessions/token-transport.ts'
+import { tokenOptions, tokensBy } from '../sessions/token-transport.ts'
 import { completeSecondStep } from './complete-second-step.ts'
 
 const shared = {
   mfa_token: field.opaqueToken,
-  token_transport: v.exactOptional(tokenTransport),
-  audience: v.exactOptional(field.audience),
+  ...tokenOptions,
 }
 
 const postLoginMfa = route({

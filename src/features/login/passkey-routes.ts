@@ -1,5 +1,4 @@
 import * as v from 'valibot'
-import * as field from '../../platform/base/fields.ts'
 import { requestOptions } from '../../platform/catalog/passkey-request-options.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
 import { hasPasskeys } from '../../platform/config/relying-party.ts'
@@ -10,7 +9,7 @@ import { sessionExample } from '../sessions/examples.ts'
 import { resolveAudience } from '../sessions/resolve-audience.ts'
 import { route } from '../sessions/route.ts'
 import { sessionReply } from '../sessions/schemas.ts'
-import { tokensBy, tokenTransport } from '../sessions/token-transport.ts'
+import { tokenOptions, tokensBy } from '../sessions/token-transport.ts'
 import { signInCeremony } from '../webauthn/ceremony.ts'
 import { passkeyCredential } from '../webauthn/schemas.ts'
 import { loginByPasskey } from './login-by-passkey.ts'
@@ -44,8 +43,7 @@ const postLoginPasskey = route({
   limits: ['login_passkey'],
   body: v.strictObject({
     credential: passkeyCredential,
-    token_transport: v.exactOptional(tokenTransport),
-    audience: v.exactOptional(field.audience),
+    ...tokenOptions,
   }),
   replies: { 200: sessionReply },
   cookie: 'set',

@@ -7,7 +7,7 @@ import { sessionExample } from '../sessions/examples.ts'
 import { resolveAudience } from '../sessions/resolve-audience.ts'
 import { route } from '../sessions/route.ts'
 import { sessionReply } from '../sessions/schemas.ts'
-import { tokensBy, tokenTransport } from '../sessions/token-transport.ts'
+import { tokenOptions, tokensBy } from '../sessions/token-transport.ts'
 import { login } from './login.ts'
 import { mfaRoutes } from './mfa-routes.ts'
 import { passkeyLoginRoutes } from './passkey-routes.ts'
@@ -23,8 +23,7 @@ const postLogin = route({
   body: v.strictObject({
     email: field.email,
     password: field.password,
-    token_transport: v.exactOptional(tokenTransport),
-    audience: v.exactOptional(field.audience),
+    ...tokenOptions,
   }),
   replies: { 200: sessionReply },
   cookie: 'set',

@@ -1,11 +1,18 @@
 import * as v from 'valibot'
 import type { Deps } from '../../deps.ts'
+import * as field from '../../platform/base/fields.ts'
 import { type Cookie, setCookie } from '../../platform/http/cookie.ts'
 import { readRefreshToken } from './refresh-token.ts'
 import type { TokenReply } from './schemas.ts'
 
 /** Where a client wants its refresh token: in the body, or in a cookie that scripts cannot read. */
 export const tokenTransport = v.picklist(['body', 'cookie'])
+
+/** What a body that starts a session may say about its tokens. */
+export const tokenOptions = {
+  token_transport: v.exactOptional(tokenTransport),
+  audience: v.exactOptional(field.audience),
+}
 
 export type Transport = v.InferOutput<typeof tokenTransport>
 

@@ -20,6 +20,13 @@ export const totpOf = (secret: string, time: number): string => {
   return String((mac.readUInt32BE(offset) & 0x7fff_ffff) % 1_000_000).padStart(6, '0')
 }
 
+/** A code that the app shows neither at this time nor within a minute of it. */
+export const wrongCodeAt = (secret: string, time: number): string => {
+  const near = [-2, -1, 0, 1, 2, 3].map(steps => totpOf(secret, time + steps * 30_000))
+  const codes = Array.from({ length: 7 }, (_, i) => String(i).padStart(6, '0'))
+  return codes.find(code => !near.includes(code)) ?? ''
+}
+
 export type App = { id: string; secret: string; recoveryCodes: string[] | null }
 
 /**

@@ -7,7 +7,7 @@ import { deriveSecrets } from '../../../src/platform/crypto/secrets.ts'
 import type { Client, Reply } from '../../client.ts'
 import { type Account, anAccount, password } from '../../fixtures.ts'
 import { testSecret } from '../../template.ts'
-import { totpOf } from '../../totp.ts'
+import { totpOf, wrongCodeAt } from '../../totp.ts'
 import { aDevice } from '../lockout/unknown-devices.ts'
 
 // Users with second factors, stored by SQL: no flow that adds a factor runs, so no session ends.
@@ -20,7 +20,7 @@ type Service = {
 
 const secrets = deriveSecrets([testSecret])
 
-const insertFactor = async ({ sql }: Service, userId: string, type: string, secret: Buffer) => {
+const insertFactor = async ({ sql }: Pick<Service, 'sql'>, userId: string, type: string, secret: Buffer) => {
   const id = uuid()
   await sql(
     `INSERT INTO factors (id, user_id, type, name, sealed_secret, last_step, confirmed_at)
@@ -31,14 +31,14 @@ const insertFactor = async ({ sql }: Service, userId: string, type: string, secr
 }
 
 /** Gives a user an authenticator app. Returns its secret. */
-export const addTotp = async (service: Service, userId: string): Promise<string> => {
+export const addTotp = async (service: Pick<Service, 'sql'>, userId: string): Promise<string> => {
   const seed = randomBytes(20)
   await insertFactor(service, userId, 'totp', seed)
   return new Secret({ buffer: Uint8Array.from(seed).buffer }).base32
 }
 
 /** Gives a user ten recovery codes. */
-export const addRecoveryCodes = async (service: Service, userId: string): Promise<string[]> => {
+export const addRecoveryCodes = async (service: Pick<Service, 'sql'>, userId: string): Promise<string[]> => {
   const key = randomBytes(32)
   const id = await insertFactor(service, userId, 'recovery_codes', key)
   const codes = newRecoveryCodes()
@@ -67,12 +67,7 @@ export const aUserWithTotp = async (service: Service): Promise<MfaUser> => {
   const secret = await addTotp(service, account.userId)
   const recoveryCodes = await addRecoveryCodes(service, account.userId)
   const code = (steps = 0) => totpOf(secret, Date.now() + service.clock.shift + steps * 30_000)
-  const wrongCode = () => {
-    const near = [-2, -1, 0, 1, 2].map(code)
-    return (
-      ['000000', '111111', '222222', '333333', '444444', '555555'].find(each => !near.includes(each)) ?? ''
-    )
-  }
+  const wrongCode = () => wrongCodeAt(secret, Date.now() + service.clock.shift)
   return { ...account, laptop: aDevice(), code, wrongCode, recoveryCodes }
 }
 

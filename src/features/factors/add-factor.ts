@@ -13,11 +13,11 @@ import type { SessionState } from '../sessions/types.ts'
 import { type User, Users } from '../users/entity.ts'
 import { continueSession } from './continue-session.ts'
 import { createRecoveryCodes } from './create-recovery-codes.ts'
-import { lockOwner } from './lock-owner.ts'
+import { lockSessionOwner } from './lock-session-owner.ts'
 import { queueFactorNotice } from './queue-factor-notice.ts'
 import type { Factor } from './types.ts'
 
-type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'queue' | 'secrets' | 'metrics'>
+type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'queue' | 'reads' | 'secrets' | 'metrics'>
 
 type Addition<P extends Problem> = {
   user: User
@@ -44,7 +44,7 @@ export const addFactor = async <P extends Problem>(
   { user, sessionId, session, amr, put, origin }: Addition<P>,
 ): Promise<Added | P | Problem<'SESSION_REVOKED'>> => {
   const added = await deps.database.transaction(async manager => {
-    const owner = await lockOwner(manager, user)
+    const owner = await lockSessionOwner(manager, deps, { user, sessionId })
     if (!owner) return new Problem('SESSION_REVOKED')
     const factor = await put(manager)
     if (factor instanceof Problem) return factor
@@ -57,12 +57,12 @@ export const addFactor = async <P extends Problem>(
     const notice = { user: owner, kind: 'factor_added', factor, alsoIds, origin } as const
     const emailId = await queueFactorNotice(manager, deps, notice)
     const isFirst = !owner.factor_types.includes(factor.type)
-    return { factor, isFirst, recoveryCodes: recovery?.codes ?? null, emailId }
+    return { owner, factor, isFirst, recoveryCodes: recovery?.codes ?? null, emailId }
   })
   if (added instanceof Problem) return added
   deps.metrics.count(counters.factors_changed, { type: added.factor.type, change: 'added' })
   const authenticated = { authTime: now(deps.clock), amr: combineAmr(session.amr, amr) }
-  await continueSession(deps, { user, sessionId, ...authenticated })
+  await continueSession(deps, { user: added.owner, sessionId, ...authenticated })
   await deleteSessions(deps, user.id, 'session')
   if (added.isFirst) await resetOtherDevices(deps, user.id, origin)
   await startDelivery(deps, [added.emailId])

@@ -11,7 +11,7 @@ type Kept = {
 
 /**
  * Moves a session to the next epoch of its user. Call it after the transaction that raised the epoch has committed, and before
- * the user's sessions are deleted. If Redis fails here, this session ends too, and the user signs in again.
+ * the user's sessions are deleted. If Redis fails here twice, this session ends too, and the user signs in again.
  */
 export const continueSession = async (
   deps: Pick<Deps, 'clock' | 'keys' | 'log' | 'redis'>,
@@ -19,7 +19,14 @@ export const continueSession = async (
 ): Promise<void> => {
   const { id: userId, session_epoch: epoch } = user
   const next = { authTime, amr, nextEpoch: epoch + 1 }
-  await putAuthentication(deps, { userId, sessionId, epoch }, next).catch(err =>
-    deps.log.warn({ err }, 'the factors of a user have changed, but the session of the change has ended too'),
-  )
+  const move = () => putAuthentication(deps, { userId, sessionId, epoch }, next)
+  // A busy Redis may answer too late. The script is safe to send twice.
+  await move()
+    .catch(move)
+    .catch(err =>
+      deps.log.warn(
+        { err },
+        'the factors of a user have changed, but the session of the change has ended too',
+      ),
+    )
 }

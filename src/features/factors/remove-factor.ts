@@ -11,10 +11,10 @@ import { type User, Users } from '../users/entity.ts'
 import { hasFactor } from '../users/user-state.ts'
 import { continueSession } from './continue-session.ts'
 import { findFactor, removeFactors } from './factor-store.ts'
-import { lockOwner } from './lock-owner.ts'
+import { lockSessionOwner } from './lock-session-owner.ts'
 import { queueFactorNotice } from './queue-factor-notice.ts'
 
-type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'queue' | 'metrics'>
+type Needs = Parameters<typeof deleteSessions>[0] & Pick<Deps, 'queue' | 'reads' | 'metrics'>
 
 type Removal = { user: User; sessionId: string; session: SessionState; id: string; origin: Origin }
 
@@ -27,7 +27,7 @@ export const removeFactor = async (
   { user, sessionId, session, id, origin }: Removal,
 ): Promise<null | Problem<'FORBIDDEN' | 'NOT_FOUND' | 'SESSION_REVOKED'>> => {
   const removed = await deps.database.transaction(async manager => {
-    const owner = await lockOwner(manager, user)
+    const owner = await lockSessionOwner(manager, deps, { user, sessionId })
     if (!owner) return new Problem('SESSION_REVOKED')
     const factor = await findFactor(manager, user.id, id)
     if (!factor) return new Problem('NOT_FOUND')
@@ -38,12 +38,12 @@ export const removeFactor = async (
     const data = { factor_id: id, before: { type: factor.type, name: factor.name } }
     await recordEvent(manager, { type: 'factor.removed', userId: user.id, sessionId, origin, data })
     const notice = { user: owner, kind: 'factor_removed', factor, alsoIds, origin } as const
-    return { factor, emailId: await queueFactorNotice(manager, deps, notice) }
+    return { owner, factor, emailId: await queueFactorNotice(manager, deps, notice) }
   })
   if (removed instanceof Problem) return removed
   deps.metrics.count(counters.factors_changed, { type: removed.factor.type, change: 'removed' })
   const { authTime, amr } = session
-  await continueSession(deps, { user, sessionId, authTime, amr })
+  await continueSession(deps, { user: removed.owner, sessionId, authTime, amr })
   await deleteSessions(deps, user.id, 'session')
   await startDelivery(deps, [removed.emailId])
   return null

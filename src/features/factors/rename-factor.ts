@@ -6,18 +6,18 @@ import { recordEvent } from '../audit/record-event.ts'
 import type { User } from '../users/types.ts'
 import { Factors } from './entity.ts'
 import { findFactor } from './factor-store.ts'
-import { lockOwner } from './lock-owner.ts'
+import { lockSessionOwner } from './lock-session-owner.ts'
 import type { Factor } from './types.ts'
 
 type Renaming = { user: User; sessionId: string; id: string; name: string; origin: Origin }
 
 /** Renames a factor of a user. */
 export const renameFactor = (
-  { database }: Pick<Deps, 'database'>,
+  deps: Pick<Deps, 'clock' | 'database' | 'keys' | 'reads' | 'redis'>,
   { user, sessionId, id, name, origin }: Renaming,
 ): Promise<Factor | Problem<'FORBIDDEN' | 'NOT_FOUND' | 'SESSION_REVOKED'>> =>
-  database.transaction(async manager => {
-    if (!(await lockOwner(manager, user))) return new Problem('SESSION_REVOKED')
+  deps.database.transaction(async manager => {
+    if (!(await lockSessionOwner(manager, deps, { user, sessionId }))) return new Problem('SESSION_REVOKED')
     const factor = await findFactor(manager, user.id, id)
     if (!factor) return new Problem('NOT_FOUND')
     if (factor.type === 'recovery_codes') return new Problem('FORBIDDEN', { detail: 'recovery_codes' })

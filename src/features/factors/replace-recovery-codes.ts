@@ -8,11 +8,12 @@ import type { User } from '../users/types.ts'
 import { hasFactor } from '../users/user-state.ts'
 import { createRecoveryCodes } from './create-recovery-codes.ts'
 import { removeFactors } from './factor-store.ts'
-import { lockOwner } from './lock-owner.ts'
+import { lockSessionOwner } from './lock-session-owner.ts'
 import { queueFactorNotice } from './queue-factor-notice.ts'
 import { recoveryCodesName } from './recovery-codes.ts'
 
-type Needs = Pick<Deps, 'clock' | 'database' | 'log' | 'metrics' | 'queue' | 'secrets'>
+type Needs = Parameters<typeof lockSessionOwner>[1] &
+  Pick<Deps, 'database' | 'log' | 'metrics' | 'queue' | 'secrets'>
 
 type Replacement = { user: User; sessionId: string; origin: Origin }
 
@@ -25,7 +26,7 @@ export const replaceRecoveryCodes = async (
   { user, sessionId, origin }: Replacement,
 ): Promise<{ codes: string[] } | Problem<'MFA_ENROLLMENT_REQUIRED' | 'SESSION_REVOKED'>> => {
   const replaced = await deps.database.transaction(async manager => {
-    const owner = await lockOwner(manager, user)
+    const owner = await lockSessionOwner(manager, deps, { user, sessionId })
     if (!owner) return new Problem('SESSION_REVOKED')
     if (!hasFactor(owner)) return new Problem('MFA_ENROLLMENT_REQUIRED')
     await removeFactors(manager, user.id, { type: 'recovery_codes' })

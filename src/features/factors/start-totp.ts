@@ -8,11 +8,11 @@ import { putChallenge } from '../challenges/store.ts'
 import type { User } from '../users/types.ts'
 import { Factors } from './entity.ts'
 import { countFactors } from './factor-store.ts'
-import { lockOwner } from './lock-owner.ts'
+import { lockSessionOwner } from './lock-session-owner.ts'
 import { describeSeed, maxTotpFactors, newSeed, pendingTotpLife, totpChallenge } from './totp.ts'
 import { deletePendingTotp } from './totp-store.ts'
 
-type Needs = Pick<Deps, 'clock' | 'config' | 'database' | 'keys' | 'redis' | 'secrets'>
+type Needs = Parameters<typeof lockSessionOwner>[1] & Pick<Deps, 'config' | 'database' | 'secrets'>
 type Started = { id: string } & Awaited<ReturnType<typeof describeSeed>>
 
 /**
@@ -26,7 +26,7 @@ export const startTotp = async (
   const [id, seed] = [uuid(), newSeed()]
   const described = await describeSeed(seed, { issuer: deps.config.brand.name, label: user.email })
   const refusal = await deps.database.transaction(async manager => {
-    if (!(await lockOwner(manager, user))) return new Problem('SESSION_REVOKED')
+    if (!(await lockSessionOwner(manager, deps, { user, sessionId }))) return new Problem('SESSION_REVOKED')
     if ((await countFactors(manager, user.id, 'totp')) >= maxTotpFactors)
       return new Problem('FACTOR_LIMIT_REACHED')
     await deletePendingTotp(manager, user.id)

@@ -1,6 +1,7 @@
 import { example } from '../../platform/catalog/examples.ts'
 import { requestOptions } from '../../platform/catalog/passkey-request-options.ts'
 import { Problem } from '../../platform/catalog/problems.ts'
+import { hasPasskeys } from '../../platform/config/relying-party.ts'
 import type { Route } from '../../platform/http/route.ts'
 import { requestOptionsExample } from '../factors/passkey-examples.ts'
 import { requestPasskey } from '../factors/request-passkey.ts'
@@ -60,13 +61,16 @@ const postOptions = route({
   singleFactor: 'allowed',
   limits: ['factors'],
   replies: { 200: requestOptions },
-  problems: [],
+  problems: ['PASSKEYS_UNAVAILABLE'],
   example: { reply: requestOptionsExample },
   unaudited: 'Changes nothing but a challenge that expires. The reauthentication itself is audited.',
-  handle: async (deps, { user, sessionId }) => ({
-    status: 200,
-    body: await requestPasskey(deps, reauthenticationCeremony(user, sessionId), user),
-  }),
+  handle: async (deps, { user, sessionId }) => {
+    if (!hasPasskeys(deps.config)) return new Problem('PASSKEYS_UNAVAILABLE')
+    return {
+      status: 200,
+      body: await requestPasskey(deps, reauthenticationCeremony(user, sessionId), user),
+    }
+  },
 })
 
 export const reauthenticationRoutes: Route[] = [postReauthenticate, postOptions]

@@ -164,6 +164,16 @@ test('a factor removed → the other sessions end, and this one keeps its level'
   t.is((await remove(account.access, second.id)).status, 204, 'still fresh and of two factors')
 })
 
+test('three simultaneous removals at two instances → 204, 404, 404, and the session stays active', async t => {
+  const { account } = await anEnrolled()
+  const id = await aPasskey(account)
+  const clients = [client, other.client, client]
+  const removals = clients.map(each => each.send('DELETE', `factors/${id}`, { token: account.access }))
+  const statuses = (await Promise.all(removals)).map(({ status }) => status)
+  t.deepEqual(statuses.sort(), [204, 404, 404])
+  t.is((await client.get('me', { token: account.access })).status, 200)
+})
+
 test('new recovery codes → the old ones stop working; an event, and an email that can undo them', async t => {
   const { account, recoveryCodes } = await anEnrolled()
   const { access: token } = account

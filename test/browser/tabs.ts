@@ -8,6 +8,9 @@ declare global {
   var events: string[]
   var pending: Promise<unknown>
   var underWay: number
+  /** Holds back requests until it resolves. */
+  var gate: Promise<void>
+  var openGate: () => void
 }
 
 type Options = Parameters<typeof createClient>[0]
@@ -22,7 +25,9 @@ export const openTab = async (context: BrowserContext, origin: string, options: 
     const { createClient: create } = globalThis as unknown as { createClient: typeof createClient }
     globalThis.events = []
     globalThis.underWay = 0
+    globalThis.gate = Promise.resolve()
     const counting = async (...args: Parameters<typeof fetch>): Promise<Response> => {
+      await globalThis.gate
       globalThis.underWay++
       return fetch(...args).finally(() => globalThis.underWay--)
     }
@@ -45,10 +50,18 @@ export const requestAll = async (tabs: readonly Tab[], count: number): Promise<S
   return new Set(ids.flat())
 }
 
-/** Resolves when no request of these tabs is under way. */
-export const quiet = async (tabs: readonly Tab[]): Promise<void> => {
+/** Runs `act` while no request of these tabs is under way or begins. */
+export const whileQuiet = async (tabs: readonly Tab[], act: () => Promise<void>): Promise<void> => {
+  const inEach = (run: () => void) => Promise.all(tabs.map(({ page }) => page.evaluate(run)))
+  await inEach(() => {
+    globalThis.gate = new Promise(resolve => {
+      globalThis.openGate = resolve
+    })
+  })
   await until('no request is under way', async () => {
     const counts = await Promise.all(tabs.map(({ page }) => page.evaluate(() => globalThis.underWay)))
     return counts.every(count => count === 0)
   })
+  await act()
+  await inEach(() => globalThis.openGate())
 }

@@ -2,6 +2,7 @@ import { asGrant, type Grant } from './grant.ts'
 
 export type Message =
   | { type: 'refreshing' | 'failed' | 'wanted' }
+  | { type: 'repairing'; claim: number }
   | { type: 'changed'; grant: Grant | null }
   | { type: 'answer'; grant: Grant }
   | { type: 'ended'; sessionId: string }
@@ -28,8 +29,9 @@ export const openChannel = (name: string): Channel | null => {
 
 /** Checks a message: any script of the origin may send one. */
 export const asMessage = (data: unknown): Message | null => {
-  const { type, grant, sessionId } = (data ?? {}) as Record<string, unknown>
+  const { type, grant, sessionId, claim } = (data ?? {}) as Record<string, unknown>
   if (type === 'refreshing' || type === 'failed' || type === 'wanted') return { type }
+  if (type === 'repairing' && typeof claim === 'number') return { type, claim }
   const checked = asGrant(grant)
   if (type === 'changed') return { type, grant: checked }
   if (type === 'answer' && checked) return { type, grant: checked }

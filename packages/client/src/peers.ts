@@ -21,6 +21,9 @@ const refreshTimeout = 2000
 const answerTimeout = 60
 // One tab repairs: its announcement holds the other tabs back. If all did so at once, they would exchange the token again.
 const repairSpread = 2000
+// Browsers let the timers of hidden tabs fire together, once a second. So each tab that is about to repair says so with a
+// random number, and the lowest one repairs.
+const claimTimeout = 200
 
 type Receive = (message: Message) => void
 
@@ -62,6 +65,7 @@ export const openPeers = (name: string, receive: Receive, repair: () => void): P
   if (!channel) return alone
   const [answer, result] = [openBell(), openBell()]
   let timer: ReturnType<typeof setTimeout> | undefined
+  let claim: number | undefined
   let isClosed = false
 
   // A closed channel throws. The client lives on without it.
@@ -72,23 +76,33 @@ export const openPeers = (name: string, receive: Receive, repair: () => void): P
   const settle = () => {
     clearTimeout(timer)
     timer = undefined
+    claim = undefined
     answer.ring()
     result.ring()
+  }
+
+  /** Waits for the result of another tab, and repairs if it does not arrive. */
+  const awaitResult = (): void => {
+    clearTimeout(timer)
+    claim = undefined
+    timer = setTimeout(
+      () => {
+        claim = Math.random()
+        send({ type: 'repairing', claim })
+        timer = setTimeout(() => {
+          settle()
+          repair()
+        }, claimTimeout)
+      },
+      refreshTimeout + Math.random() * repairSpread,
+    )
   }
 
   channel.addEventListener('message', event => {
     const message = asMessage((event as MessageEvent).data)
     if (!message || isClosed) return
-    if (message.type === 'refreshing') {
-      clearTimeout(timer)
-      timer = setTimeout(
-        () => {
-          settle()
-          repair()
-        },
-        refreshTimeout + Math.random() * repairSpread,
-      )
-    }
+    if (message.type === 'refreshing') awaitResult()
+    if (message.type === 'repairing' && (claim === undefined || message.claim < claim)) awaitResult()
     receive(message)
     if (message.type === 'answer') answer.ring()
     if (message.type === 'failed' || message.type === 'changed' || message.type === 'ended') settle()

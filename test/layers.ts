@@ -20,11 +20,28 @@ const quick: Pass = { files: ['unit', 'contract', 'house', 'integration'].map(fo
 // These tests stop and freeze servers. With many files at once, a slow machine would look like a fault. But they
 // mostly wait: three at once still leave a processor idle for a part of the time.
 const fault: Pass = { files: [folder('fault')], atOnce: 3 }
+// The longest of them, which mostly wait. `npm run test:fault` runs them. `test:all` does not, to end within minutes.
+const longest = [
+  'api.killed',
+  'clock-skew',
+  'mail/slow-server',
+  'purchases/webhook.faults',
+  'processes/open-ports',
+  'processes/replacement',
+].map(name => `!test/fault/${name}.test.ts`)
 const browser: Pass = { files: [folder('browser')], browser: true, atOnce: 1 }
 const cluster: Pass = { files: [folder('cluster')], atOnce: 2 }
 // The features whose Redis scripts use several keys.
 const featuresOverCluster: Pass = {
-  files: ['lockout', 'limits', 'sessions', 'revocations'].map(name => folder(`integration/${name}`)),
+  files: [
+    ...['lockout', 'revocations'].map(name => folder(`integration/${name}`)),
+    ...[
+      'sessions/refresh',
+      'sessions/expiry-and-limit',
+      'sessions/logout-and-revocation',
+      'limits/limits',
+    ].map(name => `test/integration/${name}.test.ts`),
+  ],
   cluster: true,
 }
 
@@ -35,5 +52,10 @@ export const layers: Readonly<Record<string, Pass[]>> = {
   fault: [fault],
   browser: [browser],
   cluster: [cluster, featuresOverCluster],
-  all: [quick, browser, { ...fault, files: [...fault.files, ...cluster.files] }, featuresOverCluster],
+  all: [
+    quick,
+    browser,
+    { ...fault, files: [...fault.files, ...cluster.files, ...longest] },
+    featuresOverCluster,
+  ],
 }

@@ -21,7 +21,7 @@ import {
 // FUZZ_SEED=<seed> repeats the same requests.
 
 const seed = Number(process.env.FUZZ_SEED ?? randomInt(2 ** 31))
-const runs = Number(process.env.FUZZ_RUNS ?? 25)
+const runs = Number(process.env.FUZZ_RUNS ?? 10)
 const fuzzOptions = { seed, interruptAfterTimeLimit: 20_000, includeErrorInReport: true }
 
 const world = await openShop()

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm'
 import { settleEpoch } from '../sessions/settle-epoch.ts'
-import { type User, Users } from '../users/entity.ts'
-import { activeOnly } from '../users/user-state.ts'
+import type { User } from '../users/types.ts'
+import { lockActiveUser } from './lock-active-user.ts'
 
 /**
  * As `lockOwner`, for a change that one session may send several times at once, such as by a double click. The first request
@@ -13,11 +13,7 @@ export const lockSessionOwner = async (
   deps: Parameters<typeof settleEpoch>[0],
   { user, sessionId }: { user: User; sessionId: string },
 ): Promise<User | null> => {
-  const owner = await manager
-    .createQueryBuilder(Users, 'users')
-    .where(`id = :id AND ${activeOnly}`, { id: user.id })
-    .setLock('pessimistic_write')
-    .getOne()
+  const owner = await lockActiveUser(manager, user.id)
   if (!owner || owner.session_epoch === user.session_epoch) return owner
   const session = { epoch: user.session_epoch, authTime: 0, amr: [] }
   const settled = await settleEpoch(deps, { userId: user.id, sessionId }, { user: owner, session })

@@ -1,51 +1,21 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { inspect, parseArgs } from 'node:util'
 import { chart } from './compare/chart.ts'
-import { measureGrowth } from './compare/growth.ts'
-import { measureGuarded } from './compare/guarded.ts'
 import { openLoad } from './compare/load.ts'
-import { measureLogin, measureRegister } from './compare/login.ts'
-import { load as loadOfMachine, machine, versions } from './compare/machine.ts'
-import { measureMails } from './compare/mails.ts'
-import { measureMe } from './compare/me.ts'
-import { measureMix } from './compare/mix.ts'
-import { measureProcesses } from './compare/processes.ts'
-import { measureRefresh } from './compare/refresh.ts'
-import { budgetTable, markdown, terminalTable } from './compare/report.ts'
-import type { Run, Section } from './compare/run.ts'
-import { measureStartup } from './compare/startup.ts'
-import { measureSteady } from './compare/steady.ts'
+import { commit, load as loadOfMachine, machine, versions } from './compare/machine.ts'
+import { type AnyPart, parts } from './compare/parts.ts'
+import { budgetTable, circumstances, type Described, markdown } from './compare/report.ts'
+import { type Result, readResults, writeResult } from './compare/results.ts'
+import type { Run } from './compare/run.ts'
 import { openStores } from './compare/stores.ts'
-import { names } from './compare/target.ts'
+import { terminalTable } from './compare/tables.ts'
 import { openTargets } from './compare/targets.ts'
 
 // Measures what a request costs in this service and in others, and whether the performance budgets hold. Exits with 0 if
 // everything could be measured, even if a budget does not hold.
 
-const parts = {
-  guarded: measureGuarded,
-  me: measureMe,
-  refresh: measureRefresh,
-  login: measureLogin,
-  steady: measureSteady,
-  mails: measureMails,
-  mix: measureMix,
-  register: measureRegister,
-  startup: measureStartup,
-  processes: measureProcesses,
-  growth: measureGrowth,
-} satisfies Record<string, (run: Run) => Promise<Section>>
-
-type Part = keyof typeof parts
-const all = Object.keys(parts) as Part[]
-/** Parts that measure only Latchkey. */
-const latchkeyOnly: readonly Part[] = ['mails', 'processes', 'growth']
-/** Parts that a quick run leaves out. */
-const slow: readonly Part[] = ['register']
-const isPart = (name: string): name is Part => name in parts
-
+const all = Object.keys(parts)
 const { values: given } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
@@ -55,16 +25,14 @@ const { values: given } = parseArgs({
   },
 })
 const { quick } = given
-const only = given.only?.split(',') ?? all.filter(part => !(quick && slow.includes(part)))
+const only = given.only?.split(',') ?? all
 const rounds = Number(given.rounds ?? (quick ? 2 : 5))
-if (!only.every(isPart)) throw new Error(`--only takes some of ${all.join(', ')}`)
+const unknown = only.filter(name => !all.includes(name))
+if (unknown.length > 0) throw new Error(`--only takes some of ${all.join(', ')}, not ${unknown.join(', ')}`)
 if (!(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds must be a whole number above 0')
 
-let failed = false
-const notMeasured = (part: Part, reason: string): Section => ({
-  ...{ title: part, note: `Could not be measured: ${reason}` },
-  ...{ table: { head: ['', ''], rows: [] }, budgets: [] },
-})
+/** A quick run or one of few rounds is for trying out: it replaces no result. */
+const folder = given.out ?? (quick || rounds < 5 ? null : import.meta.dirname)
 
 // Every process that was started exits when this one does.
 for (const name of ['SIGINT', 'SIGTERM'] as const)
@@ -73,55 +41,69 @@ for (const name of ['SIGINT', 'SIGTERM'] as const)
     process.exit(130)
   })
 
-/** Only a whole run replaces the report. A quick or partial one is for trying out. */
-const defaultFolder = quick || given.only ? null : import.meta.dirname
-const folder = given.out ?? defaultFolder
-
 const print = (text: string): void => {
   process.stdout.write(`${text}\n`)
 }
 
-const compare = async (): Promise<void> => {
-  await using stack = new AsyncDisposableStack()
+const measurePart = async (name: string, part: AnyPart, run: Omit<Run, 'quality'>): Promise<Result> => {
   const began = performance.now()
   const before = loadOfMachine()
-  const stores = stack.use(await openStores())
-  const load = stack.use(openLoad())
-  const loadSize = quick
-    ? { sessions: 128, renewals: 64, logins: 32 }
-    : { sessions: 256, renewals: 128, logins: 64 }
-  const measured = only.every(part => isPart(part) && latchkeyOnly.includes(part))
-    ? [names.latchkey]
-    : undefined
-  const targets = stack.use(await openTargets(stores, loadSize, measured))
-  const run: Run = { stores, load, targets, quick, rounds, measure: quick ? 1500 : 4000 }
-  const sections: Section[] = []
-  for (const part of all.filter(name => only.includes(name))) {
-    process.stderr.write(`${part} …\n`)
-    const section = await parts[part](run).catch((error: unknown): Section => {
-      failed = true
-      return notMeasured(part, error instanceof Error ? error.message : inspect(error))
-    })
-    sections.push(section)
-    print(`\n${section.title}\n${section.note}\n\n${terminalTable(section.table)}`)
+  const quality = { measurements: 0, discarded: 0, disturbed: 0 }
+  const figures = await part.measure({ ...run, quality })
+  return {
+    ...{ part: name, date: new Date().toISOString(), commit: commit(), rounds, quality, machine: machine() },
+    ...{ minutes: (performance.now() - began) / 60_000, loads: [before, loadOfMachine()] },
+    ...{ stores: run.stores.how, versions: { ...versions(), ...run.stores.versions }, figures },
   }
-  print(`\nThe budget\n\n${terminalTable(budgetTable(sections))}`)
-  if (folder === null) return
-  const minutes = (performance.now() - began) / 60_000
-  const text = markdown({
-    ...{ sections, how: stores.how, minutes, rounds, machine: machine(), cores: availableParallelism() },
-    versions: { ...versions(), ...stores.versions },
-    loads: [before, loadOfMachine()],
-  })
+}
+
+const describe = (result: Result): Described[] => {
+  const section = parts[result.part]?.describe(result.figures)
+  return section ? [{ result, section }] : []
+}
+
+/** Writes the report on all results of the folder, those of earlier runs included. */
+const writeReport = async (folder: string): Promise<void> => {
+  const described = (await readResults(folder, all)).flatMap(describe)
   const note = `CPU time of the server for each request; shorter is better. ${machine()}`
   await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, 'REPORT.md'), text)
+  await writeFile(join(folder, 'REPORT.md'), markdown(described))
+  const sections = described.map(({ section }) => section)
   await writeFile(join(folder, 'chart.svg'), chart(sections, note))
 }
 
+/** Returns whether every part could be measured. */
+const compare = async (): Promise<boolean> => {
+  await using stack = new AsyncDisposableStack()
+  const stores = stack.use(await openStores())
+  const load = stack.use(openLoad())
+  const chosen = Object.entries(parts).filter(([name]) => only.includes(name))
+  const needed = new Set(chosen.flatMap(([, { needs }]) => needs))
+  const loadSize = { sessions: 256, renewals: 128, logins: 64 }
+  const targets = stack.use(await openTargets(stores, loadSize, needed))
+  const run = { stores, load, targets, quick, rounds, measure: quick ? 1500 : 3000 }
+  const measured: Described[] = []
+  for (const [name, part] of chosen) {
+    process.stderr.write(`${name} …\n`)
+    try {
+      const result = await measurePart(name, part, run)
+      if (folder !== null) await writeResult(folder, result)
+      for (const each of describe(result)) {
+        measured.push(each)
+        const { title, note, table } = each.section
+        print(`\n${title}\n${note}\n\n${terminalTable(table)}\n\n${circumstances(result)}`)
+      }
+    } catch (error) {
+      print(`\n${name} could not be measured: ${error instanceof Error ? error.message : inspect(error)}`)
+    }
+  }
+  print(`\nThe budgets\n\n${terminalTable(budgetTable(measured.map(({ section }) => section)))}`)
+  if (folder !== null) await writeReport(folder)
+  return measured.length === chosen.length
+}
+
 try {
-  await compare()
-  process.exit(failed ? 1 : 0)
+  process.exit((await compare()) ? 0 : 1)
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : inspect(error)}\n`)
   process.exit(1)

@@ -15,9 +15,6 @@ export type Connection = Disposable & {
   token: () => string | undefined
 }
 
-let uniqueCount = 0
-const uniquePrefix = `${process.pid.toString(36)}${Date.now().toString(36)}`
-
 /** How long a client waits after a 503, in milliseconds. */
 const retryAfterMs = 500
 
@@ -33,7 +30,7 @@ const nextToken = (reply: Reply, before: string): string => {
   throw new Error('a refresh gave no new token')
 }
 
-const hasPlaceholder = ({ body = '' }: HttpRequest): boolean => /\{\{(unique|token)\}\}/.test(body)
+const hasPlaceholder = ({ body = '' }: HttpRequest): boolean => body.includes('{{token}}')
 
 /** Opens a connection that sends these requests in turn. */
 const openConnection = async (port: number, spec: ConnectionSpec): Promise<Connection> => {
@@ -42,10 +39,8 @@ const openConnection = async (port: number, spec: ConnectionSpec): Promise<Conne
   const prepared = requests.map(request => (hasPlaceholder(request) ? null : serialize(request)))
   let turn = 0
   let token = spec.rotates
-  const filled = (request: HttpRequest): string => {
-    const body = (request.body ?? '').replace('{{unique}}', () => `${uniquePrefix}${uniqueCount++}`)
-    return serialize({ ...request, body: body.replace('{{token}}', token ?? '') })
-  }
+  const filled = (request: HttpRequest): string =>
+    serialize({ ...request, body: (request.body ?? '').replace('{{token}}', token ?? '') })
   return {
     sendNext: async () => {
       const at = turn++ % requests.length

@@ -1,80 +1,67 @@
-import type { ClosedLoopResult } from './closed-loop.ts'
-import { closedLoopTable } from './figures.ts'
+import { closedLoopTable, of, pairedRatio, roundsOf, times } from './figures.ts'
 import { type Grown, grow } from './growth-data.ts'
-import { allowRefusals, cycling, hashing, latchkeyRequests as requests, rotating } from './requests.ts'
-import { interleaved, type Run, type Section, warmUp } from './run.ts'
+import { interleaved } from './interleaved.ts'
+import { allowRefusals, cycling, latchkeyRequests as requests } from './requests.ts'
+import { rotate } from './rotate.ts'
+import { type Budget, type Part, type Row, type Run, warmUp } from './run.ts'
 
-type Measured = {
-  name: string
-  isLong: boolean
-  closedLoop: (run: Run, grown: Grown, warmUp: number) => Promise<ClosedLoopResult>
-}
+const most = 1.1
 
-const me: Measured = {
-  ...{ name: 'GET /auth/me', isLong: false },
-  closedLoop: (run, { running, sessions }, warmUp) =>
-    run.load.closedLoop({
-      ...running,
-      connections: allowRefusals(cycling(sessions.map(requests.me), 64)),
-      warmUp,
-      measure: run.measure,
-    }),
-}
+type Figures = { sizes: number[]; me: Row[]; refresh: Row[] }
 
-const refresh: Measured = {
-  ...{ name: 'POST /auth/refresh', isLong: false },
-  closedLoop: async (run, { running, renewals }, warmUp) => {
-    if (!requests.refresh) throw new Error('the service has no refresh')
-    const connections = rotating(
-      requests.refresh,
-      renewals.map(session => session.refresh),
-    )
-    const result = await run.load.closedLoop({ ...running, connections, warmUp, measure: run.measure })
-    result.tokens.forEach((token, at) => {
-      const session = renewals[at]
-      if (session) session.refresh = token
-    })
-    return result
-  },
-}
+const nameOf = (size: number): string => `${size.toLocaleString('en')} users`
 
-const login: Measured = {
-  ...{ name: 'POST /auth/login', isLong: true },
-  closedLoop: (run, { running, logins }, warmUp) => {
-    const connections = hashing(logins.map(requests.login), 200, 8)
-    return run.load.closedLoop({ ...running, connections, warmUp, measure: run.quick ? 2000 : 6000 })
-  },
-}
-
-/** Measures the service with many users. */
-export const measureGrowth = async (run: Run): Promise<Section> => {
+const measure = async (run: Run): Promise<Figures> => {
   await using stack = new AsyncDisposableStack()
-  const all: Grown[] = []
+  const all: (Grown & { name: string })[] = []
   for (const size of run.quick ? [1e3, 1e5] : [1e3, 1e5, 1e6]) {
-    process.stderr.write(`filling the stores for ${size.toLocaleString('en')} users\n`)
-    all.push(await grow(run.stores, size, running => stack.use(running)))
+    process.stderr.write(`filling the stores for ${nameOf(size)}\n`)
+    const grown = await grow(run.stores, size, running => stack.use(running))
+    all.push({ ...grown, name: nameOf(size) })
   }
-  const tables = []
-  for (const measured of [me, refresh, login]) {
-    const rounds = run.quick ? 1 : Math.min(run.rounds, measured === login ? 2 : 3)
-    const results = await interleaved(rounds, all, (grown, round) =>
-      measured.closedLoop(run, grown, warmUp(run, measured === login ? 1 : round)),
-    )
-    const rows = all.map(grown => ({
-      name: `${measured.name}, ${grown.size.toLocaleString('en')}`,
-      rounds: results.get(grown) ?? [],
-    }))
-    tables.push({ isLong: measured.isLong, table: closedLoopTable(rows, { isLong: measured.isLong }) })
-  }
-  const [first] = tables
-  // CPU times of logins are in milliseconds, so their cells name the unit.
-  const cells = tables.flatMap(({ isLong, table }) =>
-    table.rows.map(row => row.slice(0, 9).map((cell, at) => (isLong && at === 4 ? `${cell} ms` : cell))),
+  const me = await interleaved(run, all, ({ running, sessions }, round) =>
+    run.load.closedLoop({
+      ...{ port: running.port, pids: running.pids },
+      connections: allowRefusals(cycling(sessions.map(requests.me), 64)),
+      ...{ warmUp: warmUp(run, round), measure: run.measure },
+    }),
+  )
+  const refresh = await interleaved(run, all, ({ running, renewals }, round) =>
+    rotate(run, { running, renewals, requests, warmUp: warmUp(run, round), measure: run.measure }),
+  )
+  return { sizes: all.map(({ size }) => size), me, refresh }
+}
+
+/** Compares the largest with the smallest size, by the CPU time of the service and both stores. */
+const budget = (name: string, rows: Row[]): Budget => {
+  const [first, last] = [rows[0], rows.at(-1)]
+  const whole = (row: Row | undefined): number[] =>
+    (row?.rounds ?? []).map(({ cpu, redis, postgres }) => cpu + redis + postgres)
+  const ratio = pairedRatio(whole(last), whole(first))
+  const service = pairedRatio(
+    of(roundsOf(rows, last?.name ?? ''), 'cpu'),
+    of(roundsOf(rows, first?.name ?? ''), 'cpu'),
   )
   return {
-    title: 'Growth: this many users and sessions in the stores',
-    note: 'Each size has its own database, Redis and API, measured in turn. Every user has a session and an event in the audit log, and the users that send requests are spread over all of them. Ratios are to the smallest size.',
-    table: { head: first?.table.head.slice(0, 9) ?? [], rows: cells },
-    budgets: [],
+    line: `${name}, cost of a request with ${last?.name}, against ${first?.name}`,
+    ...{ wanted: `≤ ${times(most)}`, held: Number.isNaN(ratio) ? null : ratio <= most },
+    measured: `${times(service)} by CPU of the service, ${times(ratio)} with both stores`,
   }
+}
+
+/** The service with many users. */
+export const growth: Part<Figures> = {
+  ...{ needs: [], measure },
+  describe: ({ me, refresh }) => {
+    const named = (path: string, rows: Row[]) =>
+      closedLoopTable(rows.map(row => ({ ...row, name: `${path}, ${row.name}` })))
+    const tables = [named('GET /auth/me', me), named('POST /auth/refresh', refresh)]
+    const head = tables[0]?.head.slice(0, 11) ?? []
+    return {
+      title: 'Growth: this many users and sessions in the stores',
+      note: 'Each size has its own database, Redis database and API; all run at the same time and are measured in turn. Every user has a session and an event in the audit log, and the users that send requests are spread over all of them. Ratios are to the smallest size. The budget is held by the CPU time of the service and both stores.',
+      table: { head, rows: tables.flatMap(({ rows }) => rows.map(row => row.slice(0, 11))) },
+      budgets: [budget('GET /auth/me', me), budget('POST /auth/refresh', refresh)],
+    }
+  },
 }

@@ -1,12 +1,15 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { readUsage, usedBetween } from './usage.ts'
 
-/** Bcrypt hashes a second on as many threads as the service has, and the time of one, in milliseconds. */
-export type Hashes = { perSecond: number; each: number; threads: number }
+/** Bcrypt hashes a second on as many threads as the service has; the time of one in milliseconds, its CPU time in µs. */
+type Measured = { perSecond: number; each: number; threads: number; cpu: number }
+
+export type Hashes = Measured & { disturbed: number }
 
 /** Runs a script in a new process. Returns the message that it sends before it exits. */
-export const askProcess = async <T>(script: string, args: string[]): Promise<T> => {
+const askProcess = async <T>(script: string, args: string[]): Promise<T> => {
   const file = fileURLToPath(new URL(`./${script}`, import.meta.url))
   const child = fork(file, args, { serialization: 'advanced' })
   try {
@@ -24,5 +27,8 @@ export const askProcess = async <T>(script: string, args: string[]): Promise<T> 
   }
 }
 
-export const measureHashes = (milliseconds: number): Promise<Hashes> =>
-  askProcess('hash-process.ts', [String(milliseconds)])
+export const measureHashes = async (milliseconds: number): Promise<Hashes> => {
+  const before = readUsage([], process.pid)
+  const measured = await askProcess<Measured>('hash-process.ts', [String(milliseconds)])
+  return { ...measured, disturbed: usedBetween(before, readUsage([], process.pid)).disturbed }
+}

@@ -4,7 +4,6 @@ import { connect, type Socket } from 'node:net'
 // A client that uses little CPU: one request after another over one connection that stays open. CPU time of the client
 // is missing for the server on the same machine, and hides how servers differ.
 
-/** `{{unique}}` in a body is replaced by a word that was never used before. */
 export type HttpRequest = {
   method: 'GET' | 'POST'
   path: string

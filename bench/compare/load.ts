@@ -1,13 +1,16 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { ClosedLoop, ClosedLoopResult } from './closed-loop.ts'
+import type { ClosedLoop, ClosedLoopEnd, ClosedLoopResult } from './closed-loop.ts'
 import type { OpenLoop, OpenLoopResult } from './open-loop.ts'
 
-type Answer = { done: ClosedLoopResult | OpenLoopResult } | { error: string }
+type Answer = { done: ClosedLoopEnd | OpenLoopResult } | { error: string }
+type ClosedJob = Omit<ClosedLoop, 'kind'>
 
 export type Load = AsyncDisposable & {
-  closedLoop: (job: Omit<ClosedLoop, 'kind'>) => Promise<ClosedLoopResult>
+  closedLoop: (job: ClosedJob) => Promise<ClosedLoopResult>
+  /** Also hands over the last refresh token of each connection. */
+  rotatingLoop: (job: ClosedJob, keep: (tokens: string[]) => void) => Promise<ClosedLoopResult>
   openLoop: (job: Omit<OpenLoop, 'kind'>) => Promise<OpenLoopResult>
 }
 
@@ -16,7 +19,7 @@ export const openLoad = (): Load => {
   const child = fork(fileURLToPath(new URL('./load-process.ts', import.meta.url)), {
     serialization: 'advanced',
   })
-  const run = async (job: ClosedLoop | OpenLoop): Promise<ClosedLoopResult | OpenLoopResult> => {
+  const run = async (job: ClosedLoop | OpenLoop): Promise<ClosedLoopEnd | OpenLoopResult> => {
     const over = new AbortController()
     const answered = once(child, 'message', over).then(([answer]) => answer as Answer)
     const gone = once(child, 'exit', over).then((): Answer => ({ error: 'the load process exited' }))
@@ -27,8 +30,14 @@ export const openLoad = (): Load => {
     if ('error' in answer) throw new Error(answer.error)
     return answer.done
   }
+  const closed = async (job: ClosedJob) => (await run({ kind: 'closed', ...job })) as ClosedLoopEnd
   return {
-    closedLoop: async job => (await run({ kind: 'closed', ...job })) as ClosedLoopResult,
+    closedLoop: async job => (await closed(job)).result,
+    rotatingLoop: async (job, keep) => {
+      const { result, tokens } = await closed(job)
+      keep(tokens)
+      return result
+    },
     openLoop: async job => (await run({ kind: 'open', ...job })) as OpenLoopResult,
     [Symbol.asyncDispose]: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return

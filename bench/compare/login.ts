@@ -1,75 +1,64 @@
 import { median } from '../statistics.ts'
-import type { ClosedLoopResult } from './closed-loop.ts'
-import { closedLoopTable, of, pairedRatio, shown, spread, times } from './figures.ts'
+import { closedLoopTable, of, pairedRatio, ratioBudget, roundsOf, shown, spread } from './figures.ts'
 import { type Hashes, measureHashes } from './hashes.ts'
+import { interleaved } from './interleaved.ts'
 import { hashing } from './requests.ts'
-import { interleaved, type Run, type Section } from './run.ts'
+import { type Part, type Row, type Run, targetsOf } from './run.ts'
 import { names, type Target } from './target.ts'
 
-const wanted = 0.95
 const connectionCount = 8
-const least = 3 * connectionCount
+const needs = [names.latchkey, names.express]
 
-/** Measures logins. Nearly all of their time is the hash of the password. */
-export const measureLogin = async (run: Run): Promise<Section> => {
-  const measure = run.quick ? 2500 : 10_000
-  const rounds = Math.min(run.rounds, run.quick ? 1 : 3)
-  const all: (Target | 'hashes')[] = ['hashes', ...run.targets]
-  const results = await interleaved(rounds, all, (one): Promise<ClosedLoopResult | Hashes> => {
-    if (one === 'hashes') return measureHashes(measure)
-    const { requests, logins, running } = one
-    const connections = hashing(logins.map(requests.login), 200, connectionCount)
-    return run.load.closedLoop({ ...running, connections, warmUp: 700, measure, least })
-  })
-  const hashes = (results.get('hashes') ?? []) as Hashes[]
-  const rows = run.targets.map(one => ({
-    name: one.name,
-    rounds: (results.get(one) ?? []) as ClosedLoopResult[],
-  }))
-  const most = hashes.map(({ perSecond }) => perSecond)
-  const own = rows.find(({ name }) => name === names.latchkey)?.rounds ?? []
-  const ratio = pairedRatio(of(own, 'rate'), most)
-  const table = closedLoopTable(rows, { isLong: true })
-  const width = table.head.length
-  const floor = ['bcrypt alone, on as many threads', shown(median(most)), spread(most)]
-  return {
-    title: 'Sign-in: POST /auth/login',
-    note: `${connectionCount} logins in flight, bcrypt at cost 12 everywhere. One bcrypt took ${shown(median(hashes.map(({ each }) => each)))} ms with ${hashes[0]?.threads} threads busy, which limits the logins a second. The hand-written ones and Better Auth hash in the thread pool that files and DNS share; Latchkey hashes in threads of its own, at a lower priority.`,
-    table: { ...table, rows: [...table.rows, [...floor, ...Array.from({ length: width - 3 }, () => '')]] },
-    budgets: [
-      {
-        line: 'logins per second, against hash threads ÷ time of one bcrypt',
-        ...{
-          wanted: `≥ ${times(wanted)}`,
-          measured: times(ratio),
-          held: Number.isNaN(ratio) ? null : ratio >= wanted,
-        },
-      },
-    ],
-  }
-}
+const bare = 'bcrypt alone'
 
-/** Measures registrations, each with a new account. */
-export const measureRegister = async (run: Run): Promise<Section> => {
-  const measure = run.quick ? 2000 : 7000
-  const rounds = Math.min(run.rounds, run.quick ? 1 : 2)
-  const results = await interleaved(rounds, run.targets, ({ requests, running }) => {
-    const { ask, status } = requests.register
+type Figures = { hashes: Hashes[]; rows: Row[] }
+
+const measure = async (run: Run): Promise<Figures> => {
+  const milliseconds = run.quick ? 2500 : 7000
+  type Entry = { name: string; service: Target | null }
+  // The hashes alone are measured in the same rounds, so they are one of the entries.
+  const entries: Entry[] = [
+    { name: bare, service: null },
+    ...targetsOf(run, needs).map(service => ({ name: service.name, service })),
+  ]
+  const rows = await interleaved(run, entries, async ({ service }) => {
+    if (!service) return measureHashes(milliseconds)
+    const { requests, logins, running } = service
     return run.load.closedLoop({
-      ...running,
-      connections: hashing([ask], status, connectionCount),
-      warmUp: 1000,
-      measure,
-      least,
+      ...{ port: running.port, pids: running.pids, warmUp: 700, measure: milliseconds, aligned: true },
+      connections: hashing(logins.map(requests.login), 200, connectionCount),
     })
   })
-  return {
-    title: 'Sign-up: POST /auth/register',
-    note: `${connectionCount} at a time, bcrypt at cost 12. Latchkey also queues an email in the same transaction; the other services send none.`,
-    table: closedLoopTable(
-      run.targets.map(one => ({ name: one.name, rounds: results.get(one) ?? [] })),
-      { isLong: true },
-    ),
-    budgets: [],
-  }
+  const hashes = roundsOf(rows, bare).flatMap(each => ('threads' in each ? [each] : []))
+  const loops = rows.slice(1).map(({ name, rounds }) => ({
+    name,
+    rounds: rounds.flatMap(each => ('threads' in each ? [] : [each])),
+  }))
+  return { hashes, rows: loops }
+}
+
+/** Sign-ins. Nearly all of their time is the hash of the password. */
+export const login: Part<Figures> = {
+  ...{ needs, measure },
+  describe: ({ hashes, rows }) => {
+    const own = roundsOf(rows, names.latchkey)
+    const [cpu, rate] = [hashes.map(({ cpu }) => cpu), hashes.map(({ perSecond }) => perSecond)]
+    const table = closedLoopTable(rows, { isLong: true })
+    const milliseconds = cpu.map(each => each / 1000)
+    const floor = [`${bare}, on as many threads`, shown(median(milliseconds)), spread(milliseconds)]
+    return {
+      title: 'Sign-in: POST /auth/login',
+      note: `${connectionCount} sign-ins in flight, bcrypt at cost 12 everywhere. One bcrypt took ${shown(median(hashes.map(({ each }) => each)))} ms with ${hashes[0]?.threads} threads busy, which limits the sign-ins a second. The hand-written one hashes in the thread pool that files and DNS share; Latchkey hashes in threads of its own, at a lower priority. A measurement begins and ends with a reply, so that no part of a hash is missing.`,
+      table: {
+        head: table.head,
+        rows: [...table.rows, [...floor, '', '', '', shown(median(rate)), spread(rate), '', '', '']],
+      },
+      budgets: [
+        ratioBudget('sign-ins, against hash threads ÷ time of one bcrypt', 0.97, {
+          cpu: pairedRatio(cpu, of(own, 'cpu')),
+          rate: pairedRatio(of(own, 'rate'), rate),
+        }),
+      ],
+    }
+  },
 }

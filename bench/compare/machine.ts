@@ -24,7 +24,7 @@ const peers = [
 const shared = ['koa', '@koa/router', 'pg', 'ioredis', 'bcrypt']
 
 /** The measured commit, with a mark if files differ from it. */
-const commit = (): string => {
+export const commit = (): string => {
   try {
     return execFileSync('git', ['describe', '--always', '--dirty'], {
       ...{ encoding: 'utf8', cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'ignore'] },
@@ -36,7 +36,6 @@ const commit = (): string => {
 
 /** The versions of everything that was measured. */
 export const versions = (): Record<string, string> => ({
-  Latchkey: commit(),
   Node: process.versions.node,
   ...Object.fromEntries(peers.map(name => [name, versionIn('..', name)])),
   ...Object.fromEntries(shared.map(name => [name, versionIn('../..', name)])),

@@ -3,16 +3,19 @@ import { v7 as uuid } from 'uuid'
 import { addEmailJobs } from '../../src/platform/mail/queue.ts'
 import { median } from '../statistics.ts'
 import { inBatches, makeAccounts, withClient } from './accounts.ts'
-import { cpuSeconds } from './cpu.ts'
-import { shown, spread } from './figures.ts'
-import { askProcess } from './hashes.ts'
+import { mostBudget, shown, spread } from './figures.ts'
+import { interleaved } from './interleaved.ts'
 import { latchkeyEnv } from './latchkey.ts'
 import { addAccounts, openDeps } from './latchkey-data.ts'
 import { launch } from './process.ts'
-import type { Run, Section } from './run.ts'
+import type { Part, Row, Run } from './run.ts'
 import { openSink, type Sink } from './sink.ts'
+import { readUsage, usedBetween } from './usage.ts'
 
 const timeoutMs = 120_000
+
+/** CPU times in microseconds an email. */
+type Delivered = { cpu: number; redis: number; postgres: number; perSecond: number; disturbed: number }
 
 /** Adds accounts and a row of the outbox for each, which the sweep does not take yet. */
 const writeEmails = async (databaseUrl: string, count: number, word: string): Promise<string[]> => {
@@ -38,7 +41,7 @@ const untilReceived = async (sink: Sink, count: number): Promise<number> => {
   }
 }
 
-const deliver = async (run: Run, counts: number[]): Promise<{ perSecond: number; cpu: number }[]> => {
+const measure = async (run: Run): Promise<Row<Delivered>[]> => {
   await using stack = new AsyncDisposableStack()
   const databaseUrl = await run.stores.database('bench_mails')
   const sink = stack.use(await openSink())
@@ -46,53 +49,56 @@ const deliver = async (run: Run, counts: number[]): Promise<{ perSecond: number;
   const deps = stack.use(await openDeps(env))
   const start = { script: '../src/worker.ts', env, ready: '/metrics', portAs: 'METRICS_PORT' }
   const { pids } = stack.use(await launch(start))
-  const measured: { perSecond: number; cpu: number }[] = []
+  let batches = 0
   let sent = 0
-  for (const [turn, count] of counts.entries()) {
-    const ids = await writeEmails(databaseUrl, count, `mail-${turn}`)
-    const before = cpuSeconds(pids)
+  const deliver = async (count: number): Promise<Delivered> => {
+    const ids = await writeEmails(databaseUrl, count, `mail-${batches++}`)
+    const before = readUsage(pids, process.pid)
     const began = performance.timeOrigin + performance.now()
     await inBatches(ids, 1000, batch => addEmailJobs(deps.queue, batch))
     sent += count
     const last = await untilReceived(sink, sent)
-    const cpu = ((cpuSeconds(pids) - before) / count) * 1e6
-    measured.push({ perSecond: (count / (last - began)) * 1000, cpu })
+    const used = usedBetween(before, readUsage(pids, process.pid))
+    return {
+      ...{ cpu: used.service / count, redis: used.redis / count, postgres: used.postgres / count },
+      ...{ perSecond: (count / (last - began)) * 1000, disturbed: used.disturbed },
+    }
   }
-  // Leave out the first batch: the worker had just started.
-  return measured.slice(1)
+  // The first emails run code that is not compiled yet.
+  await deliver(run.quick ? 300 : 1000)
+  return await interleaved(run, [{ name: 'delivered' }], () => deliver(run.quick ? 600 : 2000))
 }
 
-type Rendered = { perSecond: number; cpu: number }
-
-/** Measures one worker process, with a mail server on the same machine that accepts every email. */
-export const measureMails = async (run: Run): Promise<Section> => {
-  const rounds = run.quick ? 1 : Math.min(run.rounds, 3)
-  const rendered: Rendered[] = []
-  for (let round = 0; round < rounds; round++)
-    rendered.push(await askProcess<Rendered>('render-process.ts', [run.quick ? '1500' : '4000']))
-  const delivered = await deliver(run, [
-    300,
-    ...Array.from({ length: rounds }, () => (run.quick ? 1200 : 4000)),
-  ])
-  const line = (name: string, measured: Rendered[]) => [
-    ...[name, shown(median(measured.map(({ perSecond }) => perSecond)))],
-    ...[spread(measured.map(({ perSecond }) => perSecond)), shown(median(measured.map(({ cpu }) => cpu)))],
-  ]
-  const budget = (name: string, wanted: number, measured: Rendered[]) => {
-    const perSecond = median(measured.map(each => each.perSecond))
-    const texts = { wanted: `≥ ${shown(wanted)} / s`, measured: `${shown(perSecond)} / s` }
-    return { line: name, ...texts, held: perSecond >= wanted }
-  }
-  return {
-    title: 'Emails',
-    note: 'Rendered: subject, HTML and text of three kinds of email in turn, each for another user. Delivered: a worker process takes jobs from the queue, records the attempt, reads the user, issues the one-time token, renders, sends by SMTP and updates the row. The mail server runs on the same machine.',
-    table: {
-      head: ['', 'emails/s', 'spread', 'CPU µs/email'],
-      rows: [line('rendered', rendered), line('delivered', delivered)],
-    },
-    budgets: [
-      budget('emails rendered by one worker', 20_000, rendered),
-      budget('emails delivered to a local mail server by one worker', 500, delivered),
-    ],
-  }
+/** One worker process, with a mail server on the same machine that accepts every email. */
+export const mails: Part<Row<Delivered>[]> = {
+  ...{ needs: [], measure },
+  describe: rows => {
+    const rounds = rows[0]?.rounds ?? []
+    const all = (key: 'cpu' | 'redis' | 'postgres' | 'perSecond') => rounds.map(each => each[key])
+    const cpu = median(all('cpu'))
+    return {
+      title: 'Emails',
+      note: 'A worker process takes jobs from the queue, records the attempt, reads the user, issues the one-time token, renders, sends by SMTP and updates the row. 2,000 emails a round. The mail server runs on the same machine.',
+      table: {
+        head: [
+          ...['', 'CPU µs/email', 'spread', 'Redis µs/email', 'Postgres µs/email', 'emails/s', 'spread'],
+        ],
+        rows: [
+          [
+            ...['delivered', shown(cpu), spread(all('cpu'))],
+            ...[shown(median(all('redis'))), shown(median(all('postgres')))],
+            ...[shown(median(all('perSecond'))), spread(all('perSecond'))],
+          ],
+        ],
+      },
+      budgets: [
+        mostBudget(
+          'CPU time of a delivered email in the worker',
+          2,
+          cpu / 1000,
+          value => `${shown(value)} ms`,
+        ),
+      ],
+    }
+  },
 }

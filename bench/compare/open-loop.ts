@@ -1,51 +1,44 @@
 import { Worker } from 'node:worker_threads'
 import { median, quantile } from '../statistics.ts'
 import { type Connection, type ConnectionSpec, openConnections } from './connection.ts'
-import { cpuSeconds } from './cpu.ts'
+import { readUsage, type Usage, usedBetween } from './usage.ts'
 
 // Sends requests at fixed times, even if earlier ones are not answered. A request counts from its scheduled time, so that
 // a stall of the server also counts for the requests that wait behind it.
 
-/** `of`: how many requests of each round are of this kind. */
-export type Kind = { name: string; of: number; connections: ConnectionSpec[] }
-
-/** `rate` is requests a second in total. `background` connections send the next request at once, and are not timed. */
+/** `rate` is requests a second. `background` connections send the next request at once, and are not timed. */
 export type OpenLoop = {
   kind: 'open'
   port: number
   pids: number[]
   rate: number
-  kinds: Kind[]
+  connections: ConnectionSpec[]
   background: ConnectionSpec[]
   warmUp: number
   measure: number
 }
 
-/** Times in milliseconds, `cpu` in microseconds for a request of any kind. */
+/** Times in milliseconds. `late` is how late a request was sent at most, because the client itself had to wait. */
 export type OpenLoopResult = {
-  cpu: number
+  count: number
   refused: number
-  kinds: Record<string, { count: number; p50: number; p99: number; most: number }>
-}
-
-/** The order of the kinds within a round, spread evenly. */
-const sequence = (kinds: Kind[]): number[] => {
-  const places = kinds.flatMap(({ of }, kind) =>
-    Array.from({ length: of }, (_, at) => ({ kind, place: (at + 0.5) / of })),
-  )
-  return places.sort((a, b) => a.place - b.place).map(({ kind }) => kind)
+  p50: number
+  p99: number
+  most: number
+  late: number
+  disturbed: number
 }
 
 const now = (): number => Number(process.hrtime.bigint()) / 1e6
 
 /** Sends requests that are due as soon as a connection is free. */
-const openSender = (connections: Connection[], timed: (took: number) => void, refused: () => void) => {
+const openSender = (connections: Connection[], timed: (instant: number) => void) => {
   const idle = [...connections]
   const due: number[] = []
   const sendDue = async (connection: Connection): Promise<void> => {
     for (let instant = due.shift(); instant !== undefined; instant = due.shift()) {
-      if (await connection.sendNext()) timed(now() - instant)
-      else refused()
+      await connection.sendNext()
+      timed(instant)
     }
     idle.push(connection)
   }
@@ -56,64 +49,58 @@ const openSender = (connections: Connection[], timed: (took: number) => void, re
   }
 }
 
-export const openLoop = async ({
-  port,
-  pids,
-  rate,
-  kinds,
-  background,
-  warmUp,
-  measure,
-}: OpenLoop): Promise<OpenLoopResult> => {
+export const openLoop = async (job: OpenLoop): Promise<OpenLoopResult> => {
+  const { port, pids, rate, warmUp, measure } = job
   await using stack = new AsyncDisposableStack()
-  const times = kinds.map((): number[] => [])
   const interval = 1000 / rate
-  const start = now() + 200
-  const [from, to] = [start + warmUp, start + warmUp + measure]
+  const count = Math.round(((warmUp + measure) * rate) / 1000)
+  const firstTimed = Math.round((warmUp * rate) / 1000)
+  const times: number[] = []
+  let start = 0
+  let late = 0
   let refused = 0
-  const senders: ((instant: number) => Promise<void>)[] = []
-  for (const [at, { connections }] of kinds.entries()) {
-    const open = stack.use(await openConnections(port, connections))
-    const timed = (took: number) => void (now() >= from && times[at]?.push(took))
-    senders.push(openSender(open, timed, () => void refused++))
-  }
-  const backgroundConnections = stack.use(await openConnections(port, background))
-
   let ended = false
-  let cpu = 0
-  const order = sequence(kinds)
-  const pending: Promise<void>[] = []
+  const open = stack.use(await openConnections(port, job.connections))
+  const background = stack.use(await openConnections(port, job.background))
+  // A request belongs to the measurement by its scheduled time: one that waited since the warm-up does not.
+  const send = openSender(open, instant => {
+    if (instant >= start + (firstTimed - 0.5) * interval) times.push(now() - instant)
+  })
   const running = Promise.all(
-    backgroundConnections.map(async connection => {
+    background.map(async connection => {
       while (!ended) if (!(await connection.sendNext())) refused++
     }),
   )
-  const timer = new Worker(new URL('./timer.ts', import.meta.url), { workerData: { start, interval, to } })
+  const pending: Promise<void>[] = []
+  let before: Usage | undefined
+  const timer = new Worker(new URL('./timer.ts', import.meta.url), { workerData: { interval, count } })
+  stack.defer(async () => {
+    await timer.terminate()
+  })
   const ticking = new Promise<void>((resolve, reject) => {
-    timer.on('message', (tick: number) => {
-      const instant = start + tick * interval
-      if (cpu === 0 && instant >= from) cpu = -cpuSeconds(pids)
-      pending.push(senders[order[tick % order.length] as number]?.(instant) ?? Promise.resolve())
-      pending.at(-1)?.catch(reject)
+    timer.once('message', (first: number) => {
+      start = first
+      timer.on('message', (tick: number) => {
+        // Reading the usage takes some milliseconds, so it is read well before the first request that counts.
+        if (tick === firstTimed - Math.ceil(rate / 10)) before = readUsage(pids, process.ppid)
+        const instant = start + tick * interval
+        if (tick >= firstTimed) late = Math.max(late, now() - instant)
+        const sent = send(instant)
+        sent.catch(reject)
+        pending.push(sent)
+      })
     })
     timer.on('error', reject)
     timer.on('exit', () => resolve())
   })
-  stack.defer(async () => {
-    await timer.terminate()
-  })
   await Promise.race([ticking, running.then(() => ticking)])
-  cpu += cpuSeconds(pids)
   await Promise.all(pending)
+  before ??= readUsage(pids, process.ppid)
+  const { disturbed } = usedBetween(before, readUsage(pids, process.ppid))
   ended = true
   await running
-  const count = times.reduce((sum, { length }) => sum + length, 0)
-  const byKind = kinds.map(({ name }, at) => {
-    const took = times[at] as number[]
-    return [
-      name,
-      { count: took.length, p50: median(took), p99: quantile(took, 0.99), most: Math.max(...took) },
-    ] as const
-  })
-  return { refused, cpu: (cpu / count) * 1e6, kinds: Object.fromEntries(byKind) }
+  return {
+    ...{ count: times.length, refused, p50: median(times), p99: quantile(times, 0.99) },
+    ...{ most: Math.max(...times), late, disturbed },
+  }
 }

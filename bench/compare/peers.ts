@@ -49,17 +49,11 @@ export const handWritten = async (
   return peer(loadSize, as, (all, hash) => addToTables(databaseUrl, all, hash), begin)
 }
 
-export const betterAuth = async (
-  stores: Stores,
-  loadSize: LoadSize,
-  begin: Start,
-  inRedis: boolean,
-): Promise<Target> => {
-  const databaseUrl = await stores.database(inRedis ? 'bench_better_auth_redis' : 'bench_better_auth')
-  const env = peerEnv(databaseUrl, inRedis ? { REDIS_URL: stores.redis() } : {})
+export const betterAuth = async (stores: Stores, loadSize: LoadSize, begin: Start): Promise<Target> => {
+  const databaseUrl = await stores.database('bench_better_auth')
+  const env = peerEnv(databaseUrl, { REDIS_URL: stores.redis() })
   await promisify(execFile)(process.execPath, [scriptPath('peers/better-auth-migrate.ts')], { env })
-  const name = inRedis ? names.betterAuthRedis : names.betterAuth
   const start = { script: 'peers/better-auth.ts', env }
-  const as = { name, requests: betterAuthRequests, start }
+  const as = { name: names.betterAuthRedis, requests: betterAuthRequests, start }
   return peer(loadSize, as, (all, hash) => addToBetterAuth(databaseUrl, all, hash), begin)
 }

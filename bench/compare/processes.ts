@@ -1,50 +1,42 @@
-import { availableParallelism } from 'node:os'
 import { closedLoopTable } from './figures.ts'
+import { interleaved } from './interleaved.ts'
 import { launch, type Running } from './process.ts'
 import { allowRefusals, cycling } from './requests.ts'
-import { interleaved, type Run, type Section, targetOf, warmUp } from './run.ts'
+import { type Part, type Row, type Run, targetOf, warmUp } from './run.ts'
 import { names } from './target.ts'
 
 const connectionCount = 64
+const needs = [names.latchkey]
 
-type Cluster = { processes: number; running: Running }
+type Cluster = { name: string; running: Running }
 
-/** Measures the API as one process and as several behind one port. */
-export const measureProcesses = async (run: Run): Promise<Section> => {
+const measure = async (run: Run): Promise<Row[]> => {
   await using stack = new AsyncDisposableStack()
   const { launch: start, sessions, requests } = targetOf(run, names.latchkey)
   const clusters: Cluster[] = []
-  for (const processes of run.quick ? [1, 2] : [1, 2, 4]) {
+  for (const processes of [1, 2, 4]) {
     // Several processes have a primary that answers no request.
     const processCount = processes === 1 ? 1 : processes + 1
     const env = { ...start.env, API_PROCESSES: String(processes) }
-    clusters.push({ processes, running: stack.use(await launch({ ...start, env, processCount })) })
+    const running = stack.use(await launch({ ...start, env, processCount }))
+    clusters.push({ name: processes === 1 ? '1 process' : `${processes} processes`, running })
   }
-  // An older version ignores API_PROCESSES and runs as one process. Then there is nothing to compare.
-  const comparable = clusters.filter(({ processes, running }) => processes === 1 || running.pids.length > 1)
-  const results = await interleaved(
-    run.quick ? 1 : Math.min(run.rounds, 3),
-    comparable,
-    ({ running }, round) =>
-      run.load.closedLoop({
-        ...{
-          ...running,
-          connections: allowRefusals(cycling(sessions.map(requests.me), connectionCount)),
-          measure: run.measure,
-        },
-        warmUp: warmUp(run, round),
-      }),
+  return await interleaved(run, clusters, ({ running }, round) =>
+    run.load.closedLoop({
+      ...{ port: running.port, pids: running.pids, measure: run.measure },
+      connections: allowRefusals(cycling(sessions.map(requests.me), connectionCount)),
+      warmUp: warmUp(run, round),
+    }),
   )
-  const cores = availableParallelism()
-  return {
+}
+
+/** The API as one process and as several behind one port. */
+export const processes: Part<Row[]> = {
+  ...{ needs, measure },
+  describe: rows => ({
     title: 'More processes: API_PROCESSES',
-    note: `GET /auth/me, ${connectionCount} connections. The stores and the client share the ${cores} cores, so this shows the cost of more processes and little of their benefit. The benefit needs a machine with free cores.${comparable.length === 1 ? ' This version runs as one process only.' : ''}`,
-    table: closedLoopTable(
-      comparable.map(one => ({
-        name: one.processes === 1 ? '1 process' : `${one.processes} processes`,
-        rounds: results.get(one) ?? [],
-      })),
-    ),
+    note: `GET /auth/me, ${connectionCount} connections. CPU is that of all processes of the API. The stores and the client share the cores, so this shows the cost of more processes and little of their benefit. The benefit needs a machine with free cores.`,
+    table: closedLoopTable(rows),
     budgets: [],
-  }
+  }),
 }

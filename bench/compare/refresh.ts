@@ -1,56 +1,48 @@
-import { median } from '../statistics.ts'
-import type { ClosedLoopResult } from './closed-loop.ts'
-import type { ConnectionSpec } from './connection.ts'
-import { closedLoopTable, compared, of, ratioBudget } from './figures.ts'
-import { cycling, rotating } from './requests.ts'
-import { interleaved, type Run, type Section, targetOf, warmUp } from './run.ts'
-import { names, type Target } from './target.ts'
+import { barsOf, closedLoopTable, rowBudget } from './figures.ts'
+import { interleaved } from './interleaved.ts'
+import { cycling } from './requests.ts'
+import { rotate } from './rotate.ts'
+import { type Part, type Row, type Run, targetOf, targetsOf, warmUp } from './run.ts'
+import { names } from './target.ts'
 
-type Entry = { name: string; closedLoop: (warmUp: number) => Promise<ClosedLoopResult> }
+const needs = [names.latchkey, names.express, names.fastify]
+const ownMe = 'Latchkey, GET /auth/me'
+const line = 'POST /auth/refresh, against'
 
-/** Refreshes one session on each connection, and keeps the last tokens for the next round. */
-const renewing = (run: Run, one: Target): Entry['closedLoop'] | null => {
-  const { requests, running, renewals } = one
-  const { refresh } = requests
-  if (!refresh) return null
-  return async warmUp => {
-    const connections = rotating(
-      refresh,
-      renewals.map(session => session.refresh),
-    )
-    const { port, pids } = running
-    const result = await run.load.closedLoop({ port, pids, connections, warmUp, measure: run.measure })
-    result.tokens.forEach((token, at) => {
-      const session = renewals[at]
-      if (session) session.refresh = token
-    })
-    return result
+const measure = async (run: Run): Promise<Row[]> => {
+  const own = targetOf(run, names.latchkey)
+  const asks = cycling(own.sessions.map(own.requests.me), own.renewals.length)
+  const loop = (round: number) => ({ warmUp: warmUp(run, round), measure: run.measure })
+  const me = {
+    name: ownMe,
+    closedLoop: (round: number) =>
+      run.load.closedLoop({
+        ...{ port: own.running.port, pids: own.running.pids, connections: asks },
+        ...loop(round),
+      }),
   }
+  const refreshes = targetsOf(run, needs).map(one => ({
+    name: one.name,
+    closedLoop: (round: number) => rotate(run, { ...one, ...loop(round) }),
+  }))
+  return interleaved(run, [...refreshes, me], (one, round) => one.closedLoop(round))
 }
 
-/** Measures refreshes: a refresh token is exchanged for the next one and a new access token. */
-export const measureRefresh = async (run: Run): Promise<Section> => {
-  const own = targetOf(run, names.latchkey)
-  const connectionCount = own.renewals.length
-  const connections: ConnectionSpec[] = cycling(own.sessions.map(own.requests.me), connectionCount)
-  const { port, pids } = own.running
-  const me: Entry = {
-    name: 'Latchkey, GET /auth/me',
-    closedLoop: warmUp => run.load.closedLoop({ port, pids, connections, warmUp, measure: run.measure }),
-  }
-  const renewals = run.targets.flatMap((one): Entry[] => {
-    const closedLoop = renewing(run, one)
-    return closedLoop ? [{ name: one.name, closedLoop }] : []
-  })
-  const all = [...renewals, me]
-  const results = await interleaved(run.rounds, all, (one, round) => one.closedLoop(warmUp(run, round)))
-  const rows = all.map(one => ({ name: one.name, rounds: results.get(one) ?? [] }))
-  const ratio = compared(rows[0]?.rounds ?? [], rows.at(-1)?.rounds ?? [])
-  return {
+/** Refreshes: a refresh token is exchanged for the next one and a new access token. */
+export const refresh: Part<Row[]> = {
+  ...{ needs, measure },
+  describe: rows => ({
     title: 'Refresh: POST /auth/refresh',
-    note: `${connectionCount} connections, each with its own session; every reply must hold a new token. The hand-written ones exchange the hash of a token in one statement: they do not detect a stolen token, and they sign out a client whose reply was lost. Better Auth has no such request: its cookie stays the same.`,
+    note: '128 connections, each with its own session; every reply must hold a new token. The hand-written ones exchange the hash of a token in one statement: they do not detect a stolen token, and they sign out a client whose reply was lost. Better Auth has no such request: its cookie stays the same.',
     table: closedLoopTable(rows),
-    budgets: [ratioBudget('POST /auth/refresh, against our own GET /auth/me', 0.5, ratio)],
-    bars: rows.slice(0, -1).map(({ name, rounds }) => ({ name, cpu: median(of(rounds, 'cpu')) })),
-  }
+    budgets: [
+      rowBudget(rows, {
+        ...{ line: `${line} our own GET /auth/me`, own: names.latchkey, peer: ownMe, wanted: 0.7 },
+      }),
+      rowBudget(rows, {
+        ...{ line: `${line} Express’s refresh`, own: names.latchkey, peer: names.express, wanted: 1 },
+      }),
+    ],
+    bars: barsOf(rows.slice(0, -1)),
+  }),
 }

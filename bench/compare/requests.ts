@@ -20,17 +20,13 @@ export type TargetRequests = {
   /** Null if the service has no refresh token. */
   refresh: HttpRequest | null
   login: (account: Account) => HttpRequest
-  register: { ask: HttpRequest; status: number }
 }
 
-const unknown = { email: 'new-{{unique}}@example.com', password }
-
-const requestsOf = (base: string, statusOfRegister = 201): TargetRequests => ({
+const requestsOf = (base: string): TargetRequests => ({
   me: session => get(`${base}/me`, bearer(session)),
   guarded: session => get('/guarded', bearer(session)),
   refresh: post(`${base}/refresh`, { refresh_token: '{{token}}' }),
   login: ({ email }) => post(`${base}/login`, { email, password }),
-  register: { ask: post(`${base}/register`, unknown), status: statusOfRegister },
 })
 
 export const latchkeyRequests: TargetRequests = requestsOf('/api/v1/auth')
@@ -40,7 +36,6 @@ export const betterAuthRequests: TargetRequests = {
   guarded: null,
   refresh: null,
   login: ({ email }) => post('/api/auth/sign-in/email', { email, password }),
-  register: { ask: post('/api/auth/sign-up/email', { ...unknown, name: 'Ada Example' }), status: 200 },
 }
 
 /** Distributes these over this many connections. */

@@ -18,7 +18,6 @@ export const names = {
   latchkey: 'Latchkey',
   express: 'Express + jsonwebtoken',
   fastify: 'Fastify + @fastify/jwt',
-  betterAuth: 'Better Auth',
   betterAuthRedis: 'Better Auth, sessions in Redis',
 } as const
 

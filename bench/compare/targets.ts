@@ -8,7 +8,7 @@ import { type LoadSize, names, type Start, type Target } from './target.ts'
 export const openTargets = async (
   stores: Stores,
   loadSize: LoadSize,
-  only: readonly string[] = Object.values(names),
+  only: ReadonlySet<string>,
 ): Promise<Target[] & AsyncDisposable> => {
   await using stack = new AsyncDisposableStack()
   const all: Target[] = []
@@ -17,11 +17,10 @@ export const openTargets = async (
     [names.latchkey, () => latchkey(stores, loadSize, begin)],
     [names.express, () => handWritten(stores, loadSize, begin, 'express')],
     [names.fastify, () => handWritten(stores, loadSize, begin, 'fastify')],
-    [names.betterAuth, () => betterAuth(stores, loadSize, begin, false)],
-    [names.betterAuthRedis, () => betterAuth(stores, loadSize, begin, true)],
+    [names.betterAuthRedis, () => betterAuth(stores, loadSize, begin)],
   ] as const
   for (const [name, open] of openings) {
-    if (!only.includes(name)) continue
+    if (!only.has(name)) continue
     process.stderr.write(`starting ${name}\n`)
     all.push(await open())
   }

@@ -4,8 +4,6 @@ import pg from 'pg'
 
 // The stores of the two hand-written services: one pool, and one prepared statement a request, two for a login.
 
-const cost = 12
-
 export type User = { id: string; email: string; password_hash: string }
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL ?? '', max: 10 })
@@ -63,17 +61,6 @@ export const rotateRefresh = async (token: string): Promise<{ userId: string; to
     [hashOf(token), hashOf(next)],
   )
   return row ? { userId: row.user_id, token: next } : null
-}
-
-/** The user, or null if the address is taken. */
-export const addUser = async (email: string, password: string): Promise<User | null> => {
-  const hash = await bcrypt.hash(password, cost)
-  const [user] = await run<User>(
-    'add-user',
-    `INSERT INTO users (email, password_hash) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING ${columns}`,
-    [email.toLowerCase(), hash],
-  )
-  return user ?? null
 }
 
 /** The user whose password this is, or null. */

@@ -1,15 +1,7 @@
 import { createSecretKey } from 'node:crypto'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import jwt from 'jsonwebtoken'
-import {
-  addUser,
-  lifetime,
-  rotateRefresh,
-  sessionOf,
-  type User,
-  userById,
-  userByPassword,
-} from './accounts.ts'
+import { lifetime, rotateRefresh, sessionOf, type User, userById, userByPassword } from './accounts.ts'
 
 // A typical hand-written service: Express, jsonwebtoken (HS256), bcrypt, pg. Access tokens are not revoked.
 
@@ -42,13 +34,6 @@ const app = express()
 app.disable('x-powered-by')
 app.disable('etag')
 const json = express.json({ limit: '16kb' })
-
-app.post('/register', json, async (request, response) => {
-  if (!isCredentials(request.body)) return void response.status(400).json({ error: 'invalid' })
-  const user = await addUser(request.body.email, request.body.password)
-  if (!user) return void response.status(409).json({ error: 'taken' })
-  response.status(201).json(await session(user))
-})
 
 app.post('/login', json, async (request, response) => {
   if (!isCredentials(request.body)) return void response.status(400).json({ error: 'invalid' })

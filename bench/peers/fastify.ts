@@ -1,14 +1,6 @@
 import jwt from '@fastify/jwt'
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
-import {
-  addUser,
-  lifetime,
-  rotateRefresh,
-  sessionOf,
-  type User,
-  userById,
-  userByPassword,
-} from './accounts.ts'
+import { lifetime, rotateRefresh, sessionOf, type User, userById, userByPassword } from './accounts.ts'
 
 // The same service on Fastify and @fastify/jwt (HS256), with the reply schemas that make Fastify fast.
 
@@ -68,16 +60,6 @@ const requireToken = async (request: FastifyRequest, reply: FastifyReply) => {
 }
 
 const subjectOf = (request: FastifyRequest): string => (request.user as { sub: string }).sub
-
-app.post<Credentials>(
-  '/register',
-  { schema: { body: credentialsSchema, response: { 201: sessionSchema } } },
-  async ({ body }, reply) => {
-    const user = await addUser(body.email, body.password)
-    if (!user) return reply.code(409).send({ error: 'taken' })
-    return reply.code(201).send(await session(user))
-  },
-)
 
 app.post<Credentials>(
   '/login',

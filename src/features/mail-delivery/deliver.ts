@@ -1,5 +1,4 @@
 import type { Deps } from '../../deps.ts'
-import { domainOf } from '../../platform/base/mailbox.ts'
 import { counters } from '../../platform/catalog/metrics.ts'
 import { defaultTimeouts, type Timeouts } from '../../platform/config/timeouts.ts'
 import { type DeliveryFailure, readDeliveryError } from '../../platform/mail/delivery-error.ts'
@@ -9,6 +8,7 @@ import { send, type Transport } from '../../platform/mail/transport.ts'
 import { beginAttempt, delayNextAttempt, endAttempt, keepLease, sweepAfterLease } from './attempt.ts'
 import { composeEmail } from './compose.ts'
 import { logFields, settle, settleSent } from './settle.ts'
+import { limitTime } from './time-limit.ts'
 
 /** An email whose delivery was begun this often without an end crashes the workers, so it is marked as failed. */
 const maxAttempts = 30
@@ -59,14 +59,14 @@ export const deliver = async (
     const content = await render(deps.theme, composed.email, composed.locale, composed.values)
     const message = {
       from: deps.config.MAIL_FROM,
-      to: { name: '', address: composed.to },
+      to: composed.to,
       ...content,
-      messageId: `<${email.id}@${domainOf(deps.config.MAIL_FROM)}>`,
+      id: email.id,
       date: email.created_at,
       headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
     }
-    const ends = AbortSignal.any([signal, AbortSignal.timeout(timeouts.smtpDelivery)])
-    await send(deps.transport, message, ends, () => {
+    using limit = limitTime(signal, timeouts.smtpDelivery)
+    await send(deps.transport, message, limit.signal, () => {
       isContentSent = true
     })
   } catch (error) {

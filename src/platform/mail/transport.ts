@@ -1,18 +1,13 @@
-import { Readable } from 'node:stream'
-import type { SendMailOptions, SentMessageInfo, Transporter } from 'nodemailer'
+import type { SentMessageInfo, Transporter } from 'nodemailer'
 import { require } from '../base/lazy-require.ts'
 import { defaultTimeouts, type Timeouts } from '../config/timeouts.ts'
+import { type Message, messageId, mimeMessage } from './mime-message.ts'
+import { writeContentAtOnce } from './nodemailer-patches.ts'
 import { type MailServer, openSmtpSocket } from './smtp-socket.ts'
 
 const nodemailer: Pick<typeof import('nodemailer'), 'createTransport'> = require('nodemailer')
 
 export type Transport = Transporter & Disposable
-
-/** The message as a plug-in of nodemailer receives it. */
-type PluginMessage = {
-  data: { onContent?: () => void }
-  message: { processFunc: (wrap: (content: Readable) => Readable) => void }
-}
 
 type OnSocket = (error: unknown, socket?: object) => void
 
@@ -47,11 +42,7 @@ export const openTransport = (
       ),
   } as const
   const transport = nodemailer.createTransport(options as object) as Transporter
-  transport.use('stream', ((mail: PluginMessage, done: () => void) => {
-    const { onContent } = mail.data
-    if (onContent) mail.message.processFunc(content => Readable.from(withNotice(content, onContent)))
-    done()
-  }) as never)
+  writeContentAtOnce(transport)
   const close = (): void => {
     closing.abort()
     ;(transport.close as (how: { force: boolean }) => void)({ force: true })
@@ -59,16 +50,21 @@ export const openTransport = (
   return Object.assign(transport, { [Symbol.dispose]: close })
 }
 
-/** Calls `onContent` when the content is read: the server has asked for it. A plain stream is filled before that. */
-async function* withNotice(content: Readable, onContent: () => void): AsyncGenerator<Buffer> {
-  onContent()
-  yield* content
-}
-
 /** Sends an email. `onContent` is called when its content starts: after any later error the server may have accepted it. */
 export const send = (
   transport: Transport,
-  mail: SendMailOptions,
+  message: Message,
   signal: AbortSignal,
   onContent: () => void,
-): Promise<SentMessageInfo> => transport.sendMail({ ...mail, ...{ signal, onContent } })
+): Promise<SentMessageInfo> => {
+  const { from, to } = message
+  const mail = {
+    from,
+    to: { name: '', address: to },
+    messageId: messageId(message),
+    raw: mimeMessage(message),
+    signal,
+    onContent,
+  }
+  return transport.sendMail(mail)
+}

@@ -6,8 +6,14 @@ import { beginWithSettings, greetingPid } from './pg-patches.ts'
 import { postgresConfig, postgresTls } from './postgres-config.ts'
 import { asBegin, asOptions, sessionSettings } from './session-settings.ts'
 
-/** How to open each connection to a database. Call `onConnect` with every new client. */
-export type Connection = { config: ClientConfig; onConnect: (client: ClientBase) => void }
+/**
+ * How to open each connection to a database. Call `onConnect` with every new client. `isPooled`: a pooler is in between.
+ */
+export type Connection = {
+  config: ClientConfig
+  onConnect: (client: ClientBase) => void
+  isPooled: boolean
+}
 
 const oldestVersion = 150_000
 
@@ -86,7 +92,7 @@ export const findConnection = async (url: string, timeouts: Timeouts | null): Pr
     })
     refuseUnsupported(server)
     const settings = begin(server.version)
-    return { config, onConnect: client => beginWithSettings(client, settings) }
+    return { config, onConnect: client => beginWithSettings(client, settings), isPooled: true }
   }
 
   const tryTls = async (ssl: ClientConfig['ssl']): Promise<Connection> => {
@@ -96,7 +102,7 @@ export const findConnection = async (url: string, timeouts: Timeouts | null): Pr
     })
     if (!server || server.isPooled) return connectToPooler(ssl)
     refuseUnsupported(server)
-    return { config: { ...withOptions(server.version), ssl }, onConnect: () => {} }
+    return { config: { ...withOptions(server.version), ssl }, onConnect: () => {}, isPooled: false }
   }
 
   const [first, second] = await postgresTls(address)

@@ -12,8 +12,8 @@ export type PreparedReads = Disposable & {
 }
 
 /** Opens no connection before the first read. */
-export const openPreparedReads = ({ config, onConnect }: Connection, log: Log): PreparedReads => {
-  const reader = openPipelinedReader({ ...config, onConnect }, log)
+export const openPreparedReads = ({ config, onConnect, isPooled }: Connection, log: Log): PreparedReads => {
+  const reader = openPipelinedReader({ ...config, onConnect, isPooled }, log)
   return {
     run: <Row extends object>(statement: Statement, values: unknown[]) =>
       retryRead(() => reader.query<Row>({ ...statement, values })),

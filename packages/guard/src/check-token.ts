@@ -4,6 +4,13 @@ import { type CheckSignature, type FindKey, type NamedKey, readSigned } from './
 import { parseToken } from './signed-token.ts'
 import { openTokenCache } from './token-cache.ts'
 
+/** Checks access tokens of one issuer. */
+export type TokenCheck = {
+  readonly check: (token: string, now: number) => Promise<CheckedToken | 'invalid'>
+  /** The claims of a token that was checked before and is valid now. Null for any other, of which `check` says more. */
+  readonly recall: (token: string, now: number) => Claims | null
+}
+
 /** The claims of an authentic access token. `isExpired` means that only its age is wrong. */
 export type CheckedToken = { readonly claims: Claims; readonly isExpired: boolean }
 
@@ -29,17 +36,15 @@ type Options<K extends NamedKey> = Expected & {
 }
 
 /**
- * Returns a function that checks access tokens, and the signature of each only once: a client sends the same token with
- * every request, and its signature costs more than everything else before a handler.
+ * Opens a check of access tokens that checks the signature of each only once: a client sends the same token with every
+ * request, and its signature costs more than everything else before a handler.
  */
-export const openTokenCheck = <K extends NamedKey>(
-  options: Options<K>,
-): ((token: string, now: number) => Promise<CheckedToken | 'invalid'>) => {
+export const openTokenCheck = <K extends NamedKey>(options: Options<K>): TokenCheck => {
   const { findKey, clockTolerance, maxTokens = 10_000 } = options
   const tolerance = clockTolerance * 1000
   const cache = openTokenCache<K>(maxTokens)
 
-  return async (token, now) => {
+  const check: TokenCheck['check'] = async (token, now) => {
     const cached = cache.find(token)
     const kid = cached?.key.kid ?? parseToken(token)?.kid
     if (kid === undefined) return 'invalid'
@@ -54,4 +59,13 @@ export const openTokenCheck = <K extends NamedKey>(
     else if (valid !== cached) cache.store(token, { ...valid, key })
     return { claims: valid.claims, isExpired }
   }
+  const recall: TokenCheck['recall'] = (token, now) => {
+    const cached = cache.find(token)
+    if (!cached || cached.from > now + tolerance || cached.until < now - tolerance) return null
+    const found = findKey(cached.key.kid)
+    // `check` asks again. An error that no caller awaits would end the process.
+    if (found instanceof Promise) found.catch(() => {})
+    return found === cached.key ? cached.claims : null
+  }
+  return { check, recall }
 }

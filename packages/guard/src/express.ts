@@ -27,7 +27,7 @@ export type Middleware = (
 const middleware =
   (guard: Guard<NodeRequest>): Middleware =>
   (request, reply, next) =>
-    void runGuard(guard, request, {
+    runGuard(guard, request, {
       refuse: answer => sendAnswer(reply, answer),
       pass: () => next(),
       // Always an error: `next()` and `next('route')` would let the request pass.

@@ -33,7 +33,8 @@ const guards = openGuards<FastifyRequest>({
 const hook =
   (guard: Guard<FastifyRequest>): Hook =>
   async (request, reply) => {
-    const answer = await guard(request)
+    const decided = guard(request)
+    const answer = decided instanceof Promise ? await decided : decided
     if (!answer) return undefined
     // As bytes: Fastify adds a charset to the type of a text, which `application/problem+json` does not have.
     return reply.code(answer.status).headers(answer.headers).send(Buffer.from(answer.body))

@@ -18,6 +18,8 @@ export type RevocationOptions = {
 export type FeedStore = {
   /** Throws a TokenError if the session of the token has ended, or if that cannot be known and matters. */
   readonly check: (claims: Claims) => void | Promise<void>
+  /** Whether it is known now that `check` would accept. */
+  readonly accepts: (claims: Claims) => boolean
   readonly close: () => void
 }
 
@@ -100,15 +102,17 @@ export const openFeedStore = (options: FeedOptions, policy: RevocationOptions): 
     if (ended.has(claims)) throw new TokenError('SESSION_REVOKED')
     if (whenStale === 'deny' && isStale()) throw new TokenError('KEYS_UNAVAILABLE', { cause })
   }
+  /** Null if the list is current. Otherwise it resolves when the list is read, or cannot be. */
+  const use = (): Promise<void> | null => {
+    usedAt = Date.now()
+    const first = start()
+    // After a time without tokens, sessions may have ended that the guard has not read yet.
+    return reading?.isFirstOver === true && !isStale() ? null : first
+  }
 
   return {
-    check: claims => {
-      usedAt = Date.now()
-      const first = start()
-      // After a time without tokens, sessions may have ended that the guard has not read yet.
-      const isCurrent = reading?.isFirstOver === true && !isStale()
-      return isCurrent ? decide(claims) : first.then(() => decide(claims))
-    },
+    check: claims => use()?.then(() => decide(claims)) ?? decide(claims),
+    accepts: claims => use() === null && !ended.has(claims),
     close: () => closing.abort(),
   }
 }

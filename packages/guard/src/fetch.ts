@@ -45,7 +45,8 @@ const wrap =
   <X extends object, Q extends Request, R extends unknown[]>(handler: Handler<Q, X & AuthContext<A>, R>) =>
   async (request: Q, ...[given, ...rest]: [context?: X, ...rest: R]): Promise<Response> => {
     const context = copyContext(given)
-    const answer = await guard({ request, context: context as Call['context'] })
+    const decided = guard({ request, context: context as Call['context'] })
+    const answer = decided instanceof Promise ? await decided : decided
     if (answer) return new Response(answer.body, { status: answer.status, headers: { ...answer.headers } })
     return handler(request, context as unknown as X & AuthContext<A>, ...rest)
   }

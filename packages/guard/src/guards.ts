@@ -1,5 +1,6 @@
 import { acr, type ClaimsCheck, fresh, type Level, role, scope, verifiedEmail } from './checks.ts'
 import type { Claims } from './claims.ts'
+import { recallBearer } from './recall.ts'
 import { type Answer, answerOf, malformed, missing, type Refusal, refusalOf } from './refusal.ts'
 import { TokenError } from './token-error.ts'
 import type { Verifier } from './verifier.ts'
@@ -66,8 +67,7 @@ export const openGuards = <C>(access: Access<C>): Guards<C> => {
     if (typeof verifier?.verify !== 'function')
       throw new TypeError('requireAuth and optionalAuth take what createVerifier returns')
     const { issuer } = verifier
-    return async context => {
-      const sent = authorization(context)
+    const decide = async (context: C, sent: string | typeof several | undefined): Promise<Answer | null> => {
       if (sent === undefined) {
         if (withoutToken) return refuse(context, withoutToken, issuer)
         write(context, { auth: null, issuer })
@@ -80,6 +80,13 @@ export const openGuards = <C>(access: Access<C>): Guards<C> => {
         return refuse(context, refusalOf(verified), issuer)
       }
       write(context, { auth: verified, issuer })
+      return null
+    }
+    return context => {
+      const sent = authorization(context)
+      const auth = typeof sent === 'string' ? recallBearer(sent, verifier.verify) : null
+      if (!auth) return decide(context, sent)
+      write(context, { auth, issuer })
       return null
     }
   }

@@ -27,7 +27,8 @@ const guards = openGuards<Context<AuthEnv>>({
 const middleware =
   <A extends Auth>(guard: Guard<Context<AuthEnv>>): MiddlewareHandler<AuthEnv<A>> =>
   async (c, next) => {
-    const answer = await guard(c as unknown as Context<AuthEnv>)
+    const decided = guard(c as unknown as Context<AuthEnv>)
+    const answer = decided instanceof Promise ? await decided : decided
     if (answer) return c.body(answer.body, answer.status as ContentfulStatusCode, { ...answer.headers })
     await next()
     return undefined

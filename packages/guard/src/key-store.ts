@@ -6,11 +6,14 @@ import { TokenError } from './token-error.ts'
 
 /** Finds keys in a list that never changes. */
 export const openFixedKeys = (published: readonly PublishedKey[]): FindKey<VerifyKey> => {
-  let keys: Promise<Keys> | undefined
-  return async kid => {
-    keys ??= importKeys(published, new Map())
-    return (await keys).get(kid) ?? null
+  let reading: Promise<Keys> | undefined
+  let keys: Keys | undefined
+  const findLater = async (kid: string): Promise<VerifyKey | null> => {
+    reading ??= importKeys(published, new Map())
+    keys = await reading
+    return keys.get(kid) ?? null
   }
+  return kid => (keys ? (keys.get(kid) ?? null) : findLater(kid))
 }
 
 /**

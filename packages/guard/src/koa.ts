@@ -26,8 +26,9 @@ const guards = openGuards<Context>({
 const middleware =
   (guard: Guard<Context>): Middleware<AuthState> =>
   async (ctx, next) => {
-    const answer = await guard(ctx)
-    if (!answer) return next()
+    const decided = guard(ctx)
+    const answer = decided instanceof Promise ? await decided : decided
+    if (!answer) return await next()
     ctx.status = answer.status
     ctx.body = answer.body
     ctx.set(answer.headers)

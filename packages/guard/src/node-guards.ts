@@ -50,19 +50,20 @@ export const sendAnswer = (reply: NodeReply, { status, headers, body }: Answer):
   reply.writeHead(status, { ...headers }).end(body)
 }
 
-/** Runs a guard, and then exactly one of the three. */
-export const runGuard = async (
+/** Runs a guard, and then exactly one of the three: at once if the guard need not wait. */
+export const runGuard = (
   guard: Guard<NodeRequest>,
   request: NodeRequest,
   then: { refuse: (answer: Answer) => void; pass: () => void; fail: (error: unknown) => void },
-): Promise<void> => {
-  let answer: Answer | null
+): void => {
+  const end = (answer: Answer | null): void => (answer ? then.refuse(answer) : then.pass())
+  let decided: ReturnType<typeof guard>
   try {
-    answer = await guard(request)
+    decided = guard(request)
   } catch (error) {
     then.fail(error)
     return
   }
-  if (answer) then.refuse(answer)
-  else then.pass()
+  if (decided instanceof Promise) void decided.then(end, then.fail)
+  else end(decided)
 }

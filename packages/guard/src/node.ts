@@ -19,7 +19,7 @@ export type Middleware = (request: AuthRequest, reply: ServerResponse, next: () 
 const middleware =
   (guard: Guard<NodeRequest>): Middleware =>
   (request, reply, next) =>
-    void runGuard(guard, request, {
+    runGuard(guard, request, {
       refuse: answer => sendAnswer(reply, answer),
       pass: () => next(),
       fail: error => {

@@ -6,6 +6,7 @@ import { fetchKeys } from './fetch-keys.ts'
 import { openFixedKeys, openKeyStore } from './key-store.ts'
 import { checkSignature, type PublishedKey, readPublishedKeys, type VerifyKey } from './published-keys.ts'
 import type { FindKey } from './read-signed.ts'
+import { type Recall, withRecall } from './recall.ts'
 import { TokenError } from './token-error.ts'
 
 export type VerifierOptions = {
@@ -90,18 +91,22 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
     throw new TypeError('keys must be the array `keys` of /.well-known/paseto-keys')
   checkRevocations(options.revocations)
   const findKey = findKeyOf(issuer, options)
-  const check = openTokenCheck({
+  const tokens = openTokenCheck({
     ...{ issuer, audience: audiencesOf(audience), findKey, checkSignature },
     clockTolerance: checkTolerance(clockTolerance),
   })
   const feed = openFeed(options, { issuer, findKey, clockTolerance })
   const verify = async (token: string): Promise<Claims> => {
-    const checked = await check(token, Date.now())
+    const checked = await tokens.check(token, Date.now())
     if (checked === 'invalid') throw new TokenError('INVALID_TOKEN')
     if (checked.isExpired) throw new TokenError('TOKEN_EXPIRED')
     const undecided = feed?.check(checked.claims)
     if (undecided) await undecided
     return checked.claims
   }
-  return { issuer, verify, close: () => feed?.close() }
+  const recall: Recall = token => {
+    const claims = tokens.recall(token, Date.now())
+    return claims && (!feed || feed.accepts(claims)) ? claims : null
+  }
+  return { issuer, verify: withRecall(verify, recall), close: () => feed?.close() }
 }

@@ -20,7 +20,7 @@ export const checkSignature: CheckSignature<PublicKey> = (key, bytes, signature)
 export const openTokenCheck = (
   options: Omit<Parameters<typeof openCheck<PublicKey>>[0], 'checkSignature'>,
 ): CheckToken => {
-  const check = openCheck({ ...options, checkSignature })
+  const { check } = openCheck({ ...options, checkSignature })
   return (token, now) => check(token, now.getTime())
 }
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { mock } from 'node:test'
 import anyTest from 'ava'
 import type { RevocationOptions } from '../../../packages/guard/src/feed-store.ts'
+import { nodeGuards } from '../../../packages/guard/src/node-guards.ts'
 import { createVerifier } from '../../../packages/guard/src/verifier.ts'
 import { signMessage, signToken } from '../../../src/platform/crypto/paseto.ts'
 import { generateKey, importSecret } from '../../../src/platform/crypto/paseto-keys.ts'
@@ -83,14 +84,18 @@ const openIssuer = async () => {
     guard: (revocations: true | RevocationOptions = true) => {
       const verifier = createVerifier({ issuer: url, revocations })
       closes.push(verifier.close)
-      return {
-        ...verifier,
-        check: (token: string): Promise<string> =>
-          verifier.verify(token).then(
-            () => 'passes',
-            error => error.code ?? String(error),
-          ),
+      const guard = nodeGuards.requireAuth(verifier)
+      const check = async (token: string): Promise<string> => {
+        const outcome = await verifier.verify(token).then(
+          () => 'passes',
+          error => error.code ?? String(error),
+        )
+        // The token is in the cache now, where a guard takes a shorter way.
+        const answer = await guard({ headers: { authorization: `Bearer ${token}` } })
+        if ((answer === null) !== (outcome === 'passes')) throw new Error('the guard decides otherwise')
+        return outcome
       }
+      return { ...verifier, check }
     },
     [Symbol.asyncDispose]: async () => {
       for (const close of closes) close()

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 // only the variables that programs and Docker need.
 
 const passedOn =
-  /^(?:PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|LANG|XDG_RUNTIME_DIR|LC_\w+|DOCKER_\w+|TESTCONTAINERS_\w+|LATCHKEY_(?:SERVICES|REDIS)|NODE_V8_COVERAGE|FUZZ_\w+)$/
+  /^(?:PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|LANG|XDG_RUNTIME_DIR|LC_\w+|DOCKER_\w+|TESTCONTAINERS_\w+|LATCHKEY_(?:SERVICES|REDIS)|NODE_V8_COVERAGE|TEST_STATEMENTS|FUZZ_\w+)$/
 
 /** The environment of the tests, derived from that of the shell. */
 export const testEnvironment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({

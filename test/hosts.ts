@@ -37,7 +37,7 @@ const stop = async ({ child, ended }: Started): Promise<string[]> => {
     return [
       `A process that runs the service exited before the tests ended: ${child.signalCode ?? child.exitCode}`,
     ]
-  return child.exitCode === 0 ? [] : ['A process that runs the service had an uncaught error: see above']
+  return child.exitCode === 0 ? [] : ['A process that runs the service reported an error: see above']
 }
 
 /** Starts the processes that run the service for test files. They also end when this process is killed. */

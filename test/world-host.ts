@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
@@ -44,6 +45,7 @@ import {
 } from './local-world.ts'
 import type { Refusal } from './mail-sink.ts'
 import { dropKeys, keysOf } from './redis-keys.ts'
+import { recordStatements, statementsWithoutIndex } from './statements.ts'
 import { isWarning } from './warnings.ts'
 
 // A process that runs the service for test files. `test/run.ts` starts two of them, so that two instances of one world run
@@ -53,6 +55,8 @@ import { isWarning } from './warnings.ts'
 type Hosted = LocalInstance & { clock: Clock; logs: string[]; world?: LocalWorld; worker?: MailWorker }
 
 const hosted = new Map<string, Hosted>()
+
+const statements = recordStatements()
 
 const find = (id: string): Hosted => {
   const found = hosted.get(id)
@@ -221,6 +225,16 @@ const onUncaught = (error: unknown): void => {
 }
 process.on('uncaughtException', onUncaught).on('unhandledRejection', onUncaught)
 
+const reportStatements = async (): Promise<void> => {
+  const template = new URL(String(process.env.TEST_DATABASE_URL))
+  template.pathname = `/${process.env.TEST_TEMPLATE}`
+  const found = await statementsWithoutIndex(template.href, statements.values())
+  if (found.length > 0) process.exitCode = 1
+  for (const fault of found) process.stderr.write(`${fault}\n`)
+  const { TEST_STATEMENTS: path } = process.env
+  if (path) await writeFile(`${path}.${process.pid}`, serialize([...statements.values()]))
+}
+
 // The run has ended or was killed, so this process deletes its databases and keys, and exits. If something still keeps it
 // alive then, the service leaks a timer or a connection.
 process.on('disconnect', async () => {
@@ -229,6 +243,7 @@ process.on('disconnect', async () => {
   server.close()
   server.closeAllConnections()
   await hasher[Symbol.asyncDispose]()
+  await reportStatements().catch(onUncaught)
   setTimeout(() => {
     process.stderr.write(
       `A process that runs the service does not exit. Open resources: ${process.getActiveResourcesInfo()}\n`,

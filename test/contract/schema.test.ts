@@ -10,6 +10,7 @@ import { openLog } from '../../src/platform/base/log.ts'
 import { openPostgres } from '../../src/platform/postgres/postgres.ts'
 import { migrate } from '../../src/processes/migrate/migrate.ts'
 import { migrations } from '../../src/processes/migrate/migrations.ts'
+import { statementsWithoutIndex } from '../statements.ts'
 import { testSecret } from '../template.ts'
 
 const entities = await loadEntities()
@@ -298,4 +299,29 @@ test('database role with only CREATE in its schema → migrates without any exte
   await migrate({ DATABASE_URL: limited.href, APP_SECRET: [testSecret] }, silent)
   t.deepEqual(await query(url, 'SELECT extname FROM pg_extension'), [{ extname: 'plpgsql' }])
   t.is((await tablesOf(url)).length, entities.length)
+})
+
+test('foreign keys → each has an index, so that the deletion of a row reads no other table from beginning to end', async t => {
+  const url = await createMigratedDatabase(t)
+  const without = await query<{ name: string }>(
+    url,
+    `SELECT conname AS name FROM pg_constraint c
+      WHERE contype = 'f' AND connamespace = 'public'::regnamespace
+        AND NOT EXISTS (SELECT FROM pg_index
+                         WHERE indrelid = conrelid AND indkey[0] = conkey[1] AND indpred IS NULL)`,
+  )
+  // No site is ever deleted.
+  t.deepEqual(without, [{ name: 'purchases_site_id_fkey' }])
+})
+
+test('a statement that no index fits → the run of the tests reports it', async t => {
+  const url = await createMigratedDatabase(t)
+  const found = await statementsWithoutIndex(url, [
+    { text: 'SELECT id FROM emails WHERE last_error = $1', values: ['bounced'] },
+    { text: 'SELECT id FROM emails WHERE user_id = $1', values: ['0192c1a0-0000-7000-8000-000000000000'] },
+    { text: 'SELECT no_such_column FROM emails', values: [] },
+  ])
+  t.deepEqual(found, [
+    'No index fits, so this statement reads all of emails:\nSELECT id FROM emails WHERE last_error = $1',
+  ])
 })

@@ -33,22 +33,24 @@ export const findUserByEmail = async (reads: PreparedReads, email: string): Prom
 
 const hashesInUse: Statement = {
   name: 'hashes-in-use',
-  text: `WITH RECURSIVE form AS (
-      SELECT min(password_form(password_hash)) AS name FROM users
+  text: `WITH RECURSIVE one AS (
+      (SELECT password_hash AS hash FROM users WHERE password_form(password_hash) IS NOT NULL
+        ORDER BY password_form(password_hash) LIMIT 1)
       UNION ALL
-      SELECT (SELECT min(password_form(password_hash)) FROM users WHERE password_form(password_hash) > form.name)
-        FROM form WHERE form.name IS NOT NULL
+      SELECT (SELECT password_hash FROM users WHERE password_form(password_hash) > password_form(one.hash)
+               ORDER BY password_form(password_hash) LIMIT 1)
+        FROM one WHERE one.hash IS NOT NULL
     )
-    SELECT (SELECT password_hash FROM users WHERE password_form(password_hash) = form.name LIMIT 1) AS hash
-      FROM form WHERE form.name IS NOT NULL LIMIT 100`,
+    SELECT hash FROM one WHERE hash IS NOT NULL LIMIT 100`,
 }
 
 /**
  * Finds one stored hash of each form (algorithm and cost) in use. It takes a few index steps, for any number of accounts.
+ * Each step sorts by the index: with an equality alone, Postgres would read the whole table for the hash of a rare form.
  * Each login reads them, so that every instance sees the hashes of an import at once.
  */
 export const findHashesInUse = async (reads: PreparedReads): Promise<string[]> =>
-  (await reads.run<{ hash: string | null }>(hashesInUse, [])).flatMap(({ hash }) => hash ?? [])
+  (await reads.run<{ hash: string }>(hashesInUse, [])).map(({ hash }) => hash)
 
 const usersChangingTo: Statement = {
   name: 'users-changing-to',

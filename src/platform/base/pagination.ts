@@ -11,6 +11,14 @@ const idShape = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** The position after this id as opaque text, for the start of the next page. */
 export const writeCursor = (id: string): string => encode(Buffer.from(id))
 
+/** The lowest UUID of version 7 that begins with this time, in milliseconds. */
+export const firstIdAt = (time: number): string => {
+  const digits = Math.min(Math.max(0, time), 2 ** 48 - 1)
+    .toString(16)
+    .padStart(12, '0')
+  return `${digits.slice(0, 8)}-${digits.slice(8)}-0000-0000-000000000000`
+}
+
 const readCursor =
   (shape: RegExp) =>
   (text: string): string | null => {

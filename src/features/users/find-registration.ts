@@ -14,7 +14,7 @@ export const findRegistration = async (
   const [event]: { created_at: Date; ip: string; user_agent: string | null }[] = await database.query(
     `SELECT created_at, ip, user_agent FROM audit_events
       WHERE user_id = $1 AND type = 'user.registered' AND actor_id IS NULL AND ip IS NOT NULL
-      ORDER BY created_at LIMIT 1`,
+      ORDER BY id LIMIT 1`,
     [userId],
   )
   return event ? { time: event.created_at, ip: event.ip, userAgent: event.user_agent ?? '' } : null

@@ -15,6 +15,7 @@ import { EmailSecrets1764210000000 } from '../../../migrations/1764210000000-ema
 import { Clients1764220000000 } from '../../../migrations/1764220000000-clients.ts'
 import { Revocations1764250000000 } from '../../../migrations/1764250000000-revocations.ts'
 import { Factors1764300000000 } from '../../../migrations/1764300000000-factors.ts'
+import { Growth1764310000000 } from '../../../migrations/1764310000000-growth.ts'
 
 /** Every migration, oldest first. */
 export const migrations = [
@@ -35,4 +36,5 @@ export const migrations = [
   Clients1764220000000,
   Revocations1764250000000,
   Factors1764300000000,
+  Growth1764310000000,
 ]

@@ -26,8 +26,21 @@ export const resealRows = async (deps: Needs): Promise<number> => {
     return 0
   }
   let resealed = 0
-  for (const column of deps.sealedColumns) resealed += await resealColumn(deps, column)
+  for (const column of deps.sealedColumns)
+    if (await hasOtherSeals(deps, column)) resealed += await resealColumn(deps, column)
   return resealed
+}
+
+/**
+ * Whether a row is sealed under another secret than the current one, by the first and the last entry of an index. While two
+ * secrets are listed, each run would otherwise read the whole table to find no row.
+ */
+const hasOtherSeals = async ({ database, secrets }: Needs, { table, column }: SealedColumn) => {
+  const [ids]: { first: string | null; last: string | null }[] = await database.query(
+    `SELECT min(split_part(${column}, '.', 2)) AS first, max(split_part(${column}, '.', 2)) AS last
+      FROM ${table} WHERE ${column} IS NOT NULL`,
+  )
+  return [ids?.first ?? null, ids?.last ?? null].some(id => id !== null && id !== secrets.current.id)
 }
 
 const resealColumn = async (deps: Needs, of: SealedColumn): Promise<number> => {

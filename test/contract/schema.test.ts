@@ -301,7 +301,7 @@ test('database role with only CREATE in its schema → migrates without any exte
   t.is((await tablesOf(url)).length, entities.length)
 })
 
-test('foreign keys → each has an index, so that the deletion of a row reads no other table from beginning to end', async t => {
+test('foreign keys → each has an index, or a deletion would read the whole table', async t => {
   const url = await createMigratedDatabase(t)
   const without = await query<{ name: string }>(
     url,

@@ -45,8 +45,7 @@ const hashesInUse: Statement = {
 }
 
 /**
- * Finds one stored hash of each form (algorithm and cost) in use. It takes a few index steps, for any number of accounts.
- * Each step sorts by the index: with an equality alone, Postgres would read the whole table for the hash of a rare form.
+ * Finds one stored hash of each form (algorithm and cost) in use. It takes an index step for each.
  * Each login reads them, so that every instance sees the hashes of an import at once.
  */
 export const findHashesInUse = async (reads: PreparedReads): Promise<string[]> =>

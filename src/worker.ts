@@ -8,6 +8,7 @@ import { exposureWarnings } from './platform/config/exposure.ts'
 import { serveMetrics } from './platform/health/metrics.ts'
 import { checkTemplatesOrExit } from './platform/mail/check-templates.ts'
 import { compileAll } from './platform/mail/render.ts'
+import { saveCompiledSoon } from './processes/save-compiled.ts'
 import { closeOnSignal, closeWithin, exitWithError } from './processes/shutdown.ts'
 import { endTimeoutMs, startWorker } from './processes/worker/start-worker.ts'
 
@@ -25,6 +26,7 @@ if (import.meta.main) {
     const reported = reportSecrets(deps)
     const worker = startWorker(deps)
     log.info('waiting for emails')
+    saveCompiledSoon()
 
     const close = async (): Promise<void> => {
       await worker.close()

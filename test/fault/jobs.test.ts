@@ -16,7 +16,8 @@ const other = await world.instance()
 const workers = () => [startWorker(world.deps), startWorker(other.deps)]
 test.after.always(() => world[Symbol.asyncDispose]())
 
-const { queue, redis, config } = world.deps
+const { redis, config } = world.deps
+const queue = world.deps.queue.open()
 const idle = () =>
   until('the queue to be empty', async () => {
     const counts = await queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized')
@@ -33,7 +34,7 @@ test.serial(
     const ids = rows.map(({ id }) => id)
     const addAll = async () => {
       const added = Array.from({ length: 10 }, (_, i) =>
-        addEmailJobs([world, other][i % 2]?.deps.queue ?? queue, ids),
+        addEmailJobs((i % 2 ? other : world).deps.queue, ids),
       )
       await Promise.all(added)
     }

@@ -49,7 +49,7 @@ test.serial(
           t.is((await client.post('register', { email, password })).status, 201)
           await until(
             'a job to wait for its next try',
-            async () => (await world.deps.queue.getDelayedCount()) > 0,
+            async () => (await world.deps.queue.open().getDelayedCount()) > 0,
           )
           const before = await untilServed(() => client.post('refresh', { refresh_token: kept.refresh }))
           t.is(before.status, 200, 'the session works until FLUSHALL')

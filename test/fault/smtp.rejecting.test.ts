@@ -43,13 +43,16 @@ test('the mail server refuses emails under load → requests succeed, and each e
     refused.some(({ attempts }) => attempts === 1),
     'an email refused permanently is not tried again',
   )
-  const job = await world.deps.queue.getJob(refused[0]?.id ?? '')
+  const job = await world.deps.queue.open().getJob(refused[0]?.id ?? '')
   t.falsy(job && !(await job.isActive()), 'no job tries it again')
 
   await load.stop()
   // Wait for deliveries that are still under way: they may have got the refusal.
   await world.mails.answer(null)
-  await until('no delivery to be under way', async () => (await world.deps.queue.getActiveCount()) === 0)
+  await until(
+    'no delivery to be under way',
+    async () => (await world.deps.queue.open().getActiveCount()) === 0,
+  )
   const failed = await rowsThat(`status = 'failed'`)
   for (const { id } of failed) t.is((await retry(id)).status, 202)
   t.deepEqual(await brokenInvariants(load), [])

@@ -1,8 +1,9 @@
-import { ArrayContains, type EntityManager, Equal, IsNull, Not } from 'typeorm'
+import type { EntityManager } from 'typeorm'
 import { NIL as noAccount } from 'uuid'
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import type { FactorType } from '../../platform/catalog/factors.ts'
+import { ArrayContains, Equal, IsNull, Not } from '../../platform/postgres/typeorm.ts'
 import { removeUnprovenFactors } from '../factors/remove-unproven-factors.ts'
 import { type User, Users } from '../users/entity.ts'
 

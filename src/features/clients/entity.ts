@@ -1,4 +1,4 @@
-import { EntitySchema } from 'typeorm'
+import { EntitySchema } from '../../platform/postgres/typeorm.ts'
 import type { Client, ClientSecret } from './types.ts'
 
 export const Clients = new EntitySchema<Client>({

@@ -1,6 +1,6 @@
-import { In } from 'typeorm'
 import type { Deps } from '../../deps.ts'
 import { type PageQuery, rowsFor } from '../../platform/base/pagination.ts'
+import { In } from '../../platform/postgres/typeorm.ts'
 import { ClientSecrets, Clients } from './entity.ts'
 import type { Client, ClientSecret } from './types.ts'
 

@@ -1,14 +1,15 @@
-import Bowser from 'bowser'
-
-// For a browser that it does not know, Bowser returns words of the user agent itself.
-const browsers = new Set(Object.values(Bowser.BROWSER_MAP))
+import type Bowser from 'bowser'
+import { require } from '../../platform/base/lazy-require.ts'
 
 /** The browser and system that a user agent names, such as `Firefox` and `Windows`. Null where it names none. */
 export const parseUserAgent = (userAgent: string): { browser: string | null; system: string | null } => {
   if (userAgent === '') return { browser: null, system: null }
-  const { browser, os } = Bowser.parse(userAgent)
+  const { BROWSER_MAP, parse }: typeof Bowser = require('bowser')
+  const { browser, os } = parse(userAgent)
+  // For a browser that it does not know, Bowser returns words of the user agent itself.
+  const isKnown = browser.name && Object.values(BROWSER_MAP).includes(browser.name)
   return {
-    browser: browser.name && browsers.has(browser.name) ? browser.name : null,
+    browser: isKnown && browser.name ? browser.name : null,
     system: os.name || null,
   }
 }

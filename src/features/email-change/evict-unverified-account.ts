@@ -1,6 +1,7 @@
-import { type EntityManager, Not } from 'typeorm'
+import type { EntityManager } from 'typeorm'
 import type { Deps } from '../../deps.ts'
 import type { Origin } from '../../platform/base/origin.ts'
+import { Not } from '../../platform/postgres/typeorm.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { revokeUserTokens } from '../one-time-tokens/revoke-user-tokens.ts'
 import { type User, Users } from '../users/entity.ts'

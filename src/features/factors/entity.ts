@@ -1,4 +1,4 @@
-import { EntitySchema } from 'typeorm'
+import { EntitySchema } from '../../platform/postgres/typeorm.ts'
 import type { Factor, RecoveryCode } from './types.ts'
 
 export const Factors = new EntitySchema<Factor>({

@@ -1,8 +1,8 @@
-import { IsNull } from 'typeorm'
 import type { Deps } from '../../deps.ts'
 import { emailOf } from '../../platform/catalog/email-definition.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { type Email, Emails } from '../../platform/mail/entity.ts'
+import { IsNull } from '../../platform/postgres/typeorm.ts'
 import type { User } from '../users/entity.ts'
 
 /** Emails that an owner requests who wants to use the account again. */

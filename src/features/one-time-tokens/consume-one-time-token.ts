@@ -1,5 +1,6 @@
-import { type EntityManager, IsNull } from 'typeorm'
+import type { EntityManager } from 'typeorm'
 import { Emails } from '../../platform/mail/entity.ts'
+import { IsNull } from '../../platform/postgres/typeorm.ts'
 
 const lockUser = `SELECT FROM users WHERE id = (
   SELECT coalesce(e.user_id, (SELECT u.id FROM users u WHERE u.email = e.recipient)) FROM emails e WHERE e.id = $1

@@ -1,4 +1,4 @@
-import { EntitySchema } from 'typeorm'
+import { EntitySchema } from '../../platform/postgres/typeorm.ts'
 import type { Revocation } from './types.ts'
 
 export const Revocations = new EntitySchema<Revocation>({

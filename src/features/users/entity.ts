@@ -1,4 +1,4 @@
-import { EntitySchema } from 'typeorm'
+import { EntitySchema } from '../../platform/postgres/typeorm.ts'
 import type { User } from './types.ts'
 
 export type { User }

@@ -1,34 +1,39 @@
 import type { Context } from 'koa'
-import { HttpMethodEnum, koaBody } from 'koa-body'
-import rawBody from 'raw-body'
+import type { HttpMethodEnum } from 'koa-body'
+import type getRawBody from 'raw-body'
+import { require } from '../base/lazy-require.ts'
 import type { DetailOf } from '../catalog/problem-definition.ts'
 import { Problem, type problems } from '../catalog/problems.ts'
 import { mediaType } from './content-type.ts'
+import { loadKoaBody } from './koa-body-patches.ts'
 import { readParameters } from './read-parameters.ts'
 
 const form = 'application/x-www-form-urlencoded'
 const types = { json: 'application/json', form, parameters: form } as const
 
 // DELETE has a body too: the deletion of an account requires the password.
-const methodsWithBody = [HttpMethodEnum.POST, HttpMethodEnum.PUT, HttpMethodEnum.PATCH, HttpMethodEnum.DELETE]
+const methodsWithBody = ['POST', 'PUT', 'PATCH', 'DELETE'] as HttpMethodEnum[]
 
-const parsers = {
-  json: parser({ json: true, urlencoded: false }),
-  form: parser({ json: false, urlencoded: true }),
-  parameters: parser({ json: false, urlencoded: true }),
-} as const
+type Parsers = Record<keyof typeof types, ReturnType<ReturnType<typeof loadKoaBody>['koaBody']>>
+let loaded: Parsers | null = null
 
-function parser(kinds: { json: boolean; urlencoded: boolean }) {
-  return koaBody({
-    ...kinds,
-    text: false,
-    multipart: false,
-    parsedMethods: methodsWithBody,
-    jsonLimit: '16kb',
-    formLimit: '16kb',
-    patchNode: false,
-    includeUnparsed: true,
-  })
+/** Loads the parsers at the first body: they and what they need are 80 files. */
+const loadParsers = (): Parsers => {
+  const { koaBody } = loadKoaBody()
+  const parser = (kinds: { json: boolean; urlencoded: boolean }) =>
+    koaBody({
+      ...kinds,
+      text: false,
+      multipart: false,
+      parsedMethods: methodsWithBody,
+      jsonLimit: '16kb',
+      formLimit: '16kb',
+      patchNode: false,
+      includeUnparsed: true,
+    })
+  const form = parser({ json: false, urlencoded: true })
+  loaded = { json: parser({ json: true, urlencoded: false }), form, parameters: form }
+  return loaded
 }
 
 const notAnObject = () => Object.assign(new SyntaxError('not a JSON object in UTF-8'), { status: 400 })
@@ -55,6 +60,7 @@ const encodingOf = ({ req }: Context): string => {
 const readBytes = async (ctx: Context): Promise<Buffer | Problem<'UNSUPPORTED_MEDIA_TYPE'>> => {
   if (encodingOf(ctx) !== 'identity')
     return new Problem('UNSUPPORTED_MEDIA_TYPE', { detail: 'signed_encoding' })
+  const rawBody: typeof getRawBody = require('raw-body')
   const length = ctx.req.headers['content-length']
   return rawBody(ctx.req, { limit: '64kb', ...(length && { length }) }).catch((error: Error) => {
     throw isBodyError(error) ? notAnObject() : error
@@ -89,7 +95,7 @@ export const readBody = async (ctx: Context, accepts: keyof typeof types | 'raw'
   headers['content-type'] = types[accepts]
   headers['content-encoding'] = encodingOf(ctx)
   try {
-    await parsers[accepts](ctx, async () => {})
+    await (loaded ?? loadParsers())[accepts](ctx, async () => {})
   } catch (error) {
     if (!isBodyError(error as Error)) throw error
     return refuseMalformed(accepts)

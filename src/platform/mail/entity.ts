@@ -1,4 +1,4 @@
-import { EntitySchema } from 'typeorm'
+import { EntitySchema } from '../postgres/typeorm.ts'
 
 export type EmailStatus = 'queued' | 'sent' | 'failed' | 'dropped'
 

@@ -1,7 +1,7 @@
 import { isPermissionError } from '../base/store-errors.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RedisConnection } from '../redis/redis.ts'
-import { isAddRefused, type MailQueue } from './queue.ts'
+import { isAddRefused, type MailQueue, mailQueueName } from './queue.ts'
 
 type Needs = { redis: RedisConnection; keys: Keys; queue: MailQueue }
 
@@ -28,7 +28,7 @@ export const reportWorker = async (
 export const queueFault = async ({ redis, keys, queue }: Needs): Promise<QueueFault | null> => {
   // Redis counts the age of the key, so that different clocks do not matter.
   const [, state, left, policy] = await Promise.all([
-    queue.getJobCounts('waiting'),
+    redis.llen(`${keys.queue}:${mailQueueName}:wait`),
     redis.get(keys.worker),
     redis.pttl(keys.worker),
     evictionPolicy(redis),

@@ -6,20 +6,22 @@ import { isPermissionError } from '../base/store-errors.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RedisConnection } from '../redis/redis.ts'
 
-// Loads only the queue. The entry of the package also loads its workers, sandboxes and a store in Postgres.
-const bullmq: Pick<typeof import('bullmq'), 'Queue'> = require('bullmq/dist/cjs/classes/queue.js')
-
 /** A job holds only the id of a row of `emails`. The worker reads the content and derives the token when it sends. */
-export type MailQueue = Queue<Record<string, never>>
+type Jobs = Queue<Record<string, never>>
+
+/** `open` loads BullMQ at its first call: 190 files that a process needs only for its first email. */
+export type MailQueue = { open: () => Jobs; close: () => Promise<void> }
 
 export const mailQueueName = 'mail'
 
 /** Waits 5 s after the first attempt, then twice as long each time, with 50 % jitter: about 3 hours in all. */
 const maxAttempts = 12
 
-/** Sends Redis no command at start: BullMQ never repeats one that failed there, so a late Redis would break the queue. */
-export const openMailQueue = (redis: RedisConnection, keys: Keys, log: Log): MailQueue => {
-  const queue: MailQueue = new bullmq.Queue(mailQueueName, {
+// Sends Redis no command: BullMQ never repeats one that failed at the start, so a late Redis would break the queue.
+const openJobs = (redis: RedisConnection, keys: Keys, log: Log): Jobs => {
+  // Loads only the queue. The entry of the package also loads its workers, sandboxes and a store in Postgres.
+  const bullmq: Pick<typeof import('bullmq'), 'Queue'> = require('bullmq/dist/cjs/classes/queue.js')
+  const queue: Jobs = new bullmq.Queue(mailQueueName, {
     connection: redis,
     prefix: keys.queue,
     skipWaitingForReady: true,
@@ -36,6 +38,17 @@ export const openMailQueue = (redis: RedisConnection, keys: Keys, log: Log): Mai
   return queue
 }
 
+export const openMailQueue = (redis: RedisConnection, keys: Keys, log: Log): MailQueue => {
+  let jobs: Jobs | null = null
+  return {
+    open: () => {
+      jobs ??= openJobs(redis, keys, log)
+      return jobs
+    },
+    close: async () => jobs?.close(),
+  }
+}
+
 const addTimeoutMs = 2500
 
 /**
@@ -43,8 +56,9 @@ const addTimeoutMs = 2500
  * time of each command, but a batch to a cluster whose nodes change could wait forever, and block the sweeper.
  */
 export const addEmailJobs = async (queue: MailQueue, emailIds: string[]): Promise<void> => {
+  if (emailIds.length === 0) return
   const done = new AbortController()
-  const added = queue.addBulk(emailIds.map(jobId => ({ name: 'deliver', data: {}, opts: { jobId } })))
+  const added = queue.open().addBulk(emailIds.map(jobId => ({ name: 'deliver', data: {}, opts: { jobId } })))
   const timeout = sleep(addTimeoutMs, null, { signal: done.signal }).then(() => {
     throw Object.assign(new Error('the mail queue does not answer'), { code: 'ETIMEDOUT' })
   })

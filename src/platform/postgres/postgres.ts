@@ -1,12 +1,13 @@
 import type { ClientBase, Pool } from 'pg'
-import { DataSource, type EntitySchema, type Logger } from 'typeorm'
+import type { DataSource as Database, EntitySchema, Logger } from 'typeorm'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import type { Log } from '../base/log.ts'
 import { defaultTimeouts, type Timeouts } from '../config/timeouts.ts'
 import { limitPoolQueue } from './pg-patches.ts'
 import { type Connection, findConnection } from './postgres-connection.ts'
+import { DataSource } from './typeorm.ts'
 
-export type Database = DataSource
+export type { Database }
 
 // TypeORM's own loggers print parameters, such as password hashes and addresses.
 const quietLogger = (log: Log): Logger => ({

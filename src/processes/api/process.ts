@@ -5,6 +5,7 @@ import type { Log } from '../../platform/base/log.ts'
 import type { Config } from '../../platform/config/config.ts'
 import { addStoreGauges, serveMetrics } from '../../platform/health/metrics.ts'
 import type { Report } from '../../platform/metrics/metrics.ts'
+import { saveCompiledSoon } from '../save-compiled.ts'
 import { closeOnSignal, closeWithin } from '../shutdown.ts'
 import { drainGraceMs, endTimeoutMs, startApi } from './server.ts'
 
@@ -24,6 +25,7 @@ const serveAlone = async (config: Config, log: Log): Promise<void> => {
   const api = await startApi(deps, { graceMs: drainGraceMs })
   const reported = reportSecrets(deps)
   log.info({ port: api.port, url: config.PUBLIC_URL }, 'listening')
+  saveCompiledSoon()
   closeOnSignal(log, endTimeoutMs, async () => {
     await api.close()
     await metrics?.[Symbol.asyncDispose]()
@@ -40,6 +42,8 @@ const serveBesideOthers = async (self: Worker, config: Config, plainLog: Log): P
   addStoreGauges(deps)
   const api = await startApi(deps, { graceMs: drainGraceMs })
   const reported = reportSecrets(deps)
+
+  saveCompiledSoon()
 
   // Resolves even if the primary is gone: sending is then pointless, and no error.
   const send = (message: ChildMessage): Promise<void> =>

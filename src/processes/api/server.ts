@@ -6,7 +6,6 @@ import type { Deps } from '../../deps.ts'
 import { authorize } from '../../features/sessions/authorize.ts'
 import { loadRoutes, problems, scopes } from '../../modules.ts'
 import { docAssets } from '../../platform/api-docs/docs.ts'
-import { loadPhoneNumbers } from '../../platform/base/phone-numbers.ts'
 import { createApp } from '../../platform/http/app.ts'
 import { problemAssets } from '../../platform/pages/problem-pages.ts'
 
@@ -30,7 +29,6 @@ export type Api = {
  * `draining`, so that load balancers choose another server, and then lets the requests in progress finish.
  */
 export const startApi = async (deps: Deps, { graceMs }: { graceMs: number }): Promise<Api> => {
-  loadPhoneNumbers()
   let closing: Promise<void> | null = null
   let draining = false
   const routes = await loadRoutes({

@@ -1,10 +1,10 @@
-import { MigrationExecutor } from 'typeorm'
 import { createFirstKey } from '../../features/signing-keys/create-first-key.ts'
 import { loadEntities } from '../../modules.ts'
 import type { Log } from '../../platform/base/log.ts'
 import type { Config } from '../../platform/config/config.ts'
 import { deriveSecrets } from '../../platform/crypto/secrets.ts'
 import { openPostgres } from '../../platform/postgres/postgres.ts'
+import { MigrationExecutor } from '../../platform/postgres/typeorm.ts'
 import { migrations } from './migrations.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { EntitySchema } from 'typeorm'
+import { EntitySchema } from '../../platform/postgres/typeorm.ts'
 import type { PaymentReport, Purchase } from './types.ts'
 
 export const Purchases = new EntitySchema<Purchase>({

@@ -1,4 +1,4 @@
-import { EntitySchema } from 'typeorm'
+import { EntitySchema } from '../../platform/postgres/typeorm.ts'
 import type { Site } from './types.ts'
 
 export const Sites = new EntitySchema<Site>({

@@ -30,9 +30,9 @@ const openApi = async () => {
   return { proxy, child, client: openClient(`http://127.0.0.1:${JSON.parse(line).port}`) }
 }
 
-test.beforeEach(() => world.deps.queue.obliterate({ force: true }))
+test.beforeEach(() => world.deps.queue.open().obliterate({ force: true }))
 
-const jobs = () => world.deps.queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized')
+const jobs = () => world.deps.queue.open().getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized')
 const makeDue = () => world.sql(`UPDATE emails SET sweep_after = now() WHERE status = 'queued'`)
 const rowsTo = (email: string) =>
   world.sql<{ status: string }>('SELECT status FROM emails WHERE recipient = $1', [email])

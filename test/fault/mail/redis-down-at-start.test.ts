@@ -26,5 +26,5 @@ for (const fault of ['cut', 'pause'] as const)
         () => false,
       ),
     )
-    t.truthy(await world.deps.queue.getJob(id))
+    t.truthy(await world.deps.queue.open().getJob(id))
   })

@@ -109,7 +109,7 @@ test.serial(
     // Neither the sweep nor another job sends it earlier.
     await world.sql('UPDATE emails SET sweep_after = now() WHERE id = $1', [first.id])
     t.is(await sweep(world.deps), 1)
-    await until('the job to end', async () => !(await world.deps.queue.getJob(first.id)))
+    await until('the job to end', async () => !(await world.deps.queue.open().getJob(first.id)))
     t.is(contentsOf(first), 1)
 
     const makeDue = () =>

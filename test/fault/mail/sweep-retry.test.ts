@@ -12,7 +12,7 @@ const due = () => world.sql(`SELECT 1 FROM emails WHERE status = 'queued' AND sw
 test('a sweep cannot queue emails → they are due at the next sweep, not half a minute later', async t => {
   await using proxied = await openProxiedInstance(world)
   await anAccount(world.client)
-  await world.deps.queue.obliterate({ force: true })
+  await world.deps.queue.open().obliterate({ force: true })
   await world.sql('UPDATE emails SET sweep_after = now()')
 
   proxied.redis.cut()
@@ -21,5 +21,5 @@ test('a sweep cannot queue emails → they are due at the next sweep, not half a
 
   t.is(await sweep(world.deps), 1)
   t.is((await due()).length, 0)
-  t.is(await world.deps.queue.getJobCountByTypes('waiting'), 1)
+  t.is(await world.deps.queue.open().getJobCountByTypes('waiting'), 1)
 })

@@ -23,11 +23,11 @@ test.serial(
     const workers = [workerOf(), workerOf()]
     const { email } = await anAccount(world.client)
     const held = await rowOnce(email, row => contentsOf(row) === 1)
-    await world.deps.queue.obliterate({ force: true })
+    await world.deps.queue.open().obliterate({ force: true })
     for (let i = 0; i < 3; i++) {
       await world.sql('UPDATE emails SET sweep_after = now() WHERE id = $1', [held.id])
       t.is(await sweep(world.deps), 1)
-      await until('the second job to end', async () => !(await world.deps.queue.getJob(held.id)))
+      await until('the second job to end', async () => !(await world.deps.queue.open().getJob(held.id)))
     }
     t.is(contentsOf(held), 1)
     resolve('250 taken')

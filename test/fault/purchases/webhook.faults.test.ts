@@ -131,7 +131,7 @@ for (const fault of ['cut', 'pause'] as const)
       const rows = await shop.sql<{ id: string }>('SELECT id FROM emails WHERE recipient = $1', [
         purchase.email,
       ])
-      const jobs = await Promise.all(rows.map(row => shop.deps.queue.getJob(row.id)))
+      const jobs = await Promise.all(rows.map(row => shop.deps.queue.open().getJob(row.id)))
       // After a pause the delayed commands may still arrive.
       if (fault === 'cut') t.deepEqual(jobs, [undefined, undefined])
       await shop.sql('UPDATE emails SET sweep_after = now() WHERE recipient = $1', [purchase.email])

@@ -69,7 +69,7 @@ anyTest.after.always(async () => {
     const failed = await rowOnce(email, row => row.status !== 'queued')
     t.like(failed, { status: 'failed', attempts: 1, last_error: 'SMTP 550', sent_at: null })
     t.true(isNotLogged(email))
-    await until('the job to end', async () => !(await world.deps.queue.getJob(failed.id)))
+    await until('the job to end', async () => !(await world.deps.queue.open().getJob(failed.id)))
 
     await world.mails.answer(null)
     using transport = openTransport(world.mails.url)
@@ -93,7 +93,7 @@ anyTest.after.always(async () => {
   test('last attempt fails → the email is stored as failed with the error code', async t => {
     const { id, row } = await aRow()
     await world.mails.answer(refusal(421, 'x@example.com'))
-    await world.deps.queue.add('deliver', {}, { jobId: id, attempts: 1 })
+    await world.deps.queue.open().add('deliver', {}, { jobId: id, attempts: 1 })
     await until('the row to fail', async () => (await row())?.status === 'failed')
     t.like(await row(), { attempts: 1, last_error: 'SMTP 421' })
   })
@@ -174,9 +174,9 @@ anyTest.after.always(async () => {
       )
     // Adds many broken jobs in front of the honest ones: as many as one worker runs at once.
     await addEmailJobs(world.deps.queue, ids)
-    await world.deps.queue.addBulk(
-      Array.from({ length: 40 }, () => ({ name: 'deliver', data: {}, opts: { jobId: uuid() } })),
-    )
+    await world.deps.queue
+      .open()
+      .addBulk(Array.from({ length: 40 }, () => ({ name: 'deliver', data: {}, opts: { jobId: uuid() } })))
     const honest = await Promise.all([anAccount(world.client), anAccount(world.client)])
     for (const account of honest) await world.mails.to(account.email)
 
@@ -207,7 +207,7 @@ anyTest.after.always(async () => {
       `INSERT INTO emails (id, kind, recipient, user_id, locale) VALUES ($1, 'newsletter', $2, $3, 'en')`,
       [id, email, userId],
     )
-    await world.deps.queue.add('deliver', {}, { jobId: id, attempts: 1 })
+    await world.deps.queue.open().add('deliver', {}, { jobId: id, attempts: 1 })
     const row = await until('the row to fail', async () => {
       const [found] = await world.sql<{ status: string; last_error: string }>(
         'SELECT * FROM emails WHERE id = $1',
@@ -220,8 +220,8 @@ anyTest.after.always(async () => {
 
   for (const jobId of ['no-uuid', 'x'.repeat(2000), uuid()])
     test(`job without an outbox row → skipped, later jobs still run: ${jobId.slice(0, 9)}`, async t => {
-      await world.deps.queue.add('deliver', {}, { jobId, attempts: 1 })
-      await until('the job to be gone', async () => !(await world.deps.queue.getJob(jobId)))
+      await world.deps.queue.open().add('deliver', {}, { jobId, attempts: 1 })
+      await until('the job to be gone', async () => !(await world.deps.queue.open().getJob(jobId)))
       const { email } = await anAccount(world.client)
       t.truthy(await world.mails.to(email))
     })
@@ -231,7 +231,7 @@ anyTest.after.always(async () => {
   const world = sweepersWorld
   const queueRows = async (count: number, sweepAfter: string) => {
     const { email, userId } = await anAccount(world.client)
-    await world.deps.queue.obliterate({ force: true })
+    await world.deps.queue.open().obliterate({ force: true })
     await world.sql('DELETE FROM emails')
     const ids = Array.from({ length: count }, () => uuid())
     await world.sql(
@@ -249,12 +249,16 @@ anyTest.after.always(async () => {
       found.reduce((sum, each) => sum + each),
       1200,
     )
-    t.is(await world.deps.queue.getJobCountByTypes('waiting'), 1200)
+    t.is(await world.deps.queue.open().getJobCountByTypes('waiting'), 1200)
     t.is(await sweep(world.deps), 0, 'swept rows are not swept again for a while')
 
     await world.sql('UPDATE emails SET sweep_after = now()')
     t.is(await sweep(world.deps), 1200)
-    t.is(await world.deps.queue.getJobCountByTypes('waiting'), 1200, 'waiting jobs are not added twice')
+    t.is(
+      await world.deps.queue.open().getJobCountByTypes('waiting'),
+      1200,
+      'waiting jobs are not added twice',
+    )
   })
 
   test('new outbox row → not swept while its own job can still run', async t => {

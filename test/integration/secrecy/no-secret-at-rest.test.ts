@@ -134,7 +134,7 @@ test.serial('addresses and names → stored in the tables users and emails, and 
   const account = await runLifeCycle()
   // A waiting job.
   const [mail] = await world.sql<{ id: string }>('SELECT id FROM emails LIMIT 1')
-  await world.deps.queue.pause()
+  await world.deps.queue.open().pause()
   await addEmailJobs(world.deps.queue, [mail?.id ?? ''])
   const personal = [account.email, account.email.split('@')[0] ?? '', canary.name, canary.phone]
   for (const { table, row } of await readPostgres(world))
@@ -153,7 +153,7 @@ test.serial('addresses and names → stored in the tables users and emails, and 
     for (const secret of personal) t.false(text.includes(secret), `${key} holds ${secret}`)
     if (address !== undefined) t.true(known.includes(String(address)))
   }
-  await world.deps.queue.resume()
+  await world.deps.queue.open().resume()
   for (const secret of personal)
     t.false(
       world.logs.some(line => line.includes(secret)),

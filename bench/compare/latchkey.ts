@@ -35,8 +35,13 @@ export const latchkeyEnv = async (databaseUrl: string, redisUrl: string): Promis
   return env
 }
 
-export const latchkey = async (stores: Stores, loadSize: LoadSize, begin: Start): Promise<Target> => {
-  const databaseUrl = await stores.database('bench_latchkey')
+export const latchkey = async (
+  stores: Stores,
+  loadSize: LoadSize,
+  begin: Start,
+  database = 'bench_latchkey',
+): Promise<Target> => {
+  const databaseUrl = await stores.database(database)
   const env = await latchkeyEnv(databaseUrl, stores.redis())
   const users = makeAccounts(loadSize.sessions + loadSize.renewals, 'session')
   const logins = makeAccounts(loadSize.logins, 'login')

@@ -47,7 +47,7 @@ const written = sources(
     'test/**/*.ts',
     'bin/*.cjs',
     'bench/*.{ts,md}',
-    'bench/{compare,peers}/*.ts',
+    'bench/{compare,flame,peers}/*.ts',
   ],
   ...['templates/*.{mjml,txt}', 'templates/en/*.json', 'docs/**/*.md', '*.md', '.github/**/*.{md,yml}'],
   ...['.env.example', 'Dockerfile', 'docker-compose.yml'],

@@ -4,7 +4,7 @@ import { deleteUserTokens } from '../one-time-tokens/store.ts'
 import { deleteSessions } from '../sessions/delete-sessions.ts'
 
 /** Rows of one statement. More could exceed the timeout of a statement. */
-const batchSize = 5000
+const batchSize = 1000
 
 type Needs = Parameters<typeof deleteSessions>[0]
 

@@ -1,6 +1,6 @@
 import type { Deps } from '../../deps.ts'
 
-const slice = 5000
+const slice = 1000
 
 const keys = `UPDATE purchases SET idempotency_key = NULL WHERE id IN (
   SELECT id FROM purchases

@@ -32,7 +32,8 @@ const draw = async (): Promise<void> => {
   const load = stack.use(openLoad())
   await mkdir(given.out, { recursive: true })
   for (const route of routes) {
-    if (!isProfiled(route)) throw new Error(`${route} is none of ${Object.keys(profiled).join(', ')}`)
+    if (!isProfiled(route))
+      throw new Error(`${route} cannot be profiled, only ${Object.keys(profiled).join(', ')}`)
     process.stderr.write(`${route} …\n`)
     const milliseconds = Number(given.seconds) * 1000
     const recorded = await recordProfile({ stores, load, folder, route, milliseconds })

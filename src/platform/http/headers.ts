@@ -1,9 +1,10 @@
 import cors from '@koa/cors'
-import type { Context, Next } from 'koa'
+import Koa, { type Context, type Middleware, type Next } from 'koa'
 import helmet from 'koa-helmet'
 import { partsOf } from '../base/header-text.ts'
 import { isListedOrigin } from '../config/origins.ts'
 import { isOAuthRequest } from './oauth-json.ts'
+import { type HeaderList, setHeader } from './reply.ts'
 
 /** Security headers of every reply: https only, no sniffing, no frames, no referrer, no resources. */
 export const securityHeaders = () =>
@@ -21,6 +22,24 @@ export const securityHeaders = () =>
     strictTransportSecurity: { maxAge: 31_536_000, includeSubDomains: true },
     xFrameOptions: { action: 'deny' },
   })
+
+/**
+ * The headers that these steps set for a GET request without an `Origin`. They are the same for all such requests, so that
+ * computing them once is enough.
+ */
+export const recordHeaders = (steps: readonly Middleware[]): HeaderList => {
+  const recorded: HeaderList = []
+  const reply = {
+    setHeader: (name: string, value: string) => setHeader(recorded, name, value),
+    getHeader: () => undefined,
+    removeHeader: () => {},
+  }
+  const request = { method: 'GET', url: '/', headers: {} }
+  const ctx = new Koa().createContext(request as never, reply as never)
+  // The steps set all these headers before they wait for anything.
+  for (const step of steps) void step(ctx, async () => {})
+  return recorded
+}
 
 /** Request headers that every allowed page may send. */
 const defaultNames = ['Authorization', 'Content-Type', 'Idempotency-Key']

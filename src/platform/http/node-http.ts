@@ -23,4 +23,4 @@ export const closeStalledReaders = (server: http.Server): http.Server => {
 }
 
 export type { Server } from 'node:http'
-export const { createServer, STATUS_CODES }: typeof http = require('node:http')
+export const { createServer, STATUS_CODES, validateHeaderValue }: typeof http = require('node:http')

@@ -5,9 +5,9 @@ import { Problem } from '../catalog/problems.ts'
 import type { Authorize } from './authorization.ts'
 import type { Route } from './route.ts'
 import { sendProblem } from './send-problem.ts'
-import { serve } from './serve.ts'
+import { serve, throughKoa } from './serve.ts'
 
-type Handler = ReturnType<typeof serve>
+type Handler = ReturnType<typeof throughKoa>
 
 /** The rest of a path after a prefix, or null. Nothing is decoded or normalized: `/check/../me` is below `/check/`. */
 const restAfter = (prefix: string, path: string): string | null =>
@@ -36,7 +36,7 @@ export const proxyRouting = (
   const conditions = new Map<string, readonly string[]>()
   const below: { prefix: string; name: string; route: string; handler: Handler }[] = []
   for (const route of asked) {
-    const handler = serve(deps, authorize, route)
+    const handler = throughKoa(serve(deps, authorize, route))
     const [prefix = '', name] = route.path.split(':')
     if (name === undefined) {
       exact.set(route.path, handler)

@@ -26,6 +26,10 @@ const isMet = ({ headers: { expect }, httpVersionMinor }: IncomingMessage): bool
 // Reading the path of a target that is neither a path nor a URL (`http://[::/`) would throw.
 const isReadable = ({ url = '' }: IncomingMessage): boolean => url.startsWith('/') || URL.canParse(url)
 
+/** Whether `checkHead` lets a request pass whose target is a path. Any expectation is left to it. */
+export const hasPlainHead = (req: IncomingMessage): boolean =>
+  req.headers.expect === undefined && hostProblem(req) === null
+
 const refuse = (ctx: Context, problem: Problem): void => {
   // `crossOrigin` sets this on every request that passes this check.
   ctx.vary('Origin')

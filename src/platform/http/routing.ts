@@ -10,35 +10,43 @@ import { takeLimits } from './limit.ts'
 import type { Route } from './route.ts'
 import { Router } from './router.ts'
 import { sendProblem } from './send-problem.ts'
-import { serve } from './serve.ts'
+import { type Handler, serve, throughKoa } from './serve.ts'
 
 /** The routes and assets of the server. `authorize` authenticates the caller of a route. */
 export type Served = { routes: readonly Route[]; assets: Assets; authorize: Authorize }
+
+/** Routes without parameters, by path and method. */
+export type ExactRoutes = ReadonlyMap<string, ReadonlyMap<string, Handler>>
 
 /**
  * Finds the route of a request, or replies with 404 or 405. `ctx.state.route` is the path of a route without parameters.
  * For a route with parameters, the router sets `_matchedRoute`.
  */
-export const routing = (deps: Deps, { routes, assets, authorize }: Served): Middleware[] => {
+export const routing = (
+  deps: Deps,
+  { routes, assets, authorize }: Served,
+): { exact: ExactRoutes; steps: Middleware[] } => {
   const base = basePath(deps.config.PUBLIC_URL)
   const router = new Router({ strict: true, sensitive: true })
-  const exact = new Map<string, Handler>()
+  const exact = new Map<string, Map<string, Handler>>()
   for (const route of routes.filter(({ forProxies }) => forProxies === undefined)) {
+    const { method, path } = route
     const handler = serve(deps, authorize, route)
-    router.register(route.path, [route.method.toLowerCase()], handler)
-    if (!route.path.includes(':')) exact.set(`${route.method} ${route.path}`, handler)
+    router.register(path, [method.toLowerCase()], throughKoa(handler))
+    if (!path.includes(':')) exact.set(path, (exact.get(path) ?? new Map()).set(method, handler))
   }
   router.get('/', ctx => {
     ctx.status = 303
     ctx.redirect(`${base}/docs`)
   })
   for (const [path, asset] of Object.entries(assets)) router.get(path, ctx => sendAsset(deps, ctx, asset))
-  return [
+  const steps = [
     ...(base ? [withoutBase(base, router)] : []),
     serveExactPath(exact, notFound(router)),
     router.routes() as Middleware,
     notFound(router),
   ]
+  return { exact, steps }
 }
 
 // A proxy in front may strip the path of `PUBLIC_URL` or keep it. A path that already is a route stays unchanged, so that a
@@ -49,18 +57,14 @@ const withoutBase = (base: string, router: Router) => (ctx: Context, next: Next)
   return next()
 }
 
-type Handler = ReturnType<typeof serve>
-
 // The router tries the pattern of every route in turn. A path without parameters is found by one lookup instead. It is no
 // value of a parameter: `/factors/totp` is not a factor of `/factors/:id`.
-const serveExactPath = (exact: ReadonlyMap<string, Handler>, refuse: Middleware) => {
-  const paths = new Set([...exact.keys()].map(name => name.slice(name.indexOf('/'))))
-  return async (ctx: Context, next: Next) => {
-    const handler = exact.get(`${ctx.method} ${ctx.path}`)
-    if (!handler) return ctx.method !== 'HEAD' && paths.has(ctx.path) ? refuse(ctx, next) : next()
-    ctx.state.route = ctx.path
-    await handler(ctx)
-  }
+const serveExactPath = (exact: ExactRoutes, refuse: Middleware) => async (ctx: Context, next: Next) => {
+  const methods = exact.get(ctx.path)
+  const handler = methods?.get(ctx.method)
+  if (!handler) return methods && ctx.method !== 'HEAD' ? refuse(ctx, next) : next()
+  ctx.state.route = ctx.path
+  await throughKoa(handler)(ctx)
 }
 
 // The largest file has more than a megabyte: without a limit, one client could saturate the network.

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Context } from 'koa'
 import * as v from 'valibot'
@@ -12,27 +13,55 @@ import { limitHeaders, refundableLimiter, refundEach } from './limit.ts'
 import { takeMailLimit } from './mail-limit.ts'
 import { isOAuthPath } from './oauth-json.ts'
 import { readBody } from './read-body.ts'
+import { type Reply, replyThroughKoa, setHeader, setHeaders, setText } from './reply.ts'
 import type { Outcome, Route, Schema } from './route.ts'
-import { sendProblem } from './send-problem.ts'
+import { fillProblem } from './send-problem.ts'
 import { slicedJson } from './sliced-json.ts'
 import { validate } from './validate.ts'
 
+/** Serves a route: fills the reply to a request. */
+export type Handler = (ctx: Context, reply: Reply) => Promise<void>
+
 /** Serves a route: parse, authorize, limit, handle, reply. Each step may end the request with a problem. */
 export const serve =
-  (deps: Deps, authorize: Authorize, route: Route) =>
-  async (ctx: Context): Promise<void> => {
+  (deps: Deps, authorize: Authorize, route: Route): Handler =>
+  async (ctx, reply) => {
     const { log } = ctx.state
     const { limiter, refundAll } = refundableLimiter(deps.limiter)
     const requestDeps = { ...deps, log, limiter }
     try {
-      await send(ctx, route, await outcomeOf(requestDeps, authorize, route, ctx))
+      const outcome = await outcomeOf(requestDeps, authorize, route, ctx, reply)
+      if (outcome instanceof Problem) fillProblem(reply, ctx, outcome)
+      else await fill(reply, route, outcome, ctx.req.headers)
     } catch (error) {
       if (isOutage(error) && !isOverload(error)) await refundAll()
       throw error
     }
   }
 
-const outcomeOf = async (deps: Deps, authorize: Authorize, route: Route, ctx: Context): Promise<Outcome> => {
+/** Serves a route through Koa. */
+export const throughKoa =
+  (handler: Handler) =>
+  async (ctx: Context): Promise<void> => {
+    const reply: Reply = { status: 200, headers: [], body: null }
+    try {
+      await handler(ctx, reply)
+    } catch (error) {
+      // The reply to the error still names the limits that were taken.
+      for (let i = 0; i < reply.headers.length; i += 2)
+        ctx.set(reply.headers[i] ?? '', reply.headers[i + 1] ?? '')
+      throw error
+    }
+    replyThroughKoa(ctx, reply)
+  }
+
+const outcomeOf = async (
+  deps: Deps,
+  authorize: Authorize,
+  route: Route,
+  ctx: Context,
+  reply: Reply,
+): Promise<Outcome> => {
   const { requestId } = ctx.state
   const client = clientOf(ctx.req, deps.config.TRUSTED_PROXIES, deps.theme.templates.locales)
   const input = await parse(route, ctx)
@@ -46,7 +75,7 @@ const outcomeOf = async (deps: Deps, authorize: Authorize, route: Route, ctx: Co
     query: input.query,
     cookie,
   })
-  ctx.set(headers)
+  setHeaders(reply.headers, headers)
   if (outcome instanceof Problem) return outcome
   const isOverMailLimit = () => takeMailLimit(deps, route, input.body)
   const refundLimits = async () => limitHeaders(await refundEach(taken))
@@ -58,7 +87,7 @@ const outcomeOf = async (deps: Deps, authorize: Authorize, route: Route, ctx: Co
     cookie,
     isOverMailLimit,
     refundLimits,
-    head: ctx.method === 'HEAD',
+    head: ctx.req.method === 'HEAD',
     clientLeft: () => abortOnClose(ctx),
   }
   return route.handle(deps, call as never)
@@ -89,49 +118,43 @@ const parse = async (route: Route, ctx: Context): Promise<Input | Problem> => {
   return body instanceof Problem ? body : { body: body.value, ...known }
 }
 
-const send = async (ctx: Context, route: Route, outcome: Outcome): Promise<void> => {
-  if (outcome instanceof Problem) {
-    sendProblem(ctx, outcome)
-    return
-  }
+const fill = async (
+  reply: Reply,
+  route: Route,
+  outcome: Exclude<Outcome, Problem>,
+  requested: IncomingHttpHeaders,
+): Promise<void> => {
   const spec = route.replies[outcome.status]
-  ctx.status = outcome.status
-  ctx.set('Cache-Control', route.cache ?? 'no-store')
+  const { headers } = reply
+  reply.status = outcome.status
+  setHeader(headers, 'Cache-Control', route.cache ?? 'no-store')
   // RFC 6749, section 5.1, asks for both.
-  if (isOAuthPath(route.path)) ctx.set('Pragma', 'no-cache')
-  ctx.set(outcome.headers ?? {})
+  if (isOAuthPath(route.path)) setHeader(headers, 'Pragma', 'no-cache')
+  if (outcome.headers) setHeaders(headers, outcome.headers)
   if (outcome.location !== undefined) {
-    ctx.set('Location', outcome.location)
-    ctx.body = null
-    ctx.status = outcome.status
+    setHeader(headers, 'Location', outcome.location)
   } else if (outcome.html !== undefined) {
-    ctx.set('Content-Security-Policy', outcome.csp ?? '')
-    ctx.type = 'html'
-    ctx.body = outcome.html
+    setHeader(headers, 'Content-Security-Policy', outcome.csp ?? '')
+    setText(reply, 'text/html; charset=utf-8', outcome.html)
   } else if (outcome.text !== undefined) {
-    ctx.type = 'text/plain; charset=utf-8'
-    ctx.body = outcome.text
+    setText(reply, 'text/plain; charset=utf-8', outcome.text)
   } else if (typeof spec === 'object') {
+    if (route.size === 'large') return fillSliced(reply, spec, outcome.body)
     // Parsing drops every field that the schema does not declare, so that no internal field is sent.
-    if (route.size === 'large') await sendSliced(ctx, spec, outcome.body)
-    else ctx.body = JSON.stringify(v.parse(spec, outcome.body))
-    ctx.type = 'application/json'
-    if (route.etag) sendTag(ctx)
-  } else {
-    ctx.body = null
-    ctx.status = outcome.status
+    const text = JSON.stringify(v.parse(spec, outcome.body))
+    const tag = route.etag && entityTag(text)
+    if (tag && namesTag(requested['if-none-match'], tag)) reply.status = 304
+    else setText(reply, json, text)
+    if (tag) setHeader(headers, 'ETag', tag)
   }
 }
 
-const sendTag = (ctx: Context): void => {
-  const tag = entityTag(String(ctx.body))
-  ctx.set('ETag', tag)
-  if (namesTag(ctx.req.headers['if-none-match'], tag)) ctx.status = 304
-}
+const json = 'application/json; charset=utf-8'
 
 /** Serializes the whole reply before sending it, so that an error becomes a problem and not half a reply. */
-const sendSliced = async (ctx: Context, spec: Schema, body: unknown): Promise<void> => {
+const fillSliced = async (reply: Reply, spec: Schema, body: unknown): Promise<void> => {
   const pieces = await slicedJson(spec, body)
-  ctx.body = Readable.from(pieces)
-  ctx.length = pieces.reduce((sum, { length }) => sum + length, 0)
+  setHeader(reply.headers, 'Content-Type', json)
+  setHeader(reply.headers, 'Content-Length', String(pieces.reduce((sum, { length }) => sum + length, 0)))
+  reply.body = Readable.from(pieces)
 }

@@ -1,0 +1,40 @@
+import type { Readable } from 'node:stream'
+import type { Context } from 'koa'
+import { validateHeaderValue } from './node-http.ts'
+
+/** Names and values of headers in turn, in the order and spelling in which they are sent. */
+export type HeaderList = string[]
+
+/** A reply that is being prepared. */
+export type Reply = { status: number; headers: HeaderList; body: string | Readable | null }
+
+/** Sets a header. It replaces one of the same name, which is case-insensitive. Throws if the value could end the header. */
+export const setHeader = (list: HeaderList, name: string, value: string): void => {
+  validateHeaderValue(name, value)
+  const at = list.findIndex((each, i) => i % 2 === 0 && isSameName(each, name))
+  if (at < 0) list.push(name, value)
+  else list.splice(at, 2, name, value)
+}
+
+const isSameName = (a: string, b: string): boolean =>
+  a === b || (a.length === b.length && a.toLowerCase() === b.toLowerCase())
+
+export const setHeaders = (list: HeaderList, headers: Readonly<Record<string, string>>): void => {
+  for (const name in headers) setHeader(list, name, headers[name] ?? '')
+}
+
+/** Sets a text as the body of a reply. */
+export const setText = (reply: Reply, type: string, text: string): void => {
+  setHeader(reply.headers, 'Content-Type', type)
+  setHeader(reply.headers, 'Content-Length', String(Buffer.byteLength(text)))
+  reply.body = text
+}
+
+/** Hands a reply to Koa, which sends it after the last step. Headers that earlier steps set stay. */
+export const replyThroughKoa = (ctx: Context, { status, headers, body }: Reply): void => {
+  ctx.status = status
+  for (let i = 0; i < headers.length; i += 2) ctx.set(headers[i] ?? '', headers[i + 1] ?? '')
+  ctx.body = body
+  // Without a body, Koa changes the status to 204.
+  ctx.status = status
+}

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { encode } from '../../platform/base/base64url.ts'
-import { hmac } from '../../platform/crypto/derive.ts'
+import { hmac, macKey } from '../../platform/crypto/derive.ts'
 
 // A recovery code has 15 characters of 5 random bits each, in three groups: `4f7gk-9m2xw-b8hqd`. The alphabet is that of
 // Crockford's base32, without letters that look like digits.
@@ -33,4 +33,4 @@ export const plainRecoveryCode = (text: string): string | null => {
 
 /** The hash that Postgres stores. `key` is the sealed key of the set that the code belongs to. */
 export const recoveryCodeHash = (key: Uint8Array, code: string): string =>
-  encode(hmac(Buffer.from(key), 'recovery code', plainRecoveryCode(code) ?? ''))
+  encode(hmac(macKey(Buffer.from(key)), 'recovery code', plainRecoveryCode(code) ?? ''))

@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, hash, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { hash, hkdfSync, timingSafeEqual } from 'node:crypto'
 
 const hkdfSalt = 'latchkey/v1'
 
@@ -6,23 +6,38 @@ const hkdfSalt = 'latchkey/v1'
 export const deriveKey = (appSecret: string, label: string, length = 32): Buffer =>
   Buffer.from(hkdfSync('sha256', appSecret, hkdfSalt, label, length))
 
-/** Derives a key for `hmac`, which is five times as fast with a prepared key. */
-export const deriveMacKey = (appSecret: string, label: string): KeyObject =>
-  createSecretKey(deriveKey(appSecret, label))
+/** A key of HMAC-SHA-256 as its two blocks (RFC 2104, section 2), which start the inner and the outer hash. */
+export type MacKey = { readonly inner: Buffer; readonly outer: Buffer }
+
+const blockLength = 64
+
+/** Prepares a key for `hmac`. */
+export const macKey = (key: Uint8Array): MacKey => {
+  const block = Buffer.alloc(blockLength)
+  block.set(key.byteLength > blockLength ? sha256(key) : key)
+  return { inner: block.map(byte => byte ^ 0x36) as Buffer, outer: block.map(byte => byte ^ 0x5c) as Buffer }
+}
+
+export const deriveMacKey = (appSecret: string, label: string): MacKey => macKey(deriveKey(appSecret, label))
 
 /**
  * HMAC-SHA-256 (32 bytes) over the parts in order, texts as UTF-8. The length of each part comes before it, so that
  * ('ab', 'c') and ('a', 'bc') yield different codes.
+ *
+ * It calls `hash` twice. `createHmac` makes an object that the garbage collector has to free, and initialises OpenSSL's HMAC
+ * anew for each code, which takes longer than both hashes.
  */
-export const hmac = (key: KeyObject | Buffer, ...parts: (string | Uint8Array)[]): Buffer => {
-  const mac = createHmac('sha256', key)
-  for (const part of parts) {
-    const bytes = typeof part === 'string' ? Buffer.from(part) : part
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(bytes.byteLength)
-    mac.update(length).update(bytes)
-  }
-  return mac.digest()
+export const hmac = ({ inner, outer }: MacKey, ...parts: (string | Uint8Array)[]): Buffer => {
+  const lengths = parts.map(part => (typeof part === 'string' ? Buffer.byteLength(part) : part.byteLength))
+  const bytes = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + 4 + length, blockLength))
+  let at = inner.copy(bytes)
+  parts.forEach((part, i) => {
+    at = bytes.writeUInt32BE(lengths[i] ?? 0, at)
+    if (typeof part === 'string') bytes.write(part, at)
+    else bytes.set(part, at)
+    at += lengths[i] ?? 0
+  })
+  return sha256(Buffer.concat([outer, sha256(bytes)]))
 }
 
 /** SHA-256 (32 bytes) of bytes, or of a text as UTF-8. */

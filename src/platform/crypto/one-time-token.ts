@@ -1,8 +1,7 @@
-import type { KeyObject } from 'node:crypto'
 import { parse as parseUuid, stringify as uuidText } from 'uuid'
 import { decode, encode } from '../base/base64url.ts'
 import { codeDigits } from '../catalog/token-purposes.ts'
-import { hmac, sameBytes, sha256 } from './derive.ts'
+import { hmac, type MacKey, sameBytes, sha256 } from './derive.ts'
 import type { Secrets } from './secrets.ts'
 
 // The token and the code of an email are HMACs of the email's id. They exist nowhere until the email is written, and a job
@@ -16,7 +15,7 @@ const digitsOf = (purpose: string): number => (codeDigits as Record<string, numb
  * Token secret (32 bytes) and code (see `codeDigits`) of one email. The row of the email names the secret of APP_SECRET whose
  * `mailKey` is used, so that every worker derives the same.
  */
-export const emailSecrets = (mailKey: KeyObject, purpose: string, emailId: string) => {
+export const emailSecrets = (mailKey: MacKey, purpose: string, emailId: string) => {
   const digits = digitsOf(purpose)
   const number = hmac(mailKey, 'code', purpose, emailId).readUIntBE(0, 6) % 10 ** digits
   return {
@@ -25,7 +24,7 @@ export const emailSecrets = (mailKey: KeyObject, purpose: string, emailId: strin
   }
 }
 
-const tokenSecret = (mailKey: KeyObject, purpose: string, emailId: string): Buffer =>
+const tokenSecret = (mailKey: MacKey, purpose: string, emailId: string): Buffer =>
   hmac(mailKey, 'token', purpose, emailId)
 
 /** Whether a token with this secret was derived for the email under any secret of APP_SECRET. */
@@ -55,5 +54,5 @@ export const readOneTimeToken = (text: string): { userId: string; secret: Buffer
 export const tokenHash = (secret: Buffer): string => encode(sha256(secret))
 
 /** Keyed: an attacker with a dump of the store could find the code of a plain hash by trying all codes. */
-export const codeHash = (mailKey: KeyObject, userId: string, purpose: string, code: string): string =>
+export const codeHash = (mailKey: MacKey, userId: string, purpose: string, code: string): string =>
   encode(hmac(mailKey, 'code hash', userId, purpose, code))

@@ -1,7 +1,7 @@
-import type { KeyObject } from 'node:crypto'
 import { request } from 'node:http'
 import anyTest from 'ava'
 import { v7 as uuid } from 'uuid'
+import type { MacKey } from '../../../src/platform/crypto/derive.ts'
 import { emailSecrets } from '../../../src/platform/crypto/one-time-token.ts'
 import { deriveSecrets } from '../../../src/platform/crypto/secrets.ts'
 import { pagePolicy } from '../../../src/platform/pages/page-policy.ts'
@@ -448,7 +448,7 @@ anyTest.after.always(async () => {
   })
 
   /** Finds an email id whose code has this beginning. */
-  const idOfCode = (begins: string, secret: KeyObject): string => {
+  const idOfCode = (begins: string, secret: MacKey): string => {
     for (let tries = 0; tries < 100_000; tries++) {
       const made = uuid()
       if (emailSecrets(secret, 'verify_email', made).code.startsWith(begins)) return made

@@ -1,8 +1,8 @@
-import { createCipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createHmac, randomBytes } from 'node:crypto'
 import test from 'ava'
 import { decode, encode } from '../../../src/platform/base/base64url.ts'
 import type { AppSecrets } from '../../../src/platform/config/app-secret.ts'
-import { deriveKey, hmac, sameBytes, sha256 } from '../../../src/platform/crypto/derive.ts'
+import { deriveKey, hmac, macKey, sameBytes, sha256 } from '../../../src/platform/crypto/derive.ts'
 import { seal, unseal } from '../../../src/platform/crypto/seal.ts'
 import { deriveSecrets } from '../../../src/platform/crypto/secrets.ts'
 
@@ -98,18 +98,33 @@ test('base64url of any length → decoded to the same bytes, also from a part of
 })
 
 test('hmac over several parts → moving bytes between parts changes the code', t => {
+  const mac = macKey(key)
   const codes = [
-    hmac(key, 'ab', 'c'),
-    hmac(key, 'a', 'bc'),
-    hmac(key, 'abc'),
-    hmac(key, 'abc', ''),
-    hmac(key, '', 'abc'),
-    hmac(key, 'a', 'b', 'c'),
-    hmac(key),
-    hmac(key, ''),
+    hmac(mac, 'ab', 'c'),
+    hmac(mac, 'a', 'bc'),
+    hmac(mac, 'abc'),
+    hmac(mac, 'abc', ''),
+    hmac(mac, '', 'abc'),
+    hmac(mac, 'a', 'b', 'c'),
+    hmac(mac),
+    hmac(mac, ''),
   ]
   t.is(new Set(codes.map(code => code.toString('hex'))).size, codes.length)
-  t.deepEqual(hmac(key, 'é'), hmac(key, Buffer.from('é')))
+  t.deepEqual(hmac(mac, 'é'), hmac(mac, Buffer.from('é')))
+})
+
+test('hmac with a key and parts of any length → the code of createHmac', t => {
+  for (let length = 0; length < 140; length++) {
+    const secret = randomBytes(length)
+    const parts = [randomBytes(length).subarray(length % 7), 'é'.repeat(length), randomBytes(3)]
+    const expected = createHmac('sha256', secret)
+    for (const part of parts) {
+      const size = Buffer.alloc(4)
+      size.writeUInt32BE(Buffer.byteLength(part))
+      expected.update(size).update(part)
+    }
+    t.deepEqual(hmac(macKey(secret), ...parts), expected.digest())
+  }
 })
 
 test('key derivation → one key for each label, the same at each start', t => {

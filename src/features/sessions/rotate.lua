@@ -41,14 +41,22 @@ if ARGV[2] == current then
   if points > 0 and count >= points then return { 'limited', 0, session[6], session[7], count, reset - now } end
   count = count + 1
   local life = math.min(tonumber(ARGV[5]), expires - now)
-  redis.call('HSET', KEYS[1],
+  local fields = {
     'current', ARGV[3], 'previous', current, 'rotated_at', now, 'used_at', now, 'idle_until', now + life,
-    'secret_id', ARGV[12])
+    'secret_id', ARGV[12] }
+  local function set(field, value)
+    fields[#fields + 1] = field
+    fields[#fields + 1] = value
+  end
   local past = session[12] or ''
   if ARGV[11] ~= ARGV[12] and not string.find(past, ARGV[11], 1, true) then
-    redis.call('HSET', KEYS[1], 'past_secret_ids', past .. ARGV[11] .. ' ')
+    set('past_secret_ids', past .. ARGV[11] .. ' ')
   end
-  if points > 0 then redis.call('HSET', KEYS[1], ARGV[7] .. ':count', count, ARGV[7] .. ':until', reset) end
+  if points > 0 then
+    set(ARGV[7] .. ':count', count)
+    set(ARGV[7] .. ':until', reset)
+  end
+  redis.call('HSET', KEYS[1], unpack(fields))
   redis.call('PEXPIRE', KEYS[1], life)
   redis.call('ZADD', KEYS[2], now + life, ARGV[1])
   if redis.call('PTTL', KEYS[2]) < life then redis.call('PEXPIRE', KEYS[2], life) end

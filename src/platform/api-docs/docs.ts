@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Assets } from '../http/asset.ts'
-import { type Described, openapi } from './openapi.ts'
+import type { Described } from './openapi.ts'
 
 // The documentation is static and derived from the routes. Each page has the narrowest policy under which it works: Swagger
 // UI needs only its own files. Redoc writes its styles into the page and searches in a worker made from a blob.
@@ -69,10 +69,11 @@ const js = 'text/javascript'
 
 /** The pages of the documentation and their files. */
 export const docAssets = (described: Described, publicUrl: string): Assets => ({
-  '/openapi.json': once(() => ({
-    type: 'application/json',
-    body: JSON.stringify(openapi(described, publicUrl)),
-  })),
+  '/openapi.json': once(async () => {
+    // Loaded here, as most processes are never asked for it.
+    const { openapi } = await import('./openapi.ts')
+    return { type: 'application/json', body: JSON.stringify(openapi(described, publicUrl)) }
+  }),
   '/docs': () => ({ type: 'text/html', body: swaggerPage, csp: swaggerPolicy }),
   '/docs/init.js': () => ({ type: js, body: swaggerInit }),
   '/docs/own.css': () => ({ type: 'text/css', body: swaggerStyle }),

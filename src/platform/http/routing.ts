@@ -3,7 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { basePath, belowBase } from '../base/base-path.ts'
 import { limits } from '../catalog/limits.ts'
 import { Problem } from '../catalog/problems.ts'
-import type { Asset, Assets } from './asset.ts'
+import type { Assets } from './asset.ts'
 import type { Authorize } from './authorization.ts'
 import { clientOf } from './client.ts'
 import { takeLimits } from './limit.ts'
@@ -68,11 +68,11 @@ const serveExactPath = (exact: ExactRoutes, refuse: Middleware) => async (ctx: C
 }
 
 // The largest file has more than a megabyte: without a limit, one client could saturate the network.
-const sendAsset = async (deps: Deps, ctx: Context, read: () => Asset): Promise<void> => {
+const sendAsset = async (deps: Deps, ctx: Context, read: Assets[string]): Promise<void> => {
   const client = clientOf(ctx.req, deps.config.TRUSTED_PROXIES, deps.theme.templates.locales)
   const { refusal } = await takeLimits(deps, [limits.docs], { client })
   if (refusal) return sendProblem(ctx, refusal)
-  const { type, body, csp } = read()
+  const { type, body, csp } = await read()
   ctx.set('Cache-Control', 'public, max-age=300')
   if (csp) ctx.set('Content-Security-Policy', csp)
   ctx.type = type

@@ -1,4 +1,5 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible'
+import type { RateLimiterMemory } from 'rate-limiter-flexible'
+import { require } from '../base/lazy-require.ts'
 import type { Log } from '../base/log.ts'
 import { type ConfiguredLimits, configuredLimit, type Limit, limits } from '../catalog/limits.ts'
 import { counters, gauges } from '../catalog/metrics.ts'
@@ -6,6 +7,9 @@ import type { OpenMetrics } from '../metrics/metrics.ts'
 import type { Keys } from '../redis/keys.ts'
 import type { RedisConnection } from '../redis/redis.ts'
 import { takeInMemory, takeInRedis, tightest } from './store.ts'
+
+// The entry of the package loads the limiters of all stores.
+const Memory: typeof RateLimiterMemory = require('rate-limiter-flexible/lib/RateLimiterMemory.js')
 
 /** The state of a limit after a request. `window` and `resetIn` are in milliseconds. */
 export type Quota = {
@@ -51,7 +55,7 @@ export const openLimiter = (
   if (configured === 'off') return async () => null
   const memory = new Map<string, RateLimiterMemory>()
   const memoryOf = ({ name, points, window }: Limit): RateLimiterMemory => {
-    const counter = memory.get(name) ?? new RateLimiterMemory({ points, duration: window / 1000 })
+    const counter = memory.get(name) ?? new Memory({ points, duration: window / 1000 })
     memory.set(name, counter)
     return counter
   }

@@ -5,6 +5,7 @@ const cr = 0x0d
 const lf = 0x0a
 const tab = 0x09
 const space = 0x20
+const dot = 0x2e
 const equals = 0x3d
 
 /** The characters of a line before the `=` of a soft line break. A line has at most 76 with it. */
@@ -32,7 +33,8 @@ const characterBytes = (first: number): number =>
 export const maxQuotedPrintable = (bytes: number): number => 4 * bytes
 
 /**
- * Writes text (UTF-8) to `output` from `start`, and returns where it ends. Every line break becomes CRLF. A soft line break
+ * Writes text (UTF-8) to `output` from `start`, and returns where it ends. Every line break becomes CRLF, and no line
+ * starts with a dot, which SMTP would double. A soft line break
  * never divides a character, as some clients decode each line alone.
  */
 export const writeQuotedPrintable = (text: Buffer, output: Buffer, start: number): number => {
@@ -47,30 +49,27 @@ export const writeQuotedPrintable = (text: Buffer, output: Buffer, start: number
   for (let i = 0; i < length; i++) {
     const byte = text[i] as number
     const kind = kinds[byte]
-    // A server may remove a blank at the end of a line.
-    if (
-      kind === literal ||
-      (kind === blank && i + 1 < length && kinds[text[i + 1] as number] !== lineBreak)
-    ) {
-      if (column === lineLength) {
-        output[at++] = equals
-        breakLine()
-      }
-      output[at++] = byte
-      column++
-    } else if (kind === lineBreak) {
+    if (kind === lineBreak) {
       if (byte === cr && text[i + 1] === lf) i++
       breakLine()
-    } else {
-      if (column + 3 * characterBytes(byte) > lineLength) {
-        output[at++] = equals
-        breakLine()
-      }
-      output[at++] = equals
-      output[at++] = hex[byte >> 4] as number
-      output[at++] = hex[byte & 15] as number
-      column += 3
+      continue
     }
+    // A server may remove a blank at the end of a line.
+    const isPlain =
+      kind === literal || (kind === blank && i + 1 < length && kinds[text[i + 1] as number] !== lineBreak)
+    if (column + (isPlain ? 1 : 3 * characterBytes(byte)) > lineLength) {
+      output[at++] = equals
+      breakLine()
+    }
+    if (isPlain && (column > 0 || byte !== dot)) {
+      output[at++] = byte
+      column++
+      continue
+    }
+    output[at++] = equals
+    output[at++] = hex[byte >> 4] as number
+    output[at++] = hex[byte & 15] as number
+    column += 3
   }
   return at
 }

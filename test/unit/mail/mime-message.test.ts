@@ -49,7 +49,7 @@ const isWellFormed = (raw: Buffer): boolean => {
   return (
     !/(?<!\r)\n|\r(?!\n)/.test(raw.toString('latin1')) &&
     head.split('\r\n').every(line => line.length <= 998) &&
-    lines.every(line => line.length <= 76 && /^[\t\x20-\x7e]*$/.test(line) && !/[ \t]$/.test(line)) &&
+    lines.every(line => line.length <= 76 && /^[\t\x20-\x7e]*$/.test(line) && !/[ \t]$|^\./.test(line)) &&
     // Each line alone is UTF-8, as no character is divided.
     soft.every(line => {
       const bytes = line.replace(/=(..)/g, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))

@@ -9,7 +9,7 @@ import { openScriptedSmtp } from '../../scripted-smtp.ts'
 // A test counts the streams of this process.
 const test = anyTest.serial
 
-const raw = Buffer.from('Message-ID: <a@mail.example>\r\n\r\n.content\r\n')
+const raw = Buffer.from('Message-ID: <a@mail.example>\r\n\r\ncontent\r\n')
 
 const inPool = async <T>(url: string, isPatched: boolean, steps: (transport: Transporter) => Promise<T>) => {
   const transport = createTransport({ url, pool: true, maxConnections: 1 } as object) as Transporter

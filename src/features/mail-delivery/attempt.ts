@@ -1,5 +1,6 @@
 import type { Deps } from '../../deps.ts'
-import { type Email, Emails } from '../../platform/mail/entity.ts'
+import { Emails } from '../../platform/mail/entity.ts'
+import { leaseSeconds } from './lease.ts'
 
 // One attempt at a time for each email: an attempt has a lease on its row in Postgres. If Redis loses
 // its data or renews a lock too late, a second job for the row starts. It sends nothing while a slow mail server has not
@@ -7,35 +8,7 @@ import { type Email, Emails } from '../../platform/mail/entity.ts'
 
 type Needs = Pick<Deps, 'database'>
 
-/** The lease of a dead worker ends before another worker takes over its jobs. */
-const leaseSeconds = 9
 const renewEveryMs = 3000
-
-// The first attempt names the secret that the token of the email derives from, so that a retry sends the same link even if
-// its worker has another current secret. Attempts of a version without that name used the oldest secret.
-const secretId = `CASE WHEN secret_id = ANY(:known) THEN secret_id
-  WHEN secret_id IS NULL AND attempts > 0 THEN :oldest ELSE :current END`
-
-/** Begins an attempt and counts it. Returns null if the email is settled, or another attempt has the lease. */
-export const beginAttempt = async (
-  { database, secrets }: Needs & Pick<Deps, 'secrets'>,
-  id: string,
-): Promise<Email | null> => {
-  const ids = secrets.all.map(keys => keys.id)
-  const { raw } = await database
-    .createQueryBuilder()
-    .update(Emails)
-    .set({
-      attempts: () => 'attempts + 1',
-      held_until: () => `now() + interval '${leaseSeconds} seconds'`,
-      secret_id: () => secretId,
-    })
-    .setParameters({ known: ids, current: ids[0], oldest: ids.at(-1) })
-    .where(`id = :id AND status = 'queued' AND (held_until IS NULL OR held_until <= now())`, { id })
-    .returning('*')
-    .execute()
-  return (raw[0] as Email | undefined) ?? null
-}
 
 /** Lets the sweeper find an email when its lease ends. Returns false if the email is settled. */
 export const sweepAfterLease = async ({ database }: Needs, id: string): Promise<boolean> => {

@@ -1,13 +1,12 @@
 import type { Deps } from '../../deps.ts'
 import { type EmailDefinition, emailOf } from '../../platform/catalog/email-definition.ts'
 import { isCodePurpose } from '../../platform/catalog/token-purposes.ts'
-import type { Email } from '../../platform/mail/entity.ts'
 import type { Values } from '../../platform/theme/template.ts'
 import { type IssuedToken, issueOneTimeToken } from '../one-time-tokens/issue-one-time-token.ts'
 import { writeLoginCode } from '../one-time-tokens/write-login-code.ts'
 import { writeUndoToken } from '../one-time-tokens/write-undo-token.ts'
-import { findUser, findUserByEmail } from '../users/store.ts'
 import { isActive } from '../users/user-state.ts'
+import type { Attempt } from './begin-attempt.ts'
 import { type Draft, localeOf, valuesOf } from './email-values.ts'
 import { emailForInactiveAccount } from './inactive-account-email.ts'
 import { isOverLimit } from './over-limit.ts'
@@ -34,18 +33,18 @@ const issueToken = async (deps: Needs, { email, row, user }: Draft): Promise<Iss
  * Decides at the moment of sending whether an email of the outbox is still sent, and composes it. Returns null if no
  * account has the address, the address is no longer theirs, or the email has become pointless.
  */
-export const composeEmail = async (deps: Needs, queued: Email): Promise<ComposedEmail | null> => {
+export const composeEmail = async (
+  deps: Needs,
+  { email: queued, user, registration }: Attempt,
+): Promise<ComposedEmail | null> => {
   const { recipient } = queued
-  const user = queued.user_id
-    ? await findUser(deps.reads, queued.user_id)
-    : await findUserByEmail(deps.reads, recipient)
   if (!user || queued.proof_spent_at) return null
   const sent = isActive(user) ? queued : await emailForInactiveAccount(deps, queued, user)
   if (!sent) return null
   if (user.email !== recipient && !emailOf(deps.emails, sent.kind).sendTo.anyAddress) return null
   if (await isOverLimit(deps, queued, user)) return null
 
-  const { email, row } = await withRegistration(deps, sent, user)
+  const { email, row } = withRegistration(deps.emails, sent, registration)
   const draft = { email, row, user }
   if (!(await meetsCondition(deps, email, row, user))) return null
   const issued = await issueToken(deps, draft)

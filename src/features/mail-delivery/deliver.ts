@@ -5,7 +5,8 @@ import { type DeliveryFailure, readDeliveryError } from '../../platform/mail/del
 import type { Email } from '../../platform/mail/entity.ts'
 import { render } from '../../platform/mail/render.ts'
 import { send, type Transport } from '../../platform/mail/transport.ts'
-import { beginAttempt, delayNextAttempt, endAttempt, keepLease, sweepAfterLease } from './attempt.ts'
+import { delayNextAttempt, endAttempt, keepLease, sweepAfterLease } from './attempt.ts'
+import { beginAttempt } from './begin-attempt.ts'
 import { composeEmail } from './compose.ts'
 import { logFields, settle, settleSent } from './settle.ts'
 import { limitTime } from './time-limit.ts'
@@ -34,7 +35,7 @@ type Needs = Pick<
 }
 
 /** `signal` aborts the attempt. */
-type Attempt = { signal?: AbortSignal; timeouts?: Timeouts }
+type Limits = { signal?: AbortSignal; timeouts?: Timeouts }
 
 /**
  * Sends one email of the outbox, at least once, or throws if a later attempt may succeed. The attempt is counted before it
@@ -44,17 +45,18 @@ type Attempt = { signal?: AbortSignal; timeouts?: Timeouts }
 export const deliver = async (
   deps: Needs,
   emailId: string,
-  { signal = new AbortController().signal, timeouts = defaultTimeouts }: Attempt = {},
+  { signal = new AbortController().signal, timeouts = defaultTimeouts }: Limits = {},
 ): Promise<Email['status'] | 'settled' | 'held'> => {
   signal.throwIfAborted()
-  const email = await beginAttempt(deps, emailId)
-  if (!email) return (await sweepAfterLease(deps, emailId)) ? 'held' : 'settled'
+  const attempt = await beginAttempt(deps, emailId)
+  if (!attempt) return (await sweepAfterLease(deps, emailId)) ? 'held' : 'settled'
+  const { email } = attempt
   if (email.attempts > maxAttempts) return settle(deps, email, 'failed', 'too many attempts')
 
   using _ = keepLease(deps, emailId)
   let isContentSent = false
   try {
-    const composed = await composeEmail(deps, email)
+    const composed = await composeEmail(deps, attempt)
     if (!composed) return await settle(deps, email, 'dropped')
     const content = await render(deps.theme, composed.email, composed.locale, composed.values)
     const message = {

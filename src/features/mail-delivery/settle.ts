@@ -3,11 +3,19 @@ import type { Deps } from '../../deps.ts'
 import { isOutage } from '../../platform/base/store-errors.ts'
 import { counters } from '../../platform/catalog/metrics.ts'
 import { type Email, Emails } from '../../platform/mail/entity.ts'
+import type { Statement } from '../../platform/postgres/prepared-read.ts'
+import { runPrepared } from '../../platform/postgres/run-prepared.ts'
 
 type Needs = Pick<Deps, 'database' | 'log' | 'metrics'>
 
 /** The fields of a log line about an email. */
 export const logFields = ({ id, kind, attempts }: Email) => ({ email_id: id, kind, attempt: attempts })
+
+const settleRow: Statement = {
+  name: 'settle-email',
+  text: `UPDATE emails SET status = $2, last_error = $3, held_until = NULL,
+    sent_at = CASE WHEN $2 = 'sent' THEN now() ELSE sent_at END WHERE id = $1`,
+}
 
 /** Stores the final status of an email. */
 export const settle = async (
@@ -16,10 +24,7 @@ export const settle = async (
   status: 'sent' | 'failed' | 'dropped',
   lastError: string | null = null,
 ): Promise<Email['status']> => {
-  const sentAt = status === 'sent' ? { sent_at: () => 'now()' } : {}
-  await database
-    .getRepository(Emails)
-    .update({ id: email.id }, { status, last_error: lastError, held_until: null, ...sentAt })
+  await runPrepared(database, settleRow, [email.id, status, lastError])
   metrics.count(counters.mails, { outcome: status })
   log.info({ ...logFields(email), fault: lastError }, `mail ${status}`)
   return status

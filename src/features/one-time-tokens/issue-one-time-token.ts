@@ -19,7 +19,7 @@ export const issueOneTimeToken = async (
   { purpose, lifetime }: EmailToken,
   recipient: { userId: string; address: string },
 ): Promise<IssuedToken | null> => {
-  const life = lifetime - (await emailAge(deps, email.id))
+  const life = lifetime - (await emailAge(deps, email))
   if (life <= 0 || email.proof_spent_at) return null
   const { mail } = keysOfSecret(deps.secrets, email.secret_id) ?? deps.secrets.current
   const { secret, code } = emailSecrets(mail, purpose, email.id)

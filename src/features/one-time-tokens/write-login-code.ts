@@ -19,7 +19,7 @@ export const writeLoginCode = async (
   { purpose, lifetime }: EmailToken,
   userId: string,
 ): Promise<IssuedToken | null> => {
-  if (email.proof_spent_at || (await emailAge(deps, email.id)) >= lifetime) return null
+  if (email.proof_spent_at || (await emailAge(deps, email)) >= lifetime) return null
   const { mail } = keysOfSecret(deps.secrets, email.secret_id) ?? deps.secrets.current
   const { secret, code } = emailSecrets(mail, purpose, email.id)
   return { token: writeOneTimeToken(userId, secret), code }

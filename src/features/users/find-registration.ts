@@ -1,4 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm'
+import { registrationQuery } from './registration-query.ts'
 
 /** When, from which IP address and with which browser an account was registered. */
 export type Registration = { time: Date; ip: string; userAgent: string }
@@ -12,9 +13,7 @@ export const findRegistration = async (
   userId: string,
 ): Promise<Registration | null> => {
   const [event]: { created_at: Date; ip: string; user_agent: string | null }[] = await database.query(
-    `SELECT created_at, ip, user_agent FROM audit_events
-      WHERE user_id = $1 AND type = 'user.registered' AND actor_id IS NULL AND ip IS NOT NULL
-      ORDER BY id LIMIT 1`,
+    registrationQuery('$1'),
     [userId],
   )
   return event ? { time: event.created_at, ip: event.ip, userAgent: event.user_agent ?? '' } : null

@@ -27,6 +27,8 @@ export type Email = {
   sends_unanswered: number
   /** The id of the secret of APP_SECRET that its token derives from. Null until its first delivery is attempted. */
   secret_id: string | null
+  /** Its age at a time of `performance.now()`, by the clock of Postgres, if it was read with the row. */
+  age?: { milliseconds: number; at: number }
 }
 
 export const Emails = new EntitySchema<Email>({

@@ -41,6 +41,8 @@ export const createApp = (deps: Deps, served: Served, draining: () => boolean): 
       requestTimeout: 8000,
       connectionsCheckingInterval: 1000,
       keepAliveTimeout: 65_000,
+      // Node ends the stream of a request without a body at once, and not by events when the reply is sent.
+      optimizeEmptyRequests: true,
     },
     app.callback(),
   )

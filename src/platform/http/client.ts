@@ -19,6 +19,7 @@ const groups = (ip: string): string[] => {
 
 /** The canonical spelling of an address, with IPv4 mapped into IPv6 as IPv4. Null if the text is not an address. */
 export const normalAddress = (text: string): string | null => {
+  if (isIP(text) === 4) return text
   // Some proxies append the port: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
   const bare = text
     .replace(/%.*$/, '')

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Context } from 'koa'
 import type { HttpMethodEnum } from 'koa-body'
 import type getRawBody from 'raw-body'
@@ -56,10 +57,15 @@ const encodingOf = ({ req }: Context): string => {
   return encoding === 'x-gzip' ? 'gzip' : encoding
 }
 
+const hasBodyHeaders = ({ headers }: IncomingMessage): boolean =>
+  headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+
 // A signature covers the bytes as they were sent, so they are neither decompressed nor parsed here.
 const readBytes = async (ctx: Context): Promise<Buffer | Problem<'UNSUPPORTED_MEDIA_TYPE'>> => {
   if (encodingOf(ctx) !== 'identity')
     return new Problem('UNSUPPORTED_MEDIA_TYPE', { detail: 'signed_encoding' })
+  // `optimizeEmptyRequests` ends the stream of a request without these headers, and `rawBody` refuses an ended stream.
+  if (!hasBodyHeaders(ctx.req)) return Buffer.alloc(0)
   const rawBody: typeof getRawBody = require('raw-body')
   const length = ctx.req.headers['content-length']
   return rawBody(ctx.req, { limit: '64kb', ...(length && { length }) }).catch((error: Error) => {

@@ -479,6 +479,13 @@ anyTest.after.always(async () => {
       t.is(await outcomeOf(sent.id), undefined)
     })
 
+  test('correctly signed event without a body and the headers of one → 400 VALIDATION_ERROR', async t => {
+    const head = [`POST ${webhookPath} HTTP/1.1`, 'Host: latchkey.test', ...headersOf(signed(''))]
+    const { status, body, text } = await sendRaw(shop.url, head)
+    t.is(status, 400, text)
+    t.is((body as { code: string }).code, 'VALIDATION_ERROR')
+  })
+
   test('second signature in a separate header → accepted as a list of signatures', async t => {
     const sent = signed(unrelatedEvent())
     const headers = headersOf({ ...sent, signature: wrong(1) })

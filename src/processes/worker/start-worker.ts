@@ -1,17 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Worker } from 'bullmq'
+import type { Worker as BullWorker } from 'bullmq'
 import type { Deps } from '../../deps.ts'
 import { openConcurrencyLimit } from '../../features/mail-delivery/concurrency-limit.ts'
 import { deliver } from '../../features/mail-delivery/deliver.ts'
 import { markFailed } from '../../features/mail-delivery/settle.ts'
 import { watchWorker } from '../../features/mail-delivery/watch-worker.ts'
 import { loadJobs } from '../../modules.ts'
+import { require } from '../../platform/base/lazy-require.ts'
 import { ehloName } from '../../platform/config/ehlo-name.ts'
 import { defaultTimeouts, type Timeouts } from '../../platform/config/timeouts.ts'
 import { mailQueueName } from '../../platform/mail/queue.ts'
 import { maxConnections, openTransport } from '../../platform/mail/transport.ts'
 import { openBlockingRedis } from '../../platform/redis/redis.ts'
 import { startPeriodicJobs } from './periodic-jobs.ts'
+
+// The entry of the package also loads sandboxes, flows and a store in Postgres: 70 files.
+const { Worker }: { Worker: typeof BullWorker } = require('bullmq/dist/cjs/classes/worker.js')
 
 /** How long deliveries and jobs in progress may take to finish when the worker closes. */
 const closeTimeoutMs = 20_000

@@ -24,7 +24,7 @@ export const circumstances = ({ date, commit, minutes, rounds, quality, loads }:
     disturbed === 0
       ? ''
       : ` **${disturbed} of ${measurements} were kept although other work took more than ${mostDisturbed * 100} % of a core: rates and times are unreliable, and CPU times may be too high.**`
-  return `${minute} UTC, commit ${commit}, ${rounds} rounds in ${minutes.toFixed(1)} minutes; load of the machine ${loads.join(' before, ')} after. Measurements discarded and repeated: ${discarded}.${kept}`
+  return `${minute} UTC, commit ${commit}, ${rounds} ${rounds === 1 ? 'round' : 'rounds'} in ${minutes.toFixed(1)} minutes; load of the machine ${loads.join(' before, ')} after. Measurements discarded and repeated: ${discarded}.${kept}`
 }
 
 const part = ({ result, section: { title, note, table } }: Described): string =>

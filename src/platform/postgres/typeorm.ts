@@ -1,10 +1,11 @@
 import type * as typeorm from 'typeorm'
 import { require } from '../base/lazy-require.ts'
-import { skipOtherDrivers } from './typeorm-patches.ts'
+import { skipGlobs, skipOtherDrivers } from './typeorm-patches.ts'
 
 // Loads only the used parts of TypeORM. Its entry also loads all decorators and the drivers of other databases.
 
 skipOtherDrivers()
+skipGlobs()
 
 type Parts = typeof typeorm
 

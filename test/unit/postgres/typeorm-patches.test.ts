@@ -20,3 +20,13 @@ test('TypeORM connects to Postgres → it loads the drivers of other databases o
   t.is(new DriverFactory().create(database).constructor, database.driver.constructor)
   t.true(drivers().length > 10)
 })
+
+test('TypeORM has been loaded → it has loaded its library for globs only without the patch', t => {
+  const loader = require.resolve('typeorm/util/DirectoryExportedClassesLoader.js')
+  const isLoaded = () => Object.keys(require.cache).some(path => path.includes('/node_modules/tinyglobby/'))
+  t.is(typeof require('typeorm/connection/ConnectionMetadataBuilder.js'), 'object')
+  t.false(isLoaded())
+  delete require.cache[loader]
+  t.is(typeof require(loader).importClassesFromDirectories, 'function')
+  t.true(isLoaded())
+})

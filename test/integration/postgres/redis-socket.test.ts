@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { anAccount } from '../../fixtures.ts'
-import { openLocalWorld } from '../../local-world.ts'
-import { until } from '../../until.ts'
+import { openWorld } from '../../world.ts'
 
 test('REDIS_URL with a Unix socket → sessions and queue work through it', async t => {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'lk-'))
@@ -23,10 +22,10 @@ test('REDIS_URL with a Unix socket → sessions and queue work through it', asyn
   t.teardown(() => server.close())
 
   const redisUrl = `unix://${username}:${password}@${path}?db=${pathname.slice(1) || '0'}`
-  await using world = await openLocalWorld({ worker: true, env: { REDIS_URL: redisUrl } })
+  await using world = await openWorld({ worker: true, env: { REDIS_URL: redisUrl } })
   const { email, access, refresh } = await anAccount(world.client)
   t.is((await world.client.get('me', { token: access })).status, 200)
   t.is((await world.client.post('refresh', { refresh_token: refresh })).status, 200)
-  await until('the email', () => world.mails.caught.some(({ to }) => to.includes(email)))
+  await world.mails.to(email)
   t.true(clients >= 2, 'the API and the worker each have a connection')
 })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import anyTest, { type ExecutionContext } from 'ava'
 import { queryOnce } from '../../../src/dev-services/probe.ts'
 import { openLog } from '../../../src/platform/base/log.ts'
+import { exitCodeOf } from '../../../src/platform/config/config.ts'
 import { migrate } from '../../../src/processes/migrate/migrate.ts'
 import { anEmail, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
@@ -29,9 +30,11 @@ const createDatabase = async (t: ExecutionContext, options = ''): Promise<string
   return url.href
 }
 
+const startMigrate = (DATABASE_URL: string) => migrate({ DATABASE_URL, APP_SECRET: [testSecret] }, silent)
+
 const createMigratedDatabase = async (t: ExecutionContext, options = ''): Promise<string> => {
   const url = await createDatabase(t, options)
-  await migrate({ DATABASE_URL: url, APP_SECRET: [testSecret] }, silent)
+  await startMigrate(url)
   return url
 }
 
@@ -59,19 +62,34 @@ const encodings = {
   EUC_JP: `ENCODING 'EUC_JP' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`,
 }
 
+/** Opens the stores as the API and the worker do. */
+const startService = async (databaseUrl: string) => {
+  await using _ = await openLocalWorld({ servers: { databaseUrl } })
+}
+
 for (const [encoding, options] of Object.entries(encodings))
-  test(`database encoding ${encoding} → no process starts; each exits with 78 and the reason`, async t => {
+  test(`database encoding ${encoding} → nothing starts, with 78 as exit code and the reason`, async t => {
     const DATABASE_URL = await createDatabase(t, options)
-    for (const name of ['migrate', 'api', 'worker'] as const) {
-      const { code, reason } = await exitOf(name, { DATABASE_URL })
-      t.is(code, 78, reason)
-      t.regex(reason, new RegExp(`^The encoding of the database is ${encoding}, .*ENCODING 'UTF8'`))
+    const expected = new RegExp(`^The encoding of the database is ${encoding}, .*ENCODING 'UTF8'`)
+    for (const start of [startMigrate, startService]) {
+      const error = await t.throwsAsync(start(DATABASE_URL), { message: expected })
+      t.is(exitCodeOf(error), 78)
     }
     const { code, err } = await runCommand({ ...world.env, DATABASE_URL }, ['keys', 'list'])
     t.is(code, 78)
     t.regex(err, new RegExp(`The encoding of the database is ${encoding}`))
     t.deepEqual(await queryOnce(DATABASE_URL, `SELECT FROM pg_tables WHERE schemaname = 'public'`), [])
   })
+
+// A process takes a second of CPU to start, so only one encoding and one state are tested with processes.
+test('database encoding is not UTF8 → each process exits with 78 and the reason', async t => {
+  const DATABASE_URL = await createDatabase(t, encodings.LATIN1)
+  for (const name of ['migrate', 'api', 'worker'] as const) {
+    const { code, reason } = await exitOf(name, { DATABASE_URL })
+    t.is(code, 78, reason)
+    t.regex(reason, /^The encoding of the database is LATIN1, .*ENCODING 'UTF8'/)
+  }
+})
 
 const unmigrated = {
   'has no tables': {
@@ -89,16 +107,10 @@ const unmigrated = {
 }
 
 for (const [state, { make, reason: expected }] of Object.entries(unmigrated))
-  test(`database ${state} → API and worker exit with 1 and name the command to run`, async t => {
+  test(`database ${state} → nothing starts, and the reason names the command to run`, async t => {
     const DATABASE_URL = await make(t)
-    for (const name of ['api', 'worker'] as const) {
-      const { code, reason } = await exitOf(name, { DATABASE_URL })
-      t.is(code, 1, reason)
-      t.regex(reason, expected)
-    }
-    const several = await exitOf('api', { DATABASE_URL, API_PROCESSES: '2' })
-    t.is(several.code, 1)
-    t.regex(several.reason, expected)
+    const error = await t.throwsAsync(startService(DATABASE_URL), { message: expected })
+    t.is(exitCodeOf(error), 1)
     for (const words of [
       ['keys', 'list'],
       ['users', 'deactivate', 'ada@example.com'],
@@ -108,6 +120,17 @@ for (const [state, { make, reason: expected }] of Object.entries(unmigrated))
       t.regex(err.replace('latchkey: ', '').trim(), expected)
     }
   })
+
+test('database is not migrated → API, primary of several and worker exit with 1 and the reason', async t => {
+  const { make, reason: expected } = unmigrated['lacks the newest migration']
+  const DATABASE_URL = await make(t)
+  const processes = [['api'], ['api', { API_PROCESSES: '2' }], ['worker']] as const
+  for (const [name, more] of processes) {
+    const { code, reason } = await exitOf(name, { DATABASE_URL, ...more })
+    t.is(code, 1, reason)
+    t.regex(reason, expected)
+  }
+})
 
 test('database has a newer migration → this version works, also after a restart', async t => {
   const databaseUrl = await createMigratedDatabase(t)

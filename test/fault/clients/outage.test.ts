@@ -1,6 +1,6 @@
 import test from 'ava'
 import { aMachine, askToken, machineToken } from '../../integration/clients/machine.ts'
-import { errorFault } from '../../integration/http/routes-with-body.ts'
+import { errorFault } from '../../integration/http/problem-fault.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance } from '../../proxied-instance.ts'
 import { until } from '../../until.ts'

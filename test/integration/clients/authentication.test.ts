@@ -2,8 +2,8 @@ import test from 'ava'
 import { until } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { anAdmin } from '../admin/admin-account.ts'
+import { errorFault } from '../http/problem-fault.ts'
 import { sendRaw } from '../http/raw-request.ts'
-import { errorFault } from '../http/routes-with-body.ts'
 import { aMachine, askToken, basic, clientsPath, postForm, tokenPath } from './machine.ts'
 
 const world = await openWorld({

@@ -3,8 +3,9 @@ import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
 import anyTest from 'ava'
 import { type Account, anAccount, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
+import { problemFault } from './problem-fault.ts'
 import { type RawReply, sendRaw, withContent } from './raw-request.ts'
-import { formRoutes, jsonRoutes, problemFault, storedRows, validBody } from './routes-with-body.ts'
+import { formRoutes, jsonRoutes, storedRows, validBody } from './routes-with-body.ts'
 
 // Invalid input: each request gets a problem as its reply, and changes nothing.
 

@@ -3,8 +3,8 @@ import { problemSlug } from '../../../src/platform/catalog/problem-definition.ts
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { coreRoutes } from '../../routes.ts'
 import { openWorld } from '../../world.ts'
+import { errorFault, problemFault } from './problem-fault.ts'
 import { type RawReply, sendRaw, withContent } from './raw-request.ts'
-import { errorFault, problemFault } from './routes-with-body.ts'
 
 // Credentials, methods and paths of requests.
 

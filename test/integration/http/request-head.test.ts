@@ -2,8 +2,8 @@ import { connect } from 'node:net'
 import anyTest from 'ava'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { openWorld } from '../../world.ts'
+import { problemFault } from './problem-fault.ts'
 import { type RawReply, sendRaw } from './raw-request.ts'
-import { problemFault } from './routes-with-body.ts'
 
 // Request heads that HTTP forbids or that match no route: each reply is a problem with the headers of any
 // other reply, or the connection ends.

@@ -1,6 +1,6 @@
 import anyTest from 'ava'
 import { openWorld } from '../../world.ts'
-import { problemFault } from '../http/routes-with-body.ts'
+import { problemFault } from '../http/problem-fault.ts'
 
 // The documentation files are large and public, so they have a rate limit of their own.
 

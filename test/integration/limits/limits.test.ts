@@ -3,7 +3,7 @@ import type { Reply } from '../../client.ts'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { openWorld, type World } from '../../world.ts'
-import { problemFault } from '../http/routes-with-body.ts'
+import { problemFault } from '../http/problem-fault.ts'
 
 // Rate limits: which client address they count, which headers report them, and when they end.
 

@@ -3,7 +3,7 @@ import { counters } from '../../platform/catalog/metrics.ts'
 import { defaultTimeouts, type Timeouts } from '../../platform/config/timeouts.ts'
 import { type DeliveryFailure, readDeliveryError } from '../../platform/mail/delivery-error.ts'
 import type { Email } from '../../platform/mail/entity.ts'
-import { render } from '../../platform/mail/render.ts'
+import { fillEmail } from '../../platform/mail/render.ts'
 import { send, type Transport } from '../../platform/mail/transport.ts'
 import { delayNextAttempt, endAttempt, keepLease, sweepAfterLease } from './attempt.ts'
 import { beginAttempt } from './begin-attempt.ts'
@@ -58,7 +58,7 @@ export const deliver = async (
   try {
     const composed = await composeEmail(deps, attempt)
     if (!composed) return await settle(deps, email, 'dropped')
-    const content = await render(deps.theme, composed.email, composed.locale, composed.values)
+    const content = await fillEmail(deps.theme, composed.email, composed.locale, composed.values)
     const message = {
       from: deps.config.MAIL_FROM,
       to: composed.to,

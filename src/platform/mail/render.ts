@@ -1,5 +1,14 @@
 import type { EmailDefinition, EmailValues } from '../catalog/email-definition.ts'
-import { escapeHtml, fillTemplate, plain, type Values, valueFor } from '../theme/template.ts'
+import {
+  escapeHtml,
+  type Filled,
+  fill,
+  fillTemplate,
+  plain,
+  textOf,
+  type Values,
+  valueFor,
+} from '../theme/template.ts'
 import type { Theme } from '../theme/theme.ts'
 import { type CompiledEmail, compiledEmail } from './compile.ts'
 import { isUnit } from './durations.ts'
@@ -7,6 +16,7 @@ import { moneyIn } from './money.ts'
 import { sanitize, sanitizeAddress, sanitizeName } from './sanitize.ts'
 
 export type Rendered = { subject: string; html: string; text: string }
+export type FilledEmail = { subject: string; html: Filled; text: Filled }
 
 /** A value as the reader sees it: in their language, and safe to show. */
 const displayed = (email: CompiledEmail, name: string, value: string): string => {
@@ -35,16 +45,13 @@ const displayedValues = (variables: readonly string[], email: CompiledEmail, giv
   return { ...values, greeting }
 }
 
-/**
- * Renders an email. `locale` may be any tag: the closest available language is used. `html` is a whole document, `text`
- * the part for readers without HTML, `subject` a single line. Throws if a value is missing.
- */
-export const render = async <E extends EmailDefinition>(
+/** Fills the templates of an email. See `render`. */
+export const fillEmail = async <E extends EmailDefinition>(
   theme: Theme,
   { kind, variables }: E,
   locale: string,
   given: EmailValues<E>,
-): Promise<Rendered> => {
+): Promise<FilledEmail> => {
   const email = await compiledEmail(theme, kind, theme.templates.locales.pick(locale, null))
   const values = displayedValues(variables, email, given)
   return {
@@ -52,9 +59,23 @@ export const render = async <E extends EmailDefinition>(
     subject: fillTemplate(email.subject, { ...values, ...email.brand.text }, plain)
       .replace(/\s+/g, ' ')
       .trim(),
-    html: fillTemplate(email.html, { ...values, ...email.brand.html }, escapeHtml),
-    text: fillTemplate(email.text, { ...values, ...email.brand.text }, plain),
+    html: fill(email.html, { ...values, ...email.brand.html }, escapeHtml),
+    text: fill(email.text, { ...values, ...email.brand.text }, plain),
   }
+}
+
+/**
+ * Renders an email. `locale` may be any tag: the closest available language is used. `html` is a whole document, `text`
+ * the part for readers without HTML, `subject` a single line. Throws if a value is missing.
+ */
+export const render = async <E extends EmailDefinition>(
+  theme: Theme,
+  email: E,
+  locale: string,
+  given: EmailValues<E>,
+): Promise<Rendered> => {
+  const { subject, html, text } = await fillEmail(theme, email, locale, given)
+  return { subject, html: textOf(html), text: textOf(text) }
 }
 
 /** Compiles every email in these languages, so that template errors appear at start and the first email is quick. */

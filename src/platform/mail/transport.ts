@@ -1,7 +1,8 @@
 import type { SentMessageInfo, Transporter } from 'nodemailer'
 import { require } from '../base/lazy-require.ts'
 import { defaultTimeouts, type Timeouts } from '../config/timeouts.ts'
-import { type Message, messageId, mimeMessage } from './mime-message.ts'
+import { messageId } from './mime-headers.ts'
+import { type Message, mimeMessage } from './mime-message.ts'
 import { writeContentAtOnce } from './nodemailer-patches.ts'
 import { type MailServer, openSmtpSocket } from './smtp-socket.ts'
 

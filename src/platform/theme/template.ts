@@ -26,9 +26,22 @@ export const valueFor = (values: Values, name: string): string => {
 /** Splits a template at its placeholders. */
 export const compileTemplate = (template: string): Template => template.split(placeholder)
 
-/** Replaces every placeholder. Throws if a value is missing, so that no incomplete email is sent. */
+/** A template, and the encoded value of each of its placeholders in their order. */
+export type Filled = { readonly template: Template; readonly values: readonly string[] }
+
+/** Encodes the value of every placeholder. Throws if a value is missing, so that no incomplete email is sent. */
+export const fill = (template: Template, values: Values, encode: (text: string) => string): Filled => ({
+  template,
+  values: template.flatMap((part, at) => (at % 2 ? encode(valueFor(values, part)) : [])),
+})
+
+/** The text of a filled template. */
+export const textOf = ({ template, values }: Filled): string =>
+  template.map((part, at) => (at % 2 ? values[(at - 1) / 2] : part)).join('')
+
+/** Replaces every placeholder. Throws if a value is missing. */
 export const fillTemplate = (template: Template, values: Values, encode: (text: string) => string): string =>
-  template.map((part, at) => (at % 2 ? encode(valueFor(values, part)) : part)).join('')
+  textOf(fill(template, values, encode))
 
 /** The names in a template: those of words (`{{t.…}}`), and those of all other placeholders. */
 export const namesIn = (template: string): { words: string[]; placeholders: string[] } => {

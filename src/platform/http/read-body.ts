@@ -5,6 +5,7 @@ import type getRawBody from 'raw-body'
 import { require } from '../base/lazy-require.ts'
 import type { DetailOf } from '../catalog/problem-definition.ts'
 import { Problem, type problems } from '../catalog/problems.ts'
+import { arrivedBody, plainJson, withBody } from './arrived-json.ts'
 import { mediaType } from './content-type.ts'
 import { loadKoaBody } from './koa-body-patches.ts'
 import { readParameters } from './read-parameters.ts'
@@ -97,11 +98,14 @@ export const readBody = async (ctx: Context, accepts: keyof typeof types | 'raw'
   if (!sent) return {}
   const detail = unsupported(ctx, accepts)
   if (detail) return new Problem('UNSUPPORTED_MEDIA_TYPE', { detail })
+  const arrived = accepts === 'json' ? await arrivedBody(ctx.req) : null
+  const plain = arrived && plainJson(arrived)
+  if (plain) return plain
   // The parser knows fewer spellings of both headers, and would read no body for one that it does not know.
   headers['content-type'] = types[accepts]
   headers['content-encoding'] = encodingOf(ctx)
   try {
-    await (loaded ?? loadParsers())[accepts](ctx, async () => {})
+    await (loaded ?? loadParsers())[accepts](arrived ? withBody(ctx, arrived) : ctx, async () => {})
   } catch (error) {
     if (!isBodyError(error as Error)) throw error
     return refuseMalformed(accepts)

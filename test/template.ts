@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { queryOnce } from '../src/dev-services/probe.ts'
+import { testEnvironment } from './environment.ts'
 
 /** The APP_SECRET that encrypts the signing keys of the template database. */
 export const testSecret = 'of-tests-alone-7Gk2vQx9LmZr4TbY8wNc'
@@ -24,8 +25,7 @@ export const prepareTemplate = async (databaseUrl: string): Promise<AsyncDisposa
   const template = new URL(databaseUrl)
   template.pathname = `/${name}`
   const env = {
-    PATH: process.env.PATH,
-    NODE_ENV: 'test',
+    ...testEnvironment(process.env),
     DATABASE_URL: template.href,
     APP_SECRET: testSecret,
   }

@@ -17,6 +17,7 @@ import { isListedOrigin, parseOrigin } from '../../src/platform/config/origins.t
 import { parseRedisUrl } from '../../src/platform/config/redis-url.ts'
 import { baseUrl, parsedBy } from '../../src/platform/config/variable-rules.ts'
 import { shopSecrets } from '../../src/shop/catalog/variables.ts'
+import { programEnv } from '../spawn.ts'
 import { appSecret, canary, durationRanges, goodValue, minimalEnv, units, urls } from './variable-values.ts'
 
 // The configuration: valid and invalid values of each variable, error messages, and .env.example.
@@ -108,7 +109,7 @@ const test = anyTest.serial
   for (const name of ['api', 'worker', 'migrate'] as const)
     test(`${name} prints every configuration error and exits with 78, so that a supervisor does not restart it`, t => {
       const file = fileURLToPath(new URL(`../../src/${name}.ts`, import.meta.url))
-      const env = { PATH: process.env.PATH, ...invalid, DATABASE_URL: '' }
+      const env = { ...programEnv, ...invalid, DATABASE_URL: '' }
       const { status, stdout, stderr } = spawnSync(process.execPath, [file], { env, encoding: 'utf8' })
       t.is(status, 78)
       t.is(stdout, '')
@@ -822,9 +823,8 @@ const test = anyTest.serial
     test(`${name} with an unchanged .env.example → exits with 78 and names what to replace`, t => {
       const root = join(import.meta.dirname, '../..')
       const words = ['--env-file=.env.example', `src/${name}.ts`]
-      const env = { PATH: process.env.PATH }
       const { status, stdout, stderr } = spawnSync(process.execPath, words, {
-        ...{ cwd: root, env, encoding: 'utf8' },
+        ...{ cwd: root, env: programEnv, encoding: 'utf8' },
       })
       const errors = ['APP_SECRET must not be the example. Generate one: openssl rand -base64 32']
       if (name !== 'migrate') errors.push('PUBLIC_URL must begin with https:// if NODE_ENV is production')

@@ -10,6 +10,7 @@ import { openLog } from '../../src/platform/base/log.ts'
 import { openPostgres } from '../../src/platform/postgres/postgres.ts'
 import { migrate } from '../../src/processes/migrate/migrate.ts'
 import { migrations } from '../../src/processes/migrate/migrations.ts'
+import { programEnv } from '../spawn.ts'
 import { statementsWithoutIndex } from '../statements.ts'
 import { testSecret } from '../template.ts'
 
@@ -171,7 +172,7 @@ const exitOf = async (child: ChildProcess): Promise<{ code: number; output: stri
 const migrateProcess = (url: string) =>
   exitOf(
     spawn(process.execPath, [program], {
-      env: { PATH: process.env.PATH, DATABASE_URL: url, APP_SECRET: testSecret, NODE_ENV: 'test' },
+      env: { ...programEnv, DATABASE_URL: url, APP_SECRET: testSecret, NODE_ENV: 'test' },
     }),
   )
 

@@ -8,6 +8,7 @@ import { exitCodeOf } from '../../../src/platform/config/config.ts'
 import { migrate } from '../../../src/processes/migrate/migrate.ts'
 import { anEmail, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
+import { programEnv } from '../../spawn.ts'
 import { testSecret } from '../../template.ts'
 import { runCommand } from '../cli/run-command.ts'
 
@@ -42,8 +43,7 @@ const createMigratedDatabase = async (t: ExecutionContext, options = ''): Promis
 const exitOf = async (name: 'api' | 'worker' | 'migrate', more: Record<string, string>) => {
   const file = join(import.meta.dirname, `../../../src/${name}.ts`)
   const env = {
-    PATH: process.env.PATH,
-    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+    ...programEnv,
     ...world.env,
     ...more,
   }

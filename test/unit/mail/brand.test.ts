@@ -9,7 +9,7 @@ import { contrast, paletteOf } from '../../../src/platform/base/palette.ts'
 import { emails } from '../../../src/platform/catalog/emails.ts'
 import { render } from '../../../src/platform/mail/render.ts'
 import { escapeHtml } from '../../../src/platform/theme/template.ts'
-import { kill } from '../../spawn.ts'
+import { kill, programEnv } from '../../spawn.ts'
 import { themeOf } from '../../theme.ts'
 
 // The brand of a deployment: its variables, its colors, and the emails that show it.
@@ -212,7 +212,7 @@ test('brand name of the other writing direction → isolated by bdi in HTML, by 
 {
   const script = fileURLToPath(new URL('../../../src/processes/preview-emails.ts', import.meta.url))
   const start = (env: Record<string, string>) =>
-    spawn(process.execPath, [script], { env: { PATH: process.env.PATH, ...env } })
+    spawn(process.execPath, [script], { env: { ...programEnv, ...env } })
 
   test('emails:preview with a brand in the environment → shows the brand, and the CSP allows its logo', async t => {
     const child = start(brand)

@@ -11,6 +11,7 @@ import { emails } from '../../../src/platform/catalog/emails.ts'
 import { templateFolderErrors } from '../../../src/platform/mail/check-templates.ts'
 import { render } from '../../../src/platform/mail/render.ts'
 import { ownTemplates } from '../../../src/platform/theme/templates.ts'
+import { programEnv } from '../../spawn.ts'
 import { plainTheme, themeOf } from '../../theme.ts'
 
 // TEMPLATES_DIR: own templates, words and languages of the operator, and the errors in them.
@@ -270,7 +271,7 @@ for (const [name, more] of starts)
       'es/welcome.json': '{"title": "Hola"}',
     })
     const env = {
-      PATH: process.env.PATH,
+      ...programEnv,
       NODE_ENV: 'test',
       DATABASE_URL: 'postgres://user@127.0.0.1:1/none',
       REDIS_URL: 'redis://127.0.0.1:1',

@@ -1,4 +1,5 @@
 import anyTest from 'ava'
+import { countSealedRows } from '../../../src/features/app-secret/count-sealed-rows.ts'
 import { reportSecrets } from '../../../src/features/app-secret/report-secrets.ts'
 import { resealRows } from '../../../src/features/app-secret/reseal-rows.ts'
 import type { ListInUse } from '../../../src/features/app-secret/store.ts'
@@ -191,4 +192,15 @@ test('signing key sealed under no listed secret → a start names the key and wh
 test('everything that was logged → no secret and no id of one', t => {
   const log = world.logs.join('')
   for (const word of [testSecret, newSecret, oldId, newId]) t.false(log.includes(word))
+})
+
+test('more sealed rows than a page → all are counted', async t => {
+  await world.sql(`INSERT INTO users (id, email) SELECT gen_random_uuid(), 'sealed-' || n || '@example.com'
+                     FROM generate_series(1, 5001) n`)
+  await world.sql('ALTER TABLE factors DISABLE TRIGGER factors_listed')
+  await world.sql(`INSERT INTO factors (id, user_id, type, name, sealed_secret)
+                   SELECT gen_random_uuid(), id, 'totp', 'Phone', 'v2.other.text' FROM users WHERE email LIKE 'sealed-%'`)
+  await world.sql('ALTER TABLE factors ENABLE TRIGGER factors_listed')
+  const counts = await countSealedRows(world.deps)
+  t.is(counts.find(({ secretId }) => secretId === 'other')?.rows, 5001)
 })

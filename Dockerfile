@@ -22,12 +22,14 @@ RUN node -e "import('./src/platform/mail/render.ts').then(mails => mails.compile
 ENV NODE_COMPILE_CACHE=/app/.latchkey/compiled
 RUN install -d -o node .latchkey/compiled
 USER node
-RUN node -e "['api', 'processes/api/process', 'processes/api/primary', 'worker', 'migrate', 'platform/crypto/password-worker'].reduce((before, name) => before.then(() => import('./src/' + name + '.ts')), Promise.resolve())"
+RUN node -e "['api', 'processes/api/serve', 'processes/api/process', 'processes/api/primary', 'worker', 'migrate', 'platform/crypto/password-worker'].reduce((before, name) => before.then(() => import('./src/' + name + '.ts')), Promise.resolve())"
 USER root
 RUN chown -R root:root .latchkey && chmod -R a+rX .latchkey
 # The size of the young generation of V8. It is large enough that the objects of a request die before they are moved, and
 # small enough that V8 does not hold hundreds of megabytes.
 ENV NODE_OPTIONS=--max-semi-space-size=32
+# By default glibc keeps freed memory for each thread, up to 16 pools on two cores: 50 MB after 100,000 requests.
+ENV MALLOC_ARENA_MAX=2
 # The process can read these files but not change them.
 USER node
 EXPOSE 8000

@@ -10,10 +10,16 @@ export const runPipelined = async (
 ): Promise<unknown[]> => {
   const { name, text, values = [] } = query
   if (name === undefined || !columns || !values.every(isPlain)) return (await client.query(query)).rows
-  return new Promise((resolve, reject) => {
-    const callback = (error: Error | null, rows: unknown[] = []) => (error ? reject(error) : resolve(rows))
-    client.query(describedQuery(client, columns, { name, text, values }, callback))
-  })
+  try {
+    return await new Promise<unknown[]>((resolve, reject) => {
+      const callback = (error: Error | null, rows: unknown[] = []) => (error ? reject(error) : resolve(rows))
+      client.query(describedQuery(client, columns, { name, text, values }, callback))
+    })
+  } catch (error) {
+    // As pg does: the stack then names the caller. That of the parser of the socket names nothing.
+    if (error instanceof Error) Error.captureStackTrace(error)
+    throw error
+  }
 }
 
 /**

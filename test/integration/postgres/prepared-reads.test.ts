@@ -99,6 +99,8 @@ test('the first query of a statement is refused → the next one is described an
   const ask = (id: string) => reader.query({ name: 'refused', text: 'SELECT $1::int AS id', values: [id] })
   const answers = await Promise.allSettled([ask('no number'), ask('2'), ask('3')])
   t.like(answers[0], { status: 'rejected', reason: { code: '22P02' } })
+  const [refused] = answers as PromiseRejectedResult[]
+  t.regex(String(refused?.reason.stack), /run-pipelined/, 'the stack names the caller')
   t.deepEqual(answers.slice(1), [
     { status: 'fulfilled', value: [{ id: 2 }] },
     { status: 'fulfilled', value: [{ id: 3 }] },

@@ -6,6 +6,7 @@ import { crossOrigin, recordHeaders, securityHeaders } from './headers.ts'
 import { closeStalledReaders, createServer, type Server } from './node-http.ts'
 import { clientErrorHandlers } from './on-client-error.ts'
 import { proxyRouting } from './proxy-routing.ts'
+import type { HeaderList } from './reply.ts'
 import { checkHead, handleExpectHeader } from './request-head.ts'
 import { openRequestLog, type RequestLog } from './request-log.ts'
 import { routing, type Served } from './routing.ts'
@@ -15,15 +16,16 @@ import { sendProblem } from './send-problem.ts'
  * The HTTP server. Its first step answers most requests. All other requests pass, from the outermost step in, a log
  * line, an error boundary, headers and the routes.
  */
-export const createApp = (deps: Deps, served: Served, draining: () => boolean): Server => {
+export const createApp = async (deps: Deps, served: Served, draining: () => boolean): Promise<Server> => {
   const app = new Koa()
   app.silent = true
   const log = openRequestLog(deps)
   const addSecurityHeaders = securityHeaders()
   const answerCrossOrigin = crossOrigin(deps.config.CORS_ORIGINS)
-  const fixed = recordHeaders([addSecurityHeaders, answerCrossOrigin])
+  const fixed = new Map<string | undefined, HeaderList>()
+  for (const origin of [undefined, ...deps.config.CORS_ORIGINS])
+    fixed.set(origin, await recordHeaders([addSecurityHeaders, answerCrossOrigin], origin))
   const { exact, steps } = routing(deps, served)
-  app.use(answerExactPath({ exact, fixed, log, draining }))
   app.use(logRequest(log))
   app.use(closeWhileDraining(draining))
   app.use(errorBoundary(log))
@@ -32,6 +34,8 @@ export const createApp = (deps: Deps, served: Served, draining: () => boolean): 
   app.use(proxyRouting(deps, served))
   app.use(answerCrossOrigin)
   for (const step of steps) app.use(step)
+  const answersExactPath = answerExactPath({ app, exact, fixed, log, draining })
+  const answerByApp = app.callback()
   const server = createServer(
     // These timeouts end the connection of a client that sends its request too slowly (slowloris attack).
     {
@@ -44,7 +48,7 @@ export const createApp = (deps: Deps, served: Served, draining: () => boolean): 
       // Node ends the stream of a request without a body at once, and not by events when the reply is sent.
       optimizeEmptyRequests: true,
     },
-    app.callback(),
+    (req, res) => answersExactPath(req, res) || answerByApp(req, res),
   )
   const { onClientError, onConnect } = clientErrorHandlers(basePath(deps.config.PUBLIC_URL))
   return handleExpectHeader(closeStalledReaders(server))

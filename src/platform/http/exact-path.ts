@@ -1,6 +1,8 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
-import type { Context, Middleware } from 'koa'
+import type Koa from 'koa'
+import type { Context } from 'koa'
+import { isOAuthPath } from './oauth-json.ts'
 import { type HeaderList, type Reply, setHeader } from './reply.ts'
 import { hasPlainHead } from './request-head.ts'
 import type { RequestLog } from './request-log.ts'
@@ -8,20 +10,27 @@ import type { ExactRoutes } from './routing.ts'
 import { fillProblem } from './send-problem.ts'
 import type { Handler } from './serve.ts'
 
-type Options = { exact: ExactRoutes; fixed: HeaderList; log: RequestLog; draining: () => boolean }
+type Options = {
+  app: Koa
+  exact: ExactRoutes
+  /** The headers that are the same for all requests with this `Origin`, or without one. */
+  fixed: ReadonlyMap<string | undefined, HeaderList>
+  log: RequestLog
+  draining: () => boolean
+}
 
 /**
- * Answers a request to a route without parameters in one step, and writes its headers at once. The steps after this one give
- * the same answer, but take longer.
+ * Answers a request to a route without parameters in one step, and writes its headers at once. The steps of the app give the
+ * same answer, but take longer.
  *
- * It passes on requests with an `Origin`, with the method HEAD or OPTIONS, or with a head that must be checked. `fixed` holds
- * the headers that are the same for all other requests.
+ * Returns false for requests with an `Origin` that is not listed, with the method HEAD or OPTIONS, or with a head that must be
+ * checked. The app answers them.
  */
-export const answerExactPath = ({ exact, fixed, log, draining }: Options): Middleware => {
-  const answer = async (ctx: Context, route: string, handler: Handler): Promise<void> => {
+export const answerExactPath = ({ app, exact, fixed, log, draining }: Options) => {
+  const answer = async (ctx: Context, route: string, handler: Handler, known: HeaderList): Promise<void> => {
     const startedAt = performance.now()
     log.begin(ctx)
-    const reply: Reply = { status: 200, headers: ['X-Request-Id', ctx.state.requestId, ...fixed], body: null }
+    const reply: Reply = { status: 200, headers: ['X-Request-Id', ctx.state.requestId, ...known], body: null }
     try {
       await handler(ctx, reply)
     } catch (error) {
@@ -32,15 +41,17 @@ export const answerExactPath = ({ exact, fixed, log, draining }: Options): Middl
     write(ctx.res, reply)
     log.end(ctx, route, startedAt)
   }
-  return (ctx, next) => {
-    const { req } = ctx
+  return (req: IncomingMessage, res: ServerResponse): boolean => {
     const { method = '', url = '', headers } = req
     const end = url.indexOf('?')
     const path = end < 0 ? url : url.slice(0, end)
     const handler = exact.get(path)?.get(method)
-    if (!handler || headers.origin !== undefined || !hasPlainHead(req)) return next()
-    ctx.respond = false
-    return answer(ctx, path, handler)
+    // No page may call a route of OAuth, so its replies to a listed origin are different.
+    const known = fixed.get(isOAuthPath(path) ? undefined : headers.origin)
+    if (!handler || !known || !hasPlainHead(req)) return false
+    const ctx = app.createContext(req, res)
+    answer(ctx, path, handler, known).catch(error => ctx.onerror(error))
+    return true
   }
 }
 

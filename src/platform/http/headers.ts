@@ -23,21 +23,17 @@ export const securityHeaders = () =>
     xFrameOptions: { action: 'deny' },
   })
 
-/**
- * The headers that these steps set for a GET request without an `Origin`. They are the same for all such requests, so that
- * computing them once is enough.
- */
-export const recordHeaders = (steps: readonly Middleware[]): HeaderList => {
+/** The headers that these steps set for a GET request. They depend on nothing but its `Origin`. */
+export const recordHeaders = async (steps: readonly Middleware[], origin?: string): Promise<HeaderList> => {
   const recorded: HeaderList = []
   const reply = {
     setHeader: (name: string, value: string) => setHeader(recorded, name, value),
     getHeader: () => undefined,
     removeHeader: () => {},
   }
-  const request = { method: 'GET', url: '/', headers: {} }
+  const request = { method: 'GET', url: '/', headers: origin === undefined ? {} : { origin } }
   const ctx = new Koa().createContext(request as never, reply as never)
-  // The steps set all these headers before they wait for anything.
-  for (const step of steps) void step(ctx, async () => {})
+  for (const step of steps) await step(ctx, async () => {})
   return recorded
 }
 

@@ -11,9 +11,10 @@ export type Reply = { status: number; headers: HeaderList; body: string | Readab
 /** Sets a header. It replaces one of the same name, which is case-insensitive. Throws if the value could end the header. */
 export const setHeader = (list: HeaderList, name: string, value: string): void => {
   validateHeaderValue(name, value)
-  const at = list.findIndex((each, i) => i % 2 === 0 && isSameName(each, name))
-  if (at < 0) list.push(name, value)
-  else list.splice(at, 2, name, value)
+  let at = 0
+  while (at < list.length && !isSameName(list[at] ?? '', name)) at += 2
+  list[at] = name
+  list[at + 1] = value
 }
 
 const isSameName = (a: string, b: string): boolean =>

@@ -64,8 +64,11 @@ const outcomeOf = async (
 ): Promise<Outcome> => {
   const { requestId } = ctx.state
   const client = clientOf(ctx.req, deps.config.TRUSTED_PROXIES, deps.theme.templates.locales)
-  const input = await parse(route, ctx)
-  if (input instanceof Problem) return input
+  const given = parseHead(route, ctx)
+  if (given instanceof Problem) return given
+  const parsed = route.body ? await parseBody(route, route.body, ctx) : absent
+  if (parsed instanceof Problem) return parsed
+  const input = { body: parsed.value, ...given }
   const cookie = cookieOf(ctx.req, deps.config)
   const { headers, taken, outcome } = await authorize(deps, {
     route,
@@ -100,22 +103,28 @@ const abortOnClose = (ctx: Context): AbortSignal => {
   return left.signal
 }
 
-type Input = { body: unknown; query: unknown; params: unknown; headers: unknown }
+type Head = { query: unknown; params: unknown; headers: unknown }
 
-const parse = async (route: Route, ctx: Context): Promise<Input | Problem> => {
+const parseHead = (route: Route, ctx: Context): Head | Problem => {
   // A malformed id matches no resource.
-  const params = route.params ? validate(route.params, { ...ctx.params }) : { value: undefined }
+  const params = route.params ? validate(route.params, { ...ctx.params }) : absent
   if (params instanceof Problem) return new Problem('NOT_FOUND')
-  const query = route.query ? validate(route.query, { ...ctx.query }) : { value: undefined }
+  const query = route.query ? validate(route.query, { ...ctx.query }) : absent
   if (query instanceof Problem) return query
-  const headers = route.headers ? validate(route.headers, { ...ctx.req.headers }) : { value: undefined }
+  const headers = route.headers ? validate(route.headers, { ...ctx.req.headers }) : absent
   if (headers instanceof Problem) return headers
-  const known = { query: query.value, params: params.value, headers: headers.value }
-  if (!route.body) return { body: undefined, ...known }
+  return { query: query.value, params: params.value, headers: headers.value }
+}
+
+const absent = { value: undefined }
+
+const parseBody = async (
+  route: Route,
+  schema: Schema,
+  ctx: Context,
+): Promise<{ value: unknown } | Problem> => {
   const raw = await readBody(ctx, route.accepts ?? 'json')
-  if (raw instanceof Problem) return raw
-  const body = validate(route.body, raw)
-  return body instanceof Problem ? body : { body: body.value, ...known }
+  return raw instanceof Problem ? raw : validate(schema, raw)
 }
 
 const fill = async (

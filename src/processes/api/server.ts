@@ -40,7 +40,7 @@ export const startApi = async (deps: Deps, { graceMs }: { graceMs: number }): Pr
     ...docAssets({ routes, problems, scopes }, deps.config.PUBLIC_URL),
     ...problemAssets(deps.theme, problems),
   }
-  const server = createApp(deps, { routes, assets, authorize }, () => closing !== null)
+  const server = await createApp(deps, { routes, assets, authorize }, () => closing !== null)
   server.listen(deps.config.PORT, deps.config.HOST)
   await once(server, 'listening')
   const close = async ({ quietly } = { quietly: false }): Promise<void> => {

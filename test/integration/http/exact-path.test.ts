@@ -10,7 +10,9 @@ import { openWorld } from '../../world.ts'
 
 const test = anyTest.serial
 
-const world = await openWorld({ env: { RATE_LIMITS: 'login=3/15m,register=1000/15m' } })
+const world = await openWorld({
+  env: { RATE_LIMITS: 'login=3/15m,register=1000/15m', CORS_ORIGINS: 'https://app.example.com' },
+})
 const account = await anAccount(world.client)
 anyTest.after.always(() => world[Symbol.asyncDispose]())
 
@@ -60,6 +62,13 @@ const login = (given: object): Sent => post('/api/v1/auth/login', JSON.stringify
 const me = '/api/v1/auth/me'
 const keys = '/.well-known/paseto-keys'
 
+const oauth = (headers: Record<string, string>): Sent =>
+  post('/api/v1/oauth/token', 'grant_type=client_credentials', {
+    'content-type': 'application/x-www-form-urlencoded',
+    authorization: 'Basic eDp5',
+    ...headers,
+  })
+
 const replies: [what: string, status: number, Sent][] = [
   ['JSON', 200, { path: me, headers: bearer }],
   ['JSON of an address with a query', 200, { path: `${me}?x=1`, headers: bearer }],
@@ -75,17 +84,13 @@ const replies: [what: string, status: number, Sent][] = [
   ['broken JSON', 400, post('/api/v1/auth/login', '{')],
   ['a long body', 413, post('/api/v1/auth/login', ' '.repeat(20_000))],
   ['a body of another type', 415, post('/api/v1/auth/login', '{}', { 'content-type': 'text/plain' })],
-  [
-    'an error of OAuth',
-    401,
-    post('/api/v1/oauth/token', 'grant_type=client_credentials', {
-      'content-type': 'application/x-www-form-urlencoded',
-      authorization: 'Basic eDp5',
-    }),
-  ],
+  ['an error of OAuth', 401, oauth({})],
   ['a wrong method', 405, { path: '/api/v1/auth/login' }],
   ['a method without a body', 200, { method: 'HEAD', path: keys }],
-  ['an allowed origin', 200, { path: keys, headers: { origin: 'https://example.com' } }],
+  ['a listed origin', 200, { path: keys, headers: { origin: 'https://app.example.com' } }],
+  ['a problem of a listed origin', 401, { path: me, headers: { origin: 'https://app.example.com' } }],
+  ['a foreign origin', 200, { path: keys, headers: { origin: 'https://foreign.example.com' } }],
+  ['a listed origin at OAuth', 401, oauth({ origin: 'https://app.example.com' })],
 ]
 
 for (const [what, status, sent] of replies)

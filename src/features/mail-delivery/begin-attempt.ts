@@ -14,7 +14,7 @@ export type Attempt = { email: Email; user: User | null; registration: Registrat
 const emailColumns = Object.keys(Emails.options.columns)
 const userColumns = Object.keys(Users.options.columns)
 
-// One statement, as each further one costs a tenth of a delivery.
+// One statement, as each further one costs another round trip.
 //
 // The first attempt names the secret that the token of the email derives from, so that a retry sends the same link even if
 // its worker has another current secret. Attempts of a version without that name used the oldest secret.

@@ -72,7 +72,7 @@ const writePart = (type: string, filled: Filled, boundary: string, start: number
   return at
 }
 
-/** The message as a mail server receives it, with a plain and an HTML part. A retried delivery sends the same bytes. */
+/** The message as a mail server receives it, with a plain and an HTML part. The same content becomes the same bytes. */
 export const mimeMessage = (message: Message): Buffer => {
   // `=_` is in no quoted-printable or base64 text (RFC 2045, section 6.7), so no line of a part is taken for a boundary.
   const boundary = `=_${message.id}`

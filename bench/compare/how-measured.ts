@@ -23,7 +23,7 @@ at least five rounds.
 Settings:
 
 - **Latchkey**: \`src/api.ts\`, \`NODE_ENV=production\`, \`LOG_LEVEL=info\` to /dev/null, limits counted in Redis on each
-  request and set too high to refuse any client, \`BCRYPT_COST=12\`.
+  request and set too high to refuse any client, \`BCRYPT_COST=12\`, the options of Node of \`npm run api\`.
 - **Express**, **Fastify**: written by hand as a team would, see \`bench/peers/\`: access tokens by HS256, refresh tokens
   stored as hashes and exchanged in one statement, a pool of 10, prepared statements, bcrypt at cost 12, no log, no
   limits, no extra headers; no ETag and no X-Powered-By for Express, schemas of replies for Fastify.

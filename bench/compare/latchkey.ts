@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import bcrypt from 'bcrypt'
+import packageJson from '../../package.json' with { type: 'json' }
 import { makeAccounts, password } from './accounts.ts'
 import { addAccounts, openDeps, startSessions } from './latchkey-data.ts'
 import { baseEnv, scriptPath } from './process.ts'
@@ -11,17 +12,25 @@ import { type LoadSize, names, type Start, type Target } from './target.ts'
 
 export const issuer = 'https://accounts.example.com'
 
-/** As the image and `npm run api` set them. */
-const settings = {
-  NODE_OPTIONS: '--max-semi-space-size=32',
-  NODE_COMPILE_CACHE: scriptPath('../.latchkey/compiled'),
+type Program = 'api' | 'worker'
+
+/** The options of Node that `npm run api` and `npm run worker` set, so that what is measured is what is run. */
+const nodeOptions = (program: Program): string => {
+  const script = packageJson.scripts[program]
+  const options = script.match(/(?<=\s)--\S+/g) ?? []
+  return options.filter(option => !option.startsWith('--env-file')).join(' ')
 }
 
 /** As in production. Limits are counted and never reached, and tokens outlive the run. */
-export const latchkeyEnv = async (databaseUrl: string, redisUrl: string): Promise<Record<string, string>> => {
+export const latchkeyEnv = async (
+  databaseUrl: string,
+  redisUrl: string,
+  program: Program = 'api',
+): Promise<Record<string, string>> => {
   const env = {
     ...baseEnv(),
-    ...settings,
+    NODE_OPTIONS: nodeOptions(program),
+    NODE_COMPILE_CACHE: scriptPath('../.latchkey/compiled'),
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
     APP_SECRET: randomBytes(32).toString('base64'),

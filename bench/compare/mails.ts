@@ -45,7 +45,8 @@ const measure = async (run: Run): Promise<Row<Delivered>[]> => {
   await using stack = new AsyncDisposableStack()
   const databaseUrl = await run.stores.database('bench_mails')
   const sink = stack.use(await openSink())
-  const env = { ...(await latchkeyEnv(databaseUrl, run.stores.redis())), SMTP_URL: sink.url }
+  const own = await latchkeyEnv(databaseUrl, run.stores.redis(), 'worker')
+  const env = { ...own, SMTP_URL: sink.url }
   const deps = stack.use(await openDeps(env))
   const start = { script: '../src/worker.ts', env, ready: '/metrics', portAs: 'METRICS_PORT' }
   const { pids } = stack.use(await launch(start))

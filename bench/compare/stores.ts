@@ -15,6 +15,9 @@ export type Stores = AsyncDisposable & {
 
 const withPath = (url: string, path: string): string => Object.assign(new URL(url), { pathname: path }).href
 
+/** A report names what is the same in each run. */
+const withoutPort = (description: string): string => description.replace(/ on port \d+.*/, '')
+
 /** Starts both from the programs on this machine, or from containers if the programs are not installed. */
 export const openStores = async (): Promise<Stores> => {
   const { DATABASE_URL: _database, REDIS_URL: _redis, ...own } = process.env
@@ -24,10 +27,11 @@ export const openStores = async (): Promise<Stores> => {
   await using stack = new AsyncDisposableStack()
   const services = stack.use(await findServices({ purpose: 'test', env, print }))
   const versions = await versionsOf(services.databaseUrl, services.redisUrl)
+  const { postgres, redis } = services.description
   let used = 0
   const kept = stack.move()
   return {
-    ...{ how: services.description, versions },
+    ...{ how: { postgres: withoutPort(postgres), redis: withoutPort(redis) }, versions },
     database: async name => {
       await queryOnce(services.databaseUrl, `CREATE DATABASE ${name}`)
       return withPath(services.databaseUrl, `/${name}`)

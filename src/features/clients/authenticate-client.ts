@@ -18,8 +18,11 @@ type Request = { request: IncomingMessage; client: NetworkClient; body: unknown 
 
 type Refusal = Problem<'INVALID_CLIENT' | 'VALIDATION_ERROR' | 'RATE_LIMIT_EXCEEDED'>
 
+/** Counts a request in the limits of its route. `machineId` is that of the client that sends it. */
+type TakeLimits = (machineId: string) => Promise<TakenLimits>
+
 /**
- * Authenticates a machine client by its id and secret. An unknown client, a revoked one and a wrong secret take the same
+ * Authenticates a machine client by its id and secret, and counts its request. An unknown client, a revoked one and a wrong secret take the same
  * steps and get the same reply.
  *
  * Each attempt is counted before the secret is compared, by network and by client, and refunded if the secret is right. The
@@ -29,7 +32,8 @@ type Refusal = Problem<'INVALID_CLIENT' | 'VALIDATION_ERROR' | 'RATE_LIMIT_EXCEE
 export const authenticateClient = async (
   deps: Needs,
   { request, client, body }: Request,
-): Promise<Machine | Refusal> => {
+  take: TakeLimits,
+): Promise<{ machine: Machine; taken: TakenLimits } | Refusal> => {
   const presented = readClientCredentials(request, (body ?? {}) as ClientParameters)
   if (presented instanceof Problem) {
     const { refusal } = await takeLimits(deps, [limits.client_auth], { client })
@@ -40,14 +44,15 @@ export const authenticateClient = async (
   const isKnown = await isKnownSecret(deps, id, hash)
   const counted = isKnown ? null : await countGuess(deps, client, id)
   if (counted?.refusal) return counted.refusal
-  const machine = await compare(deps, { id, secret: hash })
+  // A secret that was right before nearly always is, so its request is counted meanwhile. An attacker cannot send it.
+  const [machine, taken] = await Promise.all([compare(deps, { id, secret: hash }), isKnown ? take(id) : null])
   deps.metrics.count(counters.clients_authenticated, { outcome: machine ? 'right' : 'wrong' })
   if (!machine) {
-    if (isKnown) await forgetSecret(deps, id, hash)
+    if (taken) await Promise.all([refundEach(taken.taken), forgetSecret(deps, id, hash)])
     return new Problem('INVALID_CLIENT')
   }
   if (counted) await Promise.all([refundEach(counted.taken), rememberSecret(deps, id, hash)])
-  return machine
+  return { machine, taken: taken ?? (await take(id)) }
 }
 
 /** Stands for every text that is not an id, so that it takes the same steps as an id that no client has. */

@@ -7,9 +7,11 @@ import { authenticateClient } from '../clients/authenticate-client.ts'
 /** Authenticates a machine client by its secret, checks its scope, and counts the request in the limits of the route. */
 export const authorizeClient: Authorize = async (deps, incoming) => {
   const { route, client } = incoming
-  const machine = await authenticateClient(deps, incoming)
-  if (machine instanceof Problem) return { headers: {}, taken: [], outcome: machine }
-  const { refusal, ...limits } = await takeLimits(deps, route.limits, { client, machineId: machine.id })
+  const take = (machineId: string) => takeLimits(deps, route.limits, { client, machineId })
+  const authenticated = await authenticateClient(deps, incoming, take)
+  if (authenticated instanceof Problem) return { headers: {}, taken: [], outcome: authenticated }
+  const { machine, taken } = authenticated
+  const { refusal, ...limits } = taken
   if (refusal) return { ...limits, outcome: refusal }
   const isAllowed = route.scope === undefined || machine.scopes.includes(route.scope)
   return { ...limits, outcome: isAllowed ? { machine } : insufficientScope([route.scope ?? ''], 'Basic') }

@@ -33,10 +33,11 @@ const pbkdf2Decoys = (own: ForeignHash | null, inUse: readonly ForeignHash[]): s
     const unitsOf = (each: ForeignHash | null) =>
       each?.kind === 'pbkdf2' && each.digest === digest ? pbkdf2Units(each) : 0
     const left = Math.max(0, ...inUse.map(unitsOf)) - unitsOf(own)
+    if (left <= 0) return []
     const [salt, hash] = [randomBytes(16), randomBytes(bytes)].map(each =>
       each.toString('base64').replace(/=+$/, ''),
     )
-    return left > 0 ? [`$pbkdf2-${digest}$i=${left}$${salt}$${hash}`] : []
+    return [`$pbkdf2-${digest}$i=${left}$${salt}$${hash}`]
   })
 
 const otherDecoys = (own: ForeignHash | null, inUse: readonly string[]): string[] => {

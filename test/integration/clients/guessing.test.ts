@@ -1,13 +1,14 @@
 import test from 'ava'
+import { openLocalWorld } from '../../local-world.ts'
 import { sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
-import { openWorld } from '../../world.ts'
+import { until } from '../../until.ts'
 import { anAdmin } from '../admin/admin-account.ts'
 import { aMachine, askToken, basic, clientsPath, tokenPath } from './machine.ts'
 
 // The id of a client is in each of its tokens, so an attacker knows it. Guesses are counted before they are compared, and
 // they never keep the client itself out.
 
-const world = await openWorld({
+const world = await openLocalWorld({
   env: { RATE_LIMITS: 'client_auth=30/15m,client_guesses=40/15m', TRUSTED_PROXIES: '1' },
 })
 const admin = await anAdmin(world)
@@ -88,8 +89,28 @@ test('dropped secret that Redis knows → refused, and counted from then on', as
   const path = `${clientsPath}/${machine.id}/secrets/${machine.prefix}`
   t.is((await world.client.send('DELETE', path, { token: admin.access })).status, 204)
   const headers = { 'x-forwarded-for': '203.0.113.88' }
+  await world.dropKeys(await world.keysLike(`*oauth_token*${machine.id}*`))
+  t.is((await askToken(world.client, machine, {}, headers)).status, 401)
+  for (const key of await world.keysLike(`*oauth_token*${machine.id}*`))
+    t.is(await world.deps.redis.get(key), '0', 'a client that is refused uses up no point of its route')
   const statuses = []
-  for (let n = 0; n < 33; n++) statuses.push((await askToken(world.client, machine, {}, headers)).status)
-  t.deepEqual([...new Set(statuses.slice(0, 31))], [401])
-  t.deepEqual(statuses.slice(31), [429, 429])
+  for (let n = 0; n < 32; n++) statuses.push((await askToken(world.client, machine, {}, headers)).status)
+  t.deepEqual([...new Set(statuses.slice(0, 30))], [401])
+  t.deepEqual(statuses.slice(30), [429, 429])
+})
+
+test('secret that was right before → its request is counted while Postgres is asked', async t => {
+  const machine = await aMachine(world, ['a'], admin.access)
+  const counters = () => world.keysLike(`*oauth_token*${machine.id}*`)
+  t.is((await askToken(world.client, machine)).status, 200)
+  await world.dropKeys(await counters())
+  const { reads } = world.deps
+  const { run } = reads
+  reads.run = async (statement, values) => {
+    if (values[0] === machine.id)
+      await until('the request to be counted', async () => !!(await counters())[0])
+    return run(statement, values)
+  }
+  t.teardown(() => Object.assign(reads, { run }))
+  t.is((await askToken(world.client, machine)).status, 200)
 })

@@ -3,12 +3,11 @@ import { pipeline } from 'node:stream'
 import type Koa from 'koa'
 import type { Context } from 'koa'
 import { isOAuthPath } from './oauth-json.ts'
-import { type HeaderList, type Reply, setHeader } from './reply.ts'
+import { type Handler, type HeaderList, type Reply, setHeader } from './reply.ts'
 import { hasPlainHead } from './request-head.ts'
 import type { RequestLog } from './request-log.ts'
 import type { ExactRoutes } from './routing.ts'
 import { fillProblem } from './send-problem.ts'
-import type { Handler } from './serve.ts'
 
 type Options = {
   app: Koa

@@ -5,7 +5,8 @@ import { Problem } from '../catalog/problems.ts'
 import type { Authorize } from './authorization.ts'
 import type { Route } from './route.ts'
 import { sendProblem } from './send-problem.ts'
-import { serve, throughKoa } from './serve.ts'
+import { serve } from './serve.ts'
+import { throughKoa } from './through-koa.ts'
 
 type Handler = ReturnType<typeof throughKoa>
 

@@ -31,11 +31,5 @@ export const setText = (reply: Reply, type: string, text: string): void => {
   reply.body = text
 }
 
-/** Hands a reply to Koa, which sends it after the last step. Headers that earlier steps set stay. */
-export const replyThroughKoa = (ctx: Context, { status, headers, body }: Reply): void => {
-  ctx.status = status
-  for (let i = 0; i < headers.length; i += 2) ctx.set(headers[i] ?? '', headers[i + 1] ?? '')
-  ctx.body = body
-  // Without a body, Koa changes the status to 204.
-  ctx.status = status
-}
+/** Serves a route: fills the reply to a request. */
+export type Handler = (ctx: Context, reply: Reply) => Promise<void>

@@ -7,10 +7,12 @@ import type { Assets } from './asset.ts'
 import type { Authorize } from './authorization.ts'
 import { clientOf } from './client.ts'
 import { takeLimits } from './limit.ts'
+import type { Handler } from './reply.ts'
 import type { Route } from './route.ts'
 import { Router } from './router.ts'
 import { sendProblem } from './send-problem.ts'
-import { type Handler, serve, throughKoa } from './serve.ts'
+import { serve } from './serve.ts'
+import { throughKoa } from './through-koa.ts'
 
 /** The routes and assets of the server. `authorize` authenticates the caller of a route. */
 export type Served = { routes: readonly Route[]; assets: Assets; authorize: Authorize }

@@ -2,7 +2,8 @@ import type { Context } from 'koa'
 import type { Problem } from '../catalog/problems.ts'
 import { isOAuthRequest, oauthJson } from './oauth-json.ts'
 import { problemJson } from './problem-json.ts'
-import { type Reply, replyThroughKoa, setHeaders, setText } from './reply.ts'
+import { type Reply, setHeaders, setText } from './reply.ts'
+import { replyThroughKoa } from './through-koa.ts'
 
 /** Fills a reply with a problem, in place of any reply that was prepared before. Headers that are already set stay. */
 export const fillProblem = (reply: Reply, ctx: Context, problem: Problem): void => {

@@ -30,10 +30,11 @@ const connectionsOf = (route: Route, { requests, sessions, renewals }: Target) =
   return rotating(requests.refresh, tokens)
 }
 
-/** Node writes the profile of a thread when it ends. The main thread has the number 0. */
-const profileIn = async (folder: string): Promise<CpuProfile> => {
+/** Node writes the profile of a thread when it ends. The main thread has the number 0. The supervisor writes one too. */
+const profileOf = async (pids: readonly number[], folder: string): Promise<CpuProfile> => {
+  const file = new RegExp(`\\.(?:${pids.join('|')})\\.0\\.\\d+\\.cpuprofile$`)
   for (const deadline = Date.now() + timeoutMs; Date.now() < deadline; await sleep(200)) {
-    const name = (await readdir(folder)).find(each => /\.0\.\d+\.cpuprofile$/.test(each))
+    const name = (await readdir(folder)).find(each => file.test(each))
     if (!name) continue
     try {
       return JSON.parse(await readFile(join(folder, name), 'utf8')) as CpuProfile
@@ -59,6 +60,6 @@ export const recordProfile = async (recording: Recording): Promise<Recorded> => 
   const connections = connectionsOf(route, target)
   const { count } = await load.closedLoop({ port, pids, connections, warmUp, measure: milliseconds })
   for (const pid of pids) process.kill(pid, 'SIGTERM')
-  const profile = await profileIn(folder)
+  const profile = await profileOf(pids, folder)
   return { profile, window: { from, to: from + milliseconds * 1000 }, requests: count }
 }

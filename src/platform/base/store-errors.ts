@@ -15,8 +15,9 @@ const networkCodes = new Set([
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html: 08 connection, 53 resources, 57 operator
 // intervention (57014 is a statement timeout), 40 serialization and deadlock, 55P03 lock timeout, 25006
-// read-only after a failover, 58 disk.
-const postgresCodes = /^(?:08...|53...|57...|58...|40001|40P01|55P03|25006|25P0[34])$/
+// read-only after a failover, 58 disk, 26000 a statement that is not prepared: a query before it in the pipeline should have
+// prepared it, and waited for a lock too long.
+const postgresCodes = /^(?:08...|26000|53...|57...|58...|40001|40P01|55P03|25006|25P0[34])$/
 
 // Errors of pg, TypeORM and ioredis that have no code, only a message.
 const postgresMessages =

@@ -2,6 +2,7 @@ import { Socket } from 'node:net'
 import anyTest from 'ava'
 import fc from 'fast-check'
 import pg from 'pg'
+import { isOutage } from '../../../src/platform/base/store-errors.ts'
 import { openPipelinedReader } from '../../../src/platform/postgres/pipelined-reader.ts'
 import { anAccount } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
@@ -126,6 +127,19 @@ test('the prepared statements of a connection are lost → the read runs on a ne
   t.deepEqual(await ask(), [{ one: 1 }])
   await reader.query({ text: 'DEALLOCATE ALL' })
   t.deepEqual(await Promise.all([ask(), ask()]), [[{ one: 1 }], [{ one: 1 }]])
+})
+
+test('a migration locks the table of a statement that is not prepared yet → each read behind it is an outage too', async t => {
+  await sql('CREATE TABLE locked (id int)')
+  const impatient = openPipelinedReader({ connectionString, options: '-c lock_timeout=100' }, world.deps.log)
+  t.teardown(impatient.close)
+  const ask = () => impatient.query({ name: 'locked', text: 'SELECT id FROM locked', values: [] })
+  await direct.query('BEGIN; LOCK TABLE locked')
+  const answers = await Promise.allSettled([ask(), ask(), ask()])
+  await direct.query('ROLLBACK')
+  for (const answer of answers) t.true(answer.status === 'rejected' && isOutage(answer.reason))
+  t.deepEqual(await Promise.all([ask(), ask()]), [[], []])
+  await sql('DROP TABLE locked')
 })
 
 test('GET /auth/me → one Postgres read and two Redis commands; a refresh → one and one', async t => {

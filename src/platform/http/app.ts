@@ -3,6 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { basePath } from '../base/base-path.ts'
 import { answerExactPath } from './exact-path.ts'
 import { crossOrigin, recordHeaders, securityHeaders } from './headers.ts'
+import { answerFirst } from './koa-patches.ts'
 import { closeStalledReaders, createServer, type Server } from './node-http.ts'
 import { clientErrorHandlers } from './on-client-error.ts'
 import { proxyRouting } from './proxy-routing.ts'
@@ -13,8 +14,8 @@ import { routing, type Served } from './routing.ts'
 import { sendProblem } from './send-problem.ts'
 
 /**
- * The HTTP server. Its first step answers most requests. All other requests pass, from the outermost step in, a log
- * line, an error boundary, headers and the routes.
+ * The HTTP server. Koa passes each request to `answerExactPath` first, which answers most of them. All others pass, from the
+ * outermost step in, a log line, an error boundary, headers and the routes.
  */
 export const createApp = async (deps: Deps, served: Served, draining: () => boolean): Promise<Server> => {
   const app = new Koa()
@@ -26,6 +27,7 @@ export const createApp = async (deps: Deps, served: Served, draining: () => bool
   for (const origin of [undefined, ...deps.config.CORS_ORIGINS])
     fixed.set(origin, await recordHeaders([addSecurityHeaders, answerCrossOrigin], origin))
   const { exact, steps } = routing(deps, served)
+  answerFirst(app, answerExactPath({ exact, fixed, log, draining }))
   app.use(logRequest(log))
   app.use(closeWhileDraining(draining))
   app.use(errorBoundary(log))
@@ -34,8 +36,6 @@ export const createApp = async (deps: Deps, served: Served, draining: () => bool
   app.use(proxyRouting(deps, served))
   app.use(answerCrossOrigin)
   for (const step of steps) app.use(step)
-  const answersExactPath = answerExactPath({ app, exact, fixed, log, draining })
-  const answerByApp = app.callback()
   const server = createServer(
     // These timeouts end the connection of a client that sends its request too slowly (slowloris attack).
     {
@@ -48,7 +48,7 @@ export const createApp = async (deps: Deps, served: Served, draining: () => bool
       // Node ends the stream of a request without a body at once, and not by events when the reply is sent.
       optimizeEmptyRequests: true,
     },
-    (req, res) => answersExactPath(req, res) || answerByApp(req, res),
+    app.callback(),
   )
   const { onClientError, onConnect } = clientErrorHandlers(basePath(deps.config.PUBLIC_URL))
   return handleExpectHeader(closeStalledReaders(server))

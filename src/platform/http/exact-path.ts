@@ -1,7 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
-import type Koa from 'koa'
 import type { Context } from 'koa'
+import type { AnswerFirst } from './koa-patches.ts'
 import { isOAuthPath } from './oauth-json.ts'
 import { type Handler, type HeaderList, type Reply, setHeader } from './reply.ts'
 import { hasPlainHead } from './request-head.ts'
@@ -10,7 +10,6 @@ import type { ExactRoutes } from './routing.ts'
 import { fillProblem } from './send-problem.ts'
 
 type Options = {
-  app: Koa
   exact: ExactRoutes
   /** The headers that are the same for all requests with this `Origin`, or without one. */
   fixed: ReadonlyMap<string | undefined, HeaderList>
@@ -22,10 +21,10 @@ type Options = {
  * Answers a request to a route without parameters in one step, and writes its headers at once. The steps of the app give the
  * same answer, but take longer.
  *
- * Returns false for requests with an `Origin` that is not listed, with the method HEAD or OPTIONS, or with a head that must be
- * checked. The app answers them.
+ * Returns null for requests with an `Origin` that is not listed, with the method HEAD or OPTIONS, or with a head that must be
+ * checked. They pass the steps of the app.
  */
-export const answerExactPath = ({ app, exact, fixed, log, draining }: Options) => {
+export const answerExactPath = ({ exact, fixed, log, draining }: Options): AnswerFirst => {
   const answer = async (ctx: Context, route: string, handler: Handler, known: HeaderList): Promise<void> => {
     const startedAt = performance.now()
     log.begin(ctx)
@@ -40,17 +39,15 @@ export const answerExactPath = ({ app, exact, fixed, log, draining }: Options) =
     write(ctx.res, reply)
     log.end(ctx, route, startedAt)
   }
-  return (req: IncomingMessage, res: ServerResponse): boolean => {
-    const { method = '', url = '', headers } = req
+  return ctx => {
+    const { method = '', url = '', headers } = ctx.req
     const end = url.indexOf('?')
     const path = end < 0 ? url : url.slice(0, end)
     const handler = exact.get(path)?.get(method)
     // No page may call a route of OAuth, so its replies to a listed origin are different.
     const known = fixed.get(isOAuthPath(path) ? undefined : headers.origin)
-    if (!handler || !known || !hasPlainHead(req)) return false
-    const ctx = app.createContext(req, res)
-    answer(ctx, path, handler, known).catch(error => ctx.onerror(error))
-    return true
+    if (!handler || !known || !hasPlainHead(ctx.req)) return null
+    return answer(ctx, path, handler, known).catch(error => ctx.onerror(error))
   }
 }
 

@@ -11,7 +11,6 @@ const isAnswered = (method: string, url: string, headers: Record<string, string>
     isHandled = true
   }
   const answersExactPath = answerExactPath({
-    app: new Koa(),
     exact: new Map([['/keys', new Map([['GET', handle]])]]),
     fixed: new Map([undefined, 'https://a.test'].map(origin => [origin, []])),
     log: { begin: () => {}, problemOf: error => error as never, end: () => {} },
@@ -20,7 +19,7 @@ const isAnswered = (method: string, url: string, headers: Record<string, string>
   const rawHeaders = Object.entries(headers).flat()
   const req = { method, url, headers, rawHeaders, httpVersionMinor: 1 }
   const res = { writeHead: () => {}, end: () => {} }
-  return answersExactPath(req as never, res as never) && isHandled
+  return answersExactPath(new Koa().createContext(req as never, res as never)) !== null && isHandled
 }
 
 const host = { host: 'latchkey.test' }

@@ -1,0 +1,34 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import test from 'ava'
+import Koa, { type Context } from 'koa'
+import { answerFirst } from '../../../src/platform/http/koa-patches.ts'
+
+const watchers = ({ res }: Context): number => res.listenerCount('finish') + res.listenerCount('end')
+
+// If Koa adds no listeners without the patch, remove the patch.
+test('a request → Koa adds listeners and runs its steps, unless it is answered first', async t => {
+  const app = new Koa()
+  app.use(ctx => {
+    ctx.body = `steps ${watchers(ctx)}`
+  })
+  answerFirst(app, ctx => {
+    if (ctx.path !== '/first') return null
+    ctx.res.end(`first ${watchers(ctx)}`)
+    return Promise.resolve()
+  })
+  const server = createServer(app.callback()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const answers = ['/first', '/other'].map(async path =>
+    (await fetch(`http://127.0.0.1:${port}${path}`)).text(),
+  )
+  const [first, other = ''] = await Promise.all(answers)
+  server.close()
+  server.closeAllConnections()
+  const none = /\d+/.exec(first ?? '')?.[0]
+  t.is(first, `first ${none}`)
+  t.true(other.startsWith('steps '))
+  t.true(Number(/\d+/.exec(other)?.[0]) > Number(none))
+})

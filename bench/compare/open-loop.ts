@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { median, quantile } from '../statistics.ts'
 import { type Connection, type ConnectionSpec, openConnections } from './connection.ts'
+import { runFirst } from './run-first.ts'
 import { readUsage, type Usage, usedBetween } from './usage.ts'
 
 // Sends requests at fixed times, even if earlier ones are not answered. A request counts from its scheduled time, so that
@@ -18,7 +19,10 @@ export type OpenLoop = {
   measure: number
 }
 
-/** Times in milliseconds. `late` is how late a request was sent at most, because the client itself had to wait. */
+/**
+ * Times in milliseconds. `late` is how late a request was sent at most, because the client itself had to wait. `isFirst`:
+ * the client ran before all other processes.
+ */
 export type OpenLoopResult = {
   count: number
   refused: number
@@ -27,6 +31,7 @@ export type OpenLoopResult = {
   most: number
   late: number
   disturbed: number
+  isFirst: boolean
 }
 
 const now = (): number => Number(process.hrtime.bigint()) / 1e6
@@ -52,6 +57,8 @@ const openSender = (connections: Connection[], timed: (instant: number) => void)
 export const openLoop = async (job: OpenLoop): Promise<OpenLoopResult> => {
   const { port, pids, rate, warmUp, measure } = job
   await using stack = new AsyncDisposableStack()
+  // New threads, such as the timer, inherit this.
+  const { isFirst } = stack.use(runFirst())
   const interval = 1000 / rate
   const count = Math.round(((warmUp + measure) * rate) / 1000)
   const firstTimed = Math.round((warmUp * rate) / 1000)
@@ -101,6 +108,6 @@ export const openLoop = async (job: OpenLoop): Promise<OpenLoopResult> => {
   await running
   return {
     ...{ count: times.length, refused, p50: median(times), p99: quantile(times, 0.99) },
-    ...{ most: Math.max(...times), late, disturbed },
+    ...{ most: Math.max(...times), late, disturbed, isFirst },
   }
 }

@@ -44,13 +44,18 @@ const cells = ({ name, rounds }: Row<Pair>, load: 'idle' | 'busy'): string[] => 
   ]
 }
 
+const clientNote = (rows: Row<Pair>[]): string =>
+  rows.every(({ rounds }) => rounds.every(({ idle, busy }) => idle.isFirst && busy.isFirst))
+    ? 'The client does so at real-time priority: it never waits for a core, as if it ran on another machine.'
+    : 'So does the client.'
+
 /** How long an answer takes at a low rate, without other load and while users sign in. */
 export const steady: Part<Row<Pair>[]> = {
   needs,
   measure: run => interleaved(run, targetsOf(run, needs), (one, round) => measurePair(run, one, round)),
   describe: rows => ({
     title: 'GET /auth/me while users sign in',
-    note: `${rate} requests a second at fixed times, some ${shown(median(rows.flatMap(({ rounds }) => rounds.map(({ idle }) => idle.count))))} in each round. A request counts from its scheduled time, so that a stall of the server counts fully. ${logins} sign-ins are always in flight, or none; both are measured directly one after the other. The hash threads, the stores and the client share the cores of the machine with the measured service, and a request that the client sends late counts as late: _client late_ is the most of that.`,
+    note: `${rate} requests a second at fixed times, some ${shown(median(rows.flatMap(({ rounds }) => rounds.map(({ idle }) => idle.count))))} in each round. A request counts from its scheduled time, so that a stall of the server counts fully. ${logins} sign-ins are always in flight, or none; both are measured directly one after the other. The hash threads and the stores share the cores of the machine with the measured service. ${clientNote(rows)} A request that the client sends late counts as late: _client late_ is the most of that.`,
     table: {
       head: [
         ...['', 'sign-ins in flight', 'p99 ms', 'spread', 'ratio to idle', 'p50 ms', 'worst ms'],

@@ -6,14 +6,18 @@ export type Recall = (token: string) => Claims | null
 
 type Verify = Verifier['verify']
 
-const key = Symbol('recall')
+/** Not a property of `verify`: a `Proxy` of it, or a copy with all properties, would have that too. */
+const recalls = new WeakMap<Verify, Recall>()
 
 /**
  * Adds the answer that needs no wait, which is that of most requests: the guards then take no turn of the event loop. It
  * belongs to the function, not to the verifier: a copy of a verifier with another `verify` must not pass that by.
  */
-export const withRecall = (verify: Verify, recall: Recall): Verify => Object.assign(verify, { [key]: recall })
+export const withRecall = (verify: Verify, recall: Recall): Verify => {
+  recalls.set(verify, recall)
+  return verify
+}
 
 /** The claims of an `Authorization` whose token needs no wait; null for any other. */
-export const recallBearer = (authorization: string, verify: Verify & { [key]?: Recall }): Claims | null =>
-  authorization.startsWith('Bearer ') ? (verify[key]?.(authorization.slice(7)) ?? null) : null
+export const recallBearer = (authorization: string, verify: Verify): Claims | null =>
+  authorization.startsWith('Bearer ') ? (recalls.get(verify)?.(authorization.slice(7)) ?? null) : null

@@ -58,17 +58,22 @@ test('signature of a verified token under other claims → 401, and the verified
   t.true(ask(token).isImmediate)
 })
 
-test('verifier that is a copy with another `verify` → the guard asks that one', async t => {
-  const verifier = createVerifier({ issuer, keys })
+test('verifier whose `verify` is replaced, wrapped or behind a Proxy → the guard asks that one', async t => {
+  const { verify, ...verifier } = createVerifier({ issuer, keys })
   const token = signAs(key, userClaims(issuer))
-  t.is(await openGuard(verifier).status(token), 200)
-  const asked: string[] = []
-  const verify: Verifier['verify'] = async text => {
-    asked.push(text)
-    return verifier.verify(text)
-  }
   t.is(await openGuard({ ...verifier, verify }).status(token), 200)
-  t.deepEqual(asked, [token])
+  const asked: string[] = []
+  const recording: Verifier['verify'] = text => {
+    asked.push(text)
+    return verify(text)
+  }
+  const apply = (_target: unknown, _self: unknown, [text = '']: string[]) => recording(text)
+  const wrapper: Verifier['verify'] = Object.assign(recording.bind(null), verify)
+  const others = [recording, wrapper, new Proxy<Verifier['verify']>(verify, { apply })]
+  for (const other of others) {
+    t.is(await openGuard({ ...verifier, verify: other }).status(token), 200)
+    t.deepEqual(asked.splice(0), [token])
+  }
 })
 
 test('key withdrawn and issuer down → the verified token gets 503 without an unhandled rejection', async t => {

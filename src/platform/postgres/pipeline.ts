@@ -1,6 +1,6 @@
 import { Client, type ClientBase, type ClientConfig } from 'pg'
 import type { Log } from '../base/log.ts'
-import type { KnownColumns } from './described-query.ts'
+import type { KnownColumns } from './pg-query-patches.ts'
 
 /** `isPooled`: a pooler may send each query to another server, so none can be prepared. */
 export type PipelineOptions = ClientConfig & {

@@ -1,6 +1,6 @@
 import type { Client, QueryConfig } from 'pg'
 import { isPlain } from './bind-message.ts'
-import { describedQuery, type KnownColumns } from './described-query.ts'
+import { describedQuery, type KnownColumns } from './pg-query-patches.ts'
 
 /** Runs a query on a client that pipelines. `columns` is null where no statement can be prepared. */
 export const runPipelined = async (

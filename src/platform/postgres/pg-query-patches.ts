@@ -1,11 +1,7 @@
 import pg, { type Client, type Connection, type FieldDef, type Submittable } from 'pg'
 import { bindAndExecute, type PlainValue } from './bind-message.ts'
 
-// Checked with pg 8.23.1, whose own query class asks Postgres to describe the columns of each result again, and sends four
-// messages in four writes. This query asks once per connection and statement, and sends one buffer.
-//
-// The first description stays true. If a migration changes the type of a column, Postgres refuses the statement ("cached
-// plan must not change result type") on every connection that has prepared it.
+// Checked with pg 8.23.1. The test in pg-query-patches.test.ts fails when pg no longer needs this query.
 
 /** How to build the rows of one statement. `empty` has every column, so that all rows get the same shape. */
 type Columns = { names: string[]; parsers: ((text: string) => unknown)[]; empty: Record<string, null> }
@@ -87,7 +83,15 @@ const methods = Object.setPrototypeOf(
   pg.Query.prototype,
 )
 
-/** A query for `client.query`, on a client that pipelines. */
+/**
+ * A query for `client.query`, on a client that pipelines.
+ *
+ * Symptom: the query of pg asks Postgres to describe the columns of each result again, and sends four messages in four
+ * writes. No public report found. This query asks once per connection and statement, and sends one buffer.
+ *
+ * The first description stays true. If a migration changes the type of a column, Postgres refuses the statement ("cached
+ * plan must not change result type") on every connection that has prepared it.
+ */
 export const describedQuery = (
   client: Client,
   known: KnownColumns,

@@ -22,8 +22,8 @@ type Refusal = Problem<'INVALID_CLIENT' | 'VALIDATION_ERROR' | 'RATE_LIMIT_EXCEE
 type TakeLimits = (machineId: string) => Promise<TakenLimits>
 
 /**
- * Authenticates a machine client by its id and secret, and counts its request. An unknown client, a revoked one and a wrong secret take the same
- * steps and get the same reply.
+ * Authenticates a machine client by its id and secret, and counts its request. An unknown client, a revoked one and a wrong
+ * secret take the same steps and get the same reply.
  *
  * Each attempt is counted before the secret is compared, by network and by client, and refunded if the secret is right. The
  * id of a client is no secret, so anyone can use up its points. A secret that was right before is therefore not counted: an

@@ -44,7 +44,7 @@ export const answerExactPath = ({ exact, fixed, log, draining }: Options): Answe
     const end = url.indexOf('?')
     const path = end < 0 ? url : url.slice(0, end)
     const handler = exact.get(path)?.get(method)
-    // No page may call a route of OAuth, so its replies to a listed origin are different.
+    // No page may call a route of OAuth, so its replies to a listed origin lack the CORS headers.
     const known = fixed.get(isOAuthPath(path) ? undefined : headers.origin)
     if (!handler || !known || !hasPlainHead(ctx.req)) return null
     return answer(ctx, path, handler, known).catch(error => ctx.onerror(error))

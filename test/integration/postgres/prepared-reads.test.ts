@@ -126,7 +126,7 @@ test('the prepared statements of a connection are lost → the read runs on a ne
   t.deepEqual(await Promise.all([ask(), ask()]), [[{ one: 1 }], [{ one: 1 }]])
 })
 
-test('a migration locks the table of a statement that is not prepared yet → each read behind it is an outage too', async t => {
+test('a lock on the table of a statement that is not prepared yet → each read behind it is an outage', async t => {
   await sql('CREATE TABLE locked (id int)')
   const impatient = openPipelinedReader({ connectionString, options: '-c lock_timeout=100' }, world.deps.log)
   t.teardown(impatient.close)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import test from 'ava'
 
-// The API resolves its own imports itself. Wherever it is installed, it must find the files that Node finds.
+// The API resolves its own imports itself. In any folder that it is installed in, it must find the files that Node finds.
 
 const hook = 'src/processes/resolve-own-files.ts'
 

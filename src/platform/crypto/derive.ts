@@ -40,8 +40,12 @@ export const hmac = ({ inner, outer }: MacKey, ...parts: (string | Uint8Array)[]
   return sha256(Buffer.concat([outer, sha256(bytes)]))
 }
 
-/** SHA-256 (32 bytes) of bytes, or of a text as UTF-8. */
-export const sha256 = (bytes: string | Uint8Array): Buffer => hash('sha256', bytes, 'buffer')
+/**
+ * SHA-256 (32 bytes) of bytes, or of a text as UTF-8. `hash` makes a buffer in native code, which takes as long again as a
+ * short hash, so it makes a text of one character a byte.
+ */
+export const sha256 = (bytes: string | Uint8Array): Buffer =>
+  Buffer.from(hash('sha256', bytes, 'binary'), 'binary')
 
 /** Whether both are equal, in a time that depends only on their lengths. */
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>

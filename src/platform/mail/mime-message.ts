@@ -40,11 +40,14 @@ const base64Lines = (text: string): string =>
     .toString('base64')
     .replace(/.{76}(?!$)/g, '$&\r\n')
 
-/** The most bytes that a part takes. */
+/** More bytes than the boundary and the headers of a part take. */
+const maxPartHead = 300
+
+/** The most bytes that a part takes. What did not fit into the buffer would be missing in the email, without an error. */
 const maxSize = (filled: Filled): number => {
   const { texts, isBase64 } = encodeTemplate(filled.template)
-  if (isBase64) return 300 + 2 * Buffer.byteLength(textOf(filled))
-  const ofTexts = texts.reduce((sum, text) => sum + 3 + text.length, 300)
+  if (isBase64) return maxPartHead + 2 * Buffer.byteLength(textOf(filled))
+  const ofTexts = texts.reduce((sum, text) => sum + 3 + text.length, maxPartHead)
   return filled.values.reduce((sum, value) => sum + maxQuotedPrintable(3 * value.length), ofTexts)
 }
 

@@ -28,6 +28,7 @@ export const reportWorker = async (
 export const queueFault = async ({ redis, keys, queue }: Needs): Promise<QueueFault | null> => {
   // Redis counts the age of the key, so that different clocks do not matter.
   const [, state, left, policy] = await Promise.all([
+    // Only its failure matters: the Redis user may lack the keys of the queue. BullMQ is not loaded to ask for them.
     redis.llen(`${keys.queue}:${mailQueueName}:wait`),
     redis.get(keys.worker),
     redis.pttl(keys.worker),

@@ -1,3 +1,4 @@
+import { globSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
@@ -37,6 +38,19 @@ test('Dockerfile → uses the minor version of Node that package.json pins', asy
   const [minor] = /^\d+\.\d+/.exec({ ...devDependencies, ...dependencies }.node) ?? []
   const used = [...(dockerfile ?? '').matchAll(/^FROM node:(\S+?)-/gm)].map(([, version]) => version)
   t.deepEqual(used, [minor, minor])
+})
+
+test('Dockerfile → the compile cache holds every file of the API, the worker, migrations and commands', t => {
+  const own = /const own = (\[.*\])/.exec(dockerfile ?? '')?.[1]?.replaceAll("'", '"') ?? '[]'
+  const cached = new Set(globSync(JSON.parse(own)))
+  // Files of `npm start` and of developers, and the check of custom templates, which is a thread. The files in
+  // src/processes/ itself are imported by others.
+  const needless =
+    /^src\/(?:dev-services\/|processes\/(?:(?:dev|docs)\/|[\w-]+\.ts)|platform\/mail\/check-mjml-thread)/
+  t.deepEqual(
+    globSync('src/*/**/*.ts').filter(file => !cached.has(file) && !needless.test(file)),
+    [],
+  )
 })
 
 test('stop grace periods in Compose and docs → longer than the processes need to end', t => {

@@ -28,13 +28,17 @@ test('a library has another version than its patches were checked with → its f
   }
 })
 
+const outsideOfPatches = (replaced: RegExp): string[] =>
+  sources('src/**/*.ts').flatMap(({ path, code }) =>
+    !path.endsWith('-patches.ts') && replaced.test(code) ? [path] : [],
+  )
+
 test('code outside of a file of patches replaces a method of a connection → its file is named', t => {
-  const replaced = /\b\w+\.(?:query|connect|disconnect|end|sendCommand|duplicate|delayUntilReady) = /
-  const found = sources('src/**/*.ts').filter(
-    ({ path, code }) => !path.endsWith('-patches.ts') && replaced.test(code),
-  )
-  t.deepEqual(
-    found.map(({ path }) => path),
-    [],
-  )
+  const method = /\b\w+\.(?:query|connect|disconnect|end|sendCommand|duplicate|delayUntilReady) = /
+  t.deepEqual(outsideOfPatches(method), [])
+})
+
+test('code outside of a file of patches replaces a module or uses a prototype → its file is named', t => {
+  // `pg.Query.prototype`. Classes of Node have no package before them.
+  t.deepEqual(outsideOfPatches(/\breplaceModule\(|\b[a-z]\w*\.\w+\.prototype\b/), [])
 })

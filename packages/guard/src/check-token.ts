@@ -1,4 +1,5 @@
 import type { Claims } from './claims.ts'
+import { isPending } from './is-pending.ts'
 import { type DatedClaims, type Expected, readClaims } from './read-claims.ts'
 import { type CheckSignature, type FindKey, type NamedKey, readSigned } from './read-signed.ts'
 import { parseToken } from './signed-token.ts'
@@ -49,7 +50,7 @@ export const openTokenCheck = <K extends NamedKey>(options: Options<K>): TokenCh
     const kid = cached?.key.kid ?? parseToken(token)?.kid
     if (kid === undefined) return 'invalid'
     const found = findKey(kid)
-    const key = found instanceof Promise ? await found : found
+    const key = isPending(found) ? await found : found
     if (cached && cached.key !== key) cache.drop(token)
     if (!key) return 'invalid'
     const valid = cached?.key === key ? cached : await verifyWith(key, token, options)
@@ -64,7 +65,7 @@ export const openTokenCheck = <K extends NamedKey>(options: Options<K>): TokenCh
     if (!cached || cached.from > now + tolerance || cached.until < now - tolerance) return null
     const found = findKey(cached.key.kid)
     // `check` asks again. An error that no caller awaits would end the process.
-    if (found instanceof Promise) found.catch(() => {})
+    if (isPending(found)) found.catch(() => {})
     return found === cached.key ? cached.claims : null
   }
   return { check, recall }

@@ -4,6 +4,7 @@ import { readFrom, writeTo } from './carrier.ts'
 import type { Level } from './checks.ts'
 import type { Claims } from './claims.ts'
 import { type Guard, openGuards } from './guards.ts'
+import { isPending } from './is-pending.ts'
 import { authorizationOf } from './node-guards.ts'
 import type { Verifier } from './verifier.ts'
 
@@ -34,7 +35,7 @@ const hook =
   (guard: Guard<FastifyRequest>): Hook =>
   async (request, reply) => {
     const decided = guard(request)
-    const answer = decided instanceof Promise ? await decided : decided
+    const answer = isPending(decided) ? await decided : decided
     if (!answer) return undefined
     // As bytes: Fastify adds a charset to the type of a text, which `application/problem+json` does not have.
     return reply.code(answer.status).headers(answer.headers).send(Buffer.from(answer.body))

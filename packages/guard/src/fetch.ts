@@ -4,6 +4,7 @@ import type { Level } from './checks.ts'
 import type { Claims, MachineClaims, UserClaims } from './claims.ts'
 import { copyContext } from './copy-context.ts'
 import { type Guard, openGuards } from './guards.ts'
+import { isPending } from './is-pending.ts'
 import type { Verifier } from './verifier.ts'
 
 export type { Claims, MachineClaims, UserClaims } from './claims.ts'
@@ -46,7 +47,7 @@ const wrap =
   async (request: Q, ...[given, ...rest]: [context?: X, ...rest: R]): Promise<Response> => {
     const context = copyContext(given)
     const decided = guard({ request, context: context as Call['context'] })
-    const answer = decided instanceof Promise ? await decided : decided
+    const answer = isPending(decided) ? await decided : decided
     if (answer) return new Response(answer.body, { status: answer.status, headers: { ...answer.headers } })
     return handler(request, context as unknown as X & AuthContext<A>, ...rest)
   }

@@ -5,6 +5,7 @@ import { readFrom, writeTo } from './carrier.ts'
 import type { Level } from './checks.ts'
 import type { Claims, MachineClaims, UserClaims } from './claims.ts'
 import { type Guard, openGuards } from './guards.ts'
+import { isPending } from './is-pending.ts'
 import type { Verifier } from './verifier.ts'
 
 export type { Claims, MachineClaims, UserClaims } from './claims.ts'
@@ -28,7 +29,7 @@ const middleware =
   <A extends Auth>(guard: Guard<Context<AuthEnv>>): MiddlewareHandler<AuthEnv<A>> =>
   async (c, next) => {
     const decided = guard(c as unknown as Context<AuthEnv>)
-    const answer = decided instanceof Promise ? await decided : decided
+    const answer = isPending(decided) ? await decided : decided
     if (answer) return c.body(answer.body, answer.status as ContentfulStatusCode, { ...answer.headers })
     await next()
     return undefined

@@ -4,6 +4,7 @@ import { readFrom, writeTo } from './carrier.ts'
 import type { Level } from './checks.ts'
 import type { Claims } from './claims.ts'
 import { type Guard, openGuards } from './guards.ts'
+import { isPending } from './is-pending.ts'
 import { authorizationOf } from './node-guards.ts'
 import type { Verifier } from './verifier.ts'
 
@@ -27,7 +28,7 @@ const middleware =
   (guard: Guard<Context>): Middleware<AuthState> =>
   async (ctx, next) => {
     const decided = guard(ctx)
-    const answer = decided instanceof Promise ? await decided : decided
+    const answer = isPending(decided) ? await decided : decided
     if (!answer) return await next()
     ctx.status = answer.status
     ctx.body = answer.body

@@ -1,6 +1,7 @@
 import { readFrom, writeTo } from './carrier.ts'
 import type { Claims } from './claims.ts'
 import { type Guard, type Guards, openGuards, several } from './guards.ts'
+import { isPending } from './is-pending.ts'
 import type { Answer } from './refusal.ts'
 
 // What the adapters for Node share. Types are structural, so that this file needs no types of Node.
@@ -64,6 +65,6 @@ export const runGuard = (
     then.fail(error)
     return
   }
-  if (decided instanceof Promise) void decided.then(end, then.fail)
+  if (isPending(decided)) void decided.then(end, then.fail)
   else end(decided)
 }

@@ -1,6 +1,6 @@
 import { mock } from 'node:test'
 import anyTest from 'ava'
-import { type NodeRequest, nodeGuards } from '../../../packages/guard/src/node-guards.ts'
+import { type NodeRequest, nodeGuards, runGuard } from '../../../packages/guard/src/node-guards.ts'
 import { createVerifier, type Verifier } from '../../../packages/guard/src/verifier.ts'
 import { decode, encode } from '../../../src/platform/base/base64url.ts'
 import { generateKey } from '../../../src/platform/crypto/paseto-keys.ts'
@@ -74,6 +74,19 @@ test('verifier whose `verify` is replaced, wrapped or behind a Proxy → the gua
     t.is(await openGuard({ ...verifier, verify: other }).status(token), 200)
     t.deepEqual(asked.splice(0), [token])
   }
+})
+
+test('global Promise replaced, as zone.js does → first request and later ones are decided', async t => {
+  const native = globalThis.Promise
+  t.teardown(() => Object.assign(globalThis, { Promise: native }))
+  const { promise: passed, resolve: pass, reject: fail } = native.withResolvers<void>()
+  await using server = await openKeyServer(key)
+  const guard = nodeGuards.requireAuth(createVerifier({ issuer: server.url }))
+  const authorization = `Bearer ${signAs(key, userClaims(server.url))}`
+  globalThis.Promise = class extends Promise<never> {} as PromiseConstructor
+  runGuard(guard, { headers: { authorization } }, { pass, fail, refuse: ({ body }) => fail(new Error(body)) })
+  await passed
+  t.is(guard({ headers: { authorization } }), null)
 })
 
 test('key withdrawn and issuer down → the verified token gets 503 without an unhandled rejection', async t => {

@@ -37,7 +37,11 @@ export const hmac = ({ inner, outer }: MacKey, ...parts: (string | Uint8Array)[]
     else bytes.set(part, at)
     at += lengths[i] ?? 0
   })
-  return sha256(Buffer.concat([outer, sha256(bytes)]))
+  const last = Buffer.concat([outer, sha256(bytes)])
+  const code = sha256(last)
+  // Both are parts of memory that Node hands out again without clearing it.
+  for (const used of [bytes, last]) used.fill(0, 0, blockLength)
+  return code
 }
 
 /**

@@ -322,7 +322,7 @@ anyTest.after.always(() => world[Symbol.asyncDispose]())
   }))
 
   /** Folders with tests of tools and of the source text. */
-  const ofTools = ['cli', 'house', 'local']
+  const ofTools = ['bench', 'cli', 'house', 'local']
 
   test('a test that docs/security.md links → exists under that path, and each link is defined once', t => {
     t.true(named.length > 100)

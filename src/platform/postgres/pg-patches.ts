@@ -22,6 +22,19 @@ export const limitPoolQueue = (pool: Pool, maxWaiting: number): void => {
   pool.connect = limited as Pool['connect']
 }
 
+/**
+ * Symptom: pg does not end a query that timed out, and forgets a ROLLBACK that timed out behind it. The pool then hands out a
+ * connection with an open transaction, and the next caller commits it, or fails with 25P02. No public report found.
+ *
+ * Here the pool closes a connection that is returned in the middle of a query or of a transaction.
+ */
+export const closeUnfinished = (pool: Pool): void => {
+  pool.on('release', (_error, client) => {
+    const { readyForQuery } = client as unknown as { readyForQuery: boolean }
+    if (!readyForQuery || client.getTransactionStatus() !== 'I') client.end().catch(() => {})
+  })
+}
+
 /** Symptom: a client that pipelines sends each query in a write of its own. No public report found. */
 export const batchQueries = (client: Client): void =>
   batchWrites((client as unknown as { connection: { stream: Duplex } }).connection.stream)

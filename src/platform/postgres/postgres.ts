@@ -3,7 +3,7 @@ import type { DataSource as Database, EntitySchema, Logger } from 'typeorm'
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import type { Log } from '../base/log.ts'
 import { defaultTimeouts, type Timeouts } from '../config/timeouts.ts'
-import { limitPoolQueue } from './pg-patches.ts'
+import { closeUnfinished, limitPoolQueue } from './pg-patches.ts'
 import { type Connection, findConnection } from './postgres-connection.ts'
 import { DataSource } from './typeorm.ts'
 
@@ -69,7 +69,9 @@ export const openDatabase = async (
     },
   })
   await database.initialize()
-  limitPoolQueue(poolOf(database), 8 * poolSize)
+  const pool = poolOf(database)
+  limitPoolQueue(pool, 8 * poolSize)
+  closeUnfinished(pool)
   return database
 }
 

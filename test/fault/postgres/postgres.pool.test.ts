@@ -2,7 +2,7 @@ import test from 'ava'
 import pg from 'pg'
 import { findUser } from '../../../src/features/users/store.ts'
 import { defaultTimeouts as timeouts } from '../../../src/platform/config/timeouts.ts'
-import { poolOf } from '../../../src/platform/postgres/postgres.ts'
+import { openPostgres, poolOf } from '../../../src/platform/postgres/postgres.ts'
 import { anAccount, anEmail } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { timed } from '../../proxied-instance.ts'
@@ -81,6 +81,36 @@ test.serial('a connection is ended between the statements of a transaction → 5
     [],
   )
 })
+
+test.serial(
+  'a transaction times out with its ROLLBACK → the next transaction commits nothing of it',
+  async t => {
+    const database = await openPostgres({
+      url: String(world.env.DATABASE_URL),
+      log: deps.log,
+      entities: [],
+      poolSize: 1,
+      // A query times out 250 ms later.
+      timeouts: { ...timeouts, postgresStatement: 50 },
+    })
+    t.teardown(() => database.destroy())
+    await sql('CREATE TABLE written (by text)')
+    const hung = database.transaction(async manager => {
+      await manager.query(`INSERT INTO written VALUES ('the transaction that timed out')`)
+      await manager.query('SET LOCAL statement_timeout = 0')
+      await manager.query('SELECT pg_sleep(0.8)')
+    })
+    await t.throwsAsync(hung, { message: /^Query read timeout/ })
+    await until('the next transaction to be served', async () => {
+      const next = database.transaction(manager => manager.query(`INSERT INTO written VALUES ('the next')`))
+      return next.then(
+        () => true,
+        () => false,
+      )
+    })
+    t.deepEqual(await sql('SELECT by FROM written'), [{ by: 'the next' }])
+  },
+)
 
 test.serial('every connection of the pool is taken → further requests get 503 at once', async t => {
   const account = await anAccount(client)

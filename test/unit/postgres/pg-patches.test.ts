@@ -6,6 +6,7 @@ import pg from 'pg'
 import {
   batchQueries,
   beginWithSettings,
+  closeUnfinished,
   greetingPid,
   limitPoolQueue,
 } from '../../../src/platform/postgres/pg-patches.ts'
@@ -71,6 +72,23 @@ test('every connection of a pool is taken → callers above the limit fail at on
     if (isPatched) t.like(await byCallback, { code: 'ERR_POOL_BUSY' })
     for (const client of (pool as unknown as { _clients: { connection: { stream: Duplex } }[] })._clients)
       client.connection.stream.destroy()
+  }
+})
+
+test('a connection is returned to its pool in the middle of a query → the pool closes it', async t => {
+  using server = await openFakePostgres()
+  for (const isPatched of [false, true]) {
+    const pool = new pg.Pool({ ...server.config, query_timeout: 20 })
+    if (isPatched) closeUnfinished(pool)
+    pool.on('error', () => {})
+    const client = await pool.connect()
+    await t.throwsAsync(client.query('SELECT 1'), { message: 'Query read timeout' })
+    client.release()
+    t.is(pool.totalCount, isPatched ? 0 : 1)
+    if (!isPatched) {
+      const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection
+      stream.destroy()
+    }
   }
 })
 

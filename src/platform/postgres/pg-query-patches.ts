@@ -1,5 +1,6 @@
 import pg, { type Client, type Connection, type FieldDef, type Submittable } from 'pg'
 import { bindAndExecute, type PlainValue } from './bind-message.ts'
+import { parseTime } from './parse-time.ts'
 
 // Checked with pg 8.23.1. The test in pg-query-patches.test.ts fails when pg no longer needs this query.
 
@@ -9,9 +10,16 @@ type Columns = { names: string[]; parsers: ((text: string) => unknown)[]; empty:
 /** The columns of the statements of one connection, by the names of the statements. */
 export type KnownColumns = Map<string, Columns>
 
+const timestamptz = 1184
+
+const parserOf = (client: Client, type: number): ((text: string) => unknown) => {
+  const parse = client.getTypeParser(type, 'text')
+  return type === timestamptz ? parseTime(parse) : parse
+}
+
 const columnsOf = (client: Client, fields: FieldDef[]): Columns => ({
   names: fields.map(({ name }) => name),
-  parsers: fields.map(({ dataTypeID }) => client.getTypeParser(dataTypeID, 'text')),
+  parsers: fields.map(({ dataTypeID }) => parserOf(client, dataTypeID)),
   empty: Object.fromEntries(fields.map(({ name }) => [name, null])),
 })
 

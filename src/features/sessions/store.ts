@@ -1,5 +1,6 @@
 import type { Clock } from '../../platform/base/clock.ts'
 import { now } from '../../platform/base/clock.ts'
+import { runCommand } from '../../platform/redis/ioredis-command-patches.ts'
 import type { Keys } from '../../platform/redis/keys.ts'
 import type { RedisConnection } from '../../platform/redis/redis.ts'
 import { script } from '../../platform/redis/script.ts'
@@ -76,14 +77,14 @@ export const findSession = async (
   userId: string,
   sessionId: string,
 ): Promise<SessionState | null> => {
-  const [current, epoch, idleUntil, authTime, amr] = await redis.hmget(
+  const [current, epoch, idleUntil, authTime, amr] = (await runCommand(redis, 'hmget', [
     keys.session(userId, sessionId),
     'current',
     'epoch',
     'idle_until',
     'auth_time',
     'amr',
-  )
+  ])) as (string | null)[]
   if (!current || now(clock) >= Number(idleUntil)) return null
   return { epoch: Number(epoch), authTime: Number(authTime), amr: readAmr(amr) }
 }

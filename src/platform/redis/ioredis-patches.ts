@@ -1,42 +1,17 @@
 import type { Duplex } from 'node:stream'
-import type { Cluster, Command, Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 import { batchWrites } from '../base/batch-writes.ts'
 import {
   failUnreadyPipelines,
   reconnectAfterDisconnect,
   stopSlotRefreshOnClose,
 } from './ioredis-cluster-patches.ts'
+import { hasTimedOut, timeOutAfterReading } from './ioredis-command-patches.ts'
 import { patchSentinel } from './ioredis-sentinel-patches.ts'
 
 // Checked with ioredis 5.11.1. The tests in ioredis-patches.test.ts fail when ioredis no longer needs a patch.
 
 type OnError = (error: Error) => void
-
-const timedOut = new WeakSet<Command>()
-
-/**
- * Symptom: after this process stalls for longer than the command timeout, every pending command fails with "Command timed
- * out", although its reply waits in the socket. Node runs expired timers before it reads sockets
- * (https://nodejs.org/en/learn/asynchronous-work/event-loop-timers-and-nexttick). No public report found.
- *
- * Here a command waits for a second time, for as long as the process stalled.
- */
-const timeOutAfterReading = (command: Command): void => {
-  let timer: NodeJS.Timeout | undefined
-  command.setTimeout = milliseconds => {
-    if (timer) return
-    const giveUp = () => {
-      timedOut.add(command)
-      command.reject(new Error('Command timed out'))
-    }
-    const due = performance.now() + milliseconds
-    const waitForStall = () =>
-      (timer = setTimeout(giveUp, Math.min(Math.max(performance.now() - due, 1), milliseconds)))
-    timer = setTimeout(waitForStall, milliseconds)
-    const stop = () => clearTimeout(timer)
-    command.promise.then(stop, stop)
-  }
-}
 
 /**
  * Symptom: a command that timed out while it waited for a connection is sent when the connection is up, after its request
@@ -46,7 +21,7 @@ const timeOutAfterReading = (command: Command): void => {
 const dropTimedOutCommands = (redis: Redis): Redis => {
   const send = redis.sendCommand.bind(redis)
   redis.sendCommand = (command, stream) =>
-    timedOut.has(command) && !stream ? command.promise : send(command, stream)
+    hasTimedOut(command) && !stream ? command.promise : send(command, stream)
   return redis
 }
 

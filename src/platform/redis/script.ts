@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { runCommand } from './ioredis-command-patches.ts'
 import type { RedisConnection } from './redis.ts'
 
 export type Script = (redis: RedisConnection, keys: string[], args: (string | number)[]) => Promise<unknown>
@@ -13,7 +14,7 @@ export const script = (folder: string, file: string): Script => {
   const digest = createHash('sha1').update(source).digest('hex')
   return async (redis, keys, args) => {
     try {
-      return await redis.evalsha(digest, keys.length, ...keys, ...args)
+      return await runCommand(redis, 'evalsha', [digest, String(keys.length), ...keys, ...args.map(String)])
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
       return redis.eval(source, keys.length, ...keys, ...args)

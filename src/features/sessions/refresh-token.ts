@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { parse as parseUuid, stringify as uuidText } from 'uuid'
+import { parse as parseUuid } from 'uuid'
 import { decode, encode } from '../../platform/base/base64url.ts'
 import { hmac, sameBytes, sha256 } from '../../platform/crypto/derive.ts'
 import type { SecretKeys, Secrets } from '../../platform/crypto/secrets.ts'
@@ -13,8 +13,9 @@ import type { SecretKeys, Secrets } from '../../platform/crypto/secrets.ts'
 // is another one makes the same successor again by that name.
 
 const prefix = 'lkr_'
+const idLength = 16
 const tagLength = 16
-const bodyLength = 16 + 16 + 32
+const bodyLength = 2 * idLength + 32
 
 type RefreshKeys = Pick<SecretKeys, 'id' | 'refreshChain' | 'refreshTag'>
 
@@ -35,8 +36,17 @@ export const secretHash = (secret: Buffer): string => encode(sha256(secret))
 
 /** The text of a refresh token, which its client gets. */
 export const writeRefreshToken = ({ userId, sessionId, secret, keys }: RefreshToken): string => {
-  const body = Buffer.concat([parseUuid(userId), parseUuid(sessionId), secret])
-  return prefix + encode(Buffer.concat([body, tagOf(keys, body)]))
+  const bytes = Buffer.allocUnsafe(bodyLength + tagLength)
+  bytes.set(parseUuid(userId), 0)
+  bytes.set(parseUuid(sessionId), idLength)
+  secret.copy(bytes, 2 * idLength)
+  tagOf(keys, bytes.subarray(0, bodyLength)).copy(bytes, bodyLength)
+  return prefix + encode(bytes)
+}
+
+const readId = (bytes: Buffer, at: number): string => {
+  const hex = bytes.toString('hex', at, at + idLength)
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
 
 const tagOf = (keys: RefreshKeys, body: Buffer): Buffer => hmac(keys.refreshTag, body).subarray(0, tagLength)
@@ -51,8 +61,8 @@ export const readRefreshToken = (secrets: Pick<Secrets, 'all'>, text: string): R
   if (!keys) return null
   return {
     keys,
-    userId: uuidText(body.subarray(0, 16)),
-    sessionId: uuidText(body.subarray(16, 32)),
-    secret: body.subarray(32),
+    userId: readId(body, 0),
+    sessionId: readId(body, idLength),
+    secret: body.subarray(2 * idLength),
   }
 }

@@ -1,6 +1,8 @@
 /** RFC 4648 section 5, without padding. */
-export const encode = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url')
+export const encode = (bytes: Uint8Array): string => bufferOf(bytes).toString('base64url')
+
+const bufferOf = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /**
  * Decodes base64url, or returns null if the text is not the canonical encoding. Node's decoder skips other characters,

@@ -10,6 +10,7 @@ export const deriveKey = (appSecret: string, label: string, length = 32): Buffer
 export type MacKey = { readonly inner: Buffer; readonly outer: Buffer }
 
 const blockLength = 64
+const hashLength = 32
 
 /** Prepares a key for `hmac`. */
 export const macKey = (key: Uint8Array): MacKey => {
@@ -28,20 +29,27 @@ export const deriveMacKey = (appSecret: string, label: string): MacKey => macKey
  * anew for each code, which takes longer than both hashes.
  */
 export const hmac = ({ inner, outer }: MacKey, ...parts: (string | Uint8Array)[]): Buffer => {
-  const lengths = parts.map(part => (typeof part === 'string' ? Buffer.byteLength(part) : part.byteLength))
-  const bytes = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + 4 + length, blockLength))
+  let length = blockLength
+  for (const part of parts)
+    length += 4 + (typeof part === 'string' ? Buffer.byteLength(part) : part.byteLength)
+  const bytes = Buffer.allocUnsafe(length)
   let at = inner.copy(bytes)
-  parts.forEach((part, i) => {
-    at = bytes.writeUInt32BE(lengths[i] ?? 0, at)
-    if (typeof part === 'string') bytes.write(part, at)
-    else bytes.set(part, at)
-    at += lengths[i] ?? 0
-  })
-  const last = Buffer.concat([outer, sha256(bytes)])
+  for (const part of parts) {
+    const size = typeof part === 'string' ? bytes.write(part, at + 4) : copyTo(bytes, part, at + 4)
+    at = bytes.writeUInt32BE(size, at) + size
+  }
+  const last = Buffer.allocUnsafe(blockLength + hashLength)
+  outer.copy(last)
+  last.write(hash('sha256', bytes, 'binary'), blockLength, 'binary')
   const code = sha256(last)
   // Both are parts of memory that Node hands out again without clearing it.
   for (const used of [bytes, last]) used.fill(0, 0, blockLength)
   return code
+}
+
+const copyTo = (bytes: Buffer, part: Uint8Array, at: number): number => {
+  bytes.set(part, at)
+  return part.byteLength
 }
 
 /**

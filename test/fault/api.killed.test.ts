@@ -49,7 +49,7 @@ const count = async (text: string, values: unknown[]) => (await world.sql(text, 
 
 const registering: [string, Step, 'nothing' | 'all'][] = [
   ['before the account is written', before('postgres', 'INSERT INTO "users"'), 'nothing'],
-  ['after its email is queued', after('postgres', 'INSERT INTO "emails"'), 'nothing'],
+  ['after its email is queued', after('postgres', 'INSERT INTO emails'), 'nothing'],
   ['before it commits', before('postgres', 'COMMIT'), 'nothing'],
   ['after its commit', after('postgres', 'COMMIT'), 'all'],
   ['after its session began', after('redis', ':session:'), 'all'],

@@ -3,7 +3,7 @@ import { v7 as uuid } from 'uuid'
 import type { Log } from '../base/log.ts'
 import { isPermissionError } from '../base/store-errors.ts'
 import type { EmailDefinition } from '../catalog/email-definition.ts'
-import { Emails } from './entity.ts'
+import { insertRow } from '../postgres/insert-row.ts'
 import { addEmailJobs, type MailQueue } from './queue.ts'
 
 /**
@@ -20,6 +20,16 @@ export type NewEmail<D extends string = never> = {
   overLimit?: boolean
 } & ([D] extends [never] ? { data?: never } : { data: Readonly<Record<D, string>> })
 
+const insert = insertRow('emails', {
+  id: 'uuid',
+  kind: 'text',
+  recipient: 'text',
+  user_id: 'uuid',
+  locale: 'text',
+  data: 'jsonb',
+  status: 'text',
+})
+
 /**
  * Inserts an email into the outbox, in the transaction of the change that causes it. Returns its id. Call `startDelivery`
  * after the commit.
@@ -32,7 +42,7 @@ export const queueEmail = async <D extends string>(
   const { id = uuid(), recipient, userId, locale, dropped = false, overLimit = false } = email
   const data = { ...email.data, ...(overLimit && { over_limit: 'true' }) }
   const status = dropped ? 'dropped' : 'queued'
-  await manager.insert(Emails, { id, kind, recipient, user_id: userId, locale, data, status })
+  await manager.query(insert, [id, kind, recipient, userId, locale, JSON.stringify(data), status])
   return id
 }
 

@@ -64,7 +64,7 @@ for (const fault of ['cut', 'pause'] as const)
 for (const [moment, bytes] of [
   ['the event is written', 'INSERT INTO "webhook_events"'],
   ['the site is sold', 'UPDATE sites'],
-  ['the email is queued', 'INSERT INTO "emails"'],
+  ['the email is queued', 'INSERT INTO emails'],
 ] as const)
   test.serial(`the connection to Postgres breaks when ${moment} → 503, and nothing is stored`, async t => {
     const purchase = await shop.aPurchase()

@@ -36,7 +36,11 @@ export const completeLogin = async (deps: Needs, login: Login): Promise<SessionR
   const clears = !device.isKnown && amr.includes('pwd')
   const recorded = await recordLogin(deps, { ...rest, found, amr, isNewDevice, clears, origin })
   if (!recorded) return null
-  await startDelivery(deps, recorded.emailIds)
-  await addSignedInDevice(deps, found.id, device.id)
-  return startSession(deps, { user: recorded.user, amr, audience, origin })
+  // One round trip to Redis for all.
+  const [session] = await Promise.all([
+    startSession(deps, { user: recorded.user, amr, audience, origin }),
+    addSignedInDevice(deps, found.id, device.id),
+    startDelivery(deps, recorded.emailIds),
+  ])
+  return session
 }

@@ -56,11 +56,13 @@ const tryLogin = async (deps: Needs, { email, password, audience, origin }: Atte
   }
 
   // Clear the attempt counter before any step that can fail, so that a retry with the right password is not rate limited.
-  await resetCounter(deps, counter)
+  const [isExemptFromIpLimit] = await Promise.all([
+    device.isKnown && isWithinDeviceLimit(deps, `${found.id}:${device.id}`),
+    resetCounter(deps, counter),
+  ])
   const newHash = needsRehash ? await deps.hasher.hash(password, { next: true }) : found.password_hash
   const result = await finishLogin(deps, { found, amr: ['pwd'], device, newHash, audience, origin })
   if (result === null) return null
-  const isExemptFromIpLimit = device.isKnown && (await isWithinDeviceLimit(deps, `${found.id}:${device.id}`))
   return { result, isExemptFromIpLimit }
 }
 

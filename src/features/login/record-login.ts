@@ -4,10 +4,13 @@ import { now } from '../../platform/base/clock.ts'
 import type { Origin } from '../../platform/base/origin.ts'
 import { emails } from '../../platform/catalog/emails.ts'
 import { queueEmail } from '../../platform/mail/outbox.ts'
-import { recordEvent } from '../audit/record-event.ts'
+import type { Statement } from '../../platform/postgres/prepared-read.ts'
+import { runPrepared } from '../../platform/postgres/run-prepared.ts'
+import { eventValues, insertEvent } from '../audit/store.ts'
 import type { Accepted } from '../factors/types.ts'
 import type { Amr } from '../sessions/authentication.ts'
-import { type User, Users } from '../users/entity.ts'
+import { userColumns } from '../users/store.ts'
+import type { User } from '../users/types.ts'
 import { activeOnly } from '../users/user-state.ts'
 
 /**
@@ -33,43 +36,51 @@ export const recordLogin = async (
   { database, clock }: Pick<Deps, 'database' | 'clock'>,
   login: Login,
 ): Promise<{ user: User; emailIds: string[] } | null> => {
-  const { found, amr, isNewDevice, factor, origin } = login
-  const data = { amr }
+  const { found, isNewDevice, factor, origin } = login
+  const values = valuesOf(login)
+  if (!factor && !isNewDevice) {
+    const [user] = await runPrepared<User>(database, recordUser, values)
+    return user ? { user, emailIds: [] } : null
+  }
   return database.transaction(async manager => {
     // The user before the factor, in the same order as in every flow that changes factors, to prevent deadlocks.
     if (factor && !(await lockUser(manager, found))) return null
     const factorEmails = factor ? await factor.consume(manager) : []
-    const user = factorEmails && (await updateUser(manager, login))
-    if (!user) return null
-    await recordEvent(manager, { type: 'login.succeeded', userId: user.id, origin, data })
+    const [user] = factorEmails ? ((await manager.query(recordUser.text, values)) as User[]) : []
+    if (!factorEmails || !user) return null
     const notices = isNewDevice ? [await queueDeviceNotice(manager, { clock, user, origin })] : []
     return { user, emailIds: [...factorEmails, ...notices] }
   })
 }
 
-const unchanged = `id = :id AND password_hash IS NOT DISTINCT FROM :hash AND session_epoch = :epoch AND ${activeOnly}`
+const unchanged = `id = $1 AND password_hash IS NOT DISTINCT FROM $2 AND session_epoch = $3 AND ${activeOnly}`
 
-const stateOf = ({ id, password_hash: hash, session_epoch: epoch }: User) => ({ id, hash, epoch })
+const stateOf = ({ id, password_hash, session_epoch }: User) => [id, password_hash, session_epoch]
 
-const lockUser = (manager: EntityManager, found: User): Promise<User | null> =>
-  manager
-    .createQueryBuilder(Users, 'users')
-    .where(unchanged, stateOf(found))
-    .setLock('pessimistic_write')
-    .getOne()
+// One statement is one transaction. As four statements (BEGIN, UPDATE, INSERT, COMMIT), it took three more round trips.
+const recordUser: Statement = {
+  name: 'record-login',
+  text: `WITH signed_in AS (
+      UPDATE users SET password_hash = $4, last_login_at = now(),
+        failed_logins = CASE WHEN $5 THEN 0 ELSE failed_logins END
+      WHERE ${unchanged} RETURNING ${userColumns}
+    ), event AS (${insertEvent(6, 'id', 'FROM signed_in')})
+    SELECT * FROM signed_in`,
+}
 
-const updateUser = async (
-  manager: EntityManager,
-  { found, newHash = found.password_hash, clears }: Login,
-): Promise<User | undefined> => {
-  const { raw } = await manager
-    .createQueryBuilder()
-    .update(Users)
-    .set({ password_hash: newHash, last_login_at: () => 'now()', ...(clears && { failed_logins: 0 }) })
-    .where(unchanged, stateOf(found))
-    .returning('*')
-    .execute()
-  return raw[0] as User | undefined
+const valuesOf = ({ found, newHash = found.password_hash, clears, amr, origin }: Login): unknown[] => [
+  ...stateOf(found),
+  newHash,
+  clears,
+  ...eventValues({ type: 'login.succeeded', origin, data: { amr } }),
+]
+
+const lockUser = async (manager: EntityManager, found: User): Promise<boolean> => {
+  const locked: unknown[] = await manager.query(
+    `SELECT 1 FROM users WHERE ${unchanged} FOR UPDATE`,
+    stateOf(found),
+  )
+  return locked.length === 1
 }
 
 const queueDeviceNotice = (

@@ -2,10 +2,14 @@ import { emails } from '../../platform/catalog/emails.ts'
 import type { PreparedReads, Statement } from '../../platform/postgres/prepared-read.ts'
 import { type User, Users } from './entity.ts'
 
-const columns = Object.keys(Users.options.columns).join(', ')
+/** The columns of a `User`, for SQL. */
+export const userColumns = Object.keys(Users.options.columns).join(', ')
 
-const byId: Statement = { name: 'user-by-id', text: `SELECT ${columns} FROM users WHERE id = $1` }
-const byEmail: Statement = { name: 'user-by-email', text: `SELECT ${columns} FROM users WHERE email = $1` }
+const byId: Statement = { name: 'user-by-id', text: `SELECT ${userColumns} FROM users WHERE id = $1` }
+const byEmail: Statement = {
+  name: 'user-by-email',
+  text: `SELECT ${userColumns} FROM users WHERE email = $1`,
+}
 
 /** The user with this id, in any state, or null. */
 export const findUser = async (reads: PreparedReads, id: string): Promise<User | null> =>
@@ -13,7 +17,7 @@ export const findUser = async (reads: PreparedReads, id: string): Promise<User |
 
 const ofSession: Statement = {
   name: 'user-of-session',
-  text: `SELECT ${columns} FROM users WHERE id = $1 AND NOT EXISTS
+  text: `SELECT ${userColumns} FROM users WHERE id = $1 AND NOT EXISTS
     (SELECT 1 FROM audit_events WHERE session_id = $2 AND type IN ('session.ended', 'session.reused'))`,
 }
 

@@ -174,7 +174,7 @@ anyTest.after.always(async () => {
       await until('the login to wait for the row lock', async () => {
         const waiting = await world.sql(
           `SELECT 1 FROM pg_stat_activity
-         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'UPDATE "users"%'`,
+         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%UPDATE users%'`,
         )
         return waiting.length > 0
       })

@@ -1,10 +1,11 @@
 import { Socket } from 'node:net'
-import anyTest from 'ava'
+import anyTest, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import pg from 'pg'
 import { isOutage } from '../../../src/platform/base/store-errors.ts'
 import { openPipelinedReader } from '../../../src/platform/postgres/pipelined-reader.ts'
-import { anAccount } from '../../fixtures.ts'
+import { runPrepared } from '../../../src/platform/postgres/run-prepared.ts'
+import { anAccount, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { monitorRedis } from '../../redis-monitor.ts'
 
@@ -126,6 +127,18 @@ test('the prepared statements of a connection are lost → the read runs on a ne
   t.deepEqual(await Promise.all([ask(), ask()]), [[{ one: 1 }], [{ one: 1 }]])
 })
 
+test('a migration changes a column that a prepared write returns → the write runs once', async t => {
+  await sql('CREATE TABLE written (value int)')
+  const { database } = world.deps
+  const write = () =>
+    runPrepared(database, { name: 'written', text: 'INSERT INTO written VALUES (7) RETURNING value' }, [])
+  await Promise.all([write(), write(), write()])
+  await sql('ALTER TABLE written ALTER value TYPE text')
+  t.deepEqual(await Promise.all([write(), write()]), [[{ value: '7' }], [{ value: '7' }]])
+  t.is((await sql('SELECT FROM written')).length, 5)
+  await sql('DROP TABLE written')
+})
+
 test('a lock on the table of a statement that is not prepared yet → each read behind it is an outage', async t => {
   await sql('CREATE TABLE locked (id int)')
   const impatient = openPipelinedReader({ connectionString, options: '-c lock_timeout=100' }, world.deps.log)
@@ -139,32 +152,60 @@ test('a lock on the table of a statement that is not prepared yet → each read 
   await sql('DROP TABLE locked')
 })
 
+/** Starts to record what requests ask of the stores: statements of Postgres by their name or text, commands of Redis. */
+const recordRequests = async (t: ExecutionContext) => {
+  const { query } = pg.Client.prototype
+  let statements: string[] = []
+  pg.Client.prototype.query = function (this: pg.Client, ...given: unknown[]) {
+    const [asked] = given
+    statements.push(typeof asked === 'string' ? asked : (asked as { name: string }).name)
+    return Reflect.apply(query, this, given)
+  } as typeof query
+  t.teardown(() => Object.assign(pg.Client.prototype, { query }))
+  const redis = await monitorRedis(world)
+  t.teardown(() => redis[Symbol.asyncDispose]())
+  return async () => {
+    // The keys are read in the background.
+    const postgres = statements.filter(name => name !== 'published-signing-keys')
+    statements = []
+    // A script runs its commands in capital letters.
+    const commands = (await redis.seen()).map(([name = '']) => name).filter(name => /^[a-z]/.test(name))
+    return { postgres, redis: commands.sort() }
+  }
+}
+
 test('GET /auth/me → one Postgres read and two Redis commands; a refresh → one and one', async t => {
   const { access, refresh: first } = await anAccount(world.client)
   await world.client.get('me', { token: access })
   // Redis has then loaded both scripts.
   const refresh = (await world.client.post('refresh', { refresh_token: first })).body.refresh_token
-  const { reads } = world.deps
-  const { run } = reads
-  let names: string[] = []
-  reads.run = (statement, values) => {
-    // The keys are read in the background.
-    if (statement.name !== 'published-signing-keys') names.push(statement.name)
-    return run(statement, values)
-  }
-  t.teardown(() => Object.assign(reads, { run }))
-  await using redis = await monitorRedis(world)
-  // A script runs its commands in capital letters.
-  const top = async () =>
-    (await redis.seen())
-      .map(([name = '']) => name)
-      .filter(name => /^[a-z]/.test(name))
-      .sort()
+  const asked = await recordRequests(t)
   t.is((await world.client.get('me', { token: access })).status, 200)
-  t.deepEqual(names, ['user-of-session'])
-  t.deepEqual(await top(), ['evalsha', 'hmget'])
-  names = []
+  t.deepEqual(await asked(), { postgres: ['user-of-session'], redis: ['evalsha', 'hmget'] })
   t.is((await world.client.post('refresh', { refresh_token: refresh })).status, 200)
-  t.deepEqual(names, ['user-of-session'])
-  t.deepEqual(await top(), ['evalsha'])
+  t.deepEqual(await asked(), { postgres: ['user-of-session'], redis: ['evalsha'] })
+})
+
+test('a sign-in with the right or a wrong password → two Postgres reads, and one statement that writes', async t => {
+  const { email } = await anAccount(world.client)
+  const login = async (given: string, userAgent = 'test/1.0') => {
+    const headers = { 'user-agent': userAgent }
+    return (await world.client.post('login', { email, password: given }, { headers })).status
+  }
+  // Redis has then loaded all scripts.
+  for (let i = 0; i < 2; i++) await login(password)
+  const asked = await recordRequests(t)
+  const reads = ['user-by-email', 'hashes-in-use']
+  t.is(await login(password), 200)
+  // The scripts: limits, attempt, limit of the device, session, device, refund of the limits.
+  const scripts = Array.from({ length: 6 }, () => 'evalsha')
+  t.deepEqual(await asked(), {
+    postgres: [...reads, 'record-login'],
+    redis: [...scripts, 'hdel', 'zscore', 'zscore'],
+  })
+  t.is(await login('wrong horse 9', 'curl/8.0'), 401)
+  t.deepEqual(await asked(), {
+    postgres: [...reads, 'record-failed-login'],
+    redis: ['evalsha', 'evalsha', 'zscore', 'zscore'],
+  })
 })

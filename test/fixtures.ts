@@ -32,5 +32,17 @@ export const anAccount = async (client: Client, given: Record<string, unknown> =
 /** A bcrypt hash with the cost that most tests use. */
 export const hashOf = (plainPassword: string): Promise<string> => bcrypt.hash(plainPassword, 4)
 
+/**
+ * A text of the same form whose last character differs. `w` and `A` differ in their highest bits, so base64url decodes the two
+ * texts to different bytes, even if a decoder ignores the lowest bits of the last character.
+ */
+export const withOtherEnd = (text: string): string => text.slice(0, -1) + (text.endsWith('w') ? 'A' : 'w')
+
+/** A text without its mailed tokens, whose random letters may form any short word. */
+export const withoutToken = (text: string): string => text.replaceAll(/lkp_[\w-]+/g, 'lkp_')
+
+/** Matches a refresh token or a mailed token, but not the same four characters within an access token or a hash. */
+export const opaqueToken = /(?<![\w.-])lk[pr]_[\w-]{64}/
+
 /** The token in a mailed link. */
 export const tokenOf = (link: string): string => new URL(link).searchParams.get('token') ?? ''

@@ -2,7 +2,7 @@ import anyTest from 'ava'
 import { signToken } from '../../../src/platform/crypto/paseto.ts'
 import { generateKey, importSecret } from '../../../src/platform/crypto/paseto-keys.ts'
 import type { Client } from '../../client.ts'
-import { type Account, anAccount, anEmail, password } from '../../fixtures.ts'
+import { type Account, anAccount, anEmail, password, withOtherEnd } from '../../fixtures.ts'
 import { until } from '../../until.ts'
 import { commandInHost, openWorld } from '../../world.ts'
 import { aClient, postForm } from './a-client.ts'
@@ -243,7 +243,7 @@ test('foreign, tampered, cut or unknown token, and any other text → inactive, 
     signToken({ kid: key.kid, secret }, claimsOf(access), life),
     signToken({ kid, secret }, claimsOf(access), life),
     `${access.slice(0, 60)}${access[60] === 'A' ? 'B' : 'A'}${access.slice(61)}`,
-    `${access.slice(0, -1)}${access.endsWith('A') ? 'B' : 'A'}`,
+    withOtherEnd(access),
     ...[
       access.slice(0, -10),
       access.split('.').slice(0, 3).join('.'),
@@ -251,7 +251,7 @@ test('foreign, tampered, cut or unknown token, and any other text → inactive, 
       ` ${access}`,
       `${access}=`,
     ],
-    ...[`${refresh.slice(0, -1)}${refresh.endsWith('A') ? 'B' : 'A'}`, refresh.slice(0, -8), `${refresh}A`],
+    ...[withOtherEnd(refresh), refresh.slice(0, -8), `${refresh}A`],
     ...[
       'lkr_',
       'lkp_AZ2Vq1sZc3mXo7Rk9tYw4bNd',

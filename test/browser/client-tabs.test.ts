@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import anyTest, { type TestFn } from 'ava'
 import type { Browser } from 'puppeteer-core'
-import { anEmail, password } from '../fixtures.ts'
+import { anEmail, opaqueToken, password } from '../fixtures.ts'
 import { until } from '../until.ts'
 import { openWorld, type World } from '../world.ts'
 import { openBrowser } from './open-browser.ts'
@@ -179,7 +179,7 @@ test('a page with the cookie → no script, message or other origin sees the ref
 
   const sent = (await two.page.evaluate(() => globalThis.events)).filter(text => text.startsWith('{'))
   t.true(sent.some(text => text.includes('"changed"')))
-  t.false(sent.some(text => text.includes('lkr_')))
+  t.false(sent.some(text => opaqueToken.test(text)))
   t.deepEqual(await foreign.evaluate(() => globalThis.events), [])
   t.deepEqual(
     await one.page.evaluate(() => [

@@ -13,8 +13,8 @@ export const forgedHeaders = [
   'Origin: https://evil.test',
 ]
 
-/** Matches a forged value, but not four letters inside a token. */
-export const forgedValue = /evil(?![\w-])/
+/** Matches a forged value, but not four letters inside a token or at its end. */
+export const forgedValue = /(?<![\w-]{12})evil(?![\w-])/
 
 /** Request targets and host headers that name another host for a route. */
 export const forgedTargets = (path: string): [what: string, target: string, lines: string[]][] => [

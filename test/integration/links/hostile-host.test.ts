@@ -15,6 +15,12 @@ anyTest.after.always(async () => {
   for (const each of [plain, proxied]) await each[Symbol.asyncDispose]()
 })
 
+/** The claims of an access token as text, without the 64 random bytes of its signature. */
+const claimsOf = (token: string): string =>
+  Buffer.from(token.split('.')[2] ?? '', 'base64url')
+    .subarray(0, -64)
+    .toString('latin1')
+const unfolded = (raw: string): string => raw.replaceAll('=\r\n', '')
 const proxies = ({ env }: World): string => `${env.TRUSTED_PROXIES ?? 0} trusted proxies`
 
 {
@@ -33,10 +39,10 @@ const proxies = ({ env }: World): string => `${env.TRUSTED_PROXIES ?? 0} trusted
         t.is(reply.status, 201)
         t.notRegex(JSON.stringify(reply), forgedValue)
         const { access_token } = reply.body as { access_token: string }
-        t.notRegex(Buffer.from(access_token.split('.')[2] ?? '', 'base64url').toString('latin1'), /evil/)
+        t.notRegex(claimsOf(access_token), /evil/)
 
         const { raw, link } = await world.mails.to(email)
-        t.notRegex(raw, forgedValue)
+        t.notRegex(unfolded(raw), forgedValue)
         t.true(link.startsWith('http://latchkey.test/api/v1/auth/verify-email?token='))
 
         const opened = await sendRaw(world.url, [
@@ -82,7 +88,7 @@ const proxies = ({ env }: World): string => `${env.TRUSTED_PROXIES ?? 0} trusted
           t.is(reply.status, 202, what)
           t.notRegex(JSON.stringify(reply), forgedValue, what)
           const { raw, link, mail } = await world.mails.to(email, 2)
-          t.notRegex(raw + mail.html + mail.text, forgedValue, what)
+          t.notRegex(unfolded(raw) + mail.html + mail.text, forgedValue, what)
           t.true(link.startsWith('http://latchkey.test/api/v1/auth/reset-password?token='), what)
 
           const asked = new URL(link)

@@ -3,6 +3,7 @@ import anyTest from 'ava'
 import { type Account, anAccount, password } from '../../fixtures.ts'
 import { anApp, totpOf } from '../../totp.ts'
 import { openWorld } from '../../world.ts'
+import { inTransaction, untilOneWaits } from '../postgres/held-transaction.ts'
 
 // The list of a user's factors: renamed and removed by their owner alone, and changed only by a fresh session.
 
@@ -274,13 +275,10 @@ test('a request holds the row of a user → the purge skips that user and does n
   const { account } = await anEnrolled()
   await client.send('POST', 'factors/totp', { token: account.access })
   await world.travel(61 * minute)
-  const waiting = sql(
-    `WITH held AS (SELECT id FROM users WHERE id = $1 FOR UPDATE) SELECT pg_sleep(1) FROM held`,
-    [account.userId],
-  )
-  await new Promise(resolve => setTimeout(resolve, 200))
-  t.is(await world.run('purgeFactors'), 0)
-  await waiting
+  await inTransaction(world, async query => {
+    await query('SELECT FROM users WHERE id = $1 FOR UPDATE', [account.userId])
+    t.is(await world.run('purgeFactors'), 0)
+  })
   t.is(await world.run('purgeFactors'), 1)
 })
 
@@ -289,10 +287,13 @@ test('two transactions add factors to one user without a lock → sign-ins know 
   const insert = (type: string) =>
     `INSERT INTO factors (id, user_id, type, name, confirmed_at)
      VALUES ('${randomUUID()}', '${userId}', '${type}', 'Phone', now())`
-  const waiting = sql(`DO $$ BEGIN ${insert('totp')}; PERFORM pg_sleep(0.6); END $$`)
-  await new Promise(resolve => setTimeout(resolve, 200))
-  await sql(insert('passkey'))
-  await waiting
+  const second = await inTransaction(world, async query => {
+    await query(insert('totp'))
+    const inserted = sql(insert('passkey'))
+    await untilOneWaits(world)
+    return { inserted }
+  })
+  await second.inserted
   const user = await sql('SELECT factor_types FROM users WHERE id = $1', [userId])
   t.deepEqual(user, [{ factor_types: ['passkey', 'totp'] }])
 })

@@ -4,6 +4,7 @@ import type { Reply } from '../../client.ts'
 import { type Account, anAccount, anEmail } from '../../fixtures.ts'
 import { type HttpRequest, openPools, sendSimultaneously } from '../../simultaneous.ts'
 import { openWorld } from '../../world.ts'
+import { inTransaction, untilOneWaits } from '../postgres/held-transaction.ts'
 import {
   type MailedToken,
   newPassword,
@@ -201,23 +202,23 @@ test.serial(
 
 const endings: Record<string, string> = {
   'all sessions of the user end':
-    'UPDATE users SET session_epoch = session_epoch + 1 FROM slept WHERE id = $1',
+    'UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1 AND $2::uuid IS NOT NULL',
   'the session ends': `INSERT INTO audit_events (id, type, user_id, session_id)
-    SELECT gen_random_uuid(), 'session.ended', $1, $2::uuid FROM slept`,
+    VALUES (gen_random_uuid(), 'session.ended', $1, $2)`,
 }
 
 for (const [ending, statement] of Object.entries(endings))
   test.serial(`${ending} while it changes the password → no new session, and the password stays`, async t => {
     const { email, password, access, userId, sessionId } = await anAccount(client)
-    const ended = world.sql(
-      `WITH held AS (SELECT id FROM users WHERE id = $1 FOR UPDATE),
-            slept AS (SELECT pg_sleep(1), $2::text FROM held) ${statement}`,
-      [userId, sessionId],
-    )
-    await new Promise(resolve => setTimeout(resolve, 300))
     const body = { current_password: password, new_password: newPassword }
-    const { status, body: reply } = await client.post('change-password', body, { token: access })
-    await ended
+    const { answer } = await inTransaction(world, async query => {
+      await query('SELECT FROM users WHERE id = $1 FOR UPDATE', [userId])
+      const answer = client.post('change-password', body, { token: access })
+      await untilOneWaits(world)
+      await query(statement, [userId, sessionId])
+      return { answer }
+    })
+    const { status, body: reply } = await answer
     t.deepEqual({ status, code: reply.code }, { status: 403, code: 'INVALID_CURRENT_PASSWORD' })
     t.true(await canLogin(email, password))
   })

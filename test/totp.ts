@@ -20,9 +20,21 @@ export const totpOf = (secret: string, time: number): string => {
   return String((mac.readUInt32BE(offset) & 0x7fff_ffff) % 1_000_000).padStart(6, '0')
 }
 
+const nearCodes = (secret: string, time: number): string[] =>
+  [-2, -1, 0, 1, 2, 3].map(steps => totpOf(secret, time + steps * 30_000))
+
+/**
+ * Whether the codes around this time differ. One secret in 70,000 shows a code twice: then a code that was used passes again,
+ * as that of another step.
+ */
+export const hasDistinctCodes = (secret: string, time: number): boolean => {
+  const codes = nearCodes(secret, time)
+  return new Set(codes).size === codes.length
+}
+
 /** A code that the app shows neither at this time nor within a minute of it. */
 export const wrongCodeAt = (secret: string, time: number): string => {
-  const near = [-2, -1, 0, 1, 2, 3].map(steps => totpOf(secret, time + steps * 30_000))
+  const near = nearCodes(secret, time)
   const codes = Array.from({ length: 7 }, (_, i) => String(i).padStart(6, '0'))
   return codes.find(code => !near.includes(code)) ?? ''
 }
@@ -34,9 +46,13 @@ export type App = { id: string; secret: string; recoveryCodes: string[] | null }
  * up by this. The code of `time + 30_000` passes at once.
  */
 export const anApp = async (client: Client, token: string, time = Date.now()): Promise<App> => {
-  const started = await client.send('POST', 'factors/totp', { token })
-  const { id, secret } = started.body
-  if (started.status !== 201) throw new Error(`factors/totp answered ${started.text}`)
+  let id = ''
+  let secret = ''
+  do {
+    const started = await client.send('POST', 'factors/totp', { token })
+    if (started.status !== 201) throw new Error(`factors/totp answered ${started.text}`)
+    ;({ id, secret } = started.body)
+  } while (!hasDistinctCodes(secret, time))
   const confirmed = await client.post('factors/totp/confirm', { code: totpOf(secret, time) }, { token })
   if (confirmed.status !== 200) throw new Error(`factors/totp/confirm answered ${confirmed.text}`)
   return { id, secret, recoveryCodes: confirmed.body.recovery_codes ?? null }

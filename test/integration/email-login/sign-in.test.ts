@@ -237,23 +237,24 @@ test('Postgres, Redis and logs → no code, challenge or token of a sign-in, bef
   const { challenge } = (await client.post('login/passkey/options', {})).body
   await confirm(client, { login_token, code: otherCode(code) })
   const { mfa_token } = (await confirm(client, { login_token, code })).body
-  const app = user.code()
-  const expectNoSecret = async () => {
+  const expectNoSecret = async (app: string) => {
     const stored = [await readPostgres(world), await readRedis(world), await world.logs()]
     const forms = [login_token.slice(4), mfa_token.slice(4), challenge, token.slice(4)].flatMap(text =>
       (['base64url', 'base64', 'hex'] as const).map(form => Buffer.from(text, 'base64url').toString(form)),
     )
-    for (const text of stored.map(each => JSON.stringify(each))) {
+    // The number of the step of an app has as many digits as a code.
+    for (const text of stored.map(each => JSON.stringify(each).replaceAll(/"last_step":"?\d+/g, ''))) {
       t.true(text.length > 1000)
       for (const each of forms) t.false(text.includes(each), each)
       for (const each of [code, app]) t.notRegex(text, new RegExp(`"${each}"|[ :=]${each}\\b(?!\\.)`))
     }
   }
-  await expectNoSecret()
+  await expectNoSecret(user.code())
   await secondStep(client, mfa_token, { code: user.wrongCode() })
+  const app = user.code()
   t.is((await secondStep(client, mfa_token, { code: app })).status, 200)
   await secondStep(client, mfa_token, { code: app })
-  await expectNoSecret()
+  await expectNoSecret(app)
 })
 
 test('owner of the mailbox signs in by code to a squatted account → the squatter loses everything', async t => {

@@ -1,6 +1,6 @@
 import anyTest, { type ExecutionContext } from 'ava'
 import { anEmail, password } from '../../fixtures.ts'
-import { totpOf } from '../../totp.ts'
+import { totpOf, wrongCodeAt } from '../../totp.ts'
 import { openWorld } from '../../world.ts'
 import { changeEmail, countEvents, rowOf, waitForLink } from '../email-change/change-email.ts'
 import { addAPasskey, anAppUser, factorsOf, hasPassword, removeAFactor, undoTokenOf } from './undo-links.ts'
@@ -134,7 +134,7 @@ test('devices sign in while the factor is removed → its restoration makes them
   t.is((await undo(await undoTokenOf(world, email, 2))).status, 204)
   t.true((await devices()) < before)
   const { mfa_token } = (await client.post('login', { email, password }, { headers })).body
-  await client.post('login/mfa', { mfa_token, code: '000000' }, { headers })
+  await client.post('login/mfa', { mfa_token, code: wrongCodeAt(app.secret, Date.now()) }, { headers })
   const counters = Object.keys(await world.redis.hgetall(world.keys.factorAttempts(userId)))
   t.true(counters.includes('unknown'), `${counters}`)
 })

@@ -9,7 +9,7 @@ import { anAccount, password } from '../../fixtures.ts'
 import { openLocalWorld } from '../../local-world.ts'
 import { openProxiedInstance } from '../../proxied-instance.ts'
 import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
-import { totpOf } from '../../totp.ts'
+import { totpOf, wrongCodeAt } from '../../totp.ts'
 import { aDevice, loginFrom } from '../lockout/unknown-devices.ts'
 import { aUserWithTotp, claimsOf, type MfaUser, mfaTokenOf, secondStep } from './second-factors.ts'
 
@@ -152,7 +152,7 @@ test('devices that an attacker made known before the first factor → they share
   const { secret } = (await client.send('POST', 'factors/totp', by)).body
   const code = (steps: number) => totpOf(secret, Date.now() + clock.shift + steps * 30_000)
   t.is((await client.post('factors/totp/confirm', { code: code(0) }, by)).status, 200)
-  await guess({ ...account, wrongCode: () => code(9) }, 10)
+  await guess({ ...account, wrongCode: () => wrongCodeAt(secret, Date.now() + clock.shift) }, 10)
   const held = await secondStep(client, await mfaTokenOf(client, account, early), { code: code(1) }, early)
   t.is(held.body.code, 'RATE_LIMIT_EXCEEDED')
   const passed = await secondStep(client, await mfaTokenOf(client, account, own), { code: code(1) }, own)

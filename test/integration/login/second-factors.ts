@@ -7,7 +7,7 @@ import { deriveSecrets } from '../../../src/platform/crypto/secrets.ts'
 import type { Client, Reply } from '../../client.ts'
 import { type Account, anAccount, password } from '../../fixtures.ts'
 import { testSecret } from '../../template.ts'
-import { totpOf, wrongCodeAt } from '../../totp.ts'
+import { hasDistinctCodes, totpOf, wrongCodeAt } from '../../totp.ts'
 import { aDevice } from '../lockout/unknown-devices.ts'
 
 // Users with second factors, stored by SQL: no flow that adds a factor runs, so no session ends.
@@ -31,10 +31,15 @@ const insertFactor = async ({ sql }: Pick<Service, 'sql'>, userId: string, type:
 }
 
 /** Gives a user an authenticator app. Returns its secret. */
-export const addTotp = async (service: Pick<Service, 'sql'>, userId: string): Promise<string> => {
-  const seed = randomBytes(20)
+export const addTotp = async (service: Pick<Service, 'sql' | 'clock'>, userId: string): Promise<string> => {
+  let seed: Buffer
+  let secret: string
+  do {
+    seed = randomBytes(20)
+    secret = new Secret({ buffer: Uint8Array.from(seed).buffer }).base32
+  } while (!hasDistinctCodes(secret, Date.now() + service.clock.shift))
   await insertFactor(service, userId, 'totp', seed)
-  return new Secret({ buffer: Uint8Array.from(seed).buffer }).base32
+  return secret
 }
 
 /** Gives a user ten recovery codes. */

@@ -13,7 +13,7 @@ export const giveFactors = async (
   { sql, clock }: Pick<World, 'sql' | 'clock'>,
   { userId }: Pick<Account, 'userId'>,
 ) => {
-  const secret = await addTotp({ sql }, userId)
+  const secret = await addTotp({ sql, clock }, userId)
   const recoveryCodes = await addRecoveryCodes({ sql }, userId)
   let latest = 0
   const nextCode = (): string => {

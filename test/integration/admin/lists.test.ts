@@ -235,6 +235,12 @@ anyTest.after.always(async () => {
   const ask = ({ method = 'POST', path, body, token }: RequestInput, of = world): Promise<Reply> =>
     of.client.send(method, path, { body, token, headers: newClientHeaders() })
 
+  /** Whether a text holds a secret. Six or eight digits may also stand in the random part of a UUID. */
+  const holds = (text: string, secret: string): boolean =>
+    /^\d+$/.test(secret)
+      ? text.includes(`"${secret}"`) || (secret.length > 6 && text.split(/[^\w-]+/).includes(secret))
+      : text.includes(secret)
+
   const mailTo = (address: string, part: string) => world.mails.to(address, 1, `/${part}`)
 
   test('every audited action → one event with type, user, actor, IP address and user agent', async t => {
@@ -391,8 +397,8 @@ anyTest.after.always(async () => {
     const storedEvents = JSON.stringify(await world.sql('SELECT * FROM audit_events'))
     const { text } = await adminActions(world.client, ada.token).events('limit=100')
     for (const secret of secrets) {
-      t.false(storedEvents.includes(`"${secret}"`) || (secret.length > 6 && storedEvents.includes(secret)))
-      t.false(text.includes(`"${secret}"`) || (secret.length > 6 && text.includes(secret)))
+      t.false(holds(storedEvents, secret))
+      t.false(holds(text, secret))
     }
     t.notRegex(storedEvents, /@|lk[pr]_|v4\.public|horse/)
   })

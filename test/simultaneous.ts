@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Reply } from './client.ts'
 import { readHeaders } from './reply-headers.ts'
+import { slowness } from './until.ts'
 
 // Sends requests at the same moment, to provoke race conditions.
 //
@@ -18,7 +19,7 @@ export type HttpRequest = {
 }
 
 const maxConnections = 64
-const timeoutMs = 15_000
+const timeoutMs = Math.round(15_000 * slowness)
 
 const serialize = ({ method = 'POST', path, body, token, headers = {} }: HttpRequest): Buffer => {
   const content = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body)

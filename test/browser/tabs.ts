@@ -7,7 +7,8 @@ declare global {
   var client: Client
   var events: string[]
   var pending: Promise<unknown>
-  var underWay: number
+  /** Counts the requests that have not ended. */
+  var underWay: { count: number }
   /** Holds back requests until it resolves. */
   var gate: Promise<void>
   var openGate: () => void
@@ -24,12 +25,27 @@ export const openTab = async (context: BrowserContext, origin: string, options: 
   await page.evaluate(given => {
     const { createClient: create } = globalThis as unknown as { createClient: typeof createClient }
     globalThis.events = []
-    globalThis.underWay = 0
+    globalThis.underWay = { count: 0 }
     globalThis.gate = Promise.resolve()
-    const counting = async (...args: Parameters<typeof fetch>): Promise<Response> => {
+    // The service may still get a request that the client has aborted. So that request goes on, and counts until its end.
+    const sendToEnd = async (url: Parameters<typeof fetch>[0], options: RequestInit): Promise<Response> => {
+      const counter = globalThis.underWay
+      counter.count++
+      try {
+        const response = await fetch(url, options)
+        await response.clone().arrayBuffer()
+        return response
+      } finally {
+        counter.count--
+      }
+    }
+    const counting: typeof fetch = async (url, { signal, ...options } = {}) => {
       await globalThis.gate
-      globalThis.underWay++
-      return fetch(...args).finally(() => globalThis.underWay--)
+      signal?.throwIfAborted()
+      const aborted = new Promise<never>((_, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason))
+      })
+      return Promise.race([sendToEnd(url, options), aborted])
     }
     globalThis.client = create({ ...given, fetch: counting })
     globalThis.client.onChange(event => globalThis.events.push(event))
@@ -59,7 +75,7 @@ export const whileQuiet = async (tabs: readonly Tab[], act: () => Promise<void>)
     })
   })
   await until('no request is under way', async () => {
-    const counts = await Promise.all(tabs.map(({ page }) => page.evaluate(() => globalThis.underWay)))
+    const counts = await Promise.all(tabs.map(({ page }) => page.evaluate(() => globalThis.underWay.count)))
     return counts.every(count => count === 0)
   })
   await act()

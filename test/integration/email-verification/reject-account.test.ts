@@ -1,6 +1,14 @@
 import anyTest from 'ava'
 import type { Reply } from '../../client.ts'
-import { type Account, anAccount, anEmail, password, tokenOf, withoutToken } from '../../fixtures.ts'
+import {
+  type Account,
+  anAccount,
+  anEmail,
+  password,
+  recentYears,
+  tokenOf,
+  withoutToken,
+} from '../../fixtures.ts'
 import { openPools, sendSimultaneously, statusesOf, times } from '../../simultaneous.ts'
 import { openWorld } from '../../world.ts'
 import { runCommand } from '../cli/run-command.ts'
@@ -51,7 +59,7 @@ test('verification email → shows time, browser and IP of the registration and 
   for (const part of [mail.text ?? '', mail.html ?? '']) {
     t.true(part.includes(ip))
     t.true(part.includes('Firefox, Linux'))
-    t.true(part.includes(String(new Date().getUTCFullYear())))
+    t.true(recentYears().some(year => part.includes(year)))
     t.true(part.includes('I did not create this account'))
   }
   t.is(

@@ -27,7 +27,7 @@ export const openTab = async (context: BrowserContext, origin: string, options: 
     globalThis.events = []
     globalThis.underWay = { count: 0 }
     globalThis.gate = Promise.resolve()
-    // The service may still get a request that the client has aborted. So that request goes on, and counts until its end.
+    // The service may still get a request that the client has aborted. So that request continues, and counts until its end.
     const sendToEnd = async (url: Parameters<typeof fetch>[0], options: RequestInit): Promise<Response> => {
       const counter = globalThis.underWay
       counter.count++

@@ -1,29 +1,40 @@
-import type { DataSource } from 'typeorm'
-import { replaceModule, require } from '../base/lazy-require.ts'
+import { Module } from 'node:module'
 
 // Checked with typeorm 1.1.1. The tests in typeorm-patches.test.ts fail when typeorm no longer needs a patch.
 
 /**
- * Symptom: the factory of drivers loads those of 17 databases, also with Postgres only: 40 files and 6 MB in each process that are
- * never used (https://github.com/typeorm/typeorm/pull/10345). This factory has one driver. Call it before TypeORM is loaded.
+ * Stands for the exports of a file, and loads the file when one of them is first read. From then on, that one is an ordinary
+ * property.
  */
-export const skipOtherDrivers = (): void => {
-  const create = (database: DataSource) => {
-    const { PostgresDriver } = require('typeorm/driver/postgres/PostgresDriver.js')
-    return new PostgresDriver(database)
+const lateExports = (load: () => object): object => {
+  const handler: ProxyHandler<object> = {
+    get: (_, name, exports) => {
+      const value = Reflect.get(load(), name)
+      // Not defined yet: two files that require each other.
+      if (value !== undefined) Object.defineProperty(exports, name, { value })
+      return value
+    },
+    // For files that export everything of another file.
+    ownKeys: () => Reflect.ownKeys(load()),
+    getOwnPropertyDescriptor: (_, name) => {
+      const descriptor = Reflect.getOwnPropertyDescriptor(load(), name)
+      return descriptor && { ...descriptor, configurable: true }
+    },
   }
-  // Called with `new`, which returns this object.
-  const DriverFactory = function DriverFactory() {
-    return { create }
-  }
-  replaceModule(require.resolve('typeorm/driver/DriverFactory.js'), { DriverFactory })
+  return Object.create(new Proxy({}, handler))
 }
 
 /**
- * Symptom: TypeORM loads 8 files of a library for globs, although it is given no globs here. No public report found. Call it
- * before TypeORM is loaded.
+ * Symptom: the first file of TypeORM loads 280 others, such as the drivers of 17 databases, a formatter of SQL, four loggers and
+ * 60 errors (https://github.com/typeorm/typeorm/pull/10345). That is a tenth of the start of the API.
+ *
+ * Here a file that another file of TypeORM requires is loaded at its first use, and most never are. It works since the files of
+ * TypeORM only read named exports of each other. Call it before TypeORM is loaded.
  */
-export const skipGlobs = (): void =>
-  replaceModule(require.resolve('typeorm/util/DirectoryExportedClassesLoader.js'), {
-    importClassesFromDirectories: async () => [],
-  })
+export const loadPartsLate = (): void => {
+  const load = Module.prototype.require
+  Module.prototype.require = function (this: Module, id: string) {
+    const isPart = id.startsWith('.') && this.filename.includes('/node_modules/typeorm/')
+    return isPart ? lateExports(() => load.call(this, id)) : load.call(this, id)
+  } as NodeJS.Require
+}

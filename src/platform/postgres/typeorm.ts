@@ -1,11 +1,10 @@
 import type * as typeorm from 'typeorm'
 import { require } from '../base/lazy-require.ts'
-import { skipGlobs, skipOtherDrivers } from './typeorm-patches.ts'
+import { loadPartsLate } from './typeorm-patches.ts'
 
 // Loads only the used parts of TypeORM. Its entry also loads all decorators and the drivers of other databases.
 
-skipOtherDrivers()
-skipGlobs()
+loadPartsLate()
 
 type Parts = typeof typeorm
 

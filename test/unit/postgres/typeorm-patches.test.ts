@@ -1,32 +1,41 @@
+import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
+import { promisify } from 'node:util'
 import test from 'ava'
-import { DataSource } from '../../../src/platform/postgres/typeorm.ts'
+import { DataSource, EntitySchema } from '../../../src/platform/postgres/typeorm.ts'
 
 const require = createRequire(import.meta.url)
-const file = require.resolve('typeorm/driver/DriverFactory.js')
 
-const drivers = () =>
-  Object.keys(require.cache).flatMap(
-    path => /\/typeorm\/driver\/([\w-]+)\/\w+Driver\.js$/.exec(path)?.[1] ?? [],
-  )
+const loaded = () => Object.keys(require.cache).filter(path => path.includes('/node_modules/typeorm/'))
 
-// If TypeORM loads one driver without the patch, remove the patch.
-test('TypeORM connects to Postgres → it loads the drivers of other databases only without the patch', t => {
-  const database = new DataSource({ type: 'postgres' })
+const withoutPatch = `
+require('typeorm/data-source/DataSource.js')
+process.stdout.write(JSON.stringify(Object.keys(require.cache)))
+`
+
+// If TypeORM loads few files without the patch, remove the patch.
+test('TypeORM connects to Postgres → it loads files that it does not use only without the patch', async t => {
+  const entity = new EntitySchema({ name: 'things', columns: { id: { type: 'uuid', primary: true } } })
+  const database = new DataSource({ type: 'postgres', entities: [entity] })
   t.is(database.driver.constructor.name, 'PostgresDriver')
-  t.deepEqual(drivers(), ['postgres'])
-  delete require.cache[file]
-  const { DriverFactory } = require(file)
-  t.is(new DriverFactory().create(database).constructor, database.driver.constructor)
-  t.true(drivers().length > 10)
+  const needless =
+    /\/(?:mongodb|\w+Mongo\w+|mysql|FileLogger|SimpleConsoleLogger|EntityNotFoundError|tinyglobby)\b/
+  t.deepEqual(
+    Object.keys(require.cache).filter(path => needless.test(path)),
+    [],
+  )
+  t.true(loaded().length < 80)
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', withoutPatch], {
+    cwd: import.meta.dirname,
+  })
+  const paths: string[] = JSON.parse(stdout)
+  t.true(paths.filter(path => path.includes('/node_modules/typeorm/')).length > 200)
+  t.true(paths.some(path => needless.test(path)))
 })
 
-test('TypeORM has been loaded → it has loaded its library for globs only without the patch', t => {
-  const loader = require.resolve('typeorm/util/DirectoryExportedClassesLoader.js')
-  const isLoaded = () => Object.keys(require.cache).some(path => path.includes('/node_modules/tinyglobby/'))
-  t.is(typeof require('typeorm/connection/ConnectionMetadataBuilder.js'), 'object')
-  t.false(isLoaded())
-  delete require.cache[loader]
-  t.is(typeof require(loader).importClassesFromDirectories, 'function')
-  t.true(isLoaded())
+test('a file of TypeORM is used → its exports are those of the file, and ordinary properties from then on', t => {
+  const errors = require('typeorm/error/index.js')
+  t.is(errors.TypeORMError.name, 'TypeORMError')
+  t.true(new errors.QueryFailedError('', [], new Error('x')) instanceof errors.TypeORMError)
+  t.true(Object.keys(errors).includes('EntityNotFoundError'))
 })

@@ -35,9 +35,14 @@ export const closeUnfinished = (pool: Pool): void => {
   })
 }
 
+const socketOf = (client: Client): Duplex =>
+  (client as unknown as { connection: { stream: Duplex } }).connection.stream
+
 /** Symptom: a client that pipelines sends each query in a write of its own. No public report found. */
-export const batchQueries = (client: Client): void =>
-  batchWrites((client as unknown as { connection: { stream: Duplex } }).connection.stream)
+export const batchQueries = (client: Client): void => batchWrites(socketOf(client))
+
+/** Ends a connection whose server does not answer: `end` would wait for the server. Its queries fail. */
+export const destroySocket = (client: Client): void => void socketOf(client).destroy()
 
 /** The process id that the greeting of the server names. pg keeps it in an undocumented field. */
 export const greetingPid = (client: Client): number => (client as unknown as { processID: number }).processID

@@ -62,12 +62,10 @@ export const openPipelinedReader = (
   const send = async <Row>(opening: Opening, query: QueryConfig): Promise<Row[]> => {
     const pipeline = opening.pipeline ?? (await opening.opened)
     try {
-      const { client } = pipeline
-      const columns = options.isPooled ? null : pipeline.columns
-      batchQueries(client)
-      return (await runPipelined(client, columns, query)) as Row[]
+      batchQueries(pipeline.client)
+      return (await runPipelined(pipeline, options.isPooled ?? false, query)) as Row[]
     } catch (error) {
-      // pg destroys a pipelined connection when one query times out. The queries behind it have waited as long, so they
+      // A pipelined connection is destroyed when one query times out. The queries behind it have waited as long, so they
       // fail with the timeout too. As queries of a lost connection, they would be sent again.
       if (error instanceof Error && error.message.startsWith('Query read timeout'))
         pipeline.timeoutError = error

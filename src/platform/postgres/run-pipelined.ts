@@ -1,18 +1,32 @@
-import type { Client, QueryConfig } from 'pg'
+import type { QueryConfig } from 'pg'
 import { isPlain } from './bind-message.ts'
-import { describedQuery, type KnownColumns } from './pg-query-patches.ts'
+import { destroySocket } from './pg-patches.ts'
+import { describedQuery } from './pg-query-patches.ts'
+import type { Pipeline } from './pipeline.ts'
 
-/** Runs a query on a client that pipelines. `columns` is null where no statement can be prepared. */
+/** Runs a query on a client that pipelines. `isPooled`: no statement can be prepared. */
 export const runPipelined = async (
-  client: Client,
-  columns: KnownColumns | null,
+  { client, columns, timeoutMs }: Pipeline,
+  isPooled: boolean,
   query: QueryConfig,
 ): Promise<unknown[]> => {
   const { name, text, values = [] } = query
-  if (name === undefined || !columns || !values.every(isPlain)) return (await client.query(query)).rows
+  if (name === undefined || isPooled || !values.every(isPlain)) {
+    const timed: QueryConfig & { query_timeout: number } = { ...query, query_timeout: timeoutMs }
+    return (await client.query(timed)).rows
+  }
   try {
     return await new Promise<unknown[]>((resolve, reject) => {
-      const callback = (error: Error | null, rows: unknown[] = []) => (error ? reject(error) : resolve(rows))
+      const giveUp = () => {
+        reject(new Error('Query read timeout'))
+        destroySocket(client)
+      }
+      const timer = timeoutMs > 0 ? setTimeout(giveUp, timeoutMs) : undefined
+      const callback = (error: Error | null, rows: unknown[] = []) => {
+        clearTimeout(timer)
+        if (error) reject(error)
+        else resolve(rows)
+      }
       client.query(describedQuery(client, columns, { name, text, values }, callback))
     })
   } catch (error) {

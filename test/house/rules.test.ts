@@ -1,6 +1,7 @@
 import { globSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import test from 'ava'
+import { longFiles } from '../file-order.ts'
 import { layers } from '../layers.ts'
 import { layerHeight, layerOf } from './levels.ts'
 import { root, type Source, sources } from './source.ts'
@@ -150,6 +151,14 @@ test('every test file belongs to a layer of the test run', t => {
   t.true(run.size > 50)
   t.deepEqual(
     globSync('test/**/*.test.ts', { cwd: root }).filter(path => !run.has(path)),
+    [],
+  )
+})
+
+test('every file that starts first because it takes long exists', t => {
+  const written = new Set(globSync('test/**/*.test.ts', { cwd: root }))
+  t.deepEqual(
+    longFiles.filter(path => !written.has(path)),
     [],
   )
 })

@@ -7,7 +7,7 @@ export type Pass = {
   alone?: boolean
   /** Runs over a Redis Cluster of three masters. */
   cluster?: boolean
-  /** The tests need Chromium. */
+  /** Some tests need Chromium: those of `test/browser`. */
   browser?: boolean
   /** How many files run at once. */
   atOnce?: number
@@ -54,8 +54,8 @@ export const layers: Readonly<Record<string, Pass[]>> = {
   cluster: [cluster, featuresOverCluster],
   all: [
     quick,
-    browser,
-    { ...fault, files: [...fault.files, ...cluster.files, ...longest] },
+    // Tests in a browser mostly wait too, so they run in the same pass.
+    { ...fault, browser: true, files: [...fault.files, ...cluster.files, ...browser.files, ...longest] },
     featuresOverCluster,
   ],
 }

@@ -92,7 +92,7 @@ const methods = Object.setPrototypeOf(
 )
 
 /**
- * A query for `client.query`, on a client that pipelines.
+ * A query for `client.query`, on a client that may pipeline.
  *
  * Symptom: the query of pg asks Postgres to describe the columns of each result again, and sends four messages in four
  * writes. No public report found. This query asks once per connection and statement, and sends one buffer.

@@ -4,6 +4,7 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js'
 import type { Log } from '../base/log.ts'
 import { defaultTimeouts, type Timeouts } from '../config/timeouts.ts'
 import { closeUnfinished, limitPoolQueue } from './pg-patches.ts'
+import type { KnownColumns } from './pg-query-patches.ts'
 import { type Connection, findConnection } from './postgres-connection.ts'
 import { DataSource } from './typeorm.ts'
 
@@ -34,12 +35,17 @@ type Options = {
   migrations?: (new () => { up: unknown; down: unknown })[]
 }
 
+const columns = new WeakMap<ClientBase, KnownColumns>()
+
+/** The columns of the statements of a connection of the pool. Null behind a pooler, where no statement can be prepared. */
+export const columnsOf = (client: ClientBase): KnownColumns | null => columns.get(client) ?? null
+
 /**
  * Connects to Postgres. Every wait has a timeout, and at most eight callers per connection wait for a free one. If the
  * network hangs, a transaction waits for two timeouts, as its ROLLBACK waits too.
  */
 export const openDatabase = async (
-  { config, onConnect }: Connection,
+  { config, onConnect, isPooled }: Connection,
   options: Omit<Options, 'timeouts'>,
 ): Promise<Database> => {
   const { log, poolSize = 10 } = options
@@ -65,6 +71,7 @@ export const openDatabase = async (
       onConnect: (client: ClientBase) => {
         logErrors(client)
         onConnect(client)
+        if (!isPooled) columns.set(client, new Map())
       },
     },
   })

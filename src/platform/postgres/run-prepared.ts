@@ -1,5 +1,7 @@
-import type { QueryConfig } from 'pg'
-import { type Database, poolOf } from './postgres.ts'
+import type { PoolClient, QueryConfig } from 'pg'
+import { isPlain } from './bind-message.ts'
+import { describedQuery } from './pg-query-patches.ts'
+import { columnsOf, type Database, poolOf } from './postgres.ts'
 import type { Statement } from './prepared-read.ts'
 import { isStatementLost } from './run-pipelined.ts'
 
@@ -24,12 +26,24 @@ export const runPrepared = async <Row extends object>(
 const run = async <Row extends object>(database: Database, query: QueryConfig): Promise<Row[]> => {
   const client = await poolOf(database).connect()
   try {
-    const { rows } = await client.query<Row>(query)
+    const rows = await rowsOf(client, query)
     client.release()
-    return rows
+    return rows as Row[]
   } catch (error) {
+    // The stack then names the caller. That of the parser of the socket names nothing.
+    if (error instanceof Error) Error.captureStackTrace(error)
     // After a timeout the connection still waits for its reply.
     client.release(true)
     throw error
   }
+}
+
+const rowsOf = async (client: PoolClient, query: QueryConfig): Promise<unknown[]> => {
+  const { name, text, values = [] } = query
+  const columns = columnsOf(client)
+  if (name === undefined || !columns || !values.every(isPlain)) return (await client.query(query)).rows
+  return new Promise((resolve, reject) => {
+    const callback = (error: Error | null, rows: unknown[] = []) => (error ? reject(error) : resolve(rows))
+    client.query(describedQuery(client, columns, { name, text, values }, callback))
+  })
 }

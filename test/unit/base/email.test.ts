@@ -1,7 +1,8 @@
-import { domainToUnicode } from 'node:url'
+import { domainToASCII, domainToUnicode } from 'node:url'
 import anyTest from 'ava'
 import fc from 'fast-check'
 import * as v from 'valibot'
+import { canonicalDomain } from '../../../src/platform/base/address-parts.ts'
 import { canonicalEmail, email } from '../../../src/platform/base/fields.ts'
 import { validate } from '../../../src/platform/http/validate.ts'
 import { processorTime } from '../../processor-time.ts'
@@ -378,3 +379,12 @@ const test = anyTest.serial
     t.pass()
   })
 }
+
+test('random labels of letters, digits and hyphens → the domain is that of the URL standard, or refused', t => {
+  const label = fc.string({ unit: fc.constantFrom(...'aZxXn09-'), minLength: 1, maxLength: 5 })
+  const check = (labels: string[]) => {
+    const domain = canonicalDomain(labels.join('.'))
+    return domain === null || domain === domainToASCII(labels.join('.'))
+  }
+  t.notThrows(() => fc.assert(fc.property(fc.array(label, { minLength: 1, maxLength: 3 }), check)))
+})

@@ -3,7 +3,7 @@ import type { Deps } from '../../deps.ts'
 import { basePath } from '../base/base-path.ts'
 import { answerExactPath } from './exact-path.ts'
 import { crossOrigin, recordHeaders, securityHeaders } from './headers.ts'
-import { answerFirst } from './koa-patches.ts'
+import { answerFirst, readQueryOnce } from './koa-patches.ts'
 import { closeStalledReaders, createServer, type Server } from './node-http.ts'
 import { clientErrorHandlers } from './on-client-error.ts'
 import { proxyRouting } from './proxy-routing.ts'
@@ -27,6 +27,7 @@ export const createApp = async (deps: Deps, served: Served, draining: () => bool
   for (const origin of [undefined, ...deps.config.CORS_ORIGINS])
     fixed.set(origin, await recordHeaders([addSecurityHeaders, answerCrossOrigin], origin))
   const { exact, steps } = routing(deps, served)
+  readQueryOnce(app)
   answerFirst(app, answerExactPath({ exact, fixed, log, draining }))
   app.use(logRequest(log))
   app.use(closeWhileDraining(draining))

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import anyTest from 'ava'
 import { anAccount, anEmail, password } from '../../fixtures.ts'
+import { openLocalWorld } from '../../local-world.ts'
 import { openWorld } from '../../world.ts'
 import { problemFault } from './problem-fault.ts'
 import { type RawReply, sendRaw } from './raw-request.ts'
@@ -218,4 +219,22 @@ test('clients that send CONNECT and reset the connection → the process stays a
     ),
   )
   t.is((await world.client.get('/livez')).status, 200)
+})
+
+test('a query of 15 kB → read once, and not once for each of its parameters', async t => {
+  await using local = await openLocalWorld()
+  const { getAll } = URLSearchParams.prototype
+  let searches = 0
+  URLSearchParams.prototype.getAll = function count(name) {
+    searches++
+    return getAll.call(this, name)
+  }
+  t.teardown(() => {
+    URLSearchParams.prototype.getAll = getAll
+  })
+  for (const path of ['auth/check', 'auth/check/role', 'admin/users', 'auth/me']) {
+    const { status } = await local.client.get(`/api/v1/${path}?${'a&'.repeat(7500)}`)
+    t.true(status >= 400 && status < 500, `${path}: ${status}`)
+  }
+  t.is(searches, 0)
 })

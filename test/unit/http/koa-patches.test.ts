@@ -3,7 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'ava'
 import Koa, { type Context } from 'koa'
-import { answerFirst } from '../../../src/platform/http/koa-patches.ts'
+import { answerFirst, readQueryOnce } from '../../../src/platform/http/koa-patches.ts'
+import { processorTime } from '../../processor-time.ts'
 
 const watchers = ({ res }: Context): number => res.listenerCount('finish') + res.listenerCount('end')
 
@@ -29,4 +30,37 @@ test('a request → Koa adds listeners and runs its steps, unless it is answered
   t.is(first.by, 'first')
   t.is(other.by, 'steps')
   t.true(other.watchers > first.watchers)
+})
+
+const readQuery = (text: string, isPatched: boolean): unknown => {
+  const app = new Koa()
+  if (isPatched) readQueryOnce(app)
+  const request = Object.assign(Object.create(app.request), { req: { url: `/?${text}` } })
+  return request.query
+}
+
+test('any query → the parameters that Koa finds', t => {
+  const queries = [
+    '',
+    'a',
+    'a=',
+    '=1',
+    '&&',
+    'a=1&b=2',
+    'a=1&b=2&a=3',
+    'a=%41%ff+%2B',
+    '__proto__=1&__proto__=2',
+  ]
+  queries.push('constructor=1&toString=2&2=b&1=a', 'a[b]=1&a[]=2', '%=%zz', 'x=😀', '?a=1')
+  for (const text of queries) {
+    const [own, ofKoa] = [readQuery(text, true), readQuery(text, false)] as [object, object]
+    t.deepEqual(Object.entries(own), Object.entries(ofKoa), text)
+  }
+})
+
+// If Koa is as fast without the patch, remove the patch.
+test('a query of 15 kB → read in less than a tenth of the processor time that Koa needs', t => {
+  const text = 'a&'.repeat(7500)
+  const own = processorTime(() => readQuery(text, true))
+  t.true(processorTime(() => readQuery(text, false)) > 10 * own, `${own} ms`)
 })

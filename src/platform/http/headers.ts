@@ -1,8 +1,9 @@
 import cors from '@koa/cors'
-import Koa, { type Context, type Middleware, type Next } from 'koa'
+import type { Context, Middleware, Next } from 'koa'
 import helmet from 'koa-helmet'
 import { partsOf } from '../base/header-text.ts'
 import { isListedOrigin } from '../config/origins.ts'
+import { Koa } from './koa.ts'
 import { isOAuthRequest } from './oauth-json.ts'
 import { type HeaderList, setHeader } from './reply.ts'
 

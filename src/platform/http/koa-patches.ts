@@ -1,5 +1,7 @@
+import { createRequire } from 'node:module'
 import type Koa from 'koa'
 import type { Context, Request } from 'koa'
+import { replaceModule, require } from '../base/lazy-require.ts'
 
 // Checked with koa 3.3.0. The tests in koa-patches.test.ts fail when Koa no longer needs a patch.
 
@@ -40,4 +42,31 @@ export const readQueryOnce = (app: Koa): void => {
       return queryOf(this.querystring)
     },
   })
+}
+
+type MimeTypes = Record<'contentType' | 'lookup', (type: string) => string | false>
+
+/**
+ * Symptom: Koa and the packages that read `Accept` and `Content-Type` for it load two copies of a table of 2,500 types, which is
+ * needed only for a type that is given by its short name, such as `html`. No public report found.
+ *
+ * Here each copy is loaded at its first use. Call it before Koa is loaded.
+ */
+export const loadMimeTypesLate = (): void => {
+  const koa = createRequire(require.resolve('koa'))
+  for (const from of [koa, createRequire(koa.resolve('accepts')), createRequire(koa.resolve('type-is'))]) {
+    const path = from.resolve('mime-types')
+    let loaded: MimeTypes | undefined
+    const load = (): MimeTypes => {
+      if (!loaded) {
+        delete require.cache[path]
+        loaded = require(path) as MimeTypes
+      }
+      return loaded
+    }
+    replaceModule(path, {
+      contentType: (type: string) => load().contentType(type),
+      lookup: (type: string) => load().lookup(type),
+    })
+  }
 }

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import test from 'ava'
-import Koa, { type Context } from 'koa'
+import type { Context } from 'koa'
+import { Koa } from '../../../src/platform/http/koa.ts'
 import { answerFirst, readQueryOnce } from '../../../src/platform/http/koa-patches.ts'
 import { processorTime } from '../../processor-time.ts'
 
@@ -63,4 +65,18 @@ test('a query of 15 kB → read in less than a tenth of the processor time that 
   const text = 'a&'.repeat(7500)
   const own = processorTime(() => readQuery(text, true))
   t.true(processorTime(() => readQuery(text, false)) > 10 * own, `${own} ms`)
+})
+
+// If Koa or these packages no longer need a table, its name cannot be resolved: remove the patch.
+test('Koa has been loaded → it loads a table of types only for a short name', t => {
+  const { cache, resolve } = createRequire(import.meta.url)
+  const tables = () => Object.keys(cache).filter(path => path.endsWith('/mime-db/db.json')).length
+  const koa = createRequire(resolve('koa'))
+  const app = new Koa()
+  t.is(typeof app.callback(), 'function')
+  t.is(tables(), 0)
+  t.is(koa('mime-types').contentType('html'), 'text/html; charset=utf-8')
+  t.is(tables(), 1)
+  t.is(createRequire(koa.resolve('accepts'))('mime-types').lookup('html'), 'text/html')
+  t.is(tables(), 2)
 })

@@ -1,5 +1,6 @@
 import type { Deps } from '../../deps.ts'
 import { now } from '../../platform/base/clock.ts'
+import { isoTime } from '../../platform/base/iso-time.ts'
 import { signToken } from '../../platform/crypto/paseto.ts'
 import type { User } from '../users/entity.ts'
 import { type Amr, acrOf } from './authentication.ts'
@@ -24,7 +25,7 @@ export const signAccessToken = (
     roles: user.roles,
     amr: [...amr],
     acr: acrOf(amr),
-    auth_time: new Date(authTime).toISOString(),
+    auth_time: isoTime(authTime),
     ...(user.full_name !== null && { name: user.full_name }),
     ...(user.preferred_language !== null && { lang: user.preferred_language }),
   }

@@ -1,6 +1,9 @@
+import { isoTime } from '../../platform/base/iso-time.ts'
 import type { UserReply } from './schemas.ts'
 import type { User } from './types.ts'
 import { hasFactor } from './user-state.ts'
+
+const textOf = (time: Date | null): string | null => time && isoTime(time.getTime())
 
 /** A user as replies show one, without the password hash and internal fields. */
 export const userView = (user: User): UserReply => ({
@@ -15,10 +18,10 @@ export const userView = (user: User): UserReply => ({
   roles: user.roles,
   is_active: user.is_active,
   mfa_enabled: hasFactor(user),
-  last_login_at: user.last_login_at?.toISOString() ?? null,
-  last_password_change_at: user.last_password_change_at?.toISOString() ?? null,
-  created_at: user.created_at.toISOString(),
-  updated_at: user.updated_at.toISOString(),
+  last_login_at: textOf(user.last_login_at),
+  last_password_change_at: textOf(user.last_password_change_at),
+  created_at: isoTime(user.created_at.getTime()),
+  updated_at: isoTime(user.updated_at.getTime()),
 })
 
 /** Hides most of an address, for the email to a reader who may only get a hint of it: `a••@example.com`. */

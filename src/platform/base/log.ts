@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino'
+import { isoTime } from './iso-time.ts'
 
 export type Log = Logger
 
@@ -62,7 +63,7 @@ export const openLog = (name: string, level: string, destination?: DestinationSt
   const options: LoggerOptions = {
     level,
     base: { process: name },
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: () => `,"time":"${isoTime(Date.now())}"`,
     formatters: { level: label => ({ level: label }) },
     serializers: { err: describe },
     redact: {

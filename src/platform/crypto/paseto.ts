@@ -7,6 +7,7 @@ import { PAE } from 'paseto'
 import { type CheckedToken, openTokenCheck as openCheck } from '../../../packages/guard/src/check-token.ts'
 import type { CheckSignature } from '../../../packages/guard/src/read-signed.ts'
 import { encode } from '../base/base64url.ts'
+import { isoTime } from '../base/iso-time.ts'
 import type { PublicKey, SecretKey } from './paseto-keys.ts'
 
 /** Returns the claims of an authentic access token of a user or of a machine client. */
@@ -58,4 +59,4 @@ export const signToken = (
 }
 
 /** A time in RFC 3339, cut to whole seconds. */
-export const wholeSeconds = (time: number): string => `${new Date(time).toISOString().slice(0, -5)}Z`
+export const wholeSeconds = (time: number): string => `${isoTime(time).slice(0, -5)}Z`

@@ -42,5 +42,7 @@ export type Module = {
   /** The columns in which the module stores sealed secrets. */
   sealedColumns?: readonly SealedColumn[]
   routes?: (context: RouteContext) => Promise<Route[]>
+  /** The API listens before it loads these routes, so that it is ready earlier. They are used less often. */
+  hasLateRoutes?: true
   jobs?: () => Promise<Job[]>
 }

@@ -27,6 +27,7 @@ export const modules: readonly Module[] = [
   { name: 'login', routes: async () => (await import('./features/login/routes.ts')).loginRoutes },
   {
     name: 'email-login',
+    hasLateRoutes: true,
     routes: async ({ config }) => {
       if (!('EMAIL_LOGIN' in config && config.EMAIL_LOGIN === 'on')) return []
       return (await import('./features/email-login/routes.ts')).emailLoginRoutes
@@ -38,6 +39,7 @@ export const modules: readonly Module[] = [
       const { Factors, RecoveryCodes } = await import('./features/factors/entity.ts')
       return [Factors, RecoveryCodes]
     },
+    hasLateRoutes: true,
     routes: async () => (await import('./features/factors/routes.ts')).factorRoutes,
     jobs: async () => {
       const { purgeFactors } = await import('./features/factors/purge-factors.ts')
@@ -63,15 +65,18 @@ export const modules: readonly Module[] = [
   },
   {
     name: 'email-verification',
+    hasLateRoutes: true,
     routes: async () => (await import('./features/email-verification/routes.ts')).verificationRoutes,
   },
   { name: 'passwords', routes: async () => (await import('./features/passwords/routes.ts')).passwordRoutes },
   {
     name: 'email-change',
+    hasLateRoutes: true,
     routes: async () => (await import('./features/email-change/routes.ts')).emailChangeRoutes,
   },
   {
     name: 'admin',
+    hasLateRoutes: true,
     routes: async () => (await import('./features/admin/routes.ts')).adminRoutes(Object.keys(auditEvents)),
   },
   {
@@ -101,6 +106,7 @@ export const modules: readonly Module[] = [
   },
   {
     name: 'oauth',
+    hasLateRoutes: true,
     routes: async ({ config }) => {
       const { oauthRoutes } = await import('./features/oauth/routes.ts')
       const { introspectionRoutes } = await import('./features/introspection/routes.ts')

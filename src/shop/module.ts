@@ -26,6 +26,7 @@ export const shop: Module = {
     return [Sites, Purchases, WebhookEvents]
   },
   userRows: purchaseRows,
+  hasLateRoutes: true,
   routes: async ({ config }) => {
     if (!isShop(config)) return []
     const { siteRoutes } = await import('./sites/routes.ts')

@@ -68,11 +68,11 @@ const once = <T>(make: () => T): (() => T) => {
 const js = 'text/javascript'
 
 /** The pages of the documentation and their files. */
-export const docAssets = (described: Described, publicUrl: string): Assets => ({
+export const docAssets = (describe: () => Promise<Described>, publicUrl: string): Assets => ({
   '/openapi.json': once(async () => {
     // Loaded here, as most processes are never asked for it.
     const { openapi } = await import('./openapi.ts')
-    return { type: 'application/json', body: JSON.stringify(openapi(described, publicUrl)) }
+    return { type: 'application/json', body: JSON.stringify(openapi(await describe(), publicUrl)) }
   }),
   '/docs': () => ({ type: 'text/html', body: swaggerPage, csp: swaggerPolicy }),
   '/docs/init.js': () => ({ type: js, body: swaggerInit }),

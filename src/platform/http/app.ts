@@ -5,6 +5,7 @@ import { answerExactPath } from './exact-path.ts'
 import { crossOrigin, recordHeaders, securityHeaders } from './headers.ts'
 import { Koa } from './koa.ts'
 import { answerFirst, readQueryOnce } from './koa-patches.ts'
+import { lateRoutes } from './late-routes.ts'
 import { closeStalledReaders, createServer, type Server } from './node-http.ts'
 import { clientErrorHandlers } from './on-client-error.ts'
 import { proxyRouting } from './proxy-routing.ts'
@@ -18,7 +19,11 @@ import { sendProblem } from './send-problem.ts'
  * The HTTP server. Koa passes each request to `answerExactPath` first, which answers most of them. All others pass, from the
  * outermost step in, a log line, an error boundary, headers and the routes.
  */
-export const createApp = async (deps: Deps, served: Served, draining: () => boolean): Promise<Server> => {
+export const createApp = async (
+  deps: Deps,
+  served: Served,
+  draining: () => boolean,
+): Promise<{ server: Server; addLateRoutes: () => Promise<void> }> => {
   const app = new Koa()
   app.silent = true
   const log = openRequestLog(deps)
@@ -27,7 +32,8 @@ export const createApp = async (deps: Deps, served: Served, draining: () => bool
   const fixed = new Map<string | undefined, HeaderList>()
   for (const origin of [undefined, ...deps.config.CORS_ORIGINS])
     fixed.set(origin, await recordHeaders([addSecurityHeaders, answerCrossOrigin], origin))
-  const { exact, steps } = routing(deps, served)
+  const { exact, steps, addRoute } = routing(deps, served)
+  const late = lateRoutes(served.loadLate ?? (async () => []), addRoute)
   readQueryOnce(app)
   answerFirst(app, answerExactPath({ exact, fixed, log, draining }))
   app.use(logRequest(log))
@@ -37,6 +43,7 @@ export const createApp = async (deps: Deps, served: Served, draining: () => bool
   app.use(checkHead)
   app.use(proxyRouting(deps, served))
   app.use(answerCrossOrigin)
+  app.use(late.wait)
   for (const step of steps) app.use(step)
   const server = createServer(
     // These timeouts end the connection of a client that sends its request too slowly (slowloris attack).
@@ -53,9 +60,8 @@ export const createApp = async (deps: Deps, served: Served, draining: () => bool
     app.callback(),
   )
   const { onClientError, onConnect } = clientErrorHandlers(basePath(deps.config.PUBLIC_URL))
-  return handleExpectHeader(closeStalledReaders(server))
-    .on('clientError', onClientError)
-    .on('connect', onConnect)
+  handleExpectHeader(closeStalledReaders(server)).on('clientError', onClientError).on('connect', onConnect)
+  return { server, addLateRoutes: late.add }
 }
 
 const logRequest =

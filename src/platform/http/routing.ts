@@ -15,7 +15,13 @@ import { serve } from './serve.ts'
 import { throughKoa } from './through-koa.ts'
 
 /** The routes and assets of the server. `authorize` authenticates the caller of a route. */
-export type Served = { routes: readonly Route[]; assets: Assets; authorize: Authorize }
+export type Served = {
+  routes: readonly Route[]
+  /** Loads the routes that no reverse proxy asks and that are loaded after the server listens. */
+  loadLate?: () => Promise<readonly Route[]>
+  assets: Assets
+  authorize: Authorize
+}
 
 /** Routes without parameters, by path and method. */
 export type ExactRoutes = ReadonlyMap<string, ReadonlyMap<string, Handler>>
@@ -27,16 +33,17 @@ export type ExactRoutes = ReadonlyMap<string, ReadonlyMap<string, Handler>>
 export const routing = (
   deps: Deps,
   { routes, assets, authorize }: Served,
-): { exact: ExactRoutes; steps: Middleware[] } => {
+): { exact: ExactRoutes; steps: Middleware[]; addRoute: (route: Route) => void } => {
   const base = basePath(deps.config.PUBLIC_URL)
   const router = new Router({ strict: true, sensitive: true })
   const exact = new Map<string, Map<string, Handler>>()
-  for (const route of routes.filter(({ forProxies }) => forProxies === undefined)) {
+  const addRoute = (route: Route): void => {
     const { method, path } = route
     const handler = serve(deps, authorize, route)
     router.register(path, [method.toLowerCase()], throughKoa(handler))
     if (!path.includes(':')) exact.set(path, (exact.get(path) ?? new Map()).set(method, handler))
   }
+  for (const route of routes) if (route.forProxies === undefined) addRoute(route)
   router.get('/', ctx => {
     ctx.status = 303
     ctx.redirect(`${base}/docs`)
@@ -48,7 +55,7 @@ export const routing = (
     router.routes() as Middleware,
     notFound(router),
   ]
-  return { exact, steps }
+  return { exact, steps, addRoute }
 }
 
 // A proxy in front may strip the path of `PUBLIC_URL` or keep it. A path that already is a route stays unchanged, so that a

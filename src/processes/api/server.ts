@@ -8,6 +8,11 @@ import { loadRoutes, problems, scopes } from '../../modules.ts'
 import { docAssets } from '../../platform/api-docs/docs.ts'
 import { createApp } from '../../platform/http/app.ts'
 import { problemAssets } from '../../platform/pages/problem-pages.ts'
+import { exitWithError } from '../shutdown.ts'
+import { loadFirstRoutes, loadLateRoutes } from './load-routes.ts'
+
+/** How long after the start the routes are loaded that are asked for less often. A request for one of them loads them at once. */
+const lateRoutesAfterMs = 200
 
 /** How long load balancers get to notice that this process is draining. */
 export const drainGraceMs = 3000
@@ -31,20 +36,24 @@ export type Api = {
 export const startApi = async (deps: Deps, { graceMs }: { graceMs: number }): Promise<Api> => {
   let closing: Promise<void> | null = null
   let draining = false
-  const routes = await loadRoutes({
-    draining: () => draining,
-    closing: () => closing !== null,
-    config: deps.config,
-  })
+  const context = { draining: () => draining, closing: () => closing !== null, config: deps.config }
+  const routes = await loadFirstRoutes(context)
+  const describe = async () => ({ routes: await loadRoutes(context), problems, scopes })
   const assets = {
-    ...docAssets({ routes, problems, scopes }, deps.config.PUBLIC_URL),
+    ...docAssets(describe, deps.config.PUBLIC_URL),
     ...problemAssets(deps.theme, problems),
   }
-  const server = await createApp(deps, { routes, assets, authorize }, () => closing !== null)
+  const served = { routes, loadLate: () => loadLateRoutes(context), assets, authorize }
+  const { server, addLateRoutes } = await createApp(deps, served, context.closing)
   server.listen(deps.config.PORT, deps.config.HOST)
   await once(server, 'listening')
+  const timer = setTimeout(
+    () => addLateRoutes().catch(err => exitWithError(deps.log, err)),
+    lateRoutesAfterMs,
+  )
   const close = async ({ quietly } = { quietly: false }): Promise<void> => {
     draining ||= !quietly
+    clearTimeout(timer)
     closing ??= sleep(graceMs).then(() => drain(server))
     await closing
   }

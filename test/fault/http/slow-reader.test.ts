@@ -25,8 +25,11 @@ const bundle = 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'
 
 /** The service on a port of its own, with a shorter timeout than in production. */
 const listen = async (): Promise<{ server: Server; port: number } & AsyncDisposable> => {
-  const assets = docAssets({ routes: coreRoutes, problems, scopes }, world.deps.config.PUBLIC_URL)
-  const server = await createApp(world.deps, { routes: coreRoutes, assets, authorize }, () => false)
+  const assets = docAssets(
+    async () => ({ routes: coreRoutes, problems, scopes }),
+    world.deps.config.PUBLIC_URL,
+  )
+  const { server } = await createApp(world.deps, { routes: coreRoutes, assets, authorize }, () => false)
   if (server.timeout !== stalledAfterMs) throw new Error(`the service waits for ${server.timeout} ms`)
   server.timeout = timeoutMs
   server.listen(0, '127.0.0.1')

@@ -46,6 +46,7 @@ test('the API process loads its routes → no mailer, queue, body parser, metric
     ...['nodemailer', 'mjml', 'prom-client', 'undici', 'bcrypt', 'testcontainers'],
     ...['@simplewebauthn/server', 'otpauth', 'uqr', 'bullmq', 'luxon', 'koa-body', 'zod'],
     ...['libphonenumber-js', 'reflect-metadata', 'bowser', 'standardwebhooks'],
+    ...['mime-db', 'ansis', 'dayjs', '@sqltools/formatter', 'sql-highlight', 'tinyglobby'],
   ]
   t.deepEqual(
     needless.filter(name => loaded.includes(name)),

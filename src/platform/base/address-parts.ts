@@ -7,10 +7,6 @@ const domainShape = /^[a-z0-9.\-\p{L}\p{M}\p{N}]+$/iu
 const labelShape = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 const nonAscii = /[^\0-\x7f]/
 
-/** A domain of plain labels, which URLs leave as they are. A last label that begins with a digit may be an IP address. */
-const plainDomain =
-  /^(?:(?!xn--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*(?!xn--)[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/i
-
 /**
  * Returns a domain in lower case and as A-labels, or null. A single label, such as `localhost`, is a domain too.
  *
@@ -19,8 +15,6 @@ const plainDomain =
  * lower-cased one by one (UTS 46), as in a word a final "Σ" becomes "ς", which is a letter of another domain.
  */
 export const canonicalDomain = (text: string): string | null => {
-  // Of nearly all addresses. The rest takes 2 % of a sign-in.
-  if (plainDomain.test(text)) return text.toLowerCase()
   if (!domainShape.test(text)) return null
   const wanted = text.normalize('NFC').replace(/./gu, letter => letter.toLowerCase())
   const ascii = domainToASCII(wanted)

@@ -3,24 +3,24 @@ import { require } from '../../platform/base/lazy-require.ts'
 
 type Named = { browser: string | null; system: string | null }
 
-/** The latest user agents and what they name. Bowser tries about a hundred patterns, and most clients come again. */
-const parsed = new Map<string, Named>()
-const mostParsed = 500
-const longestKept = 300
+/** What the latest user agents name. Bowser tries about a hundred patterns, and most clients come again. */
+const cache = new Map<string, Named>()
+const maxCached = 500
+const maxCachedLength = 300
 
 /** The browser and system that a user agent names, such as `Firefox` and `Windows`. Null where it names none. */
 export const parseUserAgent = (userAgent: string): Named => {
   if (userAgent === '') return { browser: null, system: null }
-  const known = parsed.get(userAgent)
-  if (known) return known
-  const named = parse(userAgent)
-  if (userAgent.length > longestKept) return named
-  if (parsed.size >= mostParsed) parsed.clear()
-  parsed.set(userAgent, named)
+  const cached = cache.get(userAgent)
+  if (cached) return cached
+  const named = parseWithBowser(userAgent)
+  if (userAgent.length > maxCachedLength) return named
+  if (cache.size >= maxCached) cache.clear()
+  cache.set(userAgent, named)
   return named
 }
 
-const parse = (userAgent: string): Named => {
+const parseWithBowser = (userAgent: string): Named => {
   const { BROWSER_MAP, parse }: typeof Bowser = require('bowser')
   const { browser, os } = parse(userAgent)
   // For a browser that it does not know, Bowser returns words of the user agent itself.

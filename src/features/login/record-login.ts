@@ -46,8 +46,9 @@ export const recordLogin = async (
     // The user before the factor, in the same order as in every flow that changes factors, to prevent deadlocks.
     if (factor && !(await lockUser(manager, found))) return null
     const factorEmails = factor ? await factor.consume(manager) : []
-    const [user] = factorEmails ? ((await manager.query(recordUser.text, values)) as User[]) : []
-    if (!factorEmails || !user) return null
+    if (!factorEmails) return null
+    const [user]: User[] = await manager.query(recordUser.text, values)
+    if (!user) return null
     const notices = isNewDevice ? [await queueDeviceNotice(manager, { clock, user, origin })] : []
     return { user, emailIds: [...factorEmails, ...notices] }
   })

@@ -36,7 +36,7 @@ export const completeLogin = async (deps: Needs, login: Login): Promise<SessionR
   const clears = !device.isKnown && amr.includes('pwd')
   const recorded = await recordLogin(deps, { ...rest, found, amr, isNewDevice, clears, origin })
   if (!recorded) return null
-  // One round trip to Redis for all.
+  // At the same time, so that all share one round trip to Redis.
   const [session] = await Promise.all([
     startSession(deps, { user: recorded.user, amr, audience, origin }),
     addSignedInDevice(deps, found.id, device.id),

@@ -32,7 +32,7 @@ const run = async <Row extends object>(database: Database, query: QueryConfig): 
   } catch (error) {
     // The stack then names the caller. That of the parser of the socket names nothing.
     if (error instanceof Error) Error.captureStackTrace(error)
-    // After a timeout the connection still waits for its reply.
+    // Closes the connection. It may still wait for the reply, or have prepared a statement that it can no longer run.
     client.release(true)
     throw error
   }

@@ -1,6 +1,6 @@
 import { Module } from 'node:module'
 
-// Checked with typeorm 1.1.1. The tests in typeorm-patches.test.ts fail when typeorm no longer needs a patch.
+// Checked with typeorm 1.1.1. The test in typeorm-patches.test.ts fails when typeorm no longer needs the patch.
 
 /**
  * Stands for the exports of a file, and loads the file when one of them is first read. From then on, that one is an ordinary

@@ -1,7 +1,8 @@
 import { type Cluster, Command, type Redis } from 'ioredis'
 import { notWaiting, startTimeout, stopTimeout, type Waiting } from './command-timeouts.ts'
 
-// Checked with ioredis 5.11.1. The test in ioredis-command-patches.test.ts fails when ioredis no longer needs a command of our own.
+// Checked with ioredis 5.11.1. A test in ioredis-command-patches.test.ts fails when ioredis no longer needs a command of our own,
+// and one in ioredis-patches.test.ts when it no longer needs the second wait.
 
 type Own = Command &
   Waiting & {

@@ -11,7 +11,7 @@ import { problemAssets } from '../../platform/pages/problem-pages.ts'
 import { exitWithError } from '../shutdown.ts'
 import { loadFirstRoutes, loadLateRoutes } from './load-routes.ts'
 
-/** How long after the start the routes are loaded that are asked for less often. A request for one of them loads them at once. */
+/** How long after the start the late routes are loaded. A request for one of them loads them at once. */
 const lateRoutesAfterMs = 200
 
 /** How long load balancers get to notice that this process is draining. */

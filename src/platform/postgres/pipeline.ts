@@ -24,7 +24,9 @@ export type Opening = { opened: Promise<Pipeline>; pipeline: Pipeline | null }
  *
  * `runPipelined` sets the timeout of each query. pg would assign a closure to a property of the query (`query.callback = …`).
  * V8 allocates such a closure in the old generation. It then keeps the row and the whole request in memory until the next
- * full collection: 1.1 kB of each request. Behind a pooler pg sets it, as `beginWithSettings` also sends BEGIN and COMMIT.
+ * full collection: 1.1 kB of each request.
+ *
+ * Behind a pooler pg sets it, as `beginWithSettings` also sends BEGIN and COMMIT.
  */
 export const openPipeline = (options: PipelineOptions, log: Log, onLost: () => void): Opening => {
   const { query_timeout: timeoutMs = 0, isPooled } = options

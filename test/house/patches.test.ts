@@ -34,7 +34,7 @@ const outsideOfPatches = (replaced: RegExp): string[] =>
   )
 
 test('code outside of a file of patches replaces a method of a connection → its file is named', t => {
-  const method = /\b\w+\.(?:query|connect|disconnect|end|sendCommand|duplicate|delayUntilReady) = /
+  const method = /\b\w+\.(?:query|connect|disconnect|end|sendCommand|duplicate|delayUntilReady|_writev?) = /
   t.deepEqual(outsideOfPatches(method), [])
 })
 

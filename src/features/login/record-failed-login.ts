@@ -7,9 +7,9 @@ import { runPrepared } from '../../platform/postgres/run-prepared.ts'
 import { recordEvent } from '../audit/record-event.ts'
 import { eventValues, insertEvent } from '../audit/store.ts'
 
-// As statements of a transaction, these took five round trips. The user is locked first: the lock of an event would skip a row
-// that the same statement has updated.
-const recordCounted: Statement = {
+// As statements of a transaction, these took five round trips. `found` locks the user before anything is written: the lock of
+// `recordEvent` would skip a row that the same statement has updated.
+const recordAndCount: Statement = {
   name: 'record-failed-login',
   text: `WITH found AS MATERIALIZED (
       SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE
@@ -30,17 +30,17 @@ export const recordFailedLogin = async (
   { userId, counts, origin }: { userId: string | null; counts: boolean; origin: Origin },
 ): Promise<void> => {
   if (!counts) await recordEvent(database.manager, { type: 'login.failed', userId, origin })
-  const isLocked = counts && (await recordCountedLogin(database, userId, origin))
+  const isLocked = counts && (await recordAndCountLogin(database, userId, origin))
   metrics.count(counters.logins_failed)
   if (isLocked) metrics.count(counters.passwords_closed)
 }
 
-const recordCountedLogin = async (
+const recordAndCountLogin = async (
   database: Deps['database'],
   userId: string | null,
   origin: Origin,
 ): Promise<boolean> => {
-  const [counted] = await runPrepared<{ is_last: boolean }>(database, recordCounted, [
+  const [counted] = await runPrepared<{ is_last: boolean }>(database, recordAndCount, [
     userId,
     wrongPasswords.atMost,
     ...eventValues({ type: 'login.failed', origin }),

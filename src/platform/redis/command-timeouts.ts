@@ -25,7 +25,7 @@ const unlink = (one: Waiting): void => {
  * How long to wait for a second time: as long as this process stalled. Node runs expired timers before it reads sockets, so
  * the reply may be in the socket.
  */
-const secondWait = (due: number, milliseconds: number): number =>
+export const secondWait = (due: number, milliseconds: number): number =>
   Math.min(Math.max(performance.now() - due, 1), milliseconds)
 
 /** A list of all that wait this long, in the order in which they are due. */

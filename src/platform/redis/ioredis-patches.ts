@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Cluster, Redis } from 'ioredis'
 import { batchWrites } from '../base/batch-writes.ts'
+import { secondWait } from './command-timeouts.ts'
 import {
   failUnreadyPipelines,
   reconnectAfterDisconnect,
@@ -25,16 +26,45 @@ const dropTimedOutCommands = (redis: Redis): Redis => {
   return redis
 }
 
+type SocketTimeout = {
+  stream: Duplex
+  commandQueue: { length: number }
+  socketTimeoutTimer: NodeJS.Timeout | undefined
+  setSocketTimeout: () => void
+}
+
 /**
  * Symptom: ioredis before 6 leaves the timer of `socketTimeout` running when a connection closes. The timer keeps the
  * process alive, or destroys the next connection (https://github.com/redis/ioredis/issues/2147).
+ *
+ * Symptom: after this process stalls for longer than `socketTimeout`, ioredis destroys the connection, although a reply waits
+ * in the socket. No public report found. Here it waits for a second time, for as long as the process stalled.
  */
-const clearSocketTimeoutOnClose = (redis: Redis): Redis => {
-  const internals = redis as unknown as { socketTimeoutTimer: NodeJS.Timeout | undefined }
-  redis.on('close', () => {
+const patchSocketTimeout = (redis: Redis): Redis => {
+  const internals = redis as unknown as SocketTimeout
+  const stop = (): void => {
     clearTimeout(internals.socketTimeoutTimer)
     internals.socketTimeoutTimer = undefined
-  })
+  }
+  redis.on('close', stop)
+  const setSocketTimeout = (): void => {
+    const { stream } = internals
+    const { socketTimeout = 0 } = redis.options
+    const due = performance.now() + socketTimeout
+    const giveUp = (): void => {
+      internals.socketTimeoutTimer = undefined
+      stream.destroy(new Error(`No reply for ${socketTimeout} ms`))
+    }
+    const waitAgain = (): void => {
+      internals.socketTimeoutTimer = setTimeout(giveUp, secondWait(due, socketTimeout))
+    }
+    internals.socketTimeoutTimer = setTimeout(waitAgain, socketTimeout)
+    stream.once('data', () => {
+      stop()
+      if (internals.commandQueue.length > 0) setSocketTimeout()
+    })
+  }
+  internals.setSocketTimeout = setSocketTimeout
   return redis
 }
 
@@ -57,9 +87,9 @@ const batchCommands = (redis: Redis): Redis => {
  * as it does for Sentinel. No public report found.
  */
 const patchNode = (node: Redis, onError: OnError): void => {
-  batchCommands(dropTimedOutCommands(clearSocketTimeoutOnClose(node)))
+  batchCommands(dropTimedOutCommands(patchSocketTimeout(node)))
   const duplicate = node.duplicate.bind(node)
-  node.duplicate = options => clearSocketTimeoutOnClose(duplicate(options)).on('error', onError)
+  node.duplicate = options => patchSocketTimeout(duplicate(options)).on('error', onError)
 }
 
 /**
@@ -67,7 +97,7 @@ const patchNode = (node: Redis, onError: OnError): void => {
  * Sentinels.
  */
 export const patchRedis = (redis: Redis, onError: OnError): Redis => {
-  batchCommands(dropTimedOutCommands(clearSocketTimeoutOnClose(patchSentinel(redis, onError))))
+  batchCommands(dropTimedOutCommands(patchSocketTimeout(patchSentinel(redis, onError))))
   const send = redis.sendCommand
   redis.sendCommand = (command, stream) => {
     timeOutAfterReading(command)

@@ -71,6 +71,25 @@ test('this process stalls for longer than the command timeout → a reply in the
   t.deepEqual(found, { unpatched: 'Command timed out', patched: 'PONG' })
 })
 
+test('this process stalls for longer than the socket timeout → a reply in the socket keeps the connection', async t => {
+  const closes: number[] = []
+  for (const patch of [(redis: Redis) => redis, (redis: Redis) => patchRedis(redis, () => {})]) {
+    await using server = await openFakeRedis(() => (command, connection, socket) => {
+      if (command[0] !== 'ping' || connection > 1) return common(command, connection, socket)
+      socket.write('+PONG\r\n')
+      for (const end = performance.now() + 600; performance.now() < end; );
+      return null
+    })
+    const redis = patch(new Redis({ port: server.port, socketTimeout: 300 })).on('error', () => {})
+    let count = 0
+    redis.on('close', () => count++)
+    await redis.ping()
+    closes.push(count)
+    redis.disconnect()
+  }
+  t.deepEqual(closes, [1, 0])
+})
+
 test('a command times out before the connection is ready → it is not sent later', async t => {
   await using server = await openFakeRedis(() => (command, connection, socket) => {
     if (command[0] !== 'info') return common(command, connection, socket)

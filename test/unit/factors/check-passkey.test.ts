@@ -34,7 +34,7 @@ const depsOf = (
   reads: () => Promise<unknown>,
 ): Parameters<typeof checkPasskey>[0] =>
   ({
-    ...{ config, keys: redisKeys('t'), redis: { evalsha: redis }, reads: { run: reads } },
+    ...{ config, keys: redisKeys('t'), redis: { sendCommand: redis }, reads: { run: reads } },
     ...{ log: { warn: () => {} }, metrics: { count: () => {} } },
   }) as never
 

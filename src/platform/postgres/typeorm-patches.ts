@@ -34,7 +34,8 @@ const lateExports = (load: () => object): object => {
 export const loadPartsLate = (): void => {
   const load = Module.prototype.require
   Module.prototype.require = function (this: Module, id: string) {
-    const isPart = id.startsWith('.') && this.filename.includes('/node_modules/typeorm/')
+    // A module without a file, such as the REPL, has no name.
+    const isPart = this.filename?.includes('/node_modules/typeorm/') && id.startsWith('.')
     return isPart ? lateExports(() => load.call(this, id)) : load.call(this, id)
   } as NodeJS.Require
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { createRequire } from 'node:module'
+import { createRequire, Module } from 'node:module'
 import { promisify } from 'node:util'
 import test from 'ava'
 import { DataSource, EntitySchema } from '../../../src/platform/postgres/typeorm.ts'
@@ -38,4 +38,8 @@ test('a file of TypeORM is used → its exports are those of the file, and ordin
   t.is(errors.TypeORMError.name, 'TypeORMError')
   t.true(new errors.QueryFailedError('', [], new Error('x')) instanceof errors.TypeORMError)
   t.true(Object.keys(errors).includes('EntityNotFoundError'))
+})
+
+test('a module without a file requires another → Node answers as without the patch', t => {
+  t.throws(() => new Module('text').require('./missing.js'), { code: 'MODULE_NOT_FOUND' })
 })

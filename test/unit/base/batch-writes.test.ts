@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import test from 'ava'
 import { batchWrites } from '../../../src/platform/base/batch-writes.ts'
+import { countWrites } from '../../count-writes.ts'
 
 const openPair = async () => {
   let received = Buffer.alloc(0)
@@ -32,18 +33,11 @@ test('texts and bytes are written in one turn of the event loop → one write of
     [Buffer.from('x'), 'y'],
   ]) {
     const { socket, end } = await openPair()
-    let writes = 0
-    for (const method of ['_write', '_writev'] as const) {
-      const write = socket[method]?.bind(socket) as (...args: unknown[]) => void
-      socket[method] = (...args: unknown[]) => {
-        writes++
-        write(...args)
-      }
-    }
+    const writes = countWrites(socket)
     batchWrites(socket)
     for (const part of parts) socket.write(part)
-    t.is(writes, 0)
+    t.is(writes(), 0)
     t.deepEqual(await end(), Buffer.concat(parts.map(part => Buffer.from(part))))
-    t.is(writes, 1)
+    t.is(writes(), 1)
   }
 })

@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import test from 'ava'
 import pg from 'pg'
@@ -10,38 +8,10 @@ import {
   greetingPid,
   limitPoolQueue,
 } from '../../../src/platform/postgres/pg-patches.ts'
+import { countWrites } from '../../count-writes.ts'
+import { openFakePostgres } from './fake-postgres.ts'
 
 // Each test of a patch runs pg without and with it. If pg passes without it, remove the patch.
-
-const message = (type: string, body: Buffer): Buffer => {
-  const head = Buffer.alloc(5)
-  head.write(type)
-  head.writeUInt32BE(body.length + 4, 1)
-  return Buffer.concat([head, body])
-}
-
-const greeting = Buffer.concat([
-  message('R', Buffer.alloc(4)),
-  message('K', Buffer.from([0, 0, 0, 42, 0, 0, 0, 1])),
-  message('Z', Buffer.from('I')),
-])
-
-/** A server that greets each client with the process id 42 and answers no query. */
-const openFakePostgres = async () => {
-  const server = createServer(socket => {
-    socket.on('error', () => {}).once('data', () => socket.write(greeting))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    config: {
-      host: '127.0.0.1',
-      port: (server.address() as AddressInfo).port,
-      user: 'test',
-      password: 'test',
-    },
-    [Symbol.dispose]: () => void server.close(),
-  }
-}
 
 /** Resolves with a connected client and closes its socket at the end, as the server answers nothing. */
 const connect = async (config: pg.ClientConfig) => {
@@ -97,20 +67,13 @@ test('many pipelined queries in one turn of the event loop → one write', async
   for (const isPatched of [false, true]) {
     using connected = await connect({ ...server.config, pipeline: true })
     const { client, stream } = connected
-    let writes = 0
-    for (const method of ['_write', '_writev'] as const) {
-      const write = stream[method]?.bind(stream) as (...args: unknown[]) => void
-      stream[method] = (...args: unknown[]) => {
-        writes++
-        write(...args)
-      }
-    }
+    const writes = countWrites(stream)
     for (let i = 0; i < 20; i++) {
       if (isPatched) batchQueries(client)
       client.query({ name: 'one', text: 'SELECT $1::int', values: [i] }).catch(() => {})
     }
     await new Promise(resolve => setTimeout(resolve, 50))
-    t.is(writes, isPatched ? 1 : 20)
+    t.is(writes(), isPatched ? 1 : 20)
   }
 })
 

@@ -1,24 +1,15 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import test from 'ava'
 import pg, { type Client } from 'pg'
 import { describedQuery, type KnownColumns } from '../../../src/platform/postgres/pg-query-patches.ts'
+import { message, openFakePostgres, ready } from './fake-postgres.ts'
 
 // The test runs pg without and with its patch. If pg describes a result once without it, remove the patch.
-
-const message = (type: string, body = Buffer.alloc(0)): Buffer => {
-  const head = Buffer.alloc(5)
-  head.write(type)
-  head.writeUInt32BE(body.length + 4, 1)
-  return Buffer.concat([head, body])
-}
 
 /** One column `id` of type int4, as text. */
 const columns = message(
   'T',
   Buffer.from([0, 1, 105, 100, 0, ...Array(6).fill(0), 0, 0, 0, 23, 0, 4, 255, 255, 255, 255, 0, 0]),
 )
-const ready = message('Z', Buffer.from('I'))
 const answers: Record<string, Buffer> = {
   P: message('1'),
   B: message('2'),
@@ -31,28 +22,16 @@ const answers: Record<string, Buffer> = {
 }
 
 /** A server that answers each query with one row, and keeps the types of the messages that it receives. */
-const openFakePostgres = async () => {
+const openAnsweringPostgres = async () => {
   const received: string[] = []
-  const server = createServer(socket => {
-    socket
-      .on('error', () => {})
-      .once('data', () => {
-        socket.write(Buffer.concat([message('R', Buffer.alloc(4)), ready]))
-        socket.on('data', bytes => {
-          for (let at = 0; at < bytes.length; at += 1 + bytes.readUInt32BE(at + 1)) {
-            const type = String.fromCharCode(bytes[at] ?? 0)
-            received.push(type)
-            socket.write(answers[type] ?? '')
-          }
-        })
-      })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    received,
-    port: (server.address() as AddressInfo).port,
-    [Symbol.dispose]: () => void server.close(),
-  }
+  const server = await openFakePostgres((bytes, socket) => {
+    for (let at = 0; at < bytes.length; at += 1 + bytes.readUInt32BE(at + 1)) {
+      const type = String.fromCharCode(bytes[at] ?? 0)
+      received.push(type)
+      socket.write(answers[type] ?? '')
+    }
+  })
+  return { ...server, received }
 }
 
 const query = { name: 'one', text: 'SELECT $1::int AS id', values: [7] }
@@ -66,8 +45,8 @@ const rowsOfPatched = (client: Client, known: KnownColumns) =>
 
 test('a prepared statement runs again → pg asks for its columns again, the patched query does not', async t => {
   for (const isPatched of [false, true]) {
-    using server = await openFakePostgres()
-    const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'test', pipeline: true })
+    using server = await openAnsweringPostgres()
+    const client = new pg.Client({ ...server.config, pipeline: true })
     await client.connect()
     const known: KnownColumns = new Map()
     const run = async () =>

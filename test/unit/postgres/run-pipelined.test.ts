@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
@@ -8,37 +6,18 @@ import { openLog } from '../../../src/platform/base/log.ts'
 import { describedQuery } from '../../../src/platform/postgres/pg-query-patches.ts'
 import { openPipeline } from '../../../src/platform/postgres/pipeline.ts'
 import { runPipelined } from '../../../src/platform/postgres/run-pipelined.ts'
+import { message, openFakePostgres, ready } from './fake-postgres.ts'
 
-const message = (type: string, body = Buffer.alloc(0)): Buffer => {
-  const head = Buffer.alloc(5)
-  head.write(type)
-  head.writeUInt32BE(body.length + 4, 1)
-  return Buffer.concat([head, body])
-}
-
-const ready = message('Z', Buffer.from('I'))
 const noRows = Buffer.concat([message('2'), message('C', Buffer.from('SELECT 0\0')), ready])
 
 const sync = message('S')
 
 /** A server that answers each query with no rows. */
-const openFakePostgres = async () => {
-  const server = createServer(socket => {
-    socket
-      .on('error', () => {})
-      .once('data', () => {
-        socket.write(Buffer.concat([message('R', Buffer.alloc(4)), ready]))
-        socket.on('data', bytes => {
-          if (bytes.subarray(-sync.length).equals(sync)) socket.write(noRows)
-        })
-      })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  return {
-    config: { host: '127.0.0.1', port, user: 'test', query_timeout: 5000 },
-    [Symbol.dispose]: () => void server.close(),
-  }
+const openEmptyPostgres = async () => {
+  const server = await openFakePostgres((bytes, socket) => {
+    if (bytes.subarray(-sync.length).equals(sync)) socket.write(noRows)
+  })
+  return { ...server, config: { ...server.config, query_timeout: 5000 } }
 }
 
 setFlagsFromString('--expose-gc')
@@ -64,7 +43,7 @@ const growthOf = async (run: Run): Promise<number> => {
 const statement = { name: 'one', text: 'SELECT 1 WHERE $1::text IS NULL' }
 
 test('a query was answered → the timeout of pg keeps its values in memory, a pipelined read does not', async t => {
-  using server = await openFakePostgres()
+  using server = await openEmptyPostgres()
   const plain = new pg.Client({ ...server.config, pipeline: true })
   await plain.connect()
   const known = new Map()

@@ -5,6 +5,7 @@ import anyTest from 'ava'
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from 'ioredis'
 import { onFreePort } from '../../../src/platform/base/free-port.ts'
 import { patchCluster, patchRedis } from '../../../src/platform/redis/ioredis-patches.ts'
+import { countWrites } from '../../count-writes.ts'
 import { clusterNode, common, openFakeRedis } from './fake-redis.ts'
 
 // Each test runs ioredis without and with its patch. If ioredis passes without it, remove the patch.
@@ -136,16 +137,9 @@ test('many commands in one turn of the event loop → one write', async t => {
   const found = await onRedis({ port: server.port }, async redis => {
     await redis.connect()
     const { stream } = redis as unknown as { stream: Duplex }
-    let writes = 0
-    for (const method of ['_write', '_writev'] as const) {
-      const write = stream[method]?.bind(stream) as (...args: unknown[]) => void
-      stream[method] = (...args: unknown[]) => {
-        writes++
-        write(...args)
-      }
-    }
+    const writes = countWrites(stream)
     await Promise.all(Array.from({ length: 20 }, () => redis.ping()))
-    return writes
+    return writes()
   })
   t.deepEqual(found, { unpatched: 20, patched: 1 })
 })
